@@ -21,7 +21,12 @@ def main(config: Config) -> float:
     train, test = files.read_parquet(paths.TRAIN_ROWS), files.read_parquet(paths.TEST_ROWS)
     candidate = package.load_package(paths.CANDIDATE_PACKAGE)
     report = evaluate(
-        candidate, train, test, config=config.evaluation, objective=config.training.selection_metric, seed=config.seed
+        candidate,
+        train,
+        test,
+        config=config.evaluation,
+        selection_metric=config.training.selection_metric,
+        seed=config.seed,
     )
     report.write_tables(paths.PLOTS)
     files.write_json(paths.EVALUATION_REPORT, report.as_dict())
@@ -29,7 +34,7 @@ def main(config: Config) -> float:
     files.write_json(paths.TEST_METRICS, report.dvc_metrics())
     print(f"[evaluate] {report.summary}", flush=True)
     print(f"[evaluate] {publish_run(Path(), config)}")
-    return report.objective_value
+    return report.selection_value
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def main(config: Config) -> float:
     )
     files.write_json(paths.TRAIN_METRICS, result.as_dict())
     print(f"[train] {result.summary}; package {manifest.digest[:12]}")
-    return result.objective_value
+    return result.selection_value
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def _show_metrics(report: dict[str, Any]) -> None:
 
 
 def _show_importance(report: dict[str, Any], titles: dict[str, str]) -> None:
-    metric = formatting.humanize(report["objective"])
+    metric = formatting.humanize(report["selection_metric"])
     st.markdown("**Feature importance (permutation)**", help=f"Worsening of the {metric} when a feature is shuffled")
     rows = [
         (formatting.shorten(titles[item["column"]]), item["mean"], item["low"], item["high"])
@@ -85,7 +85,7 @@ def _show_importance(report: dict[str, Any], titles: dict[str, str]) -> None:
 
 
 def _show_slices(report: dict[str, Any], titles: dict[str, str]) -> None:
-    metric = formatting.humanize(report["objective"])
+    metric = formatting.humanize(report["selection_metric"])
     st.markdown("**Worst slices**", help="Slices of the test set, worst first; the dashed line is the whole set")
     rows = [
         (formatting.shorten(f"{titles[item['column']]}: {item['part']}"), item["value"], item["low"], item["high"])

@@ -1,4 +1,4 @@
-"""Tell people what they have to know: incidents from rules, messages that arrive, and what people do about them."""
+"""Alerts: incidents from rules, notifications of receivers, and what operators do about incidents."""
 
 from pipeline.alerts.incident_actions import (
     Actor,

@@ -1,4 +1,4 @@
-"""Send what waits: at least once, by one sender at a time, again with growing pauses until the receiver takes it."""
+"""Deliver due messages at least once, by one sender at a time, with exponential backoff."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["DeliveryResult", "deliver_due_messages", "deliver_until_stopped"]
 
 _US_PER_S = 1_000_000
-# A sender that is killed is taken for dead after this, longer than any way of sending may take.
+# A claim of a killed sender expires after this; no receiver may take longer.
 _CLAIM_TIMEOUT_S = 30
 _MAX_RETRY_DELAY_S = 30
 _POLL_INTERVAL_S = 1.0
@@ -26,7 +26,7 @@ _POLL_INTERVAL_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """What a call sent, what it could not send, and why the last of these did not leave."""
+    """How many messages were sent, how many receivers failed, and the error of the last failure."""
 
     n_sent: int = 0
     n_failed_receivers: int = 0
@@ -34,9 +34,9 @@ class DeliveryResult:
 
 
 def deliver_due_messages(state: State, config: AlertsConfig) -> DeliveryResult:
-    """Send every message that is due, oldest first; a receiver that refuses one gets no other in this call.
+    """Send every due message, oldest first; a receiver that fails gets no other message in this call.
 
-    A message is noted as sent after it was taken, so a kill in between sends that one again; its key is the same.
+    A message is marked after it was accepted, so a kill in between sends it again, with the same key.
     """
     with state.reading() as connection:
         if not store.has_due_delivery(connection, at=state.clock()):
@@ -45,55 +45,55 @@ def deliver_due_messages(state: State, config: AlertsConfig) -> DeliveryResult:
     while True:
         at = state.clock()
         with state.writing() as connection:
-            one = store.claim_delivery(
+            delivery = store.claim_delivery(
                 connection, at=at, until=at + _CLAIM_TIMEOUT_S * _US_PER_S, excluded_receivers=failed
             )
-        if one is None:
+        if delivery is None:
             return DeliveryResult(n_sent, len(failed), error)
-        told = _try_send(state, config, one)
+        failure = _try_send(state, config, delivery)
         with state.writing() as connection:
-            if told is None:
-                store.mark_delivered(connection, one, at=state.clock())
+            if failure is None:
+                store.mark_delivered(connection, delivery, at=state.clock())
             else:
                 store.mark_delivery_failed(
-                    connection, one, told, due_at=state.clock() + _retry_delay_s(one.attempts) * _US_PER_S
+                    connection, delivery, failure, due_at=state.clock() + _retry_delay_s(delivery.attempts) * _US_PER_S
                 )
-        if told is None:
-            n_sent += one.receiver in config.receivers
+        if failure is None:
+            n_sent += delivery.receiver in config.receivers
         else:
-            failed.add(one.receiver)
-            error = f"{one.receiver}: {told}"
+            failed.add(delivery.receiver)
+            error = f"{delivery.receiver}: {failure}"
 
 
 def deliver_until_stopped(stop: threading.Event, state: State, config: AlertsConfig) -> None:
-    """Send what comes to wait, looking every second, until `stop` is set; a database that is away is waited for."""
+    """Deliver due messages every second until `stop` is set; an unavailable database is tried again."""
     while not stop.wait(_POLL_INTERVAL_S):
         try:
             deliver_due_messages(state, config)
         except MlopsError:
-            continue  # it is locked or away; what waits there still waits
+            continue  # it is locked or unavailable; the messages stay in it
 
 
 def _try_send(state: State, config: AlertsConfig, delivery: Delivery) -> str | None:
-    """Return None when the message was taken, or is of no use to anybody any more; otherwise why not."""
+    """Return None when the message was accepted or is obsolete, otherwise the error."""
     try:
-        sink = config.receivers.get(delivery.receiver)
-        if sink is None:
+        receiver = config.receivers.get(delivery.receiver)
+        if receiver is None:
             return _undeclared_receiver_error(state, delivery)
-        send_notification(sink, delivery.payload, config)
+        send_notification(receiver, delivery.payload, config)
     except MlopsError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001 - whatever a receiver does to one message must not stop the others
+    except Exception as error:  # noqa: BLE001 - an error of one receiver must not stop the others
         return f"{type(error).__name__}: {error}"
     return None
 
 
 def _undeclared_receiver_error(state: State, delivery: Delivery) -> str | None:
-    """Return why a message to a receiver that is not declared waits; None where its incident is over."""
+    """Return the error of a message to an undeclared receiver; None when its incident is resolved."""
     with state.reading() as connection:
         if store.find_incident(connection, delivery.incident_seq).status == "resolved":
             return None
-    return f"alerts.receivers has no {delivery.receiver} any more; declare it again, or resolve the incident"
+    return f"alerts.receivers no longer declares {delivery.receiver}; declare it again, or resolve the incident"
 
 
 def _retry_delay_s(attempts: int) -> int:

@@ -1,4 +1,4 @@
-"""See open incidents and act on them: acknowledge, silence, resolve. Each act is one transaction with its audit entry."""
+"""List, acknowledge, silence and resolve incidents; each action is one transaction with its audit entry."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _US_PER_MINUTE = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and with which roles; somebody at the project's own shell is its operator."""
+    """Who acts, and with which roles; a user of the project's shell is an operator."""
 
     name: str
     roles: frozenset[str] = frozenset({"operator"})
@@ -36,25 +36,25 @@ class Actor:
     def require_operator(self, action: str) -> None:
         """Raise NotAllowed unless the roles allow to act on incidents."""
         if not self.roles & _OPERATOR_ROLES:
-            raise NotAllowed(f"{self.name}: to {action} needs the role operator; ask one who has it")
+            raise NotAllowed(f"{self.name}: to {action} needs the role operator")
 
 
 def list_incidents(
     state: State, model: str | None = None, *, include_resolved: bool = False, limit: int = 200
 ) -> list[Incident]:
-    """Return incidents that are not resolved, newest first; `resolved_too` adds those of the past."""
+    """Return incidents that are not resolved, newest first; `include_resolved` adds the resolved ones."""
     with state.reading() as connection:
         return store.read_incidents(connection, model, unresolved_only=not include_resolved, limit=limit)
 
 
 def active_silences(state: State, model: str | None = None) -> list[Silence]:
-    """Return the silences that hold now."""
+    """Return the active silences."""
     with state.reading() as connection:
         return store.read_active_silences(connection, at=state.clock(), model=model)
 
 
 def acknowledge_incident(state: State, number: int, *, actor: Actor, reason: str = "") -> Incident:
-    """Say that somebody looks at an incident: receivers hear no more of it until it gets worse or ends.
+    """Acknowledge an incident: no further notifications until it escalates or resolves.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def acknowledge_incident(state: State, number: int, *, actor: Actor, reason: str
     with state.writing() as connection:
         before = store.find_incident(connection, number)
         if before.status == "resolved":
-            raise UsageError(f"incident {number} is resolved already; nothing is left to acknowledge")
+            raise UsageError(f"incident {number} is already resolved and cannot be acknowledged")
         if before.status == "acknowledged":
             return before
         at = state.clock()
@@ -78,7 +78,7 @@ def acknowledge_incident(state: State, number: int, *, actor: Actor, reason: str
 
 
 def resolve_incident(state: State, number: int, *, actor: Actor, reason: str = "") -> Incident:
-    """End an incident, and tell so whoever was told of it; one that is still there opens again, and is told again after its cool-down.
+    """Resolve an incident and notify its receivers; when its rules still fire, it opens again after the cooldown.
 
     Raises
     ------
@@ -103,9 +103,9 @@ def resolve_incident(state: State, number: int, *, actor: Actor, reason: str = "
 def create_silence(
     state: State, model: str, *, minutes: float, actor: Actor, incident: str | None = None, reason: str = ""
 ) -> Silence:
-    """Ask for quiet about one group of incidents of a model, or about all of them, for some minutes.
+    """Silence one group of incidents of a model, or all of them, for some minutes.
 
-    Incidents are still kept and shown. What is still there when the silence ends is told then.
+    Incidents are still stored and shown. Receivers are notified of those that are open when the silence ends.
 
     Raises
     ------
@@ -116,14 +116,14 @@ def create_silence(
     """
     actor.require_operator("silence incidents")
     if not 1 <= minutes <= 90 * 24 * 60:
-        raise UsageError(f"a silence of {minutes:g} minutes: accepted are 1 minute to 90 days")
+        raise UsageError(f"a silence of {minutes:g} minutes is not allowed; expected 1 minute to 90 days")
     with state.writing() as connection:
         at = state.clock()
-        asked = store.Silence(model, incident, at, at + int(minutes * _US_PER_MINUTE), actor.name, reason)
-        made = replace(asked, seq=store.add_silence(connection, asked))
-        act = store.AuditEvent(actor.name, "silence alerts", at, reason)
-        store.append_audit_entry(connection, act, model=model, after=made.as_dict())
-        return made
+        silence = store.Silence(model, incident, at, at + int(minutes * _US_PER_MINUTE), actor.name, reason)
+        silence = replace(silence, seq=store.add_silence(connection, silence))
+        event = store.AuditEvent(actor.name, "silence alerts", at, reason)
+        store.append_audit_entry(connection, event, model=model, after=silence.as_dict())
+        return silence
 
 
 def expire_silence(state: State, number: int, *, actor: Actor, reason: str = "") -> Silence:
@@ -134,21 +134,24 @@ def expire_silence(state: State, number: int, *, actor: Actor, reason: str = "")
     NotAllowed
         When the actor is no operator.
     UsageError
-        When no such silence holds.
+        When there is no active silence of this number.
     """
     actor.require_operator("end a silence")
     with state.writing() as connection:
         at = state.clock()
-        found = [one for one in store.read_active_silences(connection, at=at) if one.seq == number]
-        if not found:
-            raise UsageError(f"no silence that holds has the number {number}; `mlops alerts list` shows them")
-        ended = replace(found[0], until=at)
+        active = {silence.seq: silence for silence in store.read_active_silences(connection, at=at)}
+        if number not in active:
+            raise UsageError(f"silence {number} is not active; `mlops alerts list` shows the active ones")
+        before, after = active[number], replace(active[number], until=at)
         store.end_silence(connection, number, at=at)
-        act = store.AuditEvent(actor.name, "end silence", at, reason)
-        store.append_audit_entry(connection, act, model=ended.model, before=found[0].as_dict(), after=ended.as_dict())
-        return ended
+        event = store.AuditEvent(actor.name, "end silence", at, reason)
+        store.append_audit_entry(connection, event, model=after.model, before=before.as_dict(), after=after.as_dict())
+        return after
 
 
 def _append_change(connection: Any, event: store.AuditEvent, before: Incident, after: Incident) -> None:
-    told = [{"incident": one.seq, "group": one.group_name, "status": one.status} for one in (before, after)]
-    store.append_audit_entry(connection, event, model=before.model, before=told[0], after=told[1])
+    old, new = (
+        {"incident": incident.seq, "group": incident.group_name, "status": incident.status}
+        for incident in (before, after)
+    )
+    store.append_audit_entry(connection, event, model=before.model, before=old, after=new)

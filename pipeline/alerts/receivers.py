@@ -1,4 +1,4 @@
-"""Send one message by one of the declared ways: log, webhook, e-mail, Apprise."""
+"""Send one message to a receiver: log, webhook, e-mail, Apprise."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ _SMTP_URL_FORMATS = "smtp://USER:PASSWORD@HOST:587, smtps://..."  # pragma: allo
 
 
 def send_notification(receiver: ReceiverConfig, payload: Mapping[str, Any], config: AlertsConfig) -> None:
-    """Send a message, or raise an error that says why it did not leave.
+    """Send a message to a receiver.
 
     Raises
     ------
     ConfigError
-        When an environment variable is not set, or the address is none that may be used.
+        When an environment variable is not set, or the address is not valid or not allowed.
     DependencyUnavailable
-        When the receiver did not take it.
+        When the receiver did not accept it.
     """
     RECEIVERS[receiver.kind](receiver, payload, config)
 
 
 def _require_environment(name: str) -> str:
-    found = os.environ.get(name)
-    if not found:
-        raise ConfigError(f"the environment variable {name} is not set; set it where messages are sent")
-    return found
+    value = os.environ.get(name)
+    if not value:
+        raise ConfigError(f"the environment variable {name} is not set; set it for the process that sends messages")
+    return value
 
 
 @RECEIVERS.add("log")
-def _send_to_log(_sink: Any, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+def _send_to_log(_receiver: Any, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
     _LOG.log(_LEVELS[payload["severity"]], "%s\n%s", subject_line(payload), body_text(payload))
 
 
@@ -87,8 +87,8 @@ def _send_to_webhook(receiver: WebhookReceiverConfig, payload: Mapping[str, Any]
 def _send_mail(receiver: EmailReceiverConfig, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
     parts = urlsplit(_require_environment(receiver.url_env))
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise ConfigError(f"{receiver.url_env}: is no address; accepted: {_SMTP_URL_FORMATS}")
-    letter = _email_message(payload, _require_environment(receiver.sender_env), _require_environment(receiver.to_env))
+        raise ConfigError(f"{receiver.url_env}: the address is not valid; expected {_SMTP_URL_FORMATS}")
+    message = _email_message(payload, _require_environment(receiver.sender_env), _require_environment(receiver.to_env))
     secure = ssl.create_default_context()
     try:
         port = parts.port or (465 if parts.scheme == "smtps" else 587)
@@ -98,15 +98,15 @@ def _send_mail(receiver: EmailReceiverConfig, payload: Mapping[str, Any], _confi
                 server.starttls(context=secure)
             if parts.username is not None:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
-            server.send_message(letter)
+            server.send_message(message)
     except (OSError, smtplib.SMTPException) as error:
         raise DependencyUnavailable(f"{parts.hostname}: {type(error).__name__}: {error}") from error
 
 
 class _GreetedSMTP(smtplib.SMTP):
-    """The mail server at the other end of a connection, once it has greeted.
+    """An SMTP client on an open connection.
 
-    smtplib connects and waits for the greeting in one step, in which nothing could hold it to a deadline.
+    smtplib connects and waits for the greeting in one step, without a deadline for both.
     """
 
     _host: str  # what `starttls` compares the certificate with
@@ -115,21 +115,21 @@ class _GreetedSMTP(smtplib.SMTP):
         super().__init__()
         self._host = parts.hostname or ""
         self.sock = secure.wrap_socket(plain, server_hostname=self._host) if parts.scheme == "smtps" else plain
-        code, said = self.getreply()
+        code, reply = self.getreply()
         if code != _SMTP_READY:
             self.close()
-            raise smtplib.SMTPConnectError(code, said)
+            raise smtplib.SMTPConnectError(code, reply)
 
 
 def _email_message(payload: Mapping[str, Any], sender: str, to: str) -> EmailMessage:
-    letter = EmailMessage()
-    # A title holds names that others gave: none may end the line.
-    letter["Subject"] = " ".join(subject_line(payload).split())
-    letter["From"], letter["To"] = sender, to
-    letter["Message-ID"] = f"<{payload['key']}@mlops.invalid>"
-    letter["Auto-Submitted"] = "auto-generated"
-    letter.set_content(body_text(payload))
-    return letter
+    message = EmailMessage()
+    # A title holds names of users; a line break in it would add a header.
+    message["Subject"] = " ".join(subject_line(payload).split())
+    message["From"], message["To"] = sender, to
+    message["Message-ID"] = f"<{payload['key']}@mlops.invalid>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(body_text(payload))
+    return message
 
 
 @RECEIVERS.add("apprise")
@@ -146,9 +146,9 @@ def _send_by_apprise(receiver: AppriseReceiverConfig, payload: Mapping[str, Any]
         "warning": apprise.NotifyType.WARNING,
         "critical": apprise.NotifyType.FAILURE,
     }
-    teller = apprise.Apprise()
-    if not teller.add(addresses):
-        raise ConfigError(f"{receiver.url_env}: Apprise does not know one of its addresses")
+    notifier = apprise.Apprise()
+    if not notifier.add(addresses):
+        raise ConfigError(f"{receiver.url_env}: Apprise does not support one of its addresses")
     kind = apprise.NotifyType.SUCCESS if payload["event"] == "resolved" else kinds[payload["severity"]]
-    if not teller.notify(title=subject_line(payload), body=body_text(payload), notify_type=kind):
-        raise DependencyUnavailable("Apprise could not tell all of its receivers")
+    if not notifier.notify(title=subject_line(payload), body=body_text(payload), notify_type=kind):
+        raise DependencyUnavailable("Apprise could not notify all of its receivers")

@@ -1,4 +1,4 @@
-"""Everything that rules look at, gathered once for a run of the monitor."""
+"""The inputs of alert rules, collected once for a run of the monitor."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _QUEUE_METRIC, _HEALTHY_METRIC = "mlops_prediction_log_queue_rows", "mlops_predi
 
 @dataclass(frozen=True, slots=True)
 class ServerMetrics:
-    """What a server says of itself since it started: answers, those that were its own fault, and rows that wait."""
+    """Counters of a server since its start: responses, server errors, queued rows."""
 
     n_responses: float
     n_errors: float
@@ -35,15 +35,15 @@ class ServerMetrics:
     is_log_failing: bool
 
     def as_dict(self) -> dict[str, float]:
-        """Return plain values, from which the next run takes the difference."""
-        return {"n_answers": self.n_responses, "n_errors": self.n_errors}
+        """Return plain values; the next run computes the difference to them."""
+        return {"n_responses": self.n_responses, "n_errors": self.n_errors}
 
 
 @dataclass(frozen=True, slots=True)
 class RuleInputs:
-    """What is known at a moment (microseconds since 1970, UTC).
+    """The inputs at `evaluated_at` (microseconds since 1970, UTC).
 
-    `server` is None where no server answered; `before` is the run before this one, None for the first.
+    `server_metrics` is None without a response of a server; `previous_run` is None for the first run.
     """
 
     model: str
@@ -56,45 +56,44 @@ class RuleInputs:
 
     @property
     def responses_since_previous_run(self) -> tuple[float, float] | None:
-        """Answers and errors since the run before; None where that is not known, or none was given."""
+        """Responses and errors since the previous run; None where they are unknown, or there are none."""
         if self.server_metrics is None or self.previous_run is None or not self.previous_run.summary.get("server"):
             return None
-        then = self.previous_run.summary["server"]
-        if (
-            self.server_metrics.n_responses < then["n_answers"]
-        ):  # the server started anew: what it says is what was since
-            then = {"n_answers": 0.0, "n_errors": 0.0}
-        n_answers = self.server_metrics.n_responses - then["n_answers"]
-        return (n_answers, max(self.server_metrics.n_errors - then["n_errors"], 0.0)) if n_answers > 0 else None
+        earlier = self.previous_run.summary["server"]
+        if self.server_metrics.n_responses < earlier["n_responses"]:  # the server was restarted
+            earlier = {"n_responses": 0.0, "n_errors": 0.0}
+        n_responses = self.server_metrics.n_responses - earlier["n_responses"]
+        n_errors = max(self.server_metrics.n_errors - earlier["n_errors"], 0.0)
+        return (n_responses, n_errors) if n_responses > 0 else None
 
 
 def fetch_server_metrics(config: MonitoredServerConfig, serving: ServingConfig) -> ServerMetrics | None:
-    """Return the figures of the server; None where none answers with them.
+    """Return the metrics of the server; None where no server responds with them.
 
     Raises
     ------
     ConfigError
-        When the address in the environment is none.
+        When the address in the environment is not valid.
     """
     address = os.environ.get(config.url_env) or f"http://{serving.host}:{serving.port}"
-    wrong = ConfigError(f"{config.url_env}: is no address; accepted: http://HOST:PORT or https://HOST:PORT")
+    invalid = ConfigError(f"{config.url_env}: the address is not valid; expected http://HOST:PORT or https://HOST:PORT")
     kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise wrong from error
+        raise invalid from error
     if parts.scheme not in kinds or not host:
-        raise wrong
+        raise invalid
     key = os.environ.get(config.api_key_env)
     connection = kinds[parts.scheme](host, port, timeout=_TIMEOUT_S)
     try:
         connection.request(
             "GET", f"{parts.path.rstrip('/')}/metrics", headers={"Authorization": f"Bearer {key}"} if key else {}
         )
-        answer = connection.getresponse()
-        text = answer.read(_MAX_BYTES).decode("utf-8", "replace")
-        return _parse_metrics(text) if answer.status == 200 else None
+        response = connection.getresponse()
+        text = response.read(_MAX_BYTES).decode("utf-8", "replace")
+        return _parse_metrics(text) if response.status == 200 else None
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:
@@ -104,12 +103,14 @@ def fetch_server_metrics(config: MonitoredServerConfig, serving: ServingConfig) 
 def _parse_metrics(text: str) -> ServerMetrics | None:
     from prometheus_client.parser import text_string_to_metric_families
 
-    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
-    answers = [one for one in samples if one.name == _REQUESTS_METRIC]
-    single = {one.name: one.value for one in samples if one.name in (_QUEUE_METRIC, _HEALTHY_METRIC)}
-    if _QUEUE_METRIC not in single:
-        return None  # another program answers at this address
-    errors = [one.value for one in answers if one.labels["status"].startswith("5")]
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    responses = [sample for sample in samples if sample.name == _REQUESTS_METRIC]
+    gauges = {sample.name: sample.value for sample in samples if sample.name in (_QUEUE_METRIC, _HEALTHY_METRIC)}
+    if _QUEUE_METRIC not in gauges:
+        return None  # another program responds at this address
     return ServerMetrics(
-        sum(one.value for one in answers), sum(errors), single[_QUEUE_METRIC], single.get(_HEALTHY_METRIC, 1.0) == 0.0
+        n_responses=sum(sample.value for sample in responses),
+        n_errors=sum(sample.value for sample in responses if sample.labels["status"].startswith("5")),
+        n_queued_rows=gauges[_QUEUE_METRIC],
+        is_log_failing=gauges.get(_HEALTHY_METRIC, 1.0) == 0.0,
     )

@@ -1,4 +1,7 @@
-"""POST to a declared host: the address that is connected to is the one that was checked, nothing is followed, time is short."""
+"""POST to an allowed host, safe against server-side request forgery (SSRF).
+
+The client connects to the IP address that it checked, follows no redirect, and has a deadline.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """Where messages may go: `declared` to public addresses by https, `local` to any, by http as well."""
+    """Hosts of receivers: `declared` at public addresses by https, `local` at any address, also by http."""
 
     declared: Collection[str]
     local: Collection[str]
@@ -34,42 +37,42 @@ class AllowedHosts:
 def post(
     address: str, body: bytes, headers: Mapping[str, str], *, hosts: AllowedHosts, timeout_s: float, setting_name: str
 ) -> None:
-    """Send a body and see that it was taken (2xx).
+    """Send a body and require a 2xx response.
 
     Parameters
     ----------
     address : str
-        Full address; it may be a secret, so no error names more of it than the host.
+        Full address; it may be a secret, so errors name the host only.
     timeout_s : float
-        For everything: name, connection, TLS, answer.
-    key : str
+        For the whole call: look-up, connection, TLS, response.
+    setting_name : str
         Name of the setting, for errors.
 
     Raises
     ------
     ConfigError
-        When the address is none, or its host is not declared.
+        When the address is not valid, or its host is not declared.
     DependencyUnavailable
-        When the host has a private address and is not local, does not answer in time, or does not say 2xx.
+        When the host has a private address and is not local, or does not respond with 2xx in time.
     """
     parts = urlsplit(address)
     host = (parts.hostname or "").lower()
     is_local = host in hosts.local
     if parts.scheme not in ("http", "https") or not host or parts.username is not None:
-        raise ConfigError(f"{setting_name}: is no address; accepted: https://HOST/PATH")
+        raise ConfigError(f"{setting_name}: the address is not valid; expected https://HOST/PATH")
     if not is_local and host not in hosts.declared:
         raise ConfigError(
             f"{setting_name}: host {host} is not declared; add it to alerts.allowed_hosts (or alerts.private_hosts)"
         )
     if parts.scheme == "http" and not is_local:
         raise ConfigError(
-            f"{setting_name}: http to {host} could be read by others; use https, or declare it in alerts.private_hosts"
+            f"{setting_name}: http to {host} is not encrypted; use https, or declare the host in alerts.private_hosts"
         )
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
-        raise ConfigError(f"{setting_name}: has no port that there is; accepted: 1 to 65535") from error
+        raise ConfigError(f"{setting_name}: the port is not valid; expected 1 to 65535") from error
     try:
         status = _post_for_status(
             (host, port), path, body, headers, is_tls=parts.scheme == "https", is_local=is_local, timeout_s=timeout_s
@@ -77,8 +80,8 @@ def post(
     except (OSError, http.client.HTTPException) as error:
         raise DependencyUnavailable(f"{host}: {type(error).__name__}: {error}") from error
     if not 200 <= status < 300:
-        more = "; redirects are not followed" if 300 <= status < 400 else ""
-        raise DependencyUnavailable(f"{host} answered {status}{more}")
+        hint = "; redirects are not followed" if 300 <= status < 400 else ""
+        raise DependencyUnavailable(f"{host} responded with {status}{hint}")
 
 
 def _post_for_status(
@@ -105,44 +108,44 @@ def _post_for_status(
 
 
 def _connect_to_allowed(host: str, port: int, *, is_local: bool, timeout_s: float) -> socket.socket:
-    """Return a connection to an address of the host that is allowed: looked up once, checked, and connected to as it is."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    allowed = [one for one in found if is_local or _is_public(str(one[4][0]))]
+    """Return a connection to an allowed address of the host, which is looked up once."""
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    allowed = [address for address in addresses if is_local or _is_public(str(address[4][0]))]
     if not allowed:
         raise DependencyUnavailable(
-            f"{host}: has only private addresses; declare it in alerts.private_hosts if it is meant to be one of yours"
+            f"{host}: has only private addresses; declare it in alerts.private_hosts if that is intended"
         )
     last: OSError = OSError("no address")
-    for family, kind, protocol, _, place in allowed[:3]:
-        made = socket.socket(family, kind, protocol)
-        made.settimeout(timeout_s / min(len(allowed), 3))
+    for family, kind, protocol, _, socket_address in allowed[:3]:
+        connection = socket.socket(family, kind, protocol)
+        connection.settimeout(timeout_s / min(len(allowed), 3))
         try:
-            made.connect(place)
+            connection.connect(socket_address)
         except OSError as error:
-            made.close()
+            connection.close()
             last = error
             continue
-        made.settimeout(timeout_s)
-        return made
+        connection.settimeout(timeout_s)
+        return connection
     raise last
 
 
 def _is_public(address: str) -> bool:
-    """Whether an address lies in the public net, also one that another is hidden in."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
-        if found in _NAT64:
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    """Whether an address is public; an address inside of another (NAT64, 6to4) counts."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None)
+        if parsed in _NAT64:
+            inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
         if inner is not None:
-            found = inner
-    return found.is_global and not found.is_multicast
+            parsed = inner
+    return parsed.is_global and not parsed.is_multicast
 
 
 @contextlib.contextmanager
 def deadline(open_socket: socket.socket, seconds: float) -> Iterator[None]:
-    """Cut a connection after some seconds, however slowly the other side goes on talking."""
-    # TLS takes the connection over and leaves the socket that it was begun with empty; a second handle stays.
+    """Close a connection after some seconds, even while the other side sends slowly."""
+    # TLS takes over the socket; a second handle stays open to shut it down.
     handle = socket.socket(fileno=os.dup(open_socket.fileno()))
 
     def cut() -> None:
@@ -157,9 +160,9 @@ def deadline(open_socket: socket.socket, seconds: float) -> Iterator[None]:
     try:
         yield
     except (OSError, http.client.HTTPException) as error:
-        # The connection's own time may be over first: TLS counts it over the whole handshake.
+        # The timeout of the socket may pass first: TLS counts it over the whole handshake.
         if is_over.is_set() or isinstance(error, TimeoutError):
-            raise TimeoutError(f"no answer within {seconds:g} s") from error
+            raise TimeoutError(f"no response within {seconds:g} s") from error
         raise
     finally:
         timer.cancel()

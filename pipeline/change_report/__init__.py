@@ -1,4 +1,4 @@
-"""Say what a change of the project does to settings, stages, figures, gates and callers."""
+"""Report what a change of the project does to settings, stages, metrics, gates and clients."""
 
 from pipeline.change_report.change_report import ChangeReport, build_change_report
 from pipeline.change_report.change_report_page import change_report_html

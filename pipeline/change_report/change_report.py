@@ -1,4 +1,4 @@
-"""Compare both sides of a change: settings, stages, figures with intervals, gates, slices, columns, size, time."""
+"""Compare two snapshots: settings, stages, metrics with intervals, gates, slices, schema, size, latency."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ MetricInterval = tuple[float | None, float | None, float | None]
 
 @dataclass(frozen=True, slots=True)
 class MetricChange:
-    """One metric on the test rows: value, low and high of both sides.
+    """One metric on the test rows: value, low and high before and after.
 
-    `difference` is after minus before by the paired bootstrap, None where the two were not judged on the same rows.
+    `difference` is after minus before by the paired bootstrap; None if the test rows differ.
     """
 
     name: str
@@ -60,20 +60,20 @@ class MetricChange:
 
     @property
     def verdict(self) -> str:
-        """`better` or `worse` where the difference is beyond chance, `not told apart`, or `not compared`."""
+        """`better`, `worse`, `equal`, `no significant difference` or `not compared`."""
         if self.difference is None or None in self.difference:
             return "not compared"
         _, low, high = self.difference
         if low == high == 0:
             return "equal"
         if low is not None and high is not None and low <= 0 <= high:
-            return "not told apart"
+            return "no significant difference"
         return "better" if ((low or 0.0) > 0) is self.higher_is_better else "worse"
 
 
 @dataclass(frozen=True, slots=True)
 class GateChange:
-    """One gate before and after; None where it was not asked."""
+    """Result of one gate before and after; None if it was not evaluated."""
 
     name: str
     before: str | None
@@ -83,20 +83,20 @@ class GateChange:
 
 @dataclass(frozen=True, slots=True)
 class SliceChange:
-    """A part of the test rows whose figure got worse; beyond chance when it left its earlier interval."""
+    """A slice of the test rows with a worse metric; significant if it is outside the previous interval."""
 
     column: str
-    part: str
+    value: str
     metric: str
     n_rows: int
     before: float
     after: float
-    is_beyond_chance: bool
+    is_significant: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeReport:
-    """What a change does; `notes` say what could not be compared and what to do about it."""
+    """The effects of a change; `notes` explain what could not be compared, and what to do."""
 
     base: str
     notes: tuple[str, ...]
@@ -115,40 +115,40 @@ class ChangeReport:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the model of the folder is not the one that its settings give."""
-        return any(one.stage in ("train", "evaluate") for one in self.pending_stages)
+        """Whether the model of the folder is older than its settings."""
+        return any(change.stage in ("train", "evaluate") for change in self.pending_stages)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        figures = [{**asdict(one), "verdict": one.verdict} for one in self.metrics]
-        return {**asdict(self), "figures": figures}
+        metrics = [{**asdict(metric), "verdict": metric.verdict} for metric in self.metrics]
+        return {**asdict(self), "metrics": metrics}
 
 
 def build_change_report(root: Path, base: str, *, with_latency: bool = False) -> ChangeReport:
-    """Return what the folder changes against the commit at which it left `base`.
+    """Return what the folder changes since the commit at which it branched off `base`.
 
     Parameters
     ----------
     root : Path
-        Folder of the project.
+        Project root.
     base : str
         A branch, tag or commit.
     with_latency : bool
-        Whether both packages are timed on one row, side by side; the result differs by machine and moment.
+        Whether to measure the latency of both packages; it depends on the machine.
 
     Raises
     ------
     UsageError, DataError, ConfigError
-        When one of the sides cannot be read.
+        When a snapshot cannot be read.
     DependencyUnavailable
-        When DVC does not answer.
+        When DVC fails.
     """
     graph = read_yaml(root / "dvc.yaml")["stages"]
     with snapshots_before_and_after(root, base) as (before, after):
         to_run = stages_to_run(root, graph, after.lock, after.settings)
         config = build_config(after.settings, where="conf/")
         packages = before.load_package(), after.load_package()
-        digests = tuple(None if one is None else one.digest for one in packages)
+        digests = tuple(None if package is None else package.digest for package in packages)
         differences = _paired_differences(before, after, packages, config)
         return ChangeReport(
             before.name,
@@ -171,25 +171,24 @@ def build_change_report(root: Path, base: str, *, with_latency: bool = False) ->
 def _notes(
     before: ProjectSnapshot, after: ProjectSnapshot, to_run: tuple[StageChange, ...], *, is_paired: bool
 ) -> Iterator[str]:
-    yield from (side.missing_reason for side in (before, after) if side.missing_reason is not None)
-    if any(one.stage in ("train", "evaluate") for one in to_run) and after.lock:
-        yield "the figures of this folder are those of its last run; run `dvc repro` to see what the change does to them"
+    yield from (snapshot.missing_reason for snapshot in (before, after) if snapshot.missing_reason is not None)
+    if any(change.stage in ("train", "evaluate") for change in to_run) and after.lock:
+        yield "the metrics of this folder are from its last run; run `dvc repro` to update them"
     if before.missing_reason is None and after.missing_reason is None and not is_paired:
-        yield "the test rows or classes are not the same on both sides, so figures are shown beside each other, not compared"
+        yield "the test rows or classes differ, so metrics are shown without a comparison"
 
 
 def _paired_differences(
     before: ProjectSnapshot, after: ProjectSnapshot, packages: tuple[Package | None, Package | None], config: Config
 ) -> dict[str, MetricEstimate]:
-    """Return differences by metric of both models on the same test rows; empty where they cannot be had."""
+    """Return the paired differences of all metrics on the same test rows; empty if the models are not comparable."""
     old, new = packages
-    is_same = before.output_md5(paths.TEST_ROWS) is not None and before.output_md5(paths.TEST_ROWS) == after.output_md5(
-        paths.TEST_ROWS
-    )
+    test_md5 = before.output_md5(paths.TEST_ROWS)
+    has_same_rows = test_md5 is not None and test_md5 == after.output_md5(paths.TEST_ROWS)
     if (
         old is None
         or new is None
-        or not is_same
+        or not has_same_rows
         or old.classes != new.classes
         or not (after.folder / paths.TEST_ROWS).is_file()
     ):
@@ -202,9 +201,9 @@ def _paired_differences(
     evaluation = config.evaluation
     scored = [
         make_scored_rows(
-            target, codes, one.predict_proba(rows), threshold=one.threshold, n_bins=evaluation.calibration_bins
+            target, codes, package.predict_proba(rows), threshold=package.threshold, n_bins=evaluation.calibration_bins
         )
-        for one in (new, old)
+        for package in (new, old)
     ]
     names = [name for name in config.evaluation.metrics if name in METRICS]
     return compare_paired(
@@ -220,17 +219,17 @@ def _paired_differences(
 def _metric_changes(
     before: ProjectSnapshot, after: ProjectSnapshot, differences: Mapping[str, MetricEstimate]
 ) -> Iterator[MetricChange]:
-    old, new = ((side.read_json(paths.EVALUATION_REPORT) or {}).get("metrics", {}) for side in (before, after))
+    old, new = ((snapshot.read_json(paths.EVALUATION_REPORT) or {}).get("metrics", {}) for snapshot in (before, after))
     for name in dict.fromkeys((*new, *old)):
         known = new.get(name, old.get(name))
-        found = differences.get(name)
+        difference = differences.get(name)
         yield MetricChange(
             name,
             known["unit"],
             known["higher_is_better"],
             _to_interval(old.get(name)),
             _to_interval(new.get(name)),
-            None if found is None else _to_interval(found.as_dict()),
+            None if difference is None else _to_interval(difference.as_dict()),
         )
 
 
@@ -238,81 +237,74 @@ def _to_interval(estimate: Mapping[str, Any] | None) -> MetricInterval | None:
     return None if estimate is None else (estimate["value"], estimate["low"], estimate["high"])
 
 
-def _gate_verdict(side: ProjectSnapshot) -> str | None:
-    found = side.read_json(paths.REGISTRATION_REPORT)
-    return None if found is None else str(found["verdict"])
+def _gate_verdict(snapshot: ProjectSnapshot) -> str | None:
+    report = snapshot.read_json(paths.REGISTRATION_REPORT)
+    return None if report is None else str(report["verdict"])
 
 
 def _gate_changes(before: ProjectSnapshot, after: ProjectSnapshot) -> Iterator[GateChange]:
     old, new = (
-        {gate["name"]: gate for gate in (side.read_json(paths.REGISTRATION_REPORT) or {}).get("gates", ())}
-        for side in (before, after)
+        {gate["name"]: gate for gate in (snapshot.read_json(paths.REGISTRATION_REPORT) or {}).get("gates", ())}
+        for snapshot in (before, after)
     )
     for name in dict.fromkeys((*new, *old)):
-        then, now = old.get(name, {}), new.get(name, {})
-        reason = now["reason"] if now else then["reason"]
-        yield GateChange(name, then.get("result"), now.get("result"), reason)
+        old_gate, new_gate = old.get(name, {}), new.get(name, {})
+        reason = (new_gate or old_gate)["reason"]
+        yield GateChange(name, old_gate.get("result"), new_gate.get("result"), reason)
 
 
 def _worsened_slices(before: ProjectSnapshot, after: ProjectSnapshot) -> Iterator[SliceChange]:
-    """Yield the parts that got worse, those beyond chance first, then by how much."""
+    """Yield the slices with worse metrics: significant ones first, then by difference."""
     old, new = (
         {
-            (one["column"], one["part"], one["metric"]): one
-            for one in (side.read_json(paths.EVALUATION_REPORT) or {}).get("slices", ())
+            (slice_["column"], slice_["part"], slice_["metric"]): slice_
+            for slice_ in (snapshot.read_json(paths.EVALUATION_REPORT) or {}).get("slices", ())
         }
-        for side in (before, after)
+        for snapshot in (before, after)
     )
-    worse = []
+    worse: list[SliceChange] = []
     for key in sorted(set(old) & set(new)):
-        then, now = old[key], new[key]
-        if key[2] not in METRICS or then["value"] is None or now["value"] is None:
+        old_slice, new_slice = old[key], new[key]
+        if key[2] not in METRICS or old_slice["value"] is None or new_slice["value"] is None:
             continue
         sign = -1.0 if METRICS[key[2]].higher_is_better else 1.0
-        if sign * (now["value"] - then["value"]) <= 0:
+        if sign * (new_slice["value"] - old_slice["value"]) <= 0:
             continue
-        edge = then["low"] if sign < 0 else then["high"]
-        is_beyond = edge is not None and sign * (now["value"] - edge) > 0
-        worse.append(
-            (
-                not is_beyond,
-                -abs(now["value"] - then["value"]),
-                SliceChange(*key, now["rows"], then["value"], now["value"], is_beyond),
-            )
-        )
-    yield from (one for _, _, one in sorted(worse, key=lambda entry: entry[:2]))
+        edge = old_slice["low"] if sign < 0 else old_slice["high"]
+        is_significant = edge is not None and sign * (new_slice["value"] - edge) > 0
+        worse.append(SliceChange(*key, new_slice["rows"], old_slice["value"], new_slice["value"], is_significant))
+    yield from sorted(worse, key=lambda change: (not change.is_significant, -abs(change.after - change.before)))
 
 
 def _schema_changes(before: ProjectSnapshot, config: Config) -> list[SchemaChange]:
     try:
-        earlier = build_config(before.settings, where=before.name)
-    except ConfigError:  # settings of an earlier form: the package says what callers sent
+        old_config = build_config(before.settings, where=before.name)
+    except ConfigError:  # settings of an older format: the package has the schema of clients
         package = before.load_package()
         return [] if package is None else compare_schemas(package.schema, Schema.from_config(config.data))
-    return compare_schemas(Schema.from_config(earlier.data), Schema.from_config(config.data))
+    return compare_schemas(Schema.from_config(old_config.data), Schema.from_config(config.data))
 
 
 def _package_size_mb(package: Package | None) -> float | None:
-    return None if package is None else round(sum(one.size for one in package.manifest.files.values()) / 1e6, 3)
+    return None if package is None else round(sum(file.size for file in package.manifest.files.values()) / 1e6, 3)
 
 
 def _latencies_ms(
     packages: tuple[Package | None, Package | None], after: ProjectSnapshot
 ) -> tuple[float, float] | None:
-    """Return the median time for one row of both, in milliseconds, taken in turn."""
+    """Return the median latency of one row of both packages in milliseconds, measured alternately."""
     old, new = packages
     if old is None or new is None or not (after.folder / paths.TEST_ROWS).is_file():
         return None
     rows = files.read_parquet(after.folder / paths.TEST_ROWS)
-    taken: dict[int, list[float]] = {0: [], 1: []}
-    asked = [_first_row(rows, one) for one in (old, new)]
+    calls = [(package, _first_row(rows, package), list[float]()) for package in (old, new)]
     for _ in range(_N_WARM_UP + _N_TIMED):
-        for side, one in enumerate((old, new)):
-            started = time.perf_counter()
-            one.predict_proba(asked[side])
-            taken[side].append(time.perf_counter() - started)
-    before, now = (float(np.median(taken[side][_N_WARM_UP:])) * 1e3 for side in (0, 1))
-    return before, now
+        for package, row, durations_s in calls:
+            started_at = time.perf_counter()
+            package.predict_proba(row)
+            durations_s.append(time.perf_counter() - started_at)
+    old_ms, new_ms = (float(np.median(durations_s[_N_WARM_UP:])) * 1e3 for _, _, durations_s in calls)
+    return old_ms, new_ms
 
 
 def _first_row(rows: pd.DataFrame, package: Package) -> dict[str, list[Any]]:
@@ -322,7 +314,9 @@ def _first_row(rows: pd.DataFrame, package: Package) -> dict[str, list[Any]]:
 
 def _curves(before: ProjectSnapshot, after: ProjectSnapshot) -> dict[str, Any]:
     return {
-        name: tuple(_curve_points(side.folder / paths.PLOTS / f"{name}.csv", *columns) for side in (before, after))
+        name: tuple(
+            _curve_points(snapshot.folder / paths.PLOTS / f"{name}.csv", *columns) for snapshot in (before, after)
+        )
         for name, columns in _CURVES.items()
     }
 

@@ -1,8 +1,10 @@
-"""Write a change as Markdown for a pull request."""
+"""Write a change report as Markdown for a pull request."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,25 +19,24 @@ _BAR_WIDTH = 48
 
 
 def change_headline(change: ChangeReport) -> str:
-    """Return one sentence: settings, stages, what the figures say, the gates."""
-    worse = [one.name for one in change.metrics if one.verdict == "worse"]
-    better = [one.name for one in change.metrics if one.verdict == "better"]
-    said = [f"{len(change.settings)} settings differ" if len(change.settings) != 1 else "1 setting differs"]
-    said.append(
-        f"{len(change.pending_stages)} stages are still to run" if change.pending_stages else "nothing is left to run"
-    )
+    """Return one sentence about settings, stages, metrics and gates."""
+    worse = [metric.name for metric in change.metrics if metric.verdict == "worse"]
+    better = [metric.name for metric in change.metrics if metric.verdict == "better"]
+    parts = [f"{pluralize(len(change.settings), 'setting')} changed"]
+    n_pending = len(change.pending_stages)
+    parts.append(f"{pluralize(n_pending, 'stage')} not yet run" if n_pending else "all stages are up to date")
     if change.is_same_model and not change.is_stale:
-        said.append("the model is the same, byte for byte")
+        parts.append("the model is identical")
     if worse:
-        said.append(f"worse: {', '.join(worse)}")
+        parts.append(f"worse: {', '.join(worse)}")
     if better:
-        said.append(f"better: {', '.join(better)}")
+        parts.append(f"better: {', '.join(better)}")
     if change.is_same_model is False and not change.is_stale and not worse and not better:
-        said.append("the figures cannot tell the two models apart")
+        parts.append("no significant difference between the models")
     before, after = change.gate_verdicts
     if after is not None:
-        said.append(f"gates: {after}" if before in (None, after) else f"gates: {before} -> {after}")
-    return "; ".join(said)
+        parts.append(f"gates: {after}" if before in (None, after) else f"gates: {before} -> {after}")
+    return "; ".join(parts)
 
 
 def change_report_markdown(change: ChangeReport) -> str:
@@ -44,7 +45,7 @@ def change_report_markdown(change: ChangeReport) -> str:
 
 
 def _report_lines(change: ChangeReport) -> Iterator[str]:
-    yield f"## What this changes, against {_escape_markdown(change.base)}"
+    yield f"## Change report against {_escape_markdown(change.base)}"
     yield ""
     yield f"{_escape_markdown(change_headline(change)).capitalize()}."
     yield ""
@@ -54,17 +55,20 @@ def _report_lines(change: ChangeReport) -> Iterator[str]:
     yield ""
     yield from _settings_section(change)
     yield from _markdown_table(
-        "Columns, for those who send rows",
-        ("column", "change", "breaks callers"),
-        [(one.column, one.description, "**yes**" if one.is_breaking else "no") for one in change.schema],
+        "Features, by severity",
+        ("feature", "change", "breaks clients"),
+        [
+            (feature.column, feature.description, "**yes**" if feature.is_breaking else "no")
+            for feature in change.schema
+        ],
     )
     yield from _markdown_table(
-        "Stages that ran", ("stage", "because of"), [(one.stage, one.reason) for one in change.executed_stages]
+        "Stages that ran", ("stage", "reason"), [(stage.stage, stage.reason) for stage in change.executed_stages]
     )
     yield from _markdown_table(
         "Stages that `dvc repro` would run",
-        ("stage", "because of"),
-        [(one.stage, one.reason) for one in change.pending_stages],
+        ("stage", "reason"),
+        [(stage.stage, stage.reason) for stage in change.pending_stages],
     )
     yield from _metrics_section(change)
     yield from _gate_slice_and_cost_sections(change)
@@ -72,36 +76,41 @@ def _report_lines(change: ChangeReport) -> Iterator[str]:
 
 def _settings_section(change: ChangeReport) -> Iterator[str]:
     shown = change.settings[:_MAX_SETTINGS]
-    rows = [(one.label, one.before, one.after, ", ".join(one.stages) or "none") for one in shown]
-    yield from _markdown_table("Settings", ("setting", "before", "after", "stages that read it"), rows)
+    rows = [(setting.label, setting.before, setting.after, ", ".join(setting.stages) or "none") for setting in shown]
+    yield from _markdown_table("Settings", ("setting", "before", "after", "used by stages"), rows)
     if len(change.settings) > len(shown):
-        yield f"{len(change.settings) - len(shown)} more settings differ; `--json` has them all."
+        yield f"{len(change.settings) - len(shown)} more settings changed; see `--json`."
         yield ""
 
 
 def _metrics_section(change: ChangeReport) -> Iterator[str]:
     rows = [
-        (one.name, format_interval(one.before), format_interval(one.after), format_difference(one), one.verdict)
-        for one in change.metrics
+        (
+            metric.name,
+            format_interval(metric.before),
+            format_interval(metric.after),
+            format_difference(metric),
+            metric.verdict,
+        )
+        for metric in change.metrics
         if not change.is_same_model
     ]
-    yield from _markdown_table("Figures on the test rows", ("figure", "before", "after", "difference", ""), rows)
+    yield from _markdown_table("Metrics on the test rows", ("metric", "before", "after", "difference", "verdict"), rows)
     yield from _interval_chart([] if change.is_same_model else change.metrics)
 
 
 def _interval_chart(metrics: Sequence[MetricChange]) -> Iterator[str]:
-    """Yield the intervals of both sides below each other, over the same axis, in letters that every page shows."""
-    drawn = [one for one in metrics if one.before is not None and one.after is not None]
-    known = [
-        (one.name, before, after)
-        for one in drawn
-        if (before := _complete_interval(one.before)) and (after := _complete_interval(one.after))
+    """Yield a text chart of the intervals before and after, over one axis for each metric."""
+    intervals = [
+        (metric.name, before, after)
+        for metric in metrics
+        if (before := _complete_interval(metric.before)) and (after := _complete_interval(metric.after))
     ]
-    if not known:
+    if not intervals:
         return
-    width = max(len(name) for name, _, _ in known)
+    width = max(len(name) for name, _, _ in intervals)
     yield "```text"
-    for name, before, after in known:
+    for name, before, after in intervals:
         low, high = min(*before, *after), max(*before, *after)
         yield f"{name:{width}}  before  {_interval_bar(before, low, high)}  {before[0]:.4g}"
         yield f"{'':{width}}  after   {_interval_bar(after, low, high)}  {after[0]:.4g}"
@@ -119,34 +128,34 @@ def _complete_interval(interval: MetricInterval | None) -> tuple[float, float, f
 def _interval_bar(interval: tuple[float, float, float], low: float, high: float) -> str:
     """Draw one interval on an axis from `low` to `high`."""
     at, start, end = (
-        round((one - low) / (high - low) * (_BAR_WIDTH - 1)) if high > low else _BAR_WIDTH // 2 for one in interval
+        round((value - low) / (high - low) * (_BAR_WIDTH - 1)) if high > low else _BAR_WIDTH // 2 for value in interval
     )
-    signs = [" "] * _BAR_WIDTH
-    signs[start : end + 1] = "─" * (end + 1 - start)
-    signs[start], signs[end], signs[at] = "├", "┤", "●"
-    return "".join(signs)
+    characters = [" "] * _BAR_WIDTH
+    characters[start : end + 1] = "─" * (end + 1 - start)
+    characters[start], characters[end], characters[at] = "├", "┤", "●"
+    return "".join(characters)
 
 
 def _gate_slice_and_cost_sections(change: ChangeReport) -> Iterator[str]:
-    rows = [(one.name, one.before or "", one.after or "", one.reason) for one in change.gates]
+    rows = [(gate.name, gate.before or "", gate.after or "", gate.reason) for gate in change.gates]
     verdicts = ("verdict", change.gate_verdicts[0] or "", change.gate_verdicts[1] or "", "")
-    yield from _markdown_table("Gates", ("gate", "before", "after", "why"), [*rows, verdicts] if rows else [])
+    yield from _markdown_table("Gates", ("gate", "before", "after", "reason"), [*rows, verdicts] if rows else [])
     worse = [
-        (f"{one.column} = {one.part}", f"{one.n_rows:,}", one.metric, f"{one.before:.4g}", f"{one.after:.4g}",
-         "**yes**" if one.is_beyond_chance else "no")
-        for one in change.slices[:_MAX_SLICES]
+        (f"{slice_.column} = {slice_.value}", f"{slice_.n_rows:,}", slice_.metric, f"{slice_.before:.4g}",
+         f"{slice_.after:.4g}", "**yes**" if slice_.is_significant else "no")
+        for slice_ in change.slices[:_MAX_SLICES]
     ]  # fmt: skip
-    head = ("slice", "rows", "figure", "before", "after", "left its earlier interval")
-    yield from _markdown_table("Slices that got worse", head, worse)
+    head = ("slice", "rows", "metric", "before", "after", "outside previous interval")
+    yield from _markdown_table("Worse slices", head, worse)
     if len(change.slices) > _MAX_SLICES:
-        yield f"{len(change.slices) - _MAX_SLICES} more got worse by less."
+        yield f"{len(change.slices) - _MAX_SLICES} more slices are worse by less."
         yield ""
     facts = []
     if None not in change.size_mb:
         facts.append(("package", f"{change.size_mb[0]:g} MB", f"{change.size_mb[1]:g} MB"))
     if change.latency_ms is not None:
         facts.append(("one row", f"{change.latency_ms[0]:.3g} ms", f"{change.latency_ms[1]:.3g} ms"))
-    yield from _markdown_table("Size and time", ("", "before", "after"), facts)
+    yield from _markdown_table("Size and latency", ("", "before", "after"), facts)
 
 
 def _markdown_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -178,6 +187,6 @@ def format_difference(metric: MetricChange) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    """Return text that neither ends a cell nor becomes markup of its own."""
-    plain = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-    return plain.replace("@", "@\u200b")  # a name in a setting calls nobody
+    """Return text that cannot end a table cell, become markup or mention a user."""
+    escaped = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    return escaped.replace("@", "@\u200b")

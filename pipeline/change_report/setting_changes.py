@@ -1,4 +1,4 @@
-"""Say in words which settings differ, and which stages read them."""
+"""List the settings that differ, and the stages that use them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_TEXT = 60
 
 @dataclass(frozen=True, slots=True)
 class SettingChange:
-    """One setting: `words` say what it is; `before` and `after` are its values as text, `none` where it is not there."""
+    """One changed setting; `before` and `after` are its values as text, `none` without one."""
 
     key: str
     label: str
@@ -58,11 +58,14 @@ def changed_settings(
 
 
 def stages_reading(key: str, graph: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the stages whose `params` hold a key."""
+    """Return the stages whose `params` include a key."""
     return tuple(
         name
         for name, stage in graph.items()
-        if any(key == one or key.startswith(f"{one}.") or one.startswith(f"{key}.") for one in stage.get("params", ()))
+        if any(
+            key == param or key.startswith(f"{param}.") or param.startswith(f"{key}.")
+            for param in stage.get("params", ())
+        )
     )
 
 
@@ -85,12 +88,12 @@ def _value_text(key: str, values: Mapping[str, Any], tree: Mapping[str, Any]) ->
 
 
 def _inherited_value_text(key: str, tree: Mapping[str, Any]) -> str:
-    """Return what holds where a column has no limit of its own."""
+    """Return the inherited value of a column without its own limit."""
     if key.startswith("data.columns.") and key.endswith(".drift_limit"):
         entry: Any = tree.get("data", {}).get("columns", {}).get(key.split(".")[2])
         drift: Any = tree.get("drift", {})
         if isinstance(entry, dict) and "numeric" in drift and "categorical" in drift:
             is_number = entry.get("dtype") in ("Int64", "Float64")
-            found = drift["numeric"]["wasserstein"] if is_number else drift["categorical"]["jensen_shannon"]
-            return f"{found} (that of all)"
+            limit = drift["numeric"]["wasserstein"] if is_number else drift["categorical"]["jensen_shannon"]
+            return f"{limit} (from the group drift)"
     return "none"

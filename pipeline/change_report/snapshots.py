@@ -1,4 +1,4 @@
-"""Lay both sides of a change side by side: settings, lock and outputs, the earlier ones from git and DVC's cache."""
+"""Snapshots before and after a change: settings, lock and outputs from git, DVC's cache and the folder."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _COMPARED_OUTPUTS = (
 
 @dataclass(frozen=True, slots=True)
 class ProjectSnapshot:
-    """One side of a change.
+    """The project before or after a change.
 
-    `lock` is what dvc.lock says by stage, empty where there is none. `folder` holds the outputs that could be had;
-    `missing` are those that dvc.lock names and DVC's cache does not hold.
+    `lock` has the entries of dvc.lock by stage; empty without one. `folder` has the restored outputs;
+    `missing` names outputs in dvc.lock that are not in DVC's cache.
     """
 
     name: str
@@ -50,29 +50,23 @@ class ProjectSnapshot:
 
     @property
     def missing_reason(self) -> str | None:
-        """Why there are no figures, and what to do; None where everything is there."""
+        """Why metrics are missing, and the command that restores them; None if all outputs exist."""
         if not self.lock:
-            return (
-                f"{self.name} has no dvc.lock, so nobody knows which figures belong to it; run `dvc repro` there and commit"
-                " dvc.lock"
-            )
+            return f"{self.name} has no dvc.lock, so its metrics are unknown; run `dvc repro` there and commit dvc.lock"
         if self.missing:
-            return (
-                f"{self.name}: DVC's cache does not hold {', '.join(self.missing)}; `dvc fetch --all-commits` brings them from"
-                " the remote"
-            )
+            return f"{self.name}: DVC's cache lacks {', '.join(self.missing)}; run `dvc fetch --all-commits` to download them"
         return None
 
     def output_md5(self, path: Path) -> str | None:
-        """Return the hash of an output; None where the lock does not name it."""
+        """Return the MD5 of an output; None if it is not in the lock."""
         return next((out.get("md5") for out in _locked_outputs(self.lock) if out["path"] == path.as_posix()), None)
 
     def read_json(self, path: Path) -> Any | None:
-        """Return what a JSON output says; None where it is not there."""
+        """Return the value of a JSON output; None if it is missing."""
         return files.read_json(self.folder / path) if (self.folder / path).is_file() else None
 
     def load_package(self) -> Package | None:
-        """Return the model package; None where it is not there or of a form that is not read any more."""
+        """Return the model package; None if it is missing or of an unsupported format."""
         try:
             return (
                 package.load_package(self.folder / paths.CANDIDATE_PACKAGE)
@@ -85,7 +79,7 @@ class ProjectSnapshot:
 
 @contextmanager
 def snapshots_before_and_after(root: Path, base: str) -> Iterator[tuple[ProjectSnapshot, ProjectSnapshot]]:
-    """Yield what stood where this branch left `base`, and what stands in the folder now.
+    """Yield the snapshots of the commit at which this branch left `base`, and of the folder now.
 
     Raises
     ------
@@ -96,22 +90,22 @@ def snapshots_before_and_after(root: Path, base: str) -> Iterator[tuple[ProjectS
     """
     sha = run_git(root, "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}")
     if sha is None:
-        raise UsageError(f"--base {base!r}: git knows no such commit here; fetch it first (`git fetch origin {base}`)")
+        raise UsageError(f"--base {base!r}: git has no such commit; fetch it first (`git fetch origin {base}`)")
     sha = run_git(root, "merge-base", sha, "HEAD") or sha
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         text = run_git(root, "show", f"{sha}:./{paths.PARAMS}")
         if text is None:
-            raise UsageError(f"--base {base!r}: has no {paths.PARAMS}; it is committed with every change of conf/")
+            raise UsageError(f"--base {base!r}: has no {paths.PARAMS}; commit it with each change of conf/")
         (folder / "params.yaml").write_text(f"{text}\n", encoding="utf-8")
         cache = dvc_cache_folder(root)
-        earlier = run_git(root, "show", f"{sha}:./{_DVC_LOCK}")
-        now = (root / _DVC_LOCK).read_text(encoding="utf-8") if (root / _DVC_LOCK).is_file() else None
+        old_lock = run_git(root, "show", f"{sha}:./{_DVC_LOCK}")
+        new_lock = (root / _DVC_LOCK).read_text(encoding="utf-8") if (root / _DVC_LOCK).is_file() else None
         yield (
             _restore_snapshot(
-                f"{base} ({sha[:8]})", read_yaml(folder / "params.yaml"), earlier, folder / "before", cache
+                f"{base} ({sha[:8]})", read_yaml(folder / "params.yaml"), old_lock, folder / "before", cache
             ),
-            _restore_snapshot("this folder", compose(conf=root / paths.CONF).values, now, folder / "after", cache),
+            _restore_snapshot("this folder", compose(conf=root / paths.CONF).values, new_lock, folder / "after", cache),
         )
 
 

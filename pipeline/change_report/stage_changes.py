@@ -1,4 +1,4 @@
-"""Say which stages ran between two sides of a change, and which `dvc repro` would run now."""
+"""List the stages that ran between two snapshots, and those that `dvc repro` would run."""
 
 from __future__ import annotations
 
@@ -23,43 +23,43 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class StageChange:
-    """One stage, and why it runs."""
+    """One stage, and the reason why it runs."""
 
     stage: str
     reason: str
 
 
 def stages_that_ran(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[StageChange, ...]:
-    """Return the stages whose entry in dvc.lock differs, with what differs."""
-    found = []
+    """Return the stages whose entries in dvc.lock differ, with the differences."""
+    changes = []
     for name, entry in after.items():
         if name not in before:
-            found.append(StageChange(name, "is new"))
-        elif why := _entry_differences(before[name], entry):
-            found.append(StageChange(name, why))
-    return (*found, *(StageChange(name, "is gone") for name in before if name not in after))
+            changes.append(StageChange(name, "added"))
+        elif reason := _entry_differences(before[name], entry):
+            changes.append(StageChange(name, reason))
+    return (*changes, *(StageChange(name, "removed") for name in before if name not in after))
 
 
 def _entry_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    then, now = (side.get("params", {}).get("params.yaml", {}) for side in (old, new))
+    before, after = (entry.get("params", {}).get("params.yaml", {}) for entry in (old, new))
     keys = [
         leaf
-        for key in dict.fromkeys((*now, *then))
-        for leaf in _changed_leaves(key, then.get(key, _MISSING), now.get(key, _MISSING))
+        for key in dict.fromkeys((*after, *before))
+        for leaf in _changed_leaves(key, before.get(key, _MISSING), after.get(key, _MISSING))
     ]
-    hashes = ({one["path"]: one.get("md5") for one in side.get("deps", ())} for side in (old, new))
+    hashes = ({dep["path"]: dep.get("md5") for dep in entry.get("deps", ())} for entry in (old, new))
     deps = _changed_keys(*hashes)
-    said = [*(f"setting {key}" for key in keys), *deps]
-    return ", ".join(said) if said else "" if old == new else "command or outputs"
+    reasons = [*(f"setting {key}" for key in keys), *deps]
+    return ", ".join(reasons) if reasons else "" if old == new else "command or outputs"
 
 
 def _changed_leaves(key: str, old: Any, new: Any) -> list[str]:
-    """Return the keys below `key` whose values differ; itself where it holds no mapping."""
+    """Return the keys below `key` whose values differ; `key` itself if it is not a mapping."""
     if old == new:
         return []
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return [key]
-    return [f"{key}.{one}" for one in _changed_keys(dict(flatten(old)), dict(flatten(new)))]
+    return [f"{key}.{changed_key}" for changed_key in _changed_keys(dict(flatten(old)), dict(flatten(new)))]
 
 
 def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -69,41 +69,43 @@ def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def stages_to_run(
     root: Path, graph: Mapping[str, Any], lock: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> tuple[StageChange, ...]:
-    """Return what `dvc repro` would run: settings as conf/ has them now, and files as DVC sees them.
+    """Return the stages that `dvc repro` would run with the settings of conf/ and the files of the folder.
 
     Raises
     ------
     DependencyUnavailable
         When `dvc status` fails.
     """
-    status, found = _dvc_status(root), {}
-    made_by = {
+    status, reasons = _dvc_status(root), dict[str, str]()
+    producers = {
         _output_path(out): name
         for name, stage in graph.items()
         for out in (*stage.get("outs", ()), *stage.get("metrics", ()))
     }
-    made = {out["path"]: out.get("md5") for entry in lock.values() for out in entry.get("outs", ())}
+    output_md5s = {out["path"]: out.get("md5") for entry in lock.values() for out in entry.get("outs", ())}
     for name, stage in graph.items():
         locked = lock.get(name)
-        deps = [str(one) for one in stage.get("deps", ())]
+        deps = [str(dep) for dep in stage.get("deps", ())]
         if locked is None:
-            found[name] = "never ran"
+            reasons[name] = "never ran"
             continue
-        kept = locked.get("params", {}).get("params.yaml", {})
-        why = [
+        locked_params = locked.get("params", {}).get("params.yaml", {})
+        causes = [
             f"setting {leaf}"
             for key in stage.get("params", ())
-            for leaf in _changed_leaves(key, kept.get(key, _MISSING), _value_at(settings, key))
+            for leaf in _changed_leaves(key, locked_params.get(key, _MISSING), _value_at(settings, key))
         ]
-        # An output of another stage may be away because nobody has run `dvc checkout`; that other stage tells.
-        why += [path for path in _changed_deps(status.get(name, ())) if path not in made_by]
-        why += [
-            one["path"] for one in locked.get("deps", ()) if made.get(one["path"], one.get("md5")) != one.get("md5")
+        # Without `dvc checkout` an output of another stage may be missing; that stage reports it.
+        causes += [path for path in _changed_deps(status.get(name, ())) if path not in producers]
+        causes += [
+            dep["path"]
+            for dep in locked.get("deps", ())
+            if output_md5s.get(dep["path"], dep.get("md5")) != dep.get("md5")
         ]
-        why += sorted({f"follows {made_by[one]}" for one in deps if made_by.get(one) in found})
-        if why:
-            found[name] = ", ".join(dict.fromkeys(why))
-    return tuple(StageChange(name, why) for name, why in found.items())
+        causes += sorted({f"follows {producers[dep]}" for dep in deps if producers.get(dep) in reasons})
+        if causes:
+            reasons[name] = ", ".join(dict.fromkeys(causes))
+    return tuple(StageChange(name, reason) for name, reason in reasons.items())
 
 
 def _output_path(out: Any) -> str:
@@ -118,15 +120,15 @@ def _value_at(settings: Mapping[str, Any], key: str) -> Any:
 
 
 def _changed_deps(status_entries: Any) -> list[str]:
-    return [path for one in status_entries if isinstance(one, dict) for path in one.get("changed deps", {})]
+    return [path for entry in status_entries if isinstance(entry, dict) for path in entry.get("changed deps", {})]
 
 
 def _dvc_status(root: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "dvc", "status", "--json"]
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
-    answer = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+    process = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
     try:
-        found: dict[str, Any] = json.loads(answer.stdout)
+        status: dict[str, Any] = json.loads(process.stdout)
     except ValueError as error:
-        raise DependencyUnavailable(f"`dvc status` says: {answer.stderr.strip()[:300]}") from error
-    return found
+        raise DependencyUnavailable(f"`dvc status` failed: {process.stderr.strip()[:300]}") from error
+    return status

@@ -70,7 +70,7 @@ class EvaluationReport:
     tables : dict of DataFrame
         The curves and the importance, by the name of their file in plots/.
     parity : Parity
-    objective : str
+    selection_metric : str
         The metric `training.selection_metric`.
     confidence_level : float
         Level of all intervals.
@@ -87,7 +87,7 @@ class EvaluationReport:
     importance: list[Importance]
     tables: dict[str, pd.DataFrame]
     parity: Parity
-    objective: str
+    selection_metric: str
     confidence_level: float
     n_train: int
 
@@ -97,22 +97,24 @@ class EvaluationReport:
         return int(self.confusion.sum())
 
     @property
-    def objective_value(self) -> float:
+    def selection_value(self) -> float:
         """The selection metric on the test rows; NaN where it is not defined there."""
-        value = self.metrics[self.objective].value
+        value = self.metrics[self.selection_metric].value
         return float("nan") if value is None else value
 
     @property
     def summary(self) -> str:
         """The selection metric with its interval and its value for each baseline, in one line."""
-        estimate = self.metrics[self.objective]
+        estimate = self.metrics[self.selection_metric]
         interval = "" if estimate.low is None else f" [{estimate.low:.4f}, {estimate.high:.4f}]"
-        baselines = [f"{name} {baseline.metrics[self.objective]:.4f}" for name, baseline in self.baselines.items()]
-        return f"{self.objective} {self.objective_value:.4f}{interval} on {self.n_test} rows ({', '.join(baselines)})"
+        baselines = [
+            f"{name} {baseline.metrics[self.selection_metric]:.4f}" for name, baseline in self.baselines.items()
+        ]
+        return f"{self.selection_metric} {self.selection_value:.4f}{interval} on {self.n_test} rows ({', '.join(baselines)})"
 
     def dvc_metrics(self) -> dict[str, Any]:
         """Return the values for `dvc metrics`: each metric, and a few metrics of each baseline."""
-        names = baseline_metric_names(self.objective)
+        names = baseline_metric_names(self.selection_metric)
         values: dict[str, Any] = {name: round_significant(estimate.value) for name, estimate in self.metrics.items()}
         values["baselines"] = {
             baseline: {name: result.metrics[name] for name in names} for baseline, result in self.baselines.items()
@@ -137,7 +139,7 @@ class EvaluationReport:
             "rows": {"train": self.n_train, "test": self.n_test},
             "target": {"column": target.column, "classes": list(target.classes), "positive": target.positive},
             "threshold": round_significant(self.package.threshold),
-            "objective": self.objective,
+            "selection_metric": self.selection_metric,
             "confidence_level": self.confidence_level,
             "metrics": {name: {**estimate, **directions[name]} for name, estimate in _as_dicts(self.metrics).items()},
             "cross_validated": self.package.metrics,

@@ -56,12 +56,12 @@ def _header_section(report: EvaluationReport, config: Config) -> Iterator[str]:
 
 
 def _headline_sentence(report: EvaluationReport) -> str:
-    accuracy, objective = report.metrics["accuracy"], report.metrics[report.objective]
+    accuracy, selection = report.metrics["accuracy"], report.metrics[report.selection_metric]
     interval = _format_interval(accuracy, as_percent=True)
     sentence = f"**{percent(accuracy.value)} of the predictions are correct** ({interval})"
-    if report.objective != "accuracy":
-        name, value = _display_name(report.objective), number(objective.value)
-        sentence += f", and {name} is **{value}** ({_format_interval(objective)})"
+    if report.selection_metric != "accuracy":
+        name, value = _display_name(report.selection_metric), number(selection.value)
+        sentence += f", and {name} is **{value}** ({_format_interval(selection)})"
     return sentence + "."
 
 
@@ -90,7 +90,7 @@ def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
 
 
 def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str]:  # noqa: ARG001 - all sections share one signature
-    name = report.objective
+    name = report.selection_metric
     yield "## Baselines"
     yield ""
     yield from _markdown_table(
@@ -187,7 +187,7 @@ def _importance_section(report: EvaluationReport, config: Config) -> Iterator[st
     yield "## Feature importance"
     yield ""
     yield from _markdown_table(
-        ("feature", f"{_display_name(report.objective)} worsens by", "spread"),
+        ("feature", f"{_display_name(report.selection_metric)} worsens by", "spread"),
         (
             (_column_label(report, feature.column), number(feature.mean, signed=True), number(feature.spread))
             for feature in report.importance

@@ -154,7 +154,7 @@ def train_candidate(
         rows.train,
         rows.test,
         config=config.evaluation,
-        objective=config.training.selection_metric,
+        selection_metric=config.training.selection_metric,
         seed=config.seed,
     )
     return candidate, report

@@ -49,6 +49,6 @@ def fit_baseline(name: str, frame: pd.DataFrame, schema: Schema, *, seed: int) -
     return fit_classifier(frame, schema, _DEFAULT_FEATURES, model=BASELINES[name], seed=seed)
 
 
-def baseline_metric_names(objective: str) -> tuple[str, ...]:
+def baseline_metric_names(selection_metric: str) -> tuple[str, ...]:
     """Return the metrics that are shown for baselines: the selection metric, AUC and accuracy."""
-    return tuple(dict.fromkeys((objective, "roc_auc", "accuracy")))
+    return tuple(dict.fromkeys((selection_metric, "roc_auc", "accuracy")))

@@ -50,9 +50,9 @@ class TrainResult:
         Every metric by fold; NaN where one is not defined.
     baseline_metrics : dict of dict
         Mean over the same folds of every metric, by baseline.
-    objective_metric : str
+    selection_metric : str
         The metric `training.selection_metric`.
-    objective_value : float
+    selection_value : float
         Its mean over folds.
     """
 
@@ -60,8 +60,8 @@ class TrainResult:
     out_of_fold: Floats
     fold_metrics: tuple[dict[str, float], ...]
     baseline_metrics: dict[str, dict[str, float | None]]
-    objective_metric: str
-    objective_value: float
+    selection_metric: str
+    selection_value: float
 
     @property
     def mean_metrics(self) -> dict[str, float | None]:
@@ -77,14 +77,14 @@ class TrainResult:
     def summary(self) -> str:
         """The selection metric of the model and of the baselines, in one line."""
         baselines = ", ".join(
-            f"{name} {number(metrics[self.objective_metric])}" for name, metrics in self.baseline_metrics.items()
+            f"{name} {number(metrics[self.selection_metric])}" for name, metrics in self.baseline_metrics.items()
         )
-        headline = f"{self.objective_metric} {self.objective_value:.4f}"
+        headline = f"{self.selection_metric} {self.selection_value:.4f}"
         return f"{headline} over {len(self.fold_metrics)} folds ({baselines})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the means, the threshold and a few metrics of each baseline, for `dvc metrics`."""
-        names = baseline_metric_names(self.objective_metric)
+        names = baseline_metric_names(self.selection_metric)
         baselines = {
             baseline: {name: metrics[name] for name in names} for baseline, metrics in self.baseline_metrics.items()
         }
@@ -125,7 +125,7 @@ def train_classifier(
     """
     from threadpoolctl import threadpool_limits
 
-    objective = get_metric(training.selection_metric, setting="training.selection_metric").name
+    selection_metric = get_metric(training.selection_metric, setting="training.selection_metric").name
     check_threshold_rule(training.threshold, schema.target)
     codes = encode_target(frame, schema.target)
     fold_of = _assign_folds(codes, schema.target, training.folds, seed=seed)
@@ -142,16 +142,16 @@ def train_classifier(
             name: _aggregate_folds(evaluation.metrics_by_fold(scores), np.mean)
             for name, scores in fitted.baseline_scores.items()
         }
-    objective_value = _aggregate_folds(fold_metrics, np.mean)[objective]
-    if objective_value is None:
-        raise ConfigError(f"training.selection_metric: {objective} is not defined in any fold; choose another")
+    selection_value = _aggregate_folds(fold_metrics, np.mean)[selection_metric]
+    if selection_value is None:
+        raise ConfigError(f"training.selection_metric: {selection_metric} is not defined in any fold; choose another")
     return TrainResult(
         classifier=classifier,
         out_of_fold=out_of_fold,
         fold_metrics=fold_metrics,
         baseline_metrics=baseline_metrics,
-        objective_metric=objective,
-        objective_value=objective_value,
+        selection_metric=selection_metric,
+        selection_value=selection_value,
     )
 
 

@@ -77,7 +77,17 @@ class Manifest:
     files: dict[str, FileEntry]
     onnx: OnnxProof
     libraries: dict[str, str]
-    digest: str = ""
+    digest: str
+
+    @classmethod
+    def create(
+        cls, name: str, model: str, *, listed: dict[str, FileEntry], onnx: OnnxProof, libraries: dict[str, str]
+    ) -> Manifest:
+        """Return the manifest of files that are written, with its own digest."""
+        fields: dict[str, Any] = {"name": name, "model": model, "libraries": libraries}
+        plain = {"files": {path: asdict(entry) for path, entry in listed.items()}, "onnx": asdict(onnx), **fields}
+        digest = files.sha256(files.canonical_json({"format": FORMAT_VERSION, **plain}).encode())
+        return cls(files=listed, onnx=onnx, digest=digest, **fields)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content of manifest.json: everything but its own digest."""

@@ -10,14 +10,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.modeling.classifier import Classifier
-    from pipeline.package.manifest import Manifest
+    from pipeline.package.manifest import OnnxProof
     from pipeline.schema import Column
 
 __all__ = ["package_card"]
 
 
 def package_card(
-    classifier: Classifier, manifest: Manifest, *, n_rows: int, metrics: Mapping[str, Any], lineage: Mapping[str, Any]
+    classifier: Classifier,
+    model: str,
+    proof: OnnxProof,
+    *,
+    n_rows: int,
+    metrics: Mapping[str, Any],
+    lineage: Mapping[str, Any],
 ) -> str:
     """Return the card in Markdown; it depends on neither the time nor the machine.
 
@@ -25,26 +31,28 @@ def package_card(
     ----------
     classifier : Classifier
         The classifier in the package.
-    manifest : Manifest
-        Names of model and dataset, and the proof of the ONNX form.
+    model : str
+        Name of the model in conf/model/.
+    proof : OnnxProof
+        Whether the ONNX form is used, or why not.
     n_rows : int
         Number of train rows.
     metrics, lineage : mapping
         Cross-validated metrics, and hashes of data and settings.
     """
     parts = (
-        _header_section(classifier, manifest, n_rows),
+        _header_section(classifier, model, n_rows),
         _features_section(classifier.schema.columns),
         _metrics_section(metrics),
-        _predictions_section(classifier, manifest),
+        _predictions_section(classifier, proof),
         _lineage_section(lineage),
     )
     return "\n".join(line for part in parts for line in (*part, "")).rstrip() + "\n"
 
 
-def _header_section(classifier: Classifier, manifest: Manifest, n_rows: int) -> Iterator[str]:
+def _header_section(classifier: Classifier, model: str, n_rows: int) -> Iterator[str]:
     target = classifier.schema.target
-    yield f"# {manifest.model} for {classifier.schema.name}"
+    yield f"# {model} for {classifier.schema.name}"
     yield ""
     classes = ", ".join(f"`{name}`" for name in target.classes)
     yield f"Predicts `{target.column}` ({classes}) from the features below; trained on {n_rows:,} rows."
@@ -94,7 +102,7 @@ def _metrics_section(metrics: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _predictions_section(classifier: Classifier, manifest: Manifest) -> Iterator[str]:
+def _predictions_section(classifier: Classifier, proof: OnnxProof) -> Iterator[str]:
     yield "## Predictions"
     yield ""
     yield f"A probability of each class (calibration: {classifier.calibration.kind}), and a class:"
@@ -103,7 +111,6 @@ def _predictions_section(classifier: Classifier, manifest: Manifest) -> Iterator
     else:
         yield f"`{classifier.schema.target.positive}` from a probability of {classifier.threshold:.4g} on."
     yield ""
-    proof = manifest.onnx
     if proof.used:
         yield (
             f"The serving form is `model.onnx`. On {proof.rows:,} rows, some with missing and unknown values, it"

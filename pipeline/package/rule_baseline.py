@@ -1,4 +1,4 @@
-"""The rule baseline of a package: a decision tree of depth 2 that serves when no model file can be read.
+"""The rule baseline of a package: a decision tree of depth 2 for the case that no model file can be read.
 
 It needs only numpy. Its file holds its own encoder, tree, threshold and golden rows, so it can serve when all other
 files of the package except the schema and the reference are damaged.

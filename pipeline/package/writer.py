@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from pipeline.errors import DataError
 from pipeline.modeling.classifier import predicted_classes
 from pipeline.package import skops_file
 from pipeline.package.golden import golden_rows
-from pipeline.package.manifest import MANIFEST_FILE, REQUIRED_FILES, Manifest, OnnxProof, list_files
+from pipeline.package.manifest import MANIFEST_FILE, REQUIRED_FILES, FileEntry, Manifest, OnnxProof, list_files
 from pipeline.package.onnx_file import NotConvertible, OnnxModel, convert_to_onnx
 from pipeline.package.package_card import package_card
 from pipeline.package.parity import TOLERANCE, check_onnx_parity, onnx_classifier
@@ -83,13 +82,6 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
     if scores.shape != (len(train), len(classifier.classes)):
         raise DataError(f"scores: shape {scores.shape} where {len(train)} rows have {len(classifier.classes)} classes")
     onnx, proof = _convert_if_equal(classifier, parity_rows)
-    manifest = Manifest(
-        name=classifier.schema.name,
-        model=model,
-        files={},
-        onnx=proof,
-        libraries={library: version(library) for library in _LIBRARIES},
-    )
     plain = {
         **_model_files(classifier),
         "lineage.json": dict(lineage),
@@ -99,14 +91,27 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
     }
     contents = {name: files.canonical_json(value).encode() for name, value in plain.items()}
     contents["card.md"] = package_card(
-        classifier, manifest, n_rows=len(train), metrics=metrics, lineage=lineage
+        classifier, model, proof, n_rows=len(train), metrics=metrics, lineage=lineage
     ).encode()
-    declared = yaml.safe_dump(classifier.schema.as_dict(), sort_keys=False, allow_unicode=True, width=120)
-    contents["schema.yaml"] = declared.encode()
+    contents["schema.yaml"] = _schema_yaml(classifier).encode()
     contents["model.skops"] = skops_file.dump(classifier.estimator)
     if onnx is not None:
         contents["model.onnx"] = onnx
-    return _write_files(path, manifest, contents)
+    with files.atomic_folder(path) as folder:
+        manifest = Manifest.create(
+            classifier.schema.name,
+            model,
+            listed=_write_files(folder, contents),
+            onnx=proof,
+            libraries={library: version(library) for library in _LIBRARIES},
+        )
+        (folder / MANIFEST_FILE).write_bytes(files.canonical_json(manifest.as_dict()).encode())
+    return manifest
+
+
+def _schema_yaml(classifier: Classifier) -> str:
+    text: str = yaml.safe_dump(classifier.schema.as_dict(), sort_keys=False, allow_unicode=True, width=120)
+    return text
 
 
 def _model_files(classifier: Classifier) -> dict[str, Any]:
@@ -147,16 +152,12 @@ def _known_classes(classifier: Classifier) -> list[int]:
     return [int(code) for code in classifier.estimator.classes_]
 
 
-def _write_files(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> Manifest:
+def _write_files(folder: Path, contents: dict[str, bytes]) -> dict[str, FileEntry]:
     if set(REQUIRED_FILES) - set(contents):
         raise AssertionError(f"a package needs {REQUIRED_FILES}")
-    with files.atomic_folder(path) as folder:
-        for name, data in contents.items():
-            (folder / name).write_bytes(data)
-        complete = replace(manifest, files=list_files(folder, contents))
-        data = files.canonical_json(complete.as_dict()).encode()
-        (folder / MANIFEST_FILE).write_bytes(data)
-    return replace(complete, digest=files.sha256(data))
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    return list_files(folder, contents)
 
 
 def _convert_if_equal(classifier: Classifier, rows: pd.DataFrame) -> tuple[bytes | None, OnnxProof]:

@@ -48,7 +48,7 @@ def read_outcomes(value: Any, classes: Sequence[str], *, max_rows: int) -> list[
         raise InvalidRequest.for_field("outcomes", "type", message)
     items = value["outcomes"] if is_list else [value]
     if len(items) > max_rows:
-        message = f"has {len(items)} entries; at most {max_rows} are accepted in one request, send several"
+        message = f"has {len(items)} entries; a request accepts at most {max_rows}: split it"
         raise BodyTooLarge.for_field("outcomes", "max_rows", message)
     paths = [f"outcomes[{position}]" if is_list else "" for position in range(len(items))]
     errors: list[FieldError] = []

@@ -1,4 +1,4 @@
-"""Drive a running server with traffic as a scenario declares it."""
+"""Send the traffic of a scenario to a running server."""
 
 from pipeline.simulation.runner import simulate
 from pipeline.simulation.server_client import ServerClient

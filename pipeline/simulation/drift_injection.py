@@ -1,4 +1,4 @@
-"""Move columns of rows by a known amount: numbers, the share of a word, the share of missing values."""
+"""Inject drift of a known size into rows: numeric shifts, category shares, missing shares."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ __all__ = ["DriftInjection", "apply_drift", "plan_drift_injections"]
 
 @dataclass(frozen=True, slots=True)
 class DriftInjection:
-    """One change of one column, with what must be known of the rows before it.
+    """One change of one feature, with the statistics of the rows before it.
 
     Parameters
     ----------
     column : Column
     present : Series
-        Values that rows had before, without missing ones; replacements are drawn from them.
-    missing : float
-        Share of missing values before.
+        Values before the change, without missing ones; replacements are sampled from them.
+    missing_share : float
+        Share of missing values before the change.
     shift : float or None
-        Added to numbers, in their own unit; the result is kept within the declared bounds.
+        Added to numbers, in their unit; the result is clipped to the declared bounds.
     word : str, bool or None
     share : float or None
-        Share of `word` afterwards, or of missing values where there is no word.
+        Share of `word` after the change; of missing values without a word.
     """
 
     column: Column
@@ -49,17 +49,17 @@ class DriftInjection:
     share: float | None = None
 
     def apply(self, values: pd.Series, rng: np.random.Generator) -> pd.Series:
-        """Return the values moved; which rows change is drawn, so that any number of rows moves alike."""
+        """Return the changed values; rows are selected at random, so that any number of rows drifts alike."""
         if self.shift is not None:
             return self._apply_shift(values, self.shift, rng)
-        assert self.share is not None  # noqa: S101 - narrows the type; the settings have looked already
+        assert self.share is not None  # noqa: S101 - narrows the type; the settings are validated
         if self.word is None:
             return self._apply_missing_share(values, self.share, rng)
         return self._apply_word_share(values, self.share, rng)
 
     def _apply_shift(self, values: pd.Series, shift: float, rng: np.random.Generator) -> pd.Series:
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan) + shift
-        if self.column.kind == "integer":  # rounded up or down by chance, so that the mean moves by the whole shift
+        if self.column.kind == "integer":  # random rounding keeps the mean shift exact
             numbers = np.floor(numbers + rng.random(len(numbers)))
         low = -np.inf if self.column.minimum is None else self.column.minimum
         high = np.inf if self.column.maximum is None else self.column.maximum
@@ -77,10 +77,10 @@ class DriftInjection:
         known = values.fillna(self.present.iloc[0]) if len(self.present) else values
         is_word, is_present = (known == self.word).to_numpy(dtype=bool), values.notna().to_numpy()
         before = float((self.present == self.word).mean()) if len(self.present) else 0.0
-        drawn = rng.random(len(values))
+        draws = rng.random(len(values))
         if share >= before:
-            return values.mask(is_present & ~is_word & (drawn < _change_probability(share, before)), self.word)
-        return self._replace_values(values, is_present & is_word & (drawn < 1 - share / before), rng, without=self.word)
+            return values.mask(is_present & ~is_word & (draws < _change_probability(share, before)), self.word)
+        return self._replace_values(values, is_present & is_word & (draws < 1 - share / before), rng, without=self.word)
 
     def _replace_values(
         self, values: pd.Series, where: Mask, rng: np.random.Generator, *, without: str | bool | None = None
@@ -88,49 +88,50 @@ class DriftInjection:
         pool = self.present if without is None else self.present[self.present != without]
         if len(pool) == 0:
             return values
-        moved = values.copy()
-        moved[where] = pool.iloc[rng.integers(0, len(pool), int(where.sum()))].to_numpy()
-        return moved
+        changed = values.copy()
+        changed[where] = pool.iloc[rng.integers(0, len(pool), int(where.sum()))].to_numpy()
+        return changed
 
 
 def plan_drift_injections(
     changes: Sequence[DriftInjectionConfig], schema: Schema, rows: pd.DataFrame
 ) -> tuple[DriftInjection, ...]:
-    """Return what the changes mean for rows of this kind.
+    """Return the injections that the changes define for these rows.
 
     Parameters
     ----------
-    changes : sequence of ChangeConfig
+    changes : sequence of DriftInjectionConfig
     schema : Schema
     rows : DataFrame
-        Many rows as they are before: deviations and shares are theirs.
+        Rows before the change; standard deviations and shares refer to them.
 
     Raises
     ------
     ConfigError
-        When a column or word is not declared, or cannot move that way.
+        When a feature or category is not declared, or cannot change that way.
     """
-    return tuple(_plan_drift_injection(one, _find_column(one.column, schema), rows) for one in changes)
+    return tuple(_plan_drift_injection(change, _find_column(change.column, schema), rows) for change in changes)
 
 
 def apply_drift(rows: pd.DataFrame, injections: Sequence[DriftInjection], rng: np.random.Generator) -> pd.DataFrame:
-    """Return the rows with columns moved, one movement after another."""
-    moved = {one.column.name: rows[one.column.name] for one in injections}
-    for one in injections:
-        moved[one.column.name] = one.apply(moved[one.column.name], rng)
-    return rows.assign(**moved)
+    """Return the rows with all injections applied in order."""
+    columns = {injection.column.name: rows[injection.column.name] for injection in injections}
+    for injection in injections:
+        name = injection.column.name
+        columns[name] = injection.apply(columns[name], rng)
+    return rows.assign(**columns)
 
 
 def _change_probability(after: float, before: float) -> float:
-    """Return the chance with which each other value must change so that a share rises."""
+    """Return the probability with which each other value must change to raise a share."""
     return 1.0 if before >= 1 else (after - before) / (1 - before)
 
 
 def _to_series(numbers: NDArray[np.float64], like: pd.Series) -> pd.Series:
     import pandas as pd
 
-    moved = pd.Series(numbers, index=like.index)
-    return moved.mask(np.isnan(numbers)).astype(like.dtype)
+    series = pd.Series(numbers, index=like.index)
+    return series.mask(np.isnan(numbers)).astype(like.dtype)
 
 
 def _find_column(word: str, schema: Schema) -> Column:
@@ -140,14 +141,17 @@ def _find_column(word: str, schema: Schema) -> Column:
         return features[word]
     kind, _, number = word.partition(" ")
     if kind in ("number", "words") and number.isdigit() and int(number) > 0:
-        found = [one for one in schema.features if (one.is_numeric if kind == "number" else _is_categorical(one))]
-        if int(number) <= len(found):
-            return found[int(number) - 1]
-        what = "numbers" if kind == "number" else "words"
-        raise ConfigError(f"column: {word!r}: {schema.name} has {len(found)} features of {what}; take another scenario")
+        is_of_kind = (lambda column: column.is_numeric) if kind == "number" else _is_categorical
+        candidates = [column for column in schema.features if is_of_kind(column)]
+        if int(number) <= len(candidates):
+            return candidates[int(number) - 1]
+        label = "numeric" if kind == "number" else "categorical"
+        raise ConfigError(
+            f"column: {word!r}: {schema.name} has {len(candidates)} {label} features; choose another scenario"
+        )
     known = ", ".join(features)
     raise ConfigError(
-        f"column: {word!r} is no feature of {schema.name}; known: {known}, or `number N`, `words N`"
+        f"column: {word!r} is not a feature of {schema.name}; known: {known}, or `number N`, `words N`"
         f"{did_you_mean(word, features)}"
     )
 
@@ -161,23 +165,23 @@ def _plan_drift_injection(change: DriftInjectionConfig, column: Column, rows: pd
     present, missing = values.dropna(), float(values.isna().mean())
     if change.shift is not None:
         if not column.is_numeric:
-            raise ConfigError(f"shift: {column.name} holds no numbers; give it a word with its share")
+            raise ConfigError(f"shift: {column.name} is not numeric; set `word` and `share`")
         spread = float(present.to_numpy(dtype=np.float64).std()) if len(present) else 0.0
         return DriftInjection(column, present, missing, shift=change.shift * spread)
     if change.word is None:
         if not column.nullable:
-            raise ConfigError(f"missing: {column.name} is declared with nullable: false, so a server refuses such rows")
+            raise ConfigError(f"missing: {column.name} has nullable: false, so a server rejects such rows")
         return DriftInjection(column, present, missing, share=change.missing)
     return DriftInjection(column, present, missing, word=_find_word(change.word, column), share=change.share)
 
 
 def _find_word(word: str, column: Column) -> str | bool:
     if not _is_categorical(column):
-        raise ConfigError(f"word: {column.name} holds no words; give it a shift, or a share of missing")
+        raise ConfigError(f"word: {column.name} is not categorical; set `shift` or `missing`")
     words: tuple[str, ...] = column.categories if column.kind == "category" else ("false", "true")
     kind, _, number = word.partition(" ")
     if word not in words and kind == "word" and number.isdigit() and 0 < int(number) <= len(words):
         word = words[int(number) - 1]
     if word not in words:
-        raise ConfigError(f"word: {word!r} is no word of {column.name}; known: {', '.join(words)}, or `word N`")
+        raise ConfigError(f"word: {word!r} is not a category of {column.name}; known: {', '.join(words)}, or `word N`")
     return word == "true" if column.kind == "boolean" else word

@@ -1,4 +1,4 @@
-"""Draw values that look like those of training, from nothing but their counts in the package."""
+"""Sample rows like the training rows from the bin counts in the package."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ __all__ = ["sample_column", "sample_rows"]
 
 
 def sample_rows(reference: Reference, schema: Schema, *, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Return rows of the features, shape (n_rows, n_features); columns are drawn independently of each other.
+    """Return rows of the features, shape (n_rows, n_features); features are sampled independently.
 
     Raises
     ------
     ConfigError
-        When a feature without counts (free text) may not be missing.
+        When a feature without counts (free text) is not nullable.
     """
     import pandas as pd
 
-    counted = {bins.name: bins for bins in reference.columns}
+    bins_by_name = {bins.name: bins for bins in reference.columns}
     columns = {}
     for column in schema.features:
-        if column.name in counted:
-            columns[column.name] = sample_column(counted[column.name], column, n_rows=n_rows, rng=rng)
+        if column.name in bins_by_name:
+            columns[column.name] = sample_column(bins_by_name[column.name], column, n_rows=n_rows, rng=rng)
         elif column.nullable:
             columns[column.name] = pd.Series([None] * n_rows, dtype="string")
         else:
             raise ConfigError(
-                f"rows: {column.name} is text without counts in the package; take rows of kind declared or file"
+                f"rows: {column.name} is text without counts in the package; use rows of kind declared or file"
             )
     return pd.DataFrame(columns)
 
 
 def sample_column(bins: Bins, column: Column, *, n_rows: int, rng: np.random.Generator) -> pd.Series:
-    """Return values of one column, missing ones among them, in the column's own dtype."""
+    """Return values of one feature in its dtype, with missing values."""
     import pandas as pd
 
     finest = bins.finest
     weights = np.array(finest.counts, dtype=np.float64)
     if bins.kind != "quantiles":
-        weights[-2] = 0.0  # nothing is known of what was unseen
+        weights[-2] = 0.0  # unseen categories have no known values
     if weights.sum() == 0:
         weights[-1] = 1.0
     codes = rng.choice(len(weights), size=n_rows, p=weights / weights.sum())
@@ -60,7 +60,7 @@ def sample_column(bins: Bins, column: Column, *, n_rows: int, rng: np.random.Gen
     if bins.kind == "words":
         words = np.array([*finest.points, None, None], dtype=object)[codes]
         if column.kind == "boolean":
-            return pd.Series([None if one is None else one == "true" for one in words], dtype="boolean")
+            return pd.Series([None if word is None else word == "true" for word in words], dtype="boolean")
         return pd.Series(words, dtype="string")
     numbers = (
         _values_from_codes(finest, codes) if bins.kind == "values" else _sample_within_bins(finest, column, codes, rng)
@@ -84,17 +84,17 @@ def _values_from_codes(bins: Bins, codes: NDArray[np.int64]) -> Floats:
 
 
 def _sample_within_bins(bins: Bins, column: Column, codes: NDArray[np.int64], rng: np.random.Generator) -> Floats:
-    """Return a number evenly from inside of each bin; a bin holds its upper edge, not its lower one."""
+    """Return uniform numbers within each bin; a bin includes its upper edge, not its lower one."""
     edges = np.array(bins.points, dtype=np.float64)
     if len(edges) < 2:
         return np.zeros(len(codes))
     step = 1.0 if column.kind == "integer" else (edges[-1] - edges[0]) / 1000
     low = np.array([*edges[:-1], edges[0] - 2 * step, edges[-1], 0.0])[codes]
     high = np.array([*edges[1:], edges[0] - step, edges[-1] + step, 0.0])[codes]
-    drawn = high - rng.random(len(codes)) * (high - low)
+    samples = high - rng.random(len(codes)) * (high - low)
     if column.kind == "integer":
-        up = np.floor(drawn) + 1
+        up = np.floor(samples) + 1
         whole: Floats = np.where(up > high, np.floor(high), up)
         return whole
-    values: Floats = np.where(high - low <= 4 * np.spacing(np.abs(high)), high, drawn)
+    values: Floats = np.where(high - low <= 4 * np.spacing(np.abs(high)), high, samples)
     return values

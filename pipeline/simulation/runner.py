@@ -1,4 +1,4 @@
-"""Send a scenario phase by phase at its rate, tell outcomes when they are due, and count what became of all."""
+"""Send the phases of a scenario at their rates, send delayed outcomes, and count the responses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["simulate"]
 
 _N_SENDER_THREADS = 16
-_MAX_PENDING_REQUESTS = 64  # requests under way or waiting for a thread; beyond it the sender falls behind its rate
+_MAX_PENDING_REQUESTS = 64  # in flight or waiting for a thread; above it the sender falls behind its rate
 _MAX_OUTCOMES_PER_REQUEST = 1000
 _OUTCOME_INTERVAL_S = 0.1
 _PROGRESS_INTERVAL_S = 1.0
@@ -37,23 +37,23 @@ _RESEND_DELAY_FACTOR = 1.25  # of the delay
 def simulate(
     scenario: ScenarioConfig, pool: RowPool, server: ServerClient, *, speed: float = 1.0, on_progress: ReportProgress
 ) -> SimulationResult:
-    """Send everything that a scenario declares and return the totals; an interrupt (Ctrl-C) ends it early, in order.
+    """Send the traffic of a scenario and return the totals; Ctrl-C ends it early with the totals so far.
 
     Parameters
     ----------
     scenario : ScenarioConfig
-    pool : Pool
-        Rows to draw from.
-    server : Server
+    pool : RowPool
+        Rows to sample from.
+    server : ServerClient
     speed : float above 0
-        2 sends the same rows in half of the time: rates double, lengths and delays halve.
-    told : callable
-        Is given a line of progress about once a second.
+        2 sends the same rows in half the time: rates double, durations and delays halve.
+    on_progress : callable
+        Receives a line of progress about once a second.
 
     Raises
     ------
     ConfigError
-        When a change does not fit the rows; before anything is sent.
+        When a change does not fit the rows; no request was sent.
     """
     for phase in scenario.phases:
         plan_drift_injections(phase.changes, pool.schema, pool.rows)
@@ -70,7 +70,7 @@ def simulate(
 
 @dataclass
 class _ScenarioRun:
-    """One scenario under way."""
+    """One running scenario."""
 
     scenario: ScenarioConfig
     pool: RowPool
@@ -87,23 +87,23 @@ class _ScenarioRun:
         self._last_progress_at = 0.0
 
     def run_phase(self, number: int, phase: PhaseConfig) -> None:
-        """Send the rows of one phase, each request when it is due."""
+        """Send the requests of one phase, each at its due time."""
         rate = phase.rows_per_s if phase.rows_per_s is not None else self.scenario.rows_per_s
-        n_rows, at_once = round(rate * phase.seconds), self.scenario.rows_per_request
-        began = time.monotonic()
-        tally = self.current_phase = PhaseCounter(phase.name, time.time())
+        n_rows, rows_per_request = round(rate * phase.seconds), self.scenario.rows_per_request
+        started_at = time.monotonic()
+        counter = self.current_phase = PhaseCounter(phase.name, time.time())
         seed = [self.scenario.seed, 1, number]
         for position, request in enumerate(
             generate_requests(
-                self.pool, phase, self.scenario.outcomes, n_rows=n_rows, rows_per_request=at_once, seed=seed
+                self.pool, phase, self.scenario.outcomes, n_rows=n_rows, rows_per_request=rows_per_request, seed=seed
             )
         ):
-            self._wait_until(began + position * at_once / (rate * self.speed), phase, n_rows)
+            self._wait_until(started_at + position * rows_per_request / (rate * self.speed), phase, n_rows)
             self._pending_requests.acquire()
-            self._threads.submit(self._send_request, tally, request)
-        self._wait_until(began + phase.seconds / self.speed, phase, n_rows)
+            self._threads.submit(self._send_request, counter, request)
+        self._wait_until(started_at + phase.seconds / self.speed, phase, n_rows)
         self._wait_for_requests()
-        self._finish_phase(tally)
+        self._finish_phase(counter)
 
     def _wait_until(self, due_at: float, phase: PhaseConfig, n_rows: int) -> None:
         while True:
@@ -113,7 +113,7 @@ class _ScenarioRun:
                 rows = self.current_phase.n_rows_by_result
                 self.on_progress(
                     f"{phase.name}: {self.current_phase.n_rows_sent:,} of {n_rows:,} rows, {rows['refused']:,} refused,"
-                    f" {rows['failed']:,} failed; {self._outcome_sender.n_sent:,} outcomes told"
+                    f" {rows['failed']:,} failed; {self._outcome_sender.n_sent:,} outcomes sent"
                 )
             if due_at <= now:
                 return
@@ -121,15 +121,15 @@ class _ScenarioRun:
 
     def _send_request(self, counter: PhaseCounter, request: SimulatedRequest) -> None:
         try:
-            reply = self.server.post(request.path, request.body)
-            counter.add_response(request.n_rows, reply)
-            if reply.is_success and request.delayed_outcomes:
-                self._outcome_sender.schedule(reply.body, request)
+            response = self.server.post(request.path, request.body)
+            counter.add_response(request.n_rows, response)
+            if response.is_success and request.delayed_outcomes:
+                self._outcome_sender.schedule(response.body, request)
         finally:
             self._pending_requests.release()
 
     def _wait_for_requests(self) -> None:
-        """Wait until every request that was sent has ended."""
+        """Wait until all sent requests have ended."""
         for _ in range(_MAX_PENDING_REQUESTS):
             self._pending_requests.acquire()
         for _ in range(_MAX_PENDING_REQUESTS):
@@ -140,27 +140,31 @@ class _ScenarioRun:
         self.current_phase = None
 
     def wait_for_outcomes(self) -> None:
-        """Wait for outcomes that are told late."""
+        """Wait until all delayed outcomes are sent."""
         while self._outcome_sender.n_pending:
             if time.monotonic() - self._last_progress_at >= _PROGRESS_INTERVAL_S:
                 self._last_progress_at = time.monotonic()
-                self.on_progress(f"{self._outcome_sender.n_pending:,} outcomes are still to come")
+                self.on_progress(f"{self._outcome_sender.n_pending:,} outcomes pending")
             time.sleep(_OUTCOME_INTERVAL_S)
 
     def finish(self, *, is_interrupted: bool) -> SimulationResult:
-        """Stop every thread and return the totals."""
+        """Stop all threads and return the totals."""
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._outcome_sender.close()
         if self.current_phase is not None:
             self._finish_phase(self.current_phase)
-        tallied = self._outcome_sender
+        sender = self._outcome_sender
         return SimulationResult(
-            tuple(self.finished_phases), tallied.n_sent, tallied.n_refused, tallied.n_pending, is_interrupted
+            tuple(self.finished_phases),
+            n_outcomes_sent=sender.n_sent,
+            n_outcomes_refused=sender.n_refused,
+            n_outcomes_unsent=sender.n_pending,
+            is_interrupted=is_interrupted,
         )
 
 
 class _OutcomeSender:
-    """Tells outcomes when they are due, in a thread of its own."""
+    """Sends outcomes at their due times, in its own thread."""
 
     def __init__(self, server: ServerClient, delay_s: float) -> None:
         self._server, self._delay_s = server, delay_s
@@ -173,52 +177,56 @@ class _OutcomeSender:
 
     @property
     def n_pending(self) -> int:
-        """Outcomes that are not told yet."""
+        """Number of outcomes not sent yet."""
         with self._lock:
             return len(self._scheduled) + self._n_in_flight
 
     def schedule(self, body: Any, request: SimulatedRequest) -> None:
-        """Remember what is to be told of the rows of an answer."""
-        answers = body.get("predictions", [body])
+        """Schedule the outcomes of the predictions in a response."""
+        predictions = body.get("predictions", [body])
         now = time.monotonic()
         with self._lock:
-            for answer, telling in zip(answers, request.delayed_outcomes, strict=True):
-                for place, outcome in enumerate(telling.outcomes):
-                    late = self._delay_s * _RESEND_DELAY_FACTOR**place + place * _OUTCOME_INTERVAL_S
-                    word = outcome if isinstance(outcome, str) else _draw_class(answer["probabilities"], outcome)
-                    heapq.heappush(self._scheduled, (now + late, next(self._order), answer["prediction_id"], word))
+            for prediction, delayed in zip(predictions, request.delayed_outcomes, strict=True):
+                for position, outcome in enumerate(delayed.outcomes):
+                    delay_s = self._delay_s * _RESEND_DELAY_FACTOR**position + position * _OUTCOME_INTERVAL_S
+                    label = outcome if isinstance(outcome, str) else _draw_class(prediction["probabilities"], outcome)
+                    entry = (now + delay_s, next(self._order), prediction["prediction_id"], label)
+                    heapq.heappush(self._scheduled, entry)
 
     def close(self) -> None:
-        """Stop; what is not told yet stays untold."""
+        """Stop; pending outcomes are not sent."""
         self._stop_event.set()
         self._thread.join()
 
     def _send_until_stopped(self) -> None:
         while not self._stop_event.wait(_OUTCOME_INTERVAL_S):
             while ready := self._take_due():
-                outcomes = [{"prediction_id": one, "outcome": word, "source": "simulate"} for one, word in ready]
-                reply = self._server.post("/feedback", json.dumps({"outcomes": outcomes}).encode())
+                outcomes = [
+                    {"prediction_id": prediction_id, "outcome": label, "source": "simulate"}
+                    for prediction_id, label in ready
+                ]
+                response = self._server.post("/feedback", json.dumps({"outcomes": outcomes}).encode())
                 with self._lock:
                     self._n_in_flight = 0
-                    self.n_sent += len(ready) if reply.is_success else 0
-                    self.n_refused += 0 if reply.is_success else len(ready)
+                    self.n_sent += len(ready) if response.is_success else 0
+                    self.n_refused += 0 if response.is_success else len(ready)
 
     def _take_due(self) -> list[tuple[str, str]]:
         now = time.monotonic()
         ready: list[tuple[str, str]] = []
         with self._lock:
             while self._scheduled and self._scheduled[0][0] <= now and len(ready) < _MAX_OUTCOMES_PER_REQUEST:
-                _, _, one, word = heapq.heappop(self._scheduled)
-                ready.append((one, word))
+                _, _, prediction_id, label = heapq.heappop(self._scheduled)
+                ready.append((prediction_id, label))
             self._n_in_flight = len(ready)
         return ready
 
 
 def _draw_class(probabilities: dict[str, float], chance: float) -> str:
-    """Return the class that a number between 0 and 1 falls on."""
-    passed = 0.0
+    """Return the class at a cumulative probability between 0 and 1."""
+    cumulative = 0.0
     for name, share in probabilities.items():
-        passed += share
-        if chance < passed:
+        cumulative += share
+        if chance < cumulative:
             return name
     return list(probabilities)[-1]

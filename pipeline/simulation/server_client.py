@@ -1,4 +1,4 @@
-"""Talk HTTP to a running server: one connection for each thread, no retries, every end of a request counted."""
+"""HTTP client of a running server: one connection for each thread, no retries, every result is returned."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONNECTION_CLASSES = {"http": http.client.HTTPConnection, "https": http.client.
 
 @dataclass(frozen=True, slots=True)
 class ClientResponse:
-    """What came back: `status` is None where nothing did; `body` is the decoded JSON, or None."""
+    """The response: `status` is None without one; `body` is the decoded JSON, or None."""
 
     status: int | None
     body: Any
@@ -28,13 +28,13 @@ class ClientResponse:
 
     @property
     def is_success(self) -> bool:
-        """Whether the server did what was asked."""
+        """Whether the request succeeded."""
         return self.status is not None and self.status < 300
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """What a server says that it serves."""
+    """The active model of a server."""
 
     name: str
     version: int
@@ -49,10 +49,10 @@ class ServerClient:
     Parameters
     ----------
     url : str
-    key : str, optional
+    api_key : str, optional
         The API key to send.
     timeout_s : float
-        A request without an answer within it has failed.
+        A request without a response within it has failed.
     """
 
     url: str
@@ -62,32 +62,34 @@ class ServerClient:
     _connections: list[http.client.HTTPConnection] = field(default_factory=list, init=False)
 
     def post(self, path: str, body: bytes) -> ClientResponse:
-        """Send a body as JSON and return what came back."""
+        """Send a body as JSON and return the response."""
         return self._send_request("POST", path, body)
 
     def get_active_model(self) -> ServedModel:
-        """Return what the server serves.
+        """Return the active model of the server.
 
         Raises
         ------
         UsageError
-            When the address is none.
+            When the URL is invalid.
         DependencyUnavailable
-            When nobody answers there, or no model serves.
+            When the server does not respond, or has no active model.
         NotAllowed
-            When it asks for a key that may look.
+            When the API key lacks a role.
         """
-        reply = self._send_request("GET", "/v1/models", None)
-        if reply.status is None:
-            raise DependencyUnavailable(f"{self.url}: nobody answers; start a server with `mlops serve`")
-        if reply.status in (401, 403):
+        response = self._send_request("GET", "/v1/models", None)
+        if response.status is None:
+            raise DependencyUnavailable(f"{self.url}: no response; start a server with `mlops serve`")
+        if response.status in (401, 403):
             raise NotAllowed(
-                f"{self.url}: wants a key with the roles predict, feedback and viewer; put it into MLOPS_API_KEY"
-                " (`mlops keys create` makes one)"
+                f"{self.url}: needs an API key with the roles predict, feedback and viewer. Create one with"
+                " `mlops keys create` and set MLOPS_API_KEY"
             )
-        active = reply.body.get("active") if isinstance(reply.body, dict) else None
-        if not reply.is_success or active is None:
-            raise DependencyUnavailable(f"{self.url}: serves no model (status {reply.status}); see {self.url}/readyz")
+        active = response.body.get("active") if isinstance(response.body, dict) else None
+        if not response.is_success or active is None:
+            raise DependencyUnavailable(
+                f"{self.url}: has no active model (status {response.status}); see {self.url}/readyz"
+            )
         return ServedModel(
             active["model_name"], active["model_version"], active["model_digest"], Schema.from_dict(active["schema"])
         )
@@ -96,31 +98,31 @@ class ServerClient:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if self.api_key is not None:
             headers["Authorization"] = f"Bearer {self.api_key}"
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         connection = self._thread_connection()
         try:
             connection.request(method, urlsplit(self.url).path.rstrip("/") + path, body, headers)
-            answer = connection.getresponse()
-            said = answer.read()
+            response = connection.getresponse()
+            content = response.read()
         except (OSError, http.client.HTTPException):
-            connection.close()  # the next request opens it anew
-            return ClientResponse(None, None, time.perf_counter() - began)
-        return ClientResponse(answer.status, _decode_json(said), time.perf_counter() - began)
+            connection.close()  # the next request reopens it
+            return ClientResponse(None, None, time.perf_counter() - started_at)
+        return ClientResponse(response.status, _decode_json(content), time.perf_counter() - started_at)
 
     def _thread_connection(self) -> http.client.HTTPConnection:
         if getattr(self._local, "connection", None) is None:
             parts = urlsplit(self.url)
             if parts.scheme not in _CONNECTION_CLASSES or not parts.hostname:
-                raise UsageError(f"--url {self.url!r}: accepted is an address such as http://127.0.0.1:5000")
+                raise UsageError(f"--url {self.url!r}: expected a URL such as http://127.0.0.1:5000")
             self._local.connection = _CONNECTION_CLASSES[parts.scheme](
                 parts.hostname, parts.port, timeout=self.timeout_s
             )
             self._connections.append(self._local.connection)
-        found: http.client.HTTPConnection = self._local.connection
-        return found
+        connection: http.client.HTTPConnection = self._local.connection
+        return connection
 
     def close(self) -> None:
-        """Close the connections of all threads, which have ended."""
+        """Close the connections of all threads after they have ended."""
         while self._connections:
             self._connections.pop().close()
 

@@ -1,4 +1,4 @@
-"""What was sent, answered, refused and told, by phase."""
+"""Results of a simulation by phase: rows, responses and outcomes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ __all__ = ["PhaseCounter", "PhaseResult", "SimulationResult"]
 
 @dataclass(frozen=True, slots=True)
 class PhaseResult:
-    """One phase: moments are seconds since 1970, UTC; rows and outcomes are counted, requests by their status.
+    """Result of one phase; moments are seconds since 1970, UTC.
 
-    `n_failed` requests got no answer at all. `latency_ms` is the median of answered requests, None without one.
+    `statuses` counts requests by HTTP status. `n_rows_failed` are rows of requests without a response.
+    `median_latency_ms` is that of successful requests, None without one.
     """
 
     name: str
@@ -37,12 +38,12 @@ class PhaseResult:
 
     @property
     def rows_per_s(self) -> float:
-        """Rows that were sent each second."""
+        """Sent rows per second."""
         return self.n_rows_sent / max(self.ended_at - self.started_at, 1e-9)
 
     @property
     def duration_hours(self) -> float:
-        """How long it took."""
+        """Duration of the phase."""
         return (self.ended_at - self.started_at) / 3600
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,7 +55,7 @@ class PhaseResult:
             "rows_per_s": round(self.rows_per_s, 1),
             "n_rows": {
                 "sent": self.n_rows_sent,
-                "answered": self.n_rows_succeeded,
+                "succeeded": self.n_rows_succeeded,
                 "refused": self.n_rows_refused,
                 "failed": self.n_rows_failed,
             },
@@ -65,7 +66,7 @@ class PhaseResult:
 
 @dataclass(frozen=True, slots=True)
 class SimulationResult:
-    """Everything that a scenario sent; `n_untold` outcomes had no time left."""
+    """Result of a scenario; `n_outcomes_unsent` were pending when it ended."""
 
     phases: tuple[PhaseResult, ...]
     n_outcomes_sent: int
@@ -75,39 +76,42 @@ class SimulationResult:
 
     @property
     def last_phase(self) -> PhaseResult | None:
-        """The last phase in which rows were answered."""
-        return next((one for one in reversed(self.phases) if one.n_rows_succeeded), None)
+        """The last phase with successful requests."""
+        return next((phase for phase in reversed(self.phases) if phase.n_rows_succeeded), None)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {
-            "phases": [one.as_dict() for one in self.phases],
+            "phases": [phase.as_dict() for phase in self.phases],
             "outcomes": {
-                "told": self.n_outcomes_sent,
+                "sent": self.n_outcomes_sent,
                 "refused": self.n_outcomes_refused,
-                "untold": self.n_outcomes_unsent,
+                "unsent": self.n_outcomes_unsent,
             },
             "is_interrupted": self.is_interrupted,
         }
 
     def text_lines(self) -> Iterator[str]:
-        """Yield a table for a person."""
-        width = max(12, *(len(one.name) for one in self.phases)) if self.phases else 12
-        yield f"{'phase':{width}} {'rows sent':>10} {'answered':>10} {'refused':>9} {'failed':>8} {'rows/s':>8} {'median ms':>10}"
-        for one in self.phases:
-            latency = "" if one.median_latency_ms is None else f"{one.median_latency_ms:.1f}"
+        """Yield a text table."""
+        width = max(12, *(len(phase.name) for phase in self.phases)) if self.phases else 12
+        yield (
+            f"{'phase':{width}} {'rows sent':>10} {'succeeded':>10} {'refused':>9} {'failed':>8} {'rows/s':>8}"
+            f" {'median ms':>10}"
+        )
+        for phase in self.phases:
+            latency = "" if phase.median_latency_ms is None else f"{phase.median_latency_ms:.1f}"
             yield (
-                f"{one.name:{width}} {one.n_rows_sent:10,} {one.n_rows_succeeded:10,} {one.n_rows_refused:9,}"
-                f" {one.n_rows_failed:8,} {one.rows_per_s:8,.0f} {latency:>10}"
+                f"{phase.name:{width}} {phase.n_rows_sent:10,} {phase.n_rows_succeeded:10,} {phase.n_rows_refused:9,}"
+                f" {phase.n_rows_failed:8,} {phase.rows_per_s:8,.0f} {latency:>10}"
             )
-        untold = f", {self.n_outcomes_unsent:,} had no time left" if self.n_outcomes_unsent else ""
+        unsent = f", {self.n_outcomes_unsent:,} not sent" if self.n_outcomes_unsent else ""
         refused = f", {self.n_outcomes_refused:,} refused" if self.n_outcomes_refused else ""
-        yield f"outcomes: {self.n_outcomes_sent:,} told{refused}{untold}"
+        yield f"outcomes: {self.n_outcomes_sent:,} sent{refused}{unsent}"
 
 
 @dataclass(slots=True)
 class PhaseCounter:
-    """Counts while a phase runs, from many threads."""
+    """Thread-safe counts of a running phase."""
 
     name: str
     started_at: float
@@ -118,8 +122,8 @@ class PhaseCounter:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add_response(self, n_rows: int, response: ClientResponse) -> None:
-        """Count one request that ended."""
-        kind = "failed" if response.status is None else "answered" if response.is_success else "refused"
+        """Count one finished request."""
+        kind = "failed" if response.status is None else "succeeded" if response.is_success else "refused"
         with self._lock:
             self.n_rows_sent += n_rows
             self.n_rows_by_result[kind] += n_rows
@@ -128,17 +132,17 @@ class PhaseCounter:
                 self.latencies_s.append(response.elapsed_s)
 
     def to_result(self, ended_at: float) -> PhaseResult:
-        """Return what was counted."""
+        """Return the counts as a result."""
         return PhaseResult(
-            self.name,
-            self.started_at,
-            ended_at,
-            self.n_rows_sent,
-            self.n_rows_by_result["answered"],
-            self.n_rows_by_result["refused"],
-            self.n_rows_by_result["failed"],
-            dict(sorted(self.statuses.items())),
-            statistics.median(self.latencies_s) * 1000 if self.latencies_s else None,
+            name=self.name,
+            started_at=self.started_at,
+            ended_at=ended_at,
+            n_rows_sent=self.n_rows_sent,
+            n_rows_succeeded=self.n_rows_by_result["succeeded"],
+            n_rows_refused=self.n_rows_by_result["refused"],
+            n_rows_failed=self.n_rows_by_result["failed"],
+            statuses=dict(sorted(self.statuses.items())),
+            median_latency_ms=statistics.median(self.latencies_s) * 1000 if self.latencies_s else None,
         )
 
 

@@ -1,4 +1,4 @@
-"""Rows with their outcomes, cut into requests: the same ones for the same scenario and seed."""
+"""Requests with rows and outcomes; a scenario and a seed give the same requests."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["DelayedOutcome", "RowPool", "SimulatedRequest", "fetch_row_pool", "generate_requests"]
 
 _POOL_ROWS = 20_000
-_DRAW_BLOCK_ROWS = 512  # rows that are drawn and moved at once
+_DRAW_BLOCK_ROWS = 512  # rows sampled and changed at once
 
 
 @dataclass(frozen=True, slots=True)
 class RowPool:
-    """Rows to draw from: their features, and what is true of each where that is known."""
+    """Rows to sample from, with their outcomes if known."""
 
     rows: pd.DataFrame
     outcomes: Sequence[str] | None
@@ -44,10 +44,10 @@ class RowPool:
 
 @dataclass(frozen=True, slots=True)
 class DelayedOutcome:
-    """What will be told of one prediction, in this order.
+    """Outcomes to send for one prediction, in order.
 
-    A word is a class. A number between 0 and 1 stands for one that is drawn from the probabilities of the
-    answer, for rows whose truth nobody knows.
+    A text is a class. A number between 0 and 1 selects a class by the predicted probabilities, for rows
+    without a known outcome.
     """
 
     outcomes: tuple[str | float, ...]
@@ -55,7 +55,7 @@ class DelayedOutcome:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRequest:
-    """One request, and what will be told of each of its rows."""
+    """One request, and the outcomes of its rows."""
 
     path: str
     body: bytes
@@ -71,24 +71,24 @@ def fetch_row_pool(rows: RowsConfig, data: DataConfig, served_model: ServedModel
     rows : RowsConfig
     data : DataConfig
         The declaration of the problem.
-    served : Served
-        The features are those of the model that serves.
+    served_model : ServedModel
+        The rows have the features of this model.
     root : Path
-        Folder of the project.
+        Project root.
     seed : int
 
     Raises
     ------
     DataError, IntegrityError
-        When file or package cannot be read.
+        When the file or the package cannot be read.
     ConfigError
-        When the declared problem is not the one that is served.
+        When the served model belongs to another problem.
     """
     if rows.kind == "reference":
         try:
             package = PackageStore(root / paths.PACKAGES).load(served_model.digest)
         except IntegrityError as error:
-            raise IntegrityError(f"rows of kind reference need the package that serves: {error}") from error
+            raise IntegrityError(f"rows of kind reference need the package of the active model: {error}") from error
         frame = sample_rows(
             package.reference, served_model.schema, n_rows=_POOL_ROWS, rng=np.random.default_rng([seed, 0, 0])
         )
@@ -104,8 +104,8 @@ def fetch_row_pool(rows: RowsConfig, data: DataConfig, served_model: ServedModel
     target = served_model.schema.target
     if missing := [name for name in (*served_model.schema.feature_names, target.column) if name not in frame.columns]:
         raise ConfigError(
-            f"{served_model.name} has columns that the rows of {data.name} do not have: {', '.join(missing[:5])};"
-            " run it in the project of the model that serves"
+            f"{served_model.name} needs columns that the rows of {data.name} lack: {', '.join(missing[:5])};"
+            " run it in the project of the served model"
         )
     return RowPool(
         frame[list(served_model.schema.feature_names)], frame[target.column].astype(str).tolist(), served_model.schema
@@ -117,7 +117,7 @@ def _read_file(path: Path, data: DataConfig, declared: Schema) -> pd.DataFrame:
     from pipeline.data.csv_reader import read_csv
 
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file; `rows.path` is seen from the project's folder")
+        raise DataError(f"{path}: no such file; `rows.path` is relative to the project root")
     if path.suffix != ".parquet":
         return read_csv(path, declared, data.csv_dialect)
     import pyarrow as pa
@@ -132,19 +132,19 @@ def _read_file(path: Path, data: DataConfig, declared: Schema) -> pd.DataFrame:
 def generate_requests(
     pool: RowPool, phase: PhaseConfig, outcomes: OutcomesConfig, *, n_rows: int, rows_per_request: int, seed: list[int]
 ) -> Iterator[SimulatedRequest]:
-    """Yield the requests of a phase, together `n_rows` rows."""
+    """Yield the requests of a phase, with `n_rows` rows in total."""
     rng = np.random.default_rng(seed)
-    movements = plan_drift_injections(phase.changes, pool.schema, pool.rows)
+    injections = plan_drift_injections(phase.changes, pool.schema, pool.rows)
     block = max(_DRAW_BLOCK_ROWS // rows_per_request, 1) * rows_per_request
     for start in range(0, n_rows, block):
         n = min(block, n_rows - start)
-        rows, tellings = _draw_block(pool, phase, outcomes, movements, n, rng)
+        rows, delayed = _draw_block(pool, phase, outcomes, injections, n, rng)
         for first in range(0, n, rows_per_request):
-            some = slice(first, min(first + rows_per_request, n))
+            part = slice(first, min(first + rows_per_request, n))
             if rng.random() < phase.bad_request_share:
-                yield _invalid_request(rows[some], int(rng.integers(0, len(_INVALID_KINDS))))
+                yield _invalid_request(rows[part], int(rng.integers(0, len(_INVALID_KINDS))))
             else:
-                yield _predict_request(rows[some], tellings[some])
+                yield _predict_request(rows[part], delayed[part])
 
 
 def _draw_block(
@@ -157,34 +157,34 @@ def _draw_block(
 ) -> tuple[list[dict[str, Any]], list[DelayedOutcome]]:
     picked = rng.integers(0, len(pool.rows), n)
     frame = apply_drift(pool.rows.iloc[picked].reset_index(drop=True), injections, rng)
-    plain = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
+    records = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
     classes = pool.schema.target.classes
     truths: list[str | float] = (
         rng.random(n).tolist() if pool.outcomes is None else [pool.outcomes[i] for i in picked.tolist()]
     )
     chances = rng.random((n, 4)).tolist()
-    tellings = [
+    delayed = [
         _draw_delayed_outcome(truth, chance, phase.flipped_outcome_share, outcomes, classes)
         for truth, chance in zip(truths, chances, strict=True)
     ]
-    return plain, tellings
+    return records, delayed
 
 
 def _draw_delayed_outcome(
     truth: str | float, draws: list[float], flipped_share: float, outcomes: OutcomesConfig, classes: tuple[str, ...]
 ) -> DelayedOutcome:
-    is_told, is_flipped, is_repeated, is_conflicting = draws
-    if is_told >= outcomes.share:
+    sent, flipped, duplicated, conflicting = draws
+    if sent >= outcomes.share:
         return DelayedOutcome(())
-    if is_flipped < flipped_share:
-        truth = _other_class(truth, is_flipped / flipped_share, classes)
-    before = (_other_class(truth, is_conflicting, classes),) if is_conflicting < outcomes.conflicting_share else ()
-    return DelayedOutcome((*before, truth, *((truth,) if is_repeated < outcomes.duplicate_share else ())))
+    if flipped < flipped_share:
+        truth = _other_class(truth, flipped / flipped_share, classes)
+    before = (_other_class(truth, conflicting, classes),) if conflicting < outcomes.conflicting_share else ()
+    return DelayedOutcome((*before, truth, *((truth,) if duplicated < outcomes.duplicate_share else ())))
 
 
 def _other_class(truth: str | float, chance: float, classes: tuple[str, ...]) -> str:
-    """Return another class than the truth; any where that is not known yet."""
-    others = [one for one in classes if one != truth]
+    """Return a class other than the truth; any class if the truth is unknown."""
+    others = [name for name in classes if name != truth]
     return others[min(int(chance * len(others)), len(others) - 1)]
 
 
@@ -196,15 +196,17 @@ def _predict_request(rows: list[dict[str, Any]], delayed_outcomes: list[DelayedO
     )
 
 
-_INVALID_KINDS = ("a key nobody knows", "a value of another kind", "half a body")
+_INVALID_KINDS = ("unknown key", "wrong type", "truncated body")
 
 
 def _invalid_request(rows: list[dict[str, Any]], kind: int) -> SimulatedRequest:
-    """Return a request as broken callers send them: it must be refused."""
+    """Return an invalid request, which a server must reject."""
     first = dict(rows[0])
-    if _INVALID_KINDS[kind] == "a key nobody knows":
+    if _INVALID_KINDS[kind] == "unknown key":
         first["no such feature"] = 1
-    elif _INVALID_KINDS[kind] == "a value of another kind":
+    elif _INVALID_KINDS[kind] == "wrong type":
         first[next(iter(first))] = {"nested": True}
     body = json.dumps({"instances": [first, *rows[1:]]}).encode()
-    return SimulatedRequest("/predict/batch", body[: len(body) // 2] if kind == 2 else body, len(rows), ())
+    return SimulatedRequest(
+        "/predict/batch", body[: len(body) // 2] if _INVALID_KINDS[kind] == "truncated body" else body, len(rows), ()
+    )

@@ -1,4 +1,4 @@
-"""Try configurations without touching the graph's outputs, and carry the best one into conf/."""
+"""Run trials without changing the outputs of the graph, and adopt the best one into conf/."""
 
 from pipeline.sweeps.adoption import AdoptedExperiment, adopt_run
 from pipeline.sweeps.trial import run_trial

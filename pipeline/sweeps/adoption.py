@@ -1,4 +1,4 @@
-"""Turn a recorded run into an experiment file that holds only what the run does otherwise than conf/."""
+"""Write an experiment file with the settings of a run that differ from conf/."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["AdoptedExperiment", "adopt_run"]
 
-# Where runs are recorded says nothing about the run.
+# Tracking settings do not affect the result.
 _IGNORED_SECTIONS = ("tracking",)
 _EXPERIMENT_NAME = r"[a-z][a-z0-9_]*"
 
 
 @dataclass(frozen=True, slots=True)
 class AdoptedExperiment:
-    """The file that was written, and the run that it repeats."""
+    """The written file, and its run."""
 
     path: str
     run_id: str
@@ -49,44 +49,45 @@ def adopt_run(tracker: ExperimentTracker, id_or_name: str, name: str, *, conf: P
     Parameters
     ----------
     tracker : ExperimentTracker
-        Where the run is recorded.
-    word : str
-        Id of the run, the beginning of it, or its name.
+        Tracker of the run.
+    id_or_name : str
+        Id of the run, a prefix of it, or its name.
     name : str
-        Name of the experiment: small letters, digits and underscores.
+        Name of the experiment: lower-case letters, digits and underscores.
     conf : Path
         Folder of the settings.
 
     Raises
     ------
     UsageError
-        When no run or several are meant, or the name is not one.
+        When no run or several match, or the name is invalid.
     Conflict
-        When an experiment of this name is there already.
+        When an experiment of this name exists.
     ConfigError
-        When the run's settings cannot be said as a difference from conf/ (a key was deleted since).
+        When conf/ cannot express the settings of the run (a key was deleted since).
     """
     if re.fullmatch(_EXPERIMENT_NAME, name) is None:
-        raise UsageError(f"--as {name}: a name has small letters, digits and underscores, and opens with a letter")
+        raise UsageError(
+            f"--as {name}: a name has lower-case letters, digits and underscores, and starts with a letter"
+        )
     path = conf / "experiment" / f"{name}.yaml"
     if path.exists():
-        raise Conflict(f"{path}: is there already; choose another name, or remove it first")
+        raise Conflict(f"{path}: already exists; choose another name, or remove it first")
     run = tracker.get_runs([id_or_name])[0]
-    wanted = _run_settings(tracker, run)
-    chosen = _nearest_options(wanted, conf)
-    base = _composed_settings(chosen, conf)
-    differing = _changed_leaves(base, wanted)
-    text = _experiment_text(run, chosen, differing)
+    target = _run_settings(tracker, run)
+    choices = _nearest_options(target, conf)
+    differing = _changed_leaves(_composed_settings(choices, conf), target)
+    text = _experiment_text(run, choices, differing)
     files.write_text(path, text)
     try:
-        left = _changed_leaves(_composed_settings({"experiment": name}, conf), wanted)
+        remaining = _changed_leaves(_composed_settings({"experiment": name}, conf), target)
     except ConfigError:
         path.unlink()
         raise
-    if left:
+    if remaining:
         path.unlink()
-        raise ConfigError(f"run {run.name!r} has settings that no file can say today: {', '.join(sorted(left))}")
-    return AdoptedExperiment(str(path), run.run_id, {**chosen, **differing}, text)
+        raise ConfigError(f"run {run.name!r} has settings that conf/ cannot express: {', '.join(sorted(remaining))}")
+    return AdoptedExperiment(str(path), run.run_id, {**choices, **differing}, text)
 
 
 def _run_settings(tracker: ExperimentTracker, run: RecordedRun) -> dict[str, Any]:
@@ -97,9 +98,9 @@ def _run_settings(tracker: ExperimentTracker, run: RecordedRun) -> dict[str, Any
 
 
 def _normalized_settings(values: Any) -> dict[str, Any]:
-    """Return the settings in their typed form, in which equal ones are equal."""
+    """Return the validated settings, so that equal settings compare equal."""
     plain = build_config(values, where="params.yaml of the run").model_dump(mode="json")
-    # How many folds are fitted at once is a matter of the machine; the result is the same.
+    # The number of parallel folds depends on the machine and does not affect the result.
     del plain["training"]["n_jobs"]
     return {key: value for key, value in plain.items() if key not in _IGNORED_SECTIONS}
 
@@ -109,30 +110,30 @@ def _composed_settings(choices: Mapping[str, str], conf: Path) -> dict[str, Any]
 
 
 def _changed_leaves(base: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the leaves of `wanted` that `base` has otherwise; one that only `base` has is None."""
+    """Return the leaves of `target` that differ from `base`; a leaf only in `base` is None."""
     before, after = dict(flatten(dict(base))), dict(flatten(dict(target)))
-    found = {key: value for key, value in after.items() if key not in before or before[key] != value}
-    gone = dict.fromkeys(before.keys() - after.keys())
-    return {**found, **gone}
+    changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
+    removed = dict.fromkeys(before.keys() - after.keys())
+    return {**changed, **removed}
 
 
 def _nearest_options(target: Mapping[str, Any], conf: Path) -> dict[str, str]:
-    """Return the option of each group that comes nearest to a section which differs."""
+    """Return the nearest option of each group whose section differs."""
     base = _composed_settings({}, conf)
-    chosen: dict[str, str] = {}
+    choices: dict[str, str] = {}
     for group, names in group_options(conf).items():
         if group not in target:
             continue
         fewest = _n_changed_leaves(base, target, group)
         for option in names if fewest else ():
             try:
-                one = _composed_settings({group: option}, conf)
+                candidate = _composed_settings({group: option}, conf)
             except ConfigError:
                 continue
-            n_differing = _n_changed_leaves(one, target, group)
+            n_differing = _n_changed_leaves(candidate, target, group)
             if n_differing < fewest:
-                fewest, chosen[group] = n_differing, option
-    return chosen
+                fewest, choices[group] = n_differing, option
+    return choices
 
 
 def _n_changed_leaves(base: Mapping[str, Any], target: Mapping[str, Any], group: str) -> int:
@@ -150,7 +151,9 @@ def _experiment_text(run: RecordedRun, choices: Mapping[str, str], differing: Ma
             place = place.setdefault(part, {})
         place[last] = value
     objective = run.tags.get("mlops.objective", "")
-    found = run.metrics.get(f"cv.{objective}")
-    reached = f" It reached {objective} {found:.5g} in cross-validation." if found is not None else ""
+    value = run.metrics.get(f"cv.{objective}")
+    result = f" Its cross-validated {objective} is {value:.5g}." if value is not None else ""
     body = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True) if tree else ""
-    return f"# @package _global_\n# What does run {run.run_id[:8]} ({run.name}) do otherwise?{reached}\n{body}"
+    return (
+        f"# @package _global_\n# Which settings of run {run.run_id[:8]} ({run.name}) differ from conf/?{result}\n{body}"
+    )

@@ -1,4 +1,4 @@
-"""Stand around a sweep as a Hydra callback: plan it, end its run, and print the table with the best last."""
+"""Hydra callback of sweeps: plan a sweep, print its result table, and end its run."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = ["SweepCallback", "sweep_summary"]
 
 
 class SweepCallback:
-    """What Hydra calls before and after a sweep; named in conf/config.yaml.
+    """Callback that Hydra calls before and after a sweep; conf/hydra/default.yaml names it.
 
-    Hydra tells no callback of a sweep that was cut short, so the end is also called at the end of the process.
+    Hydra calls no callback for an interrupted sweep, so the sweep also ends at process exit.
     """
 
     def __init__(self) -> None:
         self._open_sweep: dict[str, Any] = {}
 
     def on_multirun_start(self, config: Any, **_: Any) -> None:
-        """Write down what the sweep is going to do."""
+        """Write the plan of the sweep."""
         plan = plan_sweep(config)
-        wrong = _direction_error(plan)
-        if wrong is not None:
-            # Hydra turns an exception of a callback into a warning; this ends the process.
-            sys.stderr.write(f"{wrong}\n")
+        error = _direction_error(plan)
+        if error is not None:
+            # Hydra turns an exception of a callback into a warning; SystemExit ends the process.
+            sys.stderr.write(f"{error}\n")
             raise SystemExit(3)
         plan.folder.mkdir(parents=True, exist_ok=True)
         sweep_results.write_plan(plan)
@@ -42,7 +42,7 @@ class SweepCallback:
         atexit.register(self._finish)
 
     def on_multirun_end(self, config: Any, **_: Any) -> None:  # noqa: ARG002 - Hydra calls it so
-        """Print the table and end the sweep's run."""
+        """Print the result table and end the run of the sweep."""
         self._finish()
 
     def _finish(self) -> None:
@@ -50,8 +50,7 @@ class SweepCallback:
             return
         folder, tracking = self._open_sweep["folder"], self._open_sweep["tracking"]
         self._open_sweep = {}
-        found = sweep_results.read_trials(folder)
-        if not found and not sweep_results.read_failures(folder):
+        if not sweep_results.read_trials(folder) and not sweep_results.read_failures(folder):
             return
         sys.stdout.write(sweep_summary(folder))
         sys.stdout.flush()
@@ -60,62 +59,65 @@ class SweepCallback:
             _finish_sweep_run(make_tracker(tracking), parent, folder)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the sweep behind when a launcher sends the callback to a worker, which ends nothing."""
-        return {"_open": {}}
+        """Leave the open sweep out of the copy in a worker process, so that a worker never ends it."""
+        return {"_open_sweep": {}}
 
     def on_run_start(self, config: Any, **_: Any) -> None:
-        """Do nothing: one run has no frame."""
+        """Do nothing: a single run is no sweep."""
 
     def on_run_end(self, config: Any, **_: Any) -> None:
-        """Do nothing: one run has no frame."""
+        """Do nothing: a single run is no sweep."""
 
     def on_job_start(self, config: Any, **_: Any) -> None:
-        """Do nothing: a member reports itself."""
+        """Do nothing: each trial reports its own result."""
 
     def on_job_end(self, config: Any, job_return: Any, **_: Any) -> None:
-        """Do nothing: a member reports itself."""
+        """Do nothing: each trial reports its own result."""
 
 
 def _direction_error(plan: SweepPlan) -> str | None:
-    """Return why a sweeper that is told to go up or down would go the wrong way; None when it goes the right way."""
+    """Return an error if the sweeper optimizes in the wrong direction; None if the direction is right."""
     if plan.direction is None or plan.objective not in set(METRICS):
         return None
-    right = "maximize" if METRICS[plan.objective].higher_is_better else "minimize"
-    if plan.direction == right:
+    expected = "maximize" if METRICS[plan.objective].higher_is_better else "minimize"
+    if plan.direction == expected:
         return None
     return (
-        f"hydra.sweeper.direction: {plan.direction} is the wrong way for training.selection_metric={plan.objective};"
-        f" add hydra.sweeper.direction={right}"
+        f"hydra.sweeper.direction: {plan.direction} is the wrong direction for training.selection_metric={plan.objective};"
+        f" add hydra.sweeper.direction={expected}"
     )
 
 
 def sweep_summary(folder: Path) -> str:
-    """Return the table of a sweep: failures first, then from the worst to the best, and what to do with the best."""
-    failed, found = sweep_results.read_failures(folder), sweep_results.read_trials(folder)
-    lines = ["", f"{'#':>4}  {found[0].metric if found else 'objective':>12}  {'spread':>9}  {'run':8}  what"]
-    lines += [f"{one['number']:>4}  {'failed':>12}  {'':>9}  {'':8}  {' '.join(one['overrides'])}" for one in failed]
-    for trial in found:
-        spread = f"{trial.std:9.5f}" if trial.std is not None else f"{'':>9}"
-        lines.append(f"{trial.number!s:>4}  {trial.value:12.5f}  {spread}  {trial.run_key[:8]:8}  {trial.label}")
-    n_known = sum(trial.was_recorded for trial in found)
-    lines.append(f"{len(found)} finished ({n_known} known already), {len(failed)} failed")
-    for one in failed:
-        lines.append(f"  [{one['number']}] {' '.join(str(one['message']).split())[:300]}")
-    if found:
+    """Return the result table of a sweep: failures, then trials from worst to best, then the next command."""
+    failures, trials = sweep_results.read_failures(folder), sweep_results.read_trials(folder)
+    lines = ["", f"{'#':>4}  {trials[0].metric if trials else 'objective':>12}  {'std':>9}  {'run':8}  trial"]
+    lines += [
+        f"{failure['number']:>4}  {'failed':>12}  {'':>9}  {'':8}  {' '.join(failure['overrides'])}"
+        for failure in failures
+    ]
+    for trial in trials:
+        std = f"{trial.std:9.5f}" if trial.std is not None else f"{'':>9}"
+        lines.append(f"{trial.number!s:>4}  {trial.value:12.5f}  {std}  {trial.run_key[:8]:8}  {trial.label}")
+    n_known = sum(trial.was_recorded for trial in trials)
+    lines.append(f"{len(trials)} finished ({n_known} already known), {len(failures)} failed")
+    lines += [f"  [{failure['number']}] {' '.join(str(failure['message']).split())[:300]}" for failure in failures]
+    if trials:
         lines.append(
-            f"The best is the last; `mlops tracking adopt {found[-1].run_key[:8]} --as NAME` makes an experiment of it."
+            f"The last trial is the best; adopt it with `mlops tracking adopt {trials[-1].run_key[:8]} --as NAME`."
         )
     return "\n".join(lines) + "\n"
 
 
 def _finish_sweep_run(tracker: ExperimentTracker, parent: str, folder: Path) -> None:
-    """End the sweep's run with its table and the figures of its best member."""
-    failed, found = sweep_results.read_failures(folder), sweep_results.read_trials(folder)
+    """End the run of the sweep with its result table and the metrics of the best trial."""
+    failures, trials = sweep_results.read_failures(folder), sweep_results.read_trials(folder)
     with tracker.resume_run(parent):
         tracker.log_text(sweep_summary(folder), "sweep.txt")
-        metrics = {"sweep.n_finished": float(len(found)), "sweep.n_failed": float(len(failed))}
+        metrics = {"sweep.n_finished": float(len(trials)), "sweep.n_failed": float(len(failures))}
         tags = {}
-        if found:
-            metrics[f"best.cv.{found[-1].metric}"] = found[-1].value
-            tags = {"mlops.best_run": found[-1].run_key, "mlops.best": found[-1].label}
+        if trials:
+            best = trials[-1]
+            metrics[f"best.cv.{best.metric}"] = best.value
+            tags = {"mlops.best_run": best.run_key, "mlops.best": best.label}
         tracker.log_batch(params={}, metrics=metrics, tags=tags)

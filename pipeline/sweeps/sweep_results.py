@@ -1,4 +1,4 @@
-"""Keep what the members of a sweep found in its folder, where every launcher's processes can read and write."""
+"""Store the plan and the trial results of a sweep in its folder, shared by the processes of all launchers."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _TRIAL_FILE = "trial.json"
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """What one member of a sweep found.
+    """The result of one trial.
 
-    `run` is the id of its run in MLflow (or the key of its folder in the outbox); `was_known` says that
-    an earlier run with the same fingerprint had the answer already.
+    `run_key` is the id of its MLflow run, or the key of its folder in the outbox. `was_recorded` means that
+    an earlier run with the same fingerprint had the result.
     """
 
     number: int | None
@@ -48,12 +48,12 @@ class TrialResult:
 
 
 def write_plan(plan: SweepPlan) -> None:
-    """Write down what the sweep is going to do."""
+    """Write the plan of a sweep."""
     files.write_json(plan.folder / _PLAN_FILE, {**asdict(plan), "folder": plan.folder.name})
 
 
 def read_plan(folder: Path) -> SweepPlan | None:
-    """Return what the sweep is going to do; None when nobody wrote it down."""
+    """Return the plan of a sweep; None if it was not written."""
     path = folder / _PLAN_FILE
     if not path.exists():
         return None
@@ -62,28 +62,29 @@ def read_plan(folder: Path) -> SweepPlan | None:
 
 
 def write_parent(folder: Path, run: str) -> None:
-    """Write down the run that the members' runs are children of."""
+    """Write the key of the parent run of all trials."""
     files.write_json(folder / _PARENT_FILE, {"run": run})
 
 
 def read_parent(folder: Path) -> str | None:
-    """Return the run that the members' runs are children of; None before the first member."""
+    """Return the key of the parent run of all trials; None before the first trial."""
     path = folder / _PARENT_FILE
     return str(files.read_json(path)["run"]) if path.exists() else None
 
 
 def write_trial(folder: Path, trial: TrialResult) -> None:
-    """Write down what a member found, in its own folder."""
+    """Write the result of a trial into its folder."""
     files.write_json(folder / _TRIAL_FILE, asdict(trial))
 
 
 def read_trials(sweep: Path) -> list[TrialResult]:
-    """Return what was found so far, worst first."""
-    found = [files.read_json(path) for path in sorted(sweep.glob(f"*/{_TRIAL_FILE}"))]
-    kept = [TrialResult(**{**values, "overrides": tuple(values["overrides"])}) for values in found]
-    return sorted(kept, key=lambda trial: trial.value if trial.higher_is_better else -trial.value)
+    """Return the results so far, worst first."""
+    results = [files.read_json(path) for path in sorted(sweep.glob(f"*/{_TRIAL_FILE}"))]
+    trials = [TrialResult(**{**values, "overrides": tuple(values["overrides"])}) for values in results]
+    return sorted(trials, key=lambda trial: trial.value if trial.higher_is_better else -trial.value)
 
 
 def read_failures(sweep: Path) -> list[dict[str, Any]]:
-    """Return number, overrides and message of each member that failed, by number."""
-    return sorted((files.read_json(path) for path in sweep.glob(f"*/{FAILURE_FILE}")), key=lambda one: one["number"])
+    """Return number, overrides and message of each failed trial, by number."""
+    failures = [files.read_json(path) for path in sweep.glob(f"*/{FAILURE_FILE}")]
+    return sorted(failures, key=lambda failure: failure["number"])

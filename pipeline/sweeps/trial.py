@@ -1,4 +1,4 @@
-"""Cross-validate one configuration, record it, and leave every output of the graph alone."""
+"""Cross-validate one configuration and track it, without changing the outputs of the graph."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ _DVC_FILE = Path("dvc.yaml")
 
 
 def run_trial(config: Config) -> float:
-    """Return the objective of one configuration in cross-validation on the train part.
+    """Return the cross-validated objective of one configuration on the train part.
 
-    It is recorded as a run of its own, in a sweep as a child of the sweep's run. A configuration whose
-    run is finished is not fitted again: its recorded objective is returned at once. So a sweep that was
-    stopped is gone on with by starting it again.
+    The trial is tracked as a run, in a sweep as a child of the run of the sweep. A configuration with a
+    finished run is not fitted again; its recorded objective is returned. So a stopped sweep resumes when
+    it is started again.
 
     Raises
     ------
     ConfigError
-        When other rows are declared than those on disk, or the estimator cannot be built.
+        When the rows on disk do not match the settings, or the estimator cannot be built.
     """
     job = current_job()
     started = time.monotonic()
     tracker = make_tracker(config.tracking)
     parent = _sweep_run_key(job, tracker, config)
-    what = _varied_overrides(job) or "as configured"
+    label = _varied_overrides(job) or "as configured"
     run = tracker.start_run(
-        what if what.startswith("model=") else f"{config.model.name}: {what}",
+        label if label.startswith("model=") else f"{config.model.name}: {label}",
         fingerprint=_fingerprint(config),
         parent_id=parent,
         tags={
             "mlops.kind": "trial",
             "mlops.objective": config.training.selection_metric,
-            "mlops.varies": what,
+            "mlops.varies": label,
             "mlops.overrides": " ".join(job.overrides),
         },
     )
@@ -65,7 +65,7 @@ def run_trial(config: Config) -> float:
     value = run.metrics[f"cv.{metric.name}"]
     trial = sweep_results.TrialResult(
         number=job.number,
-        label=what,
+        label=label,
         metric=metric.name,
         value=value,
         std=run.metrics.get(f"cv_spread.{metric.name}"),
@@ -94,38 +94,38 @@ def _train_and_log(config: Config, tracker: ExperimentTracker) -> None:
 
 
 def _fingerprint(config: Config) -> str:
-    """Return the hash of everything that the objective depends on: rows, settings, our code, the libraries."""
-    read = config.model_dump(mode="json", include={"seed", "data", "features", "model", "training"})
-    del read["training"]["n_jobs"]
-    known = {
+    """Return the hash of all that the objective depends on: rows, settings, code, libraries."""
+    settings = config.model_dump(mode="json", include={"seed", "data", "features", "model", "training"})
+    del settings["training"]["n_jobs"]
+    dependencies = {
         "kind": "trial",
         "rows": train_rows_identity(config),
-        "settings": read,
+        "settings": settings,
         "code": _code_hashes(),
         "libraries": {name: version(name) for name in ("numpy", "pandas", "scikit-learn")},
     }
-    return files.sha256(files.canonical_json(known).encode())
+    return files.sha256(files.canonical_json(dependencies).encode())
 
 
 def _code_hashes() -> dict[str, str]:
-    """Return the hash of each file of code that dvc.yaml names for training."""
+    """Return the hash of each code file that dvc.yaml names for training."""
     graph = yaml.safe_load(_DVC_FILE.read_text(encoding="utf-8"))
-    named = [Path(word) for word in graph["stages"]["train"]["deps"]]
-    code = [path for word in named for path in (sorted(word.rglob("*.py")) if word.is_dir() else [word])]
+    dependencies = [Path(name) for name in graph["stages"]["train"]["deps"]]
+    code = [file for path in dependencies for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
     return {path.as_posix(): files.sha256_file(path) for path in code if path.suffix == ".py"}
 
 
 def _varied_overrides(job: HydraJob) -> str:
-    """Return the overrides that tell this member from the others, with short keys where they are clear."""
+    """Return the overrides that vary between trials, with short keys if they are unique."""
     plan = None if job.sweep_folder is None else sweep_results.read_plan(job.sweep_folder)
     overrides = [word for word in job.overrides if not word.startswith(("hydra", "hparams_search"))]
     if plan is not None and plan.varies:
         overrides = [word for word in overrides if word.partition("=")[0].lstrip("+") in plan.varies]
     pairs = [word.partition("=") for word in overrides]
-    last = [key.rpartition(".")[2] for key, _, _ in pairs]
+    short_keys = [key.rpartition(".")[2] for key, _, _ in pairs]
     named = [
-        (short if last.count(short) == 1 else key, _shorten_number(value))
-        for (key, _, value), short in zip(pairs, last, strict=True)
+        (short if short_keys.count(short) == 1 else key, _shorten_number(value))
+        for (key, _, value), short in zip(pairs, short_keys, strict=True)
     ]
     return " ".join(f"{key}={value}" for key, value in named)
 
@@ -139,13 +139,13 @@ def _shorten_number(value: str) -> str:
 
 
 def _sweep_run_key(job: HydraJob, tracker: ExperimentTracker, config: Config) -> str | None:
-    """Return the run that stands for the whole sweep; the first member makes it."""
+    """Return the key of the run of the whole sweep; the first trial creates it."""
     folder = job.sweep_folder
     if folder is None:
         return None
-    with files.exclusive_lock(folder / "parent.lock", operation="opening the sweep's run", wait_s=60):
-        known = sweep_results.read_parent(folder)
-        if known is None:
+    with files.exclusive_lock(folder / "parent.lock", operation="creating the run of the sweep", wait_s=60):
+        run_key = sweep_results.read_parent(folder)
+        if run_key is None:
             plan = sweep_results.read_plan(folder)
             varies = ", ".join(key.rpartition(".")[2] for key in plan.varies) if plan is not None else ""
             tags = {
@@ -154,13 +154,13 @@ def _sweep_run_key(job: HydraJob, tracker: ExperimentTracker, config: Config) ->
                 "mlops.sweep": folder.name,
             }
             run = tracker.start_run(f"sweep over {varies or 'nothing'} on {config.data.name}", tags=tags)
-            known = _detach_run(tracker, run)
-            sweep_results.write_parent(folder, known)
-    return known
+            run_key = _detach_run(tracker, run)
+            sweep_results.write_parent(folder, run_key)
+    return run_key
 
 
 def _detach_run(tracker: ExperimentTracker, run: ActiveRun) -> str:
-    """Let go of a run without ending it; the sweep's frame ends it by its key."""
+    """Release a run without ending it; the callback of the sweep ends it by its key."""
     tracker.detach_run(run)
     return run.key
 
@@ -170,15 +170,15 @@ def _report_trial(job: HydraJob, trial: sweep_results.TrialResult) -> None:
         sys.stdout.write(f"[trial] {trial_line(trial)}; run {trial.run_key[:8]}\n")
         return
     sweep_results.write_trial(job.folder, trial)
-    plan, found = sweep_results.read_plan(job.sweep_folder), sweep_results.read_trials(job.sweep_folder)
-    n_done = len(found) + len(sweep_results.read_failures(job.sweep_folder))
-    best = "best so far" if found[-1].number == trial.number else f"best so far {found[-1].value:.5f}"
+    plan, trials = sweep_results.read_plan(job.sweep_folder), sweep_results.read_trials(job.sweep_folder)
+    n_done = len(trials) + len(sweep_results.read_failures(job.sweep_folder))
+    best = "best so far" if trials[-1].number == trial.number else f"best so far {trials[-1].value:.5f}"
     sys.stdout.write(f"[{n_done}/{plan.n_jobs if plan is not None else '?'}] {trial_line(trial)}; {best}\n")
     sys.stdout.flush()
 
 
 def trial_line(trial: sweep_results.TrialResult) -> str:
-    """Return what varied, what was found, and how long it took, in one line."""
-    spread = f" +- {trial.std:.5f}" if trial.std is not None else ""
-    took = "known already" if trial.was_recorded else f"{trial.duration_s:.1f} s"
-    return f"{trial.label}: {trial.metric} {trial.value:.5f}{spread} ({took})"
+    """Return label, objective and duration in one line."""
+    std = f" +- {trial.std:.5f}" if trial.std is not None else ""
+    duration = "already known" if trial.was_recorded else f"{trial.duration_s:.1f} s"
+    return f"{trial.label}: {trial.metric} {trial.value:.5f}{std} ({duration})"

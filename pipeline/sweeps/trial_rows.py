@@ -1,4 +1,4 @@
-"""Read the rows that a trial learns from, and refuse a trial whose declared data is not what lies on disk."""
+"""Load the train rows of a trial, after a check that the rows on disk match its settings."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _DATA_STAGES = ("ingest", "split")
 
 
 def load_train_rows(config: Config) -> pd.DataFrame:
-    """Return the train part as `dvc repro` would make it with these settings.
+    """Return the train part that `dvc repro` would write with these settings.
 
-    With the seed and the split of the last `dvc repro` it is read from data/train.parquet; with another
-    seed or split the valid rows are divided anew in memory, by the same function as in the graph.
+    With the seed and the split of the last `dvc repro`, it is data/train.parquet. With another seed or
+    split, the valid rows are split again in memory, by the function of the graph.
 
     Raises
     ------
     ConfigError
-        When rows of another source or declaration lie on disk.
+        When the rows on disk have another source or declaration.
     DataError
-        When there are none.
+        When there are no rows.
     """
     if _matches_last_split(config):
         return files.read_parquet(paths.TRAIN_ROWS)
@@ -46,46 +46,46 @@ def load_train_rows(config: Config) -> pd.DataFrame:
 
 
 def train_rows_identity(config: Config) -> dict[str, Any]:
-    """Return what tells these train rows from others, without reading all of them."""
+    """Return the identity of the train rows, without reading all of them."""
     if _matches_last_split(config):
         return {"train": files.sha256_file(paths.TRAIN_ROWS)}
     return {"valid": files.sha256_file(paths.VALID_ROWS), "seed": config.seed, "split": config.data.split.model_dump()}
 
 
 def _matches_last_split(config: Config) -> bool:
-    made = _locked_settings()
-    known = _parse_data_config(made["data"])
+    locked = _locked_settings()
+    known = _parse_data_config(locked["data"])
     if known is None or known.model_copy(update={"split": config.data.split}) != config.data:
         raise ConfigError(
-            f"data: the trial declares {config.data.name!r} and the rows on disk were made otherwise"
-            f" ({_changed_data_settings(known, config.data)}); a trial learns from the rows of the last `dvc repro`: run that with"
-            " these settings first (`dvc exp run -S ...`, or edit conf/ and `dvc repro`)"
+            f"data: the trial declares {config.data.name!r} and the rows on disk have other settings"
+            f" ({_changed_data_settings(known, config.data)}); a trial uses the rows of the last `dvc repro`. First run"
+            " `dvc exp run -S ...` with these settings, or edit conf/ and run `dvc repro`"
         )
-    return bool(made["seed"] == config.seed and known.split == config.data.split)
+    return bool(locked["seed"] == config.seed and known.split == config.data.split)
 
 
 def _changed_data_settings(known: DataConfig | None, declared: DataConfig) -> str:
-    """Return the first keys that differ, with what the rows on disk were made with."""
+    """Return the first keys that differ, with the values of the rows on disk."""
     if known is None:
-        return "by settings that are not understood today"
-    before, after = (dict(flatten(one.model_dump(mode="json", exclude={"split"}))) for one in (known, declared))
+        return "of an unknown format"
+    before, after = (dict(flatten(config.model_dump(mode="json", exclude={"split"}))) for config in (known, declared))
     keys = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
     return ", ".join(f"data.{key}={before.get(key)!r}" for key in keys[:3])
 
 
 def _locked_settings() -> dict[str, Any]:
-    """Return the data section and the seed with which the rows on disk were made, from dvc.lock."""
+    """Return the data section and the seed of the rows on disk, from dvc.lock."""
     try:
         stages = parse_dvc_lock(_DVC_LOCK.read_text(encoding="utf-8"))
-        known = {
+        params = {
             key: value for name in _DATA_STAGES for key, value in stages[name]["params"][str(paths.PARAMS)].items()
         }
-        data = {key.removeprefix("data."): value for key, value in known.items() if key.startswith("data.")}
-        return {"data": data, "seed": known["seed"]}
+        data = {key.removeprefix("data."): value for key, value in params.items() if key.startswith("data.")}
+        return {"data": data, "seed": params["seed"]}
     except FileNotFoundError as error:
-        raise DataError(f"{_DVC_LOCK}: not there, so no rows are; run `dvc repro` first") from error
+        raise DataError(f"{_DVC_LOCK}: no such file; run `dvc repro` first") from error
     except KeyError as error:
-        raise DataError(f"{_DVC_LOCK}: does not say how rows were split ({error!r}); run `dvc repro` first") from error
+        raise DataError(f"{_DVC_LOCK}: has no settings of the split ({error!r}); run `dvc repro` first") from error
 
 
 def _parse_data_config(values: Any) -> DataConfig | None:

@@ -25,6 +25,7 @@ from pipeline.validation.validation_rules import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pandas as pd
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from pipeline.config.groups.validation_config import ValidationConfig
     from pipeline.schema import Schema
     from pipeline.validation.arrow_rows import ArrowRows
+    from pipeline.validation.dataset_drift import DriftTestResult
     from pipeline.validation.dataset_stats import DatasetStats
     from pipeline.validation.findings import ValidationFinding
+    from pipeline.validation.quality_score import QualityScore
     from pipeline.validation.row_failures import RowFailures
 
 __all__ = ["quarantine", "validate"]
@@ -78,15 +81,9 @@ def validate(
         rows, schema, max_examples=config.max_examples_per_rule, pandera_max_rows=config.pandera_max_rows
     )
     stats = collect_stats(rows, schema)
-    drift = (
-        compare_distributions(_collect_reference_stats(reference, schema), stats, schema, config.drift)
-        if reference is not None
-        else ()
-    )
+    drift = () if reference is None else _compare_with_reference(reference, stats, schema, config)
     findings = [
-        *unreadable_column_findings(rows.unreadable, rows.n_rows, config),
-        *column_failure_findings(row_failures.columns, rows.n_rows, config),
-        *row_failure_findings(row_failures, rows.n_rows, config),
+        *_declared_rule_findings(rows, row_failures, config),
         *check_stats(stats, schema, config),
         *drift_findings(drift, "drift", rows.n_rows, config),
     ]
@@ -95,13 +92,7 @@ def validate(
         n_rows=rows.n_rows,
         findings=_sort_by_severity(findings),
         skipped_checks=_skipped_checks(rows, row_failures),
-        quality=compute_quality_score(
-            stats,
-            schema,
-            config,
-            n_failed_rows=_count_true(row_failures.failed_mask),
-            n_unreadable_columns=len(rows.unreadable),
-        ),
+        quality=_score_quality(stats, schema, config, rows=rows, row_failures=row_failures),
         profiles=tuple(profile_column(column) for column in stats.columns),
         class_counts=dict(zip(schema.target.classes, stats.class_counts.tolist(), strict=True)),
         drift=drift,
@@ -111,6 +102,15 @@ def validate(
         failed_mask=row_failures.failed_mask,
     )
     return _apply_quarantine(report, row_failures, rows, config) if config.quarantine else report
+
+
+def _score_quality(
+    stats: DatasetStats, schema: Schema, config: ValidationConfig, *, rows: ArrowRows, row_failures: RowFailures
+) -> QualityScore:
+    n_failed_rows = _count_true(row_failures.failed_mask)
+    return compute_quality_score(
+        stats, schema, config, n_failed_rows=n_failed_rows, n_unreadable_columns=len(rows.unreadable)
+    )
 
 
 def _skipped_checks(rows: ArrowRows, row_failures: RowFailures) -> tuple[SkippedCheck, ...]:
@@ -123,8 +123,19 @@ def _skipped_checks(rows: ArrowRows, row_failures: RowFailures) -> tuple[Skipped
     return (*unreadable, *not_run)
 
 
-def _collect_reference_stats(reference: pd.DataFrame | Path, schema: Schema) -> DatasetStats:
-    return collect_stats(open_rows(reference, schema), schema)
+def _compare_with_reference(
+    reference: pd.DataFrame | Path, stats: DatasetStats, schema: Schema, config: ValidationConfig
+) -> tuple[DriftTestResult, ...]:
+    reference_stats = collect_stats(open_rows(reference, schema), schema)
+    return compare_distributions(reference_stats, stats, schema, config.drift)
+
+
+def _declared_rule_findings(
+    rows: ArrowRows, row_failures: RowFailures, config: ValidationConfig
+) -> Iterator[ValidationFinding]:
+    yield from unreadable_column_findings(rows.unreadable, rows.n_rows, config)
+    yield from column_failure_findings(row_failures.columns, rows.n_rows, config)
+    yield from row_failure_findings(row_failures, rows.n_rows, config)
 
 
 def _sort_by_severity(findings: list[ValidationFinding]) -> tuple[ValidationFinding, ...]:

@@ -1,4 +1,4 @@
-"""`mlops change-report` says what a branch does, from git and DVC's cache alone."""
+"""`mlops change-report` compares a branch with its base from git and DVC's cache."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_before_it_ran_the_report_says_what_would_run_and_whose_the_figures_are(
         "evaluate": "follows train",
         "register": "follows evaluate, follows train",
     }
-    assert any("run `dvc repro` to see what the change does" in note for note in branch.unrun.notes)
+    assert any("run `dvc repro` to update them" in note for note in branch.unrun.notes)
 
 
 def test_after_it_ran_figures_are_compared_on_the_same_rows(branch: Branch) -> None:
@@ -72,7 +72,7 @@ def test_after_it_ran_figures_are_compared_on_the_same_rows(branch: Branch) -> N
 
 
 def test_slices_gates_and_size_are_told(branch: Branch) -> None:
-    assert any(one.is_beyond_chance for one in branch.run.slices)
+    assert any(one.is_significant for one in branch.run.slices)
     assert {one.name for one in branch.run.gates} >= {"validation", "size", "better than majority"}
     before, after = branch.run.size_mb
     assert before is not None
@@ -94,14 +94,14 @@ def test_a_base_without_results_says_what_to_do(branch: Branch) -> None:
     assert md5 is not None
     (project.root / ".dvc/cache/files/md5" / md5[1][:2] / md5[1][2:]).unlink()
     with snapshots_before_and_after(project.root, "main") as (before, after):
-        assert "cache does not hold reports/evaluation.json; `dvc fetch --all-commits`" in (before.missing_reason or "")
+        assert "cache lacks reports/evaluation.json; run `dvc fetch --all-commits`" in (before.missing_reason or "")
         assert (before.load_package() is None, after.missing_reason) == (False, None)
     project.run("git", "rm", "-q", "--cached", "dvc.lock")
     project.run("git", "commit", "-q", "-m", "Without a lock")
     with snapshots_before_and_after(project.root, "HEAD") as (before, _):
         assert "has no dvc.lock" in (before.missing_reason or "")
     with (
-        pytest.raises(UsageError, match="git knows no such commit here; fetch it first"),
+        pytest.raises(UsageError, match="git has no such commit; fetch it first"),
         snapshots_before_and_after(project.root, "x"),
     ):
         pass

@@ -73,7 +73,7 @@ def evaluate_candidate_gates(
     )
     made = package.load_package(folder)
     found = evaluate(
-        made, learned, test, config=settings.evaluation, objective="log_loss", seed=settings.seed
+        made, learned, test, config=settings.evaluation, selection_metric="log_loss", seed=settings.seed
     ).as_dict()
     checked = validate(learned, declared, settings.validation).as_dict()
     return evaluate_gates(made, GateInputs(test, found, checked), settings.promotion, seed=settings.seed)

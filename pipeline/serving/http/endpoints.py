@@ -1,4 +1,4 @@
-"""The HTTP endpoints: each handler with its route declared above it, and how it calls the engine."""
+"""The HTTP endpoints of predictions, outcomes, operation and descriptions; each route is declared above its handler."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from pipeline.serving.concurrency import run_in_thread_if_large
-from pipeline.serving.http import docs_page, open_inference, tabular
-from pipeline.serving.http.authentication import PUBLIC
+from pipeline.serving.http import docs_page, tabular
+from pipeline.serving.http.engine_responses import model_identity, require_model, to_json
 from pipeline.serving.http.messages import HttpResponse
+from pipeline.serving.http.open_inference_endpoints import OpenInferenceEndpoints
 from pipeline.serving.http.openapi import openapi_document
-from pipeline.serving.http.problems import HttpProblem
+from pipeline.serving.http.probe_endpoints import ProbeEndpoints
 from pipeline.serving.http.request_metrics import MEDIA_TYPE as METRICS_TYPE
 from pipeline.serving.http.router import JSON_ONLY, bind_routes, route
-from pipeline.serving.serving_errors import NotReady
 
 if TYPE_CHECKING:
     from pipeline.serving.engine import Engine
@@ -29,18 +27,14 @@ if TYPE_CHECKING:
     from pipeline.serving.http.router import Route
     from pipeline.serving.loaded_model import LoadedModel
 
-__all__ = ["Endpoints"]
+__all__ = ["ENDPOINT_CLASSES", "Endpoints"]
 
 _PROJECT = "declarative-mlops"
 _BATCH_MEDIA_TYPES = (*JSON_ONLY, *tabular.MEDIA_TYPES)
-_TENSOR_MEDIA_TYPES = (*JSON_ONLY, "application/octet-stream")
 _LOG_PARAMETERS = ("idempotency_key", "subject")
 _HTML_SECURITY_HEADERS = [
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 ]
-# The Open Inference Protocol has each of its model endpoints with and without a version.
-_V2_MODEL = "/v2/models/{model}"
-_V2_VERSION = "/v2/models/{model}/versions/{version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,51 +74,12 @@ class Endpoints:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of all endpoints that this server has."""
-        return tuple(declared for declared in bind_routes(self) if self.has_docs_page or declared.name != "docs")
-
-    # Probes
-
-    @route("GET", "/livez", role=PUBLIC, is_probe=True, summary="Report that the process responds")
-    @route(
-        "GET", "/v2/health/live", name="v2_live", role=PUBLIC, is_probe=True, summary="Report that the process responds"
-    )
-    async def live(self, _request: HttpRequest) -> HttpResponse:
-        """Respond without calling the engine."""
-        return HttpResponse(b'{"live":true}')
-
-    @route("GET", "/readyz", role=PUBLIC, is_probe=True, summary="Report whether the server can predict")
-    @route(
-        "GET",
-        "/v2/health/ready",
-        name="v2_ready",
-        role=PUBLIC,
-        is_probe=True,
-        summary="Report whether the server can predict",
-    )
-    async def ready(self, _request: HttpRequest) -> HttpResponse:
-        """Report whether the server can predict."""
-        return self._readiness_response({})
-
-    @route(
-        "GET",
-        "/health",
-        role=PUBLIC,
-        is_probe=True,
-        summary="Report whether the server can predict, and its model",
-    )
-    async def health(self, _request: HttpRequest) -> HttpResponse:
-        """Report whether the server can predict, and the model that it has loaded."""
-        model = self.engine.loaded_model
-        return self._readiness_response({} if model is None else _model_identity(model))
-
-    def _readiness_response(self, details: dict[str, Any]) -> HttpResponse:
-        readiness = self.engine.ready()
-        is_draining = self.server_status.is_draining
-        if readiness.is_ready and not is_draining:
-            return HttpResponse(_to_json({"status": "ok", "ready": True, **details}))
-        reason = "the server is stopping" if is_draining else readiness.reason
-        body = {"status": "unavailable", "ready": False, **details, "reason": reason}
-        return HttpResponse(_to_json(body), 503, headers=[(b"retry-after", b"2")])
+        routes = (
+            *bind_routes(ProbeEndpoints(self.engine, self.server_status)),
+            *bind_routes(self),
+            *bind_routes(OpenInferenceEndpoints(self.engine, self.server_status, self.max_rows)),
+        )
+        return tuple(declared for declared in routes if self.has_docs_page or declared.name != "docs")
 
     # Predictions
 
@@ -167,7 +122,7 @@ class Endpoints:
             tabular.read_tabular_body,
             request.media_type,
             request.body,
-            self._require_model().schema,
+            require_model(self.engine).schema,
             max_rows=self.max_rows,
             allows_partial=on_error == "partial",
         )
@@ -211,7 +166,7 @@ class Endpoints:
     async def status(self, _request: HttpRequest) -> HttpResponse:
         """Report the state of engine and server."""
         body = {**self.engine.status(), "http": self._server_gauges(), "shed": self.concurrency_limiter.n_shed}
-        return HttpResponse(_to_json(body))
+        return HttpResponse(to_json(body))
 
     @route(
         "GET",
@@ -224,9 +179,9 @@ class Endpoints:
         active, previous = self.engine.loaded_model, self.engine.previous_model
         body = {
             "active": None if active is None else _model_description(active),
-            "previous": None if previous is None else _model_identity(previous),
+            "previous": None if previous is None else model_identity(previous),
         }
-        return HttpResponse(_to_json(body))
+        return HttpResponse(to_json(body))
 
     @route(
         "GET",
@@ -252,79 +207,7 @@ class Endpoints:
     @route("POST", "/v1/activate", role="operator", summary="Load a newly promoted version now")
     async def activate(self, _request: HttpRequest) -> HttpResponse:
         """Read the state database now, instead of at the next poll."""
-        return HttpResponse(_to_json(_model_identity(await self.engine.reload())))
-
-    # The Open Inference Protocol
-
-    @route("GET", "/v2", name="v2_server", role=PUBLIC, summary="Return name and version of the server")
-    async def v2_server_metadata(self, _request: HttpRequest) -> HttpResponse:
-        """Name the server."""
-        body = {"name": _PROJECT, "version": version(_PROJECT), "extensions": ["binary_tensor_data"]}
-        return HttpResponse(_to_json(body))
-
-    @route("GET", _V2_MODEL, name="v2_model", role="viewer", summary="Return inputs and outputs of the model")
-    @route("GET", _V2_VERSION, name="v2_version", role="viewer", summary="Return inputs and outputs of the model")
-    async def v2_model_metadata(self, request: HttpRequest) -> HttpResponse:
-        """Describe the tensors of the model."""
-        model = self._require_named_model(request)
-        return HttpResponse(_to_json(open_inference.model_metadata(model.name, str(model.version), model.schema)))
-
-    @route(
-        "GET", f"{_V2_MODEL}/ready", name="v2_model_ready", role=PUBLIC, summary="Report whether the model can predict"
-    )
-    @route(
-        "GET",
-        f"{_V2_VERSION}/ready",
-        name="v2_version_ready",
-        role=PUBLIC,
-        summary="Report whether the model can predict",
-    )
-    async def v2_model_ready(self, request: HttpRequest) -> HttpResponse:
-        """Report whether this model can predict."""
-        model = self._require_named_model(request)
-        return self._readiness_response({"name": model.name})
-
-    @route(
-        "POST",
-        f"{_V2_MODEL}/infer",
-        name="v2_model_infer",
-        role="predict",
-        accepts=_TENSOR_MEDIA_TYPES,
-        request="Inference",
-        allows_missing_content_type=True,
-        summary="Predict the rows of tensors",
-    )
-    @route(
-        "POST",
-        f"{_V2_VERSION}/infer",
-        name="v2_version_infer",
-        role="predict",
-        accepts=_TENSOR_MEDIA_TYPES,
-        request="Inference",
-        allows_missing_content_type=True,
-        summary="Predict the rows of tensors",
-    )
-    async def v2_infer(self, request: HttpRequest) -> HttpResponse:
-        """Predict the rows of tensors."""
-        model = self._require_named_model(request)
-        inference = await run_in_thread_if_large(
-            len(request.body),
-            open_inference.parse_request,
-            request.body,
-            request.headers.get(open_inference.JSON_LENGTH_HEADER),
-            model.schema,
-            max_rows=self.max_rows,
-        )
-        predictions = await self.engine.predict_columns(
-            inference.columns, key=request.idempotency_key, subject=request.subject
-        )
-        body, json_length = open_inference.build_response(
-            inference, predictions, name=model.name, version=str(model.version)
-        )
-        if json_length is None:
-            return HttpResponse(body)
-        headers = [(open_inference.JSON_LENGTH_HEADER, str(json_length).encode())]
-        return HttpResponse(body, media_type=b"application/octet-stream", headers=headers)
+        return HttpResponse(to_json(model_identity(await self.engine.reload())))
 
     # Descriptions
 
@@ -364,43 +247,20 @@ class Endpoints:
                 version=version(_PROJECT),
                 path_values={} if model is None else {"model": model.name, "version": str(model.version)},
             )
-            self._cached_description = _Description(model, _to_json(document), docs_page.render_docs_page(document))
+            self._cached_description = _Description(model, to_json(document), docs_page.render_docs_page(document))
         return self._cached_description
-
-    def _require_model(self) -> LoadedModel:
-        model = self.engine.loaded_model
-        if model is None:
-            raise NotReady(self.engine.ready().reason or "no model is loaded", retry_after_s=2)
-        return model
-
-    def _require_named_model(self, request: HttpRequest) -> LoadedModel:
-        model = self._require_model()
-        named_version = request.path_params.get("version")
-        if request.path_params["model"] != model.name or named_version not in (None, str(model.version)):
-            raise HttpProblem("not-found", f"this server has {model.name}, version {model.version}")
-        return model
-
-
-def _to_json(value: Any) -> bytes:
-    return msgspec.json.encode(value)
-
-
-def _model_identity(model: LoadedModel) -> dict[str, Any]:
-    return {
-        "model_name": model.name,
-        "model_version": model.version,
-        "model_digest": model.digest,
-        "generation": model.generation,
-        "served_by": model.served_by,
-    }
 
 
 def _model_description(model: LoadedModel) -> dict[str, Any]:
     return {
-        **_model_identity(model),
+        **model_identity(model),
         "classes": list(model.classes),
         "schema": model.schema.as_dict(),
         "card": model.package.card,
         "metrics": model.package.metrics,
         "lineage": model.package.lineage,
     }
+
+
+# In the order of the documentation.
+ENDPOINT_CLASSES = (ProbeEndpoints, Endpoints, OpenInferenceEndpoints)

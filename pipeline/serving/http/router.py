@@ -95,9 +95,10 @@ def route(
     return declare
 
 
-def declared_routes(endpoints: type) -> tuple[Route, ...]:
-    """Return the routes that the methods of a class declare, in the order of the source."""
-    return tuple(declared for member in vars(endpoints).values() for declared in getattr(member, _ROUTES_ATTRIBUTE, ()))
+def declared_routes(*classes: type) -> tuple[Route, ...]:
+    """Return the routes that the methods of classes declare, in the order of the source."""
+    members = [member for endpoints in classes for member in vars(endpoints).values()]
+    return tuple(declared for member in members for declared in getattr(member, _ROUTES_ATTRIBUTE, ()))
 
 
 def bind_routes(endpoints: object) -> tuple[Route, ...]:

@@ -107,7 +107,7 @@ def test_a_rule_without_a_result_leaves_its_incident_open(project: Path, monkeyp
 def test_an_invalid_server_url_is_refused_by_variable_name(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_params(ROOT / "params.yaml")
     monkeypatch.setenv("MLOPS_SERVER_URL", address)
-    with pytest.raises(ConfigError, match=r"^MLOPS_SERVER_URL: is no address; accepted: http://HOST:PORT"):
+    with pytest.raises(ConfigError, match=r"^MLOPS_SERVER_URL: the address is not valid; expected http://HOST:PORT"):
         fetch_server_metrics(config.alerts.server, config.serving)
 
 

@@ -98,7 +98,7 @@ def test_a_failing_receiver_is_retried_without_delaying_others(
         done = deliver_due_messages(state, settings("bad"))
         assert (done.n_sent, done.n_failed_receivers, received_keys(receiver)) == (0, 1, ["a"])
         first = {one.key: one for one in read_undelivered(state)}["a"]
-        assert (first.attempts, first.error) == (1, "localhost answered 500")
+        assert (first.attempts, first.error) == (1, "localhost responded with 500")
         assert 0 < first.due_at - state.clock() <= 1_000_000
         receiver.status = 200
         add_messages(state, "c", sink="good")
@@ -130,7 +130,7 @@ def test_messages_to_a_removed_receiver_wait_until_the_incident_is_resolved(stat
     add_messages(state, "began", sink="gone", incident=number)
     first = deliver_due_messages(state, settings())
     assert (first.n_failed_receivers, first.error) == (
-        1, "gone: alerts.receivers has no gone any more; declare it again, or resolve the incident",
+        1, "gone: alerts.receivers no longer declares gone; declare it again, or resolve the incident",
     )  # fmt: skip
     alerts.resolve_incident(state, number, actor=alerts.Actor("ada"))
     assert [one.payload["event"] for one in read_undelivered(state)] == ["resolved", "opened"]

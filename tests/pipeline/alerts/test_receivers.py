@@ -114,7 +114,7 @@ def test_an_endless_smtp_greeting_times_out(monkeypatch: pytest.MonkeyPatch, sch
         monkeypatch.setenv(URL_ENV, f"{scheme}://127.0.0.1:{listener.getsockname()[1]}")
         thread = threading.Thread(target=greet)
         thread.start()
-        with pytest.raises(DependencyUnavailable, match=r"no answer within 0\.5 s"):
+        with pytest.raises(DependencyUnavailable, match=r"no response within 0\.5 s"):
             send_notification(sink, PAYLOAD, settings())
         is_over.set()
         thread.join()
@@ -136,7 +136,7 @@ def test_apprise_notifies_its_receivers(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv(URL_ENV, f"json://127.0.0.1:{receiver.port}/hook")
         send_notification(AppriseReceiverConfig(kind="apprise", url_env=URL_ENV), PAYLOAD, settings())
         receiver.status = 500
-        with pytest.raises(DependencyUnavailable, match="could not tell all"):
+        with pytest.raises(DependencyUnavailable, match="could not notify all"):
             send_notification(AppriseReceiverConfig(kind="apprise", url_env=URL_ENV), PAYLOAD, settings())
     assert receiver.bodies[0]["title"].startswith("[warning] m: 2 of 9")
 
@@ -152,7 +152,7 @@ def test_a_redirect_is_not_followed(status: int, monkeypatch: pytest.MonkeyPatch
     with http_receiver() as other, http_receiver() as receiver:
         receiver.status, receiver.response_headers = status, {"Location": other.url}
         monkeypatch.setenv(URL_ENV, receiver.url)
-        with pytest.raises(DependencyUnavailable, match=f"answered {status}; redirects are not followed"):
+        with pytest.raises(DependencyUnavailable, match=f"responded with {status}; redirects are not followed"):
             send_notification(make_webhook(), PAYLOAD, settings())
     assert other.bodies == []
 
@@ -183,10 +183,10 @@ def test_the_deadline_applies_to_tls() -> None:
     [
         ("http://elsewhere.example/hook", "host elsewhere.example is not declared"),
         ("https://localhost.evil.example/", "is not declared"),
-        ("http://public.example/hook", "http to public.example could be read by others"),
-        ("ftp://localhost/", "is no address"),
-        ("https://localhost@evil.example/", "is no address"),
-        ("http://localhost:99999/", "has no port"),
+        ("http://public.example/hook", "http to public.example is not encrypted"),
+        ("ftp://localhost/", "the address is not valid"),
+        ("https://localhost@evil.example/", "the address is not valid"),
+        ("http://localhost:99999/", "the port is not valid"),
     ],
 )
 def test_undeclared_hosts_are_refused_without_leaking_the_url(

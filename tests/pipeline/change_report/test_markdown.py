@@ -1,4 +1,4 @@
-"""The Markdown of a change has its picture in it."""
+"""The Markdown of a change report contains a text chart of intervals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_both_intervals_are_drawn_over_one_axis() -> None:
     ]
 
 
-def test_what_has_no_interval_is_not_drawn() -> None:
+def test_a_metric_without_an_interval_is_not_drawn() -> None:
     assert list(_interval_chart([MetricChange("brier", "", False, (0.1, None, None), (0.2, 0.1, 0.3), None)])) == []
 
 

@@ -1,4 +1,4 @@
-"""Settings that differ are told in the words of the problem."""
+"""Changed settings are listed with their columns, units and stages."""
 
 from __future__ import annotations
 
@@ -12,36 +12,35 @@ from pipeline.change_report.change_report_page import change_report_html
 from pipeline.change_report.markdown import change_headline, change_report_markdown
 from pipeline.change_report.setting_changes import changed_settings
 from pipeline.change_report.stage_changes import stages_that_ran
-from pipeline.config.composition import compose
-from tests.fixtures.toy_dataset import ROOT
+from tests.fixtures.composed_config import composed
 
 GRAPH = {"ingest": {"params": ["data.columns"]}, "train": {"params": ["model", "data.columns"]}}
 
 
 def changed_labels(change: Any) -> list[tuple[str, tuple[str, ...]]]:
-    before = compose(conf=ROOT / "conf").values
+    before = composed().values
     after = copy.deepcopy(before)
     change(after)
-    return [(str(one), one.stages) for one in changed_settings(before, after, GRAPH)]
+    return [(str(setting), setting.stages) for setting in changed_settings(before, after, GRAPH)]
 
 
-def test_a_limit_of_a_column_is_compared_with_the_one_that_held_before() -> None:
+def test_a_limit_of_a_column_is_compared_with_the_inherited_one() -> None:
     def change(values: Any) -> None:
         values["data"]["columns"]["Time_spent_Alone"]["drift_limit"] = 0.15
         values["data"]["columns"]["Stage_fear"]["drift_limit"] = 0.07
 
     assert changed_labels(change) == [
-        ("drift limit of Time_spent_Alone 0.1 (that of all) -> 0.15", ("ingest", "train")),
-        ("drift limit of Stage_fear 0.05 (that of all) -> 0.07", ("ingest", "train")),
+        ("drift limit of Time_spent_Alone 0.1 (from the group drift) -> 0.15", ("ingest", "train")),
+        ("drift limit of Stage_fear 0.05 (from the group drift) -> 0.07", ("ingest", "train")),
     ]
 
 
-def test_settings_that_come_and_go_are_told_as_none() -> None:
+def test_added_and_removed_settings_are_listed_as_none() -> None:
     def change(values: Any) -> None:
         del values["model"]["estimator"]["max_iter"]
         values["model"]["estimator"]["max_bins"] = 64
 
-    assert [words for words, _ in changed_labels(change)] == [
+    assert [label for label, _ in changed_labels(change)] == [
         "model.estimator.max_bins none -> 64",
         "model.estimator.max_iter 100 -> none",
     ]
@@ -50,7 +49,9 @@ def test_settings_that_come_and_go_are_told_as_none() -> None:
 def test_stages_that_ran_name_the_keys_below_their_params() -> None:
     before = {"train": {"params": {"params.yaml": {"model": {"a": 1, "b": 2}}}, "deps": [{"path": "x", "md5": "1"}]}}
     after = {"train": {"params": {"params.yaml": {"model": {"a": 1, "b": 3}}}, "deps": [{"path": "x", "md5": "2"}]}}
-    assert [(one.stage, one.reason) for one in stages_that_ran(before, after)] == [("train", "setting model.b, x")]
+    assert [(change.stage, change.reason) for change in stages_that_ran(before, after)] == [
+        ("train", "setting model.b, x")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -59,18 +60,18 @@ def test_stages_that_ran_name_the_keys_below_their_params() -> None:
         (True, (0.1, 0.05, 0.2), "better"),
         (False, (0.1, 0.05, 0.2), "worse"),
         (True, (-0.1, -0.2, -0.05), "worse"),
-        (True, (0.1, -0.05, 0.2), "not told apart"),
+        (True, (0.1, -0.05, 0.2), "no significant difference"),
         (True, (0.0, 0.0, 0.0), "equal"),
         (True, None, "not compared"),
     ],
 )
-def test_a_difference_speaks_only_beyond_chance(
+def test_the_verdict_of_a_difference_needs_significance(
     higher_is_better: bool, difference: MetricInterval | None, verdict: str
 ) -> None:
     assert MetricChange("f", "share", higher_is_better, None, None, difference).verdict == verdict
 
 
-def test_words_of_a_setting_become_no_markup() -> None:
+def test_the_text_of_a_setting_is_escaped() -> None:
     before = {"name": "a"}
     after = {"name": "<script>alert(1)</script> | @everyone"}
     changed = changed_settings(before, after, {})
@@ -79,4 +80,4 @@ def test_words_of_a_setting_become_no_markup() -> None:
     )  # fmt: skip
     assert "<script" not in change_report_html(change) + change_report_markdown(change)
     assert "\\| @\u200beveryone" in change_report_markdown(change)
-    assert change_headline(change) == "1 setting differs; nothing is left to run"
+    assert change_headline(change) == "1 setting changed; all stages are up to date"

@@ -30,7 +30,7 @@ class PackagedProblem:
 
     def evaluate(self, **changes: object) -> EvaluationReport:
         settings_ = self.config.evaluation.model_copy(update=changes)
-        return evaluate(self.package, self.train, self.test, config=settings_, objective="log_loss", seed=42)
+        return evaluate(self.package, self.train, self.test, config=settings_, selection_metric="log_loss", seed=42)
 
     @cached_property
     def report(self) -> EvaluationReport:

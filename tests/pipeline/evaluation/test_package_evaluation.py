@@ -1,4 +1,4 @@
-"""A package judged as a whole: figures, baselines, importance, proof, and what is written."""
+"""An evaluation agrees with scikit-learn, and is independent of threads and column order."""
 
 from __future__ import annotations
 

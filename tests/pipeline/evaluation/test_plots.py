@@ -1,4 +1,4 @@
-"""Every table becomes a figure that says what it shows, without a screen."""
+"""Each table has a plot with a title and content."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ TABLES = {
 }
 
 
-def test_every_figure_has_a_table_here() -> None:
+def test_every_plot_has_a_table_here() -> None:
     assert set(TABLES) == set(PLOT_FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_figure_has_a_title_and_something_on_it(name: str) -> None:
+def test_a_plot_has_a_title_and_content(name: str) -> None:
     figure = draw_plot(name, TABLES[name])
     axes = figure.axes[0]
     assert axes.get_title()
@@ -54,7 +54,7 @@ def test_an_undefined_curve_has_a_note() -> None:
     assert [text.get_text() for text in axes.texts] == ["not defined for these rows"]
 
 
-def test_an_unknown_figure_names_those_that_there_are() -> None:
+def test_the_error_of_an_unknown_plot_lists_the_known_ones() -> None:
     with pytest.raises(UnknownOption, match="confusion, roc, pr, calibration, lift, importance"):
         draw_plot("gain", TABLES["lift"])
 

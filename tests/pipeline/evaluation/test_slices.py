@@ -1,4 +1,4 @@
-"""Which parts are judged, how they are called, and in which order they come."""
+"""Slices are evaluated per category, range and missing value; small slices are only listed."""
 
 from __future__ import annotations
 

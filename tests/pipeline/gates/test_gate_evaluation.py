@@ -1,4 +1,4 @@
-"""Gates are held to models whose worth is known: better, equal, worse, leaky, unlike."""
+"""The gates decide correctly on better, equal, worse, leaking and incompatible models."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _evaluate(candidate_package: Package) -> dict[str, Any]:
         settings("evaluation.bootstrap_samples=200", "evaluation.importance_repeats=1"),
     )
     return evaluate(
-        candidate_package, rows.train, rows.test, config=config.evaluation, objective="log_loss", seed=1
+        candidate_package, rows.train, rows.test, config=config.evaluation, selection_metric="log_loss", seed=1
     ).as_dict()
 
 
@@ -94,7 +94,7 @@ def test_an_overfitted_model_is_not_better_than_a_tree_of_depth_2(
     assert abs(accuracy[0] - accuracy[1]) < 0.02
 
 
-def test_the_champion_itself_is_held(packages: dict[str, Package]) -> None:
+def test_the_champion_itself_gets_the_verdict_hold(packages: dict[str, Package]) -> None:
     assert evaluate_candidate(packages["default"], packages["default"]).verdict in {"hold", "reject"}
     assert results(evaluate_candidate(packages["default"], packages["default"]))["champion"] == "hold"
 

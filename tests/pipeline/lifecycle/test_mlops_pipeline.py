@@ -1,4 +1,4 @@
-"""A model goes the whole way from frames to Production by the calls that a notebook makes."""
+"""A model goes from DataFrames to Production by the calls of a notebook."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_model_goes_from_frames_to_production(mlops: MLOpsPipeline) -> None:
     assert json.dumps(report.as_dict())
 
 
-def test_the_run_holds_parameters_figures_gates_and_the_package(mlops: MLOpsPipeline) -> None:
+def test_the_run_holds_parameters_metrics_gates_and_the_package(mlops: MLOpsPipeline) -> None:
     trained = train(mlops, LogisticRegression(C=0.5))
     assert trained.version is None
     (run,) = mlops.tracker.search_runs({"mlops.kind": "model"})

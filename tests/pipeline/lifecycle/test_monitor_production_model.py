@@ -1,4 +1,4 @@
-"""The version in production is judged on rows that are handed over, or on those of the log."""
+"""The Production version is monitored on a DataFrame, or on the prediction log."""
 
 from __future__ import annotations
 

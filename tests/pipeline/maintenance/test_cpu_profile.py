@@ -1,4 +1,4 @@
-"""A profile is one file with the functions of what was looked at; what keeps py-spy away is said in words."""
+"""A profile is one SVG file with function names; errors of py-spy are reported with the remedy."""
 
 from __future__ import annotations
 

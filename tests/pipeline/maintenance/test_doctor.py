@@ -1,4 +1,4 @@
-"""What a kill leaves behind is found, repaired on request, and never taken from a living process."""
+"""Leftovers of a kill are found, repaired on request, and never taken from a live process."""
 
 from __future__ import annotations
 

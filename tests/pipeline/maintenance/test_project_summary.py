@@ -1,4 +1,4 @@
-"""What a run made is said with its figures, and a project without a run says what to do."""
+"""A summary lists rows, metrics and next commands; without a run it names the command to run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _summary(*, onnx: bool = True) -> ProjectSummary:
     )
 
 
-def test_the_text_names_rows_figures_and_what_to_do_next() -> None:
+def test_the_text_has_rows_metrics_and_next_commands() -> None:
     text = _summary().as_text()
     assert "small: 1,200 rows, quality 97.2 of 100, warnings: missing" in text
     assert "log_loss    0.2500  [0.2000, 0.3000]   (majority 0.6000)" in text

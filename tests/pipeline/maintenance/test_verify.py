@@ -1,4 +1,4 @@
-"""A flipped byte is found, in an output and in the cache, against a real DVC project."""
+"""A flipped byte is found in an output and in the cache of a real DVC project."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ KINDS = ("sigmoid", "isotonic")
 
 
 def problem(n: int = 400, n_classes: int = 2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return overconfident probabilities and the classes that they speak of."""
+    """Return overconfident probabilities and their true classes."""
     rng = np.random.default_rng(seed)
     y = np.arange(n) % n_classes
     logits = rng.normal(0, 2, (n, n_classes))
@@ -92,7 +92,7 @@ def test_a_higher_score_never_gets_a_lower_probability(kind: str, seed: int) -> 
 
 @pytest.mark.parametrize("kind", ["none", *KINDS])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_figures_are_plain_and_give_an_equal_map(kind: str, n_classes: int) -> None:
+def test_stored_values_give_an_equal_map(kind: str, n_classes: int) -> None:
     probabilities, y = problem(n_classes=n_classes)
     fitted = fit_calibration(kind, probabilities, y)
     again = Calibration.from_dict(json.loads(json.dumps(fitted.as_dict())))
@@ -126,6 +126,6 @@ def test_a_class_without_rows_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", [{}, {"kind": "sigmoid"}, {"kind": "other"}, {"kind": "isotonic", "maps": [1]}, 3])
-def test_other_figures_are_refused(value: object) -> None:
+def test_invalid_values_are_refused(value: object) -> None:
     with pytest.raises(IntegrityError, match="calibration"):
         Calibration.from_dict(value)

@@ -38,7 +38,7 @@ def test_without_a_threshold_the_most_probable_class_is_predicted() -> None:
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
-def test_probabilities_stand_in_the_order_of_the_classes(n_classes: int) -> None:
+def test_probabilities_are_in_the_order_of_the_classes(n_classes: int) -> None:
     frame = rows(n_classes=n_classes)
     probabilities = fitted(n_classes).predict_proba(frame)
     codes = encode_target(frame, schema(n_classes).target)
@@ -79,7 +79,7 @@ def test_a_model_without_weights_is_refused_for_class_weights() -> None:
         fitted(2, "model=knn", class_weight="balanced")
 
 
-def test_rows_of_one_class_teach_nothing() -> None:
+def test_rows_of_one_class_are_refused() -> None:
     config, frame = settings("model=logistic_regression"), rows()
     with pytest.raises(DataError, match="answer: only one class occurs"):
         fit_classifier(frame[frame["answer"] == "no"], schema(), config.features, model=config.model, seed=1)

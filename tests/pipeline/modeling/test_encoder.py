@@ -72,7 +72,7 @@ def test_a_filled_matrix_is_whole_and_finite_for_any_row(records, form) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_encoder_is_stored_in_plain_figures(form: dict[str, str]) -> None:
+def test_an_encoder_is_stored_as_plain_values(form: dict[str, str]) -> None:
     encoder = fitted(**form)
     again = Encoder.from_dict(json.loads(json.dumps(encoder.as_dict())))
     assert again.feature_names_out_ == encoder.feature_names_out_
@@ -107,11 +107,11 @@ def test_a_constant_number_is_not_divided_by_zero() -> None:
     assert small([5.0, 5.0], scale="standard") == [[0], [0]]
 
 
-def test_words_are_their_positions_and_others_stand_behind_the_last() -> None:
+def test_categories_are_positions_and_undeclared_ones_follow_the_last() -> None:
     assert small(["a", "b", "c", None], "category", missing="impute") == [[0], [1], [2], [-1]]
 
 
-def test_words_are_columns_and_others_are_zeros() -> None:
+def test_categories_are_columns_and_undeclared_ones_are_zeros() -> None:
     matrix = small(["a", "b", "c", None], "category", missing="impute", categories="one_hot")
     assert matrix == [[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]]
 
@@ -166,6 +166,6 @@ def test_a_declaration_without_a_feature_is_refused() -> None:
 
 
 @pytest.mark.parametrize("change", [{"format": 9}, {"columns": [{"name": "x"}]}, {"columns": 3}])
-def test_other_figures_are_refused(change: dict[str, object]) -> None:
+def test_invalid_values_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(IntegrityError, match="encoder"):
         Encoder.from_dict({**fitted().as_dict(), **change})

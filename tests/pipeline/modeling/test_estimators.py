@@ -101,7 +101,7 @@ def test_a_package_is_refused_before_it_is_imported() -> None:
     assert completed.stdout.split() == ["False", "False"]
 
 
-def test_an_unknown_argument_is_answered_with_the_nearest() -> None:
+def test_the_error_of_an_unknown_argument_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"model\.estimator\.n_estimator: .*did you mean 'n_estimators'"):
         build_estimator(model({"_target_": FOREST, "n_estimator": 5}), seed=0)
 

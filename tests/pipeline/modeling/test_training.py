@@ -1,4 +1,4 @@
-"""What is learned, on which rows, and that it is the same however many threads there are."""
+"""Cross-validation uses no row twice, and the number of threads changes nothing."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def test_every_row_is_scored_by_a_classifier_that_had_not_seen_it() -> None:
     assert np.array_equal(trained().out_of_fold, expected)
 
 
-def test_the_figures_are_means_over_folds() -> None:
+def test_the_metrics_are_means_over_folds() -> None:
     result = trained()
     assert len(result.fold_metrics) == 3
     assert result.mean_metrics["log_loss"] == pytest.approx(np.mean([fold["log_loss"] for fold in result.fold_metrics]))
     assert result.std_metrics["log_loss"] == pytest.approx(
         np.std([fold["log_loss"] for fold in result.fold_metrics], ddof=1)
     )
-    assert result.objective_value == result.mean_metrics["log_loss"]
+    assert result.selection_value == result.mean_metrics["log_loss"]
     assert set(result.mean_metrics) == set(METRICS)
 
 
@@ -69,7 +69,7 @@ def test_calibration_improves_an_underconfident_model(kind: str) -> None:
 
 
 @pytest.mark.parametrize("rule", ["fixed", "max_f1"])
-def test_a_row_has_no_say_in_how_it_is_calibrated(rule: str) -> None:
+def test_a_row_does_not_influence_its_own_calibration(rule: str) -> None:
     training = settings(*FAST, "training.calibration=isotonic", f"training.threshold.rule={rule}").training
     codes, scores = encode_target(rows(), schema().target), trained().out_of_fold
     fold_of = np.arange(300) // 2 % 3
@@ -121,7 +121,7 @@ def test_an_unknown_rule_names_those_that_there_are() -> None:
         trained("training.threshold.rule=best")
 
 
-def test_an_unknown_objective_names_its_key_and_the_nearest() -> None:
+def test_an_unknown_selection_metric_names_its_key_and_the_nearest() -> None:
     with pytest.raises(
         UnknownOption, match=r"^training\.selection_metric: 'logloss' is not known.*did you mean 'log_loss'"
     ):

@@ -1,4 +1,4 @@
-"""Every model of conf/ serves from ONNX as scikit-learn answers, or its package says why not."""
+"""A model has an ONNX form with equal predictions, or the reason why not."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_model_has_an_onnx_form_or_the_reason_why_not(tmp_path: Path, model: s
 @pytest.mark.parametrize("data", PROBLEMS)
 @pytest.mark.parametrize("calibration", ["sigmoid", "isotonic"])
 @pytest.mark.parametrize("model", MUST_CONVERT)
-def test_a_calibrated_model_serves_from_onnx(tmp_path: Path, model: str, calibration: str, data: str) -> None:
+def test_a_calibrated_model_has_an_onnx_form(tmp_path: Path, model: str, calibration: str, data: str) -> None:
     overrides = (f"model={model}", f"training.calibration={calibration}", *SMALLER.get(model, ()))
     manifest = write_small_package(tmp_path / "package", data, *overrides, n_rows=PROBLEMS[data])
     assert manifest.onnx.used, manifest.onnx.reason

@@ -158,6 +158,6 @@ def test_values_of_another_kind_are_refused() -> None:
 
 
 @pytest.mark.parametrize("value", [{}, {"format": 9}, {"format": 1, "n_rows": 1}])
-def test_other_figures_are_refused(value: dict[str, object]) -> None:
+def test_invalid_values_are_refused(value: dict[str, object]) -> None:
     with pytest.raises(IntegrityError, match="reference"):
         Reference.from_dict(value)

@@ -105,7 +105,7 @@ def test_two_swapped_files_are_found(folder: Path) -> None:
 
 
 def _relist(folder: Path, name: str, data: bytes) -> None:
-    """Put `data` in place of a file, with a manifest that says so: what a forger would do."""
+    """Replace a file by `data` and adapt the manifest, as an attacker would."""
     (folder / name).write_bytes(data)
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest["files"][name] = {"size": len(data), "sha256": files.sha256(data)}

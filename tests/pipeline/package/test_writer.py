@@ -1,4 +1,4 @@
-"""A package answers as the classifier did, and its bytes depend on what is in it alone."""
+"""A written package predicts like its classifier, and equal inputs give equal bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that runs `mlops` commands in turn, each when it is told to, and answers with their exit codes."""
+"""A process that runs `mlops` commands on request and returns their exit codes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ for line in sys.stdin:
 
 
 class Promoter:
-    """A started process; `tell` returns at once, `answer` waits for the exit code of what was told."""
+    """A started process; `send` returns at once, `wait_for_exit_code` waits for the last command."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         database = {URL_ENV: os.environ[URL_ENV]} if URL_ENV in os.environ else {}

@@ -1,4 +1,4 @@
-"""Several people decide at the same moment, or are killed while they do: what serves is wholly old or wholly new."""
+"""Concurrent or killed promotions leave either the old or the new deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a version tells of itself: its card, its page in MLflow, how it differs, what served when."""
+"""The model card, and the page of a version in MLflow."""
 
 from __future__ import annotations
 

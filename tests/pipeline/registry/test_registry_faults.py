@@ -97,7 +97,7 @@ class RegistryUnderTest:
         stage_transitions.promote(self.state, NAME, registration.version.version, stage="Production")
 
     def is_intact(self) -> bool:
-        """Whether everything that stands is whole: each version loads, what serves is one of them, the chain holds."""
+        """Whether each version loads, the deployed one is among them, and the audit chain is intact."""
         with self.state.reading() as connection:
             versions, now = store.read_versions(connection, NAME), store.current_deployment(connection, NAME)
             history = store.read_audit_entries(connection)

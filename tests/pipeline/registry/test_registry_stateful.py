@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order, the registry says what a small model of it says."""
+"""Any sequence of registrations, promotions and rollbacks agrees with a small model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAME = "m"
 
 
 class _Killed(Exception):
-    """What stands for a process that ends in the middle of a transaction."""
+    """Raised in place of a process that ends in the middle of a transaction."""
 
 
 class RegistryStateMachine(RuleBasedStateMachine):

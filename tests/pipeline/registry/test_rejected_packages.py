@@ -107,7 +107,7 @@ SKOPS: dict[str, Callable[[], bytes]] = {
 
 
 def _mlflow_folder(folder: Path) -> None:
-    """An MLflow model whose own list trusts what is in it."""
+    """An MLflow model whose own list trusts its content."""
     shutil.rmtree(folder)
     folder.mkdir()
     (folder / "model.skops").write_bytes(_archive(_node("os", "system", "FunctionNode")))

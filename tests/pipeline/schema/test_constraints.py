@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
 from pipeline.schema import DTYPES, Column, Schema, Target
-from pipeline.schema.constraint_base import InapplicableConstraint, merge_json_schemas
+from pipeline.schema.constraint_base import InapplicableConstraint
 from pipeline.schema.failures import find_failures
 from pipeline.serving.rows.fast_decoder import FastDecoder
 from pipeline.serving.rows.json_rows import RowParser
@@ -270,9 +270,3 @@ def test_a_moment_that_programs_read_differently_is_refused_in_a_declaration(arg
             ConfigError, match=r"data\.columns\.value\.checks\.\w+: found .*; write moments as 2026-01-31"
         ):
             column_with("datetime", checks).constraints[0].pandera()
-
-
-def test_of_two_limits_the_narrower_is_published() -> None:
-    schemas = [{"minimum": 0, "maximum": 9}, {"exclusiveMinimum": 0}, {"exclusiveMaximum": 12}, {"enum": [1, 2]}]
-    assert merge_json_schemas(schemas) == {"exclusiveMinimum": 0, "maximum": 9, "enum": [1, 2]}
-    assert merge_json_schemas([{"enum": [1, 2]}, {"enum": [2, 3]}]) == {"enum": [2]}

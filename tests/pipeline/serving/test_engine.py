@@ -216,7 +216,7 @@ def test_without_a_log_nothing_is_written(project: Path) -> None:
 
 
 def test_more_rows_than_allowed_are_refused(project: Path) -> None:
-    with pytest.raises(InvalidRequest, match="at most 5 are accepted"):
+    with pytest.raises(InvalidRequest, match="has 6 rows; a request accepts at most 5"):
         run_with_engine(
             project, lambda engine: engine.predict_batch(batch_body(make_rows(6))), engine=engine_settings(max_rows=5)
         )
@@ -256,3 +256,25 @@ def test_a_retry_of_columns_gets_the_stored_predictions_and_other_columns_are_re
     assert run_with_engine(project, ask) == run_with_engine(project, ask)
     with pytest.raises(IdempotencyConflict, match="this key belongs to another request"):
         run_with_engine(project, lambda engine: engine.predict_columns(reordered, key="k"))
+
+
+def test_two_requests_in_progress_with_one_key_need_the_same_body(project: Path) -> None:
+    row, other = (row_body(features) for features in make_rows(2))
+
+    async def use(engine: Engine) -> list[Any]:
+        requests = (engine.predict_row(body, key="k") for body in (row, row, other))
+        return list(await asyncio.gather(*requests, return_exceptions=True))
+
+    first, retry, conflict = run_with_engine(project, use)
+    assert first == retry
+    assert isinstance(conflict, IdempotencyConflict)
+    assert len(logged_rows(project)) == 1
+
+
+@pytest.mark.parametrize("word", ["", "x" * 201, "tab\t", "é"])
+def test_a_key_or_subject_with_unusual_characters_is_refused(project: Path, word: str) -> None:
+    body = row_body(make_rows(1)[0])
+    with pytest.raises(InvalidRequest, match="Idempotency-Key: expected 1 to 200 printable ASCII characters"):
+        run_with_engine(project, lambda engine: engine.predict_row(body, key=word))
+    with pytest.raises(InvalidRequest, match="subject: expected 1 to 200 printable ASCII characters"):
+        run_with_engine(project, lambda engine: engine.predict_row(body, subject=word))

@@ -58,7 +58,7 @@ def test_a_similar_class_is_suggested() -> None:
 
 
 def test_more_outcomes_than_allowed_are_refused() -> None:
-    with pytest.raises(BodyTooLarge, match="has 4 entries; at most 3 are accepted"):
+    with pytest.raises(BodyTooLarge, match="has 4 entries; a request accepts at most 3: split it"):
         read({"outcomes": [VALID] * 4})
 
 

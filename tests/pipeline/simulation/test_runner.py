@@ -1,4 +1,4 @@
-"""Traffic reaches a real server over HTTP, and the monitor says of it what the scenario declared."""
+"""Simulated traffic reaches a real server over HTTP, and the monitor reports what the scenario declares."""
 
 from __future__ import annotations
 
@@ -42,73 +42,75 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     write_small_package(root / "package", "personality", "model=logistic_regression", n_rows=4_000)
     make_project(root, [root / "package"])
     shutil.copytree(ROOT / "conf", root / "conf")
-    with run_server(root) as one:
-        yield one
+    with run_server(root) as running_server:
+        yield running_server
 
 
 def invoke_cli(root: Path, *words: str) -> Any:
     """Call `mlops` in this process, from a folder."""
     with contextlib.chdir(root):
-        done = CliRunner().invoke(app, [*words])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
+        result = CliRunner().invoke(app, [*words])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
 
 
 def run_simulation(server: RunningServer, scenario: str, *extra_args: str) -> dict[str, Any]:
     (server.root / "scenario.yaml").write_text(scenario, encoding="utf-8")
-    done = invoke_cli(server.root, "simulate", "scenario.yaml", "--url", server.address, "--json", *extra_args)
-    assert done.exit_code == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    result = invoke_cli(server.root, "simulate", "scenario.yaml", "--url", server.address, "--json", *extra_args)
+    assert result.exit_code == 0, result.stderr
+    simulation: dict[str, Any] = json.loads(result.stdout)
+    return simulation
 
 
 def run_proposed_command(server: RunningServer, command: str) -> dict[str, Any]:
     """Run a command that `mlops simulate` proposed, and return the report."""
-    done = invoke_cli(server.root, *command.split()[1:], "--json")
-    assert done.exit_code == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    result = invoke_cli(server.root, *command.split()[1:], "--json")
+    assert result.exit_code == 0, result.stderr
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report
 
 
 def test_monitor_ranks_the_injected_column_first_and_is_stable_without_drift(server: RunningServer) -> None:
     phases = (
-        "phases:\n- {name: calm, seconds: 4}\n- {name: moved, seconds: 4, changes: [{column: number 1, shift: 0.8}]}"
+        "phases:\n- {name: calm, seconds: 4}\n- {name: drifted, seconds: 4, changes: [{column: number 1, shift: 0.8}]}"
     )
-    told = run_simulation(server, f"{HEAD}{{kind: declared}}\n{phases}\n", "--speed", "4")
-    moved = run_proposed_command(server, told["next"][0])
-    assert moved["drift"]["n_rows"] == told["phases"][1]["n_rows"]["answered"] == 800
-    assert moved["drift"]["findings"][0]["column"] == next(iter(columns_config("personality")))
-    assert moved["drift"]["findings"][0]["verdict"] == "drift"
-    first = told["phases"][0]
+    simulation = run_simulation(server, f"{HEAD}{{kind: declared}}\n{phases}\n", "--speed", "4")
+    drifted = run_proposed_command(server, simulation["next"][0])
+    assert drifted["drift"]["n_rows"] == simulation["phases"][1]["n_rows"]["succeeded"] == 800
+    assert drifted["drift"]["findings"][0]["column"] == next(iter(columns_config("personality")))
+    assert drifted["drift"]["findings"][0]["verdict"] == "drift"
+    first = simulation["phases"][0]
     n_s = (datetime.fromisoformat(first["until"]) - datetime.fromisoformat(first["since"])).total_seconds()
     calm = run_proposed_command(server, f"mlops monitor report --hours {n_s / 3600} --until {first['until']}")
     assert (calm["drift"]["verdict"], calm["drift"]["n_rows"]) == ("stable", 800)
-    assert 0.7 < moved["performance"]["coverage"] < 0.9
-    assert told["outcomes"]["told"] > told["outcomes"]["refused"] == 0
+    assert 0.7 < drifted["performance"]["coverage"] < 0.9
+    assert simulation["outcomes"]["sent"] > simulation["outcomes"]["refused"] == 0
 
 
 def test_invalid_requests_are_counted_separately_and_a_silent_phase_sends_nothing(server: RunningServer) -> None:
     phases = (
         "phases:\n- {name: silent, seconds: 1, rows_per_s: 0}\n- {name: broken, seconds: 3, bad_request_share: 0.5}\n"
-        "- {name: turned, seconds: 3, flipped_outcome_share: 1.0}\n"
+        "- {name: flipped, seconds: 3, flipped_outcome_share: 1.0}\n"
     )
-    told = run_simulation(server, f"{HEAD}{{kind: declared}}\n{phases}", "--speed", "4")
-    silent, broken, _ = (one["n_rows"] for one in told["phases"])
+    simulation = run_simulation(server, f"{HEAD}{{kind: declared}}\n{phases}", "--speed", "4")
+    silent, broken, _ = (phase["n_rows"] for phase in simulation["phases"])
     assert (silent["sent"], broken["failed"]) == (0, 0)
-    assert broken["answered"] + broken["refused"] == broken["sent"] == 600
+    assert broken["succeeded"] + broken["refused"] == broken["sent"] == 600
     assert 200 < broken["refused"] < 400
-    assert set(told["phases"][1]["statuses"]) <= {"200", "400", "422"}
-    turned = run_proposed_command(server, told["next"][0])
-    assert turned["performance"]["accuracy"] < 0.5
+    assert set(simulation["phases"][1]["statuses"]) <= {"200", "400", "422"}
+    flipped = run_proposed_command(server, simulation["next"][0])
+    assert flipped["performance"]["accuracy"] < 0.5
 
 
-def test_rows_of_the_reference_need_no_data_and_are_calm(server: RunningServer) -> None:
-    told = run_simulation(server, f"{HEAD}{{kind: reference}}\nphases: [{{name: calm, seconds: 4}}]\n", "--speed", "4")
-    found = run_proposed_command(server, told["next"][0])
-    features = [one for one in found["drift"]["findings"] if one["kind"] == "feature"]
-    assert {one["verdict"] for one in features} == {"stable"}
-    assert found["performance"]["coverage"] > 0.7
+def test_rows_of_the_reference_need_no_data_and_are_stable(server: RunningServer) -> None:
+    simulation = run_simulation(
+        server, f"{HEAD}{{kind: reference}}\nphases: [{{name: calm, seconds: 4}}]\n", "--speed", "4"
+    )
+    report = run_proposed_command(server, simulation["next"][0])
+    features = [finding for finding in report["drift"]["findings"] if finding["kind"] == "feature"]
+    assert {feature["verdict"] for feature in features} == {"stable"}
+    assert report["performance"]["coverage"] > 0.7
 
 
 def test_ctrl_c_ends_it_with_the_totals(server: RunningServer) -> None:
@@ -127,10 +129,10 @@ def test_ctrl_c_ends_it_with_the_totals(server: RunningServer) -> None:
         assert "Ctrl-C" in process.stderr.readline()
         time.sleep(1)
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert said.splitlines()[1].startswith("long ")
-    assert "next: mlops monitor report" in said
+    assert output.splitlines()[1].startswith("long ")
+    assert "next: mlops monitor report" in output
 
 
 @pytest.mark.usefixtures("starts_processes")
@@ -145,20 +147,20 @@ def test_scenario_runs_on_a_schema_without_categories(tmp_path: Path) -> None:
     registry.register_model(str(tmp_path / "package"), "wine_model")
     registry.promote_model("wine_model", 1, "Production", force=True, reason="for a test")
     with run_server(root, "--model", "wine_model") as server:
-        shifted = "{name: moved, seconds: 2, changes: [{column: number 1, shift: 1.0}]}"
-        told = run_simulation(server, f"{HEAD}{{kind: declared}}\nphases:\n- {shifted}\n", "--speed", "2")
-        found = run_proposed_command(server, told["next"][0])
-        assert found["drift"]["findings"][0]["column"] == next(iter(columns_config("wine")))
+        shifted = "{name: drifted, seconds: 2, changes: [{column: number 1, shift: 1.0}]}"
+        simulation = run_simulation(server, f"{HEAD}{{kind: declared}}\nphases:\n- {shifted}\n", "--speed", "2")
+        report = run_proposed_command(server, simulation["next"][0])
+        assert report["drift"]["findings"][0]["column"] == next(iter(columns_config("wine")))
         (server.root / "scenario.yaml").write_text(
             f"{HEAD}{{kind: declared}}\nphases: [{{name: a, seconds: 1, changes: [{{column: words 1, word: word 1, share: 0.5}}]}}]\n",
             encoding="utf-8",
         )
-        with pytest.raises(ConfigError, match="wine has 0 features of words"):
+        with pytest.raises(ConfigError, match="wine has 0 categorical features"):
             invoke_cli(root, "simulate", "scenario.yaml", "--url", server.address)
 
 
 def test_unreachable_server_is_reported_with_the_start_command(server: RunningServer) -> None:
-    with pytest.raises(DependencyUnavailable, match="nobody answers; start a server with `mlops serve`"):
+    with pytest.raises(DependencyUnavailable, match="no response; start a server with `mlops serve`"):
         invoke_cli(server.root, "simulate", "calm", "--url", "http://127.0.0.1:1")
 
 

@@ -1,4 +1,4 @@
-"""Sweeps as a person runs them, on a few hundred rows: members, failures, resuming, launchers, adoption."""
+"""Sweeps on a few hundred rows: trials, failures, resuming, launchers, adoption."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class Project:
 
     root: Path
 
-    def train(self, *words: str, expect: int = 0) -> str:
-        """Run the train stage by hand and return what it prints."""
+    def train(self, *overrides: str, expect: int = 0) -> str:
+        """Run the train stage manually and return its output."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "MLOPS_"))}
-        answer = subprocess.run(
-            [sys.executable, "-m", "stages.train", *words],
+        process = subprocess.run(
+            [sys.executable, "-m", "stages.train", *overrides],
             cwd=self.root,
             env=clean,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert answer.returncode == expect, answer.stdout + answer.stderr
-        return answer.stdout + answer.stderr
+        assert process.returncode == expect, process.stdout + process.stderr
+        return process.stdout + process.stderr
 
     @property
     def tracker(self) -> ExperimentTracker:
@@ -110,24 +110,24 @@ def test_a_sweep_is_one_run_with_children_named_by_what_varies(project: Project)
 
 
 @pytest.mark.usefixtures("starts_processes")
-def test_a_sweep_leaves_the_outputs_of_the_graph_alone(project: Project) -> None:
+def test_a_sweep_leaves_the_outputs_of_the_graph_unchanged(project: Project) -> None:
     before = {path for path in project.root.rglob("*") if path.is_file() and "outputs" not in path.parts}
     project.train("-m", "model=naive_bayes", "seed=42,2")
     after = {path for path in project.root.rglob("*") if path.is_file() and "outputs" not in path.parts}
-    grown = {path.relative_to(project.root).parts[0] for path in after - before}
-    assert grown <= {"mlruns", "mlflow.db-wal", "mlflow.db-shm"}
+    changed_roots = {path.relative_to(project.root).parts[0] for path in after - before}
+    assert changed_roots <= {"mlruns", "mlflow.db-wal", "mlflow.db-shm"}
 
 
 @pytest.mark.usefixtures("starts_processes")
 def test_configurations_survive_failing_ones_and_are_resumed(project: Project) -> None:
-    words = ("model=logistic_regression", f"model.estimator.C={','.join(map(str, range(1, N_CONFIGURATIONS)))},-1")
+    overrides = ("model=logistic_regression", f"model.estimator.C={','.join(map(str, range(1, N_CONFIGURATIONS)))},-1")
     n_good = N_CONFIGURATIONS - 1
-    printed = project.train("-m", *words)
-    assert f"{n_good} finished (0 known already), 1 failed" in printed
+    printed = project.train("-m", *overrides)
+    assert f"{n_good} finished (0 already known), 1 failed" in printed
     assert f"[{N_CONFIGURATIONS}/{N_CONFIGURATIONS}]" in printed or f"[{n_good}/{N_CONFIGURATIONS}]" in printed
     assert "must be a float in the range" in printed
-    again = project.train("-m", *words)
-    assert f"{n_good} finished ({n_good} known already), 1 failed" in again
+    again = project.train("-m", *overrides)
+    assert f"{n_good} finished ({n_good} already known), 1 failed" in again
     assert len({run.tags["mlops.fingerprint"] for run in project.runs("trial") if run.is_finished}) == n_good
 
 
@@ -135,7 +135,7 @@ def test_configurations_survive_failing_ones_and_are_resumed(project: Project) -
 def test_the_first_failure_ends_a_sweep_by_choice(project: Project) -> None:
     printed = project.train("-m", "model=naive_bayes", "training.folds=1,2", "tracking.fail_fast=true", expect=3)
     assert "training.folds: found 1" in printed
-    assert "0 finished (0 known already), 1 failed" in printed
+    assert "0 finished (0 already known), 1 failed" in printed
     assert project.runs("trial") == []
 
 
@@ -147,28 +147,28 @@ def test_a_sweep_in_which_all_fail_is_refused(project: Project) -> None:
 
 
 @pytest.mark.usefixtures("starts_processes")
-def test_the_joblib_launcher_finds_the_same(project: Project) -> None:
+def test_the_joblib_launcher_gives_the_same_results(project: Project) -> None:
     project.train("-m", "model=naive_bayes", "seed=42,2")
     printed = project.train(
         "-m", "model=naive_bayes,knn", "seed=42,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
     )
-    assert "4 finished (2 known already), 0 failed" in printed
+    assert "4 finished (2 already known), 0 failed" in printed
 
 
 @pytest.mark.usefixtures("starts_processes")
 def test_optuna_searches_and_proposes_the_same_when_it_is_resumed(project: Project) -> None:
-    words = ("-m", "hparams_search=logistic_regression", "hydra.sweeper.n_trials=4")
-    printed = project.train(*words)
+    overrides = ("-m", "hparams_search=logistic_regression", "hydra.sweeper.n_trials=4")
+    printed = project.train(*overrides)
     (parent,) = project.runs("sweep")
     assert parent.name == "sweep over C on personality"
-    assert "4 finished (0 known already), 0 failed" in printed
-    assert "4 finished (4 known already), 0 failed" in project.train(*words)
+    assert "4 finished (0 already known), 0 failed" in printed
+    assert "4 finished (4 already known), 0 failed" in project.train(*overrides)
 
 
 @pytest.mark.usefixtures("starts_processes")
-def test_a_search_the_wrong_way_is_refused_before_it_starts(project: Project) -> None:
-    words = ("-m", "hparams_search=logistic_regression", "training.selection_metric=roc_auc")
-    printed = project.train(*words, expect=3)
+def test_a_search_in_the_wrong_direction_is_refused_before_it_starts(project: Project) -> None:
+    overrides = ("-m", "hparams_search=logistic_regression", "training.selection_metric=roc_auc")
+    printed = project.train(*overrides, expect=3)
     assert "add hydra.sweeper.direction=maximize" in printed
     assert project.runs("trial") == []
 
@@ -181,7 +181,9 @@ def test_a_trial_on_other_rows_than_those_on_disk_is_refused(project: Project) -
 
 
 @pytest.mark.usefixtures("starts_processes")
-def test_the_adopted_winner_composes_to_what_the_trial_used(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_adopted_experiment_composes_to_the_settings_of_the_trial(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project.train("model=random_forest", "model.estimator.n_estimators=7", "seed=3", "training.calibration=isotonic")
     monkeypatch.chdir(project.root)
     (run,) = project.runs("trial")
@@ -194,13 +196,13 @@ def test_the_adopted_winner_composes_to_what_the_trial_used(project: Project, mo
         "training": {"calibration": "isotonic"},
     }
     printed = project.train("experiment=winner")
-    assert "known already" in printed
-    with pytest.raises(Conflict, match="is there already"):
+    assert "already known" in printed
+    with pytest.raises(Conflict, match="already exists"):
         adopt_run(project.tracker, run.run_id, "winner")
 
 
-def test_a_name_that_is_no_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="small letters"):
+def test_an_invalid_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="lower-case letters"):
         adopt_run(ExperimentTracker("nothing", root=tmp_path), "abcd", "../winner")
 
 
@@ -216,7 +218,7 @@ def test_every_experiment_composes(path: Path) -> None:
 @pytest.mark.parametrize(
     "path", sorted((REPOSITORY / "conf").glob("hparams_search/*.yaml")), ids=lambda path: path.stem
 )
-def test_every_search_is_one_that_the_guard_lets_through(path: Path) -> None:
+def test_every_search_passes_the_target_guard(path: Path) -> None:
     from pipeline.config.composition import check_hydra_overrides
 
     check_hydra_overrides([f"hparams_search={path.stem}"], conf=REPOSITORY / "conf")

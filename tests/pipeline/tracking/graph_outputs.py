@@ -86,7 +86,12 @@ def make_results(root: Path, *overrides: str) -> Config:
     files.write_json(root / paths.TRAIN_METRICS, result.as_dict())
     judged = package.load_package(root / paths.CANDIDATE_PACKAGE)
     report = evaluate(
-        judged, rows, test, config=config.evaluation, objective=config.training.selection_metric, seed=config.seed
+        judged,
+        rows,
+        test,
+        config=config.evaluation,
+        selection_metric=config.training.selection_metric,
+        seed=config.seed,
     )
     report.write_tables(root / paths.PLOTS)
     files.write_json(root / paths.EVALUATION_REPORT, report.as_dict())

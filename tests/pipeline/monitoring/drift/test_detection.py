@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from benchmarks import drift_rules
-from pipeline.monitoring import count_frame, detect_drift, require_consecutive_windows
+from pipeline.errors import UsageError
+from pipeline.monitoring import DriftContext, count_frame, detect_drift, require_consecutive_windows
+from pipeline.monitoring.drift.detection import AdjustedTest, ColumnTest, override_numeric_threshold
+from tests.fixtures.toy_dataset import settings
 from tests.pipeline.monitoring.drift_fixtures import (
     CONFIG,
     CONTEXT,
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.config.groups.monitoring_config import DriftConfig
-    from pipeline.monitoring import DriftContext
     from pipeline.package import Reference
 
 
@@ -192,3 +194,38 @@ def test_holm_correction_covers_all_columns() -> None:
     first = detect(sample_rows(2_000, 7, shift=0.3)[["size"]], reference).findings[0]
     among_three = detect(sample_rows(2_000, 7, shift=0.3)).findings[0]
     assert (first.alpha, among_three.alpha) == (pytest.approx(0.02 / 2), pytest.approx(0.02 / 5))
+
+
+def test_an_explicit_threshold_counts_also_when_it_equals_the_usual_one() -> None:
+    numeric = CONFIG.numeric.model_copy(update={"wasserstein": 0.3})
+    config = CONFIG.model_copy(update={"numeric": numeric})
+    overridden = override_numeric_threshold(config, 0.1)
+    assert (overridden.numeric.wasserstein, overridden.categorical.jensen_shannon) == (0.1, 0.05)
+    assert override_numeric_threshold(config, None) is config
+
+
+@pytest.mark.parametrize("threshold", [0.0, -0.1, float("nan")])
+def test_a_threshold_that_is_not_above_zero_is_refused(threshold: float) -> None:
+    with pytest.raises(UsageError, match=r"drift_threshold: .*; expected a number above 0"):
+        override_numeric_threshold(CONFIG, threshold)
+
+
+@pytest.mark.parametrize(
+    ("value", "p_value", "expected"),
+    [
+        (0.2, 0.001, "drift"),
+        (0.2, 0.01, "stable"),
+        (0.1, 0.001, "watch"),
+        (0.051, 0.001, "watch"),
+        (0.05, 0.001, "stable"),
+    ],
+)
+def test_a_test_has_its_verdict_by_level_and_threshold(value: float, p_value: float, expected: str) -> None:
+    test = ColumnTest("size", "feature", "wasserstein", value=value, threshold=0.1, p_value=p_value, power=1.0)
+    assert AdjustedTest(test, alpha=0.01).verdict == expected
+
+
+def test_the_context_has_the_thresholds_of_the_columns() -> None:
+    columns = tuple(replace(column, drift_limit=0.7 if column.name == "size" else None) for column in SCHEMA.columns)
+    context = DriftContext.from_config(settings(), replace(SCHEMA, columns=columns), importance={"size": 1.0})
+    assert context == DriftContext(CONFIG, settings().monitoring.min_rows, {"size": 0.7}, {"size": 1.0})

@@ -3,20 +3,22 @@ from __future__ import annotations
 import re
 
 from pipeline.serving.http.docs_page import render_docs_page
-from pipeline.serving.http.endpoints import Endpoints
+from pipeline.serving.http.endpoints import ENDPOINT_CLASSES
 from pipeline.serving.http.openapi import openapi_document
 from pipeline.serving.http.router import declared_routes
 from tests.fixtures.toy_dataset import schema
 
 
 def page(title: str = "m") -> str:
-    document = openapi_document(declared_routes(Endpoints), schema(), title=title, version="1.0", path_values={})
+    document = openapi_document(
+        declared_routes(*ENDPOINT_CLASSES), schema(), title=title, version="1.0", path_values={}
+    )
     return render_docs_page(document).decode()
 
 
 def test_each_route_is_on_the_page_with_its_role() -> None:
     text = page()
-    for route in declared_routes(Endpoints):
+    for route in declared_routes(*ENDPOINT_CLASSES):
         assert f"<code>{route.path}</code>" in text
         assert f"role: {route.role}" in text
 

@@ -195,8 +195,8 @@ def test_a_misspelled_parameter_is_refused(client: httpx.Client, path: str, deta
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
-        ("/predict", {"instances": [ROW]}, "instances are for POST /predict/batch"),
-        ("/predict/batch", {"features": ROW}, "features are for POST /predict"),
+        ("/predict", {"instances": [ROW]}, "send instances to POST /predict/batch"),
+        ("/predict/batch", {"features": ROW}, "send features to POST /predict"),
         ("/predict", ROW, 'the body is {"features": ...} with an object of features by name'),
         ("/predict/batch", [ROW], 'the body is {"instances": ...} with a list of objects'),
     ],

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline.serving.http.endpoints import Endpoints
+from pipeline.serving.http.endpoints import ENDPOINT_CLASSES
 from pipeline.serving.http.openapi import openapi_document
 from pipeline.serving.http.router import Route, declared_routes
 from tests.fixtures.toy_dataset import schema
 
-ROUTES = declared_routes(Endpoints)
+ROUTES = declared_routes(*ENDPOINT_CLASSES)
 
 
 def make_document(*, has_model: bool = True) -> dict[str, Any]:

@@ -1,0 +1,113 @@
+"""The endpoints of the Open Inference Protocol, version 2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from pipeline.serving.concurrency import run_in_thread_if_large
+from pipeline.serving.http import open_inference
+from pipeline.serving.http.authentication import PUBLIC
+from pipeline.serving.http.engine_responses import readiness_response, require_model, to_json
+from pipeline.serving.http.messages import HttpResponse
+from pipeline.serving.http.problems import HttpProblem
+from pipeline.serving.http.router import JSON_ONLY, route
+
+if TYPE_CHECKING:
+    from pipeline.serving.engine import Engine
+    from pipeline.serving.http.application import ServerStatus
+    from pipeline.serving.http.messages import HttpRequest
+    from pipeline.serving.loaded_model import LoadedModel
+
+__all__ = ["OpenInferenceEndpoints"]
+
+_PROJECT = "declarative-mlops"
+_TENSOR_MEDIA_TYPES = (*JSON_ONLY, "application/octet-stream")
+# Each endpoint of a model exists with and without a version.
+_MODEL = "/v2/models/{model}"
+_VERSION = "/v2/models/{model}/versions/{version}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInferenceEndpoints:
+    """The protocol's endpoints of one engine; a request has at most `max_rows` rows."""
+
+    engine: Engine
+    server_status: ServerStatus
+    max_rows: int
+
+    @route("GET", "/v2", name="v2_server", role=PUBLIC, summary="Return name and version of the server")
+    async def v2_server_metadata(self, _request: HttpRequest) -> HttpResponse:
+        """Name the server."""
+        body = {"name": _PROJECT, "version": version(_PROJECT), "extensions": ["binary_tensor_data"]}
+        return HttpResponse(to_json(body))
+
+    @route("GET", _MODEL, name="v2_model", role="viewer", summary="Return inputs and outputs of the model")
+    @route("GET", _VERSION, name="v2_version", role="viewer", summary="Return inputs and outputs of the model")
+    async def v2_model_metadata(self, request: HttpRequest) -> HttpResponse:
+        """Describe the tensors of the model."""
+        model = self._require_named_model(request)
+        return HttpResponse(to_json(open_inference.model_metadata(model.name, str(model.version), model.schema)))
+
+    @route("GET", f"{_MODEL}/ready", name="v2_model_ready", role=PUBLIC, summary="Report whether the model can predict")
+    @route(
+        "GET",
+        f"{_VERSION}/ready",
+        name="v2_version_ready",
+        role=PUBLIC,
+        summary="Report whether the model can predict",
+    )
+    async def v2_model_ready(self, request: HttpRequest) -> HttpResponse:
+        """Report whether this model can predict."""
+        model = self._require_named_model(request)
+        return readiness_response(self.engine, self.server_status, {"name": model.name})
+
+    @route(
+        "POST",
+        f"{_MODEL}/infer",
+        name="v2_model_infer",
+        role="predict",
+        accepts=_TENSOR_MEDIA_TYPES,
+        request="Inference",
+        allows_missing_content_type=True,
+        summary="Predict the rows of tensors",
+    )
+    @route(
+        "POST",
+        f"{_VERSION}/infer",
+        name="v2_version_infer",
+        role="predict",
+        accepts=_TENSOR_MEDIA_TYPES,
+        request="Inference",
+        allows_missing_content_type=True,
+        summary="Predict the rows of tensors",
+    )
+    async def v2_infer(self, request: HttpRequest) -> HttpResponse:
+        """Predict the rows of tensors."""
+        model = self._require_named_model(request)
+        inference = await run_in_thread_if_large(
+            len(request.body),
+            open_inference.parse_request,
+            request.body,
+            request.headers.get(open_inference.JSON_LENGTH_HEADER),
+            model.schema,
+            max_rows=self.max_rows,
+        )
+        predictions = await self.engine.predict_columns(
+            inference.columns, key=request.idempotency_key, subject=request.subject
+        )
+        body, json_length = open_inference.build_response(
+            inference, predictions, name=model.name, version=str(model.version)
+        )
+        if json_length is None:
+            return HttpResponse(body)
+        headers = [(open_inference.JSON_LENGTH_HEADER, str(json_length).encode())]
+        return HttpResponse(body, media_type=b"application/octet-stream", headers=headers)
+
+    def _require_named_model(self, request: HttpRequest) -> LoadedModel:
+        model = require_model(self.engine)
+        named_version = request.path_params.get("version")
+        if request.path_params["model"] != model.name or named_version not in (None, str(model.version)):
+            raise HttpProblem("not-found", f"this server has {model.name}, version {model.version}")
+        return model
