@@ -190,7 +190,7 @@ def _render_config(
     name: str, relative: str, raw_file: _RawFile, target: InferredTarget, columns: list[InferredColumn]
 ) -> str:
     positive = "null" if target.positive is None else _render_scalar(target.positive)
-    comment = "" if target.positive is None else "    # the class whose probability the scores are"
+    comment = "" if target.positive is None else "    # scores are the probability of this class"
     times = [column.name for column in columns if column.role == "time" and not column.nullable]
     alternative = f"  # or {{kind: by_time, test_share: 0.2, column: {_render_scalar(times[0])}}}" if times else ""
     lines = [

@@ -97,7 +97,7 @@ class RowParser:
     def parse_columns(
         self, columns: Mapping[str, Sequence[Any]], *, partial: bool = False, lines: LineMap | None = None
     ) -> ParsedRows:
-        """Return the rows of columns by name, None or NaN where a value is missing; `lines` has their lines in a CSV body.
+        """Return the rows of columns by name, None or NaN for a missing value; `lines` has their lines in a CSV body.
 
         Raises
         ------
