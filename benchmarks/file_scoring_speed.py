@@ -104,8 +104,8 @@ def main() -> None:
             seconds, cpu_s, peak_mb = run_step("ours", folder)
             alone_s, alone_cpu_s, _ = run_step("alone", folder)
             print(
-                f"{model:28} {seconds:8.2f}s {cpu_s:8.2f}s {alone_s:10.2f}s {alone_cpu_s:8.2f}s {seconds / alone_s:6.2f}"
-                f" {peak_mb:5.0f} MB",
+                f"{model:28} {seconds:8.2f}s {cpu_s:8.2f}s {alone_s:10.2f}s {alone_cpu_s:8.2f}s"
+                f" {seconds / alone_s:6.2f} {peak_mb:5.0f} MB",
                 flush=True,
             )
 

@@ -1,4 +1,4 @@
-"""The state database: what is live, who decided it, and what is still to be told to MLflow."""
+"""The state database: deployments, the audit trail, predictions, incidents, and updates pending for MLflow."""
 
 from pipeline.state.api_keys import (
     API_KEY_PREFIX,

@@ -51,12 +51,12 @@ class ApiKeyRecord:
 
     def as_dict(self) -> dict[str, str | int | None]:
         """Return what may be shown: everything but the digest."""
-        kept = ("id", "role", "name", "created_at", "expires_at", "last_used_at", "revoked_at")
-        return {field: getattr(self, field) for field in kept}
+        public = ("id", "role", "name", "created_at", "expires_at", "last_used_at", "revoked_at")
+        return {field: getattr(self, field) for field in public}
 
 
 def parse_api_key(key: str) -> tuple[str, str] | None:
-    """Return the public part of a key and the digest of the whole; None when it is no key of ours."""
+    """Return the public part of a key and the digest of the whole; None when the text is not an API key."""
     identifier, _, secret = key.removeprefix(API_KEY_PREFIX).partition("_")
     if not key.startswith(API_KEY_PREFIX) or not identifier or not secret:
         return None
@@ -66,7 +66,7 @@ def parse_api_key(key: str) -> tuple[str, str] | None:
 def create_api_key(
     state: State, role: str, *, name: str, actor: str, expires_at: int | None = None
 ) -> tuple[str, ApiKeyRecord]:
-    """Make a key; return it, which nobody can read again, and its record."""
+    """Create a key; return it with its record. Only its digest is stored."""
     identifier = secrets.token_hex(6)
     key = f"{API_KEY_PREFIX}{identifier}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     at = state.clock()

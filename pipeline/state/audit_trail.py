@@ -1,4 +1,4 @@
-"""Append to the audit trail and prove that nobody changed it: each entry carries the hash of the one before."""
+"""Append to the audit trail and verify it: each entry has the hash of the entry before."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def append_audit_entry(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
-    """Add one entry inside of the transaction of `connection`, so that it stands with what it tells of, or not at all."""
+    """Append one entry in the transaction of `connection`, so that it commits with the change or not at all."""
     seq = next_number(connection, "audit")
     last = connection.execute(select(audit.c.hash).where(audit.c.seq == seq - 1)).scalar()
     row: dict[str, Any] = {
@@ -122,7 +122,7 @@ def read_audit_entries(
 def verify_audit_chain(connection: Connection) -> list[ChainBreak]:
     """Return every place where an entry was changed, removed or inserted; empty where the chain holds.
 
-    That the newest entries are gone is seen by the counter of the sequence, which stands in another table.
+    The counter of the sequence, in another table, shows that the newest entries were removed.
     """
     return list(_iter_breaks(connection))
 
@@ -152,5 +152,5 @@ def _entry_hash(row: Mapping[str, Any]) -> str:
 
 def _entry_from_row(values: Mapping[str, Any]) -> AuditEntry:
     plain = {name: json.loads(values[name]) for name in ("before", "after", "evidence")}
-    kept = ("seq", "recorded_at", "actor", "action", "model", "version", "generation", "reason", "hash")
-    return AuditEntry(**{name: values[name] for name in kept}, **plain)
+    copied = ("seq", "recorded_at", "actor", "action", "model", "version", "generation", "reason", "hash")
+    return AuditEntry(**{name: values[name] for name in copied}, **plain)

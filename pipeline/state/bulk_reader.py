@@ -128,7 +128,7 @@ def _read_outcome_chunk(connection: Connection, part: Any, progress: RollupProgr
 
 
 def _is_of_model(model: str) -> Any:
-    """Whether a prediction is of a model, in a form that no index serves: rows go by their numbers, as they lie."""
+    """Whether a prediction is of a model, in a form without an index: rows are read in the order of their numbers."""
     return func.coalesce(predictions.c.model, "") == model
 
 

@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message to one receiver; `key` is the same in every attempt, so that a receiver can tell a double."""
+    """A message to one receiver; every attempt has the same `key`, so that a receiver detects duplicates."""
 
     seq: int
     incident_seq: int
@@ -78,7 +78,7 @@ def claim_delivery(
     """Return the oldest message that is due, and keep it from other senders until a moment; None when none is due.
 
     A sender that is killed leaves its claim behind, which ends by itself. `but` names sinks to leave out. To one sink
-    no message of an incident overtakes an earlier one of it: that it is over is told after that it began.
+    messages of one incident keep their order: its resolution is sent after its opening.
     """
     table = alert_deliveries.c
     row = connection.execute(
@@ -138,5 +138,5 @@ def _due_deliveries(at: int) -> Select[Any]:
 
 
 def _delivery_from_row(row: Row[Any]) -> Delivery:
-    kept = {name: getattr(row, name) for name in Delivery.__slots__ if name != "payload"}
-    return Delivery(**kept, payload=json.loads(row.payload))
+    copied = {name: getattr(row, name) for name in Delivery.__slots__ if name != "payload"}
+    return Delivery(**copied, payload=json.loads(row.payload))

@@ -1,4 +1,4 @@
-"""Decide what serves: one transaction that compares a generation, sets the next, and writes its audit entry."""
+"""Set deployments: one transaction compares the generation, sets the next, and appends an audit entry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEPLOYED_STAGES = ("Staging", "Production")
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What serves of a model: by stage the version and its digest, and how many decisions led there."""
+    """The deployed versions of a model: version and digest by stage, and the number of changes so far."""
 
     model: str
     generation: int
@@ -42,7 +42,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentChange:
-    """A decision that stands: what served before and after it, and its audit entry."""
+    """A committed change: the deployments before and after it, and its audit entry."""
 
     before: Deployment
     after: Deployment
@@ -50,7 +50,7 @@ class DeploymentChange:
 
 
 def current_deployment(connection: Connection, model: str) -> Deployment:
-    """Return what serves of a model; generation 0 and nothing where it is not known."""
+    """Return the deployment of a model; generation 0 without versions for an unknown model."""
     generation = connection.execute(select(models.c.generation).where(models.c.name == model)).scalar()
     rows = connection.execute(select(deployments).where(deployments.c.model == model).order_by(deployments.c.stage))
     placed = {row.stage: row for row in rows}
@@ -81,7 +81,7 @@ def set_deployment(
     stage : str
         One of `STAGES`.
     act : Act
-        What the audit trail tells.
+        The event for the audit trail.
     expected : int, optional
         The generation that the caller decided on; None when any will do.
 
@@ -104,7 +104,7 @@ def set_deployment(
     if claimed.rowcount != 1:
         raise Conflict(
             f"{version.model} is at generation {before.generation} and generation {generation} was expected:"
-            " somebody decided in between; look at `mlops models list`, then try again"
+            " another change came first; check `mlops models list`, then try again"
         )
     _replace_in_stage(connection, before, version, stage, generation + 1, event.recorded_at)
     after = current_deployment(connection, version.model)
@@ -127,8 +127,8 @@ def _replace_in_stage(
     if replaced is not None and replaced != version.version:
         _set_stage(connection, version.model, replaced, "Archived")
     leaving = [one for one in _DEPLOYED_STAGES if one == stage or before.version(one) == version.version]
-    gone = delete(deployments).where(deployments.c.model == version.model, deployments.c.stage.in_(leaving))
-    connection.execute(gone)
+    removal = delete(deployments).where(deployments.c.model == version.model, deployments.c.stage.in_(leaving))
+    connection.execute(removal)
     _set_stage(connection, version.model, version.version, stage)
     if stage in _DEPLOYED_STAGES:
         placed = {

@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that somebody has to know. Moments are in microseconds since 1970, UTC.
+    """A problem of production that rules found. Moments are in microseconds since 1970, UTC.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Incident:
     n_occurrences : int
         Runs of the monitor that saw it.
     notified_at : int or None
-        When receivers were last told of it.
+        When receivers were last notified.
     """
 
     group_name: str
@@ -84,7 +84,7 @@ class Silence:
     seq: int = field(default=0)
 
     def covers(self, group_name: str, at: int) -> bool:
-        """Whether nobody is to be told of a group of incidents at a moment."""
+        """Whether the silence covers a group of incidents at a moment."""
         return self.created_at <= at < self.until and self.group_name in (None, group_name)
 
     def as_dict(self) -> dict[str, Any]:

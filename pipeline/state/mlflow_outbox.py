@@ -1,4 +1,4 @@
-"""Keep what MLflow has still to be told, written with the decision itself and worked off later."""
+"""Store updates pending for MLflow in the transaction of the change; a later command sends them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["OutboxTask", "enqueue_task", "mark_task_done", "mark_task_failed", "
 
 @dataclass(frozen=True, slots=True)
 class OutboxTask:
-    """Something to tell; `attempts` failed before, the last one with `error`."""
+    """A pending update; `attempts` failed so far, the last one with `error`."""
 
     seq: int
     kind: str

@@ -1,4 +1,4 @@
-"""Keep what each run of the monitor found, as figures that other processes show."""
+"""Store the summary of each monitor run for other processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MonitorRun:
 
 
 def add_monitor_run(connection: Connection, run: MonitorRun) -> int:
-    """Add a run in the caller's transaction and return its number; runs of long ago make room."""
+    """Add a run in the caller's transaction and return its number; the oldest runs are removed."""
     seq = next_number(connection, "monitor_runs")
     values = {**asdict(run), "seq": seq, "summary": canonical_json(run.summary)}
     connection.execute(insert(monitor_runs).values(**values))

@@ -1,4 +1,4 @@
-"""Keep PostgreSQL's prediction log in partitions by moment, so that what is old leaves as a whole; a file has none.
+"""Partition PostgreSQL's prediction log by time, so that old rows are removed as a whole; SQLite has no partitions.
 
 What belongs to no partition lies in the one called `predictions_default`, and moves when its partition is made.
 """
@@ -71,12 +71,12 @@ def missing_partitions(connection: Connection, moments: Iterable[int], *, days: 
 
 
 def add_partitions(connection: Connection, moments: Iterable[int], *, days: int) -> None:
-    """Make the partitions that are to hold these moments, each of `days` days or what is free of them, in the writer's transaction.
+    """Create partitions for these moments in the writer's transaction, each of `days` days or the free part of them.
 
     Raises
     ------
     sqlalchemy.exc.OperationalError
-        When readers hold the log for longer than writers may be kept waiting.
+        When readers hold the log for longer than writers may wait.
     """
     lacking = missing_partitions(connection, moments, days=days)
     if lacking:
@@ -85,11 +85,11 @@ def add_partitions(connection: Connection, moments: Iterable[int], *, days: int)
         name = f"predictions_{np.datetime64(one.since // _DAY_US, 'D')}".replace("-", "_")
         until = "MAXVALUE" if one.until >= _END_US else str(one.until)
         is_its = f"predicted_at >= {one.since} AND predicted_at <= {one.until - 1}"
-        moved = f"WITH moved AS (DELETE FROM {_DEFAULT_PARTITION} WHERE {is_its} RETURNING *) INSERT INTO {name} SELECT * FROM moved"  # noqa: S608 - names and numbers of ours  # nosec B608
+        move_rows = f"WITH old AS (DELETE FROM {_DEFAULT_PARTITION} WHERE {is_its} RETURNING *) INSERT INTO {name} SELECT * FROM old"  # noqa: S608 - internal names and numbers  # nosec B608
         for statement in (
             f"CREATE TABLE {name} (LIKE predictions INCLUDING ALL)",
             f"ALTER TABLE {name} ADD UNIQUE (prediction_id)",
-            moved,
+            move_rows,
             f"ALTER TABLE predictions ATTACH PARTITION {name} FOR VALUES FROM ({one.since}) TO ({until})",
         ):
             connection.exec_driver_sql(statement)
@@ -103,9 +103,9 @@ def drop_partitions(state: State, *, before: int) -> int:
     Raises
     ------
     Conflict
-        When readers hold the log for longer than writers may be kept waiting; the next call will do.
+        When readers hold the log for longer than writers may wait; the next call tries again.
     DependencyUnavailable
-        When the database cannot be had.
+        When the database is unavailable.
     """
     with state.reading() as connection:
         old = [name for name, span in _partition_ranges(connection).items() if span.until <= before]
@@ -126,7 +126,7 @@ def remove_detached_partitions(state: State) -> int:
     Conflict
         When another program removes them for longer than one waits.
     DependencyUnavailable
-        When the database cannot be had.
+        When the database is unavailable.
     """
     with state.reading() as connection:
         left = list(connection.execute(text(_DETACHED_PARTITIONS_SQL)).scalars())
@@ -137,9 +137,9 @@ def _remove_detached_partition(state: State, name: str) -> int:
     with state.writing(lock=PARTITION_REMOVAL_LOCK_KEY) as connection:
         if not connection.execute(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": name}).scalar():
             return 0
-        n_rows = connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()  # noqa: S608 - a name of ours  # nosec B608
+        n_rows = connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()  # noqa: S608 - an internal name  # nosec B608
         connection.exec_driver_sql(
-            f"DELETE FROM outcomes USING {name} p WHERE outcomes.prediction_id = p.prediction_id"  # noqa: S608 - a name of ours  # nosec B608
+            f"DELETE FROM outcomes USING {name} p WHERE outcomes.prediction_id = p.prediction_id"  # noqa: S608 - an internal name  # nosec B608
         )
         connection.exec_driver_sql(f"DROP TABLE {name}")
         return int(n_rows or 0)

@@ -34,7 +34,7 @@ _COLUMNS = (
 class LoggedRow(NamedTuple):
     """A logged prediction as far as it is counted.
 
-    It stands for `weight` answers of which the log kept this one; `outcome` is its last one, None while there is none.
+    It represents `weight` predictions, of which the log sampled this one; `outcome` is the last one or None.
     """
 
     seq: int
@@ -127,10 +127,10 @@ def time_of_nth_last(connection: Connection, model: str, n: int, *, before: int)
 
 
 def _is_of_model(model: str) -> Any:
-    """Whether a prediction is of a model, in a form that no index serves.
+    """Whether a prediction is of a model, in a form without an index.
 
     By the index of models and moments a database would read and sort every row of the model for each part of them;
-    what is asked here goes by the number of the row, or by its identifier.
+    these queries use the number of the row, or its identifier.
     """
     return func.coalesce(predictions.c.model, "") == model
 
@@ -157,7 +157,7 @@ def _iter_raw_rows(connection: Connection, query: Select[Any]) -> Iterator[Seque
     cursor = connection.connection.cursor()
     try:
         cursor.execute(str(compiled), values)
-        # One by one: what is made of a row takes its place, and the collector of garbage has half as much to look at.
+        # Row by row: the converted row replaces the raw one, which halves the work of the garbage collector.
         yield from iter(cursor.fetchone, None)
     finally:
         cursor.close()

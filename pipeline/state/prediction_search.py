@@ -40,7 +40,7 @@ class PredictionQuery:
 
 @dataclass(frozen=True, slots=True)
 class LoggedPrediction:
-    """One answer as the log keeps it, with the last outcome that arrived (None while there is none)."""
+    """One logged prediction with its last outcome, or None."""
 
     prediction_id: str
     predicted_at: int
@@ -94,9 +94,9 @@ def _apply_filters(query: Select[Any], search: PredictionQuery) -> Select[Any]:
 
 
 def _logged_prediction(row: Mapping[str, Any], outcome: str | None) -> LoggedPrediction:
-    kept = ("prediction_id", "predicted_at", "version", "prediction", "confidence", "served_by", "latency_us")
+    copied = ("prediction_id", "predicted_at", "version", "prediction", "confidence", "served_by", "latency_us")
     return LoggedPrediction(
-        **{name: row[name] for name in kept},
+        **{name: row[name] for name in copied},
         probabilities=json.loads(row["probabilities"]),
         features=json.loads(row["features"]),
         outcome=outcome,

@@ -1,4 +1,4 @@
-"""Write predictions in groups, each one transaction that is synced before it is told; SQLite and PostgreSQL alike."""
+"""Write predictions in groups, each one transaction that is synced to disk, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class RequestValues(NamedTuple):
 class RequestRows(NamedTuple):
     """Rows of one request: the values that all of them have, and columns of those of each.
 
-    A database is told once of what is shared, which saves a third of the time of a large request.
+    Shared values are sent once, which saves a third of the time of a large request.
     """
 
     shared: RequestValues
@@ -85,7 +85,7 @@ class RequestRows(NamedTuple):
 
 
 class StoredResponse(NamedTuple):
-    """One row of the table `answers`; `request` is the SHA-256 of the body that was answered."""
+    """One row of the table `idempotent_responses`; `request_sha256` is the digest of the request body."""
 
     idempotency_key: str
     created_at: int
@@ -100,7 +100,7 @@ class IdempotencyKeyTaken(Exception):
 
 # A group of 10,000 rows fits, and is not written to the disk in between because there is no more room.
 _CACHE_SIZE_SQL = "PRAGMA cache_size=-8000"
-# A server may be set to answer before it syncs; not for these rows.
+# A server may be configured to commit before it syncs; these rows need the sync.
 _LOCK_SQL = (
     "SELECT set_config('lock_timeout', '10s', true), set_config('synchronous_commit', 'on', true),"
     " pg_advisory_xact_lock(%s)"
@@ -131,7 +131,7 @@ class PredictionWriter:
     _checkpointer: WalCheckpointer = field(init=False)
 
     def __post_init__(self) -> None:
-        """Prepare what is needed once; nothing is opened."""
+        """Prepare the statements; no connection is opened."""
         self._checkpointer = WalCheckpointer(self.state)
 
     def write(
@@ -142,7 +142,7 @@ class PredictionWriter:
         *,
         has_client_ids: bool = False,
     ) -> None:
-        """Write rows and stored answers in one transaction; when this returns they are committed and synced.
+        """Write rows and stored responses in one transaction; on return they are committed and synced.
 
         Parameters
         ----------
@@ -156,7 +156,7 @@ class PredictionWriter:
         Raises
         ------
         KeyTaken
-            When an answer with one of these keys is there already.
+            When a response with one of these keys exists already.
         DependencyUnavailable
             When the database cannot be written, or has one of the identifiers; nothing was written then, unless the
             connection was lost in the commit itself.
@@ -179,7 +179,7 @@ class PredictionWriter:
             self._checkpointer.record_commit(self._connection, n_rows)
 
     def read_responses(self, keys: Sequence[str]) -> dict[str, StoredResponse]:
-        """Return the stored answers of these idempotency keys.
+        """Return the stored responses of these idempotency keys.
 
         Raises
         ------
@@ -211,17 +211,17 @@ class PredictionWriter:
             if len(rows) - at < n:
                 continue
             one = f"({', '.join([self._placeholder] * len(rows[0]))})"
-            said = statement.format(columns=", ".join(columns), marks=", ".join([one] * n))
+            sql = statement.format(columns=", ".join(columns), marks=", ".join([one] * n))
             while len(rows) - at >= n:
-                cursor.execute(said, tuple(chain.from_iterable(rows[at : at + n])))
+                cursor.execute(sql, tuple(chain.from_iterable(rows[at : at + n])))
                 at += n
 
     def _reject_existing_ids(self, cursor: Any, ids: list[str]) -> None:
         cursor.execute(_FIND_EXISTING_ID_SQL, (ids,))
         found = cursor.fetchone()
         if found is not None:
-            said = f"it has a prediction {found[0]!r} already; choose another identifier"
-            raise DependencyUnavailable(f"{self.state.address}: the prediction log cannot be written ({said})")
+            reason = f"it has a prediction {found[0]!r} already; choose another identifier"
+            raise DependencyUnavailable(f"{self.state.address}: the prediction log cannot be written ({reason})")
 
     def _reserve_numbers(self, cursor: Any, n: int) -> int:
         cursor.execute(_INCREMENT_COUNTER_SQL.format(mark=self._placeholder), (n,))

@@ -50,7 +50,7 @@ def remove_predictions(connection: Connection, *, before: int, limit: int) -> in
 
 
 def remove_stored_responses(connection: Connection, *, before: int, limit: int) -> int:
-    """Remove at most `limit` stored answers that are older than a moment."""
+    """Remove at most `limit` stored responses that are older than a moment."""
     oldest = (
         select(idempotent_responses.c.idempotency_key)
         .where(idempotent_responses.c.created_at < before)
@@ -68,7 +68,7 @@ def remove_stored_responses(connection: Connection, *, before: int, limit: int) 
 
 
 def erase_subject(connection: Connection, subject: str) -> int:
-    """Remove all that is kept about a subject: predictions, outcomes, stored answers; return how many predictions."""
+    """Remove predictions, outcomes and stored responses of a subject; return how many predictions."""
     numbers = list(connection.execute(select(predictions.c.seq).where(predictions.c.subject == subject)).scalars())
     n_removed = _remove_by_number(connection, numbers)
     connection.execute(delete(idempotent_responses).where(idempotent_responses.c.subject == subject))
@@ -105,7 +105,7 @@ def _iter_models(connection: Connection) -> Iterator[str]:
 def _remove_by_number(connection: Connection, numbers: Sequence[int]) -> int:
     for at in range(0, len(numbers), _IDS_PER_QUERY):
         part = numbers[at : at + _IDS_PER_QUERY]
-        gone = select(predictions.c.prediction_id).where(predictions.c.seq.in_(part))
-        connection.execute(delete(outcomes).where(outcomes.c.prediction_id.in_(gone)))
+        removed = select(predictions.c.prediction_id).where(predictions.c.seq.in_(part))
+        connection.execute(delete(outcomes).where(outcomes.c.prediction_id.in_(removed)))
         connection.execute(delete(predictions).where(predictions.c.seq.in_(part)))
     return len(numbers)

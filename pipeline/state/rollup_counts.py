@@ -56,7 +56,7 @@ class RollupKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RollupCounts:
-    """A number of rows, the sum of a figure over them, and their counts by bin; any of it may be negative in a change.
+    """A number of rows, the sum of their confidence, and their counts by bin; a change may be negative.
 
     Whole numbers, but for sums of rows that weigh differently.
     """
@@ -69,7 +69,7 @@ class RollupCounts:
         """Return the tally of the rows of both."""
         if len(self.counts) != len(other.counts):
             raise IntegrityError(
-                f"roll-ups: {len(other.counts)} counts where {len(self.counts)} are kept; run `mlops monitor rebuild`"
+                f"roll-ups: {len(other.counts)} counts, expected {len(self.counts)}; run `mlops monitor rebuild`"
             )
         return RollupCounts(
             self.n_rows + other.n_rows, self.confidence_sum + other.confidence_sum, self.counts + other.counts
@@ -105,7 +105,7 @@ def add_rollups(
     Raises
     ------
     Conflict
-        When somebody else counted rows since `after` was read; nothing may then be committed.
+        When another process counted rows since `after` was read; then nothing may be committed.
     """
     if read_rollup_progress(connection, model) != after:
         raise Conflict(f"{model}: another process rolled predictions up in between; run it again")
@@ -125,15 +125,15 @@ def add_rollups(
 
 def clear_rollups(connection: Connection, model: str, *, since: int | None = None) -> None:
     """Forget the counts of a model, or those of the hours from `since` on, so that they are made anew from the log."""
-    where, kept = rollups.c.model == model, {}
+    where, totals = rollups.c.model == model, {}
     if since is not None:
         hour, day = since - since % HOUR_US, since - since % DAY_US
-        kept = _sum_hours_of_day(connection, model, day, until=hour)
+        totals = _sum_hours_of_day(connection, model, day, until=hour)
         first = case((rollups.c.granularity == "hour", hour), else_=day)
         where = where & (rollups.c.bucket_start >= first)
     connection.execute(delete(rollups).where(where))
-    if kept:
-        _add_to_stored(connection, model, kept)
+    if totals:
+        _add_to_stored(connection, model, totals)
     for name in _counter_names(model):
         _set_counter(connection, name, 0)
 
@@ -168,7 +168,7 @@ def read_rollups(
 def count_rows_by_hour(
     connection: Connection, model: str, section: str, *, since: int, until: int
 ) -> dict[int, tuple[int, float]]:
-    """Return how many rows were counted in each hour that begins in [since, until), and how many answers they stand for."""
+    """Return how many rows were counted in each hour that begins in [since, until), and how many predictions they represent."""
     sums = func.sum(rollups.c.n_rows), func.sum(rollups.c.n_rows * rollups.c.weight)
     query = select(rollups.c.bucket_start, *sums).where(
         rollups.c.model == model,
@@ -178,7 +178,7 @@ def count_rows_by_hour(
         rollups.c.bucket_start < until,
     )
     rows = connection.execute(query.group_by(rollups.c.bucket_start))
-    return {start: (int(n), float(answers)) for start, n, answers in rows}
+    return {start: (int(n_rows), float(n_predictions)) for start, n_rows, n_predictions in rows}
 
 
 def _sum_hours_of_day(
@@ -196,19 +196,19 @@ def _sum_hours_of_day(
 
 
 def _add_to_stored(connection: Connection, model: str, changes: Mapping[tuple[Any, ...], RollupCounts]) -> None:
-    """Write what is kept plus what changed."""
+    """Add changes to the stored counts."""
     columns = rollups.c
     place = (columns.section, columns.granularity, columns.bucket_start, columns.digest, columns.source, columns.weight)
     is_one = (columns.model == model) & tuple_(*place).in_(list(changes))
-    kept = {
+    stored = {
         (row.section, row.granularity, row.bucket_start, row.digest, row.source, row.weight): _counts_from_row(row)
         for row in connection.execute(select(rollups).where(is_one))
     }
-    if kept:
+    if stored:
         connection.execute(delete(rollups).where(is_one))
     rows = []
     for key, change in changes.items():
-        tally = kept[key] + change if key in kept else change
+        tally = stored[key] + change if key in stored else change
         if (tally.counts < 0).any() or tally.n_rows < 0:
             raise IntegrityError(f"{model}: roll-ups would fall below zero; run `mlops monitor rebuild`")
         names = ("section", "granularity", "bucket_start", "digest", "source", "weight")

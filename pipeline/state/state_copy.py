@@ -33,7 +33,7 @@ __all__ = ["CopiedTable", "copy_state"]
 
 _ROWS_PER_FETCH = 2_000
 _ROWS_PER_INSERT = 100
-# What a database says of a value that it cannot hold.
+# The errors of a database for a value that it cannot store.
 _REJECTED_VALUE_ERRORS = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)
 
 
@@ -56,13 +56,13 @@ def copy_state(
     source : State
         Read as of one moment; its tables are those of this program.
     target : State
-        A database without rows; it gets its tables, and one more audit entry that tells of the copy.
+        A database without rows; it gets its tables, and one more audit entry about the copy.
     actor : str
         Who copies, for the audit trail.
     partition_days : int
         How long each partition of the target's log is to be, where it has partitions.
-    told : callable
-        Called with what is done (`copied` or `compared`), the name of a table, its rows so far and in all.
+    on_progress : callable
+        Called with the step (`copied` or `compared`), the name of a table, its rows so far and in total.
 
     Raises
     ------
@@ -73,10 +73,10 @@ def copy_state(
     IntegrityError
         When what was read back differs.
     DependencyUnavailable
-        When the source has no tables, or one of the two cannot be had.
+        When the source has no tables, or one of the two is unavailable.
     """
     if not _has_schema(source):
-        raise DependencyUnavailable(f"{source.address}: has no tables of ours; there is nothing to copy")
+        raise DependencyUnavailable(f"{source.address}: the database is empty; there is nothing to copy")
     ensure_schema(source)
     ensure_schema(target)
     with source.reading() as old, target.writing() as new:
@@ -117,7 +117,7 @@ def _require_unchanged(source: State, old: Connection) -> None:
     with source.reading() as later:
         if later.execute(query).all() != old.execute(query).all():
             raise Conflict(
-                f"{source.address}: was written to while it was copied, so the copy would lack rows; nothing was kept."
+                f"{source.address}: another program wrote to it during the copy, so the copy would lack rows; nothing was copied."
                 " Stop the servers and whatever else writes, then copy again"
             )
 
@@ -147,7 +147,7 @@ def _verify_table(copied: CopiedTable, new: Connection, on_progress: ProgressCal
     if (n_done, digest.hexdigest()) != (copied.n_rows, copied.sha256):
         raise IntegrityError(
             f"{copied.name}: {pluralize(copied.n_rows, 'row')} with SHA-256 {copied.sha256[:12]} were copied and"
-            f" {pluralize(n_done, 'row')} with {digest.hexdigest()[:12]} were read back; nothing was kept"
+            f" {pluralize(n_done, 'row')} with {digest.hexdigest()[:12]} were read back; nothing was copied"
         )
 
 
@@ -204,4 +204,4 @@ def _insert_sql(table: Table, n_rows: int, dialect: Dialect) -> str:
     names = ", ".join(dialect.identifier_preparer.quote(column.name) for column in table.columns)
     mark = "?" if dialect.name == "sqlite" else "%s"
     row = f"({', '.join([mark] * len(table.columns))})"
-    return f"INSERT INTO {table.name} ({names}) VALUES {', '.join([row] * n_rows)}"  # noqa: S608 - names of ours  # nosec B608
+    return f"INSERT INTO {table.name} ({names}) VALUES {', '.join([row] * n_rows)}"  # noqa: S608 - internal names  # nosec B608

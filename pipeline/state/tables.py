@@ -3,7 +3,7 @@
 Moments are UTC in microseconds since 1970. Columns called `seq` count 1, 2, 3 ... without a gap in the order
 in which rows were committed. JSON columns hold text in canonical form.
 
-Conditions of indices are said for SQLite alone, as an option for PostgreSQL would load its dialect into every process;
+Conditions of indexes are declared for SQLite alone, as an option for PostgreSQL would load its dialect into every process;
 the migrations say them for both.
 """
 

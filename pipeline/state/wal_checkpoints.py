@@ -1,7 +1,7 @@
 """Keep SQLite's write-ahead log small without making a commit wait for it.
 
 By itself SQLite copies the pages of the log back within the commit that meets its limit, which holds that commit and all
-who wait behind it. Here a thread of its own copies while the writer goes on. It never gets to the end of a log that
+that wait behind it. Here a separate thread copies while the writer continues. It never gets to the end of a log that
 grows meanwhile, and only a log that was copied whole begins anew: the few pages that came since are the writer's to copy.
 """
 
@@ -30,13 +30,13 @@ _LONG_WAL_PAGES = 16_000
 # Roughly, and rather too many: a commit writes a page of the table, of each index and of the counters.
 _PAGES_PER_COMMIT = 5
 _ROWS_PER_PAGE = 6
-# PASSIVE waits for nobody, and nobody waits for it.
+# PASSIVE waits for no reader or writer, and blocks none.
 _CHECKPOINT_SQL = "PRAGMA wal_checkpoint(PASSIVE)"
 
 
 @dataclass
 class WalCheckpointer:
-    """Copies the log of one writer, who tells of each commit; used by the writer's thread.
+    """Checkpoints the log of one writer, which reports each commit; used by the writer's thread.
 
     SQLite before 3.51.3 may lose pages when one checkpoint begins behind another that has copied everything, in the
     moment in which a commit starts the log anew. Here each begins behind a commit of which nothing is copied yet.

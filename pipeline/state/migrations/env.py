@@ -1,4 +1,4 @@
-"""How Alembic runs our migrations: on a connection that is handed in, in its transaction."""
+"""Run Alembic's migrations on the connection of the caller, in its transaction."""
 
 from __future__ import annotations
 

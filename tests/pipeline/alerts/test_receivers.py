@@ -183,10 +183,10 @@ def test_the_deadline_applies_to_tls() -> None:
     [
         ("http://elsewhere.example/hook", "host elsewhere.example is not declared"),
         ("https://localhost.evil.example/", "is not declared"),
-        ("http://public.example/hook", "http to public.example could be read by others"),
+        ("http://public.example/hook", "http to public.example is not encrypted"),
         ("ftp://localhost/", "the address is not valid"),
         ("https://localhost@evil.example/", "the address is not valid"),
-        ("http://localhost:99999/", "has no port"),
+        ("http://localhost:99999/", "the port is not valid"),
     ],
 )
 def test_undeclared_hosts_are_refused_without_leaking_the_url(

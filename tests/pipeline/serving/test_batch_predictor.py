@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 @pytest.fixture
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
     """A loop for the futures of requests."""
-    made = asyncio.new_event_loop()
-    yield made
-    made.close()
+    new_loop = asyncio.new_event_loop()
+    yield new_loop
+    new_loop.close()
 
 
 def make_request(

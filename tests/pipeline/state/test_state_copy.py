@@ -186,7 +186,7 @@ def test_a_copy_is_rolled_back_when_the_source_grows(source: store.State, empty:
             with source.writing() as connection:
                 store.append_audit_entry(connection, store.AuditEvent("eve", "promote", 9), model="m")
 
-    with pytest.raises(Conflict, match=r"was written to while it was copied.*Stop the servers"):
+    with pytest.raises(Conflict, match=r"another program wrote to it during the copy.*Stop the servers"):
         copy_database(source, empty, write)
     assert set(map(len, read_all_rows(empty).values())) == {0}
 
@@ -196,7 +196,7 @@ def test_a_row_changed_during_the_copy_is_detected(source: store.State, empty: s
     with empty.writing() as connection:
         for statement in _UNSTORABLE_UPDATE[empty.engine.dialect.name]:
             connection.exec_driver_sql(statement)
-    with pytest.raises(IntegrityError, match=r"predictions: 8 rows with SHA-256 .* were read back; nothing was kept"):
+    with pytest.raises(IntegrityError, match=r"predictions: 8 rows with SHA-256 .* were read back; nothing was copied"):
         copy_database(source, empty)
     assert set(map(len, read_all_rows(empty).values())) == {0}
 
@@ -232,7 +232,7 @@ def test_a_value_that_the_target_cannot_hold_is_named(
 def test_a_missing_source_is_not_created(on_server: store.State, postgresql: str, tmp_path: Path) -> None:
     for address in (f"sqlite:///{tmp_path / 'none.db'}", postgresql_server.new_database(postgresql)):
         old = store.connect_to(address, setting_name="--from")
-        with pytest.raises(DependencyUnavailable, match="has no tables of ours; there is nothing to copy"):
+        with pytest.raises(DependencyUnavailable, match="the database is empty; there is nothing to copy"):
             copy_database(old, on_server)
         old.close()
     assert list(tmp_path.iterdir()) == []
