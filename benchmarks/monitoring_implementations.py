@@ -74,17 +74,17 @@ def by_scipy(folder: Path) -> dict[str, Any]:
 def _clipped_statistics(
     folder: Path, before: pd.DataFrame, after: pd.DataFrame, figures: dict[str, dict[str, float]]
 ) -> dict[str, dict[str, float]]:
-    """Add the distance of whole numbers that lie at the outermost edges where they were beyond, as ours has it."""
+    """Add the distance of whole numbers clipped to the outermost edges, as in our statistic."""
     from scipy.stats import wasserstein_distance
 
-    kept = json.loads((folder / "reference.json").read_text(encoding="utf-8"))["columns"]
-    more = {}
-    for bins in (one for one in kept if one["name"] in WHOLE):
+    columns = json.loads((folder / "reference.json").read_text(encoding="utf-8"))["columns"]
+    clipped_statistics = {}
+    for bins in (column for column in columns if column["name"] in WHOLE):
         ends = bins["points"][0], bins["points"][-1]
         p, q = (side[bins["name"]].dropna().clip(*ends).to_numpy() for side in (before, after))
         clipped = float(wasserstein_distance(p, q) / bins["deviation"])
-        more[bins["name"]] = {**figures[bins["name"]], "wasserstein, clipped": clipped}
-    return more
+        clipped_statistics[bins["name"]] = {**figures[bins["name"]], "wasserstein, clipped": clipped}
+    return clipped_statistics
 
 
 def by_evidently(folder: Path) -> dict[str, Any]:
@@ -251,5 +251,5 @@ IMPLEMENTATIONS = {
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")  # of the peers' own libraries
     with contextlib.redirect_stdout(io.StringIO()):
-        said = IMPLEMENTATIONS[sys.argv[1]](Path(sys.argv[2]))
-    print(json.dumps({**said, "peak_mb": _peak_mb()}))
+        result = IMPLEMENTATIONS[sys.argv[1]](Path(sys.argv[2]))
+    print(json.dumps({**result, "peak_mb": _peak_mb()}))

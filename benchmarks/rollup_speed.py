@@ -78,9 +78,9 @@ def write_and_roll_up(folder: Path, model: PackagedModel, n: int) -> RolledUpLog
     if roll_up(state, model.name, lambda _: model.package) != n:
         sys.exit("roll-ups did not count every row")
     rates = {"of CPU": n / (time.process_time() - started), "by the clock": n / (time.perf_counter() - clock)}
-    kept = {f"kept, rows/s {how}": rate for how, rate in rates.items()}
+    labeled_rates = {f"rolled up, rows/s {clock}": rate for clock, rate in rates.items()}
     log = PredictionLog(state, model.name, lambda _: model.package)
-    return RolledUpLog(state, model, window_by_time(log, since=NOW - DAYS * DAY_US, until=NOW + 1), kept)
+    return RolledUpLog(state, model, window_by_time(log, since=NOW - DAYS * DAY_US, until=NOW + 1), labeled_rates)
 
 
 def time_windows(logs: dict[int, RolledUpLog]) -> dict[int, dict[str, float]]:

@@ -27,7 +27,7 @@ _EXIT_VULNERABLE, _EXIT_UNAVAILABLE, _EXIT_BAD_WAIVERS = 1, 7, 3
 
 
 def main(bin_dir: Path) -> int:
-    """Return the exit code: 0 without vulnerabilities, 1 with some, 7 without an answer of the index, 3 for bad waivers."""
+    """Return the exit code: 0 without vulnerabilities, 1 with some, 3 for bad waivers, 7 without data of the index."""
     try:
         waived = active_waivers(yaml.safe_load(WAIVERS.read_text(encoding="utf-8")), today=datetime.now(UTC).date())
     except ValueError as error:

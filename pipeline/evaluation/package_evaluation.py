@@ -72,40 +72,39 @@ def evaluate(
     """
     from threadpoolctl import threadpool_limits
 
-    target = package.schema.target
-    codes = encode_target(test, target)
     names = tuple(dict.fromkeys((*config.metrics, selection_metric, *baseline_metric_names(selection_metric))))
     bootstrap = _Bootstrap(names, config.confidence_level, config.bootstrap_samples, seed)
+    codes = encode_target(test, package.schema.target)
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as executor:
         probabilities = package.predict_proba(test)
-        scored = make_scored_rows(
-            target, codes, probabilities, threshold=package.threshold, n_bins=config.calibration_bins
-        )
+        scored = _score(package, codes, probabilities, n_bins=config.calibration_bins)
         # Importing scikit-learn takes as long as all resamples together, so both tasks that need it run beside them.
         baselines = executor.submit(_compare_baselines, scored, train, test, schema=package.schema, bootstrap=bootstrap)
         parity = executor.submit(_check_parity, package, test, probabilities)
+        repeats = config.importance_repeats
         importance = permutation_importance(
-            package.serving_classifier,
-            test,
-            codes,
-            metric=selection_metric,
-            repeats=config.importance_repeats,
-            seed=seed,
+            package.serving_classifier, test, codes, metric=selection_metric, repeats=repeats, seed=seed
         )
         return EvaluationReport(
             package=package,
             metrics=bootstrap.estimate(scored),
-            by_class=_class_metrics(scored, target),
+            by_class=_class_metrics(scored, package.schema.target),
             confusion=WeightedPredictions(scored).confusion[0].astype(np.int64),
             baselines=baselines.result(),
             slices=evaluate_slices(scored, train, test, schema=package.schema, config=config, seed=seed),
             importance=importance,
-            tables={**curve_tables(scored, target.classes), "importance": importance_table(importance)},
+            tables={**curve_tables(scored, package.classes), "importance": importance_table(importance)},
             parity=parity.result(),
             selection_metric=selection_metric,
             confidence_level=config.confidence_level,
             n_train=len(train),
         )
+
+
+def _score(
+    package: Package, codes: NDArray[np.int64], probabilities: NDArray[np.float64], *, n_bins: int
+) -> LabeledPredictions:
+    return make_scored_rows(package.schema.target, codes, probabilities, threshold=package.threshold, n_bins=n_bins)
 
 
 @dataclass(frozen=True, slots=True)

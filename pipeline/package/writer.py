@@ -93,8 +93,7 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
     contents["card.md"] = package_card(
         classifier, model, proof, n_rows=len(train), metrics=metrics, lineage=lineage
     ).encode()
-    declared = yaml.safe_dump(classifier.schema.as_dict(), sort_keys=False, allow_unicode=True, width=120)
-    contents["schema.yaml"] = declared.encode()
+    contents["schema.yaml"] = _schema_yaml(classifier).encode()
     contents["model.skops"] = skops_file.dump(classifier.estimator)
     if onnx is not None:
         contents["model.onnx"] = onnx
@@ -108,6 +107,11 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         )
         (folder / MANIFEST_FILE).write_bytes(files.canonical_json(manifest.as_dict()).encode())
     return manifest
+
+
+def _schema_yaml(classifier: Classifier) -> str:
+    text: str = yaml.safe_dump(classifier.schema.as_dict(), sort_keys=False, allow_unicode=True, width=120)
+    return text
 
 
 def _model_files(classifier: Classifier) -> dict[str, Any]:

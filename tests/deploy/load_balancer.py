@@ -12,7 +12,7 @@ _PROBE_INTERVAL_S = 0.05
 
 @dataclass
 class LoadBalancer:
-    """Acts as a Service with readiness probes: a server that is not ready gets no new connection and keeps its open ones."""
+    """Acts as a Service with readiness probes: a server that is not ready gets no new connection."""
 
     ports: list[int]
     ready_ports: set[int] = field(default_factory=set)

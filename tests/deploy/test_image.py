@@ -1,6 +1,7 @@
 """The steps of the Dockerfile are carried out, and what comes out of them serves as its user, from a read-only root.
 
-`MLOPS_IMAGE=full` installs from the locks by pip, as a container engine would; otherwise the installed packages are linked.
+`MLOPS_IMAGE=full` installs from the locks by pip, as a container engine would. Otherwise the installed packages are
+linked.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def can_write(place):
     try: pathlib.Path(place, ".try").touch(); return True
     except OSError: return False
 print(json.dumps({"found": [n for n in names if u.find_spec(n)], "uid": os.getuid(), "groups": os.getgroups(),
-    "writable": [p for p in ("/", "/app", "/opt/venv", "/app/state", "/tmp") if can_write(p)], "build": os.path.exists("/build")}))
+    "writable": [p for p in ("/", "/app", "/opt/venv", "/app/state", "/tmp") if can_write(p)],
+    "build": os.path.exists("/build")}))
 """
 
 

@@ -1,6 +1,7 @@
 """Three servers behind a proxy, on one PostgreSQL and one store of packages, replaced one by one while a load runs.
 
-`MLOPS_ROLLOUTS` is the number of rounds, each a promotion and a rolling restart of all three; in the short form one is replaced.
+`MLOPS_ROLLOUTS` is the number of rounds, each a promotion and a rolling restart of all three servers. The short form
+replaces one server.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""On real rows: the original file moved in every column, the held-out part of the same file did not."""
+"""On real rows: the original file drifts in every column, the held-out part of the same file in none."""
 
 from __future__ import annotations
 
@@ -31,31 +31,35 @@ def held_out_rows() -> pd.DataFrame:
 
 def drift(window: pd.DataFrame) -> DriftReport:
     train = real("s5e7_train.csv")
-    # Predictions are not compared here: any will do.
+    # Predictions are not compared here, so their values do not matter.
     predicted = np.full(len(train), schema().target.classes[0])
-    made = build_reference(train, schema(), score=np.linspace(0, 1, len(train)), predicted=predicted, n_bins=10)
-    return detect_drift(made, count_frame(made, window, n_rows=len(window)), DriftContext(config().drift, min_rows=200))
+    reference = build_reference(train, schema(), score=np.linspace(0, 1, len(train)), predicted=predicted, n_bins=10)
+    return detect_drift(
+        reference, count_frame(reference, window, n_rows=len(window)), DriftContext(config().drift, min_rows=200)
+    )
 
 
-def together(window: pd.DataFrame) -> DomainAuc:
-    limits = config().drift.multivariate
-    return domain_auc(real("s5e7_train.csv"), window, schema(), limits, min_rows=200, confidence_level=0.95, seed=1)
+def multivariate_drift(window: pd.DataFrame) -> DomainAuc:
+    thresholds = config().drift.multivariate
+    return domain_auc(
+        real("s5e7_train.csv"), window, schema(), config=thresholds, min_rows=200, confidence_level=0.95, seed=1
+    )
 
 
 def test_the_original_rows_drift_in_every_column() -> None:
     report = drift(real("personality_2900.csv"))
-    psi = [one.statistics["psi"] for one in report.findings]
+    psi = [finding.statistics["psi"] for finding in report.findings]
     assert set(report.drifted_columns) == set(schema().feature_names)
     assert (round(min(psi), 2), round(max(psi), 2)) == (0.23, 0.42)
 
 
-def test_the_held_out_rows_raise_nothing() -> None:
+def test_the_held_out_rows_are_stable() -> None:
     report = drift(held_out_rows())
     assert report.verdict == "stable"
-    assert max(one.statistics["psi"] for one in report.findings) <= 0.003
+    assert max(finding.statistics["psi"] for finding in report.findings) <= 0.003
 
 
-def test_a_model_tells_the_original_rows_apart_and_not_the_held_out_ones() -> None:
-    assert together(real("personality_2900.csv")).value == pytest.approx(0.80, abs=0.015)
-    held_out = together(held_out_rows())
+def test_the_domain_classifier_separates_the_original_rows_but_not_the_held_out_ones() -> None:
+    assert multivariate_drift(real("personality_2900.csv")).value == pytest.approx(0.80, abs=0.015)
+    held_out = multivariate_drift(held_out_rows())
     assert (held_out.value, held_out.verdict) == (pytest.approx(0.496, abs=0.01), "stable")

@@ -1,4 +1,4 @@
-"""On real rows: what the estimate before outcomes is worth when columns move, and that its audit says when it is not."""
+"""On real rows: the estimate is right under covariate shift, and outcomes contradict it under concept drift."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def estimated_and_realized(result: TrainResult, rows: pd.DataFrame) -> tuple[Per
 
 
 @pytest.mark.parametrize("share", [0.1, 0.9])
-def test_where_columns_alone_move_the_estimate_is_the_truth(share: float) -> None:
-    """Rows of each answer as they are, but with another share of one word: what is true of a row did not change."""
+def test_under_covariate_shift_the_estimate_is_right(share: float) -> None:
+    """The same rows with another share of one category: the outcome of a row does not change."""
     result, rest = halves()
     word = next(one for one in schema().features if one.kind == "category")
     first = (rest[word.name] == (word.categories or ())[0]).fillna(False).to_numpy()
@@ -69,14 +69,14 @@ def test_where_columns_alone_move_the_estimate_is_the_truth(share: float) -> Non
         assert expected.metrics[name].value == pytest.approx(measured.metrics[name].value, abs=0.02)
 
 
-def test_where_the_meaning_moved_too_the_estimate_falls_too_little_and_is_not_trusted() -> None:
-    """The original rows: the same features mean something else there, which no probability can know."""
+def test_under_concept_drift_the_estimate_is_too_high_and_outcomes_contradict_it() -> None:
+    """The original rows: the same features have other outcomes, which no probability can show."""
     result = trained(real("s5e7_train.csv"))
     expected, measured = estimated_and_realized(result, real("personality_2900.csv"))
-    trusted = estimates_agree(expected, measured, min_outcomes=200)
-    said, true = expected.metrics["accuracy"].value, measured.metrics["accuracy"].value
-    assert said is not None
-    assert true is not None
-    assert true < said < result.mean_metrics["accuracy"]
-    assert (round(said, 2), round(true, 2)) == (0.96, 0.93)
-    assert not any(trusted[name] for name in ("accuracy", "f1_weighted", "recall", "roc_auc", "log_loss", "brier"))
+    agree = estimates_agree(expected, measured, min_outcomes=200)
+    estimated, realized = expected.metrics["accuracy"].value, measured.metrics["accuracy"].value
+    assert estimated is not None
+    assert realized is not None
+    assert realized < estimated < result.mean_metrics["accuracy"]
+    assert (round(estimated, 2), round(realized, 2)) == (0.96, 0.93)
+    assert not any(agree[name] for name in ("accuracy", "f1_weighted", "recall", "roc_auc", "log_loss", "brier"))

@@ -103,7 +103,15 @@ class AccessLog:
         return self.logs_all or status >= 400 or duration_s > _SLOW_REQUEST_S
 
     def write_line(self, *values: Any, kind: str | None = None) -> None:
-        """Write a line; `values` are operation, status, milliseconds, request id, caller and address; `kind` a problem type."""
+        """Write a line.
+
+        Parameters
+        ----------
+        *values
+            Operation, status, duration in milliseconds, request id, caller and address.
+        kind : str, optional
+            Type of the problem in the response.
+        """
         second = int(self.clock())
         if second != self._second:
             self._second, self._n_written = second, 0

@@ -70,7 +70,7 @@ class ApiKeyVerifier:
             store.record_api_key_use(self.state, last_used)
 
     async def reload_periodically(self) -> None:
-        """Reload the keys every two seconds until cancelled; while the database is unavailable, the loaded ones stay."""
+        """Reload the keys every two seconds until cancelled; without the database the loaded keys stay."""
         for n_reloads in itertools.count(1):
             await asyncio.sleep(_RELOAD_INTERVAL_S)
             try:

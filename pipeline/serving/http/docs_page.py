@@ -45,7 +45,8 @@ def _operation_html(path: str, method: str, operation: dict[str, Any]) -> str:
     )
     return (
         f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> {escape(operation['summary'])}"
-        f"<span class=role>role: {escape(operation['x-required-role'])}</span></summary><ul>{bodies}{responses}</ul></details>"
+        f"<span class=role>role: {escape(operation['x-required-role'])}</span></summary>"
+        f"<ul>{bodies}{responses}</ul></details>"
     )
 
 

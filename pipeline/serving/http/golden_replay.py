@@ -109,8 +109,8 @@ async def _send_all(model: LoadedModel, bodies: list[tuple[str, Any]]) -> list[d
 
 
 async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: bytes) -> dict[str, Any]:
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON.decode()}\r\nContent-Length: {len(body)}\r\n\r\n"
-    writer.write(head.encode() + body)
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON.decode()}\r\n"
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     headers = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(headers.partition(b"content-length:")[2].partition(b"\r\n")[0])
     response: dict[str, Any] = json.loads(await reader.readexactly(length))

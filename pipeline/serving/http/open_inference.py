@@ -105,7 +105,7 @@ def parse_request(body: bytes, header_length: bytes | None, schema: Schema, *, m
 
 
 def _parse_fast(head: bytes) -> _RequestBody | None:
-    """Return the request of a valid body; None if a key may be repeated, because there is more than a colon for each."""
+    """Return the request of a valid body; None if a key may be repeated: there are more colons than keys."""
     try:
         plain = msgspec.json.decode(head)
         request = msgspec.convert(plain, _RequestBody)

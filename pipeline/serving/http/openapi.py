@@ -85,7 +85,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "on_error": {
         "name": "on_error",
         "in": "query",
-        "description": "refuse: an invalid row refuses the batch. partial: valid rows are predicted, invalid rows are reported.",
+        "description": "refuse: an invalid row refuses the batch. partial: valid rows are predicted, others reported.",
         "schema": {"type": "string", "enum": ["refuse", "partial"], "default": "refuse"},
     },
     "idempotency_key": {

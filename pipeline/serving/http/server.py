@@ -72,7 +72,8 @@ def bind_socket(host: str, port: int) -> socket.socket:
             cleanup.pop_all()
     except OSError as error:
         raise DependencyUnavailable(
-            f"{host}:{port}: the server cannot listen ({error.strerror}); stop the program that does, or choose another --port"
+            f"{host}:{port}: the server cannot listen ({error.strerror});"
+            " stop the program that does, or choose another --port"
         ) from error
     return listening
 

@@ -107,7 +107,7 @@ class FastDecoder:
 
     def _passes_checks(self, at: int, values: Iterable[Any]) -> bool:
         column, constraints = self._columns[at], self._constraints[at]
-        return all(value is None or check_value(column, constraints, value, "")[1] is None for value in values)
+        return all(value is None or check_value(column, constraints, value)[1] is None for value in values)
 
 
 def _body_struct(name: str, key: str, kind: Any) -> type[msgspec.Struct]:
@@ -118,7 +118,8 @@ def _convert_column(values: Sequence[Any], kind: Any, *, is_float: bool) -> list
     """Return values of the declared type, NaN as None; None where a value has another type or is not finite."""
     converted = _convert_values(values, kind, is_float=is_float)
     if converted is None:
-        return _convert_values([None if value != value else value for value in values], kind, is_float=is_float)  # noqa: PLR0124
+        without_nan = [None if value != value else value for value in values]  # noqa: PLR0124 - NaN
+        return _convert_values(without_nan, kind, is_float=is_float)
     return converted
 
 

@@ -10,7 +10,6 @@ import pytest
 from pipeline.errors import Conflict, GateRefused, IntegrityError, UsageError
 from pipeline.gates import Gate, GateReport
 from pipeline.registry.stage_transitions import current_actor
-from tests.fixtures.toy_dataset import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,32 +97,6 @@ def test_a_decision_on_an_old_generation_is_a_conflict(three: ModelRegistry) -> 
     with pytest.raises(Conflict, match="generation 0 was expected"):
         three.promote_model(NAME, 2, "Production", expected_generation=0)
     assert stages(three) == ["Production", "None", "None"]
-
-
-def test_the_first_to_pass_goes_to_production_and_later_ones_to_staging(
-    registry: ModelRegistry, packages: dict[str, Path]
-) -> None:
-    config = settings().promotion
-    first = registry.submit(NAME, packages["first"], report(), config=config, tags={})
-    assert (first.stage, str(first)) == ("Production", f"{NAME} version 1 (1.0.0) promoted to Production")
-    champion = registry.load_model(NAME).digest
-    assert (
-        registry.submit(NAME, packages["second"], report(champion=champion), config=config, tags={}).stage == "Staging"
-    )
-    assert registry.submit(NAME, packages["third"], report("hold", champion), config=config, tags={}).stage is None
-    assert not registry.submit(NAME, packages["second"], report(champion=champion), config=config, tags={}).is_new
-    assert stages(registry) == ["Production", "Staging", "None"]
-
-
-def test_the_policy_decides_the_stage(registry: ModelRegistry, packages: dict[str, Path]) -> None:
-    manual, production = (settings(f"promotion.policy={word}").promotion for word in ("manual", "production"))
-    assert registry.submit(NAME, packages["first"], report(), config=manual, tags={}).stage is None
-    registry.promote_model(NAME, 1, "Production")
-    champion = registry.load_model(NAME).digest
-    gates = report(champion=champion)
-    assert registry.submit(NAME, packages["second"], gates, config=production, tags={}).stage == "Production"
-    with pytest.raises(Conflict, match="another version was promoted to Production"):
-        registry.submit(NAME, packages["third"], gates, config=production, tags={})
 
 
 def test_a_package_that_was_changed_in_the_store_is_not_loaded(three: ModelRegistry) -> None:

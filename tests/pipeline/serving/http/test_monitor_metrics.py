@@ -40,7 +40,8 @@ def drift_report(n_columns: int) -> dict[str, Any]:
     return {
         "drift": {"findings": [{"column": f"c{i}", **finding} for i in range(n_columns)]},
         "performance": {
-            "estimated": estimated, "accuracy": 0.8, "f1_score": None, "total_predictions": 600, "n_outcomes": 300, "coverage": 0.5,
+            "estimated": estimated, "accuracy": 0.8, "f1_score": None, "total_predictions": 600, "n_outcomes": 300,
+            "coverage": 0.5,
         },
         "degradation": {"findings": [{"metric": "accuracy", "baseline": 0.95, "verdict": "degraded"}]},
     }  # fmt: skip

@@ -175,7 +175,7 @@ def hostile_raw_requests(host: str) -> list[tuple[str, bytes]]:
         ("head of 100 kB", start + b"X-A: " + b"a" * 100_000 + b"\r\n\r\n"),
         ("5,000 headers", start + b"".join(b"X-%d: a\r\n" % n for n in range(5000)) + b"\r\n"),
         ("two hosts", start + b"Host: other\r\nContent-Length: 2\r\n\r\n{}"),
-        ("two credentials", start + b"Authorization: Bearer a\r\nAuthorization: Bearer b\r\nContent-Length: 2\r\n\r\n{}"),
+        ("two tokens", start + b"Authorization: Bearer %b\r\n" * 2 % (b"a", b"b") + b"Content-Length: 2\r\n\r\n{}"),
         ("another host", start.replace(host.encode(), b"evil.example") + b"Content-Length: 2\r\n\r\n{}"),
         ("another site", start + b"Origin: https://evil.example\r\nContent-Length: 2\r\n\r\n{}"),
         ("packed body", start + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"),

@@ -111,7 +111,8 @@ def test_a_full_disk_fails_requests_but_loses_no_row_and_needs_no_restart(packag
         assert server.stop() == 0
         load.join()
     print(
-        f"{len(load.prediction_ids)} responses, {len(load.prediction_ids) - len(before)} after, {len(load.failures)} refused meanwhile"
+        f"{len(load.prediction_ids)} responses, {len(load.prediction_ids) - len(before)} of them after the outage,"
+        f" {len(load.failures)} requests refused"
     )
     assert len(load.prediction_ids) > len(before)
     assert {failure[:4] for failure in load.failures} == {"503 "}
