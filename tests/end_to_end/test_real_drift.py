@@ -41,7 +41,9 @@ def drift(window: pd.DataFrame) -> DriftReport:
 
 def multivariate_drift(window: pd.DataFrame) -> DomainAuc:
     thresholds = config().drift.multivariate
-    return domain_auc(real("s5e7_train.csv"), window, schema(), thresholds, min_rows=200, confidence_level=0.95, seed=1)
+    return domain_auc(
+        real("s5e7_train.csv"), window, schema(), config=thresholds, min_rows=200, confidence_level=0.95, seed=1
+    )
 
 
 def test_the_original_rows_drift_in_every_column() -> None:

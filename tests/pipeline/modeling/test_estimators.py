@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,9 +15,8 @@ from pipeline.modeling.estimators import (
     resolve_estimator_class,
     supports_class_weight,
 )
-from tests.fixtures.toy_dataset import settings
+from tests.fixtures.toy_dataset import ROOT, settings
 
-ROOT = Path(__file__).parents[2]
 LOGISTIC = "sklearn.linear_model.LogisticRegression"
 FOREST = "sklearn.ensemble.RandomForestClassifier"
 STRANGERS = (
