@@ -45,18 +45,20 @@ def main() -> None:
 
     features = [name for name, column in config.data.columns.items() if column.role == "feature"]
     with ModelServer(config.name) as server:
-        answers = server.predict_batch(rows[features])
+        predictions = server.predict_batch(rows[features])
         outcomes = [
-            {"prediction_id": answer["prediction_id"], "outcome": str(truth)}
-            for answer, truth in zip(answers, rows[target], strict=True)
+            {"prediction_id": prediction["prediction_id"], "outcome": str(truth)}
+            for prediction, truth in zip(predictions, rows[target], strict=True)
         ]
         n_stored = server.feedback(outcomes)
-    n_right = sum(answer["prediction"] == truth for answer, truth in zip(answers, rows[target], strict=True))
-    found = mlops.monitor_production_model(prediction_data=rows[features], reference_data=train[features])
-    print(f"drift: {found['drift']['verdict']}")
-    stands = mlops.generate_mlops_report()
+    n_right = sum(
+        prediction["prediction"] == truth for prediction, truth in zip(predictions, rows[target], strict=True)
+    )
+    report = mlops.monitor_production_model(prediction_data=rows[features], reference_data=train[features])
+    print(f"drift: {report['drift']['verdict']}")
+    project_report = mlops.generate_mlops_report()
     print(
-        f"{len(stands.versions)} versions; serving {stands.deployed_versions}; audit trail intact: {stands.is_audit_trail_intact}"
+        f"{len(project_report.versions)} versions; serving {stands.deployed_versions}; audit trail intact: {stands.is_audit_trail_intact}"
     )
     print(f"{n_right} of {len(rows)} right; {n_stored} outcomes stored for the monitor")
 
