@@ -40,7 +40,7 @@ def kill(process: subprocess.Popen[str], victim: Victim) -> None:
 
 
 def no_half_written_output(project: Workspace) -> bool:
-    """Whether each output that stands can be read whole (JSON parses, Parquet opens, a package loads)."""
+    """Whether each existing output can be read (JSON parses, Parquet opens, a package loads)."""
     from pipeline import files, package
 
     for path in project.root.glob("data/*.parquet"):
@@ -78,7 +78,7 @@ def test_a_kill_at_any_moment_changes_nothing_in_the_end(small: Workspace, comma
     assert small.run("mlops", "verify").returncode == 0
 
 
-def test_a_stage_whose_parent_died_does_not_overwrite_what_came_later(small: Workspace) -> None:
+def test_a_stage_whose_parent_died_does_not_overwrite_later_results(small: Workspace) -> None:
     process = small.start(*FRESH, "--single-item", "train")
     assert process.stdout is not None
     with process.stdout:
@@ -92,29 +92,29 @@ def test_a_stage_whose_parent_died_does_not_overwrite_what_came_later(small: Wor
     assert (len(gone) > 0, alive) == (True, [])
 
 
-def test_a_full_disk_is_named_and_earlier_outputs_stand(small: Workspace) -> None:
+def test_a_full_disk_is_named_and_earlier_outputs_stay(small: Workspace) -> None:
     before = small.outputs()
     small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: 0.07")
     small.run("dvc", "repro", "compose")
     # The kernel refuses files above this size, as a full disk would, once the package is written.
     limited = "ulimit -f 4; exec python -m stages.train -cd . -cn params"
-    answer = subprocess.run(
+    completed = subprocess.run(
         ["bash", "-c", limited], cwd=small.root, env=small.environment(), capture_output=True, text=True, check=False
     )
-    assert answer.returncode == 7, answer.stderr
-    assert "File too large" in answer.stderr
-    assert "Traceback" not in answer.stderr
+    assert completed.returncode == 7, completed.stderr
+    assert "File too large" in completed.stderr
+    assert "Traceback" not in completed.stderr
     small.run("git", "checkout", ".")
     small.repro()
     assert small.outputs() == before
 
 
 @pytest.mark.parametrize("content", ["", '{"write": {}, "read": {"data": [{"pid": 4194303, "cmd": "dvc repro"}]}}'])
-def test_the_doctor_repairs_what_blocks_dvc(small: Workspace, content: str) -> None:
+def test_the_doctor_repairs_a_lock_that_blocks_dvc(small: Workspace, content: str) -> None:
     lock = small.root / ".dvc/tmp/rwlock"
     lock.write_text(content, encoding="utf-8")
-    repaired = json.loads(small.run("mlops", "doctor", "--json").stdout)
-    assert [d["state"] for d in repaired if d["check"] == "dvc locks"] == ["repaired"]
+    diagnoses = json.loads(small.run("mlops", "doctor", "--json").stdout)
+    assert [diagnosis["state"] for diagnosis in diagnoses if diagnosis["check"] == "dvc locks"] == ["repaired"]
     assert small.repro() == set()
 
 
@@ -125,8 +125,8 @@ def test_a_flipped_byte_in_the_cache_is_found_before_it_comes_back(small: Worksp
     content = bytearray(cached.read_bytes())
     content[len(content) // 2] ^= 1
     cached.write_bytes(bytes(content))
-    found = json.loads(small.run("mlops", "verify", "--json", expect=8).stdout)
-    assert [finding["place"] for finding in found["findings"]] == ["cache"]
+    verification = json.loads(small.run("mlops", "verify", "--json", expect=8).stdout)
+    assert [finding["location"] for finding in verification["findings"]] == ["cache"]
 
 
 def test_every_stage_is_in_the_graph(small: Workspace) -> None:
@@ -137,8 +137,8 @@ def test_every_stage_is_in_the_graph(small: Workspace) -> None:
 def test_a_stage_that_fails_brings_its_earlier_outputs_back(small: Workspace) -> None:
     before = (small.root / "models/candidate/manifest.json").read_bytes()
     small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: -1.0")
-    said = small.run("dvc", "repro", expect=255).stderr
-    assert "learning_rate" in said
+    message = small.run("dvc", "repro", expect=255).stderr
+    assert "learning_rate" in message
     assert (small.root / "models/candidate/manifest.json").read_bytes() == before
 
 

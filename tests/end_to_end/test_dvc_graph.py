@@ -28,9 +28,7 @@ def test_a_drift_limit_runs_compose_only(small: Workspace) -> None:
 
 
 def test_a_changed_comment_runs_compose_only(small: Workspace) -> None:
-    small.edit(
-        "conf/model/hist_gradient_boosting.yaml", "# Which estimator learns", "# Which estimator is it that learns"
-    )
+    small.edit("conf/model/hist_gradient_boosting.yaml", "# Which estimator is trained", "# Which estimator is fitted")
     assert small.repro() == {"compose"}
 
 
@@ -39,7 +37,7 @@ def test_a_seed_keeps_the_rows_and_runs_the_rest(small: Workspace) -> None:
     assert small.repro() == set(STAGES) - {"ingest", "validate"}
 
 
-def test_an_experiment_is_worth_reading_and_up_to_date_and_git_brings_the_old_one_back(small: Workspace) -> None:
+def test_an_experiment_is_comparable_and_git_checkout_restores_the_old_results(small: Workspace) -> None:
     before = small.outputs()
     small.run("dvc", "exp", "run", "-n", "forest", "-S", "model=random_forest")
     experiment = small.outputs()
@@ -52,7 +50,7 @@ def test_an_experiment_is_worth_reading_and_up_to_date_and_git_brings_the_old_on
     assert small.run("mlops", "verify").returncode == 0
 
 
-def test_an_edit_and_an_override_both_count_and_the_origin_is_named(small: Workspace) -> None:
+def test_an_edit_and_an_override_both_apply_and_their_origin_is_recorded(small: Workspace) -> None:
     small.edit("conf/training/default.yaml", "calibration: none ", "calibration: sigmoid ")
     small.run("dvc", "exp", "run", "-S", "model=logistic_regression", "-S", "seed=5")
     composed = small.read("params.yaml")

@@ -1,4 +1,4 @@
-"""On real rows: the original file moved in every column, the held-out part of the same file did not."""
+"""On real rows: every column of the original file drifts; the held-out part of the same file does not."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def drift(window: pd.DataFrame) -> DriftReport:
     return detect_drift(made, count_frame(made, window, n_rows=len(window)), DriftContext(config().drift, min_rows=200))
 
 
-def together(window: pd.DataFrame) -> DomainAuc:
+def domain_auc_of(window: pd.DataFrame) -> DomainAuc:
     limits = config().drift.multivariate
     return domain_auc(real("s5e7_train.csv"), window, schema(), limits, min_rows=200, confidence_level=0.95, seed=1)
 
 
 def test_the_original_rows_drift_in_every_column() -> None:
     report = drift(real("personality_2900.csv"))
-    psi = [one.statistics["psi"] for one in report.findings]
+    psi = [finding.statistics["psi"] for finding in report.findings]
     assert set(report.drifted_columns) == set(schema().feature_names)
     assert (round(min(psi), 2), round(max(psi), 2)) == (0.23, 0.42)
 
@@ -52,10 +52,10 @@ def test_the_original_rows_drift_in_every_column() -> None:
 def test_the_held_out_rows_raise_nothing() -> None:
     report = drift(held_out_rows())
     assert report.verdict == "stable"
-    assert max(one.statistics["psi"] for one in report.findings) <= 0.003
+    assert max(finding.statistics["psi"] for finding in report.findings) <= 0.003
 
 
-def test_a_model_tells_the_original_rows_apart_and_not_the_held_out_ones() -> None:
-    assert together(real("personality_2900.csv")).value == pytest.approx(0.80, abs=0.015)
-    held_out = together(held_out_rows())
+def test_a_domain_classifier_separates_the_original_rows_and_not_the_held_out_ones() -> None:
+    assert domain_auc_of(real("personality_2900.csv")).value == pytest.approx(0.80, abs=0.015)
+    held_out = domain_auc_of(held_out_rows())
     assert (held_out.value, held_out.verdict) == (pytest.approx(0.496, abs=0.01), "stable")
