@@ -20,7 +20,7 @@ def stages_of(project: Workspace) -> list[str]:
 def test_the_first_version_is_promoted_and_the_next_that_passes_is_staged(small: Workspace) -> None:
     assert stages_of(small) == ["Production"]
     small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: 0.06")
-    small.repro()
+    assert small.repro() == {"compose", "train", "evaluate", "register"}
     assert stages_of(small) == ["Production", "Staging"]
 
 
@@ -42,7 +42,7 @@ def test_a_version_is_reproduced_from_its_commit(small: Workspace) -> None:
     name = ModelRegistry(small.root).list_models()[0].model
     lineage = json.loads(small.run("mlops", "models", "show", "1", "--lineage", "--json").stdout)
     assert lineage["commit"] == small.run("git", "rev-parse", "HEAD").stdout.strip()
-    assert lineage["rows"]["data/train.parquet"] == small.outputs()["data/train.parquet"]
+    assert lineage["data_md5"]["data/train.parquet"] == small.outputs()["data/train.parquet"]
     report = json.loads(small.run("mlops", "models", "reproduce", "1", "--json").stdout)
     assert (report["model"], report["is_equal"]) == (name, True)
     assert {item["name"] for item in report["items"]} >= {"digest", "settings", "metric log_loss"}
