@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import psutil
@@ -55,27 +57,56 @@ def no_half_written_output(project: Workspace) -> bool:
 
 # Without DVC's cache of earlier runs every stage really runs again.
 FRESH = ("dvc", "repro", "--force", "--no-run-cache")
-# A stage alone is killed as often as the whole graph is: moments inside of a stage are those that matter.
-KILLED = [FRESH, *((*FRESH, "--single-item", stage) for stage in STAGES)]
+WHOLE_GRAPH = "whole graph"
 
 
-@pytest.mark.parametrize("command", KILLED, ids=["whole graph", *STAGES])
-def test_a_kill_at_any_moment_changes_nothing_in_the_end(small: Workspace, command: tuple[str, ...]) -> None:
-    place = KILLED.index(command)
-    victims = [VICTIMS[(place + nth) % len(VICTIMS)] for nth in range(KILLS)]
-    moments = random.Random(" ".join(command))
+@dataclass(frozen=True)
+class KilledProject:
+    """A workspace that the kills share: each of them leaves the outputs as they were."""
+
+    project: Workspace
+    outputs: dict[str, str]
+    duration_s: dict[str, float]  # of the whole graph, and of each stage with the start of DVC
+
+
+@pytest.fixture(scope="module")
+def killed_project(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> KilledProject:
+    project = finished_small.copy(tmp_path_factory.mktemp("killed") / "project")
     started = time.monotonic()
-    small.run(*command)
-    duration, expected = time.monotonic() - started, small.outputs()
-    for victim in victims:
-        process = small.start(*command)
-        time.sleep(moments.uniform(0.05, 0.95) * duration)
+    process = project.start(*FRESH, PYTHONUNBUFFERED="1")
+    starts: dict[str, float] = {}
+    assert process.stdout is not None
+    with process.stdout:
+        for line in process.stdout:
+            if match := re.match(r"Running stage '(\w+)'", line):
+                starts[match[1]] = time.monotonic() - started
+    assert process.wait() == 0
+    assert set(starts) == set(STAGES)
+    overhead = min(starts.values())
+    ends = [*starts.values(), time.monotonic() - started][1:]
+    durations = {stage: overhead + end - start for (stage, start), end in zip(starts.items(), ends, strict=True)}
+    return KilledProject(project, project.outputs(), {WHOLE_GRAPH: ends[-1], **durations})
+
+
+@pytest.mark.xdist_group("crash_recovery")
+@pytest.mark.parametrize("killed", [WHOLE_GRAPH, *STAGES])
+def test_a_kill_at_any_moment_changes_nothing_in_the_end(killed_project: KilledProject, killed: str) -> None:
+    project, place = killed_project.project, (WHOLE_GRAPH, *STAGES).index(killed)
+    command = FRESH if killed == WHOLE_GRAPH else (*FRESH, "--single-item", killed)
+    moments = random.Random(killed)
+    for victim in [VICTIMS[(place + number) % len(VICTIMS)] for number in range(KILLS)]:
+        process = project.start(*command)
+        time.sleep(moments.uniform(0.05, 0.95) * killed_project.duration_s[killed])
         kill(process, victim)
-        assert no_half_written_output(small)
-        small.run("mlops", "doctor")
-        small.run("dvc", "repro")
-        assert small.outputs() == expected
-    assert small.run("mlops", "verify").returncode == 0
+        assert no_half_written_output(project)
+        project.run("mlops", "doctor")
+        project.run("dvc", "repro")
+        assert project.outputs() == killed_project.outputs
+
+
+@pytest.mark.xdist_group("crash_recovery")
+def test_after_the_kills_every_checksum_is_correct(killed_project: KilledProject) -> None:
+    assert killed_project.project.run("mlops", "verify").returncode == 0
 
 
 def test_a_stage_whose_parent_died_does_not_overwrite_later_results(small: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""A file of the user's own, with an id, a date, gaps and words, run the whole graph, in the workspace and in a queue."""
+"""A file of the user's own, with an id, a date, gaps and text, runs the whole graph and a queued experiment."""
 
 from __future__ import annotations
 
