@@ -1,4 +1,6 @@
-"""Run one implementation of drift detection or estimation and print its statistics as JSON: `monitoring_implementations.py NAME FOLDER`.
+"""Run one implementation of drift detection or estimation and print its statistics as JSON.
+
+Call it as `monitoring_implementations.py NAME FOLDER`.
 
 Run by the interpreter of our environment or of the peers': the engine is imported by its own implementations only.
 """
@@ -98,7 +100,7 @@ def evidently_drift(folder: Path) -> dict[str, Any]:
 
 
 def evidently_statistics(folder: Path) -> dict[str, Any]:
-    """The statistics of Evidently that are defined as those of the engine; its Jensen-Shannon has the natural logarithm."""
+    """The statistics that Evidently and the engine define alike; its Jensen-Shannon has the natural logarithm."""
     from evidently import Report
     from evidently.metrics import ValueDrift
 
@@ -171,7 +173,7 @@ def engine_estimate(folder: Path) -> dict[str, Any]:
 
 
 def nannyml_estimate(folder: Path) -> dict[str, Any]:
-    """Confidence-based estimation with the probabilities as they are: they are calibrated, and no second calibration is tried."""
+    """Confidence-based estimation with the probabilities as they are: they are calibrated already."""
     import nannyml as nml
     from nannyml.calibration import Calibrator
 
@@ -243,7 +245,8 @@ def _peak_mb() -> float:
 IMPLEMENTATIONS = {
     function.__name__: function
     for function in (
-        engine_drift, engine_drift_by_column, scipy_drift, evidently_drift, nannyml_drift, evidently_statistics, nannyml_statistics, engine_estimate, nannyml_estimate, engine_drift_wide,
+        engine_drift, engine_drift_by_column, scipy_drift, evidently_drift, nannyml_drift,
+        evidently_statistics, nannyml_statistics, engine_estimate, nannyml_estimate, engine_drift_wide,
     )
 }  # fmt: skip
 

@@ -2,8 +2,8 @@
 
     python benchmarks/monitoring_speed.py --parts drift,state,estimate,agreement,wide,run
 
-Each implementation runs in a process of its own. Peers (Evidently, NannyML) are installed by pip in an environment of their own,
-below the user's cache; where that fails, their rows are left out with the reason.
+Each implementation runs in a process of its own. Peers (Evidently, NannyML) are installed by pip in an
+environment of their own, below the user's cache; where that fails, their rows are left out with the reason.
 """
 
 from __future__ import annotations
@@ -305,7 +305,7 @@ def _wide_rows(n: int, numbers: range, *, seed: int, is_shifted: bool) -> pd.Dat
 
 
 def benchmark_run(folder: Path, n: int) -> None:
-    """`python -m stages.monitor` where it ran before (MLflow's store is there), on a million rows that no roll-up has counted."""
+    """`python -m stages.monitor` where it ran before (MLflow's store exists), on a million uncounted rows."""
     from benchmark_setup import log_rows, make_package, promote_package
 
     from pipeline.state import open_state

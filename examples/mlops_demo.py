@@ -57,9 +57,8 @@ def main() -> None:
     report = mlops.monitor_production_model(prediction_data=rows[features], reference_data=train[features])
     print(f"drift: {report['drift']['verdict']}")
     project_report = mlops.generate_mlops_report()
-    print(
-        f"{len(project_report.versions)} versions; serving {project_report.deployed_versions}; audit trail intact: {project_report.is_audit_trail_intact}"
-    )
+    print(f"{len(project_report.versions)} versions; serving {project_report.deployed_versions}")
+    print(f"audit trail intact: {project_report.is_audit_trail_intact}")
     print(f"{n_right} of {len(rows)} right; {n_stored} outcomes stored for the monitor")
 
 
