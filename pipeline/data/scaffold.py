@@ -106,9 +106,8 @@ def scaffold_config(
     columns = infer_columns(raw_file.texts, target=target, known=raw_file.known_kinds)
     if not any(column.role == "feature" for column in columns):
         raise DataError(f"{relative}: no column besides {target} looks like a feature")
-    _write_and_validate(
-        path, _render_config(config_name, relative, raw_file, inferred_target, columns), config_name, root
-    )
+    text = _render_config(config_name, relative, raw_file, target=inferred_target, columns=columns)
+    _write_and_validate(path, text, config_name, root=root)
     names = {
         role: tuple(column.name for column in columns if column.role == role)
         for role in ("feature", "id", "time", "ignore")
@@ -172,7 +171,7 @@ def _read_parquet(root: Path, relative: str) -> _RawFile:
     return _RawFile(pa.table(texts), known, f"{{kind: parquet, path: {_render_scalar(relative)}}}")
 
 
-def _write_and_validate(path: Path, text: str, name: str, root: Path) -> None:
+def _write_and_validate(path: Path, text: str, name: str, *, root: Path) -> None:
     previous = path.read_text(encoding="utf-8") if path.exists() else None
     write_text(path, text)
     try:
@@ -187,7 +186,7 @@ def _write_and_validate(path: Path, text: str, name: str, root: Path) -> None:
 
 
 def _render_config(
-    name: str, relative: str, raw_file: _RawFile, target: InferredTarget, columns: list[InferredColumn]
+    name: str, relative: str, raw_file: _RawFile, *, target: InferredTarget, columns: list[InferredColumn]
 ) -> str:
     positive = "null" if target.positive is None else _render_scalar(target.positive)
     comment = "" if target.positive is None else "    # scores are the probability of this class"

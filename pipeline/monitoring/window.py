@@ -338,7 +338,7 @@ class FrameWindowView(WindowView):
             self.reference_frame.reindex(columns=names),
             self.frame.reindex(columns=names),
             self.package.schema,
-            self.config.drift.multivariate,
+            config=self.config.drift.multivariate,
             min_rows=self.config.monitoring.min_rows,
             confidence_level=1 - self.config.drift.alpha,
             seed=self.config.seed,

@@ -1,4 +1,4 @@
-"""The only door to MLflow: record runs, find and compare them, and project what the graph made into them."""
+"""The only module that uses MLflow tracking: log runs, search and compare them, publish results of the graph."""
 
 from pipeline.tracking.active_run import ActiveRun, TrackingWarning
 from pipeline.tracking.publish import PublishedRun, make_tracker, print_tracking_warnings, publish_run

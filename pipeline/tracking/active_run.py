@@ -1,4 +1,4 @@
-"""One open run: what it says goes to the store, or to the outbox from the moment the store is down."""
+"""One open run: it logs to the store, or to the outbox while the store is unreachable."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ __all__ = ["ActiveRun", "TrackingWarning", "now_ms"]
 
 
 class TrackingWarning(UserWarning):
-    """The store of runs is down; work goes on."""
+    """The tracking store is unreachable; work continues."""
 
 
 def now_ms() -> int:
-    """Return the moment in milliseconds since 1970, UTC."""
+    """Return the current time in milliseconds since 1970, UTC."""
     return time.time_ns() // 1_000_000
 
 
 @dataclass
 class ActiveRun:
-    """A run that is open; use it in a `with` statement, or call `end`.
+    """An open run; use it in a `with` statement, or call `end`.
 
-    `run_id` is None for a run that began while the store was down; then `key` names its folder in the
-    outbox. `was_finished` says that a finished run with the same fingerprint was found: it is not
-    written to again.
+    `run_id` is None for a run that started while the store was unreachable; then `key` names its folder
+    in the outbox. `was_finished` means that a finished run with the same fingerprint exists; nothing is
+    logged to it again.
     """
 
     store: RunStore
@@ -54,15 +54,15 @@ class ActiveRun:
 
     @classmethod
     def from_key(cls, store: RunStore, experiment: str, key: str, stack: list[ActiveRun]) -> Self:
-        """Return a run that is open elsewhere, by its `key`."""
+        """Return a run that another process opened, by its `key`."""
         folder = store.root / paths.RUN_OUTBOX / key
-        letter = PendingRun(folder) if folder.is_dir() else None
-        run_id = None if letter is not None else key
-        return cls(store, experiment, key, {}, run_id=run_id, open_runs=stack, _pending_run=letter)
+        pending_run = PendingRun(folder) if folder.is_dir() else None
+        run_id = None if pending_run is not None else key
+        return cls(store, experiment, key, {}, run_id=run_id, open_runs=stack, _pending_run=pending_run)
 
     @property
     def is_online(self) -> bool:
-        """Whether what is logged now reaches the store."""
+        """Whether logged values reach the store now."""
         return self._pending_run is None
 
     @property
@@ -73,7 +73,7 @@ class ActiveRun:
         return self._pending_run.key if self._pending_run is not None else ""
 
     def start(self) -> Self:
-        """Make the run in the store, or in the outbox when the store is down."""
+        """Create the run in the store, or in the outbox if the store is unreachable."""
         if self.was_finished:
             return self
         try:
@@ -104,7 +104,7 @@ class ActiveRun:
             apply_operation(client, run_id, RunBatch(tags=self.tags))
 
     def send(self, operation: RunOperation) -> None:
-        """Do one thing to the run, now or later."""
+        """Apply one operation to the run, now or later."""
         if self.was_finished:
             return
         if self._pending_run is not None:
@@ -122,14 +122,14 @@ class ActiveRun:
             self._go_offline(error).append(operation)
 
     def _go_offline(self, error: StoreUnreachable) -> PendingRun:
-        letter = self._create_pending_run()
+        pending_run = self._create_pending_run()
         warnings.warn(
-            f"the store of runs is not to be had: {error}. Work goes on; what run {self.name!r} says is kept in"
-            f" {letter.folder} until `mlops tracking flush` sends it",
+            f"the tracking store is unreachable: {error}. Run {self.name!r} is logged to {pending_run.folder};"
+            " send it later with `mlops tracking flush`",
             TrackingWarning,
             stacklevel=2,
         )
-        return letter
+        return pending_run
 
     def _create_pending_run(self) -> PendingRun:
         parent = None if self.parent is None else self.parent.key

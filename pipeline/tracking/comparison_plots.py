@@ -1,4 +1,4 @@
-"""Lay out what a tracker shows by itself: a confusion matrix, and runs side by side."""
+"""Tables and plots of the tracker: a confusion matrix, and a comparison of runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def confusion_table(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = Non
     y_true, y_pred : array-like, shape (n_rows,)
         Classes of any type; equal lengths.
     labels : sequence, optional
-        Order of the classes; all that occur, sorted by their words, when None.
+        Order of the classes; if None, all classes in alphabetical order.
 
     Raises
     ------
@@ -35,38 +35,38 @@ def confusion_table(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = Non
     """
     import pandas as pd
 
-    true, said = [str(value) for value in y_true], [str(value) for value in y_pred]
-    if len(true) != len(said):
+    actual, predicted = [str(value) for value in y_true], [str(value) for value in y_pred]
+    if len(actual) != len(predicted):
         raise UsageError(
-            f"log_confusion_matrix: {len(true)} true values and {len(said)} predictions; give one for each"
+            f"log_confusion_matrix: {len(actual)} actual classes and {len(predicted)} predictions; the numbers must be equal"
         )
-    names = [str(label) for label in labels] if labels is not None else sorted({*true, *said})
-    counted = pd.crosstab(pd.Series(true, dtype="object"), pd.Series(said, dtype="object"))
-    table = counted.reindex(index=names, columns=names, fill_value=0).astype("int64")
+    names = [str(label) for label in labels] if labels is not None else sorted({*actual, *predicted})
+    counts = pd.crosstab(pd.Series(actual, dtype="object"), pd.Series(predicted, dtype="object"))
+    table = counts.reindex(index=names, columns=names, fill_value=0).astype("int64")
     return table.rename_axis(index=None, columns=None)
 
 
 def confusion_pairs(y_true: Any, y_pred: Any) -> pd.DataFrame:
-    """Return `actual` and `predicted` class of each row as words, the form of plots/confusion.csv."""
+    """Return `actual` and `predicted` class of each row as text, in the format of plots/confusion.csv."""
     import pandas as pd
 
-    true, said = [str(value) for value in y_true], [str(value) for value in y_pred]
-    if len(true) != len(said):
+    actual, predicted = [str(value) for value in y_true], [str(value) for value in y_pred]
+    if len(actual) != len(predicted):
         raise UsageError(
-            f"log_confusion_matrix: {len(true)} true values and {len(said)} predictions; give one for each"
+            f"log_confusion_matrix: {len(actual)} actual classes and {len(predicted)} predictions; the numbers must be equal"
         )
-    return pd.DataFrame({"actual": true, "predicted": said})
+    return pd.DataFrame({"actual": actual, "predicted": predicted})
 
 
 def plot_parallel_coordinates(table: pd.DataFrame, *, color_by: str | None = None) -> Figure:
-    """Draw one line for each run of a comparison through one axis for each column that differs.
+    """Plot one line for each run through one axis for each parameter or metric that differs.
 
     Parameters
     ----------
     table : DataFrame
-        As `ExperimentTracker.compare_runs` returns it.
+        Result of `ExperimentTracker.compare_runs`.
     color_by : str, optional
-        Column that colours the lines; the last one when None.
+        Column that colors the lines; the last one when None.
 
     Raises
     ------
@@ -79,26 +79,26 @@ def plot_parallel_coordinates(table: pd.DataFrame, *, color_by: str | None = Non
     columns = [name for name in table.columns if name.partition(".")[0] in ("params", "metrics")]
     columns = [name for name in columns if len(table[name].dropna().unique()) > 1]
     if not columns:
-        raise UsageError("compare: nothing differs among these runs; choose at least two that differ")
+        raise UsageError("compare: these runs do not differ; choose at least two that differ")
     chosen = columns[-1] if color_by is None else color_by
     if chosen not in columns:
         raise UsageError(f"compare: {chosen!r} does not differ among these runs; choose one of {', '.join(columns)}")
-    placed = {name: _axis_positions(table[name]) for name in columns}
+    positions = {name: _axis_positions(table[name]) for name in columns}
     figure = Figure(figsize=(max(6.0, 1.6 * len(columns)), 5), layout="constrained")
     axes = figure.subplots()
     for at, (_, row) in enumerate(table.iterrows()):
-        heights = [placed[name][0][at] for name in columns]
-        colour = colormaps["viridis"](placed[chosen][0][at])
-        axes.plot(range(len(columns)), heights, color=colour, alpha=0.8, label=row["name"])
-    _label_axes(axes, columns, placed)
-    axes.set_title(f"{len(table)} runs, coloured by {chosen}")
+        heights = [positions[name][0][at] for name in columns]
+        color = colormaps["viridis"](positions[chosen][0][at])
+        axes.plot(range(len(columns)), heights, color=color, alpha=0.8, label=row["name"])
+    _label_axes(axes, columns, positions)
+    axes.set_title(f"{len(table)} runs, colored by {chosen}")
     if len(table) <= 12:
         figure.legend(loc="outside right upper", fontsize="small")
     return figure
 
 
 def _axis_positions(values: pd.Series) -> tuple[NDArray[np.float64], list[tuple[float, str]]]:
-    """Return the height of each value between 0 and 1 (NaN where missing), and the labels of the axis."""
+    """Return the position of each value from 0 to 1 (NaN if missing), and the tick labels."""
     import numpy as np
     import pandas as pd
 
@@ -107,19 +107,19 @@ def _axis_positions(values: pd.Series) -> tuple[NDArray[np.float64], list[tuple[
         low, high = np.nanmin(numbers), np.nanmax(numbers)
         ticks = [(share, f"{low + share * (high - low):.4g}") for share in (0.0, 0.5, 1.0)]
         return (numbers - low) / (high - low), ticks
-    words = sorted({str(value) for value in values.dropna()})
-    heights = {word: at / max(1, len(words) - 1) for at, word in enumerate(words)}
-    found = [heights[str(value)] if pd.notna(value) else float("nan") for value in values]
-    return np.array(found), [(height, word) for word, height in heights.items()]
+    labels = sorted({str(value) for value in values.dropna()})
+    heights = {label: at / max(1, len(labels) - 1) for at, label in enumerate(labels)}
+    positions = [heights[str(value)] if pd.notna(value) else float("nan") for value in values]
+    return np.array(positions), [(height, label) for label, height in heights.items()]
 
 
-def _label_axes(axes: Axes, columns: list[str], placed: dict[str, Any]) -> None:
+def _label_axes(axes: Axes, columns: list[str], positions: dict[str, Any]) -> None:
     for at, name in enumerate(columns):
         axes.axvline(at, color="0.8", linewidth=1, zorder=0)
-        for height, text in placed[name][1]:
+        for height, text in positions[name][1]:
             axes.annotate(text, (at, height), xytext=(4, 0), textcoords="offset points", fontsize=7, va="center")
-    shown = [name.partition(".")[2].replace(".", ".\n") for name in columns]
-    axes.set_xticks(range(len(columns)), shown, fontsize=8)
+    tick_labels = [name.partition(".")[2].replace(".", ".\n") for name in columns]
+    axes.set_xticks(range(len(columns)), tick_labels, fontsize=8)
     axes.set_yticks([])
     axes.set_xlim(-0.2, len(columns) - 0.5)
     for side in ("top", "right", "left"):

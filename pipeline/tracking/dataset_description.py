@@ -1,4 +1,4 @@
-"""Describe the rows that a run read, in MLflow's form, without keeping the rows."""
+"""Describe the rows of a run in MLflow's format, without storing them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MLFLOW_TYPES = {"i": "long", "u": "long", "f": "double", "b": "boolean", "M": "
 
 
 def describe_frame(frame: pd.DataFrame, name: str, *, context: str, source: str, digest: str) -> LoggedDataset:
-    """Return the description of a frame; `digest` is computed from its content when it is empty."""
+    """Return the description of a frame; an empty `digest` is computed from its content."""
     import pandas as pd
 
     if not digest:
@@ -32,9 +32,9 @@ def describe_frame(frame: pd.DataFrame, name: str, *, context: str, source: str,
 def describe_dataset(
     columns: Mapping[str, str], name: str, *, n_rows: int, context: str, source: str, digest: str
 ) -> LoggedDataset:
-    """Return the description of rows of which columns (name -> MLflow's type), number and hash are known.
+    """Return the description of rows from their columns (name -> MLflow type), number and digest.
 
-    MLflow shows at most 36 letters of a digest; the beginning of the hash is kept.
+    MLflow accepts at most 36 characters of a digest; the hash is truncated.
     """
     layout: list[dict[str, Any]] = [
         {"type": kind, "name": column, "required": False} for column, kind in columns.items()

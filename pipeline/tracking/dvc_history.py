@@ -1,4 +1,4 @@
-"""Bring back the outputs of earlier commits from dvc.lock and DVC's cache, one finished run at a time."""
+"""Restore the outputs of earlier commits from dvc.lock and DVC's cache, one finished run at a time."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _DVC_LOCK = "dvc.lock"
 
 @dataclass(frozen=True, slots=True)
 class LockCommit:
-    """A commit that changed dvc.lock; `experiment` is the name of the DVC experiment that it belongs to."""
+    """A commit that changed dvc.lock; `experiment` is the name of its DVC experiment."""
 
     sha: str
     experiment: str | None = None
 
     def tags(self) -> dict[str, str]:
-        """Return what its run is tagged with."""
+        """Return the tags of its run."""
         tags = {"git.commit": self.sha, "git.dirty": "false", "mlflow.source.git.commit": self.sha}
         return tags if self.experiment is None else {**tags, "dvc.experiment": self.experiment}
 
@@ -49,10 +49,10 @@ def lock_commits(root: Path) -> list[LockCommit]:
     """
     listed = run_git(root, "log", "--all", "--reverse", "--topo-order", "--format=%H", "--", _DVC_LOCK)
     if listed is None:
-        raise DependencyUnavailable(f"{root}: no git history here; run this inside the project's git repository")
+        raise DependencyUnavailable(f"{root}: no git history; run this inside the git repository of the project")
     experiments = _experiment_names(root)
     seen: set[tuple[str | None, str | None]] = set()
-    found = []
+    commits = []
     for sha in listed.splitlines():
         content = (
             run_git(root, "rev-parse", f"{sha}:./{_DVC_LOCK}"),
@@ -60,21 +60,21 @@ def lock_commits(root: Path) -> list[LockCommit]:
         )
         if None not in content and content not in seen:
             seen.add(content)
-            found.append(LockCommit(sha, experiments.get(sha)))
-    return found
+            commits.append(LockCommit(sha, experiments.get(sha)))
+    return commits
 
 
 def _experiment_names(root: Path) -> dict[str, str]:
     """Return the name of each DVC experiment by its commit."""
     listed = run_git(root, "for-each-ref", "refs/exps", "--format=%(objectname) %(refname)") or ""
     named = [line.split(" ", 1) for line in listed.splitlines()]
-    # refs/exps/<two letters>/<commit it stands on>/<name>; others are DVC's own marks.
+    # refs/exps/<two letters>/<base commit>/<name>; other refs are internal to DVC.
     return {sha: ref.split("/")[4] for sha, ref in named if len(ref.split("/")) == 5 and "exec" not in ref.split("/")}
 
 
 @contextmanager
 def restored_commit(root: Path, commit: LockCommit, *, cache: Path) -> Iterator[Path]:
-    """Yield a temporary folder with the outputs and the settings of a commit; `cache` is that of `cache_of`.
+    """Yield a temporary folder with the outputs and the settings of a commit; `cache` is that of `dvc_cache_folder`.
 
     Raises
     ------
@@ -95,20 +95,20 @@ def restored_commit(root: Path, commit: LockCommit, *, cache: Path) -> Iterator[
 
 
 def dvc_cache_folder(root: Path) -> Path:
-    """Return the folder of DVC's cached objects, wherever the project keeps it.
+    """Return the folder of the cached objects of DVC.
 
     Raises
     ------
     DependencyUnavailable
-        When DVC does not say.
+        When DVC fails.
     """
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     environment.pop("DVC_ROOT", None)
     command = [sys.executable, "-m", "dvc", "cache", "dir"]
-    answer = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
-    if answer.returncode != 0:
-        raise DependencyUnavailable(f"DVC does not say where its cache is: {answer.stderr.strip()[:300]}")
-    return Path(answer.stdout.strip().splitlines()[-1]) / "files" / "md5"
+    process = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+    if process.returncode != 0:
+        raise DependencyUnavailable(f"`dvc cache dir` failed: {process.stderr.strip()[:300]}")
+    return Path(process.stdout.strip().splitlines()[-1]) / "files" / "md5"
 
 
 def restore_output(cache: Path, md5: str, target: Path) -> None:
@@ -117,7 +117,7 @@ def restore_output(cache: Path, md5: str, target: Path) -> None:
     Raises
     ------
     DataError
-        When the cache does not hold it.
+        When the output is not in the cache.
     """
     if not md5.endswith(".dir"):
         _copy_object(cache, md5, target)
@@ -136,5 +136,5 @@ def _copy_object(cache: Path, md5: str, target: Path) -> None:
 def _cached_object(cache: Path, md5: str) -> Path:
     path = cache / md5[:2] / md5[2:]
     if not path.exists():
-        raise DataError(f"object {md5} is not in DVC's cache; `dvc fetch --all-commits` brings it from the remote")
+        raise DataError(f"object {md5} is not in DVC's cache; download it with `dvc fetch --all-commits`")
     return path

@@ -1,4 +1,4 @@
-"""Write models in MLflow's own folder form, so that its loader, its scoring server and its registry know them."""
+"""Write models in MLflow's folder format, for its loader, scoring server and registry."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _EXTRA_REQUIREMENTS = {"lightgbm": "lightgbm", "xgboost": "xgboost", "catboost":
 
 
 def save_package(package: Path, folder: Path) -> str:
-    """Write a model package as an MLflow model whose loader is ours: digests are checked, nothing is unpickled.
+    """Write a model package as an MLflow model with our loader, which verifies digests and unpickles nothing.
 
     Raises
     ------
@@ -34,16 +34,16 @@ def save_package(package: Path, folder: Path) -> str:
         When `package` is not the folder of a model package.
     """
     if not (package / "manifest.json").is_file():
-        raise UsageError(f"log_model: {package}: is neither an estimator nor the folder of a model package")
+        raise UsageError(f"log_model: {package}: is neither an estimator nor a model package")
     folder.mkdir()
     shutil.copytree(package, folder / "package")
-    described = yaml.safe_load((package / "schema.yaml").read_text(encoding="utf-8"))
+    schema = yaml.safe_load((package / "schema.yaml").read_text(encoding="utf-8"))
     digest = files.sha256_file(package / "manifest.json")
     with suppress_warnings():
         from mlflow import pyfunc
         from mlflow.models import Model
 
-        model = Model(signature=mlflow_signature(described), metadata={"package_digest": digest})
+        model = Model(signature=mlflow_signature(schema), metadata={"package_digest": digest})
         pyfunc.add_to_model(model, loader_module=__name__, data="package", env={"virtualenv": "python_env.yaml"})
         _write_environment(folder, _PACKAGE_REQUIREMENTS)
         model.save(str(folder / "MLmodel"))
@@ -53,15 +53,15 @@ def save_package(package: Path, folder: Path) -> str:
 def mlflow_signature(schema: dict[str, Any]) -> Any:
     """Return the MLflow signature of a declared schema.
 
-    MLflow refuses an integer or boolean column in which a value is missing, whatever its form (float
-    with NaN, nullable integers, objects); such columns are declared optional and of any type here, and
-    our own encoder, which reads all of these forms alike, checks their values.
+    MLflow rejects integer and boolean columns with missing values of any kind (float with NaN, nullable
+    integers, objects). The signature declares such columns optional and of any type; our encoder accepts
+    all of these types and checks the values.
     """
     from mlflow.models.signature import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types import schema as types
 
-    known = {
+    mlflow_types = {
         "integer": DataType.long,
         "float": DataType.double,
         "boolean": DataType.boolean,
@@ -74,15 +74,15 @@ def mlflow_signature(schema: dict[str, Any]) -> Any:
         if column["role"] != "feature":
             continue
         kind = column["kind"]
-        is_loose = column["nullable"] and kind in ("integer", "boolean")
-        kept = types.AnyType() if is_loose else known[kind]  # type: ignore[no-untyped-call]
-        inputs.append(ColSpec(kept, column["name"], required=not column["nullable"]))
+        accepts_any = column["nullable"] and kind in ("integer", "boolean")
+        column_type = types.AnyType() if accepts_any else mlflow_types[kind]  # type: ignore[no-untyped-call]
+        inputs.append(ColSpec(column_type, column["name"], required=not column["nullable"]))
     classes = [ColSpec(DataType.double, name) for name in schema["target"]["classes"]]
     return ModelSignature(Schema(inputs), Schema([ColSpec(DataType.string, "prediction"), *classes]))
 
 
 class _PackagePyfunc:
-    """A package behind MLflow's `predict`: one row out for each row in, the class and every probability."""
+    """A package as a pyfunc model: `predict` returns the class and all probabilities of each row."""
 
     def __init__(self, package: Package) -> None:
         self._package = package
@@ -96,27 +96,27 @@ class _PackagePyfunc:
             {name: absent if values is None else values for name, values in columns.items()}, index=model_input.index
         )
         probabilities = self._package.predict_proba(frame)
-        said: dict[str, Any] = {"prediction": self._package.predict(frame)}
-        said |= {name: probabilities[:, at] for at, name in enumerate(self._package.classes)}
-        return pd.DataFrame(said, index=model_input.index)
+        predictions: dict[str, Any] = {"prediction": self._package.predict(frame)}
+        predictions |= {name: probabilities[:, at] for at, name in enumerate(self._package.classes)}
+        return pd.DataFrame(predictions, index=model_input.index)
 
 
 def _load_pyfunc(path: str) -> _PackagePyfunc:
-    """Load a package for MLflow, after its digests were checked."""
+    """Load a package for MLflow and verify its digests."""
     from pipeline import package
 
     return _PackagePyfunc(package.load_package(Path(path)))
 
 
 def save_estimator(estimator: Any, folder: Path, *, example: pd.DataFrame | None, signature: Any) -> str:
-    """Write any scikit-learn estimator as an MLflow model; return the form that it is kept in.
+    """Write a scikit-learn estimator as an MLflow model; return its serialization format.
 
-    skops form where skops can write it, with the types that this very estimator is made of; cloudpickle
-    where it cannot. The requirements are stated: guessing them takes MLflow five seconds.
+    The format is skops with the types of the estimator, or cloudpickle if skops cannot write it. The
+    requirements are explicit, because MLflow takes five seconds to infer them.
     """
     trusted = _untrusted_types(estimator)
     family = type(estimator).__module__.partition(".")[0]
-    more = [_EXTRA_REQUIREMENTS[family]] if family in _EXTRA_REQUIREMENTS else []
+    extra = [_EXTRA_REQUIREMENTS[family]] if family in _EXTRA_REQUIREMENTS else []
     with suppress_warnings():
         from mlflow import sklearn
 
@@ -126,13 +126,13 @@ def save_estimator(estimator: Any, folder: Path, *, example: pd.DataFrame | None
             serialization_format="cloudpickle" if trusted is None else "skops",
             skops_trusted_types=trusted,
             signature=signature if signature is not None else _infer_signature(estimator, example),
-            pip_requirements=_pin_versions((*_ESTIMATOR_REQUIREMENTS, *more)),
+            pip_requirements=_pin_versions((*_ESTIMATOR_REQUIREMENTS, *extra)),
         )
     return "cloudpickle" if trusted is None else "skops"
 
 
 def _untrusted_types(estimator: Any) -> list[str] | None:
-    """Return the types that skops does not know by itself; None when it cannot write and read the estimator."""
+    """Return the types that skops does not trust by default; None if skops cannot write and read the estimator."""
     import skops.io
 
     try:
@@ -152,22 +152,22 @@ def _infer_signature(estimator: Any, example: pd.DataFrame | None) -> Any:
 
     if example is None:
         return None
-    # Called within `quiet`: it warns of integers that may be missing, which are loosened below.
-    found = infer_signature(example, estimator.predict(example.astype(_float_dtypes(example))))
-    loose = {DataType.long, DataType.integer, DataType.boolean}
-    if not found.inputs.has_input_names():
-        return found
+    # Called within `suppress_warnings`: it warns of nullable integers, which accept any type below.
+    signature = infer_signature(example, estimator.predict(example.astype(_float_dtypes(example))))
+    nullable_types = {DataType.long, DataType.integer, DataType.boolean}
+    if not signature.inputs.has_input_names():
+        return signature
     inputs = [
         ColSpec(types.AnyType(), column.name, required=False)  # type: ignore[no-untyped-call]
-        if column.type in loose and not column.required
+        if column.type in nullable_types and not column.required
         else column
-        for column in found.inputs.inputs
+        for column in signature.inputs.inputs
     ]
-    return ModelSignature(Schema(inputs), found.outputs)
+    return ModelSignature(Schema(inputs), signature.outputs)
 
 
 def _float_dtypes(example: pd.DataFrame) -> dict[Any, str]:
-    """Return the columns of nullable numbers with the type that every estimator takes."""
+    """Return the nullable numeric columns with a type that every estimator accepts."""
     return {name: "float64" for name, dtype in example.dtypes.items() if str(dtype) in ("Int64", "Float64")}
 
 

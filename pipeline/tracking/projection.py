@@ -1,4 +1,4 @@
-"""Read what a finished graph left on disk, and say what one run of MLflow shows of it."""
+"""Build one MLflow run from the outputs of a finished graph."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PROJECTED_OUTPUTS = (
     paths.PLOTS,
     paths.CANDIDATE_PACKAGE,
 )
-# Without these there is no run to speak of; the others are shown where they are.
+# A run needs these outputs; the others are optional.
 _REQUIRED_OUTPUTS = (
     paths.PARAMS,
     paths.SOURCE_FINGERPRINT,
@@ -45,19 +45,19 @@ _REQUIRED_OUTPUTS = (
     paths.EVALUATION_REPORT,
     paths.CANDIDATE_PACKAGE,
 )
-# What the outputs depend on: another drift limit is not another run.
+# Sections that the outputs depend on; another drift threshold is not another run.
 _LOGGED_SECTIONS = ("name", "seed", "data", "features", "model", "training", "evaluation", "validation")
-# Too long for a table of parameters; they are in params.yaml and in the signature.
+# Too long for parameters; they are in params.yaml and in the signature.
 _OMITTED_KEYS = ("columns", "profile")
 _MAX_DESCRIPTION = 4900
 
 
 @dataclass(frozen=True, slots=True)
 class RunProjection:
-    """One run as the files say it.
+    """One run, built from files.
 
-    `fingerprint` is the SHA-256 of the settings that count and of every file that is shown: equal
-    results have one run, wherever and however often they were made.
+    `fingerprint` is the SHA-256 of the logged settings and of all logged files: equal results have one
+    run, on any machine.
     """
 
     root: Path
@@ -70,7 +70,7 @@ class RunProjection:
     description: str
 
     def write_artifacts(self, folder: Path) -> None:
-        """Lay out below `folder` what the run keeps: the package as a model, reports, curves, figures, settings."""
+        """Write the artifacts of the run below `folder`: model, reports, curves, plots, settings."""
         for path in _existing_outputs(self.root):
             target = folder / path
             if path == paths.CANDIDATE_PACKAGE:
@@ -86,7 +86,7 @@ class RunProjection:
 
 
 def _draw_plots(tables: Path, folder: Path) -> None:
-    """Draw every table of plots/ that has a figure."""
+    """Draw every table of plots/ that has a plot function."""
     import pandas as pd
 
     folder.mkdir()
@@ -96,23 +96,23 @@ def _draw_plots(tables: Path, folder: Path) -> None:
 
 
 def build_projection(root: Path) -> RunProjection:
-    """Return the run that the outputs below `root` are.
+    """Return the run of the outputs below `root`.
 
     Raises
     ------
     DataError
-        When outputs are missing, or some are of another run than others.
+        When outputs are missing or belong to different runs.
     """
-    absent = [str(path) for path in _REQUIRED_OUTPUTS if not (root / path).exists()]
-    if absent:
-        raise DataError(f"{', '.join(absent)}: not there, so there is no finished run to record; run `dvc repro` first")
+    missing = [str(path) for path in _REQUIRED_OUTPUTS if not (root / path).exists()]
+    if missing:
+        raise DataError(f"{', '.join(missing)}: missing, so there is no finished run to log; run `dvc repro` first")
     values = _read_settings(root)
     report = files.read_json(root / paths.EVALUATION_REPORT)
     digest = files.sha256_file(root / paths.CANDIDATE_PACKAGE / "manifest.json")
     if report.get("package", digest) != digest:
         raise DataError(
-            f"{paths.EVALUATION_REPORT} judges package {str(report['package'])[:12]} and {paths.CANDIDATE_PACKAGE} is {digest[:12]}:"
-            " the last run was not finished; run `dvc repro`, then try again"
+            f"{paths.EVALUATION_REPORT} evaluates package {str(report['package'])[:12]}, but {paths.CANDIDATE_PACKAGE} is"
+            f" {digest[:12]}: the last run is incomplete; run `dvc repro` and try again"
         )
     source = files.read_json(root / paths.SOURCE_FINGERPRINT)
     note = (
@@ -140,23 +140,23 @@ def build_projection(root: Path) -> RunProjection:
 def _read_settings(root: Path) -> dict[str, Any]:
     values = read_yaml(root / paths.PARAMS)
     if not isinstance(values, dict):
-        raise DataError(f"{paths.PARAMS}: holds no settings; run `dvc repro` to make it")
+        raise DataError(f"{paths.PARAMS}: has no settings; run `dvc repro` to create it")
     return {name: values[name] for name in _LOGGED_SECTIONS if name in values}
 
 
 def _value_at(values: Mapping[str, Any], *keys: str) -> Any:
-    found: Any = values
+    value: Any = values
     for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def logged_params(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that are shown as parameters: those that results depend on, but for long tables."""
-    shown = {name: values[name] for name in _LOGGED_SECTIONS if name in values and name != "validation"}
-    if isinstance(shown.get("data"), dict):
-        shown["data"] = {key: value for key, value in shown["data"].items() if key not in _OMITTED_KEYS}
-    return shown
+    """Return the logged settings: those that results depend on, without long tables."""
+    params = {name: values[name] for name in _LOGGED_SECTIONS if name in values and name != "validation"}
+    if isinstance(params.get("data"), dict):
+        params["data"] = {key: value for key, value in params["data"].items() if key not in _OMITTED_KEYS}
+    return params
 
 
 def _existing_outputs(root: Path) -> list[Path]:
@@ -164,22 +164,22 @@ def _existing_outputs(root: Path) -> list[Path]:
 
 
 def _fingerprint(root: Path, values: Mapping[str, Any]) -> str:
-    """Return the hash of the settings and of every projected file but the training data itself."""
+    """Return the hash of the settings and of all logged files, without the training data."""
     parts: dict[str, str] = {}
     for path in _existing_outputs(root):
         inside = sorted((root / path).rglob("*")) if (root / path).is_dir() else [root / path]
         parts |= {file.relative_to(root).as_posix(): files.sha256_file(file) for file in inside if file.is_file()}
-    known = {"settings": files.sha256(files.canonical_json(values).encode()), "files": parts}
-    return files.sha256(files.canonical_json(known).encode())
+    identity = {"settings": files.sha256(files.canonical_json(values).encode()), "files": parts}
+    return files.sha256(files.canonical_json(identity).encode())
 
 
 def _read_metrics(root: Path) -> dict[str, float]:
-    found = dict(_finite_metrics(files.read_json(root / paths.TRAIN_METRICS), "cv."))
-    found |= dict(_finite_metrics(files.read_json(root / paths.TEST_METRICS), "test."))
+    metrics = dict(_finite_metrics(files.read_json(root / paths.TRAIN_METRICS), "cv."))
+    metrics |= dict(_finite_metrics(files.read_json(root / paths.TEST_METRICS), "test."))
     if (root / paths.VALIDATION_REPORT).exists():
         score = files.read_json(root / paths.VALIDATION_REPORT).get("quality_score")
-        found |= dict(_finite_metrics({"quality_score": score}, "data."))
-    return found
+        metrics |= dict(_finite_metrics({"quality_score": score}, "data."))
+    return metrics
 
 
 def _finite_metrics(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
@@ -191,9 +191,9 @@ def _finite_metrics(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[st
 
 
 def _logged_datasets(root: Path, values: Mapping[str, Any]) -> Iterator[LoggedDataset]:
-    """Describe the train and the test rows by their hash, columns and number, without reading them.
+    """Describe the train and the test rows by hash, columns and number, without reading them.
 
-    The hashes stand in the package's lineage, so that a run can be rebuilt where the rows are gone.
+    The hashes come from the lineage of the package, so that a run can be rebuilt without the rows.
     """
     lineage = json.loads((root / paths.CANDIDATE_PACKAGE / "lineage.json").read_text(encoding="utf-8"))
     hashes = lineage.get("data_sha256", {})

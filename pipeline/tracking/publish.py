@@ -1,4 +1,4 @@
-"""Publish finished runs to MLflow: one run for equal results, found again by its fingerprint."""
+"""Publish finished runs to MLflow: one run for equal results, identified by its fingerprint."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ __all__ = ["PublishedRun", "make_tracker", "print_tracking_warnings", "publish_p
 
 @dataclass(frozen=True, slots=True)
 class PublishedRun:
-    """Where the run of some results is.
+    """A published run.
 
-    `is_new` says that this call made it; `is_waiting` that the store was down and it waits in the outbox.
+    `is_new`: this call created it. `is_pending`: the store was unreachable, and the run waits in the outbox.
     """
 
     run_id: str
@@ -46,14 +46,14 @@ class PublishedRun:
 
     def __str__(self) -> str:
         if self.is_pending:
-            return f"{self.name!r} waits in the outbox; `mlops tracking flush` sends it"
-        return f"{self.name!r} is run {self.run_id[:8]}{'' if self.is_new else ', recorded before'}"
+            return f"{self.name!r} waits in the outbox; send it with `mlops tracking flush`"
+        return f"{self.name!r}: {'recorded as' if self.is_new else 'already recorded as'} run {self.run_id[:8]}"
 
 
 def make_tracker(config: TrackingConfig, root: Path | None = None) -> ExperimentTracker:
-    """Return the tracker that the settings describe; the address is read from the environment now.
+    """Return the tracker of the settings; the URI comes from the environment.
 
-    In a temporary copy of DVC's queue it is that of the workspace.
+    In a temporary copy of DVC's queue, it is the tracker of the workspace.
     """
     uri = os.environ.get(config.uri_env) or None
     return ExperimentTracker(
@@ -62,9 +62,9 @@ def make_tracker(config: TrackingConfig, root: Path | None = None) -> Experiment
 
 
 def publish_run(root: Path, config: Config) -> PublishedRun:
-    """Record the results below `root` as one MLflow run; results that have one already get no second.
+    """Publish the results below `root` as one MLflow run; results with a run get no second one.
 
-    A store that is down stops nothing: one line says so, and the run waits in the outbox.
+    If the store is unreachable, one line is printed and the run waits in the outbox.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def publish_run(root: Path, config: Config) -> PublishedRun:
 
 @contextmanager
 def print_tracking_warnings() -> Iterator[None]:
-    """Turn the warning that the store is down into one line for a person."""
+    """Print the warning about an unreachable store as one line."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", TrackingWarning)
         yield
@@ -92,7 +92,7 @@ def print_tracking_warnings() -> Iterator[None]:
 def publish_projection(
     tracker: ExperimentTracker, projection: RunProjection, revision: Mapping[str, str]
 ) -> PublishedRun:
-    """Record one projection in a tracker's store, with tags that say which revision made it."""
+    """Publish one projection, tagged with the revision that produced it."""
     experiment = revision.get("dvc.experiment")
     name = f"{projection.name} ({experiment})" if experiment else projection.name
     run = tracker.start_run(
@@ -104,8 +104,8 @@ def publish_projection(
     with run:
         if not run.was_finished:
             tracker.log_batch(params=projection.params, metrics=projection.metrics, tags={})
-            for given in projection.datasets:
-                run.send(given)
+            for dataset in projection.datasets:
+                run.send(dataset)
             with tempfile.TemporaryDirectory() as folder:
                 projection.write_artifacts(Path(folder))
                 tracker.log_artifact(folder)

@@ -1,4 +1,4 @@
-"""Say which revision of the project made something, as git and DVC tell it."""
+"""The revision of the project, from git and DVC."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 __all__ = ["parse_dvc_lock", "revision_tags", "run_git"]
 
-# What a person edits; outputs and locks change with every run and do not make it another revision.
+# Edited files; outputs and locks change with every run and are no new revision.
 _EDITED_PATHS = ("conf", "pipeline", "stages", "dvc.yaml", "data/external")
 
 
 def run_git(root: Path, *arguments: str) -> str | None:
-    """Return what a git command says in `root`; None when it fails or git is not there."""
+    """Return the output of a git command in `root`; None if it fails or git is missing."""
     try:
-        answer = subprocess.run(  # noqa: S603 - our own words
-            ["git", *arguments],  # noqa: S607 - git is where the person has it
+        process = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", *arguments],  # noqa: S607 - git is found on PATH
             cwd=root,
             capture_output=True,
             text=True,
@@ -30,31 +30,31 @@ def run_git(root: Path, *arguments: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
+    return process.stdout.strip() if process.returncode == 0 else None
 
 
 def parse_dvc_lock(text: str) -> dict[str, Any]:
-    """Return what a dvc.lock says, by the stages' names.
+    """Return the entries of a dvc.lock by stage.
 
-    DVC writes YAML 1.2, in which a bare No is a word; other readers make False of it.
+    DVC writes YAML 1.2, in which a bare No is a text; YAML 1.1 parsers read it as False.
 
     Raises
     ------
     DataError
-        When it is not the text of a dvc.lock.
+        When the text is not a dvc.lock.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        found: dict[str, Any] = YAML(typ="safe").load(text)["stages"]
+        stages: dict[str, Any] = YAML(typ="safe").load(text)["stages"]
     except (KeyError, TypeError, YAMLError) as error:
-        raise DataError(f"dvc.lock: is not what DVC writes ({error!r}); run `dvc repro` to make it anew") from error
-    return found
+        raise DataError(f"dvc.lock: invalid ({error!r}); run `dvc repro` to recreate it") from error
+    return stages
 
 
 def revision_tags(root: Path) -> dict[str, str]:
-    """Return commit, branch, whether edits are not committed, and the name of the DVC experiment, where known."""
+    """Return tags for commit, branch, uncommitted edits and DVC experiment, if known."""
     tags: dict[str, str] = {}
     commit = run_git(root, "rev-parse", "HEAD")
     if commit is not None:

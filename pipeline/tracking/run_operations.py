@@ -1,4 +1,4 @@
-"""What can be done to a run, as plain values that are applied now or kept on disk and applied later."""
+"""Operations on a run as plain values, applied now or stored and applied later."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RunBatch:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactFiles:
-    """A file, or all that is in a folder, to stand in `folder` of the run's artifacts."""
+    """A file, or the content of a folder, to upload into `folder` of the artifacts."""
 
     source: Path
     folder: str | None = None
@@ -56,7 +56,7 @@ class ArtifactFiles:
 
 @dataclass(frozen=True, slots=True)
 class LoggedDataset:
-    """A data set that the run read; `profile` and `layout` are JSON."""
+    """A data set of the run; `schema` and `profile` are JSON."""
 
     name: str
     digest: str
@@ -84,7 +84,7 @@ _OPERATION_TYPES: dict[str, type[RunBatch | ArtifactFiles | LoggedDataset | EndR
 
 
 def apply_operation(client: Any, run_id: str, operation: RunOperation) -> None:
-    """Do it to a run; doing the same twice leaves the run as doing it once."""
+    """Apply an operation to a run; it is idempotent."""
     match operation:
         case RunBatch():
             _send_batch(client, run_id, operation)
@@ -105,24 +105,24 @@ def _send_batch(client: Any, run_id: str, batch: RunBatch) -> None:
     metrics = [Metric(point.name, point.value, point.at_ms, point.step) for point in batch.metrics]
     params = [Param(name, value) for name, value in batch.params.items()]
     tags = [RunTag(name, value) for name, value in batch.tags.items()]
-    # One call for a stage; MLflow takes at most 1,000 values at once, 100 of them parameters.
+    # Few calls: MLflow accepts 1,000 values in a call, 100 of them parameters.
     while metrics or params or tags:
         client.log_batch(run_id, metrics[: _MAX_METRICS - 200], params[:_MAX_PARAMS], tags[:_MAX_TAGS])
         del metrics[: _MAX_METRICS - 200], params[:_MAX_PARAMS], tags[:_MAX_TAGS]
 
 
-def _send_dataset(client: Any, run_id: str, dataset_input: LoggedDataset) -> None:
+def _send_dataset(client: Any, run_id: str, logged_dataset: LoggedDataset) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     dataset = Dataset(
-        dataset_input.name,
-        dataset_input.digest,
+        logged_dataset.name,
+        logged_dataset.digest,
         "local",
-        dataset_input.source,
-        dataset_input.schema,
-        dataset_input.profile,
+        logged_dataset.source,
+        logged_dataset.schema,
+        logged_dataset.profile,
     )
-    client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", dataset_input.context)])])
+    client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", logged_dataset.context)])])
 
 
 def operation_to_dict(operation: RunOperation) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def operation_to_dict(operation: RunOperation) -> dict[str, Any]:
 
 
 def operation_from_dict(plain: Mapping[str, Any]) -> RunOperation:
-    """Return the operation that `to_dict` wrote."""
+    """Return the operation that `operation_to_dict` wrote."""
     values = {key: value for key, value in plain.items() if key != "kind"}
     kind = _OPERATION_TYPES[plain["kind"]]
     if kind is RunBatch:

@@ -1,4 +1,4 @@
-"""Keep what a run says while its store is down, one folder for each run, and send it when the store is back."""
+"""Store runs on disk while the tracking store is unreachable, one folder each, and send them later."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
     "send_pending_runs",
 ]
 
-PENDING_RUN_TAG = "mlops.letter"
+PENDING_RUN_TAG = "mlops.pending_run"
 _PARENT_TAG = "mlflow.parentRunId"
 _HEADER_FILE = "head.json"
 _OPERATIONS_FILE = "operations.jsonl"
@@ -43,9 +43,9 @@ _OPERATIONS_FILE = "operations.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class PendingRunHeader:
-    """How to begin the run: `run_id` is set when the store went down after the run was made there.
+    """How to create the run; `run_id` is set if the store failed after the run was created there.
 
-    `parent` is the id of a run, or the key of another letter.
+    `parent` is the id of a run, or the key of another pending run.
     """
 
     experiment: str
@@ -64,11 +64,11 @@ class PendingRun:
 
     @property
     def key(self) -> str:
-        """Name of the letter; it becomes a tag of the run, so that sending twice makes one run."""
+        """Name of the folder; it becomes a tag of the run, so that sending twice creates one run."""
         return self.folder.name
 
     def header(self) -> PendingRunHeader:
-        """Return how the run begins."""
+        """Return the header of the run."""
         return PendingRunHeader(**files.read_json(self.folder / _HEADER_FILE))
 
     @property
@@ -77,7 +77,7 @@ class PendingRun:
         return any(isinstance(operation, EndRun) for operation in self.operations())
 
     def append(self, operation: RunOperation) -> None:
-        """Keep one operation; files are copied, since theirs may be gone by the time they are sent."""
+        """Store one operation; files are copied, because the originals may be deleted before they are sent."""
         lines = self.folder / _OPERATIONS_FILE
         if isinstance(operation, ArtifactFiles):
             operation = replace(operation, source=self._copy_artifact(operation.source))
@@ -93,12 +93,12 @@ class PendingRun:
         return _copy_file(source, place / source.name)
 
     def operations(self) -> Iterator[RunOperation]:
-        """Yield what was kept, in order.
+        """Yield the stored operations in order.
 
         Raises
         ------
         IntegrityError
-            When a line is not one that was written whole.
+            When a line is incomplete.
         """
         lines = self.folder / _OPERATIONS_FILE
         if not lines.exists():
@@ -107,9 +107,7 @@ class PendingRun:
             try:
                 yield operation_from_dict(json.loads(line))
             except (KeyError, TypeError, ValueError) as error:
-                raise IntegrityError(
-                    f"{lines}:{number}: not what was written; remove the line and send again"
-                ) from error
+                raise IntegrityError(f"{lines}:{number}: incomplete line; remove it and send again") from error
 
 
 def _copy_file(source: Path, target: Path) -> Path:
@@ -117,58 +115,58 @@ def _copy_file(source: Path, target: Path) -> Path:
     return target
 
 
-def create_pending_run(root: Path, head: PendingRunHeader) -> PendingRun:
-    """Begin the folder of a run below `root`."""
-    folder = root / paths.RUN_OUTBOX / f"{head.started_ms}-{uuid.uuid4().hex[:12]}"
+def create_pending_run(root: Path, header: PendingRunHeader) -> PendingRun:
+    """Create the folder of a pending run below `root`."""
+    folder = root / paths.RUN_OUTBOX / f"{header.started_ms}-{uuid.uuid4().hex[:12]}"
     folder.mkdir(parents=True)
-    files.write_json(folder / _HEADER_FILE, asdict(head))
+    files.write_json(folder / _HEADER_FILE, asdict(header))
     return PendingRun(folder)
 
 
 def pending_runs(root: Path) -> list[PendingRun]:
-    """Return what waits below `root`, oldest first (a parent before its children)."""
-    return [PendingRun(head.parent) for head in sorted((root / paths.RUN_OUTBOX).glob(f"*/{_HEADER_FILE}"))]
+    """Return the pending runs below `root`, oldest first (a parent before its children)."""
+    return [PendingRun(header.parent) for header in sorted((root / paths.RUN_OUTBOX).glob(f"*/{_HEADER_FILE}"))]
 
 
 def send_pending_runs(store: RunStore, root: Path, *, unfinished: bool = False) -> list[str]:
-    """Send the letters below `root`, remove those that arrived, and return the ids of their runs.
+    """Send the pending runs below `root`, delete them, and return their run ids.
 
-    Letters of runs that have not ended are left, unless `unfinished`: their process may be writing.
+    Runs that have not ended are skipped without `unfinished`: their process may still write.
 
     Raises
     ------
-    Unreachable
-        When the store is still down; what was not sent is still there.
+    StoreUnreachable
+        When the store is still unreachable; all pending runs are still there.
     """
-    arrived: dict[str, str] = {}
-    waiting = [letter for letter in pending_runs(root) if unfinished or letter.is_ended]
-    for letter in waiting:
-        arrived[letter.key] = _send_run(store, letter, arrived)
-    for letter in waiting:
-        shutil.rmtree(letter.folder)
-    return list(arrived.values())
+    sent_ids: dict[str, str] = {}
+    runs = [run for run in pending_runs(root) if unfinished or run.is_ended]
+    for run in runs:
+        sent_ids[run.key] = _send_run(store, run, sent_ids)
+    for run in runs:
+        shutil.rmtree(run.folder)
+    return list(sent_ids.values())
 
 
-def _send_run(store: RunStore, letter: PendingRun, arrived: Mapping[str, str]) -> str:
-    head = letter.header()
+def _send_run(store: RunStore, pending_run: PendingRun, sent_ids: Mapping[str, str]) -> str:
+    header = pending_run.header()
     client = store.client()
-    experiment_id = store.experiment_id(head.experiment)
+    experiment_id = store.experiment_id(header.experiment)
     with store.translate_errors():
-        run_id = head.run_id or _find_or_create_run(client, experiment_id, letter.key, head, arrived)
-        for operation in letter.operations():
+        run_id = header.run_id or _find_or_create_run(client, experiment_id, pending_run.key, header, sent_ids)
+        for operation in pending_run.operations():
             apply_operation(client, run_id, operation)
     return run_id
 
 
 def _find_or_create_run(
-    client: Any, experiment_id: str, key: str, head: PendingRunHeader, arrived: Mapping[str, str]
+    client: Any, experiment_id: str, key: str, header: PendingRunHeader, sent_ids: Mapping[str, str]
 ) -> str:
-    begun = client.search_runs([experiment_id], f"tags.`{PENDING_RUN_TAG}` = '{key}'", max_results=1)
-    if begun:
-        return str(begun[0].info.run_id)
-    tags = {**head.tags, PENDING_RUN_TAG: key}
-    parent = head.parent or tags.get(_PARENT_TAG)
+    found_runs = client.search_runs([experiment_id], f"tags.`{PENDING_RUN_TAG}` = '{key}'", max_results=1)
+    if found_runs:
+        return str(found_runs[0].info.run_id)
+    tags = {**header.tags, PENDING_RUN_TAG: key}
+    parent = header.parent or tags.get(_PARENT_TAG)
     if parent is not None:
-        tags[_PARENT_TAG] = arrived.get(parent, parent)
-    run = client.create_run(experiment_id, start_time=head.started_ms, tags=tags, run_name=head.name)
+        tags[_PARENT_TAG] = sent_ids.get(parent, parent)
+    run = client.create_run(experiment_id, start_time=header.started_ms, tags=tags, run_name=header.name)
     return str(run.info.run_id)

@@ -1,4 +1,4 @@
-"""Find runs by their words and lay them side by side."""
+"""Search runs, select them by id or name, and compare them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["RecordedRun", "require_store", "runs_table", "search_store", "select
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:
-    """A run as the store has it; moments are UTC in milliseconds since 1970."""
+    """A run of the store; moments are UTC in milliseconds since 1970."""
 
     run_id: str
     name: str
@@ -35,24 +35,24 @@ class RecordedRun:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run ended well."""
+        """Whether the run finished successfully."""
         return self.status == "FINISHED"
 
 
 @contextmanager
 def require_store() -> Iterator[None]:
-    """Turn a store that is down into our error, where there is nothing to do without it.
+    """Raise DependencyUnavailable if the store is unreachable inside the block.
 
     Raises
     ------
     DependencyUnavailable
-        Saying which store, and why.
+        Naming the store and the reason.
     """
     try:
         yield
     except StoreUnreachable as error:
         raise DependencyUnavailable(
-            f"the store of runs is not to be had: {error}. Start the server, or mend its address, and try again"
+            f"the tracking store is unreachable: {error}. Start the server or fix its URI, then try again"
         ) from error
 
 
@@ -64,28 +64,28 @@ def search_store(
     query = " and ".join([*clauses, *([text] if text else [])])
     client = store.client()
     experiment_id = store.experiment_id(experiment)
-    found: list[Any] = []
+    runs: list[Any] = []
     with store.translate_errors():
         token = None
-        while len(found) < n:
+        while len(runs) < n:
             page = client.search_runs(
                 [experiment_id],
                 query,
-                max_results=min(1000, n - len(found)),
+                max_results=min(1000, n - len(runs)),
                 order_by=["attributes.start_time DESC"],
                 page_token=token,
             )
-            found += page
+            runs += page
             token = page.token
             if not token:
                 break
-    return [_to_recorded_run(run) for run in found]
+    return [_to_recorded_run(run) for run in runs]
 
 
 def _filter_value(value: object) -> str:
     text = str(value)
     if "'" in text:
-        raise UsageError(f"search: {text!r} has a quotation mark, which MLflow cannot look for")
+        raise UsageError(f"search: {text!r} contains a quotation mark, which MLflow filters do not support")
     return text
 
 
@@ -105,30 +105,31 @@ def _to_recorded_run(run: Any) -> RecordedRun:
 
 
 def select_runs(runs: Sequence[RecordedRun], run_ids: Sequence[str] | None) -> list[RecordedRun]:
-    """Return the runs whose id, beginning of an id (at least four letters), or name is wanted, in that order.
+    """Return the runs with the given ids, prefixes of ids (at least four characters), or names, in that order.
 
     Raises
     ------
     UsageError
-        Naming the one that is missing or stands for several.
+        Naming an id or name that matches no run or several.
     """
     if run_ids is None:
         return list(runs)
-    return [_select_run(runs, word) for word in run_ids]
+    return [_select_run(runs, id_or_name) for id_or_name in run_ids]
 
 
 def _select_run(runs: Sequence[RecordedRun], id_or_name: str) -> RecordedRun:
-    named = [run for run in runs if id_or_name in (run.run_id, run.name)]
-    begun = [run for run in runs if len(id_or_name) >= 4 and run.run_id.startswith(id_or_name)]
-    found = named or begun
-    if not found:
+    exact = [run for run in runs if id_or_name in (run.run_id, run.name)]
+    by_prefix = [run for run in runs if len(id_or_name) >= 4 and run.run_id.startswith(id_or_name)]
+    matches = exact or by_prefix
+    if not matches:
         raise UsageError(
-            f"no run has the id or name {id_or_name!r}{did_you_mean(id_or_name, [run.name for run in runs])}; see `mlops tracking compare`"
+            f"no run has the id or name {id_or_name!r}{did_you_mean(id_or_name, [run.name for run in runs])};"
+            " see `mlops tracking compare`"
         )
-    if len(found) > 1:
-        ids = ", ".join(run.run_id[:8] for run in found[:5])
-        raise UsageError(f"{len(found)} runs are meant by {id_or_name!r}: {ids}; say the beginning of an id instead")
-    return found[0]
+    if len(matches) > 1:
+        ids = ", ".join(run.run_id[:8] for run in matches[:5])
+        raise UsageError(f"{len(matches)} runs match {id_or_name!r}: {ids}; use a prefix of an id instead")
+    return matches[0]
 
 
 def runs_table(runs: Sequence[RecordedRun]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Reach the store of runs: an SQLite file in the project, or a server by address; say when it cannot be had."""
+"""Access the tracking store: an SQLite file in the project, or an MLflow server."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = ["DATABASE_FILE", "RunStore", "StoreUnreachable", "suppress_warnings"]
 DATABASE_FILE = "mlflow.db"
 ARTIFACTS_FOLDER = "mlruns"
 
-# A store that was found to be down is not asked again for so long: many calls must not wait one by one.
+# An unreachable store is not called again for this time, so that many calls do not each wait.
 _RETRY_AFTER_S = 30
 _CREDENTIALS = re.compile(r"//[^/\s@]*@")
-# How MLflow's client says that a server wants an account, or another one.
+# Errors of MLflow's client for missing or insufficient credentials.
 _AUTH_ERROR = re.compile(r"error code 40[13]\b|not authenticated|Permission denied", re.IGNORECASE)
-# What MLflow raises when the caller is wrong; everything else means that the store is not to be had.
+# Errors of MLflow that the caller caused; all others mean that the store is unreachable.
 _CALLER_ERROR_CODES = {
     "INVALID_PARAMETER_VALUE",
     "INVALID_STATE",
@@ -42,7 +42,7 @@ _CALLER_ERROR_CODES = {
     "PERMISSION_DENIED",
     "FEATURE_DISABLED",
 }
-# MLflow's pages open with what belongs to trained models, instead of asking what this is.
+# MLflow's UI shows views for model training at once, without asking for the kind.
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _MLFLOW_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -56,21 +56,21 @@ _MLFLOW_ENVIRONMENT = {
 
 
 class StoreUnreachable(Exception):
-    """The store does not answer; `str()` of it says why, in one line. Never leaves this package."""
+    """The store does not respond; the message is one line. Never leaves this package."""
 
 
 @dataclass
 class RunStore:
-    """One store of runs, opened at its first use.
+    """One tracking store, opened at first use.
 
     Parameters
     ----------
     root : Path
         Folder of the SQLite file and of the outbox.
     uri : str, optional
-        MLflow's address of the store; the SQLite file below `root` when None.
+        MLflow's URI of the store; the SQLite file below `root` when None.
     timeout_s : float
-        How long one answer may take, in seconds, before the store counts as unreachable.
+        Timeout of one response in seconds; after it the store counts as unreachable.
     """
 
     root: Path
@@ -82,12 +82,12 @@ class RunStore:
 
     @property
     def address(self) -> str:
-        """What MLflow is told: `sqlite:////...` or the server's address."""
+        """URI for MLflow: `sqlite:////...` or that of the server."""
         return self.uri if self.uri is not None else f"sqlite:///{self.root / DATABASE_FILE}"
 
     @property
     def is_server(self) -> bool:
-        """Whether the store is reached over HTTP."""
+        """Whether the store is an HTTP server."""
         return self.address.startswith(("http://", "https://"))
 
     def client(self) -> Any:
@@ -95,8 +95,8 @@ class RunStore:
 
         Raises
         ------
-        Unreachable
-            When the store does not answer in time.
+        StoreUnreachable
+            When the store does not respond in time.
         """
         if self._last_failure is not None and time.monotonic() < self._last_failure[0]:
             raise StoreUnreachable(self._last_failure[1])
@@ -106,18 +106,18 @@ class RunStore:
         return self._client
 
     def experiment_id(self, name: str) -> str:
-        """Return the id of an experiment, which is made when there is none."""
+        """Return the id of an experiment; create it if it does not exist."""
         if name not in self._experiment_ids:
             client = self.client()
             with self.translate_errors():
-                found = client.get_experiment_by_name(name)
-                if found is not None and found.lifecycle_stage == "deleted":
+                experiment = client.get_experiment_by_name(name)
+                if experiment is not None and experiment.lifecycle_stage == "deleted":
                     raise UsageError(
-                        f"experiment {name!r} is in MLflow's bin; restore it with `mlflow experiments restore"
-                        f" --experiment-id {found.experiment_id}`, or choose another tracking.experiment"
+                        f"experiment {name!r} is deleted in MLflow; restore it with `mlflow experiments restore"
+                        f" --experiment-id {experiment.experiment_id}`, or choose another tracking.experiment"
                     )
                 self._experiment_ids[name] = (
-                    found.experiment_id if found is not None else self._create_experiment(client, name)
+                    experiment.experiment_id if experiment is not None else self._create_experiment(client, name)
                 )
         return self._experiment_ids[name]
 
@@ -125,24 +125,24 @@ class RunStore:
         from mlflow.exceptions import MlflowException
 
         try:
-            where = None if self.is_server else (self.root / ARTIFACTS_FOLDER).resolve().as_uri()
-            return str(client.create_experiment(name, artifact_location=where, tags=_EXPERIMENT_TAGS))
+            artifact_location = None if self.is_server else (self.root / ARTIFACTS_FOLDER).resolve().as_uri()
+            return str(client.create_experiment(name, artifact_location=artifact_location, tags=_EXPERIMENT_TAGS))
         except MlflowException:
-            # Another process made it in the meantime.
-            found = client.get_experiment_by_name(name)
-            if found is None:
+            # Another process created it meanwhile.
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
                 raise
-            return str(found.experiment_id)
+            return str(experiment.experiment_id)
 
     def download(self, run_id: str, path: str, folder: Path) -> Path:
-        """Copy what a run keeps below `path` into `folder`, and return where it lies now.
+        """Download the artifacts of a run below `path` into `folder`, and return their path.
 
         Raises
         ------
-        Unreachable
-            When the store does not answer.
+        StoreUnreachable
+            When the store does not respond.
         UsageError
-            When there is no such run.
+            When the run does not exist.
         """
         client = self.client()
         with self.translate_errors():
@@ -150,7 +150,7 @@ class RunStore:
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """Turn what MLflow raises inside the block into `UsageError` (our fault) or `Unreachable` (not ours)."""
+        """Convert errors of MLflow inside the block to `UsageError` (caller) or `StoreUnreachable` (store)."""
         try:
             with suppress_warnings():
                 yield
@@ -158,7 +158,7 @@ class RunStore:
             raise
         except Exception as error:
             if getattr(error, "error_code", None) in _CALLER_ERROR_CODES:
-                raise UsageError(f"MLflow refused this: {_error_summary(error)}") from error
+                raise UsageError(f"MLflow rejected the request: {_error_summary(error)}") from error
             if not isinstance(error, StoreUnreachable) and not _is_store_failure(error):
                 raise
             self._last_failure = (time.monotonic() + _RETRY_AFTER_S, _error_summary(error))
@@ -176,15 +176,15 @@ class RunStore:
         if _has_tables(path, self.timeout_s):
             return _make_client(self.address)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive_lock(path.with_name(f"{path.name}.lock"), operation=f"making {path.name}", wait_s=60):
+        with exclusive_lock(path.with_name(f"{path.name}.lock"), operation=f"creating {path.name}", wait_s=60):
             if not _has_tables(path, self.timeout_s):
-                sys.stderr.write(f"Making the store of runs, {path.name} (once, a few seconds) ...\n")
+                sys.stderr.write(f"Creating {path.name} (first run only) ...\n")
             return _make_client(self.address)
 
 
 @contextmanager
 def suppress_warnings() -> Iterator[None]:
-    """Keep to itself what MLflow and its own dependencies warn each other of; a user can do nothing about it."""
+    """Ignore warnings of MLflow and its dependencies, which users cannot act on."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -199,7 +199,7 @@ def _make_client(address: str) -> Any:
 
 
 def _configure_mlflow(timeout_s: float) -> None:
-    """Tell MLflow to send nothing about its users, to wait a bounded time, and to keep its log to itself."""
+    """Configure MLflow: no telemetry, bounded timeouts, and no log output."""
     for name, value in _MLFLOW_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, int(timeout_s)))
@@ -208,34 +208,34 @@ def _configure_mlflow(timeout_s: float) -> None:
 
 
 def _probe_server(address: str, timeout_s: float) -> None:
-    """Ask the server for its health: a dead one is known at once, before MLflow's own retries."""
+    """Check the health of the server, to detect a dead one at once, before MLflow's own retries."""
     parts = urllib.parse.urlsplit(address)
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
     try:
         with urllib.request.urlopen(f"{bare}/health", timeout=timeout_s):  # noqa: S310 - http(s) by is_server  # nosec B310
             return
     except urllib.error.HTTPError:
-        return  # It answers; whether it will have us is seen at the first call.
+        return  # It responds; the first call shows whether it accepts the credentials.
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise StoreUnreachable(f"{bare} does not answer ({reason})") from error
+        raise StoreUnreachable(f"{bare} does not respond ({reason})") from error
 
 
 def _has_tables(path: Path, timeout_s: float) -> bool:
-    """Whether an SQLite file is a store of runs that can be written.
+    """Return whether an SQLite file is a writable tracking store.
 
-    MLflow would try a locked, read-only or broken file ten times with growing pauses.
+    MLflow would retry a locked, read-only or damaged file ten times with growing delays.
     """
     if not path.exists():
         return False
     try:
         with closing(sqlite3.connect(path, timeout=timeout_s, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+            row = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
         raise StoreUnreachable(f"{path} ({error})") from error
-    return found is not None
+    return row is not None
 
 
 def _is_store_failure(error: Exception) -> bool:
@@ -244,7 +244,9 @@ def _is_store_failure(error: Exception) -> bool:
 
 
 def _error_summary(error: Exception) -> str:
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-    if _AUTH_ERROR.search(said):
-        said = f"{said[:160]} ...; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to an account that may do this"
-    return _CREDENTIALS.sub("//", said)
+    summary = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    if _AUTH_ERROR.search(summary):
+        summary = (
+            f"{summary[:160]} ...; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to an account with access"
+        )
+    return _CREDENTIALS.sub("//", summary)

@@ -1,4 +1,4 @@
-"""Make MLflow show again what git, dvc.lock, DVC's cache and the outbox hold; doing it twice changes nothing."""
+"""Synchronize MLflow with git, dvc.lock, DVC's cache and the outbox; synchronization is idempotent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["SyncResult", "flush_outbox", "sync_runs"]
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """What became of it: results with their runs, letters that arrived, and commits that could not be rebuilt."""
+    """Result of a synchronization: published runs, runs sent from the outbox, and skipped commits."""
 
     published: tuple[PublishedRun, ...]
     sent_run_ids: tuple[str, ...]
@@ -35,19 +35,19 @@ class SyncResult:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {
-            "published": [one.as_dict() for one in self.published],
+            "published": [run.as_dict() for run in self.published],
             "sent": list(self.sent_run_ids),
             "skipped": self.skipped,
         }
 
 
 def flush_outbox(config: TrackingConfig, *, unfinished: bool = False) -> tuple[str, ...]:
-    """Send what waits in the outbox, and return the ids of the runs.
+    """Send the runs in the outbox, and return their ids.
 
     Raises
     ------
     DependencyUnavailable
-        When the store is still down; everything is still in the outbox.
+        When the store is still unreachable; the outbox is unchanged.
     """
     tracker = make_tracker(config)
     with require_store():
@@ -61,25 +61,25 @@ def sync_runs(
     all_commits: bool = False,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> SyncResult:
-    """Publish the results below `root` and send the outbox; with `all_commits` rebuild every run of the history.
+    """Publish the results below `root` and send the outbox; with `all_commits`, also publish all runs of the history.
 
     Parameters
     ----------
     root : Path
-        The project's folder.
+        Project root.
     config : TrackingConfig
-        Where to.
+        Tracking settings.
     all_commits : bool
-        Also the results of each commit of each branch and DVC experiment, from DVC's cache.
-    told : callable
-        Is given one line for each result, as it is done.
+        Also publish each commit of each branch and DVC experiment, from DVC's cache.
+    on_progress : callable
+        Receives one line for each result.
 
     Raises
     ------
     DependencyUnavailable
-        When the store is down.
+        When the store is unreachable.
     DataError
-        When there is nothing to publish at all.
+        When there is nothing to publish.
     """
     tracker = make_tracker(config, root.resolve())
     with require_store():
@@ -111,7 +111,7 @@ def _publish_history(
                 _add_run(published, _publish_outputs(tracker, folder, commit.tags()), on_progress)
         except DataError as error:
             skipped[commit.sha] = str(error)
-            on_progress(f"{commit.sha[:10]} is left out: {error}")
+            on_progress(f"{commit.sha[:10]} skipped: {error}")
 
 
 def _add_run(published: dict[str, PublishedRun], run: PublishedRun, on_progress: Callable[[str], None]) -> None:
@@ -121,15 +121,15 @@ def _add_run(published: dict[str, PublishedRun], run: PublishedRun, on_progress:
 
 
 def _publish_outputs(tracker: ExperimentTracker, folder: Path, revision: Mapping[str, str]) -> PublishedRun:
-    one = publish_projection(tracker, build_projection(folder), revision)
-    if not one.is_new and revision.get("git.dirty") == "false":
-        _tag_commit(tracker, one, revision)
-    return one
+    run = publish_projection(tracker, build_projection(folder), revision)
+    if not run.is_new and revision.get("git.dirty") == "false":
+        _tag_commit(tracker, run, revision)
+    return run
 
 
 def _tag_commit(tracker: ExperimentTracker, run: PublishedRun, revision: Mapping[str, str]) -> None:
-    """Name the commit that holds the results, for a run that was recorded before they were committed."""
-    known = tracker.find_run(run.fingerprint)
-    if known is not None and known.tags.get("git.dirty") != "false":
+    """Tag a run with the commit of its results, if it was recorded before they were committed."""
+    recorded = tracker.find_run(run.fingerprint)
+    if recorded is not None and recorded.tags.get("git.dirty") != "false":
         with require_store(), tracker.store.translate_errors():
-            apply_operation(tracker.store.client(), known.run_id, RunBatch(tags=revision))
+            apply_operation(tracker.store.client(), recorded.run_id, RunBatch(tags=revision))

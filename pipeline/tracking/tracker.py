@@ -1,4 +1,4 @@
-"""Record what an experiment did: parameters, metrics, models, figures, data; and find and compare runs."""
+"""Log runs of an experiment (parameters, metrics, models, figures, data), search and compare them."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ _FORBIDDEN_CHARACTERS = re.compile(r"[^\w\-. /:]")
 
 @dataclass
 class ExperimentTracker:
-    """Records runs of one experiment; when the store is down, work goes on and runs wait in an outbox.
+    """Tracker of one experiment; if the store is unreachable, work continues and runs wait in an outbox.
 
     Parameters
     ----------
     experiment_name : str
-        Name of the MLflow experiment; made at the first run.
+        Name of the MLflow experiment; created at the first run.
     tracking_uri : str, optional
-        Address of a server, or another address that MLflow knows; the project's own SQLite file when None.
+        URI of an MLflow server or store; the SQLite file of the project when None.
     root : Path, optional
-        The project's folder, where that file and the outbox are; found by itself when None.
+        Project root with that file and the outbox; found from the working directory when None.
     timeout_s : float
-        How long an answer may take before work goes on without the store, in seconds.
+        Timeout of a response in seconds; after it work continues without the store.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class ExperimentTracker:
 
     @property
     def store(self) -> RunStore:
-        """The store that runs go to."""
+        """The tracking store."""
         if self._store is None:
             root = self.root if self.root is not None else find_project_root()
             self._store = RunStore(root.resolve(), self.tracking_uri, self.timeout_s)
@@ -91,73 +91,78 @@ class ExperimentTracker:
         Parameters
         ----------
         run_name : str, optional
-            Name for people; the experiment's when None.
+            Name of the run; that of the experiment when None.
         nested : bool
-            Whether the run is a child of the one that is open.
+            Whether the run is a child of the open run.
         tags, description
-            What to find it by, and what it is about.
+            Tags for searches, and a description.
         fingerprint : str, optional
-            What makes the run the same as another: a finished run with it is returned as it is
-            (`was_finished`), an unfinished one is gone on with.
+            Identity of the run: a finished run with it is returned unchanged (`was_finished`), an
+            unfinished one is resumed.
         parent_id : str, optional
-            Id of a run that another process has opened, whose child this is.
+            Id of the parent run, which another process opened.
 
         Raises
         ------
         UsageError
-            When a run is open and `nested` is not said.
+            When a run is open and `nested` is false.
         """
         if self._open_runs and not nested:
             raise UsageError(
-                f"start_run: run {self._open_runs[-1].name!r} is open; end it first, or say nested=True for a child of it"
+                f"start_run: run {self._open_runs[-1].name!r} is open; end it first, or pass nested=True for a child run"
             )
-        marks = _clean_tags(tags, description, fingerprint)
+        all_tags = _clean_tags(tags, description, fingerprint)
         trace_id = current_trace_id()
         if trace_id is not None:
-            marks[TRACE_TAG] = trace_id
+            all_tags[TRACE_TAG] = trace_id
         if parent_id is not None:
-            marks["mlflow.parentRunId"] = parent_id
+            all_tags["mlflow.parentRunId"] = parent_id
         parent = self._open_runs[-1] if self._open_runs else None
         run = ActiveRun(
-            self.store, self.experiment_name, run_name or self.experiment_name, marks, parent, open_runs=self._open_runs
+            self.store,
+            self.experiment_name,
+            run_name or self.experiment_name,
+            all_tags,
+            parent,
+            open_runs=self._open_runs,
         )
-        found = None if fingerprint is None else self.find_run(fingerprint)
-        if found is not None:
-            run.run_id, run.was_finished, run.metrics = found.run_id, found.is_finished, dict(found.metrics)
+        known = None if fingerprint is None else self.find_run(fingerprint)
+        if known is not None:
+            run.run_id, run.was_finished, run.metrics = known.run_id, known.is_finished, dict(known.metrics)
         run.start()
         self._open_runs.append(run)
         return run
 
     def end_run(self, status: str = "FINISHED") -> None:
-        """End the run that is open; nothing happens when there is none."""
+        """End the open run, if there is one."""
         if self._open_runs:
             self._open_runs[-1].end(status)
 
     def detach_run(self, run: ActiveRun) -> None:
-        """Let go of a run without ending it; `take_up` opens it again, here or in another process."""
+        """Release a run without ending it; `resume_run` reopens it, here or in another process."""
         self._open_runs.remove(run)
 
     def resume_run(self, key: str) -> ActiveRun:
-        """Open again a run that was let go of, by its id or by its folder in the outbox."""
+        """Reopen a detached run by its id, or by its folder in the outbox."""
         run = ActiveRun.from_key(self.store, self.experiment_name, key, self._open_runs)
         self._open_runs.append(run)
         return run
 
     def read_text(self, run: RecordedRun, name: str) -> str:
-        """Return a text file that is kept with a run.
+        """Return a text artifact of a run.
 
         Raises
         ------
         UsageError
             When the run has no such file.
         DependencyUnavailable
-            When the store is down.
+            When the store is unreachable.
         """
         with run_search.require_store(), tempfile.TemporaryDirectory() as folder:
             client = self.store.client()
             with self.store.translate_errors():
                 if name not in {entry.path for entry in client.list_artifacts(run.run_id)}:
-                    raise UsageError(f"run {run.name!r} keeps no file {name}; choose a trial or a pipeline run")
+                    raise UsageError(f"run {run.name!r} has no artifact {name}; choose a trial or a pipeline run")
             return self.store.download(run.run_id, name, Path(folder)).read_text(encoding="utf-8")
 
     @property
@@ -170,36 +175,36 @@ class ExperimentTracker:
             When no run is open.
         """
         if not self._open_runs:
-            raise UsageError("no run is open: write `with tracker.start_run('name'):` around what logs")
+            raise UsageError("no run is open: write `with tracker.start_run('name'):` around the logging code")
         return self._open_runs[-1]
 
     def _send(self, operation: RunOperation) -> None:
         self.active_run.send(operation)
 
     def log_params(self, params: Mapping[str, object]) -> None:
-        """Record settings, in one call; nested ones get names such as `model.max_iter`."""
-        words = {_clean_name(key): _param_text(value) for key, value in _flatten_params(params)}
-        self._send(RunBatch(params=words))
+        """Log parameters in one call; nested ones get names such as `model.max_iter`."""
+        texts = {_clean_name(key): _param_text(value) for key, value in _flatten_params(params)}
+        self._send(RunBatch(params=texts))
 
     def log_param(self, name: str, value: object) -> None:
-        """Record one setting."""
+        """Log one parameter."""
         self.log_params({name: value})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Record figures, all in one call; `step` orders several values of one name."""
+        """Log metrics in one call; `step` orders several values of one metric."""
         at_ms = now_ms()
         points = tuple(MetricPoint(_clean_name(key), float(value), at_ms, step) for key, value in metrics.items())
         self.active_run.metrics.update({point.name: point.value for point in points})
         self._send(RunBatch(metrics=points))
 
     def log_metric(self, name: str, value: float, step: int = 0) -> None:
-        """Record one figure; prefer `log_metrics`, which sends many at once."""
+        """Log one metric; prefer `log_metrics`, which sends many in one call."""
         self.log_metrics({name: value}, step)
 
     def log_batch(
         self, *, params: Mapping[str, object], metrics: Mapping[str, float], tags: Mapping[str, object]
     ) -> None:
-        """Record parameters, metrics and tags in one call."""
+        """Log parameters, metrics and tags in one call."""
         at_ms = now_ms()
         points = tuple(MetricPoint(_clean_name(key), float(value), at_ms) for key, value in metrics.items())
         self.active_run.metrics.update({point.name: point.value for point in points})
@@ -212,36 +217,36 @@ class ExperimentTracker:
         )
 
     def set_tags(self, tags: Mapping[str, object]) -> None:
-        """Record words to find the run by."""
+        """Set tags of the run."""
         self._send(RunBatch(tags=_clean_tags(tags, None, None)))
 
     def log_artifact(self, path: str | Path, folder: str | None = None) -> None:
-        """Keep a file, or all that is in a folder, with the run.
+        """Log a file, or the content of a folder, as an artifact.
 
         Raises
         ------
         UsageError
-            When there is nothing at `path`.
+            When `path` does not exist.
         """
         if not Path(path).exists():
             raise UsageError(f"log_artifact: {path}: no such file or folder")
         self._send(ArtifactFiles(Path(path), folder))
 
     def log_text(self, text: str, name: str) -> None:
-        """Keep a text as the file `name`, which may stand in a folder, such as `notes/why.md`."""
+        """Log a text as the file `name`, which may include a folder, such as `notes/why.md`."""
         self._log_file(name, lambda path: path.write_text(text, encoding="utf-8"))
 
     def log_dict(self, values: Any, name: str) -> None:
-        """Keep plain values as a JSON file."""
+        """Log plain values as a JSON file."""
         self.log_text(json.dumps(values, indent=2, sort_keys=True, default=str) + "\n", name)
 
     def log_figure(self, figure: Figure, name: str) -> None:
-        """Keep a matplotlib figure as the file `name` (`.png` where it has no suffix)."""
+        """Log a matplotlib figure as the file `name` (`.png` without a suffix)."""
         name = name if Path(name).suffix else f"{name}.png"
         self._log_file(name, lambda path: figure.savefig(path, dpi=120, bbox_inches="tight"))
 
     def log_table(self, frame: pd.DataFrame, name: str) -> None:
-        """Keep a frame as a CSV file."""
+        """Log a frame as a CSV file."""
         self._log_file(name if Path(name).suffix else f"{name}.csv", lambda path: frame.to_csv(path, index=False))
 
     def _log_file(self, name: str, write: Any) -> None:
@@ -255,19 +260,19 @@ class ExperimentTracker:
     def log_model(
         self, model: Any, name: str = "model", *, example: pd.DataFrame | None = None, signature: Any = None
     ) -> str:
-        """Keep a model so that `mlflow.pyfunc.load_model` and `mlflow models serve` know it; return its address.
+        """Log a model for `mlflow.pyfunc.load_model` and `mlflow models serve`; return its URI.
 
         Parameters
         ----------
         model : a scikit-learn estimator, or the folder of a model package
-            An estimator is kept in skops form with the types that it is made of; one that skops cannot
-            write is kept by cloudpickle, and the run says so in the tag `mlops.model.form`.
+            An estimator is written by skops with its types, or by cloudpickle if skops cannot write it; the
+            tag `mlops.model.form` names the format.
         name : str
-            Its folder in the run.
+            Artifact folder of the model.
         example : DataFrame, optional
             A few rows from which the signature is inferred; integer columns may have missing values.
         signature : mlflow.models.ModelSignature, optional
-            When it is known already.
+            Signature, if known.
         """
         with tempfile.TemporaryDirectory() as above:
             folder = Path(above) / "model"
@@ -282,7 +287,7 @@ class ExperimentTracker:
     def log_confusion_matrix(
         self, y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None, name: str = "confusion_matrix"
     ) -> pd.DataFrame:
-        """Keep the confusion matrix as a figure and as a table; return the table (rows: truth, columns: prediction)."""
+        """Log the confusion matrix as a figure and a table; return the table (rows: actual, columns: predicted)."""
         table = comparison_plots.confusion_table(y_true, y_pred, labels)
         self.log_figure(draw_plot("confusion", comparison_plots.confusion_pairs(y_true, y_pred)), f"{name}.png")
         self.log_table(table.rename_axis("true").reset_index(), f"{name}.csv")
@@ -291,22 +296,22 @@ class ExperimentTracker:
     def log_dataset(
         self, frame: pd.DataFrame, name: str, *, context: str = "training", source: str = "memory", digest: str = ""
     ) -> None:
-        """Record which rows the run read: name, digest, columns with their types, number of rows.
+        """Log the rows of the run: name, digest, column types, number of rows.
 
-        `digest` is the hash of the content where it is known; it is computed when it is empty.
+        `digest` is the hash of the content; it is computed if it is empty.
         """
         self._send(dataset_description.describe_frame(frame, name, context=context, source=source, digest=digest))
 
     def find_run(self, fingerprint: str) -> RecordedRun | None:
-        """Return the run with a fingerprint, a finished one if there is one; None when there is none.
+        """Return the run with a fingerprint, preferably a finished one; None without one.
 
-        A store that is down has none; the next call that writes will say that it is down.
+        An unreachable store gives None; the next call that writes reports it.
         """
         try:
-            found = run_search.search_store(self.store, self.experiment_name, tags={FINGERPRINT_TAG: fingerprint})
+            runs = run_search.search_store(self.store, self.experiment_name, tags={FINGERPRINT_TAG: fingerprint})
         except StoreUnreachable:
             return None
-        return next((run for run in found if run.is_finished), found[0] if found else None)
+        return next((run for run in runs if run.is_finished), runs[0] if runs else None)
 
     def search_runs(
         self, tags: Mapping[str, object] | None = None, *, text: str = "", n: int = 1000
@@ -316,14 +321,14 @@ class ExperimentTracker:
         Parameters
         ----------
         tags : mapping, optional
-            Words that must be equal.
+            Tags that must be equal.
         text : str
-            A filter in MLflow's own language besides, such as ``"metrics.log_loss < 0.13"``.
+            An additional filter in MLflow's syntax, such as ``"metrics.log_loss < 0.13"``.
 
         Raises
         ------
         DependencyUnavailable
-            When the store is down.
+            When the store is unreachable.
         """
         with run_search.require_store():
             return run_search.search_store(self.store, self.experiment_name, tags=tags or {}, text=text, n=n)
@@ -334,22 +339,22 @@ class ExperimentTracker:
         Parameters
         ----------
         run_ids : sequence of str, optional
-            Ids, beginnings of ids, or names; all runs of the experiment when None.
+            Ids, prefixes of ids, or names; all runs of the experiment when None.
         """
         return run_search.runs_table(self.get_runs(run_ids))
 
     def get_runs(self, run_ids: Sequence[str] | None = None) -> list[RecordedRun]:
-        """Return runs by id, beginning of an id, or name.
+        """Return runs by id, prefix of an id, or name.
 
         Raises
         ------
         UsageError
-            Naming the one that no run has.
+            Naming an id or name that matches no run.
         """
         return run_search.select_runs(self.search_runs(), run_ids)
 
     def plot_comparison(self, run_ids: Sequence[str] | None = None, *, color_by: str | None = None) -> Figure:
-        """Return a parallel-coordinates figure: a line for each run through what differs and through its metrics."""
+        """Return a parallel-coordinates plot: one line for each run through differing parameters and metrics."""
         return comparison_plots.plot_parallel_coordinates(self.compare_runs(run_ids), color_by=color_by)
 
     def best_run(self, metric: str, *, higher_is_better: bool, tags: Mapping[str, object] | None = None) -> RecordedRun:
@@ -358,26 +363,26 @@ class ExperimentTracker:
         Raises
         ------
         UsageError
-            When no finished run has it.
+            When no finished run has the metric.
         """
-        having = [run for run in self.search_runs(tags) if run.is_finished and metric in run.metrics]
-        if not having:
+        candidates = [run for run in self.search_runs(tags) if run.is_finished and metric in run.metrics]
+        if not candidates:
             raise UsageError(f"no finished run of {self.experiment_name!r} has the metric {metric!r}")
-        return (max if higher_is_better else min)(having, key=lambda run: run.metrics[metric])
+        return (max if higher_is_better else min)(candidates, key=lambda run: run.metrics[metric])
 
 
 def _flatten_params(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    params: list[tuple[str, Any]] = []
     for key, value in values.items():
         if isinstance(value, dict) and value:
-            found += _flatten_params(value, f"{prefix}{key}.")
+            params += _flatten_params(value, f"{prefix}{key}.")
         else:
-            found.append((f"{prefix}{key}", value))
-    return found
+            params.append((f"{prefix}{key}", value))
+    return params
 
 
 def _clean_name(key: str) -> str:
-    """Return the name with what MLflow refuses replaced by an underscore."""
+    """Return the name with characters that MLflow rejects replaced by underscores."""
     return _FORBIDDEN_CHARACTERS.sub("_", str(key))[:250]
 
 
@@ -387,9 +392,9 @@ def _param_text(value: object) -> str:
 
 
 def _clean_tags(tags: Mapping[str, object] | None, description: str | None, fingerprint: str | None) -> dict[str, str]:
-    words = {_clean_name(key): str(value)[:_MAX_TAG_LENGTH] for key, value in (tags or {}).items()}
+    texts = {_clean_name(key): str(value)[:_MAX_TAG_LENGTH] for key, value in (tags or {}).items()}
     if description is not None:
-        words["mlflow.note.content"] = description
+        texts["mlflow.note.content"] = description
     if fingerprint is not None:
-        words[FINGERPRINT_TAG] = fingerprint
-    return words
+        texts[FINGERPRINT_TAG] = fingerprint
+    return texts

@@ -98,7 +98,16 @@ def compare_split(
     cause = "Duplicates in the source, or few columns with few values, so that rows are equal by chance."
     level = level_for_share(share, config.rules["split_overlap"])
     findings = (
-        ValidationFinding("split_overlap", None, level, share, overlap, len(test), message, cause),
+        ValidationFinding(
+            rule="split_overlap",
+            column=None,
+            level=level,
+            share=share,
+            n_failed=overlap,
+            n_rows=len(test),
+            message=message,
+            cause=cause,
+        ),
         *drift_findings(drift, "split_drift", len(test), config),
     )
     shares = {name: _class_shares(part, schema) for name, part in zip(("train", "test"), stats, strict=True)}

@@ -12,7 +12,7 @@ from pipeline.validation.outliers import find_outliers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from pipeline.config.groups.validation_config import SeverityThresholds, ValidationConfig, ValidationRuleName
+    from pipeline.config.groups.validation_config import ValidationConfig, ValidationRuleName
     from pipeline.schema import Schema
     from pipeline.schema.failures import ColumnFailure
     from pipeline.validation.dataset_drift import DriftTestResult
@@ -43,7 +43,8 @@ _DEFAULT_CAUSE = "The values changed at the source, or the declaration does not 
 def _make_finding(
     rule: ValidationRuleName,
     column: str | None,
-    levels: Mapping[ValidationRuleName, SeverityThresholds],
+    config: ValidationConfig,
+    *,
     n_failed: int,
     n_rows: int,
     message: str,
@@ -51,7 +52,14 @@ def _make_finding(
 ) -> ValidationFinding:
     share = n_failed / n_rows if n_rows else 0.0
     return ValidationFinding(
-        rule, column, level_for_share(share, levels[rule]), share, n_failed, n_rows, message, cause
+        rule=rule,
+        column=column,
+        level=level_for_share(share, config.rules[rule]),
+        share=share,
+        n_failed=n_failed,
+        n_rows=n_rows,
+        message=message,
+        cause=cause,
     )
 
 
@@ -82,10 +90,8 @@ def unreadable_column_findings(
     """Yield a finding for each declared column that cannot be read; all of its rows fail."""
     for column, reason in unreadable.items():
         cause = "The source renamed, dropped or retyped the column; correct the source or the declaration."
-        level = level_for_share(1.0, config.rules["schema"])
-        yield ValidationFinding(
-            "schema", column, level, 1.0, n_rows, n_rows, f"{column} {reason}", cause, check="dtype"
-        )
+        message = f"{column} {reason}"
+        yield _whole_column_finding(column, "dtype", config, n_rows=n_rows, message=message, cause=cause)
 
 
 def column_failure_findings(
@@ -97,10 +103,23 @@ def column_failure_findings(
             message, cause = f"the column as a whole breaks `{failure.rule}`", _CAUSES.get(failure.rule, _DEFAULT_CAUSE)
         else:
             message, cause = f"`{failure.rule}` could not run: {shorten_text(failure.reason)}", _CHECK_ERROR_CAUSE
-        level = level_for_share(1.0, config.rules["schema"])
-        yield ValidationFinding(
-            "schema", failure.column, level, 1.0, n_rows, n_rows, message, cause, check=failure.rule
-        )
+        yield _whole_column_finding(failure.column, failure.rule, config, n_rows=n_rows, message=message, cause=cause)
+
+
+def _whole_column_finding(
+    column: str, check: str, config: ValidationConfig, *, n_rows: int, message: str, cause: str
+) -> ValidationFinding:
+    return ValidationFinding(
+        rule="schema",
+        column=column,
+        level=level_for_share(1.0, config.rules["schema"]),
+        share=1.0,
+        n_failed=n_rows,
+        n_rows=n_rows,
+        message=message,
+        cause=cause,
+        check=check,
+    )
 
 
 def check_stats(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> list[ValidationFinding]:
@@ -114,7 +133,15 @@ def _check_missing(stats: DatasetStats, schema: Schema, config: ValidationConfig
         if column.name in features and column.n_missing:
             message = f"{column.n_missing:,} of {column.n_rows:,} values are missing"
             cause = "Optional at the source, or an unmatched join."
-            yield _make_finding("missing", column.name, config.rules, column.n_missing, column.n_rows, message, cause)
+            yield _make_finding(
+                "missing",
+                column.name,
+                config,
+                n_failed=column.n_missing,
+                n_rows=column.n_rows,
+                message=message,
+                cause=cause,
+            )
 
 
 def _check_incomplete_rows(
@@ -124,13 +151,17 @@ def _check_incomplete_rows(
 ) -> Iterator[ValidationFinding]:
     message = f"{stats.n_incomplete:,} of {stats.n_rows:,} rows have a missing feature"
     cause = "Train on these rows: a missing value can be informative, and dropping them loses data."
-    yield _make_finding("missing_rows", None, config.rules, stats.n_incomplete, stats.n_rows, message, cause)
+    yield _make_finding(
+        "missing_rows", None, config, n_failed=stats.n_incomplete, n_rows=stats.n_rows, message=message, cause=cause
+    )
 
 
 def _check_duplicates(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:  # noqa: ARG001 - all checks share a form
     message = f"{stats.n_duplicates:,} of {stats.n_rows:,} rows repeat an earlier row"
     cause = "Rows were loaded twice, or few columns with few values, so that rows are equal by chance."
-    yield _make_finding("duplicates", None, config.rules, stats.n_duplicates, stats.n_rows, message, cause)
+    yield _make_finding(
+        "duplicates", None, config, n_failed=stats.n_duplicates, n_rows=stats.n_rows, message=message, cause=cause
+    )
 
 
 def _check_outliers(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
@@ -143,7 +174,15 @@ def _check_outliers(stats: DatasetStats, schema: Schema, config: ValidationConfi
                 f" ({outliers.n_robust_z:,} by the robust z)"
             )
             cause = "A wrong unit, a broken sensor, or a long-tailed column."
-            yield _make_finding("outliers", column.name, config.rules, outliers.n_iqr, column.n_rows, message, cause)
+            yield _make_finding(
+                "outliers",
+                column.name,
+                config,
+                n_failed=outliers.n_iqr,
+                n_rows=column.n_rows,
+                message=message,
+                cause=cause,
+            )
 
 
 def _check_class_balance(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
@@ -154,7 +193,9 @@ def _check_class_balance(stats: DatasetStats, schema: Schema, config: Validation
     name, count = schema.target.classes[most_frequent], int(stats.class_counts[most_frequent])
     message = f"the most frequent class, {name}, has {count:,} of {n_known:,} rows"
     cause = "Accuracy is misleading here; check log loss, PR AUC and the rare classes."
-    yield _make_finding("class_balance", schema.target.column, config.rules, count, n_known, message, cause)
+    yield _make_finding(
+        "class_balance", schema.target.column, config, n_failed=count, n_rows=n_known, message=message, cause=cause
+    )
 
 
 def _check_constant_columns(
@@ -165,7 +206,15 @@ def _check_constant_columns(
         if column.name in features and column.n_distinct is not None and column.n_distinct <= 1:
             message = f"always {shorten_text(repr(column.values[0]))}" if column.values else "always missing"
             cause = "It carries no information; give it the role `ignore`, or correct its source."
-            yield _make_finding("constant", column.name, config.rules, column.n_rows, column.n_rows, message, cause)
+            yield _make_finding(
+                "constant",
+                column.name,
+                config,
+                n_failed=column.n_rows,
+                n_rows=column.n_rows,
+                message=message,
+                cause=cause,
+            )
 
 
 def _check_leakage(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
@@ -178,7 +227,13 @@ def _check_leakage(stats: DatasetStats, schema: Schema, config: ValidationConfig
         message = f"{what} (purity of at least {leak.purity:.4f}, {percent(leak.share)} of the rows)"
         cause = "The column was derived from the target, or recorded after it; give it the role `ignore`."
         yield _make_finding(
-            "leakage", column.name, config.rules, round(leak.share * column.n_rows), column.n_rows, message, cause
+            "leakage",
+            column.name,
+            config,
+            n_failed=round(leak.share * column.n_rows),
+            n_rows=column.n_rows,
+            message=message,
+            cause=cause,
         )
 
 
@@ -206,5 +261,12 @@ def drift_findings(
         )
         cause = "The population changed, or one side was filtered or measured differently."
         yield ValidationFinding(
-            rule, result.column, level_for_share(share, config.rules[rule]), share, n_rows, n_rows, message, cause
+            rule=rule,
+            column=result.column,
+            level=level_for_share(share, config.rules[rule]),
+            share=share,
+            n_failed=n_rows,
+            n_rows=n_rows,
+            message=message,
+            cause=cause,
         )

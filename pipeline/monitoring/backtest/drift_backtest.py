@@ -162,8 +162,8 @@ def backtest_drift_rules(
     reference: Reference,
     schema: Schema,
     config: DriftConfig,
-    budget: AlertBudget,
     *,
+    budget: AlertBudget,
     logged_windows: Sequence[LoggedWindow] = (),
     min_rows: int,
     sampling: WindowSampling,
@@ -203,7 +203,7 @@ def backtest_drift_rules(
         budget=budget,
         n_logged_windows=len(logged_windows),
         n_evaluated_windows=len(evaluated),
-        incidents=_group_incidents(evaluated, log, is_drift, before),
+        incidents=_group_incidents(evaluated, log, is_drift, thresholds=before),
         missed_degradations=_missed_degradations(evaluated, is_drift),
         n_rows=n_rows,
         n_simulated_windows=sampling.n_windows,
@@ -354,7 +354,7 @@ def _false_alarm_rate(unshifted: WindowCollection, thresholds: DriftThresholds) 
 
 
 def _group_incidents(
-    evaluated: Sequence[LoggedWindow], log: WindowCollection, is_drift: Any, thresholds: DriftThresholds
+    evaluated: Sequence[LoggedWindow], log: WindowCollection, is_drift: Any, *, thresholds: DriftThresholds
 ) -> tuple[BacktestIncident, ...]:
     """Return each run of windows with drift; `is_drift` has shape (n_windows, n_tests)."""
     incidents, test_thresholds = [], log.test_thresholds(thresholds)

@@ -80,7 +80,7 @@ def replay_log(
         loggable_reference(package),
         package.schema,
         config.drift,
-        budget,
+        budget=budget,
         logged_windows=logged_windows,
         min_rows=min_rows,
         sampling=sampling,

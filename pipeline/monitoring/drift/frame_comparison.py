@@ -67,7 +67,7 @@ def detect_drift_against_frame(
         reference_frame,
         pd.DataFrame({column.name: values[column.name] for column in schema.features}),
         schema,
-        config.drift.multivariate,
+        config=config.drift.multivariate,
         min_rows=config.monitoring.min_rows,
         confidence_level=1 - config.drift.alpha,
         seed=config.seed,

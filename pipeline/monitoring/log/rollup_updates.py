@@ -127,7 +127,9 @@ def tally_rows(rows: Sequence[LoggedRow], packages: PackageLookup) -> RollupChan
     """Return the tallies of logged rows by section, package, source, hour and sampling weight."""
     changes: RollupChanges = {}
     for digest, members in _group_by_digest(rows):
-        changes |= _tally_columns(LogColumns.from_rows(members), digest, *_group_keys(members), packages)
+        keys, groups = _group_keys(members)
+        columns = LogColumns.from_rows(members)
+        changes |= _tally_columns(columns, digest, packages, keys=keys, groups=groups)
     return changes
 
 
@@ -138,12 +140,12 @@ def _tally_chunk(chunk: LogChunk, packages: PackageLookup) -> RollupChanges:
         columns = LogColumns.from_chunk(rows, chunk.outcome_chunk)
         hours, groups = np.unique(columns.predicted_at // HOUR_US, return_inverse=True)
         keys = [(rows.source, hour * HOUR_US, rows.weight) for hour in hours.tolist()]
-        changes |= _tally_columns(columns, rows.digest, keys, groups, packages)
+        changes |= _tally_columns(columns, rows.digest, packages, keys=keys, groups=groups)
     return changes
 
 
 def _tally_columns(
-    columns: LogColumns, digest: str, keys: Sequence[GroupKey], groups: Ints, packages: PackageLookup
+    columns: LogColumns, digest: str, packages: PackageLookup, *, keys: Sequence[GroupKey], groups: Ints
 ) -> RollupChanges:
     """Return the tallies of rows of one package; `groups` has the position of each row's key in `keys`."""
     package = packages(digest)

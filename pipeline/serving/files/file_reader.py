@@ -119,22 +119,20 @@ class TableValidator:
     def _invalid_values(self, column: Column, values: Any) -> Iterator[tuple[Any, str]]:
         constraints = self._constraints[column.name]
         if not column.nullable and values.null_count:
-            error = check_value(column, constraints, None, "")[1]
+            error = check_value(column, constraints, None)[1]
             yield None, "" if error is None else error.message
         if column.kind == "datetime" and not constraints:
             return
         if column.is_numeric and all(constraint.interval is not None for constraint in constraints):
             extremes = pc.min_max(values).as_py()
-            if all(
-                value is None or check_value(column, constraints, value, "")[1] is None for value in extremes.values()
-            ):
+            if all(value is None or check_value(column, constraints, value)[1] is None for value in extremes.values()):
                 return
         valid_values = self._valid_values[column.name]
         for value in pc.unique(values).to_pylist():
             if value is None or value in valid_values:
                 continue
             given = value.isoformat() if isinstance(value, datetime) else value
-            error = check_value(column, constraints, given, "")[1]
+            error = check_value(column, constraints, given)[1]
             if error is not None:
                 yield value, error.message
             elif len(valid_values) < _MAX_CACHED_VALUES:

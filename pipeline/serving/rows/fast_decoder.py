@@ -107,7 +107,7 @@ class FastDecoder:
 
     def _passes_checks(self, at: int, values: Iterable[Any]) -> bool:
         column, constraints = self._columns[at], self._constraints[at]
-        return all(value is None or check_value(column, constraints, value, "")[1] is None for value in values)
+        return all(value is None or check_value(column, constraints, value)[1] is None for value in values)
 
 
 def _body_struct(name: str, key: str, kind: Any) -> type[msgspec.Struct]:

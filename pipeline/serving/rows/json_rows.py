@@ -125,14 +125,16 @@ class RowParser:
         return self._validate_rows(rows, "rows", partial=partial, lines=lines)
 
     def _parse_row_slowly(self, body: bytes) -> Row:
-        values = self._body_member(body, "features", dict, "an object of features by name", 1)
+        values = self._body_member(body, "features", dict, expected="an object of features by name", max_rows=1)
         row, errors = self._validate_row(values, "features")
         if errors:
             raise InvalidRequest(errors)
         return row
 
     def _parse_batch_slowly(self, body: bytes, *, partial: bool) -> ParsedRows:
-        rows = self._body_member(body, "instances", list, "a list of objects, one for each row", self.max_rows)
+        rows = self._body_member(
+            body, "instances", list, expected="a list of objects, one for each row", max_rows=self.max_rows
+        )
         self._check_row_count(len(rows), "instances")
         return self._validate_rows(rows, "instances", partial=partial)
 
@@ -164,7 +166,7 @@ class RowParser:
             raise InvalidRequest(errors)
         return ParsedRows(valid_rows, positions, tuple(errors), tuple(error_positions))
 
-    def _body_member(self, body: bytes, key: str, kind: type, expected: str, max_rows: int) -> Any:
+    def _body_member(self, body: bytes, key: str, kind: type, *, expected: str, max_rows: int) -> Any:
         content = parse_json(body, max_commas=max_rows * self._max_commas_per_row)
         if not isinstance(content, dict) or key not in content:
             message = f'is missing; the body is {{"{key}": ...}} with {expected}'
@@ -187,7 +189,7 @@ class RowParser:
         errors = self._unknown_feature_errors(values, f"{path}.", n_hints=n_hints)
         row = []
         for column, constraints in zip(self.columns, self._constraints, strict=True):
-            value, error = check_value(column, constraints, values.get(column.name), f"{path}.{column.name}")
+            value, error = check_value(column, constraints, values.get(column.name), path=f"{path}.{column.name}")
             row.append(value)
             if error is not None:
                 errors.append(error)

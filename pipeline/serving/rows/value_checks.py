@@ -33,7 +33,7 @@ _EXPECTED = {
 
 
 def check_value(
-    column: Column, constraints: tuple[Constraint, ...], value: Any, path: str
+    column: Column, constraints: tuple[Constraint, ...], value: Any, *, path: str = ""
 ) -> tuple[Any, FieldError | None]:
     """Return a value in the form that the engine uses, and its error (None when it is valid).
 

@@ -15,7 +15,10 @@ from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.registry.test_model_registry import NAME, add
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.fixtures.cli import CliRun, CliRunner
 
 PASSED_MODELS = (("model=logistic_regression",), ("model=naive_bayes",))
 REJECTED_MODEL = ("model=logistic_regression", "model.estimator.C=0.5")
@@ -42,3 +45,15 @@ def model_project(registered_models: Path, tmp_path: Path, monkeypatch: pytest.M
     for name in ("MLOPS_STATE_URL", "MLOPS_ACTOR", "MLFLOW_TRACKING_URI", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
     return shutil.copytree(registered_models, tmp_path / "project")
+
+
+@pytest.fixture
+def mlops(model_project: Path, run_cli: CliRunner) -> Callable[..., CliRun]:
+    """Run a command in the project and expect that it succeeds."""
+
+    def run(*words: str) -> CliRun:
+        result = run_cli(*words, cwd=model_project)
+        assert result.exit_code == 0, result.err
+        return result
+
+    return run

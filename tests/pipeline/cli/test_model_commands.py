@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.registry import ModelRegistry
-from pipeline.state import connect
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,18 +16,6 @@ if TYPE_CHECKING:
     from tests.fixtures.cli import CliRun, CliRunner
 
     Mlops = Callable[..., CliRun]
-
-
-@pytest.fixture
-def mlops(model_project: Path, run_cli: CliRunner) -> Mlops:
-    """Run a command in the project and expect that it succeeds."""
-
-    def run(*words: str) -> CliRun:
-        result = run_cli(*words, cwd=model_project)
-        assert result.exit_code == 0, result.err
-        return result
-
-    return run
 
 
 def test_list_shows_the_stage_and_the_verdict_of_each_version(mlops: Mlops) -> None:
@@ -51,57 +38,21 @@ def test_diff_names_the_settings_that_differ(mlops: Mlops) -> None:
     assert "model: logistic_regression -> naive_bayes" in mlops("models", "diff", "1", "2").out
 
 
-def test_a_promotion_and_its_rollback_are_audited(mlops: Mlops) -> None:
-    assert "Production is version 2 (generation 2)" in mlops("promote", "2", "--reason", "better").out
-    assert json.loads(mlops("rollback", "--json").out)["generation"] == 3
-    trail = mlops("audit", "list").out
-    for text in ("(better)", "rollback personality_model version 1", "generation 3"):
-        assert text in trail
-    assert mlops("audit", "verify").out == "6 entries read\n"
+def test_a_version_without_its_commit_cannot_be_reproduced(model_project: Path, run_cli: CliRunner) -> None:
+    run = run_cli("models", "reproduce", "1", cwd=model_project)
+    assert run.exit_code == 2
+    assert "no commit has a dvc.lock that names its package" in run.err
 
 
-def test_audit_at_shows_the_versions_deployed_at_a_time(mlops: Mlops) -> None:
-    assert "Production: version 1" in mlops("audit", "--at", "2999-01-01").out
-    assert mlops("audit", "--at", "2001-01-01").out == "no version was deployed at 2001-01-01\n"
+@pytest.mark.parametrize("words", [("show", "9"), ("diff", "1", "9"), ("compare", "9")])
+def test_an_unknown_version_exits_with_code_2(model_project: Path, run_cli: CliRunner, words: tuple[str, ...]) -> None:
+    run = run_cli("models", *words, cwd=model_project)
+    assert (run.exit_code, "no version 9; versions: 1, 2, 3" in run.err) == (2, True)
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "message"),
-    [
-        (("promote", "3"), 5, "the verdict of its gates is reject: limit ece"),
-        (("promote", "3", "--force"), 2, "force needs a reason"),
-        (("promote", "2", "--expected-generation", "0"), 6, "generation 0 was expected"),
-        (("promote", "9"), 2, "has no version 9; versions: 1, 2, 3"),
-        (("promote", "2", "--stage", "Prod"), 2, "stage 'Prod' is none"),
-        (("promote", "2", "--model", "other"), 2, "--model other: no such model; registered: personality_model"),
-        (("rollback",), 2, "no version was in Production before version 1"),
-        (("models", "reproduce", "1"), 2, "no commit has a dvc.lock that names its package"),
-        (("audit", "--at", "yesterday"), 2, "--at 'yesterday': expected ISO 8601"),
-        (("audit", "--at", "1900-01-01"), 2, "expected a year from 1971 to 9998"),
-        (("audit",), 2, "mlops audit --at"),
-    ],
-)
-def test_an_error_exits_with_its_code_and_changes_nothing(
-    model_project: Path, run_cli: CliRunner, words: tuple[str, ...], code: int, message: str
-) -> None:
-    run = run_cli(*words, cwd=model_project)
-    assert run.exit_code == code
-    assert message in run.err
-    assert len(ModelRegistry(model_project).history()) == 4
-
-
-def test_an_altered_audit_trail_exits_with_code_8(model_project: Path, run_cli: CliRunner) -> None:
-    alter_audit_trail(model_project)
-    run = run_cli("audit", "verify", cwd=model_project)
-    assert run.exit_code == 8
-    assert "entry 2: was changed after it was written" in run.out
-    assert "the audit trail is broken at 1 entry;" in run.err
-
-
-def alter_audit_trail(root: Path) -> None:
-    """Change the reason of the second entry behind the database's back."""
-    state = connect(root)
-    with state.engine.connect() as connection:
-        connection.exec_driver_sql("DROP TRIGGER audit_update")
-        connection.exec_driver_sql("UPDATE audit SET reason = 'another' WHERE seq = 2")
-    state.close()
+def test_a_project_without_versions_names_the_next_command(tmp_path: Path, run_cli: CliRunner) -> None:
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    assert run_cli("models", "list", cwd=tmp_path).out == "no version is registered; run `dvc repro`\n"
+    run = run_cli("models", "show", "1", cwd=tmp_path)
+    assert (run.exit_code, "--model is required; registered models: none; run `dvc repro`" in run.err) == (2, True)

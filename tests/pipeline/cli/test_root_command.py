@@ -12,7 +12,7 @@ import typer
 
 from pipeline.cli.root_command import app
 from tests.fixtures.toy_dataset import ROOT
-from tests.pipeline.cli.test_model_commands import alter_audit_trail
+from tests.pipeline.cli.test_audit_commands import alter_audit_trail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,9 +15,8 @@ from pipeline.modeling.estimators import (
     resolve_estimator_class,
     supports_class_weight,
 )
-from tests.fixtures.toy_dataset import settings
+from tests.fixtures.toy_dataset import ROOT, settings
 
-ROOT = Path(__file__).parents[2]
 LOGISTIC = "sklearn.linear_model.LogisticRegression"
 FOREST = "sklearn.ensemble.RandomForestClassifier"
 STRANGERS = (
@@ -93,8 +91,8 @@ def test_words_of_hydra_are_refused(word: str) -> None:
 @pytest.mark.usefixtures("starts_processes")
 def test_a_package_is_refused_before_it_is_imported() -> None:
     code = (
-        "import sys\nfrom pipeline.modeling.estimators import check_target\nfrom pipeline.errors import TargetRefused\n"
-        "try:\n    check_target('antigravity.Estimator')\nexcept TargetRefused:\n"
+        "import sys\nfrom pipeline.modeling.estimators import resolve_estimator_class\nfrom pipeline.errors import TargetRefused\n"
+        "try:\n    resolve_estimator_class('antigravity.Estimator')\nexcept TargetRefused:\n"
         "    print('antigravity' in sys.modules, 'sklearn' in sys.modules)"
     )
     completed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

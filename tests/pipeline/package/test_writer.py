@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -23,18 +22,11 @@ N_ROWS = 400
 DIGEST = """
 import sys
 from pathlib import Path
-from tests.fixtures.small_packages import pack
+from tests.fixtures.small_packages import write_small_package
 for model in sys.argv[2:]:
-    print(model, pack(Path(sys.argv[1]) / model, "personality", f"model={model}", n_rows=400).digest)
+    print(model, write_small_package(Path(sys.argv[1]) / model, "personality", f"model={model}", n_rows=400).digest)
 """
 MODELS = ("hist_gradient_boosting", "logistic_regression", "stacking", "knn", "mlp", "svm", "naive_bayes")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("packages") / "candidate"
-    write_small_package(path, "personality", "training.calibration=sigmoid", n_rows=N_ROWS)
-    return path
 
 
 def test_a_loaded_package_predicts_like_the_classifier(folder: Path) -> None:
@@ -103,28 +95,3 @@ def test_a_package_contains_neither_paths_nor_times(folder: Path) -> None:
         assert str(ROOT).encode() not in data
         assert str(folder.parent).encode() not in data
         assert b"\x80\x04" not in data[:2], f"{path.name} is a pickle"
-
-
-def test_golden_rows_are_spread_over_the_scores(folder: Path) -> None:
-    golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
-    scores = [row[1] for row in golden["probabilities"][:8]]
-    assert len(scores) == 8
-    assert max(scores) - min(scores) > 0.7
-
-
-def test_the_card_lists_every_feature_and_metric(folder: Path) -> None:
-    loaded = package.load_package(folder)
-    for column in loaded.schema.features:
-        assert f"`{column.name}`" in loaded.card
-    for name in loaded.metrics:
-        assert f"| {name} |" in loaded.card
-    assert "The serving form is `model.onnx`" in loaded.card
-
-
-def test_the_card_gives_the_reason_for_a_missing_onnx_form(tmp_path: Path) -> None:
-    manifest = write_small_package(tmp_path / "p", "personality", "model=svm", n_rows=N_ROWS)
-    loaded = package.load_package(tmp_path / "p")
-    assert loaded.onnx_used is manifest.onnx.used
-    if not manifest.onnx.used:
-        assert "The serving form is scikit-learn" in loaded.card
-        assert loaded.sklearn_classifier() is loaded.serving_classifier

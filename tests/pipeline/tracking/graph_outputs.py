@@ -1,4 +1,4 @@
-"""The outputs of a small finished graph, made by the graph's own functions in one process."""
+"""The outputs of a small finished graph, written by the functions of the graph in one process."""
 
 from __future__ import annotations
 
@@ -36,25 +36,27 @@ def settings(*overrides: str) -> Config:
 
 
 def make_rows(root: Path, *overrides: str) -> Config:
-    """Write params.yaml, the rows, and the part of dvc.lock that says how rows were split."""
+    """Write params.yaml, the rows, and the part of dvc.lock about the split."""
     composed = compose([*SMALL, *overrides], conf=CONF)
     config = build_config(composed.values, where="conf/")
     files.write_text(root / paths.PARAMS, composed.text)
-    sourced = sources.fetch_rows(config.data, root=root)
-    parts = split_train_test(sourced.frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
-    files.write_json(root / paths.SOURCE_FINGERPRINT, sourced.fingerprint)
+    fetched = sources.fetch_rows(config.data, root=root)
+    parts = split_train_test(fetched.frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
+    files.write_json(root / paths.SOURCE_FINGERPRINT, fetched.fingerprint)
     for path, frame in (
-        (paths.VALID_ROWS, sourced.frame),
+        (paths.VALID_ROWS, fetched.frame),
         (paths.TRAIN_ROWS, parts.train),
         (paths.TEST_ROWS, parts.test),
     ):
         files.write_parquet(root / path, frame)
-    made = {"seed": config.seed, **{f"data.{key}": value for key, value in composed.values["data"].items()}}
-    ingest = {key: value for key, value in made.items() if key not in ("seed", "data.split")}
-    split_with = {key: made[key] for key in ("seed", "data.name", "data.columns", "data.target", "data.split")}
+    used_settings = {"seed": config.seed, **{f"data.{key}": value for key, value in composed.values["data"].items()}}
+    ingest = {key: value for key, value in used_settings.items() if key not in ("seed", "data.split")}
+    split_settings = {
+        key: used_settings[key] for key in ("seed", "data.name", "data.columns", "data.target", "data.split")
+    }
     stages = {
-        name: {"cmd": name, "params": {str(paths.PARAMS): known}}
-        for name, known in (("ingest", ingest), ("split", split_with))
+        name: {"cmd": name, "params": {str(paths.PARAMS): params}}
+        for name, params in (("ingest", ingest), ("split", split_settings))
     }
     lock = {"schema": "2.0", "stages": stages}
     files.write_text(root / "dvc.lock", yaml.safe_dump(lock))
@@ -62,7 +64,7 @@ def make_rows(root: Path, *overrides: str) -> Config:
 
 
 def make_results(root: Path, *overrides: str) -> Config:
-    """Write what train and evaluate write."""
+    """Write the outputs of train and evaluate."""
     config = make_rows(root, *overrides)
     schema = Schema.from_config(config.data)
     rows, test = files.read_parquet(root / paths.TRAIN_ROWS), files.read_parquet(root / paths.TEST_ROWS)
@@ -84,9 +86,9 @@ def make_results(root: Path, *overrides: str) -> Config:
         model=config.model.name,
     )
     files.write_json(root / paths.TRAIN_METRICS, result.as_dict())
-    judged = package.load_package(root / paths.CANDIDATE_PACKAGE)
+    candidate = package.load_package(root / paths.CANDIDATE_PACKAGE)
     report = evaluate(
-        judged,
+        candidate,
         rows,
         test,
         config=config.evaluation,

@@ -1,4 +1,4 @@
-"""One run for one result: what it shows, that it is found again, and that it can be rebuilt."""
+"""Equal results have one MLflow run, with metrics, artifacts, data sets and revision."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def only_run(tracker: ExperimentTracker) -> RecordedRun:
     return run
 
 
-def test_the_run_says_what_it_is(finished: tuple[Path, Config]) -> None:
+def test_the_run_has_name_parameters_metrics_and_package(finished: tuple[Path, Config]) -> None:
     root, config = finished
     published = publish_run(root, config)
     run = only_run(make_tracker(config.tracking))
@@ -43,24 +43,24 @@ def test_the_run_says_what_it_is(finished: tuple[Path, Config]) -> None:
     assert run.tags["mlops.package"] == package.load_package(root / paths.CANDIDATE_PACKAGE).digest
 
 
-def test_the_run_keeps_package_reports_curves_and_figures(finished: tuple[Path, Config]) -> None:
+def test_the_run_has_package_reports_curves_and_figures(finished: tuple[Path, Config]) -> None:
     root, config = finished
     published = publish_run(root, config)
     tracker = make_tracker(config.tracking)
     client = tracker.store.client()
 
-    def below(folder: str) -> set[str]:
+    def artifacts(folder: str) -> set[str]:
         return {entry.path for entry in client.list_artifacts(published.run_id, folder)}
 
-    assert {"data", "metrics", "model", "params.yaml", "plots", "reports", "figures"} == below("")
-    assert {"figures/confusion.png", "figures/roc.png", "figures/calibration.png"} <= below("figures")
-    assert "reports/model_card.md" in below("reports")
+    assert {"data", "metrics", "model", "params.yaml", "plots", "reports", "figures"} == artifacts("")
+    assert {"figures/confusion.png", "figures/roc.png", "figures/calibration.png"} <= artifacts("figures")
+    assert "reports/model_card.md" in artifacts("reports")
     (train, test) = client.get_run(published.run_id).inputs.dataset_inputs
-    assert {one.dataset.name for one in (train, test)} == {"personality train", "personality test"}
+    assert {entry.dataset.name for entry in (train, test)} == {"personality train", "personality test"}
     assert json.loads(train.dataset.profile)["num_rows"] + json.loads(test.dataset.profile)["num_rows"] == 600
 
 
-def test_the_model_is_loaded_by_mlflow_and_answers_with_missing_integers(finished: tuple[Path, Config]) -> None:
+def test_mlflow_loads_the_model_and_it_predicts_with_missing_integers(finished: tuple[Path, Config]) -> None:
     from mlflow import pyfunc
 
     root, config = finished
@@ -72,20 +72,22 @@ def test_the_model_is_loaded_by_mlflow_and_answers_with_missing_integers(finishe
     expected = package.load_package(root / paths.CANDIDATE_PACKAGE).predict_proba(has_missing)
     as_floats = has_missing.astype(dict.fromkeys(has_missing.select_dtypes("Int64"), "float64"))
     as_json = pd.DataFrame(json.loads(has_missing.to_json(orient="records")))
-    for form in (has_missing, as_floats, as_json):
-        answer = loaded.predict(form)
-        assert answer[["Extrovert", "Introvert"]].to_numpy() == pytest.approx(expected)
+    for frame in (has_missing, as_floats, as_json):
+        predictions = loaded.predict(frame)
+        assert predictions[["Extrovert", "Introvert"]].to_numpy() == pytest.approx(expected)
 
 
-def test_a_second_time_finds_the_run(finished: tuple[Path, Config]) -> None:
+def test_equal_results_find_their_run(finished: tuple[Path, Config]) -> None:
     root, config = finished
     first = publish_run(root, config)
     second = publish_run(root, config)
     assert (second.run_id, second.is_new) == (first.run_id, False)
-    assert str(second).endswith("recorded before")
+    assert str(second).endswith(f"already recorded as run {first.run_id[:8]}")
 
 
-def test_all_figures_of_a_run_go_in_one_call(finished: tuple[Path, Config], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_metrics_of_a_run_are_sent_in_one_call(
+    finished: tuple[Path, Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
     root, config = finished
     make_tracker(config.tracking).store.client()
     from mlflow.tracking.client import MlflowClient
@@ -93,9 +95,9 @@ def test_all_figures_of_a_run_go_in_one_call(finished: tuple[Path, Config], monk
     calls: list[int] = []
     real: Callable[..., Any] = MlflowClient.log_batch
 
-    def counted(self: Any, run_id: str, metrics: Any = (), *rest: Any, **named: Any) -> Any:
+    def counted(self: Any, run_id: str, metrics: Any = (), *args: Any, **kwargs: Any) -> Any:
         calls.append(len(metrics))
-        return real(self, run_id, metrics, *rest, **named)
+        return real(self, run_id, metrics, *args, **kwargs)
 
     monkeypatch.setattr(MlflowClient, "log_batch", counted)
     publish_run(root, config)
@@ -116,7 +118,7 @@ def test_outputs_of_two_runs_are_refused(finished: tuple[Path, Config]) -> None:
     root, config = finished
     report = files.read_json(root / paths.EVALUATION_REPORT)
     files.write_json(root / paths.EVALUATION_REPORT, {**report, "package": "0" * 64})
-    with pytest.raises(DataError, match="was not finished; run `dvc repro`"):
+    with pytest.raises(DataError, match="is incomplete; run `dvc repro`"):
         publish_run(root, config)
 
 
@@ -142,7 +144,7 @@ def test_an_experiment_in_a_temporary_copy_reaches_the_workspace(
     assert run.tags["dvc.experiment"] == "warm-bath"
 
 
-def test_a_dead_server_stops_nothing_and_the_run_is_sent_later(
+def test_a_dead_server_does_not_stop_the_run_and_it_is_sent_later(
     finished: tuple[Path, Config],
     dead_address: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -152,7 +154,7 @@ def test_a_dead_server_stops_nothing_and_the_run_is_sent_later(
     monkeypatch.setenv(config.tracking.uri_env, dead_address)
     published = publish_run(root, config)
     assert published.is_pending
-    assert f"{dead_address} does not answer" in capsys.readouterr().err
+    assert f"{dead_address} does not respond" in capsys.readouterr().err
     monkeypatch.delenv(config.tracking.uri_env)
     assert len(flush_outbox(config.tracking)) == 1
     run = only_run(make_tracker(config.tracking))
@@ -160,12 +162,12 @@ def test_a_dead_server_stops_nothing_and_the_run_is_sent_later(
     assert publish_run(root, config).run_id == run.run_id
 
 
-def git(root: Path, *words: str) -> None:
+def git(root: Path, *arguments: str) -> None:
     identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
-    subprocess.run(["git", *identity, *words], cwd=root, check=True, capture_output=True)
+    subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
 
 
-def test_sync_names_the_commit_once_the_results_are_committed(finished: tuple[Path, Config]) -> None:
+def test_sync_tags_the_commit_after_the_results_are_committed(finished: tuple[Path, Config]) -> None:
     root, config = finished
     git(root, "init", "-q")
     git(root, "commit", "-q", "--allow-empty", "-m", "Begin")
@@ -175,6 +177,6 @@ def test_sync_names_the_commit_once_the_results_are_committed(finished: tuple[Pa
     assert only_run(make_tracker(config.tracking)).tags["git.dirty"] == "true"
     git(root, "add", "conf", "dvc.yaml")
     git(root, "commit", "-q", "-m", "Settle")
-    done = sync_runs(root, config.tracking)
-    assert [one.is_new for one in done.published] == [False]
+    result = sync_runs(root, config.tracking)
+    assert [run.is_new for run in result.published] == [False]
     assert only_run(make_tracker(config.tracking)).tags["git.dirty"] == "false"

@@ -1,4 +1,4 @@
-"""What happens while the store is down: work goes on, nothing is lost, and one call sends it."""
+"""While the store is unreachable work continues, runs wait in the outbox, and one call sends them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def work(tracker: ExperimentTracker, tmp_path: Path) -> None:
     note = tmp_path / "note.txt"
-    note.write_text("kept", encoding="utf-8")
+    note.write_text("note", encoding="utf-8")
     with tracker.start_run("outer", tags={"team": "red"}):
         tracker.log_params({"depth": 3})
         tracker.log_artifact(note, "notes")
@@ -29,27 +29,27 @@ def work(tracker: ExperimentTracker, tmp_path: Path) -> None:
             tracker.log_metrics({"accuracy": 0.5})
 
 
-def test_a_dead_server_warns_once_for_a_run_and_soon(tmp_path: Path, dead_address: str) -> None:
+def test_a_dead_server_gives_one_early_warning_for_a_run(tmp_path: Path, dead_address: str) -> None:
     tracker = ExperimentTracker("trials", dead_address, tmp_path, timeout_s=2)
     started = time.monotonic()
-    with pytest.warns(TrackingWarning, match=f"{dead_address} does not answer") as warned:
+    with pytest.warns(TrackingWarning, match=f"{dead_address} does not respond") as warnings:
         work(tracker, tmp_path)
-    assert len(warned) == 1
+    assert len(warnings) == 1
     assert time.monotonic() - started < 2 + 1
 
 
-def test_a_server_that_never_answers_costs_the_timeout_once(tmp_path: Path) -> None:
+def test_a_silent_server_costs_one_timeout(tmp_path: Path) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         tracker = ExperimentTracker("trials", f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path, timeout_s=1)
         started = time.monotonic()
-        with pytest.warns(TrackingWarning, match="not to be had"):
+        with pytest.warns(TrackingWarning, match="is unreachable"):
             work(tracker, tmp_path)
     assert time.monotonic() - started < 2.5
 
 
-def test_what_was_kept_arrives_as_if_the_store_had_been_there(root: Path, tmp_path: Path, dead_address: str) -> None:
+def test_a_pending_run_is_sent_completely(root: Path, tmp_path: Path, dead_address: str) -> None:
     with pytest.warns(TrackingWarning):
         work(ExperimentTracker("trials", dead_address, root, timeout_s=1), tmp_path)
     back = ExperimentTracker("trials", root=root)
@@ -62,7 +62,7 @@ def test_what_was_kept_arrives_as_if_the_store_had_been_there(root: Path, tmp_pa
     assert run_outbox.pending_runs(root) == []
 
 
-def test_sending_that_was_cut_short_makes_no_second_run(root: Path, tmp_path: Path, dead_address: str) -> None:
+def test_an_interrupted_send_creates_no_second_run(root: Path, tmp_path: Path, dead_address: str) -> None:
     with pytest.warns(TrackingWarning):
         work(ExperimentTracker("trials", dead_address, root, timeout_s=1), tmp_path)
     back = ExperimentTracker("trials", root=root)
@@ -77,17 +77,17 @@ def test_sending_that_was_cut_short_makes_no_second_run(root: Path, tmp_path: Pa
     assert sorted(run.name for run in back.search_runs()) == ["inner", "outer"]
 
 
-def test_sending_to_a_store_that_is_still_down_keeps_everything(tmp_path: Path, dead_address: str) -> None:
+def test_runs_stay_pending_while_the_store_is_unreachable(tmp_path: Path, dead_address: str) -> None:
     tracker = ExperimentTracker("trials", dead_address, tmp_path, timeout_s=1)
     with pytest.warns(TrackingWarning):
         work(tracker, tmp_path)
-    with pytest.raises(DependencyUnavailable, match="does not answer"):
+    with pytest.raises(DependencyUnavailable, match="does not respond"):
         tracker.search_runs()
     assert len(run_outbox.pending_runs(tmp_path)) == 2
 
 
 @pytest.mark.usefixtures("starts_processes")
-def test_a_server_that_dies_in_the_middle_of_a_run_loses_nothing(empty_store: Path, tmp_path: Path) -> None:
+def test_a_server_that_dies_during_a_run_loses_nothing(empty_store: Path, tmp_path: Path) -> None:
     port = free_port()
     tracker = ExperimentTracker("trials", f"http://127.0.0.1:{port}", tmp_path, timeout_s=5)
     with server(empty_store, tmp_path, port):
@@ -99,12 +99,12 @@ def test_a_server_that_dies_in_the_middle_of_a_run_loses_nothing(empty_store: Pa
     with server(empty_store, tmp_path, port):
         back = ExperimentTracker("trials", tracker.tracking_uri, tmp_path)
         assert run_outbox.send_pending_runs(back.store, tmp_path) == [run.run_id]
-        (found,) = back.search_runs()
-    assert found.metrics == {"first": 1.0, "second": 2.0}
-    assert found.is_finished
+        (recorded,) = back.search_runs()
+    assert recorded.metrics == {"first": 1.0, "second": 2.0}
+    assert recorded.is_finished
 
 
-def test_a_locked_file_is_a_store_that_is_down(root: Path) -> None:
+def test_a_locked_file_is_an_unreachable_store(root: Path) -> None:
     with closing(sqlite3.connect(root / "mlflow.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         tracker = ExperimentTracker("trials", root=root, timeout_s=1)
@@ -114,7 +114,7 @@ def test_a_locked_file_is_a_store_that_is_down(root: Path) -> None:
     assert len(run_outbox.pending_runs(root)) == 1
 
 
-def test_a_run_that_has_not_ended_waits_for_its_process(root: Path, dead_address: str) -> None:
+def test_a_run_that_has_not_ended_stays_pending(root: Path, dead_address: str) -> None:
     tracker = ExperimentTracker("trials", dead_address, root, timeout_s=1)
     with pytest.warns(TrackingWarning):
         tracker.start_run("open")
@@ -124,7 +124,7 @@ def test_a_run_that_has_not_ended_waits_for_its_process(root: Path, dead_address
 
 
 @pytest.mark.usefixtures("starts_processes")
-def test_a_real_server_keeps_runs_models_and_files(tmp_path: Path, server_address: str) -> None:
+def test_a_real_server_stores_runs_models_and_files(tmp_path: Path, server_address: str) -> None:
     from sklearn.linear_model import LogisticRegression
 
     tracker = ExperimentTracker("trials", server_address, tmp_path)
@@ -133,8 +133,8 @@ def test_a_real_server_keeps_runs_models_and_files(tmp_path: Path, server_addres
         tracker.log_metrics({"accuracy": 0.5})
         tracker.log_text("hello", "notes/hello.txt")
         tracker.log_model(LogisticRegression().fit([[0.0], [1.0]], ["a", "b"]), "model")
-    (found,) = tracker.search_runs({"where": "server"})
-    assert (found.params, found.metrics) == ({"depth": "3"}, {"accuracy": 0.5})
-    kept = {entry.path for entry in tracker.store.client().list_artifacts(run.run_id)}
-    assert kept == {"notes", "model"}
+    (recorded,) = tracker.search_runs({"where": "server"})
+    assert (recorded.params, recorded.metrics) == ({"depth": "3"}, {"accuracy": 0.5})
+    artifacts = {entry.path for entry in tracker.store.client().list_artifacts(run.run_id)}
+    assert artifacts == {"notes", "model"}
     assert not (tmp_path / "mlflow.db").exists()

@@ -1,4 +1,4 @@
-"""A tracking server with accounts, a database of its own and artifacts that it hands out itself, started as Compose does."""
+"""A tracking server with accounts, its own database and proxied artifacts, started as in Docker Compose."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def guarded(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     }
     address = f"http://127.0.0.1:{port}"
     with server(empty_store, folder, port, "--app-name", "basic-auth", "--serve-artifacts", **environment):
-        made = requests.post(
+        response = requests.post(
             f"{address}/api/2.0/mlflow/users/create",
             json={"username": "writer", "password": WRITER},
             auth=("admin", ADMIN),
             timeout=30,
         )
-        assert made.status_code == 200, made.text
+        assert response.status_code == 200, response.text
         yield address
-    said = (folder / "log").read_text(encoding="utf-8", errors="replace")
-    assert ADMIN not in said
-    assert WRITER not in said
+    log = (folder / "log").read_text(encoding="utf-8", errors="replace")
+    assert ADMIN not in log
+    assert WRITER not in log
 
 
 def as_user(patch: pytest.MonkeyPatch, name: str, password: str) -> None:
@@ -58,7 +58,7 @@ def as_user(patch: pytest.MonkeyPatch, name: str, password: str) -> None:
 
 
 def work(tracker: ExperimentTracker, folder: Path) -> None:
-    (folder / "note.txt").write_text("kept by the server", encoding="utf-8")
+    (folder / "note.txt").write_text("stored by the server", encoding="utf-8")
     with tracker.start_run("guarded"):
         tracker.log_metrics({"accuracy": 0.5})
         tracker.log_artifact(folder / "note.txt")
@@ -73,13 +73,13 @@ def test_an_account_of_the_environment_writes_runs_and_artifacts_through_the_ser
     (run,) = tracker.search_runs()
     assert (run.status, run.metrics) == ("FINISHED", {"accuracy": 0.5})
     assert tracker.store.client().get_run(run.run_id).info.artifact_uri.startswith("mlflow-artifacts:")
-    kept = tracker.store.download(run.run_id, "note.txt", tmp_path)
-    assert kept.read_text(encoding="utf-8") == "kept by the server"
+    downloaded = tracker.store.download(run.run_id, "note.txt", tmp_path)
+    assert downloaded.read_text(encoding="utf-8") == "stored by the server"
     assert not (tmp_path / "mlflow.db").exists()
 
 
 @pytest.mark.parametrize("password", [None, "wrong-password-4711"])
-def test_who_has_no_account_is_told_what_to_set_and_loses_nothing(
+def test_a_call_without_an_account_names_the_variables_and_loses_nothing(
     password: str | None, guarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
@@ -89,17 +89,17 @@ def test_who_has_no_account_is_told_what_to_set_and_loses_nothing(
     tracker = ExperimentTracker("guarded", guarded, tmp_path)
     with pytest.raises(
         DependencyUnavailable, match="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-    ) as refused:
+    ) as error:
         tracker.search_runs()
-    assert "4711" not in str(refused.value)
+    assert "4711" not in str(error.value)
     with pytest.warns(TrackingWarning, match="set MLFLOW_TRACKING_USERNAME"):
         work(ExperimentTracker("guarded", guarded, tmp_path), tmp_path)
-    kept = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
-    assert any(path.name == "note.txt" for path in kept)
-    assert not any(re.search(rb"4711", path.read_bytes()) for path in kept)
+    stored = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert any(path.name == "note.txt" for path in stored)
+    assert not any(re.search(rb"4711", path.read_bytes()) for path in stored)
 
 
-def test_results_and_what_waited_are_synced_once_the_account_is_right(
+def test_results_and_pending_runs_are_synced_with_the_right_account(
     guarded: str, finished: tuple[Path, Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, config = finished
@@ -110,11 +110,11 @@ def test_results_and_what_waited_are_synced_once_the_account_is_right(
     with pytest.warns(TrackingWarning, match="set MLFLOW_TRACKING_USERNAME"):
         work(make_tracker(config.tracking), root)
     as_user(monkeypatch, "writer", WRITER)
-    done = sync_runs(root, config.tracking)
-    assert (len(done.sent_run_ids), [one.is_new for one in done.published]) == (1, [True])
+    first = sync_runs(root, config.tracking)
+    assert (len(first.sent_run_ids), [run.is_new for run in first.published]) == (1, [True])
     assert {run.run_id for run in make_tracker(config.tracking).search_runs()} == {
-        *done.sent_run_ids,
-        done.published[0].run_id,
+        *first.sent_run_ids,
+        first.published[0].run_id,
     }
-    again = sync_runs(root, config.tracking)
-    assert (again.sent_run_ids, [one.is_new for one in again.published]) == ((), [False])
+    second = sync_runs(root, config.tracking)
+    assert (second.sent_run_ids, [run.is_new for run in second.published]) == ((), [False])

@@ -30,7 +30,7 @@ def run_backtest(
 ) -> BacktestReport:
     draws = WindowSampling(n, seed, 200)
     return backtest_drift_rules(
-        REFERENCE, SCHEMA, config, budget, logged_windows=past or [], min_rows=200, sampling=draws
+        REFERENCE, SCHEMA, config, budget=budget, logged_windows=past or [], min_rows=200, sampling=draws
     )
 
 

@@ -11,7 +11,7 @@ from pipeline.monitoring import domain_auc
 from pipeline.monitoring.drift.domain_classifier import auc_interval
 from tests.pipeline.monitoring.drift_fixtures import CONFIG, SCHEMA, detect, make_reference, sample_rows
 
-OPTIONS = {"min_rows": 200, "confidence_level": 0.99, "seed": 0}
+OPTIONS = {"config": CONFIG.multivariate, "min_rows": 200, "confidence_level": 0.99, "seed": 0}
 
 
 def correlated_rows(n: int, seed: int, sign: int) -> pd.DataFrame:
@@ -23,20 +23,20 @@ def correlated_rows(n: int, seed: int, sign: int) -> pd.DataFrame:
 
 
 def test_rows_of_the_same_distribution_are_stable() -> None:
-    result = domain_auc(sample_rows(3_000, 0), sample_rows(2_000, 1), SCHEMA, CONFIG.multivariate, **OPTIONS)
+    result = domain_auc(sample_rows(3_000, 0), sample_rows(2_000, 1), SCHEMA, **OPTIONS)
     assert (result.verdict, result.low <= 0.5 <= result.high) == ("stable", True)
 
 
 def test_a_joint_shift_without_marginal_shift_drifts() -> None:
     before, after = correlated_rows(3_000, 0, 1), correlated_rows(2_000, 1, -1)
-    result = domain_auc(before, after, SCHEMA, CONFIG.multivariate, **OPTIONS)
+    result = domain_auc(before, after, SCHEMA, **OPTIONS)
     assert (result.verdict, result.value > 0.8) == ("drift", True)
     assert "a model separates live rows from training rows with AUC" in result.summary
     assert detect(after, reference=make_reference(before)).drifted_columns == ()
 
 
 def test_few_rows_give_not_enough_data() -> None:
-    result = domain_auc(sample_rows(3_000, 0), sample_rows(100, 1), SCHEMA, CONFIG.multivariate, **OPTIONS)
+    result = domain_auc(sample_rows(3_000, 0), sample_rows(100, 1), SCHEMA, **OPTIONS)
     assert (result.verdict, result.value, result.as_dict()["value"]) == ("not_enough_data", None, None)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def error_of(column: Column, value: Any) -> tuple[str, str] | None:
-    error = check_value(column, column.value_constraints, value, "value")[1]
+    error = check_value(column, column.value_constraints, value, path="value")[1]
     return None if error is None else (error.rule, error.message)
 
 
@@ -28,7 +28,7 @@ def error_of(column: Column, value: Any) -> tuple[str, str] | None:
 )
 def test_valid_value_is_returned_in_the_form_of_its_kind(kind: Kind, value: Any, converted: Any) -> None:
     column = Column("value", kind, DTYPES[kind])
-    assert check_value(column, (), value, "value") == (converted, None)
+    assert check_value(column, (), value, path="value") == (converted, None)
 
 
 @pytest.mark.parametrize(

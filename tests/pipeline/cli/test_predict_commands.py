@@ -1,9 +1,8 @@
-"""The commands that score files, import outcomes and manage the prediction log."""
+"""`mlops predict` scores files, `mlops feedback` records outcomes."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -22,10 +21,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def working_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def working_folder(project: Path) -> Path:
+    """The registered project with its settings and a file of 30 rows."""
     (project / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     pd.DataFrame(make_rows(30)).convert_dtypes().to_parquet(project / "in.parquet", index=False)
-    monkeypatch.chdir(project)
     return project
 
 
@@ -41,31 +40,18 @@ def run_mlops(working_folder: Path, run_cli: CliRunner) -> Mlops:
     return run
 
 
-def test_a_file_is_scored_logged_exported_and_gets_outcomes(working_folder: Path, run_mlops: Mlops) -> None:
+def test_a_file_is_scored_and_logged_and_gets_outcomes(working_folder: Path, run_mlops: Mlops) -> None:
     report = json.loads(run_mlops("predict", "in.parquet", "-o", "out.csv", "--log", "--json"))
     assert (report["rows"], report["resumed"]) == (30, 0)
     scored = pd.read_csv(working_folder / "out.csv")
     outcomes = scored[["prediction_id"]].assign(outcome=scored["prediction"])
     outcomes.to_csv(working_folder / "outcomes.csv", index=False)
     assert json.loads(run_mlops("feedback", "outcomes.csv", "--json")) == {"stored": 30}
-    today = datetime.now(UTC).date().isoformat()
-    run_mlops("prediction-log", "export", "--since", "2026-01-01", "--until", "2026-01-02", "-o", "none")
-    assert not (working_folder / "none").exists()
-    assert sum(
-        json.loads(run_mlops("prediction-log", "export", "--since", today, "-o", "days", "--json")).values()
-    ) in (0, 30)
-    assert run_mlops("prediction-log", "prune").strip() == "0 rows removed"
-    assert run_mlops("prediction-log", "erase", "subject-1").strip() == "0 predictions removed"
 
 
 def test_an_outcome_of_an_unknown_prediction_refuses_the_file(working_folder: Path, run_mlops: Mlops) -> None:
     (working_folder / "outcomes.csv").write_text("prediction_id,outcome\nnone,Introvert\n", encoding="utf-8")
     assert "outcomes[0].prediction_id: no such prediction" in run_mlops("feedback", "outcomes.csv", expect=4)
-
-
-def test_an_invalid_day_is_refused(run_mlops: Mlops) -> None:
-    message = run_mlops("prediction-log", "export", "--since", "yesterday", "-o", "days", expect=2)
-    assert message == "mlops: --since 'yesterday': expected a day such as 2026-01-31\n"
 
 
 def test_without_a_version_in_production_the_message_names_the_next_command(
@@ -74,3 +60,17 @@ def test_without_a_version_in_production_the_message_names_the_next_command(
     promote(working_folder, 1, "Archived")
     assert "mlops promote VERSION" in run_mlops("predict", "in.parquet", "-o", "out.csv", expect=2)
     assert "30 rows scored" in run_mlops("predict", "in.parquet", "-o", "out.csv", "--version", "2")
+
+
+def test_a_file_that_is_no_csv_is_refused(working_folder: Path, run_mlops: Mlops) -> None:
+    assert "outcomes.csv: cannot be read as CSV" in run_mlops("feedback", "outcomes.csv", expect=2)
+    (working_folder / "outcomes.csv").write_bytes(b"\xff\xfe")
+    assert "outcomes.csv: cannot be read as CSV" in run_mlops("feedback", "outcomes.csv", expect=2)
+
+
+def test_the_chunk_size_does_not_change_the_output(working_folder: Path, run_mlops: Mlops) -> None:
+    first = json.loads(run_mlops("predict", "in.parquet", "-o", "out.csv", "--chunk-rows", "7", "--json"))
+    content = (working_folder / "out.csv").read_bytes()
+    again = json.loads(run_mlops("predict", "in.parquet", "-o", "again.csv", "--json"))
+    assert (working_folder / "again.csv").read_bytes() == content
+    assert first["rows"] == again["rows"] == 30

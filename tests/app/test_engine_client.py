@@ -1,0 +1,74 @@
+"""The engine inside the app predicts, explains, and follows promotions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.engine_client import EngineClient
+from app.form_fields import example_value
+from pipeline.config.config_loader import load_params
+from pipeline.serving import InvalidRequest
+from tests.fixtures.small_packages import write_small_package
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pipeline.registry import ModelRegistry
+
+pytestmark = pytest.mark.xdist_group("app")
+
+
+@pytest.fixture
+def registry(serving: Callable[[str], ModelRegistry]) -> ModelRegistry:
+    return serving("iris")
+
+
+@pytest.fixture
+def client(empty: Path, registry: ModelRegistry) -> Iterator[EngineClient]:
+    client = EngineClient(empty, load_params(empty / "params.yaml"))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def features(registry: ModelRegistry) -> dict[str, object]:
+    schema = registry.load_model("iris_model", version=1).schema
+    return {column.name: example_value(column) for column in schema.features}
+
+
+def test_a_prediction_names_its_version_and_id(client: EngineClient, features: dict[str, object]) -> None:
+    prediction = client.predict(features)
+    assert (prediction["model_version"], prediction["model_name"]) in {(1, "iris_model"), ("1", "iris_model")}
+    assert sum(prediction["probabilities"].values()) == pytest.approx(1)
+    assert prediction["prediction"] in prediction["probabilities"]
+    client.record_outcome(prediction["prediction_id"], prediction["prediction"])
+
+
+def test_columns_give_the_predictions_of_their_rows(client: EngineClient, features: dict[str, object]) -> None:
+    batch = client.predict_columns({name: [value] * 3 for name, value in features.items()})
+    assert batch.predictions == [client.predict(features)["prediction"]] * 3
+
+
+def test_each_feature_has_a_contribution_and_variations(client: EngineClient, features: dict[str, object]) -> None:
+    contributions = client.explain(features)["contributions"]
+    variations = client.what_if(features)["variations"]
+    assert {item["feature"] for item in contributions} == set(features)
+    assert {item["feature"] for item in variations} == set(features)
+
+
+def test_an_unknown_feature_is_refused(client: EngineClient) -> None:
+    with pytest.raises(InvalidRequest, match="nonsense"):
+        client.predict({"nonsense": 1})
+
+
+def test_a_promotion_takes_effect_with_the_next_prediction(
+    client: EngineClient, features: dict[str, object], registry: ModelRegistry, empty: Path
+) -> None:
+    write_small_package(empty / "other", "iris", "model=naive_bayes")
+    registry.register_model("other", "iris_model")
+    registry.promote_model("iris_model", 2, "Production", force=True, reason="try it")
+    assert int(client.predict(features)["model_version"]) == 2
+    assert client.status()["is_ready"]

@@ -1,0 +1,74 @@
+"""Each kind of feature has an input widget and an example value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.form_fields import example_value
+from pipeline.schema import Column
+from tests.app.conftest import errors_of
+
+pytestmark = pytest.mark.xdist_group("app")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"kind": "integer", "example": 7, "minimum": 1.0}, 7),
+        ({"kind": "category", "categories": ("b", "a")}, "b"),
+        ({"kind": "integer", "minimum": 1.0}, 1),
+        ({"kind": "float", "minimum": 0.5}, 0.5),
+        ({"kind": "float", "minimum": 0.5, "nullable": True}, None),
+        ({"kind": "float"}, None),
+        ({"kind": "text"}, None),
+    ],
+    ids=str,
+)
+def test_the_example_is_declared_or_a_category_or_the_minimum(options: dict[str, Any], expected: object) -> None:
+    example = example_value(Column("x", dtype="string", **options))
+    assert (example, type(example)) == (expected, type(expected))
+
+
+def _one_field_of_each_kind() -> None:
+    import streamlit as st
+
+    from app import form_fields
+    from pipeline.schema import Column
+
+    values = [
+        form_fields.feature_input(Column("n", "integer", "Int64", minimum=2.0, maximum=9.0, unit="kg", title="Count")),
+        form_fields.feature_input(Column("f", "float", "Float64", minimum=0.0, maximum=1.0, nullable=True)),
+        form_fields.feature_input(Column("b", "boolean", "boolean", nullable=True)),
+        form_fields.feature_input(Column("c", "category", "string", categories=("red", "blue"))),
+        form_fields.feature_input(Column("t", "text", "string", nullable=True)),
+        form_fields.feature_input(Column("d", "datetime", "datetime64[us]", nullable=True)),
+    ]
+    st.session_state["values"] = values
+
+
+def test_each_kind_has_its_widget_and_returns_its_example() -> None:
+    at = AppTest.from_function(_one_field_of_each_kind, default_timeout=60).run()
+    assert errors_of(at) == []
+    assert at.session_state["values"] == [2, None, None, "red", None, None]
+    assert [len(at.number_input), len(at.selectbox), len(at.text_input)] == [2, 2, 2]
+
+
+def test_a_number_input_has_the_declared_range_unit_and_help() -> None:
+    at = AppTest.from_function(_one_field_of_each_kind, default_timeout=60).run()
+    count = at.number_input(key="field_n")
+    assert (count.min, count.max, count.step) == (2, 9, 1)
+    assert count.label == "Count :gray[kg]"
+    assert "From 2 to 9" in count.help
+    assert count.help.endswith("Required")
+    assert at.number_input(key="field_f").help.endswith("Optional")
+
+
+def test_an_entered_value_is_returned() -> None:
+    at = AppTest.from_function(_one_field_of_each_kind, default_timeout=60).run()
+    at.number_input(key="field_f").set_value(0.25)
+    at.selectbox(key="field_b").set_value(True)
+    at.text_input(key="field_t").set_value("words").run()
+    assert at.session_state["values"] == [2, 0.25, True, "red", "words", None]

@@ -1,0 +1,101 @@
+"""`mlops alerts` lists, acknowledges, silences and resolves incidents."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline import state as store
+from tests.pipeline.registry.test_model_registry import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.fixtures.cli import CliRun, CliRunner
+
+    Alerts = Callable[..., CliRun]
+
+
+@pytest.fixture
+def alerts(model_project: Path, run_cli: CliRunner, monkeypatch: pytest.MonkeyPatch) -> Alerts:
+    """Run `mlops alerts WORDS` as ada in a project with one open incident, number 1."""
+    monkeypatch.setenv("MLOPS_ACTOR", "ada")
+    now = time.time_ns() // 1000
+    state = store.open_state(model_project)
+    with state.writing() as connection:
+        incident = store.Incident(
+            group_name="drift:age",
+            rules=("drift",),
+            severity="warning",
+            title=f"{NAME}: age drifted",
+            model=NAME,
+            message="mean rose from 1 to 2",
+            details={},
+            opened_at=now,
+            last_seen_at=now,
+        )
+        assert store.add_incident(connection, incident) == 1
+    state.close()
+    return lambda *words: run_cli("alerts", *words, cwd=model_project)
+
+
+def test_list_prints_open_incidents(alerts: Alerts) -> None:
+    line = alerts("list").out
+    assert line.split()[0] == "1"
+    assert line.endswith(f"warning   open          {NAME}: age drifted\n")
+    assert [incident["group_name"] for incident in json.loads(alerts("list", "--json").out)["incidents"]] == [
+        "drift:age"
+    ]
+    assert alerts("list", "--model", "other").out == "no open incident\n"
+
+
+def test_show_prints_the_message(alerts: Alerts) -> None:
+    assert alerts("show", "1").out.endswith("mean rose from 1 to 2\n")
+    assert json.loads(alerts("show", "1", "--json").out)["message"] == "mean rose from 1 to 2"
+
+
+def test_ack_records_the_actor(alerts: Alerts) -> None:
+    assert "acknowledged by ada" in alerts("ack", "1", "--reason", "on it").out
+    assert json.loads(alerts("show", "1", "--json").out)["acknowledged_by"] == "ada"
+
+
+def test_a_resolved_incident_is_listed_only_with_all(alerts: Alerts) -> None:
+    assert json.loads(alerts("resolve", "1", "--json").out)["status"] == "resolved"
+    assert alerts("list").out == "no open incident\n"
+    assert "resolved by ada" in alerts("list", "--all").out
+
+
+def test_a_silence_of_a_group_is_listed_until_it_is_ended(alerts: Alerts) -> None:
+    created = alerts("silence", "--minutes", "60", "--incident-group", "drift:age", "--reason", "retraining").out
+    assert created.startswith(f"silence 1: drift:age of {NAME} until ")
+    assert created.endswith(", by ada (retraining)\n")
+    assert created in alerts("list").out
+    assert alerts("silence", "--end", "1").exit_code == 0
+    assert "silence" not in alerts("list").out
+
+
+def test_a_silence_without_a_group_covers_all_incidents(alerts: Alerts) -> None:
+    assert f"silence 1: all incidents of {NAME} until " in alerts("silence", "--minutes", "5").out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("silence",), "pass either `--minutes 60` or `--end NUMBER`"),
+        (("silence", "--minutes", "5", "--end", "1"), "pass either `--minutes 60` or `--end NUMBER`"),
+        (("show", "7"), "7"),
+        (("ack", "7"), "7"),
+    ],
+)
+def test_a_wrong_argument_exits_with_code_2(alerts: Alerts, words: tuple[str, ...], message: str) -> None:
+    run = alerts(*words)
+    assert (run.exit_code, message in run.err) == (2, True)
+
+
+def test_deliver_reports_the_number_of_sent_messages(alerts: Alerts) -> None:
+    assert alerts("deliver").out == "0 messages sent\n"
+    assert json.loads(alerts("deliver", "--json").out)["sent"] == 0

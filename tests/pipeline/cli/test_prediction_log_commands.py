@@ -1,0 +1,69 @@
+"""`mlops prediction-log` exports, erases and prunes logged predictions."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from tests.fixtures.registered_project import make_rows
+from tests.fixtures.toy_dataset import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.fixtures.cli import CliRun, CliRunner
+
+    PredictionLog = Callable[..., CliRun]
+
+N_ROWS = 30
+
+
+@pytest.fixture
+def prediction_log(project: Path, run_cli: CliRunner) -> PredictionLog:
+    """Run `mlops prediction-log WORDS` in a project with 30 logged predictions of today."""
+    (project / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    pd.DataFrame(make_rows(N_ROWS)).convert_dtypes().to_parquet(project / "in.parquet", index=False)
+    assert run_cli("predict", "in.parquet", "-o", "out.csv", "--log", cwd=project).exit_code == 0
+    return lambda *words: run_cli("prediction-log", *words, cwd=project)
+
+
+def test_export_writes_one_file_a_day(prediction_log: PredictionLog, project: Path) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    n_rows_by_day = json.loads(prediction_log("export", "--since", today, "-o", "days", "--json").out)
+    assert sum(n_rows_by_day.values()) in (0, N_ROWS)  # 0 if the day changed in between
+    for day, n_rows in n_rows_by_day.items():
+        assert len(pd.read_parquet(project / "days" / f"{day}.parquet")) == n_rows
+
+
+def test_export_of_days_without_predictions_writes_no_file(prediction_log: PredictionLog, project: Path) -> None:
+    run = prediction_log("export", "--since", "2026-01-01", "--until", "2026-01-02", "-o", "none")
+    assert (run.exit_code, run.out) == (0, "no predictions on these days\n")
+    assert not (project / "none").exists()
+
+
+def test_prune_keeps_predictions_within_the_retention_time(prediction_log: PredictionLog) -> None:
+    assert prediction_log("prune").out == "0 rows removed\n"
+
+
+def test_erase_of_an_unknown_subject_removes_nothing(prediction_log: PredictionLog) -> None:
+    assert prediction_log("erase", "subject-1").out == "0 predictions removed\n"
+    assert json.loads(prediction_log("erase", "subject-1", "--json").out) == {"removed": 0}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--since", "yesterday"), "mlops: --since 'yesterday': expected a day such as 2026-01-31\n"),
+        (("--since", "2026-01-01", "--until", "x"), "mlops: --until 'x': expected a day such as 2026-01-31\n"),
+    ],
+)
+def test_an_invalid_day_exits_with_code_2(
+    model_project: Path, run_cli: CliRunner, words: tuple[str, ...], message: str
+) -> None:
+    run = run_cli("prediction-log", "export", *words, "-o", "days", cwd=model_project)
+    assert (run.exit_code, run.err) == (2, message)
