@@ -22,6 +22,11 @@ __all__ = ["update_incidents"]
 
 _US_PER_MINUTE = 60_000_000
 _MONITOR_ACTOR = "monitor"
+# What an incident keeps when its rules fire again.
+_UNCHANGED = (
+    *("seq", "opened_at", "status", "notified_at"),
+    *("acknowledged_at", "acknowledged_by", "resolved_at", "resolved_by"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +103,7 @@ def _open_or_update(
         opened = replace(fresh, seq=store.add_incident(context.connection, fresh))
         return _save_and_notify(context, opened, "opened")
     is_worse = SEVERITIES.index(severity) > SEVERITIES.index(known.severity)
-    unchanged = (
-        "seq",
-        "opened_at",
-        "status",
-        "notified_at",
-        "acknowledged_at",
-        "acknowledged_by",
-        "resolved_at",
-        "resolved_by",
-    )
-    seen = replace(fresh, n_occurrences=known.n_occurrences + 1, **{name: getattr(known, name) for name in unchanged})
+    seen = replace(fresh, n_occurrences=known.n_occurrences + 1, **{name: getattr(known, name) for name in _UNCHANGED})
     if known.status == "resolved":  # it fires again within its cooldown
         seen = replace(seen, status="open", resolved_at=None, resolved_by=None)
     if is_worse:

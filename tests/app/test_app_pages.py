@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from tests.app.conftest import PAGES, app_page, errors_of, text_of
-from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,32 +28,6 @@ def test_a_page_shows_finished_results_without_errors(name: str, project: Worksp
 def test_a_page_names_the_next_step_before_the_first_run(name: str, empty: Path) -> None:
     at = app_page(name).run()
     assert (errors_of(at), "make run" in text_of(at)) == ([], True)
-
-
-def test_the_app_opens_on_the_overview(project: Workspace) -> None:
-    at = AppTest.from_file(str(ROOT / "app/main.py"), default_timeout=60).run()
-    assert ([title.value for title in at.title], errors_of(at)) == (["Overview"], [])
-
-
-def test_the_overview_shows_the_production_version_and_the_engine(project: Workspace) -> None:
-    at = app_page("overview").run()
-    cards = {metric.label: metric.value for metric in at.metric}
-    assert (cards["Production version"], cards["Engine"]) == ("1", "ready")
-
-
-def test_the_configuration_names_the_file_of_each_value(project: Workspace) -> None:
-    at = app_page("configuration").run()
-    at.text_input(key="config_search").set_value("training.folds").run()
-    table = at.dataframe[0].value
-    assert table.to_dict("records") == [{"Key": "training.folds", "Value": "2", "Set in": "conf/training/default.yaml"}]
-
-
-def test_the_models_page_shows_gates_and_the_audit_trail(project: Workspace) -> None:
-    tables = [element.value for element in app_page("models").run().dataframe]
-    gates = next(table for table in tables if "Gate" in table.columns)
-    audit = next(table for table in tables if "Generation" in table.columns)
-    assert set(gates["Result"]) == {"pass"}
-    assert list(audit["Action"])[-2:] == ["promote", "register"]  # entries of other tests are above
 
 
 def test_an_invalid_setting_is_shown_with_its_file(empty: Path) -> None:

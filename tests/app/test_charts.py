@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from app import charts, run_charts
+from app import charts
 
 ODD_NAMES = ["<b>bold</b>", "a.b[0]", 'it\'s "quoted"', "😀", "שלום", "", "x" * 500]
 SINCE, UNTIL = pd.Timestamp("2026-01-01"), pd.Timestamp("2026-01-02")
@@ -42,15 +42,6 @@ CHARTS_BY_NAME: dict[str, Any] = {
     ),
     "distribution_comparison": lambda names: charts.distribution_comparison(
         pd.DataFrame({"value": names, "side": "training", "share": 0.5}), sides=("training", "period")
-    ),
-    "parallel": lambda names: run_charts.parallel_coordinates(
-        pd.DataFrame({"run": names, "a": 1.0, "b": 2.0}), ["a", "b"]
-    ),
-    "trials": lambda names: run_charts.trial_scores(
-        pd.DataFrame({"trial": range(len(names)), "value": 0.5, "name": names}), title="Loss"
-    ),
-    "two_curves": lambda names: run_charts.overlaid_curves(
-        pd.DataFrame({"across": 0.5, "up": 0.5, "run": names}), x="Recall", y="Precision"
     ),
 }
 
@@ -105,14 +96,3 @@ def test_a_curve_takes_its_columns_by_name() -> None:
 def test_the_confusion_matrix_holds_the_share_of_the_actual_class() -> None:
     frame = pd.DataFrame({"actual": ["a", "a"], "predicted": ["a", "b"], "rows": [3, 1]})
     assert [row["share"] for row in chart_rows(charts.confusion_matrix(frame))] == [0.75, 0.25]
-
-
-def test_parallel_coordinates_are_scaled_from_min_to_max() -> None:
-    frame = pd.DataFrame({"run": ["one", "two"], "loss": [0.2, 0.4]})
-    assert [
-        (row["run"], row["height"], row["value"])
-        for row in chart_rows(run_charts.parallel_coordinates(frame, ["loss"]))
-    ] == [
-        ("one", 0.0, 0.2),
-        ("two", 1.0, 0.4),
-    ]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import streamlit as st
 
-from pipeline import state as store
 from pipeline.errors import UsageError
 from pipeline.monitoring import ModelMonitor
-from tests.app.conftest import app_page, errors_of, text_of
+from tests.app.conftest import app_page, errors_of
 from tests.app.drifting_day import log_drifting_day
 from tests.app.views.test_predict_page import predict_by_form
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME
@@ -20,30 +17,6 @@ if TYPE_CHECKING:
     from tests.fixtures.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("app")
-
-
-def open_incident(project: Workspace, **other: Any) -> int:
-    now = time.time_ns() // 1000
-    fields = {"group_name": "drift:x", "rules": ("drift",), "severity": "warning", "title": "x <b>drifted</b>"}
-    incident = store.Incident(
-        **{**fields, **other}, model=MODEL_NAME, message="up", details={}, opened_at=now, last_seen_at=now
-    )
-    state = store.open_state(project.root)
-    try:
-        with state.writing() as connection:
-            return store.add_incident(connection, incident)
-    finally:
-        state.close()
-
-
-def status(project: Workspace, seq: int) -> tuple[str, str | None]:
-    state = store.open_state(project.root)
-    try:
-        with state.reading() as connection:
-            incident = store.find_incident(connection, seq)
-            return incident.status, incident.acknowledged_by
-    finally:
-        state.close()
 
 
 def test_a_drifted_feature_is_listed_first_against_training_and_the_previous_period(project: Workspace) -> None:
@@ -55,27 +28,6 @@ def test_a_drifted_feature_is_listed_first_against_training_and_the_previous_per
     at.segmented_control(key="baseline").set_value("previous_window").run()
     at.segmented_control(key="window").set_value(1).run()
     assert errors_of(at) == []
-
-
-def test_an_incident_is_acknowledged_with_the_name_of_the_user(project: Workspace) -> None:
-    seq = open_incident(project)
-    at = app_page("monitoring").run()
-    assert "x \\<b\\>drifted" in text_of(at)
-    at.button(key=f"acknowledge_{seq}_confirm").click().run()
-    assert (errors_of(at), status(project, seq)) == ([], ("acknowledged", "ada"))
-    at.button(key=f"silence_{seq}_confirm").click().run()
-    assert "silenced" in text_of(at)
-    at.button(key=f"resolve_{seq}_confirm").click().run()
-    assert (errors_of(at), status(project, seq)[0]) == ([], "resolved")
-
-
-def test_without_the_role_operator_incidents_have_no_buttons(project: Workspace) -> None:
-    seq = open_incident(project, group_name="drift:y", title="y drifted")
-    st.config.set_option("server.address", "0.0.0.0")
-    at = app_page("monitoring").run()
-    assert ("y drifted" in text_of(at), list(at.button)) == (True, [])
-    assert any(" open alert" in element.value for element in app_page("overview").run().markdown)
-    assert status(project, seq) == ("open", None)
 
 
 def test_the_predictions_of_the_selected_version_are_counted(project: Workspace) -> None:

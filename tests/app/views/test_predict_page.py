@@ -10,7 +10,7 @@ import pytest
 from pipeline import state as store
 from pipeline.config.config_loader import load_params
 from pipeline.files import read_parquet
-from tests.app.conftest import app_page, errors_of, text_of
+from tests.app.conftest import app_page, errors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,19 +68,6 @@ def test_the_form_predicts_and_logs_the_features(project: Workspace) -> None:
     assert newest.features == examples
 
 
-def test_a_prediction_shows_contributions_and_what_if(project: Workspace) -> None:
-    at = predict_by_form()
-    at.session_state["what_if_form"] = True
-    at.run()
-    assert [expander.label for expander in at.expander] == [
-        "Feature contributions",
-        "What-if",
-        "Record the actual outcome",
-    ]
-    assert "the prediction" in text_of(at)
-    assert "flips" in text_of(at)
-
-
 @pytest.mark.parametrize(
     ("body", "message"),
     [("{", "JSON"), ('{"features": {"nonsense": 1}}', "nonsense"), ('{"features": {}, "features": {}}', "features")],
@@ -93,49 +80,6 @@ def test_an_invalid_body_is_refused_with_its_field_and_not_logged(body: str, mes
     assert "in the request; no prediction was made" in at.error[0].value
     assert message in at.dataframe[0].value.to_string()
     assert count_logged(project) == before
-
-
-def test_a_file_is_predicted_row_by_row(project: Workspace) -> None:
-    at = app_page("predict").run()
-    at.file_uploader(key="batch_file").set_value([("rows.csv", unlabeled_csv(project).encode(), "text/csv")]).run()
-    at.button(key="batch_predict").click().run()
-    tables = [element.value for element in at.dataframe]
-    predictions = next(table for table in tables if "prediction_id" in table.columns)
-    assert (errors_of(at), len(predictions)) == ([], 3)
-    assert list(predictions["prediction"]) == [
-        logged.prediction for logged in reversed(logged_predictions(project)[:3])
-    ]
-
-
-def test_an_invalid_file_is_refused_with_line_and_column_and_not_logged(project: Workspace) -> None:
-    before = count_logged(project)
-    header, first, *rest = unlabeled_csv(project).splitlines()
-    broken = "\n".join([header, first, ",".join(["many", *rest[0].split(",")[1:]]), *rest[1:]]) + "\n"
-    at = app_page("predict").run()
-    at.file_uploader(key="batch_file").set_value([("bad.csv", broken.encode(), "text/csv")]).run()
-    errors = at.dataframe[0].value
-    assert "1 error; no prediction was made" in at.error[0].value
-    assert errors[["Line", "Column"]].to_dict("records") == [{"Line": 3, "Column": header.split(",")[0]}]
-    assert count_logged(project) == before
-
-
-def test_the_history_finds_a_prediction_by_its_id(project: Workspace) -> None:
-    predict_by_form()
-    predict_by_form()
-    prediction_id = logged_predictions(project)[1].prediction_id
-    at = app_page("history").run()
-    at.text_input(key="history_text").set_value(prediction_id).run()
-    assert list(at.dataframe[0].value["Prediction ID"]) == [prediction_id]
-
-
-def test_an_outcome_is_stored_with_its_prediction(project: Workspace) -> None:
-    at = predict_by_form()
-    newest = logged_predictions(project)[0]
-    other = next(name for name in newest.probabilities if name != newest.prediction)
-    at.pills[0].set_value(other).run()
-    at.button(key=f"save_{newest.prediction_id}").click().run()
-    assert "Outcome saved" in text_of(at)
-    assert logged_predictions(project)[0].outcome == other
 
 
 def test_the_json_example_is_a_request_body_of_the_api(project: Workspace) -> None:

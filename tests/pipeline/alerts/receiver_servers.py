@@ -1,4 +1,4 @@
-"""Real receivers on loopback: HTTP that answers as it is told, and SMTP."""
+"""Real receivers on loopback: HTTP that answers as it is receiver, and SMTP."""
 
 from __future__ import annotations
 
@@ -44,24 +44,24 @@ def free_port() -> int:
 
 @contextmanager
 def http_receiver(port: int | None = None) -> Iterator[ReceiverServer]:
-    told = ReceiverServer(port if port is not None else free_port())
+    receiver = ReceiverServer(port if port is not None else free_port())
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            time.sleep(told.delay_s)
-            if told.byte_interval_s:
+            time.sleep(receiver.delay_s)
+            if receiver.byte_interval_s:
                 for sign in b"HTTP/1.1 200 OK and on and on and on":
                     try:
                         self.wfile.write(bytes([sign]))
                     except OSError:
                         return
-                    time.sleep(told.byte_interval_s)
+                    time.sleep(receiver.byte_interval_s)
                 return
-            told.bodies.append(json.loads(body))
-            told.request_headers.append(dict(self.headers))
-            self.send_response(told.status)
-            for name, value in told.response_headers.items():
+            receiver.bodies.append(json.loads(body))
+            receiver.request_headers.append(dict(self.headers))
+            self.send_response(receiver.status)
+            for name, value in receiver.response_headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -69,11 +69,11 @@ def http_receiver(port: int | None = None) -> Iterator[ReceiverServer]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", told.port), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", receiver.port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield told
+        yield receiver
     finally:
         server.shutdown()
         thread.join()
@@ -83,7 +83,7 @@ def http_receiver(port: int | None = None) -> Iterator[ReceiverServer]:
 @contextmanager
 def smtp_receiver() -> Iterator[ReceiverServer]:
     """A mail server that takes every letter, by the plain dialogue of RFC 5321."""
-    told = ReceiverServer(0)
+    receiver = ReceiverServer(0)
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -92,7 +92,7 @@ def smtp_receiver() -> Iterator[ReceiverServer]:
                 word = line.split()[0].upper() if line.split() else b""
                 if word == b"DATA":
                     self._reply("354 go on")
-                    told.emails.append(self._read_email())
+                    receiver.emails.append(self._read_email())
                 if word == b"QUIT":
                     self._reply("221 bye")
                     return
@@ -108,11 +108,11 @@ def smtp_receiver() -> Iterator[ReceiverServer]:
             self.wfile.write(f"{line}\r\n".encode())
 
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-    told.port = server.server_address[1]
+    receiver.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield told
+        yield receiver
     finally:
         server.shutdown()
         thread.join()

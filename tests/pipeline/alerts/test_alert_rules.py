@@ -72,11 +72,11 @@ def test_each_rule_fires_on_bad_outcomes_and_a_failing_server(project: Path, mon
     ids = write_log(project, frame := live_rows(400), start=utc_now_us() - hours_us(3), stop=utc_now_us() - hours_us(2))
     first, second = production_package(project)[0].schema.target.classes
     turned = [second if word == first else first for word in frame[production_package(project)[0].schema.target.column]]
-    with metrics_server(said := metrics_lines(good=1000, bad=50, waiting=0)) as address:
+    with metrics_server(exposed_lines := metrics_lines(good=1000, bad=50, waiting=0)) as address:
         monkeypatch.setenv("MLOPS_SERVER_URL", address)
         before = monitor_loop.run_monitor_once(config, project)
         write_outcomes(project, list(zip(ids, turned, strict=True)))  # they carry a moment of months ago
-        said[:] = metrics_lines(good=1090, bad=60, waiting=101)
+        exposed_lines[:] = metrics_lines(good=1090, bad=60, waiting=101)
         after = monitor_loop.run_monitor_once(config, project)
     assert {one.rule: one.is_firing for one in before.rule_results} == {
         "degradation": None, "not_trusted": None, "errors": None, "log_lag": False, "stale_outcomes": False,
@@ -95,10 +95,10 @@ def test_each_rule_fires_on_bad_outcomes_and_a_failing_server(project: Path, mon
 def test_a_rule_without_a_result_leaves_its_incident_open(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = make_config(project, rules={name: RULES[name] for name in ("errors", "log_lag")})
     statuses = []
-    with metrics_server(said := metrics_lines(good=1000, bad=0, waiting=0)) as address:
+    with metrics_server(exposed_lines := metrics_lines(good=1000, bad=0, waiting=0)) as address:
         monkeypatch.setenv("MLOPS_SERVER_URL", address)
         for good, bad, waiting in ((1000, 0, 0), (1090, 10, 0), (1090, 10, 500), (1090, 10, 0), (1190, 10, 0)):
-            said[:] = metrics_lines(good=good, bad=bad, waiting=waiting)
+            exposed_lines[:] = metrics_lines(good=good, bad=bad, waiting=waiting)
             statuses.append([one.status for one in monitor_loop.run_monitor_once(config, project).incidents])
     assert statuses == [[], ["open"], ["open"], [], ["resolved"]]
 
@@ -130,17 +130,17 @@ def test_server_metrics_are_fetched_below_a_proxy_path(monkeypatch: pytest.Monke
             )
 
 
-@pytest.mark.parametrize(("n", "bad", "speaks"), [(3, 1, None), (1, 1, None), (100, 1, False), (5, 4, True)])
+@pytest.mark.parametrize(("n", "bad", "is_firing"), [(3, 1, None), (1, 1, None), (100, 1, False), (5, 4, True)])
 def test_a_single_error_among_few_responses_does_not_fire(
-    project: Path, monkeypatch: pytest.MonkeyPatch, n: int, bad: int, speaks: bool | None
+    project: Path, monkeypatch: pytest.MonkeyPatch, n: int, bad: int, is_firing: bool | None
 ) -> None:
     config = make_config(project, rules={"errors": RULES["errors"]})
-    with metrics_server(said := metrics_lines(good=1000, bad=0, waiting=0)) as address:
+    with metrics_server(exposed_lines := metrics_lines(good=1000, bad=0, waiting=0)) as address:
         monkeypatch.setenv("MLOPS_SERVER_URL", address)
         monitor_loop.run_monitor_once(config, project)
-        said[:] = metrics_lines(good=1000 + n - bad, bad=bad, waiting=0)
-        (judged,) = monitor_loop.run_monitor_once(config, project).rule_results
-    assert judged.is_firing is speaks
+        exposed_lines[:] = metrics_lines(good=1000 + n - bad, bad=bad, waiting=0)
+        (result,) = monitor_loop.run_monitor_once(config, project).rule_results
+    assert result.is_firing is is_firing
 
 
 def test_stale_outcomes_fires_when_no_outcome_ever_arrived(project: Path) -> None:
@@ -150,5 +150,5 @@ def test_stale_outcomes_fires_when_no_outcome_ever_arrived(project: Path) -> Non
     with state.writing() as connection:
         connection.exec_driver_sql(f"UPDATE deployments SET deployed_at = {utc_now_us() - hours_us(9)}")
     state.close()
-    (judged,) = monitor_loop.run_monitor_once(config, project).rule_results
-    assert (judged.is_firing, judged.summary) == (True, "no outcome for 9 hours")
+    (result,) = monitor_loop.run_monitor_once(config, project).rule_results
+    assert (result.is_firing, result.summary) == (True, "no outcome for 9 hours")

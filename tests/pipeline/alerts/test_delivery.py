@@ -184,11 +184,11 @@ def test_the_follow_command_retries_a_receiver_until_a_signal(state: store.State
             add_messages(state, "b")
             wait_until(lambda: not read_undelivered(state))
         process.terminate()
-        said = process.communicate(timeout=30)[1]
+        stderr = process.communicate(timeout=30)[1]
     finally:
         process.kill()
     assert (received_keys(receiver), process.returncode) == (["a", "b"], 0)
-    assert said == "delivering notifications; press Ctrl-C to stop\n"
+    assert stderr == "delivering notifications; press Ctrl-C to stop\n"
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -47,9 +47,9 @@ def test_the_audit_trail_records_who_acknowledged_and_resolved(state: store.Stat
     assert (resolved.status, resolved.resolved_by, alerts.list_incidents(state)) == ("resolved", "bob", [])
     assert [one.status for one in alerts.list_incidents(state, include_resolved=True)] == ["resolved"]
     with state.reading() as connection:
-        told = [(entry.actor, entry.action, entry.reason) for entry in store.read_audit_entries(connection)]
+        audit_entries = [(entry.actor, entry.action, entry.reason) for entry in store.read_audit_entries(connection)]
         assert store.verify_audit_chain(connection) == []
-    assert told == [("ada", "acknowledge alert", "I look"), ("bob", "resolve alert", "")]
+    assert audit_entries == [("ada", "acknowledge alert", "I look"), ("bob", "resolve alert", "")]
 
 
 def test_notified_receivers_are_notified_of_the_resolution(state: store.State) -> None:
@@ -60,8 +60,8 @@ def test_notified_receivers_are_notified_of_the_resolution(state: store.State) -
     alerts.resolve_incident(state, number, actor=ADA)
     alerts.resolve_incident(state, number, actor=ADA)
     with state.reading() as connection:
-        (told,) = [one for one in store.read_deliveries(connection) if one.payload["event"] == "resolved"]
-    assert (told.receiver, told.incident_seq, told.payload["status"]) == ("pager", number, "resolved")
+        (resolution,) = [one for one in store.read_deliveries(connection) if one.payload["event"] == "resolved"]
+    assert (resolution.receiver, resolution.incident_seq, resolution.payload["status"]) == ("pager", number, "resolved")
 
 
 def test_a_silence_expires_or_is_ended(state: store.State) -> None:

@@ -192,12 +192,12 @@ def test_missing_traffic_and_age_fire_their_rules(project: Path) -> None:
     state.close()
     first = monitor_loop.run_monitor_once(config, project)
     second = monitor_loop.run_monitor_once(config, project)
-    said = {one.rule: (one.is_firing, one.summary) for one in second.rule_results}
+    results = {one.rule: (one.is_firing, one.summary) for one in second.rule_results}
     assert {one.rule: one.is_firing for one in first.rule_results}["stale_monitor"] is None
-    assert said["no_traffic"] == (True, "no prediction for 7 hours")
-    assert said["stale_model"] == (True, "the production version is in use for 8 hours")
-    assert said["stale_monitor"][0] is True
-    assert said["errors"] == (None, "no server responses are known since the previous run")
+    assert results["no_traffic"] == (True, "no prediction for 7 hours")
+    assert results["stale_model"] == (True, "the production version is in use for 8 hours")
+    assert results["stale_monitor"][0] is True
+    assert results["errors"] == (None, "no server responses are known since the previous run")
 
 
 def test_the_run_summary_is_stored(project: Path) -> None:
@@ -250,5 +250,5 @@ def test_an_unreachable_mlflow_queues_the_monitor_run(project: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "[monitor] incident 1 (open, warning): " in done.stdout
     (letter,) = (project / "state").glob("**/operations.jsonl")
-    kept = [json.loads(line) for line in letter.read_text(encoding="utf-8").splitlines()]
-    assert any("columns_drifted" in json.dumps(one) for one in kept)
+    logged_metrics = [json.loads(line) for line in letter.read_text(encoding="utf-8").splitlines()]
+    assert any("columns_drifted" in json.dumps(one) for one in logged_metrics)

@@ -99,8 +99,8 @@ def test_a_row_without_an_outcome_is_of_no_class_whatever_classes_are_called() -
 def test_the_last_outcome_within_progress_is_read_with_its_row(state: State) -> None:
     rows = log_rows(state, 5)
     with state.writing() as connection:
-        said = (("p0", "a"), ("p1", "b\x1e"), ("p0", "b"), ("nobody", "a"), ("p4", "a"), ("p4", "b"))
-        store.add_outcomes(connection, [(one, 1, outcome, "x") for one, outcome in said])
+        received = (("p0", "a"), ("p1", "b\x1e"), ("p0", "b"), ("nobody", "a"), ("p4", "a"), ("p4", "b"))
+        store.add_outcomes(connection, [(one, 1, outcome, "x") for one, outcome in received])
     part = read_chunk(state, store.RollupProgress(0, 5))
     known = {}
     for packed in part.row_chunks:

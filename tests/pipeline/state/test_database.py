@@ -128,16 +128,16 @@ def test_writers_follow_each_other_and_numbers_have_no_gap(state: store.State) -
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("nonsense", "the address is not valid"),
         ("mysql://x/y", "mysql is not supported as state database"),
         ("sqlite://", "in-memory state database is not supported"),
     ],
 )
-def test_an_invalid_url_is_refused(url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_url_is_refused(url: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(store.URL_ENV, url)
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         store.open_state(tmp_path)
 
 

@@ -126,10 +126,10 @@ def test_the_backup_of_a_file_is_the_old_database(tmp_path: Path, monkeypatch: p
     backup = store.upgrade_schema(before, tmp_path / "backups")
     before.close()
     monkeypatch.setenv(store.URL_ENV, f"sqlite:///{backup}")
-    kept = store.connect(tmp_path)
-    assert store.schema_revision(kept).current == FIRST_REVISION
-    assert is_consistent(kept)
-    kept.close()
+    backed_up = store.connect(tmp_path)
+    assert store.schema_revision(backed_up).current == FIRST_REVISION
+    assert is_consistent(backed_up)
+    backed_up.close()
 
 
 def test_an_upgrade_whose_backup_cannot_be_made_changes_nothing(old: store.State, tmp_path: Path) -> None:

@@ -138,8 +138,10 @@ def test_every_table_survives_a_copy_in_both_directions(
 ) -> None:
     copied = copy_database(source, empty)
     assert {one.name: one.n_rows for one in copied} == dict.fromkeys(METADATA.tables, 8)
-    told_of = ("audit", "counters")
-    assert read_all_rows(empty, excluded_tables=told_of) == read_all_rows(source, excluded_tables=told_of)
+    extended_tables = ("audit", "counters")
+    assert read_all_rows(empty, excluded_tables=extended_tables) == read_all_rows(
+        source, excluded_tables=extended_tables
+    )
     with empty.reading() as connection:
         (last,) = store.read_audit_entries(connection, limit=1)
     assert (last.seq, last.actor, last.action) == (9, "ada", "copy state")
@@ -150,8 +152,8 @@ def test_every_table_survives_a_copy_in_both_directions(
     else:
         address = postgresql_server.new_database(request.getfixturevalue("postgresql"))
     back = store.connect_to(address, setting_name="--to")
-    assert [one for one in copy_database(empty, back) if one.name not in told_of] == [
-        one for one in copied if one.name not in told_of
+    assert [one for one in copy_database(empty, back) if one.name not in extended_tables] == [
+        one for one in copied if one.name not in extended_tables
     ]
     back.close()
 
@@ -213,17 +215,18 @@ _UNSTORABLE_UPDATE = {
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [("a\0b", "NUL"), ("x" * 201, r"too long for type character varying\(200\)")]
+    ("value", "message"), [("a\0b", "NUL"), ("x" * 201, r"too long for type character varying\(200\)")]
 )
 def test_a_value_that_the_target_cannot_hold_is_named(
-    value: str, said: str, file_with_rows: store.State, on_server: store.State
+    value: str, message: str, file_with_rows: store.State, on_server: store.State
 ) -> None:
     with file_with_rows.writing() as connection:
         connection.execute(
             update(idempotent_responses).where(idempotent_responses.c.idempotency_key == "name 2").values(subject=value)
         )
     with pytest.raises(
-        DataError, match=rf"table idempotent_responses, row with idempotency_key 'name 2': .*{said}.*nothing was copied"
+        DataError,
+        match=rf"table idempotent_responses, row with idempotency_key 'name 2': .*{message}.*nothing was copied",
     ):
         copy_database(file_with_rows, on_server)
     assert set(map(len, read_all_rows(on_server).values())) == {0}

@@ -35,12 +35,22 @@ ALTER TABLE predictions ATTACH PARTITION predictions_default DEFAULT;
 def upgrade() -> None:
     """Create all tables."""
     is_file = op.get_bind().dialect.name == "sqlite"
-    _create_registry()
+    _create_counters()
+    _create_models()
+    _create_versions()
+    _create_deployments()
+    _create_mlflow_outbox()
     _create_audit(is_file=is_file)
     _create_predictions(is_file=is_file)
-    _create_serving()
+    _create_outcomes()
+    _create_idempotent_responses()
+    _create_serving_events()
+    _create_api_keys()
     _create_incidents()
-    _create_monitoring()
+    _create_alert_deliveries()
+    _create_alert_silences()
+    _create_monitor_runs()
+    _create_rollups()
 
 
 def _name(name: str, **options: Any) -> sa.Column[Any]:
@@ -71,7 +81,7 @@ def _seq() -> sa.Column[Any]:
     return _big("seq", autoincrement=False)
 
 
-def _create_registry() -> None:
+def _create_counters() -> None:
     op.create_table(
         "counters",
         _name("name"),
@@ -79,6 +89,9 @@ def _create_registry() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counters")),
         comment="The last number of each gap-free sequence.",
     )
+
+
+def _create_models() -> None:
     op.create_table(
         "models",
         _name("name"),
@@ -86,6 +99,9 @@ def _create_registry() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_models")),
         comment="One row per model; its generation grows by one with every deployment decision.",
     )
+
+
+def _create_versions() -> None:
     op.create_table(
         "versions",
         _name("model"),
@@ -102,6 +118,9 @@ def _create_registry() -> None:
         sa.UniqueConstraint("model", "digest", name=op.f("uq_versions_model_digest")),
         comment="Registered packages; the digest identifies the content, equal content is the same version.",
     )
+
+
+def _create_deployments() -> None:
     op.create_table(
         "deployments",
         _name("model"),
@@ -117,6 +136,9 @@ def _create_registry() -> None:
         sa.PrimaryKeyConstraint("model", "stage", name=op.f("pk_deployments")),
         comment="Current deployments: at most one version per stage of a model.",
     )
+
+
+def _create_mlflow_outbox() -> None:
     op.create_table(
         "mlflow_outbox",
         _seq(),
@@ -196,6 +218,9 @@ def _create_predictions(*, is_file: bool) -> None:
     )
     if not is_file:
         op.execute(_DEFAULT_PARTITION)
+
+
+def _create_outcomes() -> None:
     op.create_table(
         "outcomes",
         _seq(),
@@ -209,7 +234,7 @@ def _create_predictions(*, is_file: bool) -> None:
     op.create_index(op.f("ix_outcomes_prediction_id"), "outcomes", ["prediction_id"], unique=False)
 
 
-def _create_serving() -> None:
+def _create_idempotent_responses() -> None:
     op.create_table(
         "idempotent_responses",
         _name("idempotency_key"),
@@ -221,6 +246,9 @@ def _create_serving() -> None:
         comment="Responses to requests with an idempotency key, for retries.",
     )
     op.create_index(op.f("ix_idempotent_responses_created_at"), "idempotent_responses", ["created_at"], unique=False)
+
+
+def _create_serving_events() -> None:
     op.create_table(
         "serving_events",
         _seq(),
@@ -235,6 +263,9 @@ def _create_serving() -> None:
         comment="Model changes of servers: activated, refused, fell back, stopped.",
     )
     op.create_index(op.f("ix_serving_events_model_kind"), "serving_events", ["model", "kind"], unique=False)
+
+
+def _create_api_keys() -> None:
     op.create_table(
         "api_keys",
         _word("id", 36),
@@ -280,6 +311,9 @@ def _create_incidents() -> None:
         comment="Incidents of alert rules, from opening to resolution.",
     )
     op.create_index(op.f("ix_incidents_group_name"), "incidents", ["group_name"], unique=False)
+
+
+def _create_alert_deliveries() -> None:
     op.create_table(
         "alert_deliveries",
         _seq(),
@@ -305,6 +339,9 @@ def _create_incidents() -> None:
         sqlite_where=is_pending,
         postgresql_where=is_pending,
     )
+
+
+def _create_alert_silences() -> None:
     op.create_table(
         "alert_silences",
         _seq(),
@@ -319,7 +356,7 @@ def _create_incidents() -> None:
     )
 
 
-def _create_monitoring() -> None:
+def _create_monitor_runs() -> None:
     op.create_table(
         "monitor_runs",
         _seq(),
@@ -335,6 +372,9 @@ def _create_monitoring() -> None:
         comment="Monitor runs with a summary of their reports.",
     )
     op.create_index(op.f("ix_monitor_runs_model_seq"), "monitor_runs", ["model", "seq"], unique=False)
+
+
+def _create_rollups() -> None:
     op.create_table(
         "rollups",
         _name("model"),

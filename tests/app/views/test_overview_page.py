@@ -1,0 +1,29 @@
+"""The overview shows the production version, recent activity and test metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.app.conftest import app_page
+
+if TYPE_CHECKING:
+    from tests.fixtures.workspace import Workspace
+
+pytestmark = pytest.mark.xdist_group("app")
+
+
+def test_the_overview_shows_the_production_version_and_the_engine(project: Workspace) -> None:
+    at = app_page("overview").run()
+    cards = {metric.label: metric.value for metric in at.metric}
+    assert (cards["Production version"], cards["Engine"]) == ("1", "ready")
+
+
+def test_the_overview_lists_recent_activity_by_actor_and_the_test_metrics(project: Workspace) -> None:
+    at = app_page("overview").run()
+    activity = [element.value for element in at.markdown if "version 1" in element.value and "**" in element.value]
+    assert any("**promoted** version 1 to Production" in line for line in activity)
+    assert any("**registered** version 1" in line for line in activity)
+    metrics = next(element.value for element in at.dataframe if "Metric" in element.value.columns)
+    assert list(metrics.columns) == ["Metric", "Value", "Interval"]
