@@ -1,6 +1,8 @@
-"""How fast is the app in a real browser, with an empty log and with millions of predictions, and how much memory do sessions take?
+"""How fast is the app in a real browser, and how much memory do its sessions take?
 
-A small project is built, copied, and its copy's log filled; chromium opens both. `--project` takes one that is there.
+The log is empty in one project and holds millions of predictions in the other.
+The program builds a small project, copies it, and fills the copy's log; chromium opens both. `--project` takes an
+existing project.
 """
 
 from __future__ import annotations
@@ -36,12 +38,14 @@ DAYS, ROUNDS, SESSIONS = 30, 5, 20
 # All is drawn: the page has its title, its script has ended, nothing in sight is busy or a chart without its canvas.
 _PAGE_IS_RENDERED = """title => {
   const head = document.querySelector('h1'), app = document.querySelector('[data-testid="stApp"]');
-  const inSight = query => [...document.querySelectorAll(query)].filter(e => e.getClientRects().length && e.offsetWidth);
+  const inSight = query => [...document.querySelectorAll(query)]
+    .filter(e => e.getClientRects().length && e.offsetWidth);
   return head && head.innerText.includes(title) && app.dataset.testScriptState === 'notRunning'
     && !inSight("[data-testid='stSkeleton'], [data-testid='stSpinner'], [data-stale='true']").length
     && inSight('[data-testid="stVegaLiteChart"]').every(e => e.querySelector('canvas, svg'));
 }"""
-_HAS_NEW_PREDICTION_ID = "before => [...document.querySelectorAll('code')].some(e => e.innerText.length === 36 && !before.includes(e.innerText))"
+_HAS_NEW_PREDICTION_ID = """before => [...document.querySelectorAll('code')]
+  .some(e => e.innerText.length === 36 && !before.includes(e.innerText))"""
 _PREDICTION_IDS = "() => [...document.querySelectorAll('code')].map(e => e.innerText)"
 
 
@@ -174,7 +178,8 @@ def print_target(what: str, measured: float, target: float, unit: str) -> None:
 def print_report(empty: dict[str, Any], full: dict[str, Any], given: argparse.Namespace) -> None:
     n = given.rows
     print(
-        f"{'page, seconds until all is drawn':34} {'first visit':>12} {'again':>8}   {f'with {n:,} rows':>24} {'again':>8}"
+        f"{'page, seconds until all is drawn':34} {'first visit':>12} {'again':>8}   "
+        f"{f'with {n:,} rows':>24} {'again':>8}"
     )
     for name in PAGES:
         before, after = (one["visits"][name] for one in (empty, full))

@@ -205,7 +205,8 @@ def main() -> None:
     given = parser.parse_args()
     started = time.perf_counter()
     print(
-        f"{given.rounds} draws a line; seven columns; bars: at most {BAR_FALSE:.0%} raised, at least {BAR_FOUND:.0%} found"
+        f"{given.rounds} draws a line; seven columns;"
+        f" bars: at most {BAR_FALSE:.0%} raised, at least {BAR_FOUND:.0%} found"
     )
     print(f"{'rows':>9} {'shift':>6}  " + "  ".join(f"{rule[:24]:>24}" for rule in RULES))
     for number, case in enumerate(CASES):

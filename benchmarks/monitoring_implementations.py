@@ -171,7 +171,7 @@ def our_estimate(folder: Path) -> dict[str, Any]:
 
 
 def nannyml_estimate(folder: Path) -> dict[str, Any]:
-    """Confidence-based estimation with the probabilities as they are: they are calibrated, and no second calibration is tried."""
+    """Confidence-based estimation with the probabilities as they are: calibrated once, and not a second time."""
     import nannyml as nml
     from nannyml.calibration import Calibrator
 
@@ -235,7 +235,7 @@ class _Columns(Mapping[str, Any]):
 
 
 def _peak_mb() -> float:
-    """Return the peak of this program alone; that of `resource` begins with what its parent held when it was started."""
+    """Return the peak memory of this program alone; `resource` counts the memory of its parent at the start too."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
@@ -243,7 +243,8 @@ def _peak_mb() -> float:
 IMPLEMENTATIONS = {
     one.__name__: one
     for one in (
-        ours, ours_by_column, by_scipy, by_evidently, by_nannyml, evidently_figures, nannyml_figures, our_estimate, nannyml_estimate, wide,
+        ours, ours_by_column, by_scipy, by_evidently, by_nannyml, evidently_figures, nannyml_figures, our_estimate,
+        nannyml_estimate, wide,
     )
 }  # fmt: skip
 

@@ -290,7 +290,7 @@ def _wide_rows(n: int, numbers: range, *, seed: int, is_shifted: bool) -> pd.Dat
 
 
 def benchmark_run(folder: Path, n: int) -> None:
-    """`python -m stages.monitor` where it ran before (MLflow's store is there), on a million rows that nobody counted yet."""
+    """Time `python -m stages.monitor` on a million rows without counts, in a project where MLflow's store exists."""
     from making import log_rows, make_package, promote_package
 
     from pipeline.state import open_state

@@ -56,7 +56,8 @@ def main() -> None:
     print(f"drift: {found['drift']['verdict']}")
     stands = mlops.generate_mlops_report()
     print(
-        f"{len(stands.versions)} versions; serving {stands.deployed_versions}; audit trail intact: {stands.is_audit_trail_intact}"
+        f"{len(stands.versions)} versions; serving {stands.deployed_versions};"
+        f" audit trail intact: {stands.is_audit_trail_intact}"
     )
     print(f"{n_right} of {len(rows)} right; {n_stored} outcomes stored for the monitor")
 

@@ -1,4 +1,4 @@
-"""Ask a server for predictions as a program in production would: with a key, a deadline, and retries that change nothing.
+"""Ask a server for predictions as a program in production does: with a key, a deadline, and safe retries.
 
 python examples/prediction_client.py --url http://localhost:5000 --row '{"Time_spent_Alone": 4, "Stage_fear": "No"}'
 """

@@ -19,15 +19,21 @@ _STYLE = """
   --before: #98a2b3; --after: #2f6fed; --good: #12805c; --bad: #b42318; }
 @media (prefers-color-scheme: dark) { :root { --paper: #1b212c; --wash: #11151c; --ink: #e6e9ef; --soft: #98a2b3;
   --line: #2c3444; --before: #667085; --after: #6f9cf5; --good: #4cc38a; --bad: #f0726a; } }
-* { box-sizing: border-box; } body { margin: 0; background: var(--wash); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--wash); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px; } h1 { font-size: 26px; margin: 0; }
 h2 { font-size: 18px; margin: 32px 0 10px; } .soft { color: var(--soft); }
-.card { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: 14px 18px; overflow-x: auto; }
-.note { border-left: 4px solid var(--bad); margin: 10px 0; } .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 12px; }
-table { border-collapse: collapse; width: 100%; } td, th { padding: 4px 14px 4px 0; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-th { color: var(--soft); font-weight: 500; } .better { color: var(--good); font-weight: 600; } .worse, .fail { color: var(--bad); font-weight: 600; }
-svg { display: block; width: 100%; } .before { stroke: var(--before); fill: var(--before); } .after { stroke: var(--after); fill: var(--after); }
-path.before, path.after { fill: none; stroke-width: 2; } .axis { stroke: var(--line); } text { fill: var(--soft); font-size: 11px; }
+.card { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: 14px 18px;
+  overflow-x: auto; }
+.note { border-left: 4px solid var(--bad); margin: 10px 0; }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 12px; }
+table { border-collapse: collapse; width: 100%; }
+td, th { padding: 4px 14px 4px 0; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th { color: var(--soft); font-weight: 500; } .better { color: var(--good); font-weight: 600; }
+.worse, .fail { color: var(--bad); font-weight: 600; }
+svg { display: block; width: 100%; } .before { stroke: var(--before); fill: var(--before); }
+.after { stroke: var(--after); fill: var(--after); } path.before, path.after { fill: none; stroke-width: 2; }
+.axis { stroke: var(--line); } text { fill: var(--soft); font-size: 11px; }
 """
 
 
@@ -90,8 +96,9 @@ def _sections(change: ChangeReport) -> Iterator[str]:
 
 
 def _gate_and_slice_sections(change: ChangeReport) -> Iterator[str]:
+    before, after = change.gate_verdicts
     yield _html_table(
-        f"Gates: {change.gate_verdicts[0] or 'not evaluated'} before, {change.gate_verdicts[1] or 'not evaluated'} after",
+        f"Gates: {before or 'not evaluated'} before, {after or 'not evaluated'} after",
         ("gate", "before", "after", "reason"),
         [(gate.name, gate.before or "", gate.after or "", gate.reason) for gate in change.gates],
     )

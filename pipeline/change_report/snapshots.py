@@ -54,7 +54,8 @@ class ProjectSnapshot:
         if not self.lock:
             return f"{self.name} has no dvc.lock, so its metrics are unknown; run `dvc repro` there and commit dvc.lock"
         if self.missing:
-            return f"{self.name}: DVC's cache lacks {', '.join(self.missing)}; run `dvc fetch --all-commits` to download them"
+            missing = ", ".join(self.missing)
+            return f"{self.name}: DVC's cache lacks {missing}; run `dvc fetch --all-commits` to download them"
         return None
 
     def output_md5(self, path: Path) -> str | None:

@@ -121,6 +121,6 @@ def check_overrides(overrides: Sequence[str]) -> None:
             )
         if key == "hydra" or (re.match(r"hydra[./]", key) and _HYDRA_KEYS.fullmatch(key) is None):
             raise ConfigError(
-                f"{override}: {key!r} is not open to overrides; accepted settings of Hydra: hydra/launcher, hydra/sweeper,"
-                " hydra.launcher.*, hydra.sweeper.*, hydra.sweep.dir, hydra.verbose"
+                f"{override}: {key!r} is not open to overrides; accepted settings of Hydra: hydra/launcher,"
+                " hydra/sweeper, hydra.launcher.*, hydra.sweeper.*, hydra.sweep.dir, hydra.verbose"
             )

@@ -83,8 +83,8 @@ def _direction_error(plan: SweepPlan) -> str | None:
     if plan.direction == expected:
         return None
     return (
-        f"hydra.sweeper.direction: {plan.direction} is the wrong direction for training.selection_metric={plan.objective};"
-        f" add hydra.sweeper.direction={expected}"
+        f"hydra.sweeper.direction: {plan.direction} is the wrong direction for"
+        f" training.selection_metric={plan.objective}; add hydra.sweeper.direction={expected}"
     )
 
 

@@ -38,7 +38,8 @@ def confusion_table(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = Non
     actual, predicted = [str(value) for value in y_true], [str(value) for value in y_pred]
     if len(actual) != len(predicted):
         raise UsageError(
-            f"log_confusion_matrix: {len(actual)} actual classes and {len(predicted)} predictions; the numbers must be equal"
+            f"log_confusion_matrix: {len(actual)} actual classes and {len(predicted)} predictions;"
+            " the numbers must be equal"
         )
     names = [str(label) for label in labels] if labels is not None else sorted({*actual, *predicted})
     counts = pd.crosstab(pd.Series(actual, dtype="object"), pd.Series(predicted, dtype="object"))
@@ -53,7 +54,8 @@ def confusion_pairs(y_true: Any, y_pred: Any) -> pd.DataFrame:
     actual, predicted = [str(value) for value in y_true], [str(value) for value in y_pred]
     if len(actual) != len(predicted):
         raise UsageError(
-            f"log_confusion_matrix: {len(actual)} actual classes and {len(predicted)} predictions; the numbers must be equal"
+            f"log_confusion_matrix: {len(actual)} actual classes and {len(predicted)} predictions;"
+            " the numbers must be equal"
         )
     return pd.DataFrame({"actual": actual, "predicted": predicted})
 

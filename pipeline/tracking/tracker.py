@@ -109,7 +109,8 @@ class ExperimentTracker:
         """
         if self._open_runs and not nested:
             raise UsageError(
-                f"start_run: run {self._open_runs[-1].name!r} is open; end it first, or pass nested=True for a child run"
+                f"start_run: run {self._open_runs[-1].name!r} is open;"
+                " end it first, or pass nested=True for a child run"
             )
         all_tags = _clean_tags(tags, description, fingerprint)
         trace_id = current_trace_id()

@@ -1,4 +1,4 @@
-"""The workflow of CI: well formed, with no more rights than it needs, and its steps do what they say, in their order."""
+"""The workflow of CI is well formed and has only the rights that it needs; its steps do what their names promise."""
 
 from __future__ import annotations
 

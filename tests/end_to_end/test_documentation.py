@@ -25,10 +25,11 @@ PAGES = ["README.md", "CONTRIBUTING.md", *map(str, GUIDES)]
 SUMMARIES = ("README.md", "docs/how-to/common-tasks.md")
 
 _COMMAND = re.compile(
-    r"^```bash\n(?P<block>.*?)^```|`(?P<inline>(?:dvc |mlops |python -m |python benchmarks|mlflow |make |git checkout |\.venv/bin/)[^`\n]*)`",
+    r"^```bash\n(?P<block>.*?)^```"
+    r"|`(?P<inline>(?:dvc |mlops |python -m |python benchmarks|mlflow |make |git checkout |\.venv/bin/)[^`\n]*)`",
     re.MULTILINE | re.DOTALL,
 )
-# Targets that would run this test again, set an environment up, or reach out to an index: that they exist is what is checked.
+# These targets run this test again, set an environment up, or reach out to an index: the test checks that they exist.
 _SKIPPED_COMMANDS = re.compile(
     r"make (run|serve|monitor|app|up|audit|generated-client|test|check|workflows|pictures|lock|setup|clean)\b"
 )
@@ -44,7 +45,9 @@ _SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
 _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _PLACEHOLDER_COMMANDS = re.compile(
-    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (predict|data|config|tracking|models|audit|promote|rollback|simulate|change-report)|python -m stages\.\w+)$"
+    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)"
+    r"|mlops (predict|data|config|tracking|models|audit|promote|rollback|simulate|change-report)"
+    r"|python -m stages\.\w+)$"
 )
 _NAMES = {
     "<name>": "customers",

@@ -98,7 +98,7 @@ def _environment(canaries: Canaries, database: str) -> dict[str, str]:
 
 
 def _commands(small: Workspace, canaries: Canaries, env: dict[str, str]) -> str:
-    """Run what reads those addresses, what fails at them, and an override that no setting knows; return what was said."""
+    """Run commands that read those addresses or fail at them, and an unknown override; return their output."""
     override = f"+password={canaries.plant('override')}"
     sql = ["~data.source.rows", "~data.source.seed", "data.source.kind=sql"]
     sql += ["+data.source.url_env=ROWS_URL", "+data.source.query='SELECT 1 AS a ORDER BY a'"]

@@ -1,4 +1,4 @@
-"""Stores for tests: a real SQLite file that is created once, a real server on loopback, and an address without a server."""
+"""Stores for tests: a SQLite file that is created once, a server on loopback, and an address without a server."""
 
 from __future__ import annotations
 
