@@ -81,7 +81,7 @@ def _show_drift_ratios(drift: dict[str, Any], titles: dict[str, str]) -> None:
 def _show_drift_over_time(overview: monitoring_queries.DriftOverview, titles: dict[str, str]) -> None:
     st.markdown(
         "**Drift over time**",
-        help="Each cell compares that period with training. Dot: drift. Grey: not enough rows.",
+        help="Each cell compares that period with training. Dot: drift. Gray: not enough rows.",
     )
     order = [finding["column"] for finding in overview.report["findings"]]
     intervals = sorted(overview.intervals, key=lambda interval: order.index(interval.column))

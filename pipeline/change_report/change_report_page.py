@@ -24,7 +24,7 @@ body { margin: 0; background: var(--wash); color: var(--ink); font: 15px/1.5 sys
 main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px; } h1 { font-size: 26px; margin: 0; }
 h2 { font-size: 18px; margin: 32px 0 10px; } .soft { color: var(--soft); }
 .card { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: 14px 18px;
-  overflow-x: auto; }
+overflow-x: auto; }
 .note { border-left: 4px solid var(--bad); margin: 10px 0; }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 12px; }
 table { border-collapse: collapse; width: 100%; }
@@ -32,8 +32,9 @@ td, th { padding: 4px 14px 4px 0; text-align: left; vertical-align: top; overflo
 th { color: var(--soft); font-weight: 500; } .better { color: var(--good); font-weight: 600; }
 .worse, .fail { color: var(--bad); font-weight: 600; }
 svg { display: block; width: 100%; } .before { stroke: var(--before); fill: var(--before); }
-.after { stroke: var(--after); fill: var(--after); } path.before, path.after { fill: none; stroke-width: 2; }
-.axis { stroke: var(--line); } text { fill: var(--soft); font-size: 11px; }
+.after { stroke: var(--after); fill: var(--after); }
+path.before, path.after { fill: none; stroke-width: 2; } .axis { stroke: var(--line); }
+text { fill: var(--soft); font-size: 11px; }
 """
 
 
@@ -96,9 +97,9 @@ def _sections(change: ChangeReport) -> Iterator[str]:
 
 
 def _gate_and_slice_sections(change: ChangeReport) -> Iterator[str]:
-    before, after = change.gate_verdicts
+    old_verdict, new_verdict = change.gate_verdicts
     yield _html_table(
-        f"Gates: {before or 'not evaluated'} before, {after or 'not evaluated'} after",
+        f"Gates: {old_verdict or 'not evaluated'} before, {new_verdict or 'not evaluated'} after",
         ("gate", "before", "after", "reason"),
         [(gate.name, gate.before or "", gate.after or "", gate.reason) for gate in change.gates],
     )

@@ -126,7 +126,9 @@ def _changed_deps(status_entries: Any) -> list[str]:
 def _dvc_status(root: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "dvc", "status", "--json"]
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
-    process = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+    process = subprocess.run(  # noqa: S603 - fixed arguments
+        command, cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
     try:
         status: dict[str, Any] = json.loads(process.stdout)
     except ValueError as error:

@@ -46,8 +46,8 @@ def run_hydra_app(name: str, task: Callable[[Config], float | None], arguments: 
     unknown = [word for word in arguments if word not in overrides and word not in _FLAGS]
     if unknown:
         raise UsageError(
-            f"python -m stages.{name}: {unknown[0]!r} is not used here;"
-            " accepted: overrides such as model=random_forest, -m for a sweep, --cfg job, --info, --help"
+            f"python -m stages.{name}: {unknown[0]!r} is not used here; accepted: overrides such as"
+            " model=random_forest, -m for a sweep, --cfg job, --info, --help"
         )
     check_hydra_overrides(overrides)
     _run_hydra(task)

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import PurePath
 
 import psutil
 
@@ -44,7 +45,7 @@ def _is_dvc(process: psutil.Process) -> bool:
         words = process.cmdline()[:3]
     except psutil.Error:
         return False
-    return any(os.path.basename(word) in ("dvc", "dvc.exe") or "dvc" in word.split(".") for word in words)  # noqa: PTH119
+    return any(PurePath(word).name in ("dvc", "dvc.exe") or "dvc" in word.split(".") for word in words)
 
 
 def _exit_when_parent_ends(chain: list[psutil.Process]) -> None:

@@ -67,7 +67,7 @@ def _parse(content: bytes, name: str) -> Any:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
         raise ConfigError(
-            f"{place}: not valid YAML: {error.problem}; indent with spaces, close what is open"
+            f"{place}: not valid YAML: {error.problem}; indent with spaces, and close brackets and quotes"
         ) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from error

@@ -85,8 +85,8 @@ def add_partitions(connection: Connection, moments: Iterable[int], *, days: int)
         name = f"predictions_{np.datetime64(one.since // _DAY_US, 'D')}".replace("-", "_")
         until = "MAXVALUE" if one.until >= _END_US else str(one.until)
         is_its = f"predicted_at >= {one.since} AND predicted_at <= {one.until - 1}"
-        old = f"DELETE FROM {_DEFAULT_PARTITION} WHERE {is_its} RETURNING *"  # noqa: S608 - own names
-        move_rows = f"WITH old AS ({old}) INSERT INTO {name} SELECT * FROM old"  # noqa: S608 - the same
+        old = f"DELETE FROM {_DEFAULT_PARTITION} WHERE {is_its} RETURNING *"  # noqa: S608 - own names  # nosec B608
+        move_rows = f"WITH old AS ({old}) INSERT INTO {name} SELECT * FROM old"  # noqa: S608 - the same  # nosec B608
         for statement in (
             f"CREATE TABLE {name} (LIKE predictions INCLUDING ALL)",
             f"ALTER TABLE {name} ADD UNIQUE (prediction_id)",

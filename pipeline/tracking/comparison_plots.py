@@ -36,11 +36,7 @@ def confusion_table(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = Non
     import pandas as pd
 
     actual, predicted = [str(value) for value in y_true], [str(value) for value in y_pred]
-    if len(actual) != len(predicted):
-        raise UsageError(
-            f"log_confusion_matrix: {len(actual)} actual classes and {len(predicted)} predictions;"
-            " the numbers must be equal"
-        )
+    _check_equal_lengths(actual, predicted)
     names = [str(label) for label in labels] if labels is not None else sorted({*actual, *predicted})
     counts = pd.crosstab(pd.Series(actual, dtype="object"), pd.Series(predicted, dtype="object"))
     table = counts.reindex(index=names, columns=names, fill_value=0).astype("int64")
@@ -52,12 +48,15 @@ def confusion_pairs(y_true: Any, y_pred: Any) -> pd.DataFrame:
     import pandas as pd
 
     actual, predicted = [str(value) for value in y_true], [str(value) for value in y_pred]
+    _check_equal_lengths(actual, predicted)
+    return pd.DataFrame({"actual": actual, "predicted": predicted})
+
+
+def _check_equal_lengths(actual: list[str], predicted: list[str]) -> None:
     if len(actual) != len(predicted):
         raise UsageError(
-            f"log_confusion_matrix: {len(actual)} actual classes and {len(predicted)} predictions;"
-            " the numbers must be equal"
+            f"log_confusion_matrix: {len(actual)} actual classes and {len(predicted)} predictions; expected as many"
         )
-    return pd.DataFrame({"actual": actual, "predicted": predicted})
 
 
 def plot_parallel_coordinates(table: pd.DataFrame, *, color_by: str | None = None) -> Figure:

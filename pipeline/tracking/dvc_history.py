@@ -105,7 +105,9 @@ def dvc_cache_folder(root: Path) -> Path:
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     environment.pop("DVC_ROOT", None)
     command = [sys.executable, "-m", "dvc", "cache", "dir"]
-    process = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+    process = subprocess.run(  # noqa: S603 - fixed arguments
+        command, cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
     if process.returncode != 0:
         raise DependencyUnavailable(f"`dvc cache dir` failed: {process.stderr.strip()[:300]}")
     return Path(process.stdout.strip().splitlines()[-1]) / "files" / "md5"

@@ -87,7 +87,11 @@ class _PackagePyfunc:
     def __init__(self, package: Package) -> None:
         self._package = package
 
-    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 - MLflow calls it so
+    def predict(
+        self,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002 - MLflow's signature
+    ) -> pd.DataFrame:
         import pandas as pd
 
         columns = {name: model_input.get(name) for name in self._package.schema.feature_names}

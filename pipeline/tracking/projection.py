@@ -111,9 +111,8 @@ def build_projection(root: Path) -> RunProjection:
     digest = files.sha256_file(root / paths.CANDIDATE_PACKAGE / "manifest.json")
     if report.get("package", digest) != digest:
         raise DataError(
-            f"{paths.EVALUATION_REPORT} evaluates package {str(report['package'])[:12]},"
-            f" but {paths.CANDIDATE_PACKAGE} is {digest[:12]}:"
-            " the last run is incomplete; run `dvc repro` and try again"
+            f"{paths.EVALUATION_REPORT} evaluates package {str(report['package'])[:12]}, but"
+            f" {paths.CANDIDATE_PACKAGE} is {digest[:12]}: the last run is incomplete; run `dvc repro` and try again"
         )
     source = files.read_json(root / paths.SOURCE_FINGERPRINT)
     note = (

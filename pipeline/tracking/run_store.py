@@ -212,7 +212,8 @@ def _probe_server(address: str, timeout_s: float) -> None:
     parts = urllib.parse.urlsplit(address)
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
     try:
-        with urllib.request.urlopen(f"{bare}/health", timeout=timeout_s):  # noqa: S310 - http(s) by is_server  # nosec B310
+        # The scheme is http or https, by `is_server`.
+        with urllib.request.urlopen(f"{bare}/health", timeout=timeout_s):  # noqa: S310  # nosec B310
             return
     except urllib.error.HTTPError:
         return  # It responds; the first call shows whether it accepts the credentials.

@@ -108,10 +108,7 @@ class ExperimentTracker:
             When a run is open and `nested` is false.
         """
         if self._open_runs and not nested:
-            raise UsageError(
-                f"start_run: run {self._open_runs[-1].name!r} is open;"
-                " end it first, or pass nested=True for a child run"
-            )
+            raise UsageError(f"start_run: run {self._open_runs[-1].name!r} is open; end it first, or pass nested=True")
         all_tags = _clean_tags(tags, description, fingerprint)
         trace_id = current_trace_id()
         if trace_id is not None:

@@ -41,15 +41,15 @@ def branch(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) 
     return Branch(project, unrun, build_change_report(project.root, "main"))
 
 
-def test_settings_are_named_with_both_values_and_who_reads_them(branch: Branch) -> None:
-    assert {(str(one), one.stages) for one in branch.unrun.settings} == {
+def test_settings_are_listed_with_both_values_and_their_stages(branch: Branch) -> None:
+    assert {(str(setting), setting.stages) for setting in branch.unrun.settings} == {
         ("model.estimator.max_iter 100 -> 20", ("train",)),
         ("drift.numeric.wasserstein (reference standard deviations) 0.1 -> 0.15", ()),
     }
 
 
-def test_before_it_ran_the_report_says_what_would_run_and_whose_the_figures_are(branch: Branch) -> None:
-    assert {one.stage: one.reason for one in branch.unrun.pending_stages} == {
+def test_an_unrun_branch_lists_the_pending_stages_and_old_metrics(branch: Branch) -> None:
+    assert {change.stage: change.reason for change in branch.unrun.pending_stages} == {
         "compose": "conf",
         "train": "setting model.estimator.max_iter",
         "evaluate": "follows train",
@@ -58,36 +58,36 @@ def test_before_it_ran_the_report_says_what_would_run_and_whose_the_figures_are(
     assert any("run `dvc repro` to update them" in note for note in branch.unrun.notes)
 
 
-def test_after_it_ran_figures_are_compared_on_the_same_rows(branch: Branch) -> None:
+def test_metrics_of_a_run_branch_are_compared_on_the_same_rows(branch: Branch) -> None:
     assert (branch.run.pending_stages, branch.run.notes, branch.run.is_same_model) == ((), (), False)
-    loss = next(one for one in branch.run.metrics if one.name == "log_loss")
+    loss = next(metric for metric in branch.run.metrics if metric.name == "log_loss")
     assert loss.before
     assert loss.after
     assert loss.difference
-    told = json.loads(branch.project.read("metrics/test.json"))["log_loss"]
-    assert loss.after[0] == pytest.approx(told, rel=1e-9)
+    expected = json.loads(branch.project.read("metrics/test.json"))["log_loss"]
+    assert loss.after[0] == pytest.approx(expected, rel=1e-9)
     assert loss.difference[0] == pytest.approx((loss.after[0] or 0) - (loss.before[0] or 0), rel=1e-6)
     assert loss.verdict == "worse"
-    assert [one.stage for one in branch.run.executed_stages] == ["compose", "train", "evaluate", "register"]
+    assert [change.stage for change in branch.run.executed_stages] == ["compose", "train", "evaluate", "register"]
 
 
-def test_slices_gates_and_size_are_told(branch: Branch) -> None:
-    assert any(one.is_significant for one in branch.run.slices)
-    assert {one.name for one in branch.run.gates} >= {"validation", "size", "better than majority"}
+def test_slices_gates_and_size_are_compared(branch: Branch) -> None:
+    assert any(slice_.is_significant for slice_ in branch.run.slices)
+    assert {gate.name for gate in branch.run.gates} >= {"validation", "size", "better than majority"}
     before, after = branch.run.size_mb
     assert before is not None
     assert after is not None
     assert after < before
 
 
-def test_the_page_has_its_pictures_in_it_and_is_the_same_each_time(branch: Branch) -> None:
+def test_the_page_has_inline_charts_and_equal_bytes_each_time(branch: Branch) -> None:
     written = change_report_html(build_change_report(branch.project.root, "main"))
     assert not re.search(r"(src|href)=|url\(|@import", written)
     assert written.count("<svg") >= 10
     assert written == change_report_html(branch.run)
 
 
-def test_a_base_without_results_says_what_to_do(branch: Branch) -> None:
+def test_a_base_without_results_names_the_command(branch: Branch) -> None:
     project = branch.project.copy(branch.project.root.parent / "bare")
     lock = project.run("git", "show", "main:dvc.lock").stdout
     md5 = re.search(r"path: reports/evaluation.json\n\s+hash: md5\n\s+md5: (\w+)", lock.partition("evaluate:")[2])

@@ -151,9 +151,10 @@ def test_scenario_runs_on_a_schema_without_categories(tmp_path: Path) -> None:
         simulation = run_simulation(server, f"{HEAD}{{kind: declared}}\nphases:\n- {shifted}\n", "--speed", "2")
         report = run_proposed_command(server, simulation["next"][0])
         assert report["drift"]["findings"][0]["column"] == next(iter(columns_config("wine")))
-        change = "{column: words 1, word: word 1, share: 0.5}"
         (server.root / "scenario.yaml").write_text(
-            f"{HEAD}{{kind: declared}}\nphases: [{{name: a, seconds: 1, changes: [{change}]}}]\n", encoding="utf-8"
+            f"{HEAD}{{kind: declared}}\nphases:\n- name: a\n  seconds: 1\n"
+            "  changes: [{column: words 1, word: word 1, share: 0.5}]\n",
+            encoding="utf-8",
         )
         with pytest.raises(ConfigError, match="wine has 0 categorical features"):
             invoke_cli(root, "simulate", "scenario.yaml", "--url", server.address)

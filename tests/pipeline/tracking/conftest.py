@@ -1,4 +1,4 @@
-"""Stores for tests: a SQLite file that is created once, a server on loopback, and an address without a server."""
+"""Tracking stores for tests: an SQLite file that is created once, a server on loopback, an unused address."""
 
 from __future__ import annotations
 
