@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pipeline.serving.loaded_model import LoadedModel
-    from pipeline.serving.rows.json_rows import ParsedRows
+    from pipeline.serving.rows.row_parser import ParsedRows
     from pipeline.serving.scorer import ScoredRow
 
 __all__ = ["BatchPredictor", "CompletedRequest", "PendingRequest", "RequestKind", "Response", "batch_from_json"]

@@ -25,7 +25,7 @@ from pipeline.serving.outcomes import read_outcomes, store_outcomes
 from pipeline.serving.prediction_types import PredictionBatch, Readiness
 from pipeline.serving.reloader import ModelReloader
 from pipeline.serving.retention import RetentionWorker
-from pipeline.serving.rows.json_rows import ParsedRows, parse_json
+from pipeline.serving.rows.row_parser import ParsedRows, parse_json
 from pipeline.serving.serving_errors import IdempotencyConflict, InvalidRequest, NotReady, StateUnavailable
 from pipeline.serving.what_if import what_if_response
 from pipeline.serving.worker import PredictionWorker, ServingStats

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.serving.rows.json_rows import RowParser
+from pipeline.serving.rows.row_parser import RowParser
 from pipeline.serving.scorer import RowScorer
 
 if TYPE_CHECKING:

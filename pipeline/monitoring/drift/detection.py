@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.drift_config import DriftConfig
     from pipeline.config.root_config import Config
-    from pipeline.monitoring.drift.drift_verdict import DriftVerdict
+    from pipeline.monitoring.drift.verdict_severity import DriftVerdict
     from pipeline.package import Bins, Reference
     from pipeline.schema import Schema
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.drift_config import MultivariateDriftConfig
-    from pipeline.monitoring.drift.drift_verdict import DriftVerdict
+    from pipeline.monitoring.drift.verdict_severity import DriftVerdict
     from pipeline.schema import Schema
 
     Floats = NDArray[np.float64]

@@ -6,14 +6,14 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.monitoring.drift.drift_verdict import most_severe_verdict
+from pipeline.monitoring.drift.verdict_severity import most_severe_verdict
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.monitoring.drift.domain_classifier import DomainAuc
-    from pipeline.monitoring.drift.drift_verdict import DriftVerdict
+    from pipeline.monitoring.drift.verdict_severity import DriftVerdict
 
 __all__ = ["DriftFinding", "DriftReport"]
 

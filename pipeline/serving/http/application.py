@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pipeline.serving.http.authentication import Authenticator
     from pipeline.serving.http.limits import ConcurrencyLimiter
     from pipeline.serving.http.messages import Receive, Send
-    from pipeline.serving.http.request_metrics import RequestMetrics
+    from pipeline.serving.http.server_metrics import RequestMetrics
     from pipeline.serving.http.router import Route, Router
 
 __all__ = ["Application", "ServerStatus", "TrustedHosts"]

@@ -26,9 +26,9 @@ from pipeline.serving.http.authentication import Authenticator
 from pipeline.serving.http.limits import ConcurrencyLimiter
 from pipeline.serving.http.messages import JSON, HttpResponse
 from pipeline.serving.http.protocol import DeadlineProtocol
-from pipeline.serving.http.request_metrics import RequestMetrics
+from pipeline.serving.http.server_metrics import RequestMetrics
 from pipeline.serving.http.router import JSON_ONLY, Router, bind_routes, route
-from pipeline.serving.rows.json_rows import ParsedRows
+from pipeline.serving.rows.row_parser import ParsedRows
 
 if TYPE_CHECKING:
     from pipeline.serving.batch_predictor import RequestKind

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from pipeline.serving.rows.json_rows import check_comma_count, max_commas_per_row, parse_json
+from pipeline.serving.rows.row_parser import check_comma_count, max_commas_per_row, parse_json
 from pipeline.serving.serving_errors import BodyTooLarge, InvalidRequest, MalformedBody
 
 if TYPE_CHECKING:

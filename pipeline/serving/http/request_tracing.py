@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.serving.http.request_metrics import RequestMetrics
+from pipeline.serving.http.server_metrics import RequestMetrics
 from pipeline.tracing import Trace, current_trace, use_trace
 from pipeline.tracing.sampling import parse_traceparent
 

@@ -18,7 +18,7 @@ from pipeline.schema import DTYPES, Column, Schema, Target
 from pipeline.schema.constraint_base import InapplicableConstraint
 from pipeline.schema.failures import find_failures
 from pipeline.serving.rows.fast_decoder import FastDecoder
-from pipeline.serving.rows.json_rows import RowParser
+from pipeline.serving.rows.row_parser import RowParser
 from pipeline.serving.serving_errors import InvalidRequest
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from pipeline.serving.batch_predictor import (
     batch_from_json,
 )
 from pipeline.serving.prediction_types import PredictionBatch
-from pipeline.serving.rows.json_rows import ParsedRows
+from pipeline.serving.rows.row_parser import ParsedRows
 from tests.fixtures.registered_project import batch_body, make_rows, row_body
 
 if TYPE_CHECKING:

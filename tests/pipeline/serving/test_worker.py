@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text
 
 from pipeline.serving.batch_predictor import PendingRequest, Response
-from pipeline.serving.rows.json_rows import ParsedRows
+from pipeline.serving.rows.row_parser import ParsedRows
 from pipeline.serving.serving_errors import IdempotencyConflict, LogQueueFull, LogUnavailable
 from pipeline.serving.worker import PredictionWorker
 from pipeline.state import URL_ENV, PredictionWriter, open_state

@@ -12,7 +12,7 @@ from pipeline.serving.http.application import Application, ServerStatus, Trusted
 from pipeline.serving.http.authentication import Authenticator
 from pipeline.serving.http.limits import ConcurrencyLimiter, RefusalPacer
 from pipeline.serving.http.messages import HttpResponse
-from pipeline.serving.http.request_metrics import RequestMetrics
+from pipeline.serving.http.server_metrics import RequestMetrics
 from pipeline.serving.http.router import JSON_ONLY, Route, Router
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from pipeline.monitoring.drift.drift_verdict import DriftVerdict, most_severe_verdict
+from pipeline.monitoring.drift.verdict_severity import DriftVerdict, most_severe_verdict
 
 BY_SEVERITY: tuple[DriftVerdict, ...] = ("drift", "watch", "not_enough_data", "stable", "not_evaluated")
 

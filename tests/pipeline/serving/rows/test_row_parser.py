@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.schema import Column, Schema, Target
 from pipeline.serving.http import json_schemas, open_inference
-from pipeline.serving.rows.json_rows import RowParser
+from pipeline.serving.rows.row_parser import RowParser
 from pipeline.serving.serving_errors import BodyTooLarge, InvalidRequest, MalformedBody
 
 if TYPE_CHECKING:
