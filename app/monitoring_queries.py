@@ -76,7 +76,7 @@ def hourly_activity(model: str, hours: int) -> HourlyActivity:
     """Return the predictions and outcomes of the last hours, of all versions, hour by hour."""
     if not queries.has_state():
         return HourlyActivity((), ())
-    return _cached_hourly_activity(str(queries.project_root()), os.environ.get(store.URL_ENV), model, hours)
+    return _cached_hourly_activity(str(queries.project_root()), os.environ.get(store.STATE_URL_ENV), model, hours)
 
 
 @queries.cached(5, spinner=False)
@@ -108,7 +108,7 @@ def window_summary(
 
     `against_previous_window` compares with the same number of hours before, instead of the training data.
     """
-    key = (str(queries.project_root()), os.environ.get(store.URL_ENV))
+    key = (str(queries.project_root()), os.environ.get(store.STATE_URL_ENV))
     baseline: Baseline = "previous_window" if against_previous_window else "training"
     return _cached_window_summary(key, model, version, hours, interval_hours, baseline)
 
@@ -137,7 +137,9 @@ def _cached_window_summary(
 
 def health_summary(model: str, version: int, hours: int) -> HealthSummary:
     """Return drift and degradation of one version in the last hours."""
-    return _cached_health_summary(str(queries.project_root()), os.environ.get(store.URL_ENV), model, version, hours)
+    return _cached_health_summary(
+        str(queries.project_root()), os.environ.get(store.STATE_URL_ENV), model, version, hours
+    )
 
 
 @queries.cached(30, spinner=False)

@@ -27,7 +27,7 @@ from pipeline.files import read_json
 from pipeline.package import PackageStore
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
-from pipeline.registry import registry_of
+from pipeline.registry import open_model_registry
 from pipeline.state.database import State
 from pipeline.tracking.projection import logged_params
 from pipeline.tracking.publish import make_tracker
@@ -58,12 +58,12 @@ __all__ = [
     "current_user",
     "displayed_params",
     "engine",
-    "evaluation_of",
-    "evaluation_of_run",
+    "find_package_evaluation",
     "find_package_run",
     "has_state",
     "load_package",
     "load_report",
+    "load_run_evaluation",
     "logged_predictions",
     "mlflow_address",
     "preload_production",
@@ -134,13 +134,13 @@ def _cached_json(path: str, stamp: FileStamp) -> Any:  # noqa: ARG001 - a new st
 
 def has_state() -> bool:
     """Return whether a state database exists; the first registration creates it."""
-    return bool(os.environ.get(store.URL_ENV)) or (project_root() / paths.STATE_DATABASE).exists()
+    return bool(os.environ.get(store.STATE_URL_ENV)) or (project_root() / paths.STATE_DATABASE).exists()
 
 
 def state() -> State:
     """Return the state database, open for the life of the process."""
     return _cached_state(
-        str(project_root()), os.environ.get(store.URL_ENV), _inode(project_root() / paths.STATE_DATABASE)
+        str(project_root()), os.environ.get(store.STATE_URL_ENV), _inode(project_root() / paths.STATE_DATABASE)
     )
 
 
@@ -160,7 +160,7 @@ def current_user() -> login.User:
 
 def registry() -> ModelRegistry:
     """Return the registry, which records the user of this session as actor."""
-    return registry_of(config().tracking, project_root(), actor=current_user().id)
+    return open_model_registry(config().tracking, project_root(), actor=current_user().id)
 
 
 def versions(model: str) -> list[ModelVersion]:
@@ -255,7 +255,7 @@ def engine() -> EngineClient | ApiClient:
     return _cached_engine(
         str(project_root()),
         _stamp(params),
-        os.environ.get(store.URL_ENV),
+        os.environ.get(store.STATE_URL_ENV),
         _inode(project_root() / paths.STATE_DATABASE),
     )
 
@@ -343,12 +343,12 @@ def _cached_run_evaluation(folder: str, uri: str | None, run_id: str) -> Version
         return VersionEvaluation(read_json(report), _read_curves(curves))
 
 
-def evaluation_of_run(run_id: str) -> VersionEvaluation:
+def load_run_evaluation(run_id: str) -> VersionEvaluation:
     """Return the evaluation that a run recorded; an MlopsError if it recorded none."""
     return _cached_run_evaluation(str(project_root()), os.environ.get(config().tracking.uri_env), run_id)
 
 
-def evaluation_of(digest: str) -> VersionEvaluation | None:
+def find_package_evaluation(digest: str) -> VersionEvaluation | None:
     """Return the evaluation of a package from the last run's files or from its MLflow run; None if neither has it."""
     if (project_root() / paths.EVALUATION_REPORT).exists():
         report = load_report(paths.EVALUATION_REPORT)
@@ -366,7 +366,7 @@ def _cached_package_evaluation(folder: str, uri: str | None, digest: str) -> Ver
     run = find_package_run(digest)
     if run is None:
         raise DataError(f"MLflow has no run of the package {digest[:12]}")
-    return evaluation_of_run(run.run_id)
+    return load_run_evaluation(run.run_id)
 
 
 def _read_curves(folder: Path) -> dict[str, pd.DataFrame]:

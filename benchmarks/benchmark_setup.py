@@ -110,10 +110,10 @@ def promote_package(state: State, model: PackagedModel, root: Path) -> None:
 
     passed = GateReport("0" * 64, None, (Gate("benchmark", "pass", "none"),)).as_dict()
     store = PackageStore(root / "state/packages")
-    registration = stage_transitions.register(
+    registration = stage_transitions.register_package(
         state, store, model.name, candidate=model.package, tags={}, gates=passed, description=""
     )
-    stage_transitions.promote(state, model.name, registration.version.version, stage="Production")
+    stage_transitions.promote_version(state, model.name, registration.version.version, stage="Production")
 
 
 def log_rows(state: State, model: PackagedModel, n: int, *, until: int, days: float) -> float:

@@ -23,7 +23,7 @@ from pipeline.config.composition import compose  # noqa: E402
 from pipeline.gates import Gate, GateInputs, GateReport, evaluate_gates  # noqa: E402
 from pipeline.modeling.scored_rows import make_scored_rows  # noqa: E402
 from pipeline.package.package_store import PackageStore  # noqa: E402
-from pipeline.registry import promote, register  # noqa: E402
+from pipeline.registry import promote_version, register_package  # noqa: E402
 from tests.fixtures.small_packages import parts, write_small_package  # noqa: E402
 from tests.fixtures.toy_dataset import settings  # noqa: E402
 
@@ -66,8 +66,8 @@ def benchmark_transitions(folder: Path) -> None:
         )
         started = time.perf_counter()
         candidate = store.add(folder / f"made_{at}")
-        registration = register(opened, store, NAME, candidate=candidate, gates=passed_gate_report())
-        promote(opened, NAME, registration.version.version, stage="Production")
+        registration = register_package(opened, store, NAME, candidate=candidate, gates=passed_gate_report())
+        promote_version(opened, NAME, registration.version.version, stage="Production")
         taken.append(time.perf_counter() - started)
     opened.close()
     print_row("register plus promote: package checked, copied, read back, two decisions", min(taken), 0.3)

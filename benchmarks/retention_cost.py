@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from pipeline import state as store  # noqa: E402 - needs the path above
 from pipeline.config.config_loader import load_params  # noqa: E402 - needs the path above
-from pipeline.serving.retention import prepare_partitions, prune  # noqa: E402 - needs the path above
+from pipeline.serving.retention import prepare_partitions, prune_log  # noqa: E402 - needs the path above
 from tests.fixtures import postgresql_server  # noqa: E402 - needs the path above
 
 FEATURES = '{"Drained_after_socializing":"No","Friends_circle_size":9,"Going_outside":6,"Time_spent_Alone":2}'
@@ -77,7 +77,7 @@ def measure_removal(address: str, n: int, *, has_partitions: bool) -> str:
     time.sleep(1)
     before, started = sorted(waits_s), time.perf_counter()
     n_before = len(waits_s)
-    n_removed = prune(old_state, config)
+    n_removed = prune_log(old_state, config)
     seconds = time.perf_counter() - started
     during = sorted(waits_s[n_before:]) or [seconds]
     stop_event.set()

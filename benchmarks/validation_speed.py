@@ -97,9 +97,9 @@ def validate_with_plan(path: Path, schema: Schema) -> dict[str, int]:
 
 
 def build_full_report(path: Path, schema: Schema) -> dict[str, int]:
-    from pipeline.validation import validate
+    from pipeline.validation import validate_rows
 
-    report = validate(path, schema, load_settings().validation)
+    report = validate_rows(path, schema, load_settings().validation)
     return {
         f"{finding.column} {finding.check}": finding.n_failed for finding in report.findings if finding.rule == "schema"
     }

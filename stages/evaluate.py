@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import files, package
 from pipeline.config.stage_entry import stage
-from pipeline.evaluation import evaluate, model_card
+from pipeline.evaluation import evaluate_package, model_card
 from pipeline.project import paths
 from pipeline.tracking import publish_run
 
@@ -20,7 +20,7 @@ def main(config: Config) -> float:
     """Write metrics, curves, report and model card; return the selection metric."""
     train, test = files.read_parquet(paths.TRAIN_ROWS), files.read_parquet(paths.TEST_ROWS)
     candidate = package.load_package(paths.CANDIDATE_PACKAGE)
-    report = evaluate(
+    report = evaluate_package(
         candidate,
         train,
         test,

@@ -11,7 +11,7 @@ from pipeline.config.stage_entry import stage
 from pipeline.errors import GateRefused
 from pipeline.gates import GateInputs
 from pipeline.project import paths
-from pipeline.registry import registry_of
+from pipeline.registry import open_model_registry
 from pipeline.tracking.revision import revision_tags
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @stage("register")
 def main(config: Config) -> None:
     """Write the gate report and register the candidate; exit with code 5 if its gates reject it."""
-    registry = registry_of(config.tracking)
+    registry = open_model_registry(config.tracking)
     inputs = GateInputs(
         files.read_parquet(paths.TEST_ROWS),
         files.read_json(paths.EVALUATION_REPORT),

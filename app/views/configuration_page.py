@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formatting, page, queries
-from pipeline.config.composition import flatten
+from pipeline.config.composition import flatten_settings
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.project import paths
 from pipeline.text import pluralize, shorten
@@ -61,7 +61,7 @@ def _show_values(origin: Sequence[Origin]) -> None:
 def _warn_if_stale(composed: Composition) -> None:
     path = queries.project_root() / paths.PARAMS
     written = read_yaml(path) if path.exists() else {}
-    stale = _differences(dict(flatten(written or {})), dict(flatten(composed.values)))
+    stale = _differences(dict(flatten_settings(written or {})), dict(flatten_settings(composed.values)))
     if stale:
         st.warning(
             f"{pluralize(len(stale), 'setting')} of conf/ differ from `params.yaml`, the settings of the last run."
@@ -88,7 +88,7 @@ def _show_changes_since_production(composed: Composition) -> None:
             "the run has its settings; `mlops tracking sync --all-commits` rebuilds the runs of the git history",
         )
         return
-    now = {key: _param_text(value) for key, value in flatten(queries.displayed_params(composed.values))}
+    now = {key: _param_text(value) for key, value in flatten_settings(queries.displayed_params(composed.values))}
     differing = _differences(run.params, now)
     if not differing:
         st.success(f"conf/ has the settings of version {version}.", icon=":material/check_circle:")

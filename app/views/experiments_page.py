@@ -165,7 +165,7 @@ def _show_curves(runs: list[RecordedRun]) -> None:
     curves_by_run = {}
     for run in runs:
         try:
-            curves_by_run[_run_label(run)] = queries.evaluation_of_run(run.run_id).curves
+            curves_by_run[_run_label(run)] = queries.load_run_evaluation(run.run_id).curves
         except MlopsError:
             continue
     if not curves_by_run:

@@ -182,7 +182,7 @@ def _activity_text(entry: AuditEntry) -> str:
 
 def _show_test_metrics(production: ModelVersion | None) -> None:
     st.markdown("**Test-set performance**")
-    evaluation = None if production is None else queries.evaluation_of(production.digest)
+    evaluation = None if production is None else queries.find_package_evaluation(production.digest)
     if evaluation is None:
         st.caption("The evaluation of the production version is not available; see the page Models.")
         return

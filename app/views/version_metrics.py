@@ -19,7 +19,7 @@ __all__ = ["show_version_metrics"]
 
 def show_version_metrics(version: ModelVersion) -> None:
     """Show the evaluation of a version, or where to find it."""
-    evaluation = queries.evaluation_of(version.digest)
+    evaluation = queries.find_package_evaluation(version.digest)
     if evaluation is None:
         page.empty_state(
             "The evaluation of this version is not available",

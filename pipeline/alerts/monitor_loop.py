@@ -21,7 +21,7 @@ from pipeline.alerts.rule_inputs import RuleInputs, fetch_server_metrics
 from pipeline.alerts.run_summary import flatten_metrics, summarize_run
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.monitoring import ModelMonitor
-from pipeline.monitoring.monitoring_html import headline, render_html
+from pipeline.monitoring.monitoring_html import monitoring_report_html, report_headline
 from pipeline.project import paths
 from pipeline.text import pluralize
 from pipeline.tracing import child_span, root_span
@@ -122,7 +122,7 @@ def _run_traced(config: Config, root: Path) -> MonitorRunResult:
     with ModelMonitor(config.name, root=root, config=config).open_window() as view:
         with child_span("evaluate the window"):
             report = view.report()
-        html = render_html(report)
+        html = monitoring_report_html(report)
         files.write_json(root / paths.MONITORING_REPORT, report)
         files.write_text(root / paths.MONITORING_HTML, html)
         with child_span("update incidents"):
@@ -198,7 +198,7 @@ def _to_microseconds(moment: str) -> int:
 
 def _print_summary(result: MonitorRunResult) -> MonitorRunResult:
     """Print the result of a run."""
-    lines = [headline(result.report)]
+    lines = [report_headline(result.report)]
     lines += [
         f"incident {incident.seq} ({incident.status}, {incident.severity}): {incident.title}"
         for incident in result.incidents

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pipeline.alerts.payloads import PAYLOAD_FORMATS, body_text, subject_line
-from pipeline.alerts.safe_post import AllowedHosts, deadline, post
+from pipeline.alerts.safe_post import AllowedHosts, close_socket_after, post_to_allowed_host
 from pipeline.errors import ConfigError, DependencyUnavailable
 from pipeline.lookup import LookupTable
 
@@ -73,7 +73,7 @@ def _send_to_webhook(receiver: WebhookReceiverConfig, payload: Mapping[str, Any]
     }
     if receiver.token_env is not None:
         headers["Authorization"] = f"Bearer {_require_environment(receiver.token_env)}"
-    post(
+    post_to_allowed_host(
         _require_environment(receiver.url_env),
         json.dumps(PAYLOAD_FORMATS[receiver.body](payload), ensure_ascii=False).encode(),
         headers,
@@ -93,7 +93,7 @@ def _send_mail(receiver: EmailReceiverConfig, payload: Mapping[str, Any], _confi
     try:
         port = parts.port or (465 if parts.scheme == "smtps" else 587)
         plain = socket.create_connection((parts.hostname, port), timeout=receiver.timeout_s)
-        with plain, deadline(plain, receiver.timeout_s), _GreetedSMTP(plain, parts, secure) as server:
+        with plain, close_socket_after(plain, receiver.timeout_s), _GreetedSMTP(plain, parts, secure) as server:
             if parts.scheme == "smtp" and receiver.starttls:
                 server.starttls(context=secure)
             if parts.username is not None:

@@ -21,7 +21,7 @@ from pipeline.errors import ConfigError, DependencyUnavailable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-__all__ = ["AllowedHosts", "deadline", "post"]
+__all__ = ["AllowedHosts", "close_socket_after", "post_to_allowed_host"]
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -34,7 +34,7 @@ class AllowedHosts:
     local: Collection[str]
 
 
-def post(
+def post_to_allowed_host(
     address: str, body: bytes, headers: Mapping[str, str], *, hosts: AllowedHosts, timeout_s: float, setting_name: str
 ) -> None:
     """Send a body and require a 2xx response.
@@ -97,7 +97,7 @@ def _post_for_status(
     host, port = host_and_port
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     plain = _connect_to_allowed(host, port, is_local=is_local, timeout_s=timeout_s)
-    with deadline(plain, timeout_s):
+    with close_socket_after(plain, timeout_s):
         try:
             connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if is_tls else plain
             connection.request("POST", path, body, dict(headers))
@@ -143,7 +143,7 @@ def _is_public(address: str) -> bool:
 
 
 @contextlib.contextmanager
-def deadline(open_socket: socket.socket, seconds: float) -> Iterator[None]:
+def close_socket_after(open_socket: socket.socket, seconds: float) -> Iterator[None]:
     """Close a connection after some seconds, even while the other side sends slowly."""
     # TLS takes over the socket; a second handle stays open to shut it down.
     handle = socket.socket(fileno=os.dup(open_socket.fileno()))

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.composition import flatten
+from pipeline.config.composition import flatten_settings
 from pipeline.config.stage_help import find_setting
 from pipeline.text import shorten
 
@@ -43,7 +43,7 @@ def changed_settings(
     graph : mapping
         The stages of dvc.yaml.
     """
-    old, new = dict(flatten(before)), dict(flatten(after))
+    old, new = dict(flatten_settings(before)), dict(flatten_settings(after))
     return tuple(
         SettingChange(
             key,

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.composition import flatten
+from pipeline.config.composition import flatten_settings
 from pipeline.errors import DependencyUnavailable
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ def _changed_leaves(key: str, old: Any, new: Any) -> list[str]:
         return []
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return [key]
-    return [f"{key}.{changed_key}" for changed_key in _changed_keys(dict(flatten(old)), dict(flatten(new)))]
+    return [
+        f"{key}.{changed_key}"
+        for changed_key in _changed_keys(dict(flatten_settings(old)), dict(flatten_settings(new)))
+    ]
 
 
 def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

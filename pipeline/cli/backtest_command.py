@@ -42,7 +42,7 @@ def backtest(
     from pipeline.config.config_loader import load_params
     from pipeline.monitoring import ModelMonitor
     from pipeline.monitoring.backtest.drift_backtest import WindowSampling
-    from pipeline.monitoring.backtest.log_replay import parse_alert_budget, proposal_lines, replay_log, report_lines
+    from pipeline.monitoring.backtest.log_replay import backtest_lines, parse_alert_budget, proposal_lines, replay_log
     from pipeline.project.root import find_project_root
 
     root = find_project_root()
@@ -53,7 +53,7 @@ def backtest(
     if as_json:
         typer.echo(canonical_json(report.as_dict()), nl=False)
         return
-    for line in report_lines(report):
+    for line in backtest_lines(report):
         typer.echo(line)
     for line in proposal_lines(report, _config_files(report.proposal or (), root)):
         typer.echo(line)

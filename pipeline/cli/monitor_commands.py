@@ -39,7 +39,7 @@ def report(
 ) -> None:
     """Report a window of live predictions: drift by feature, measured and estimated performance."""
     from pipeline.monitoring import ModelMonitor
-    from pipeline.monitoring.monitoring_html import headline, text_lines
+    from pipeline.monitoring.monitoring_html import report_headline, report_text_lines
 
     clock = None if until is None else partial(parse_timestamp, until, option="--until")
     monitoring_report = ModelMonitor(_configured_model(model), clock=clock).generate_monitoring_report(
@@ -48,8 +48,8 @@ def report(
     if as_json:
         typer.echo(canonical_json(monitoring_report), nl=False)
         return
-    typer.echo(headline(monitoring_report))
-    for line in text_lines(monitoring_report):
+    typer.echo(report_headline(monitoring_report))
+    for line in report_text_lines(monitoring_report):
         typer.echo(line)
 
 

@@ -66,7 +66,7 @@ def prune(*, as_json: AsJson = False) -> None:
     """Delete predictions and stored responses past their retention time; the server may run."""
     from pipeline.config.config_loader import load_params
     from pipeline.project.root import find_state_root
-    from pipeline.serving.retention import prune as prune_log
+    from pipeline.serving.retention import prune_log
 
     root = find_state_root()
     config = load_params(root / "params.yaml").serving.log

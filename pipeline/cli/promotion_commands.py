@@ -93,7 +93,7 @@ def deploy(
 
     registry = open_registry()
     endpoint = rollout.ServingEndpoint(url, os.environ.get("MLOPS_API_KEY") or None, 3 * replicas)
-    report = rollout.deploy(
+    report = rollout.roll_out_version(
         registry,
         resolve_model(registry, model),
         stage,

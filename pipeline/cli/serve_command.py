@@ -33,10 +33,10 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the version in Production over HTTP until interrupted."""
-    from pipeline.serving.server_startup import AUTHENTICATION_MODES, STAGES, start_server
+    from pipeline.serving.server_startup import AUTHENTICATION_MODES, SERVED_STAGES, start_server
 
-    if stage not in STAGES:
-        raise UsageError(f"--stage {stage!r}: expected one of {', '.join(STAGES)}")
+    if stage not in SERVED_STAGES:
+        raise UsageError(f"--stage {stage!r}: expected one of {', '.join(SERVED_STAGES)}")
     if authentication not in (None, *AUTHENTICATION_MODES):
         raise UsageError(f"--authentication {authentication!r}: expected one of {', '.join(AUTHENTICATION_MODES)}")
     start_server(state=state, model=model, stage=stage, host=host, port=port, authentication=authentication)

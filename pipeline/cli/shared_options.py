@@ -41,9 +41,9 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Reason, recorded in
 def open_registry() -> ModelRegistry:
     """Return the registry that the settings describe."""
     from pipeline.config.config_loader import load_params
-    from pipeline.registry import registry_of
+    from pipeline.registry import open_model_registry
 
-    return registry_of(load_params().tracking)
+    return open_model_registry(load_params().tracking)
 
 
 @contextmanager

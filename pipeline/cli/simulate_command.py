@@ -37,7 +37,7 @@ def simulate(
     """Send realistic rows and delayed outcomes to a running server, with the scenario's drift and outages."""
     from pipeline.config.config_loader import load_params, load_scenario
     from pipeline.project.root import find_state_root
-    from pipeline.simulation import ServerClient, fetch_row_pool, simulate
+    from pipeline.simulation import ServerClient, fetch_row_pool, run_scenario
 
     root = find_state_root()
     config = load_params(root / "params.yaml")
@@ -49,7 +49,7 @@ def simulate(
         active = server.get_active_model()
         pool = fetch_row_pool(declared.rows, config.data, active, root=root, seed=declared.seed)
         _print_progress(f"{active.name}, version {active.version}, at {server.url}; press Ctrl-C to stop early")
-        result = simulate(declared, pool, server, speed=speed, on_progress=_print_progress)
+        result = run_scenario(declared, pool, server, speed=speed, on_progress=_print_progress)
     _print_result(result, active.name, as_json=as_json)
     if result.is_interrupted:
         sys.exit(_EXIT_INTERRUPTED)

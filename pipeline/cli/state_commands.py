@@ -30,7 +30,7 @@ def upgrade(*, as_json: AsJson = False) -> None:
     from pipeline.project.root import find_project_root
 
     root = find_project_root()
-    state = store.connect(root)
+    state = store.connect_to_project(root)
     try:
         before = store.schema_revision(state)
         backup = store.upgrade_schema(state, root / paths.STATE_BACKUPS)
@@ -56,7 +56,7 @@ def backup(*, as_json: AsJson = False) -> None:
     from pipeline.project.root import find_project_root
 
     root = find_project_root()
-    state = store.connect(root)
+    state = store.connect_to_project(root)
     try:
         path = store.back_up_state(state, root / paths.STATE_BACKUPS)
     finally:
@@ -112,7 +112,7 @@ def _open_source(url: str) -> State:
     from pipeline import state as store
     from pipeline.project.root import find_project_root
 
-    return store.connect_to(url, setting_name="--from") if url else store.connect(find_project_root())
+    return store.connect_to(url, setting_name="--from") if url else store.connect_to_project(find_project_root())
 
 
 def _print_copied(tables: list[CopiedTable], old: State, new: State, *, as_json: bool) -> None:

@@ -67,9 +67,9 @@ def sync(
 
 def _mirror_registry() -> None:
     """Mirror the deployments of the state database in MLflow's registry."""
-    from pipeline.registry import registry_of
+    from pipeline.registry import open_model_registry
 
-    result = registry_of(_tracking_config()).mirror()
+    result = open_model_registry(_tracking_config()).mirror()
     if result.error is not None:
         typer.echo(f"MLflow registry unreachable ({result.error}); updates wait in the outbox")
     elif result.models:

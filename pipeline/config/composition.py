@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Composition", "Origin", "check_hydra_overrides", "compose", "flatten", "group_options"]
+__all__ = ["Composition", "Origin", "check_hydra_overrides", "compose", "flatten_settings", "group_options"]
 
 _ROOT_CONFIG = "config"
 
@@ -180,8 +180,8 @@ def _read_layer(path: Path, package: str, conf: Path) -> _Layer:
 
 
 def _origins(values: Mapping[str, Any], layers: list[_Layer], override_texts: Mapping[str, str]) -> Iterator[Origin]:
-    files = {key: layer.file for layer in layers for key, _ in flatten(layer.values)}
-    for key, value in flatten(values):
+    files = {key: layer.file for layer in layers for key, _ in flatten_settings(layer.values)}
+    for key, value in flatten_settings(values):
         override = next(
             (text for name, text in override_texts.items() if key == name or key.startswith(f"{name}.")), None
         )
@@ -195,12 +195,12 @@ def _prefixes(key: str) -> Iterator[str]:
         yield ".".join(parts[:length])
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten_settings(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (key path, value) of each leaf; lists and empty mappings are leaves."""
     for key, value in values.items():
         path = f"{prefix}{key}"
         if isinstance(value, dict) and value:
-            yield from flatten(value, f"{path}.")
+            yield from flatten_settings(value, f"{path}.")
         else:
             yield path, value
 
@@ -233,6 +233,6 @@ def _suggest_option_or_key(message: str, conf: Path) -> str:
         return did_you_mean(option[1], known)
     if (key := re.search(r"Could not override '([^']+)'", message)) is not None:
         return did_you_mean(
-            key[1], [*group_options(conf), *(path for path, _ in flatten(_compose_checked([], conf).values))]
+            key[1], [*group_options(conf), *(path for path, _ in flatten_settings(_compose_checked([], conf).values))]
         )
     return ""

@@ -161,8 +161,8 @@ def _known_keys(model: type[BaseModel], keys: list[str], values: Any) -> list[st
             values = _child_value(values, int(key))
             continue
         values = _child_value(values, key)
-        found = [field for model in models if (field := model.model_fields.get(key)) is not None]
-        inner = [model for field in found for model in _model_types(field.annotation)]
+        fields = [field for model in models if (field := model.model_fields.get(key)) is not None]
+        inner = [model for field in fields for model in _model_types(field.annotation)]
         models = inner or models
     kind = _child_value(values, "kind")
     chosen = [model for model in models if kind in _discriminator_values(model)] or models

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipeline import files
-from pipeline.config.composition import Composition, Origin, compose, flatten
+from pipeline.config.composition import Composition, Origin, compose, flatten_settings
 from pipeline.config.config_loader import build_config
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import ConfigError
@@ -71,7 +71,7 @@ def check_params_fresh(root: Path) -> None:
 
 def changed_value_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return `key: old -> new` for each leaf that differs between two trees, sorted by key."""
-    before, after = dict(flatten(old)), dict(flatten(new))
+    before, after = dict(flatten_settings(old)), dict(flatten_settings(new))
     return [
         f"{key}: {_value_text(before, key)} -> {_value_text(after, key)}"
         for key in sorted(before.keys() | after.keys())
@@ -98,7 +98,7 @@ def _experiment_origins(values: Any, composition: Composition) -> list[Origin]:
 
 
 def _attribute_origins(values: Any, known: dict[str, Origin]) -> Iterator[Origin]:
-    for key, value in flatten(values):
+    for key, value in flatten_settings(values):
         entry = known.get(key)
         if entry is not None and entry.value == value:
             yield entry

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.schema import Kind
+    from pipeline.schema import ColumnKind
 
 __all__ = ["CELL_GRAMMARS", "CellGrammar", "parse_column", "to_frame"]
 
@@ -66,7 +66,7 @@ def _keep_text(texts: pa.Array) -> pa.Array:
 
 _TEXT_GRAMMAR = CellGrammar("any text", None, pa.string(), _keep_text)
 
-CELL_GRAMMARS: dict[Kind, CellGrammar] = {
+CELL_GRAMMARS: dict[ColumnKind, CellGrammar] = {
     "integer": CellGrammar(
         "a whole number such as 7, -7 or 7.0, without leading zeros",
         r"-?(0|[1-9][0-9]*)(\.0+)?",
@@ -93,7 +93,7 @@ CELL_GRAMMARS: dict[Kind, CellGrammar] = {
 }
 
 
-def parse_column(texts: pa.Array, kind: Kind) -> tuple[pa.Array, NDArray[np.int64]]:
+def parse_column(texts: pa.Array, kind: ColumnKind) -> tuple[pa.Array, NDArray[np.int64]]:
     """Return the values of a column, and the positions of the cells that are not valid texts of its kind.
 
     Parameters

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.schema import Kind, Schema
+    from pipeline.schema import ColumnKind, Schema
 
 __all__ = ["coerce_table", "coerce_to_schema"]
 
@@ -45,7 +45,7 @@ def coerce_to_schema(table: pa.Table, schema: Schema, *, where: str) -> pd.DataF
     return to_frame(coerced)
 
 
-def coerce_table(table: pa.Table, kinds: Mapping[str, Kind], *, where: str) -> pa.Table:
+def coerce_table(table: pa.Table, kinds: Mapping[str, ColumnKind], *, where: str) -> pa.Table:
     """Return the columns of `kinds` with their types; raises as `coerce_to_schema` does, but accepts an empty table."""
     columns: dict[str, pa.Array] = {}
     problems: list[str] = []
@@ -65,7 +65,7 @@ def coerce_table(table: pa.Table, kinds: Mapping[str, Kind], *, where: str) -> p
     return pa.table(columns)
 
 
-def _coerce_column(column: pa.Array, kind: Kind) -> pa.Array:
+def _coerce_column(column: pa.Array, kind: ColumnKind) -> pa.Array:
     grammar = CELL_GRAMMARS[kind]
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -85,12 +85,12 @@ def _coerce_column(column: pa.Array, kind: Kind) -> pa.Array:
     return values
 
 
-def _is_convertible(arrow_type: pa.DataType, kind: Kind) -> bool:
+def _is_convertible(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
     is_number = pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type)
     is_text = (
         pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type)
     )
-    accepted: dict[Kind, bool] = {
+    accepted: dict[ColumnKind, bool] = {
         "integer": is_number,
         "float": is_number,
         "boolean": pa.types.is_boolean(arrow_type),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.data_config import CsvDialect
     from pipeline.data.csv_lines import LineBlock
-    from pipeline.schema import Kind, Schema
+    from pipeline.schema import ColumnKind, Schema
 
 __all__ = [
     "ParsedFile",
@@ -107,9 +107,9 @@ def parse_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: b
     return _parse_file(path, column_kinds(schema, with_target=with_target), dialect)
 
 
-def column_kinds(schema: Schema, *, with_target: bool = True) -> dict[str, Kind]:
+def column_kinds(schema: Schema, *, with_target: bool = True) -> dict[str, ColumnKind]:
     """Return the kind of each declared column in order, the target (category) last."""
-    kinds: dict[str, Kind] = {column.name: column.kind for column in schema.columns}
+    kinds: dict[str, ColumnKind] = {column.name: column.kind for column in schema.columns}
     return {**kinds, schema.target.column: "category"} if with_target else kinds
 
 
@@ -127,7 +127,12 @@ def read_csv_as_text(path: Path, dialect: CsvDialect) -> tuple[pa.Table, list[In
 
 
 def parse_csv_stream(
-    stream: IO[bytes], kinds: Mapping[str, Kind], dialect: CsvDialect, *, where: str, limit: int = MAX_INPUT_PROBLEMS
+    stream: IO[bytes],
+    kinds: Mapping[str, ColumnKind],
+    dialect: CsvDialect,
+    *,
+    where: str,
+    limit: int = MAX_INPUT_PROBLEMS,
 ) -> ParsedStream:
     """Return the valid part of a CSV stream, such as the body of a request, and its problems up to a limit.
 
@@ -136,14 +141,14 @@ def parse_csv_stream(
     return ParsedStream(*_parse_csv_blocks(stream, kinds, dialect, InputProblems(where, limit)))
 
 
-def _parse_file(path: Path, kinds: Mapping[str, Kind], dialect: CsvDialect) -> ParsedFile:
+def _parse_file(path: Path, kinds: Mapping[str, ColumnKind], dialect: CsvDialect) -> ParsedFile:
     with _open_binary(path) as stream:
         table, numbers, problems = _parse_csv_blocks(stream, kinds, dialect, InputProblems(str(path)))
     return ParsedFile(to_frame(table), numbers, problems)
 
 
 def _parse_csv_blocks(
-    stream: IO[bytes], kinds: Mapping[str, Kind], dialect: CsvDialect, problems: InputProblems
+    stream: IO[bytes], kinds: Mapping[str, ColumnKind], dialect: CsvDialect, problems: InputProblems
 ) -> tuple[pa.Table, NDArray[np.int64], list[InputProblem]]:
     tables = [_empty_table(kinds)]
     numbers = [np.empty(0, np.int64)]
@@ -162,7 +167,7 @@ def _parse_csv_blocks(
     return table, np.concatenate(numbers), problems.sorted_by_line()
 
 
-def iter_csv_tables(path: Path, kinds: Mapping[str, Kind], dialect: CsvDialect) -> Iterator[pa.Table]:
+def iter_csv_tables(path: Path, kinds: Mapping[str, ColumnKind], dialect: CsvDialect) -> Iterator[pa.Table]:
     """Yield a file block by block as typed tables with the columns of `kinds`; other columns are left out.
 
     Memory is bounded by one block (8 MB of text).
@@ -194,7 +199,7 @@ def _open_binary(path: Path) -> IO[bytes]:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _empty_table(kinds: Mapping[str, Kind]) -> pa.Table:
+def _empty_table(kinds: Mapping[str, ColumnKind]) -> pa.Table:
     return pa.table({name: pa.array([], CELL_GRAMMARS[kind].arrow_type) for name, kind in kinds.items()})
 
 
@@ -216,7 +221,7 @@ def _check_header_names(header: list[str], problems: InputProblems) -> list[str]
     return [] if problems.items else header
 
 
-def _match_header(header: list[str], kinds: Mapping[str, Kind], problems: InputProblems) -> list[str]:
+def _match_header(header: list[str], kinds: Mapping[str, ColumnKind], problems: InputProblems) -> list[str]:
     """Return the header when it names exactly the declared columns, in any order, else an empty list."""
     if not header:
         return []
@@ -240,7 +245,7 @@ def _match_header(header: list[str], kinds: Mapping[str, Kind], problems: InputP
     return [] if problems.items else header
 
 
-def _join_names(names: Sequence[str] | Mapping[str, Kind]) -> str:
+def _join_names(names: Sequence[str] | Mapping[str, ColumnKind]) -> str:
     shortened = [str(name) for name in names][:20]
     return ", ".join(shortened) + (", ..." if len(names) > 20 else "")
 
@@ -262,7 +267,11 @@ def _block_as_text(block: LineBlock, header: list[str], dialect: CsvDialect) -> 
 
 
 def _parse_block(
-    texts: pa.Table, numbers: NDArray[np.int64], kinds: Mapping[str, Kind], problems: InputProblems, pool: Executor
+    texts: pa.Table,
+    numbers: NDArray[np.int64],
+    kinds: Mapping[str, ColumnKind],
+    problems: InputProblems,
+    pool: Executor,
 ) -> pa.Table:
     columns: dict[str, pa.Array] = {}
     invalid: list[tuple[int, int, str]] = []

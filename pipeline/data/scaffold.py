@@ -32,7 +32,7 @@ from pipeline.project import paths
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.schema import Kind
+    from pipeline.schema import ColumnKind
 
 __all__ = ["ScaffoldedConfig", "scaffold_config"]
 
@@ -63,7 +63,7 @@ class _RawFile:
     """A file as texts, the kinds that its format declares, and the YAML of its source."""
 
     texts: pa.Table
-    known_kinds: dict[str, Kind | None]
+    known_kinds: dict[str, ColumnKind | None]
     source_yaml: str
 
 
@@ -160,7 +160,7 @@ def _read_parquet(root: Path, relative: str) -> _RawFile:
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{relative}: not a readable Parquet file: {error}") from error
     texts: dict[str, pa.ChunkedArray] = {}
-    known: dict[str, Kind | None] = {}
+    known: dict[str, ColumnKind | None] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         values = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
         known[name] = kind_of_arrow_type(values.type)

@@ -23,7 +23,7 @@ from pipeline.schema.column_kinds import MAX_CATEGORIES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.schema import Kind
+    from pipeline.schema import ColumnKind
 
 __all__ = [
     "InferredColumn",
@@ -77,11 +77,11 @@ def infer_missing_values(texts: pa.Table) -> tuple[str, ...]:
     return ("", *sorted(null_values))
 
 
-def _is_of_kind(texts: pa.Array, kind: Kind) -> bool:
+def _is_of_kind(texts: pa.Array, kind: ColumnKind) -> bool:
     return not parse_column(texts, kind)[1].size
 
 
-def kind_of_arrow_type(arrow_type: pa.DataType) -> Kind | None:
+def kind_of_arrow_type(arrow_type: pa.DataType) -> ColumnKind | None:
     """Return the kind of a typed column; None where its values decide."""
     if pa.types.is_boolean(arrow_type):
         return "boolean"
@@ -94,7 +94,7 @@ def kind_of_arrow_type(arrow_type: pa.DataType) -> Kind | None:
     return None if pa.types.is_null(arrow_type) else "text"
 
 
-def infer_columns(texts: pa.Table, *, target: str, known: Mapping[str, Kind | None]) -> list[InferredColumn]:
+def infer_columns(texts: pa.Table, *, target: str, known: Mapping[str, ColumnKind | None]) -> list[InferredColumn]:
     """Return the inferred declaration of each column besides the target, in their order.
 
     Parameters
@@ -157,7 +157,7 @@ def _distinct_values(column: pa.ChunkedArray) -> set[str]:
     return set(pc.unique(column.drop_null()).to_pylist())
 
 
-def _infer_column(name: str, column: pa.ChunkedArray, known: Kind | None, *, is_first: bool) -> InferredColumn:
+def _infer_column(name: str, column: pa.ChunkedArray, known: ColumnKind | None, *, is_first: bool) -> InferredColumn:
     cells = column.combine_chunks()
     present = cells.drop_null()
     nullable = len(present) < len(cells)
@@ -181,8 +181,8 @@ def _infer_column(name: str, column: pa.ChunkedArray, known: Kind | None, *, is_
     )
 
 
-def _infer_kind(name: str, distinct: pa.Array, known: Kind | None) -> Kind:
-    order: tuple[Kind, ...] = ("boolean", "integer", "float", "datetime")
+def _infer_kind(name: str, distinct: pa.Array, known: ColumnKind | None) -> ColumnKind:
+    order: tuple[ColumnKind, ...] = ("boolean", "integer", "float", "datetime")
     candidates = order if known is None else ("integer", "float") if known in ("integer", "float") else (known,)
     for kind in candidates:
         if kind in order and _is_of_kind(distinct, kind):
@@ -194,7 +194,7 @@ def _infer_kind(name: str, distinct: pa.Array, known: Kind | None) -> Kind:
     return "category" if len(distinct) <= MAX_CATEGORIES else "text"
 
 
-def _looks_like_id(name: str, kind: Kind, values: pa.Array, *, is_first: bool) -> bool:
+def _looks_like_id(name: str, kind: ColumnKind, values: pa.Array, *, is_first: bool) -> bool:
     """Whether unique values identify rows: by the column's name, as a sequence, or as texts of the first column."""
     if kind not in ("integer", "category", "text"):
         return False
@@ -208,7 +208,7 @@ def _looks_like_id(name: str, kind: Kind, values: pa.Array, *, is_first: bool) -
     return is_first and not pc.any(pc.match_substring(values, " ")).as_py()
 
 
-def _infer_checks(kind: Kind, values: pa.Array) -> dict[str, Any]:
+def _infer_checks(kind: ColumnKind, values: pa.Array) -> dict[str, Any]:
     if kind == "category":
         return {"isin": sorted(pc.unique(values).to_pylist())}
     if kind not in ("integer", "float"):
@@ -234,7 +234,7 @@ def _round_outward(value: float, *, up: bool) -> float:
     return int(rounded) if isinstance(value, int) or rounded == int(rounded) else float(rounded)
 
 
-def _example_value(kind: Kind, values: pa.Array) -> Any:
+def _example_value(kind: ColumnKind, values: pa.Array) -> Any:
     if kind in ("category", "boolean"):
         return pc.mode(values)[0]["mode"].as_py() if kind == "boolean" else _most_frequent(values)
     middle = values.take(pc.sort_indices(values))[len(values) // 2]

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.schema import Schema, Target
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate_package"]
 
 
-def evaluate(
+def evaluate_package(
     package: Package,
     train: pd.DataFrame,
     test: pd.DataFrame,

@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline import files, package
 from pipeline.config.groups.model_config import EstimatorInputsConfig, ModelConfig
 from pipeline.errors import UsageError
-from pipeline.evaluation import EvaluationReport, evaluate
+from pipeline.evaluation import EvaluationReport, evaluate_package
 from pipeline.modeling.estimators import estimator_to_config
 from pipeline.modeling.training import train_classifier
 from pipeline.package.training_lineage import lineage_record
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import ModelVersion
 
-__all__ = ["TrainTestFrames", "TrainedCandidate", "model_config_of", "to_train_test", "train_candidate"]
+__all__ = ["TrainTestFrames", "TrainedCandidate", "estimator_model_config", "to_train_test", "train_candidate"]
 
 _TREE_ESTIMATORS = re.compile(r"Tree|Forest|Boost|Catboost|LGBM|XGB", re.IGNORECASE)
 
@@ -115,7 +115,7 @@ def _cast_dtypes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     return frame.astype(dtypes)
 
 
-def model_config_of(estimator: Any) -> ModelConfig:
+def estimator_model_config(estimator: Any) -> ModelConfig:
     """Return the settings of an unfitted estimator, with how its inputs must be encoded."""
     from sklearn.utils import get_tags
 
@@ -149,7 +149,7 @@ def train_candidate(
         model=model.name,
     )
     candidate = package.load_package(folder)
-    report = evaluate(
+    report = evaluate_package(
         candidate,
         rows.train,
         rows.test,

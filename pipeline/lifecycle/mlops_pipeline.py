@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config.config_loader import load_params
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.gates import GateInputs
-from pipeline.lifecycle.in_memory_training import TrainedCandidate, model_config_of, to_train_test, train_candidate
+from pipeline.lifecycle.in_memory_training import (
+    TrainedCandidate,
+    estimator_model_config,
+    to_train_test,
+    train_candidate,
+)
 from pipeline.lifecycle.mlops_report import BestModel, MlopsReport
 from pipeline.metrics import get_metric
 from pipeline.monitoring import ModelMonitor
@@ -167,7 +172,7 @@ class MLOpsPipeline:
         """
         config = self._loaded_config
         rows = to_train_test(X_train, X_test, y_train, y_test, config)
-        model_config = model_config_of(model)
+        model_config = estimator_model_config(model)
         with tempfile.TemporaryDirectory() as name, self._start_run(run_name or model_config.name) as run:
             folder = Path(name) / "package"
             package, report = train_candidate(rows, model_config, config, folder=folder)

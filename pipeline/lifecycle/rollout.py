@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pipeline.registry import ModelRegistry
     from pipeline.state import Deployment, DeploymentChange
 
-__all__ = ["Rollout", "ServingEndpoint", "deploy"]
+__all__ = ["Rollout", "ServingEndpoint", "roll_out_version"]
 
-STAGES = {"staging": "Staging", "production": "Production"}
+STAGE_NAMES = {"staging": "Staging", "production": "Production"}
 # Probabilities may differ from the packaged ones by rounding on another machine.
 _PROBABILITY_TOLERANCE = 1e-5
 _POLL_INTERVAL_S = 0.2
@@ -87,7 +87,7 @@ class Rollout:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def deploy(
+def roll_out_version(
     registry: ModelRegistry,
     model: str,
     stage: str,
@@ -128,10 +128,10 @@ def deploy(
     A version that fails is rolled back when this call promoted it. In Staging it is always rolled back, because no
     client relies on Staging; the graph promotes candidates to Staging by itself.
     """
-    if stage not in STAGES:
-        raise UsageError(f"--stage {stage!r}: expected one of {', '.join(STAGES)}")
+    if stage not in STAGE_NAMES:
+        raise UsageError(f"--stage {stage!r}: expected one of {', '.join(STAGE_NAMES)}")
     current = registry.current_deployment(model)
-    target = version if version is not None else _default_version(registry, current, model, stage=STAGES[stage])
+    target = version if version is not None else _default_version(registry, current, model, stage=STAGE_NAMES[stage])
     if stage == "staging" and current.version("Production") == target:
         # A version has one stage, and Production is never emptied for a trial in Staging.
         return _unchanged_production(current, target)
@@ -147,7 +147,7 @@ def deploy(
         )
         if earlier is None:
             raise
-        outcome = _undo_rollout(registry, deployment, earlier, version=target, stage=STAGES[stage])
+        outcome = _undo_rollout(registry, deployment, earlier, version=target, stage=STAGE_NAMES[stage])
         raise type(error)(f"{error}; {outcome}") from error
     return Rollout(
         model=model,
@@ -164,12 +164,12 @@ def _promote_if_needed(
     registry: ModelRegistry, current: Deployment, version: int, *, stage: str, reason: str
 ) -> DeploymentChange | None:
     """Promote a version unless it is in the stage already; return the change, None without one."""
-    if current.version(STAGES[stage]) == version:
+    if current.version(STAGE_NAMES[stage]) == version:
         return None
     return registry.promote_model(
         current.model,
         version,
-        STAGES[stage],
+        STAGE_NAMES[stage],
         reason=f"deploy to {stage}" + (f": {reason}" if reason else ""),
         expected_generation=current.generation or None,
     )

@@ -184,12 +184,12 @@ def _open_registry(root: Path) -> ModelRegistry | None:
     """Return the registry of the project; None without one. Other checks report a wrong params.yaml."""
     from pipeline.config.config_loader import load_params
     from pipeline.errors import ConfigError, DataError
-    from pipeline.registry import registry_of
+    from pipeline.registry import open_model_registry
     from pipeline.state import state_exists
 
     if not state_exists(root):
         return None
     try:
-        return registry_of(load_params(root / paths.PARAMS).tracking, root)
+        return open_model_registry(load_params(root / paths.PARAMS).tracking, root)
     except (ConfigError, DataError, FileNotFoundError):
         return None

@@ -84,7 +84,7 @@ def _workspace_findings(root: Path, output: DvcOutput) -> list[IntegrityFinding]
             )
         ]
     if not output.md5.endswith(".dir"):
-        return _checksum_findings(output.path, "workspace", output.md5, found=file_md5(path))
+        return _checksum_findings(output.path, "workspace", output.md5, actual=file_md5(path))
     listing = folder_listing(path)
     if listing_md5(listing) == output.md5:
         return []
@@ -124,12 +124,12 @@ def _member_findings(path: str, expected: str | None, actual: str | None) -> lis
 
 
 def _checksum_findings(
-    path: str, place: Literal["workspace", "cache"], expected: str, *, found: str
+    path: str, place: Literal["workspace", "cache"], expected: str, *, actual: str
 ) -> list[IntegrityFinding]:
     return (
         []
-        if expected == found
-        else [IntegrityFinding(path=path, location=place, problem="changed", expected_md5=expected, found_md5=found)]
+        if expected == actual
+        else [IntegrityFinding(path=path, location=place, problem="changed", expected_md5=expected, found_md5=actual)]
     )
 
 

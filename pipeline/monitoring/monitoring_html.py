@@ -10,7 +10,7 @@ from pipeline.text import percent, pluralize
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["has_no_findings", "headline", "render_html", "text_lines"]
+__all__ = ["has_no_findings", "monitoring_report_html", "report_headline", "report_text_lines"]
 
 _MAX_COLUMNS = 100
 _CHART_LEGEND = (
@@ -46,7 +46,7 @@ def has_no_findings(report: Mapping[str, Any]) -> bool:
     return not report["drift"]["drift_detected"] and not report["degradation"]["degradation_detected"]
 
 
-def headline(report: Mapping[str, Any]) -> str:
+def report_headline(report: Mapping[str, Any]) -> str:
     """Return one line: drift, degradation, outcomes."""
     drift, degraded = report["drift"], report["degradation"]["degraded_metrics"]
     performance = f"degraded: {', '.join(degraded)}" if degraded else "no degradation"
@@ -56,7 +56,7 @@ def headline(report: Mapping[str, Any]) -> str:
     return f"{report['model']}: {drift['summary']}; {performance} ({outcomes})"
 
 
-def text_lines(report: Mapping[str, Any]) -> Iterator[str]:
+def report_text_lines(report: Mapping[str, Any]) -> Iterator[str]:
     """Yield one line for each column, then one for each metric."""
     for finding in report["drift"]["findings"]:
         yield f"  {finding['verdict']:16} {finding['column']}: {finding['summary']}"
@@ -67,7 +67,7 @@ def text_lines(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {name:16} {_format_metric(performance[name], interval)}, estimated {estimated}{note}"
 
 
-def render_html(report: Mapping[str, Any]) -> str:
+def monitoring_report_html(report: Mapping[str, Any]) -> str:
     """Return the page as HTML; at most 100 columns, the most severe first."""
     findings, window = report["drift"]["findings"], report["drift"]["window"]
     n_hidden = len(findings) - _MAX_COLUMNS
@@ -75,7 +75,7 @@ def render_html(report: Mapping[str, Any]) -> str:
     parts = [
         f"<h1>{escape(report['model'])} {_badge_html(report['drift']['verdict'])}</h1>",
         f"<p class=soft>{escape(period)}</p>",
-        f"<p>{escape(headline(report))}</p>",
+        f"<p>{escape(report_headline(report))}</p>",
         _tiles_html(report),
         "<h2>Performance</h2>",
         _performance_table_html(report),

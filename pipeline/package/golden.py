@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from pipeline.modeling.classifier import Classifier
     from pipeline.schema import Column, Schema
 
-__all__ = ["GOLDEN_TOLERANCE", "check_golden", "golden_rows"]
+__all__ = ["GOLDEN_TOLERANCE", "check_golden", "make_golden_rows"]
 
 GOLDEN_TOLERANCE = 1e-6
 
 
-def golden_rows(
+def make_golden_rows(
     classifier: Classifier, frame: pd.DataFrame, score: NDArray[np.float64], *, n_rows: int
 ) -> dict[str, Any]:
     """Return `n_rows` of `frame` spread evenly over `score`, then edge cases, with their expected predictions.

@@ -121,7 +121,7 @@ def load_package(path: Path) -> Package:
     estimator = (
         OnnxModel(contents["model.onnx"], known_classes)
         if manifest.onnx.used
-        else skops_file.load(contents["model.skops"])
+        else skops_file.load_estimator(contents["model.skops"])
     )
     classifier = Classifier(
         schema=schema, encoder=encoder, estimator=estimator, calibration=calibration, threshold=threshold
@@ -175,4 +175,4 @@ def load_rule_baseline(path: Path) -> Package:
 
 
 def _with_sklearn_estimator(classifier: Classifier, skops_bytes: bytes) -> Classifier:
-    return replace(classifier, estimator=skops_file.load(skops_bytes))
+    return replace(classifier, estimator=skops_file.load_estimator(skops_bytes))

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["URL_ENV", "RemotePackageStore", "remote_package_store"]
+__all__ = ["PACKAGES_URL_ENV", "RemotePackageStore", "remote_package_store"]
 
-URL_ENV = "MLOPS_PACKAGES_URL"
+PACKAGES_URL_ENV = "MLOPS_PACKAGES_URL"
 _SCHEMES = ("file", "s3", "gs", "abfss")
 
 
@@ -91,13 +91,15 @@ class RemotePackageStore:
         try:
             store, base = FileSystem.from_uri(self.url)
         except ArrowInvalid as error:
-            raise ConfigError(f"{URL_ENV}: not the address of a store; expected s3://BUCKET/PREFIX, ...") from error
+            raise ConfigError(
+                f"{PACKAGES_URL_ENV}: not the address of a store; expected s3://BUCKET/PREFIX, ..."
+            ) from error
         try:
             yield store, base.rstrip("/")
         except OSError as error:
             reason = str(error).partition("\n")[0]
             raise DependencyUnavailable(
-                f"{self._redacted_url}: the remote package store is unavailable ({reason}); check {URL_ENV}"
+                f"{self._redacted_url}: the remote package store is unavailable ({reason}); check {PACKAGES_URL_ENV}"
             ) from error
 
     @property
@@ -115,12 +117,14 @@ def remote_package_store() -> RemotePackageStore | None:
     ConfigError
         When the address has an unknown scheme.
     """
-    url = os.environ.get(URL_ENV)
+    url = os.environ.get(PACKAGES_URL_ENV)
     if not url:
         return None
     kind = urlsplit(url).scheme
     if kind not in _SCHEMES:
-        raise ConfigError(f"{URL_ENV}: {kind or 'no scheme'} is not supported; expected one of {', '.join(_SCHEMES)}")
+        raise ConfigError(
+            f"{PACKAGES_URL_ENV}: {kind or 'no scheme'} is not supported; expected one of {', '.join(_SCHEMES)}"
+        )
     return RemotePackageStore(url)
 
 

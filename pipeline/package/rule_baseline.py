@@ -16,7 +16,7 @@ from pipeline.modeling.baselines import fit_baseline
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.classifier import Classifier
 from pipeline.modeling.encoder import Encoder
-from pipeline.package.golden import check_golden, golden_rows
+from pipeline.package.golden import check_golden, make_golden_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +83,7 @@ def fit_rule_baseline(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
     score = classifier.predict_proba(train).max(axis=1)
     return {
         "encoder": encoder,
-        "golden": golden_rows(classifier, train, score, n_rows=_N_GOLDEN_ROWS),
+        "golden": make_golden_rows(classifier, train, score, n_rows=_N_GOLDEN_ROWS),
         "threshold": fitted.threshold,
         "tree": plain,
     }

@@ -15,7 +15,7 @@ from pipeline.errors import ConfigError, IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["check_skops_file", "dump", "load"]
+__all__ = ["check_skops_file", "dump_estimator", "load_estimator"]
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SCHEMA = "schema.json"
@@ -93,7 +93,7 @@ _PLAIN_MODULES = frozenset({"builtins", "numpy", "numpy.random", "numpy.random.m
 _GENERATORS = frozenset({"numpy.random._generator.Generator", "numpy.random._pcg64.PCG64"})
 
 
-def dump(estimator: Any) -> bytes:
+def dump_estimator(estimator: Any) -> bytes:
     """Return the canonical skops file of `estimator`.
 
     skops writes the time, memory addresses and random names. Here members are numbered in the order of first
@@ -115,7 +115,7 @@ def dump(estimator: Any) -> bytes:
     data = _canonical_archive(raw)
     try:
         check_skops_file(data)
-        load(data)
+        load_estimator(data)
     except IntegrityError as error:
         raise ConfigError(
             f"model.estimator: {type(estimator).__name__} cannot be packaged: {error}. Choose another estimator."
@@ -123,7 +123,7 @@ def dump(estimator: Any) -> bytes:
     return data
 
 
-def load(data: bytes) -> Any:
+def load_estimator(data: bytes) -> Any:
     """Return the estimator in canonical skops bytes, built only from types on our own list.
 
     Raises

@@ -11,7 +11,7 @@ from pipeline import files
 from pipeline.errors import DataError
 from pipeline.modeling.classifier import predicted_classes
 from pipeline.package import skops_file
-from pipeline.package.golden import golden_rows
+from pipeline.package.golden import make_golden_rows
 from pipeline.package.manifest import MANIFEST_FILE, REQUIRED_FILES, FileEntry, Manifest, OnnxProof, list_files
 from pipeline.package.onnx_file import NotConvertible, OnnxModel, convert_to_onnx
 from pipeline.package.package_card import package_card
@@ -94,7 +94,7 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         classifier, model, proof, n_rows=len(train), metrics=metrics, lineage=lineage
     ).encode()
     contents["schema.yaml"] = _schema_yaml(classifier).encode()
-    contents["model.skops"] = skops_file.dump(classifier.estimator)
+    contents["model.skops"] = skops_file.dump_estimator(classifier.estimator)
     if onnx is not None:
         contents["model.onnx"] = onnx
     with files.atomic_folder(path) as folder:
@@ -143,7 +143,7 @@ def _monitoring_files(
     reference = build_reference(
         train, classifier.schema, score=score, predicted=predicted, n_bins=bins, threshold=classifier.threshold
     )
-    golden = golden_rows(serving_classifier, train, score, n_rows=training.golden_rows)
+    golden = make_golden_rows(serving_classifier, train, score, n_rows=training.golden_rows)
     return {"golden.json": golden, "reference.json": reference.as_dict()}
 
 

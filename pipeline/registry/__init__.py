@@ -4,9 +4,9 @@ from pipeline.package.package_store import PackageStore
 from pipeline.registry.comparison import VersionDiff, VersionDifference
 from pipeline.registry.deployment_history import PastDeployment
 from pipeline.registry.lineage import Lineage
-from pipeline.registry.mlflow_mirror import MirrorResult, mirror
-from pipeline.registry.model_registry import ModelRegistry, registry_of
-from pipeline.registry.stage_transitions import promote, register, rollback
+from pipeline.registry.mlflow_mirror import MirrorResult, mirror_to_mlflow
+from pipeline.registry.model_registry import ModelRegistry, open_model_registry
+from pipeline.registry.stage_transitions import promote_version, register_package, roll_back_version
 
 __all__ = [
     "Lineage",
@@ -16,9 +16,9 @@ __all__ = [
     "PastDeployment",
     "VersionDiff",
     "VersionDifference",
-    "mirror",
-    "promote",
-    "register",
-    "registry_of",
-    "rollback",
+    "mirror_to_mlflow",
+    "open_model_registry",
+    "promote_version",
+    "register_package",
+    "roll_back_version",
 ]

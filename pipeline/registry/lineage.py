@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import ModelVersion
 
-__all__ = ["Lineage", "lineage_of", "settings_at"]
+__all__ = ["Lineage", "settings_of_commit", "trace_lineage"]
 
 _DATA_PATHS = (paths.RAW_ROWS, paths.TRAIN_ROWS, paths.TEST_ROWS)
 
@@ -71,7 +71,7 @@ class Lineage:
         return "\n".join(lines)
 
 
-def lineage_of(root: Path, version: ModelVersion, package: Package, *, folder: Path) -> Lineage:
+def trace_lineage(root: Path, version: ModelVersion, package: Package, *, folder: Path) -> Lineage:
     """Return the lineage of a version whose package is in `folder`, from the git history at `root`."""
     md5 = folder_md5(folder)
     commit = _find_commit(root, md5)
@@ -92,7 +92,7 @@ def lineage_of(root: Path, version: ModelVersion, package: Package, *, folder: P
     )
 
 
-def settings_at(root: Path, commit: str) -> dict[str, Any]:
+def settings_of_commit(root: Path, commit: str) -> dict[str, Any]:
     """Return the composed settings of a commit by key path; empty where the commit has no params.yaml."""
     from pipeline.config.strict_yaml import read_yaml
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.state import Deployment, ModelVersion, OutboxTask, State
     from pipeline.tracking.run_store import RunStore
 
-__all__ = ["MirrorResult", "mirror", "overridden_aliases"]
+__all__ = ["MirrorResult", "mirror_to_mlflow", "overridden_aliases"]
 
 _ALIASES = {"Staging": "staging", "Production": "production"}
 _DIGEST_TAG = "mlops.package"
@@ -40,7 +40,7 @@ class MirrorResult:
     error: str | None = None
 
 
-def mirror(
+def mirror_to_mlflow(
     state: State, packages: PackageStore, mlflow: RunStore, *, all_models: bool = False, wait_s: float | None = None
 ) -> MirrorResult:
     """Process the MLflow outbox; tasks that fail stay there for the next call.

@@ -19,9 +19,9 @@ from pipeline.registry import stage_transitions
 from pipeline.registry.comparison import VersionDetails, VersionDiff, compare_versions, diff_versions
 from pipeline.registry.deployment_history import PastDeployment, deployments_after
 from pipeline.registry.descriptions import version_card
-from pipeline.registry.lineage import Lineage, lineage_of, settings_at
-from pipeline.registry.mlflow_mirror import MirrorResult, mirror, overridden_aliases
-from pipeline.registry.submission import Submission, evaluate_candidate, submit
+from pipeline.registry.lineage import Lineage, settings_of_commit, trace_lineage
+from pipeline.registry.mlflow_mirror import MirrorResult, mirror_to_mlflow, overridden_aliases
+from pipeline.registry.submission import Submission, evaluate_candidate, submit_candidate
 from pipeline.tracking.run_search import require_store
 from pipeline.tracking.run_store import RunStore
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pipeline.registry.reproduction import ReproductionReport
     from pipeline.state import AuditEntry, Deployment, DeploymentChange, ModelVersion, State
 
-__all__ = ["ModelRegistry", "registry_of"]
+__all__ = ["ModelRegistry", "open_model_registry"]
 
 _MIRROR_WAIT_S = 1.5
 
@@ -123,7 +123,7 @@ class ModelRegistry:
             candidate = self.packages.add(folder)
             all_tags = {**({"run_id": run_id} if run_id else {}), **(tags or {})}
             gate_results = None if gates is None else gates.as_dict()
-            registration = stage_transitions.register(
+            registration = stage_transitions.register_package(
                 state,
                 self.packages,
                 name,
@@ -155,7 +155,7 @@ class ModelRegistry:
             When another version was promoted to Production since the gates were evaluated.
         """
         with self._open_state() as state:
-            return submit(state, self.packages, name, source=source, report=report, config=config, tags=tags)
+            return submit_candidate(state, self.packages, name, source=source, report=report, config=config, tags=tags)
 
     def promote_model(
         self,
@@ -179,7 +179,7 @@ class ModelRegistry:
             When the version or the stage does not exist.
         """
         with self._open_state() as state:
-            change = stage_transitions.promote(
+            change = stage_transitions.promote_version(
                 state,
                 name,
                 _version_number(version),
@@ -206,7 +206,7 @@ class ModelRegistry:
         """
         with self._open_state() as state:
             target = None if to is None else _version_number(to)
-            change = stage_transitions.rollback(
+            change = stage_transitions.roll_back_version(
                 state, name, to=target, reason=reason, expected_generation=expected_generation, decided_by=self.actor
             )
             self._mirror_best_effort(state)
@@ -279,7 +279,7 @@ class ModelRegistry:
         return self._lineage_of(registered, self.packages.load(registered.digest))
 
     def _lineage_of(self, version: ModelVersion, package: Package) -> Lineage:
-        return lineage_of(self._root, version, package, folder=self.packages.path(version.digest))
+        return trace_lineage(self._root, version, package, folder=self.packages.path(version.digest))
 
     def reproduce(self, name: str, version: int | str) -> ReproductionReport:
         """Train a version again from its commit in a temporary folder, and compare the result with it.
@@ -291,11 +291,11 @@ class ModelRegistry:
         UsageError
             When no commit names the package.
         """
-        from pipeline.registry.reproduction import reproduce
+        from pipeline.registry.reproduction import reproduce_version
 
         registered = self.get_version(name, version)
         package = self.packages.load(registered.digest)
-        return reproduce(self._root, registered, package, lineage=self._lineage_of(registered, package))
+        return reproduce_version(self._root, registered, package, lineage=self._lineage_of(registered, package))
 
     def compare(self, name: str, versions: Sequence[int | str] = ()) -> list[dict[str, Any]]:
         """Return one row of metrics for each version; for all of them when none is named."""
@@ -315,7 +315,7 @@ class ModelRegistry:
     def _version_details(self, version: ModelVersion) -> VersionDetails:
         package = self.packages.load(version.digest)
         commit = self._lineage_of(version, package).commit
-        settings = {} if commit is None else settings_at(self._root, commit)
+        settings = {} if commit is None else settings_of_commit(self._root, commit)
         return VersionDetails(version=version, package=package, commit=commit, settings=settings)
 
     def deployments_at(self, moment: int, name: str | None = None) -> list[PastDeployment]:
@@ -346,11 +346,11 @@ class ModelRegistry:
     def mirror(self) -> MirrorResult:
         """Bring MLflow up to date for every model, and set back aliases that were changed in MLflow."""
         with self._open_state() as state:
-            return mirror(state, self.packages, self._mlflow, all_models=True)
+            return mirror_to_mlflow(state, self.packages, self._mlflow, all_models=True)
 
     def _mirror_best_effort(self, state: State) -> None:
         """Mirror the decision to MLflow; print one line when MLflow is unreachable."""
-        result = mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
+        result = mirror_to_mlflow(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
         if result.error is not None:
             sys.stderr.write(f"[registry] MLflow is unreachable; the next command mirrors the change: {result.error}\n")
 
@@ -368,7 +368,7 @@ class ModelRegistry:
             yield nested if nested.is_dir() else download, run_id
 
 
-def registry_of(config: TrackingConfig, root: Path | None = None, *, actor: str | None = None) -> ModelRegistry:
+def open_model_registry(config: TrackingConfig, root: Path | None = None, *, actor: str | None = None) -> ModelRegistry:
     """Return a registry with the MLflow address of the settings, read from the environment now."""
     return ModelRegistry(root, os.environ.get(config.uri_env) or None, actor)
 

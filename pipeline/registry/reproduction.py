@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.registry.lineage import Lineage
     from pipeline.state import ModelVersion
 
-__all__ = ["ComparedItem", "ReproductionReport", "reproduce"]
+__all__ = ["ComparedItem", "ReproductionReport", "reproduce_version"]
 
 # These would lead the temporary copy back to this project or to a shared server.
 _REMOVED_ENV_PREFIXES = ("DVC_", "MLFLOW_", "MLOPS_", "PYTHONPATH", "GIT_")
@@ -82,7 +82,7 @@ class ReproductionReport:
             yield from (f"  cause?   {cause.name}: {_change(cause)}" for cause in self.possible_causes)
 
 
-def reproduce(root: Path, version: ModelVersion, original: Package, *, lineage: Lineage) -> ReproductionReport:
+def reproduce_version(root: Path, version: ModelVersion, original: Package, *, lineage: Lineage) -> ReproductionReport:
     """Check out the commit of a version in a temporary folder, run its graph there, and compare.
 
     This project and MLflow stay unchanged. Imported files come from DVC's cache.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.schema import Schema
     from pipeline.state import AuditEntry, DeploymentChange, ModelVersion, State
 
-__all__ = ["Registration", "current_actor", "promote", "register", "rollback"]
+__all__ = ["Registration", "current_actor", "promote_version", "register_package", "roll_back_version"]
 
 _PASSING_VERDICT = "promote"
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,199}")
@@ -39,7 +39,7 @@ def current_actor() -> str:
     return os.environ.get("MLOPS_ACTOR") or pwd.getpwuid(os.getuid()).pw_name
 
 
-def register(
+def register_package(
     state: State,
     packages: PackageStore,
     model: str,
@@ -104,7 +104,7 @@ def _has_breaking_change(old: Schema, new: Schema) -> bool:
     return any(change.is_breaking for change in compare_schemas(old, new))
 
 
-def promote(
+def promote_version(
     state: State,
     model: str,
     version: int,
@@ -162,7 +162,7 @@ def _check_gates(version: ModelVersion, gates: Mapping[str, Any] | None) -> None
         )
 
 
-def rollback(
+def roll_back_version(
     state: State,
     model: str,
     *,

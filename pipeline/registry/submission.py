@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.package.package_store import PackageStore
     from pipeline.state import ModelVersion, State
 
-__all__ = ["Submission", "evaluate_candidate", "submit"]
+__all__ = ["Submission", "evaluate_candidate", "submit_candidate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def evaluate_candidate(
     return evaluate_gates(candidate, inputs, config, champion=champion, seed=seed)
 
 
-def submit(
+def submit_candidate(
     state: State,
     packages: PackageStore,
     model: str,
@@ -74,7 +74,7 @@ def submit(
         When another version was promoted to Production since the gates were evaluated.
     """
     candidate = packages.add(source)
-    registration = stage_transitions.register(
+    registration = stage_transitions.register_package(
         state,
         packages,
         model,
@@ -91,7 +91,7 @@ def submit(
     if deployment.digests.get("Production") != report.champion:
         raise Conflict(f"{model}: another version was promoted to Production meanwhile; run `dvc repro` again")
     stage = "Production" if config.policy == "production" or report.champion is None else "Staging"
-    stage_transitions.promote(
+    stage_transitions.promote_version(
         state,
         model,
         version.version,

@@ -1,6 +1,6 @@
 """The declaration of columns, from which the reader, checks, encoder, API and pages are derived."""
 
-from pipeline.schema.column_kinds import DTYPES, Kind
+from pipeline.schema.column_kinds import DTYPES, ColumnKind
 from pipeline.schema.declaration import Column, Schema, Target
 
-__all__ = ["DTYPES", "Column", "Kind", "Schema", "Target"]
+__all__ = ["DTYPES", "Column", "ColumnKind", "Schema", "Target"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["DTYPES", "MAX_CATEGORIES", "Kind"]
+__all__ = ["DTYPES", "MAX_CATEGORIES", "ColumnKind"]
 
-Kind = Literal["integer", "float", "boolean", "category", "text", "datetime"]
+ColumnKind = Literal["integer", "float", "boolean", "category", "text", "datetime"]
 
 # The dtype of a column of each kind, unless its declaration names another.
-DTYPES: dict[Kind, str] = {
+DTYPES: dict[ColumnKind, str] = {
     "integer": "Int64",
     "float": "Float64",
     "boolean": "boolean",

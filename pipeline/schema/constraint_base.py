@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pandera.pandas import Check
     from pyarrow import Array
 
-    from pipeline.schema.column_kinds import Kind
+    from pipeline.schema.column_kinds import ColumnKind
     from pipeline.schema.intervals import Bound, Interval
 
 __all__ = [
@@ -37,7 +37,7 @@ class DeclaredCheck:
     """One check of a column, as declared: a mapping has arguments by name, any other value is the only argument."""
 
     column: str
-    kind: Kind
+    kind: ColumnKind
     name: str
     arguments: Any
 

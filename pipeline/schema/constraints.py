@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pandera.pandas import Check
     from pyarrow import Array
 
-    from pipeline.schema.column_kinds import Kind
+    from pipeline.schema.column_kinds import ColumnKind
 
 __all__ = ["build_constraints"]
 
@@ -47,7 +47,7 @@ def _constraint(*names: str) -> Callable[[type[Constraint]], type[Constraint]]:
     return register
 
 
-def build_constraints(column: str, kind: Kind, checks: Mapping[str, Any]) -> tuple[Constraint, ...]:
+def build_constraints(column: str, kind: ColumnKind, checks: Mapping[str, Any]) -> tuple[Constraint, ...]:
     """Return the declared checks of a column, in their declared order."""
     return tuple(_build(DeclaredCheck(column, kind, name, arguments)) for name, arguments in checks.items())
 
@@ -360,7 +360,7 @@ class StrLength(_TextConstraint):
         return {key: limit for key, limit in limits.items() if isinstance(limit, int) and limit >= 0}
 
 
-def _as_kind(value: Any, kind: Kind) -> Any:
+def _as_kind(value: Any, kind: ColumnKind) -> Any:
     """Return the value of the kind that is equal to `value`, or None when there is none."""
     if kind in _TEXT_KINDS:
         return value if isinstance(value, str) else None

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.config.groups.data_config import ColumnConfig, DataConfig
-    from pipeline.schema.column_kinds import Kind
+    from pipeline.schema.column_kinds import ColumnKind
     from pipeline.schema.constraint_base import Constraint
 
 __all__ = ["Column", "Schema", "Target"]
 
-_KIND_BY_DTYPE: dict[str, Kind] = {
+_KIND_BY_DTYPE: dict[str, ColumnKind] = {
     "Int64": "integer",
     "Float64": "float",
     "boolean": "boolean",
@@ -38,7 +38,7 @@ class Column:
     """
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     dtype: str
     nullable: bool = False
     unique: bool = False

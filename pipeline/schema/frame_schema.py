@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.errors import UsageError
-from pipeline.schema import DTYPES, Column, Kind, Schema, Target
+from pipeline.schema import DTYPES, Column, ColumnKind, Schema, Target
 from pipeline.schema.column_kinds import MAX_CATEGORIES
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _infer_column(name: Hashable, values: pd.Series) -> Column:
     return Column(str(name), kind, DTYPES[kind], nullable=True)
 
 
-def _infer_kind(values: pd.Series) -> Kind:
+def _infer_kind(values: pd.Series) -> ColumnKind:
     dtype = values.dtype
     if pd.api.types.is_bool_dtype(dtype):
         return "boolean"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.schema.column_kinds import Kind
+    from pipeline.schema.column_kinds import ColumnKind
 
 __all__ = ["MAX_INT64", "MIN_INT64", "Bound", "Interval", "closed_interval", "parse_moment"]
 
@@ -72,7 +72,7 @@ _EMPTY_FLOATS = Interval(1.0, 0.0)
 _EMPTY_MOMENTS = Interval(datetime.max, datetime.min)  # noqa: DTZ901 - moments of columns have no zone
 
 
-def closed_interval(kind: Kind, bounds: Iterable[Bound]) -> Interval:
+def closed_interval(kind: ColumnKind, bounds: Iterable[Bound]) -> Interval:
     """Return the values of a kind that are within all `bounds`.
 
     Parameters

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import MlopsError
-from pipeline.serving.server_startup import AUTHENTICATION_MODES, STAGES, start_server
+from pipeline.serving.server_startup import AUTHENTICATION_MODES, SERVED_STAGES, start_server
 
 
 def _parse_args() -> argparse.Namespace:
@@ -16,7 +16,7 @@ def _parse_args() -> argparse.Namespace:
         prog="python -m pipeline.serving", description="Serve a registered model over HTTP until SIGTERM or SIGINT."
     )
     parser.add_argument("--model", help="name in the registry; default: name of the settings")
-    parser.add_argument("--stage", choices=STAGES, default="Production")
+    parser.add_argument("--stage", choices=SERVED_STAGES, default="Production")
     parser.add_argument("--host", help="address to listen on; default: serving.host")
     parser.add_argument("--port", type=int, help="port, 0 for a free one; default: serving.port")
     parser.add_argument(

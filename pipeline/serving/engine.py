@@ -20,7 +20,7 @@ from pipeline.package import PackageStore
 from pipeline.project import paths
 from pipeline.serving.batch_predictor import PendingRequest, batch_from_json
 from pipeline.serving.concurrency import run_in_thread_if_large
-from pipeline.serving.explain import explain
+from pipeline.serving.explain import explanation_response
 from pipeline.serving.outcomes import read_outcomes, store_outcomes
 from pipeline.serving.prediction_types import PredictionBatch, Readiness
 from pipeline.serving.reloader import ModelReloader
@@ -54,7 +54,7 @@ _VALUE_BYTES = 24
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
+class _StartedEngine:
     """What a started engine holds."""
 
     state: State
@@ -106,7 +106,7 @@ class Engine:
         self._poll_error: str | None = None
         self._follower: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
-        self._running: _Running | None = None
+        self._running: _StartedEngine | None = None
 
     async def start(self) -> None:
         """Open the state database and load the deployed model; without a valid model the engine runs and is not ready.
@@ -124,7 +124,7 @@ class Engine:
         reloader = ModelReloader(state, packages, self.model, self.stage, self._config, hash_key, self.verify)
         worker = PredictionWorker(PredictionWriter(state), self._log_config, state.clock, self.observer)
         worker.start(asyncio.get_running_loop())
-        self._running = _Running(state, worker, RetentionWorker(state, self._log_config), reloader)
+        self._running = _StartedEngine(state, worker, RetentionWorker(state, self._log_config), reloader)
         await self._reload_if_changed(is_forced=True)
         self._follower = asyncio.create_task(self._follow(), name="follow-state")
         self._running.retention.start()
@@ -245,7 +245,7 @@ class Engine:
     async def explain(self, body: bytes) -> bytes:
         """Return the contribution of each feature for a body `{"features": {...}}`; nothing is logged."""
         model = self._require_model()
-        return await asyncio.to_thread(lambda: explain(model, model.parser.parse_row(body)))
+        return await asyncio.to_thread(lambda: explanation_response(model, model.parser.parse_row(body)))
 
     async def what_if(self, body: bytes) -> bytes:
         """Return what-if predictions for a body `{"features": {...}}`, one changed feature each; nothing is logged."""
@@ -307,7 +307,7 @@ class Engine:
             raise NotReady(self._reason, retry_after_s=5)
         return self.loaded_model
 
-    def _require_running(self) -> _Running:
+    def _require_running(self) -> _StartedEngine:
         if self._running is None:
             raise NotReady(self._reason, retry_after_s=5)
         return self._running

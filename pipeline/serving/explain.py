@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pipeline.schema import Column
     from pipeline.serving.loaded_model import LoadedModel
 
-__all__ = ["explain", "feature_contributions"]
+__all__ = ["explanation_response", "feature_contributions"]
 
 
-def explain(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
+def explanation_response(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
     """Return the response of `POST /v1/explain` as JSON, the largest contributions first."""
     label, confidence, contributions = feature_contributions(loaded_model, row)
     ordered = sorted(contributions.items(), key=lambda item: (-abs(item[1]), item[0]))

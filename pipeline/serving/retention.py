@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.serving_config import PredictionLogConfig
     from pipeline.state import State
 
-__all__ = ["RetentionWorker", "erase_subject", "prepare_partitions", "prune"]
+__all__ = ["RetentionWorker", "erase_subject", "prepare_partitions", "prune_log"]
 
 _BATCH_ROWS = 2_000
 _INTERVAL_S = 60.0
@@ -72,7 +72,7 @@ class RetentionWorker:
         prepare_partitions(self._state, self._config)
 
     def _prune(self) -> None:
-        prune(self._state, self._config, is_stopped=self._stop_event.is_set)
+        prune_log(self._state, self._config, is_stopped=self._stop_event.is_set)
 
 
 def prepare_partitions(state: State, config: PredictionLogConfig) -> None:
@@ -97,7 +97,7 @@ def prepare_partitions(state: State, config: PredictionLogConfig) -> None:
             store.add_partitions(connection, moments, days=days)
 
 
-def prune(state: State, config: PredictionLogConfig, *, is_stopped: Callable[[], bool] = lambda: False) -> int:
+def prune_log(state: State, config: PredictionLogConfig, *, is_stopped: Callable[[], bool] = lambda: False) -> int:
     """Remove rows and stored responses that exceed their retention time, in short transactions; return their number.
 
     Between two transactions it asks `is_stopped`, and returns early when that is true.

@@ -16,10 +16,10 @@ from pipeline.serving.engine import Engine
 if TYPE_CHECKING:
     from pipeline.config.groups.serving_config import ServingConfig
 
-__all__ = ["AUTHENTICATION_MODES", "STAGES", "start_server"]
+__all__ = ["AUTHENTICATION_MODES", "SERVED_STAGES", "start_server"]
 
 AUTHENTICATION_MODES = ("none", "required")
-STAGES = ("Production", "Staging")
+SERVED_STAGES = ("Production", "Staging")
 
 
 def start_server(
@@ -42,7 +42,7 @@ def start_server(
     Conflict, DependencyUnavailable
         When the state database has another schema version, or it or the address is unavailable.
     """
-    from pipeline.serving.http.service import serve
+    from pipeline.serving.http.service import serve_http
 
     started_at_s = time.monotonic() - _seconds_since_start()
     root = find_state_root(state)
@@ -53,7 +53,7 @@ def start_server(
     )
     gc.set_threshold(50_000, 20, 50)  # thousands of short-lived rows without reference cycles
     engine = Engine(root, model if model is not None else settings.name, config.engine, config.log, stage=stage)
-    serve(engine, config, started_at_s=started_at_s)
+    serve_http(engine, config, started_at_s=started_at_s)
 
 
 def _load_settings(root: Path) -> Any:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.schema import Column
     from pipeline.serving.loaded_model import LoadedModel
 
-__all__ = ["WhatIf", "what_if", "what_if_response"]
+__all__ = ["WhatIf", "what_if_predictions", "what_if_response"]
 
 _MAX_VALUES = 15
 _MAX_ROWS = 20_000
@@ -39,12 +39,14 @@ def what_if_response(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
     """Return the response of `POST /v1/what-if` as JSON: each feature varied alone, for the predicted class."""
     (scored,) = loaded_model.scorer.score([row])
     features = dict(zip(loaded_model.schema.feature_names, row, strict=True))
-    variations = [asdict(variation) for variation in what_if(loaded_model.package, features, label=scored.label)]
+    variations = [
+        asdict(variation) for variation in what_if_predictions(loaded_model.package, features, label=scored.label)
+    ]
     body = {"prediction": scored.label, "unit": f"probability of {scored.label}", "variations": variations}
     return f"{json.dumps(body)[:-1]},{loaded_model.response_suffix}}}".encode()
 
 
-def what_if(package: Package, row: Mapping[str, Any], *, label: str) -> list[WhatIf]:
+def what_if_predictions(package: Package, row: Mapping[str, Any], *, label: str) -> list[WhatIf]:
     """Return the predictions for a row in which one feature at a time takes another value.
 
     Parameters

@@ -61,10 +61,10 @@ class ServingStats:
 class RequestObserver(Protocol):
     """Receives the progress of requests."""
 
-    def submitted(self, request: PendingRequest) -> None:
+    def on_submit(self, request: PendingRequest) -> None:
         """Note a submitted request; called on the event loop."""
 
-    def committed(
+    def on_commit(
         self, requests: Sequence[PendingRequest], began_s: float, scored_s: float, committed_s: float
     ) -> None:
         """Note a committed batch; called by the worker's thread, with moments of `time.perf_counter`."""
@@ -153,7 +153,7 @@ class PredictionWorker:
                 raise LogQueueFull(f"the queue of the log is full ({waiting}); try again", retry_after_s=1)
             self._n_waiting += n_rows
         if self._observer is not None:
-            self._observer.submitted(request)
+            self._observer.on_submit(request)
         if not self._submitted and self._loop is not None:
             self._loop.call_soon(self.flush)
         self._submitted.append(request)
@@ -262,7 +262,7 @@ class PredictionWorker:
             ended = time.perf_counter()
             self.stats.commit_durations_s.observe(ended - started)
             if self._observer is not None:
-                self._observer.committed(new_requests, began, started, ended)
+                self._observer.on_commit(new_requests, began, started, ended)
             break
         results_by_id = {
             **stored,

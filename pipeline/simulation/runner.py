@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     ReportProgress = Callable[[str], None]
 
-__all__ = ["simulate"]
+__all__ = ["run_scenario"]
 
 _N_SENDER_THREADS = 16
 _MAX_PENDING_REQUESTS = 64  # in flight or waiting for a thread; above it the sender falls behind its rate
@@ -34,7 +34,7 @@ _PROGRESS_INTERVAL_S = 1.0
 _RESEND_DELAY_FACTOR = 1.25  # of the delay
 
 
-def simulate(
+def run_scenario(
     scenario: ScenarioConfig, pool: RowPool, server: ServerClient, *, speed: float = 1.0, on_progress: ReportProgress
 ) -> SimulationResult:
     """Send the traffic of a scenario and return the totals; Ctrl-C ends it early with the totals so far.

@@ -25,7 +25,7 @@ from pipeline.state.bulk_reader import (
     RowChunk,
     read_chunk_after,
 )
-from pipeline.state.database import URL_ENV, State, connect, connect_to, state_exists
+from pipeline.state.database import STATE_URL_ENV, State, connect_to, connect_to_project, state_exists
 from pipeline.state.deliveries import (
     Delivery,
     add_delivery,
@@ -113,8 +113,8 @@ __all__ = [
     "DAY_US",
     "HOUR_US",
     "STAGES",
+    "STATE_URL_ENV",
     "TEXT_SEPARATOR",
-    "URL_ENV",
     "ApiKeyRecord",
     "AuditEntry",
     "AuditEvent",
@@ -161,8 +161,8 @@ __all__ = [
     "changed_outcomes",
     "claim_delivery",
     "clear_rollups",
-    "connect",
     "connect_to",
+    "connect_to_project",
     "copy_state",
     "count_predictions",
     "count_rows_by_hour",

@@ -1,4 +1,4 @@
-"""Keep the keys of callers: each is shown once, and only its digest is stored."""
+"""Create, revoke and read API keys; the database stores only the digest of a key."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class ApiKeyRecord:
     revoked_at: int | None
 
     def is_valid(self, at: int) -> bool:
-        """Whether it opens anything at a moment."""
+        """Whether the key is accepted at a moment: neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
 
     def as_dict(self) -> dict[str, str | int | None]:
-        """Return what may be shown: everything but the digest."""
+        """Return the public values: everything but the digest."""
         public = ("id", "role", "name", "created_at", "expires_at", "last_used_at", "revoked_at")
         return {field: getattr(self, field) for field in public}
 
@@ -79,7 +79,7 @@ def create_api_key(
 
 
 def revoke_api_key(state: State, identifier: str, *, actor: str, reason: str = "") -> ApiKeyRecord:
-    """Take a key back; once is enough, the first moment stays.
+    """Revoke a key; a second call does not change the moment of the first.
 
     Raises
     ------
@@ -107,14 +107,14 @@ def revoke_api_key(state: State, identifier: str, *, actor: str, reason: str = "
 
 
 def read_api_keys(state: State) -> list[ApiKeyRecord]:
-    """Return every key that was ever made, oldest first."""
+    """Return all keys, revoked and expired ones too, oldest first."""
     with state.reading() as connection:
         rows = connection.execute(select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)).all()
     return [ApiKeyRecord(**row._asdict()) for row in rows]
 
 
 def record_api_key_use(state: State, last_used_at: Mapping[str, int]) -> None:
-    """Write down when keys were last used, by their id."""
+    """Store the moment of the last use of each key, by its id."""
     if not last_used_at:
         return
     with state.writing() as connection:

@@ -1,4 +1,4 @@
-"""Append to the audit trail and verify it: each entry has the hash of the entry before."""
+"""Append entries to the audit trail and verify its hash chain: each entry includes the hash of the previous one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _HASHED_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """Who does what, when (microseconds since 1970, UTC), why, and on what evidence."""
+    """An event to record: actor, action, moment (microseconds since 1970, UTC), reason and evidence."""
 
     actor: str
     action: str
@@ -49,7 +49,7 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One decision: who, what, from which state to which, and why. `at` is in microseconds since 1970, UTC."""
+    """One recorded decision with the state before and after it; `recorded_at` is in microseconds since 1970, UTC."""
 
     seq: int
     recorded_at: int
@@ -67,7 +67,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class ChainBreak:
-    """Where the chain does not hold, and how."""
+    """A break in the hash chain: the number of the entry, and the reason."""
 
     seq: int
     reason: str
@@ -108,7 +108,7 @@ def append_audit_entry(
 def read_audit_entries(
     connection: Connection, *, model: str | None = None, until: int | None = None, limit: int | None = None
 ) -> list[AuditEntry]:
-    """Return entries, oldest first: of one model, up to a moment, and of these the last `limit`."""
+    """Return entries, oldest first: the last `limit` of one model up to a moment; None sets no filter."""
     query = select(audit).order_by(audit.c.seq.desc())
     if model is not None:
         query = query.where(audit.c.model == model)
@@ -120,7 +120,7 @@ def read_audit_entries(
 
 
 def verify_audit_chain(connection: Connection) -> list[ChainBreak]:
-    """Return every place where an entry was changed, removed or inserted; empty where the chain holds.
+    """Return every place where an entry was changed, removed or inserted; empty if the chain is intact.
 
     The counter of the sequence, in another table, shows that the newest entries were removed.
     """

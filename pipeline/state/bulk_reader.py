@@ -1,4 +1,4 @@
-"""Read the predictions that a roll-up counts as a few long texts: no row of them becomes an object of its own."""
+"""Read logged predictions for roll-ups in bulk: the database joins the values of many rows into a few long texts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _N_LENGTH_SAMPLES = 512
 
 
 class RowChunk(NamedTuple):
-    """Predictions of one package, source and weight; their values one after the other, `SEPARATOR` between them.
+    """Predictions of one package, source and weight; `TEXT_SEPARATOR` joins the values of each column.
 
     `numbers` are a text each: number, moment, latency in microseconds, confidence in parts of 1 / `CONFIDENCE_UNIT`.
     """
@@ -52,7 +52,7 @@ class OutcomeChunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogChunk:
-    """The predictions of a model with numbers up to `until`, and their outcomes; None where there are none yet."""
+    """Predictions of a model up to number `last_seq`, and new outcomes; None if there are no outcomes."""
 
     last_seq: int
     row_chunks: tuple[RowChunk, ...]
@@ -60,8 +60,8 @@ class LogChunk:
 
     @property
     def n_rows(self) -> int:
-        """How many predictions there are."""
-        return sum(one.n_rows for one in self.row_chunks)
+        """Number of predictions."""
+        return sum(chunk.n_rows for chunk in self.row_chunks)
 
 
 def read_chunk_after(connection: Connection, model: str, progress: RollupProgress, *, limit: int) -> LogChunk | None:
@@ -110,11 +110,11 @@ def _iter_row_chunks(connection: Connection, part: Any, first: Row[Any], n: int)
 def _read_row_chunk(connection: Connection, part: Any, kind: tuple[str, str, float]) -> RowChunk:
     columns = predictions.c
     confidence = cast(columns.confidence * float(CONFIDENCE_SCALE), BigInteger)
-    numbers = [cast(one, Text) for one in (columns.seq, columns.predicted_at, columns.latency_us, confidence)]
+    numbers = [cast(column, Text) for column in (columns.seq, columns.predicted_at, columns.latency_us, confidence)]
     texts = map(_joined_text, (*numbers, columns.features, columns.prediction, columns.probabilities))
     query = select(func.count(), *texts).where(part, _is_in_group(kind))
-    n, seq, at, latency_us, shares, *words = connection.execute(query).one()
-    return RowChunk(*kind, n, (seq, at, latency_us, shares), *words)
+    n, seq, at, latency_us, shares, *joined_texts = connection.execute(query).one()
+    return RowChunk(*kind, n, (seq, at, latency_us, shares), *joined_texts)
 
 
 def _read_outcome_chunk(connection: Connection, part: Any, progress: RollupProgress) -> OutcomeChunk:
@@ -129,7 +129,7 @@ def _read_outcome_chunk(connection: Connection, part: Any, progress: RollupProgr
 
 
 def _is_of_model(model: str) -> Any:
-    """Whether a prediction is of a model, in a form without an index: rows are read in the order of their numbers."""
+    """Return a condition on the model that uses no index, so that rows are read in the order of their numbers."""
     return func.coalesce(predictions.c.model, "") == model
 
 

@@ -20,9 +20,17 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["URL_ENV", "WRITER_LOCK_KEY", "State", "connect", "connect_to", "state_exists", "utc_now_us"]
+__all__ = [
+    "STATE_URL_ENV",
+    "WRITER_LOCK_KEY",
+    "State",
+    "connect_to",
+    "connect_to_project",
+    "state_exists",
+    "utc_now_us",
+]
 
-URL_ENV = "MLOPS_STATE_URL"
+STATE_URL_ENV = "MLOPS_STATE_URL"
 
 _BUSY_TIMEOUT_S = 10
 # One writer at a time, so that sequences have no gaps: SQLite's own rule, and this lock on PostgreSQL.
@@ -31,7 +39,7 @@ _LOCK_TIMEOUT_SQL = f"SET LOCAL lock_timeout = '{_BUSY_TIMEOUT_S}s'"
 
 
 def utc_now_us() -> int:
-    """Return this moment in microseconds since 1970, UTC."""
+    """Return the current time in microseconds since 1970, UTC."""
     return time.time_ns() // 1000
 
 
@@ -51,12 +59,12 @@ class State:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is an SQLite file."""
+        """Whether the database is an SQLite file."""
         return self.engine.dialect.name == "sqlite"
 
     @property
     def address(self) -> str:
-        """Where it is, without a password."""
+        """Address of the database, without its password."""
         return self.engine.url.render_as_string(hide_password=True)
 
     @contextmanager
@@ -98,7 +106,7 @@ class State:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """Raise errors of the environment as errors of this package."""
+        """Convert errors of the database driver inside the block to errors of this project."""
         try:
             yield
         except exc.DatabaseError as error:
@@ -118,10 +126,10 @@ class State:
 
 def state_exists(root: Path) -> bool:
     """Whether the project at `root` has a state database: its file, or an address in `MLOPS_STATE_URL`."""
-    return bool(os.environ.get(URL_ENV)) or (root / paths.STATE_DATABASE).exists()
+    return bool(os.environ.get(STATE_URL_ENV)) or (root / paths.STATE_DATABASE).exists()
 
 
-def connect(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
+def connect_to_project(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
     """Return the state database of any schema version, for code that migrates it; other code calls `open_state`.
 
     Raises
@@ -130,7 +138,9 @@ def connect(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
         When the address is not valid.
     """
     return connect_to(
-        os.environ.get(URL_ENV) or f"sqlite:///{root / paths.STATE_DATABASE}", setting_name=URL_ENV, clock=clock
+        os.environ.get(STATE_URL_ENV) or f"sqlite:///{root / paths.STATE_DATABASE}",
+        setting_name=STATE_URL_ENV,
+        clock=clock,
     )
 
 

@@ -1,4 +1,4 @@
-"""Store messages to receivers until they are sent.
+"""Store messages to receivers until they are delivered.
 
 The transaction of an incident writes its messages; one sender at a time claims a message.
 """
@@ -71,17 +71,17 @@ def add_delivery(
 
 
 def has_due_delivery(connection: Connection, *, at: int) -> bool:
-    """Whether a message could be claimed at a moment."""
+    """Whether a message is due and unclaimed at a moment."""
     return connection.execute(_due_deliveries(at).limit(1)).first() is not None
 
 
 def claim_delivery(
     connection: Connection, *, at: int, until: int, excluded_receivers: Collection[str] = ()
 ) -> Delivery | None:
-    """Return the oldest message that is due, and keep it from other senders until a moment; None when none is due.
+    """Claim the oldest due message until a moment, so that no other sender takes it; None if none is due.
 
-    A sender that is killed leaves its claim behind, which ends by itself. `but` names sinks to leave out. To one sink
-    messages of one incident keep their order: its resolution is sent after its opening.
+    The claim of a killed sender expires. `excluded_receivers` get no message. A receiver gets the messages of one
+    incident in order: its resolution is sent after its opening.
     """
     table = alert_deliveries.c
     row = connection.execute(
@@ -94,19 +94,19 @@ def claim_delivery(
 
 
 def mark_delivered(connection: Connection, delivery: Delivery, *, at: int) -> None:
-    """Note that a message has left."""
+    """Mark a message as delivered."""
     values = {"done_at": at, "error": None, "attempts": delivery.attempts + 1}
     connection.execute(update(alert_deliveries).where(alert_deliveries.c.seq == delivery.seq).values(**values))
 
 
 def mark_delivery_failed(connection: Connection, delivery: Delivery, error: str, *, due_at: int) -> None:
-    """Note that a message did not leave, and when to try again."""
+    """Record a failed attempt with its error, and the moment of the next attempt."""
     values = {"due_at": due_at, "claimed_until": 0, "error": error[:500], "attempts": delivery.attempts + 1}
     connection.execute(update(alert_deliveries).where(alert_deliveries.c.seq == delivery.seq).values(**values))
 
 
 def read_deliveries(connection: Connection, *, undelivered_only: bool = True, limit: int = 1000) -> list[Delivery]:
-    """Return messages, newest first: those that wait, or all."""
+    """Return messages, newest first: the undelivered ones, or all."""
     query = select(alert_deliveries).order_by(alert_deliveries.c.seq.desc()).limit(limit)
     if undelivered_only:
         query = query.where(alert_deliveries.c.done_at.is_(None))
@@ -122,7 +122,7 @@ def last_notifications(connection: Connection, incident_seq: int) -> dict[str, d
 
 
 def count_undelivered(connection: Connection) -> int:
-    """Return how many messages have not left."""
+    """Return the number of undelivered messages."""
     waiting = select(func.count()).select_from(alert_deliveries).where(alert_deliveries.c.done_at.is_(None))
     return connection.execute(waiting).scalar() or 0
 

@@ -70,7 +70,7 @@ def set_deployment(
     *,
     expected_generation: int | None = None,
 ) -> DeploymentChange:
-    """Move a version to a stage. What it replaces there is archived; it leaves the stage that it was in.
+    """Move a version from its stage to another, and archive the version that it replaces.
 
     Parameters
     ----------
@@ -126,7 +126,11 @@ def _replace_in_stage(
     replaced = before.version(stage)
     if replaced is not None and replaced != version.version:
         _set_stage(connection, version.model, replaced, "Archived")
-    leaving = [one for one in _DEPLOYED_STAGES if one == stage or before.version(one) == version.version]
+    leaving = [
+        deployed_stage
+        for deployed_stage in _DEPLOYED_STAGES
+        if deployed_stage == stage or before.version(deployed_stage) == version.version
+    ]
     removal = delete(deployments).where(deployments.c.model == version.model, deployments.c.stage.in_(leaving))
     connection.execute(removal)
     _set_stage(connection, version.model, version.version, stage)

@@ -1,4 +1,4 @@
-"""Say when something last came: a prediction, an outcome, a new version."""
+"""Read the moments of a model's last prediction, last outcome and last deployment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Freshness", "read_freshness"]
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Moments of the last of each, in microseconds since 1970, UTC; None where there never was one."""
+    """Moments of the last prediction, outcome and deployment in microseconds since 1970, UTC; None without one."""
 
     last_prediction_at: int | None
     last_outcome_at: int | None
@@ -25,7 +25,7 @@ class Freshness:
 
 
 def read_freshness(connection: Connection, model: str) -> Freshness:
-    """Return when a model last answered, learned what came true, and changed in production."""
+    """Return the moments of the last prediction, outcome and change of the Production version of a model."""
     last = select(func.max(predictions.c.predicted_at)).where(predictions.c.model == model)
     joined = outcomes.join(predictions, predictions.c.prediction_id == outcomes.c.prediction_id)
     # From the newest outcome on; by the index of models a database would look up the outcomes of every prediction.

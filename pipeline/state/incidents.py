@@ -1,4 +1,4 @@
-"""Keep incidents, from their first sight to their end, and the silences that people asked for."""
+"""Store incidents and silences."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A problem of production that rules found. Moments are in microseconds since 1970, UTC.
+    """An incident that alert rules opened; moments are in microseconds since 1970, UTC.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Quiet about one group of incidents, or about all of a model where `group_name` is None, until a moment."""
+    """A pause of notifications about one group of incidents of a model (None: all groups) until a moment."""
 
     model: str
     group_name: str | None
@@ -100,7 +100,7 @@ def add_incident(connection: Connection, incident: Incident) -> int:
 
 
 def update_incident(connection: Connection, incident: Incident) -> None:
-    """Write an incident over the one with its number."""
+    """Replace the stored incident that has the same number."""
     connection.execute(update(incidents).where(incidents.c.seq == incident.seq).values(**_incident_values(incident)))
 
 
@@ -150,7 +150,7 @@ def end_silence(connection: Connection, seq: int, *, at: int) -> None:
 
 
 def read_active_silences(connection: Connection, *, at: int, model: str | None = None) -> list[Silence]:
-    """Return the silences that hold at a moment, oldest first."""
+    """Return the silences that are active at a moment, oldest first."""
     query = select(alert_silences).where(alert_silences.c.until > at).order_by(alert_silences.c.seq)
     if model is not None:
         query = query.where(alert_silences.c.model == model)

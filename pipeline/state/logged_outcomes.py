@@ -1,4 +1,4 @@
-"""Store outcomes of predictions, and read the one that counts: the last that arrived."""
+"""Store outcomes of predictions, and read the last outcome of each prediction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _IDS_PER_QUERY = 500
 
 
 def add_outcomes(connection: Connection, rows: Sequence[tuple[str, int, str, str]]) -> None:
-    """Append outcomes: identifier of the prediction, moment, outcome, source."""
+    """Append outcomes, each as prediction identifier, moment, outcome and source."""
     first = next_number(connection, "outcomes", n=len(rows))
     names = ("prediction_id", "received_at", "outcome", "source")
     values = [{"seq": first + offset, **dict(zip(names, row, strict=True))} for offset, row in enumerate(rows)]
@@ -28,7 +28,7 @@ def add_outcomes(connection: Connection, rows: Sequence[tuple[str, int, str, str
 
 
 def latest_outcome(prediction_id: ColumnElement[str], *, until_seq: int | None = None) -> ScalarSelect[Any]:
-    """Return the SQL expression of the outcome that counts for a prediction; NULL when there is none.
+    """Return the SQL expression of the last outcome of a prediction; NULL without one.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def latest_outcome(prediction_id: ColumnElement[str], *, until_seq: int | None =
 
 
 def latest_outcomes(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """Return the last outcome of each of these predictions that has any."""
-    found: dict[str, str] = {}
+    """Return the last outcome by prediction identifier; predictions without an outcome are left out."""
+    outcome_by_id: dict[str, str] = {}
     for start in range(0, len(ids), _IDS_PER_QUERY):
         known = (
             select(outcomes.c.prediction_id)
@@ -56,5 +56,5 @@ def latest_outcomes(connection: Connection, ids: Sequence[str]) -> dict[str, str
             .subquery()
         )
         query = select(known.c.prediction_id, latest_outcome(known.c.prediction_id).label("outcome"))
-        found |= {row.prediction_id: row.outcome for row in connection.execute(query)}
-    return found
+        outcome_by_id |= {row.prediction_id: row.outcome for row in connection.execute(query)}
+    return outcome_by_id

@@ -48,11 +48,11 @@ def read_pending_tasks(connection: Connection) -> list[OutboxTask]:
 
 
 def mark_task_done(connection: Connection, task: OutboxTask, *, at: int) -> None:
-    """Note that a task is done; doing one twice must do no harm, since a kill may come before this note."""
+    """Mark a task as done; tasks must be idempotent, because a process may be killed before this mark."""
     connection.execute(update(mlflow_outbox).where(mlflow_outbox.c.seq == task.seq).values(done_at=at, error=None))
 
 
 def mark_task_failed(connection: Connection, task: OutboxTask, error: str) -> None:
-    """Note that a task could not be done now."""
+    """Record a failed attempt of a task with its error."""
     values = {"attempts": task.attempts + 1, "error": error[:500]}
     connection.execute(update(mlflow_outbox).where(mlflow_outbox.c.seq == task.seq).values(**values))

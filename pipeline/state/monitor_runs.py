@@ -22,7 +22,7 @@ _MAX_RUNS_PER_MODEL = 10_000  # of a model: a month of a run every five minutes
 
 @dataclass(frozen=True, slots=True)
 class MonitorRun:
-    """One run: what it looked at, [since, until) in microseconds since 1970, and what it found."""
+    """One monitor run: its window [since, until) in microseconds since 1970, its verdict and its summary."""
 
     model: str
     version: int | None

@@ -48,19 +48,19 @@ _BOUNDS_PATTERN = re.compile(r"FROM \('?(MINVALUE|-?\d+)'?\) TO \('?(MAXVALUE|-?
 
 
 class PartitionRange(NamedTuple):
-    """The moments in [since, until), microseconds since 1970."""
+    """The time range [since, until) of a partition, in microseconds since 1970."""
 
     since: int
     until: int
 
 
 def partition_start(at: int, *, days: int) -> int:
-    """Return where the partition begins that is to hold a moment."""
+    """Return the start of the partition that contains a moment."""
     return at - at % (days * _DAY_US)
 
 
 def missing_partitions(connection: Connection, moments: Iterable[int], *, days: int) -> list[PartitionRange]:
-    """Return what `add_partitions` would make."""
+    """Return the partitions that `add_partitions` would create."""
     taken = sorted(_partition_ranges(connection).values())
     starts = sorted({partition_start(at, days=days) for at in moments})
     return [
@@ -81,17 +81,17 @@ def add_partitions(connection: Connection, moments: Iterable[int], *, days: int)
     lacking = missing_partitions(connection, moments, days=days)
     if lacking:
         connection.execute(text(_LOCK_TIMEOUT_SQL))
-    for one in lacking:
-        name = f"predictions_{np.datetime64(one.since // _DAY_US, 'D')}".replace("-", "_")
-        until = "MAXVALUE" if one.until >= _END_US else str(one.until)
-        is_its = f"predicted_at >= {one.since} AND predicted_at <= {one.until - 1}"
+    for partition in lacking:
+        name = f"predictions_{np.datetime64(partition.since // _DAY_US, 'D')}".replace("-", "_")
+        until = "MAXVALUE" if partition.until >= _END_US else str(partition.until)
+        is_its = f"predicted_at >= {partition.since} AND predicted_at <= {partition.until - 1}"
         old = f"DELETE FROM {_DEFAULT_PARTITION} WHERE {is_its} RETURNING *"  # noqa: S608 - own names  # nosec B608
         move_rows = f"WITH old AS ({old}) INSERT INTO {name} SELECT * FROM old"  # noqa: S608 - the same  # nosec B608
         for statement in (
             f"CREATE TABLE {name} (LIKE predictions INCLUDING ALL)",
             f"ALTER TABLE {name} ADD UNIQUE (prediction_id)",
             move_rows,
-            f"ALTER TABLE predictions ATTACH PARTITION {name} FOR VALUES FROM ({one.since}) TO ({until})",
+            f"ALTER TABLE predictions ATTACH PARTITION {name} FOR VALUES FROM ({partition.since}) TO ({until})",
         ):
             connection.exec_driver_sql(statement)
 
@@ -121,7 +121,7 @@ def drop_partitions(state: State, *, before: int) -> int:
 
 
 def remove_detached_partitions(state: State) -> int:
-    """Remove the partitions that the log has let go of, with the outcomes of their predictions; return how many rows.
+    """Drop detached partitions with the outcomes of their predictions, and return the number of removed rows.
 
     Raises
     ------
@@ -148,25 +148,25 @@ def _remove_detached_partition(state: State, name: str) -> int:
 
 
 def _partition_ranges(connection: Connection) -> dict[str, PartitionRange]:
-    """Return the partitions by name, but for that of the rest."""
-    found = {}
+    """Return the time ranges of the partitions by name, without the default partition."""
+    ranges = {}
     for name, bounds in connection.execute(text(_ATTACHED_PARTITIONS_SQL)):
         match = _BOUNDS_PATTERN.search(bounds)
         if match is not None:
             since, until = match.groups()
-            found[name] = PartitionRange(
+            ranges[name] = PartitionRange(
                 -_END_US if since == "MINVALUE" else int(since), _END_US if until == "MAXVALUE" else int(until)
             )
-    return found
+    return ranges
 
 
 def _uncovered_ranges(span: PartitionRange, taken: list[PartitionRange]) -> list[PartitionRange]:
-    """Return the parts of a span that no other holds."""
+    """Return the parts of a time range that no existing partition covers."""
     free, since = [], span.since
-    for one in taken:
-        if one.since >= span.until:
+    for taken_range in taken:
+        if taken_range.since >= span.until:
             break
-        if since < one.since:
-            free.append(PartitionRange(since, one.since))
-        since = max(since, one.until)
+        if since < taken_range.since:
+            free.append(PartitionRange(since, taken_range.since))
+        since = max(since, taken_range.until)
     return [*free, PartitionRange(since, span.until)] if since < span.until else free

@@ -33,7 +33,7 @@ _COLUMNS = (
 
 
 class LoggedRow(NamedTuple):
-    """A logged prediction as far as it is counted.
+    """The values of a logged prediction that roll-ups count.
 
     It represents `weight` predictions, of which the log sampled this one; `outcome` is the last one or None.
     """
@@ -55,16 +55,16 @@ class LoggedRow(NamedTuple):
 def changed_outcomes(
     connection: Connection, model: str, progress: RollupProgress, *, limit: int
 ) -> tuple[list[LoggedRow], list[str | None], int]:
-    """Return predictions within `reach` whose outcome is another after the next `limit` outcomes.
+    """Return the counted predictions whose last outcome changes with the next `limit` outcomes.
 
     Returns
     -------
-    rows : list of CountedRow
+    rows : list of LoggedRow
         With the new outcome.
     before : list of str or None
-        The outcome that each had within `reach`.
+        The previous outcome of each row, None without one.
     until : int
-        Number of the last outcome that was looked at.
+        Number of the last outcome that was read.
     """
     if progress.last_prediction_seq == 0:  # nothing was counted that could change
         newest = connection.execute(select(func.max(outcomes.c.seq))).scalar()
@@ -93,8 +93,8 @@ def changed_outcomes(
         _is_of_model(model),
         predictions.c.seq <= progress.last_prediction_seq,
     )
-    found = list(_iter_raw_rows(connection, query.where(*where).order_by(predictions.c.seq)))
-    return [LoggedRow._make(row[:-1]) for row in found], [row[-1] for row in found], int(until)
+    raw_rows = list(_iter_raw_rows(connection, query.where(*where).order_by(predictions.c.seq)))
+    return [LoggedRow._make(row[:-1]) for row in raw_rows], [row[-1] for row in raw_rows], int(until)
 
 
 def window_predictions(connection: Connection, model: str, *, since: int, until: int) -> list[LoggedRow]:
@@ -107,18 +107,18 @@ def window_predictions(connection: Connection, model: str, *, since: int, until:
 
 
 def has_predictions(connection: Connection, model: str, *, since: int, until: int) -> bool:
-    """Whether a model gave any prediction in [since, until)."""
+    """Whether the log has a prediction of a model in [since, until)."""
     where = (predictions.c.model == model, predictions.c.predicted_at >= since, predictions.c.predicted_at < until)
     return connection.execute(select(literal(1)).select_from(predictions).where(*where).limit(1)).first() is not None
 
 
 def oldest_prediction_at(connection: Connection, model: str) -> int | None:
-    """Return the moment of the oldest prediction of a model that the log still has."""
+    """Return the moment of the oldest logged prediction of a model."""
     return connection.execute(select(func.min(predictions.c.predicted_at)).where(predictions.c.model == model)).scalar()
 
 
 def time_of_nth_last(connection: Connection, model: str, n: int, *, before: int) -> int | None:
-    """Return the moment of the n-th last prediction of a model before a moment; None where there are fewer."""
+    """Return the moment of the n-th last prediction of a model before a moment; None if there are fewer."""
     query = (
         select(predictions.c.predicted_at)
         .where(predictions.c.model == model, predictions.c.predicted_at < before)
@@ -128,7 +128,7 @@ def time_of_nth_last(connection: Connection, model: str, n: int, *, before: int)
 
 
 def _is_of_model(model: str) -> Any:
-    """Whether a prediction is of a model, in a form without an index.
+    """Return a condition on the model that uses no index.
 
     By the index of models and moments a database would read and sort every row of the model for each part of them;
     these queries use the number of the row, or its identifier.
@@ -143,12 +143,12 @@ def _select_rows(*, until: int | None) -> Select[Any]:
 
 
 def _read_logged_rows(connection: Connection, query: Select[Any]) -> list[LoggedRow]:
-    # `_make` would look at the length of each row again, which costs as much as reading it.
+    # `_make` would check the length of each row again, which costs as much as reading it.
     return list(map(partial(tuple.__new__, LoggedRow), _iter_raw_rows(connection, query)))
 
 
 def _iter_raw_rows(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
-    """Yield rows; the driver's own cursor reads hundreds of thousands in a second, rows of a result do not."""
+    """Yield rows from the driver's cursor, which is faster than a result of SQLAlchemy."""
     compiled = query.compile(connection.engine, compile_kwargs={"render_postcompile": True})
     if compiled.positional:
         names = compiled.positiontup or []

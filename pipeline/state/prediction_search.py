@@ -1,4 +1,4 @@
-"""Look for logged predictions as a person does: filtered, newest first, a page at a time, all of it in the database."""
+"""Search the prediction log in the database: filtered, newest first, one page at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HOUR_US = 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class PredictionQuery:
-    """What to look for; None asks for nothing. Moments are microseconds since 1970, UTC; `until` is excluded.
+    """The filters of a search (None: no filter); moments are in microseconds since 1970, UTC, and `until` is excluded.
 
     `text` is looked for in the identifier and in the features as they are stored.
     """
@@ -40,7 +40,7 @@ class PredictionQuery:
 
 @dataclass(frozen=True, slots=True)
 class LoggedPrediction:
-    """One logged prediction with its last outcome, or None."""
+    """One logged prediction with its last outcome; None without one."""
 
     prediction_id: str
     predicted_at: int
@@ -57,7 +57,7 @@ class LoggedPrediction:
 def search_predictions(
     connection: Connection, search: PredictionQuery, *, limit: int = 50, offset: int = 0
 ) -> list[LoggedPrediction]:
-    """Return the predictions that a search finds, newest first, from `offset` on, at most `limit`."""
+    """Return at most `limit` matching predictions from `offset` on, newest first."""
     query = _apply_filters(select(predictions), search).order_by(
         predictions.c.predicted_at.desc(), predictions.c.seq.desc()
     )
@@ -67,9 +67,9 @@ def search_predictions(
 
 
 def count_predictions(connection: Connection, search: PredictionQuery, *, max_count: int = 10_000) -> int:
-    """Return how many predictions a search finds, counted up to `at_most`: a long log must not be read to its end."""
-    found = _apply_filters(select(predictions.c.seq), search).limit(max_count).subquery()
-    return int(connection.execute(select(func.count()).select_from(found)).scalar() or 0)
+    """Return the number of matching predictions, at most `max_count`, so that a long log is not read to its end."""
+    matches = _apply_filters(select(predictions.c.seq), search).limit(max_count).subquery()
+    return int(connection.execute(select(func.count()).select_from(matches)).scalar() or 0)
 
 
 def _apply_filters(query: Select[Any], search: PredictionQuery) -> Select[Any]:

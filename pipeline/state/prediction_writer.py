@@ -24,7 +24,7 @@ __all__ = ["IdempotencyKeyTaken", "PredictionRow", "PredictionWriter", "RequestR
 
 
 class PredictionRow(NamedTuple):
-    """One row of the table `predictions`, but for its number."""
+    """One row of the table `predictions`, without its number."""
 
     prediction_id: str
     predicted_at: int
@@ -45,7 +45,7 @@ class PredictionRow(NamedTuple):
 
 
 class RequestValues(NamedTuple):
-    """What the rows of one request have in common."""
+    """The values that all rows of one request share."""
 
     predicted_at: int
     model: str
@@ -61,7 +61,7 @@ class RequestValues(NamedTuple):
 
 
 class RequestRows(NamedTuple):
-    """Rows of one request: the values that all of them have, and columns of those of each.
+    """Rows of one request: the shared values, and one column for each value that differs by row.
 
     Shared values are sent once, which saves a third of the time of a large request.
     """
@@ -75,13 +75,13 @@ class RequestRows(NamedTuple):
 
     @property
     def n_rows(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return len(self.prediction_id)
 
     def iter_rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the values of a `PredictionRow` for each row."""
-        for own in zip(*self[1:], strict=True):
-            yield _to_column_order((*self.shared, *own))
+        for row_values in zip(*self[1:], strict=True):
+            yield _to_column_order((*self.shared, *row_values))
 
 
 class StoredResponse(NamedTuple):
@@ -95,7 +95,7 @@ class StoredResponse(NamedTuple):
 
 
 class IdempotencyKeyTaken(Exception):
-    """Another server answered the same idempotency key in between; nothing was written."""
+    """Another server has stored a response for the same idempotency key; nothing was written."""
 
 
 # A group of 10,000 rows fits, and is not written to the disk in between because there is no more room.
@@ -194,7 +194,7 @@ class PredictionWriter:
             return {row[0]: StoredResponse(*row) for row in cursor.fetchall()}
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._checkpointer.close()
         if self._connection is not None:
             with suppress(Exception):
@@ -210,26 +210,26 @@ class PredictionWriter:
         for n in _BATCH_SIZES:
             if len(rows) - at < n:
                 continue
-            one = f"({', '.join([self._placeholder] * len(rows[0]))})"
-            sql = statement.format(columns=", ".join(columns), marks=", ".join([one] * n))
+            row_marks = f"({', '.join([self._placeholder] * len(rows[0]))})"
+            sql = statement.format(columns=", ".join(columns), marks=", ".join([row_marks] * n))
             while len(rows) - at >= n:
                 cursor.execute(sql, tuple(chain.from_iterable(rows[at : at + n])))
                 at += n
 
     def _reject_existing_ids(self, cursor: Any, ids: list[str]) -> None:
         cursor.execute(_FIND_EXISTING_ID_SQL, (ids,))
-        found = cursor.fetchone()
-        if found is not None:
-            reason = f"it has a prediction {found[0]!r} already; choose another identifier"
+        existing = cursor.fetchone()
+        if existing is not None:
+            reason = f"it has a prediction {existing[0]!r} already; choose another identifier"
             raise DependencyUnavailable(f"{self.state.address}: the prediction log cannot be written ({reason})")
 
     def _reserve_numbers(self, cursor: Any, n: int) -> int:
         cursor.execute(_INCREMENT_COUNTER_SQL.format(mark=self._placeholder), (n,))
-        found = cursor.fetchall()
-        if not found:
+        counter_rows = cursor.fetchall()
+        if not counter_rows:
             cursor.execute(_CREATE_COUNTER_SQL.format(mark=self._placeholder), (n,))
             return 1
-        return int(found[0][0]) - n + 1
+        return int(counter_rows[0][0]) - n + 1
 
     @contextmanager
     def _transaction(self, *, is_read: bool = False) -> Iterator[Any]:
@@ -251,7 +251,7 @@ class PredictionWriter:
             raise self._translate_error(error) from error
 
     def _discard_connection(self) -> None:
-        """Undo, and let go of a connection that may be broken."""
+        """Roll back, and discard a connection that may be broken."""
         if self._connection is not None:
             with suppress(Exception):
                 self._connection.rollback()
@@ -281,12 +281,12 @@ _VIOLATES_IDEMPOTENCY_KEY: dict[str, Callable[[Any], bool]] = {
 def _insert_request_rows(cursor: Any, group: RequestRows, first: int) -> None:
     """Write the rows of a group into SQLite, numbered from `first` on."""
     width, at = len(_ROW_COLUMNS), 0
-    own: list[Any] = [None] * (width * group.n_rows)
+    values: list[Any] = [None] * (width * group.n_rows)
     for place, column in enumerate(group[1:]):
-        own[place::width] = column
+        values[place::width] = column
     for n in _BATCH_SIZES:
         while group.n_rows - at >= n:
-            cursor.execute(_request_rows_sql(n), (first + at, *group.shared, *own[at * width : (at + n) * width]))
+            cursor.execute(_request_rows_sql(n), (first + at, *group.shared, *values[at * width : (at + n) * width]))
             at += n
 
 
@@ -297,6 +297,6 @@ def _request_rows_sql(n: int) -> str:
     marks = []
     for row in range(n):
         begin = len(_REQUEST_COLUMNS) + 2 + row * len(_ROW_COLUMNS)
-        own = [f"?{begin + at}" for at in range(len(_ROW_COLUMNS))]
-        marks.append(f"(?1 + {row}, {', '.join([*shared, *own])})")
+        row_marks = [f"?{begin + at}" for at in range(len(_ROW_COLUMNS))]
+        marks.append(f"(?1 + {row}, {', '.join([*shared, *row_marks])})")
     return _INSERT_PREDICTIONS_SQL.format(columns=", ".join((*_REQUEST_COLUMNS, *_ROW_COLUMNS)), marks=", ".join(marks))

@@ -26,12 +26,12 @@ _IDS_PER_QUERY = 500
 
 def existing_prediction_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Return those of `ids` that are in the log."""
-    found: set[str] = set()
+    existing: set[str] = set()
     for at in range(0, len(ids), _IDS_PER_QUERY):
         part = ids[at : at + _IDS_PER_QUERY]
         query = select(predictions.c.prediction_id).where(predictions.c.prediction_id.in_(part))
-        found.update(connection.execute(query).scalars())
-    return found
+        existing.update(connection.execute(query).scalars())
+    return existing
 
 
 def remove_predictions(connection: Connection, *, before: int, limit: int) -> int:
@@ -68,7 +68,7 @@ def remove_stored_responses(connection: Connection, *, before: int, limit: int) 
 
 
 def erase_subject(connection: Connection, subject: str) -> int:
-    """Remove predictions, outcomes and stored responses of a subject; return how many predictions."""
+    """Remove predictions, outcomes and stored responses of a subject; return the number of removed predictions."""
     numbers = list(connection.execute(select(predictions.c.seq).where(predictions.c.subject == subject)).scalars())
     n_removed = _remove_by_number(connection, numbers)
     connection.execute(delete(idempotent_responses).where(idempotent_responses.c.subject == subject))
@@ -95,7 +95,7 @@ def iter_predictions(
 
 
 def _iter_models(connection: Connection) -> Iterator[str]:
-    """Yield the models of the log, by one look into an index for each."""
+    """Yield the models of the log, with one index lookup for each."""
     model = connection.execute(select(func.min(predictions.c.model))).scalar()
     while model is not None:
         yield model

@@ -1,4 +1,4 @@
-"""Keep counts of logged predictions by hour and day, each row counted once, and hand them out for any hours."""
+"""Store and read roll-ups: counts of logged predictions by hour and day, in which each row counts once."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _KEYS_PER_QUERY = 200
 
 
 class RollupProgress(NamedTuple):
-    """Numbers of the last prediction and of the last outcome that the roll-ups of a model have seen; 0 for none."""
+    """Numbers of the last prediction and of the last outcome that the roll-ups of a model count; 0 for none."""
 
     last_prediction_seq: int
     last_outcome_seq: int
 
 
 class RollupKey(NamedTuple):
-    """The key of a row of counts.
+    """The key of one roll-up.
 
     `hour_start` is the first microsecond of an hour (UTC); `weight` is the weight of each counted row.
     """
@@ -80,10 +80,10 @@ class RollupCounts:
 
 
 def read_rollup_progress(connection: Connection, model: str) -> RollupProgress:
-    """Return how far the roll-ups of a model reach."""
+    """Return the numbers of the last rows that the roll-ups of a model count."""
     query = select(counters.c.name, counters.c.value).where(counters.c.name.in_(_counter_names(model)))
-    found = {name: int(value) for name, value in connection.execute(query)}
-    return RollupProgress(*(found.get(name, 0) for name in _counter_names(model)))
+    values = {name: int(value) for name, value in connection.execute(query)}
+    return RollupProgress(*(values.get(name, 0) for name in _counter_names(model)))
 
 
 def add_rollups(
@@ -94,7 +94,7 @@ def add_rollups(
     after: RollupProgress,
     until: RollupProgress,
 ) -> None:
-    """Add counts and move on, in the caller's writing transaction: both or neither.
+    """Add counts and advance the progress in the caller's transaction.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def add_rollups(
 
 
 def clear_rollups(connection: Connection, model: str, *, since: int | None = None) -> None:
-    """Forget the counts of a model, or those of the hours from `since` on, so that they are made anew from the log."""
+    """Delete the roll-ups of a model, or only those from `since` on, so that they are rebuilt from the log."""
     where, totals = rollups.c.model == model, {}
     if since is not None:
         hour, day = since - since % HOUR_US, since - since % DAY_US
@@ -188,14 +188,16 @@ def _sum_hours_of_day(
     connection: Connection, model: str, day: int, *, until: int
 ) -> dict[tuple[Any, ...], RollupCounts]:
     """Return the counts of the hours of a day before `until`, as counts of the day."""
-    found: dict[tuple[Any, ...], RollupCounts] = {}
+    counts_by_key: dict[tuple[Any, ...], RollupCounts] = {}
     is_one = (
         (rollups.c.model == model) & (rollups.c.granularity == "hour") & rollups.c.bucket_start.between(day, until - 1)
     )
     for row in connection.execute(select(rollups).where(is_one)):
         place = (row.section, "day", day, row.digest, row.source, row.weight)
-        found[place] = found[place] + _counts_from_row(row) if place in found else _counts_from_row(row)
-    return found
+        counts_by_key[place] = (
+            counts_by_key[place] + _counts_from_row(row) if place in counts_by_key else _counts_from_row(row)
+        )
+    return counts_by_key
 
 
 def _add_to_stored(connection: Connection, model: str, changes: Mapping[tuple[Any, ...], RollupCounts]) -> None:

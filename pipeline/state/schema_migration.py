@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text
 
 from pipeline.errors import Conflict, DependencyUnavailable
 from pipeline.files import atomic_file
-from pipeline.state.database import State, connect, utc_now_us
+from pipeline.state.database import State, connect_to_project, utc_now_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ def open_state(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
     DependencyUnavailable
         When the database is unavailable.
     """
-    state = connect(root, clock=clock)
+    state = connect_to_project(root, clock=clock)
     try:
         ensure_schema(state)
     except BaseException:

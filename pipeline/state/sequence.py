@@ -1,4 +1,4 @@
-"""Give out numbers without a gap: one is taken only by a transaction that commits."""
+"""Assign numbers without gaps: only a committed transaction uses one."""
 
 from __future__ import annotations
 

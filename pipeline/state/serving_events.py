@@ -1,4 +1,4 @@
-"""Keep what servers did about a model: which version they took up, which they refused and why."""
+"""Store events of servers: activated and refused versions, fallbacks, stops and log failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ServingEvent", "add_serving_event", "read_serving_events"]
 
 @dataclass(frozen=True, slots=True)
 class ServingEvent:
-    """One thing that a server did; `kind` is activated, refused, fell_back, stopped or log_failed."""
+    """One event of a server; `kind` is activated, refused, fell_back, stopped or log_failed."""
 
     recorded_at: int
     model: str
@@ -31,7 +31,7 @@ class ServingEvent:
 
 
 def add_serving_event(connection: Connection, event: ServingEvent) -> None:
-    """Append an event; its number is given out here."""
+    """Append an event, and assign its number."""
     number = next_number(connection, "serving_events")
     values = {name: getattr(event, name) for name in event.__slots__}
     connection.execute(insert(serving_events).values(**{**values, "seq": number}))
@@ -40,7 +40,7 @@ def add_serving_event(connection: Connection, event: ServingEvent) -> None:
 def read_serving_events(
     connection: Connection, model: str, *, kind: str | None = None, limit: int = 100
 ) -> list[ServingEvent]:
-    """Return the newest events of a model, newest first; of one kind where it is given."""
+    """Return the newest events of a model, newest first; of one kind if `kind` is given."""
     query = select(serving_events).where(serving_events.c.model == model)
     if kind is not None:
         query = query.where(serving_events.c.kind == kind)

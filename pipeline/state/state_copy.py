@@ -1,4 +1,4 @@
-"""Copy a whole state database into an empty one of either kind, and prove that every row arrived as it was."""
+"""Copy a state database into an empty one, SQLite or PostgreSQL, and verify that every row is equal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _REJECTED_VALUE_ERRORS = (exc.DataError, exc.IntegrityError, exc.ProgrammingErro
 
 @dataclass(frozen=True, slots=True)
 class CopiedTable:
-    """A table that is the same on both sides; `sha256` is that of its rows in the order of their key."""
+    """A table that is equal in source and target; `sha256` is the digest of its rows in key order."""
 
     name: str
     n_rows: int
@@ -84,16 +84,16 @@ def copy_state(
         if not target.is_file:
             add_partitions(new, _partition_starts(old, partition_days), days=partition_days)
         copied = [_copy_table(table, old, new, on_progress) for table in METADATA.sorted_tables]
-        for one in copied:
-            _verify_table(one, new, on_progress)
+        for copied_table in copied:
+            _verify_table(copied_table, new, on_progress)
         _require_unchanged(source, old)
-        evidence = {"from": source.address, "tables": [asdict(one) for one in copied]}
+        evidence = {"from": source.address, "tables": [asdict(copied_table) for copied_table in copied]}
         append_audit_entry(new, AuditEvent(actor, "copy state", target.clock(), evidence=evidence), model="")
     return copied
 
 
 def _has_schema(source: State) -> bool:
-    """Whether there is anything to copy; to ask an SQLite file that is not there would make it."""
+    """Whether the source has tables; a missing SQLite file is not opened, because opening would create it."""
     if source.is_file and not Path(str(source.engine.url.database)).exists():
         return False
     return schema_revision(source).current is not None
@@ -123,9 +123,12 @@ def _require_unchanged(source: State, old: Connection) -> None:
 
 
 def _partition_starts(old: Connection, days: int) -> list[int]:
-    """Return where the partitions begin that hold the log."""
+    """Return the starts of the partitions that contain the rows of the log."""
     length = days * DAY_US
-    return [int(one) * length for one in old.execute(select(predictions.c.predicted_at // length).distinct()).scalars()]
+    return [
+        int(position) * length
+        for position in old.execute(select(predictions.c.predicted_at // length).distinct()).scalars()
+    ]
 
 
 def _copy_table(table: Table, old: Connection, new: Connection, on_progress: ProgressCallback) -> CopiedTable:
@@ -156,18 +159,19 @@ def _count_rows(connection: Connection, table: Table) -> int:
 
 
 def _iter_row_chunks(connection: Connection, table: Table) -> Iterator[list[RowValues]]:
-    """Yield all rows in the order of their key, which is that of bytes on both kinds of database."""
+    """Yield all rows in the byte order of their key, which is the same on SQLite and PostgreSQL."""
     is_file = connection.dialect.name == "sqlite"
     keys = [
-        one if is_file or not isinstance(one.type, String) else one.collate("C") for one in table.primary_key.columns
+        column if is_file or not isinstance(column.type, String) else column.collate("C")
+        for column in table.primary_key.columns
     ]
-    found = connection.execute(select(table).order_by(*keys), execution_options={"yield_per": _ROWS_PER_FETCH})
-    for part in found.partitions():
+    result = connection.execute(select(table).order_by(*keys), execution_options={"yield_per": _ROWS_PER_FETCH})
+    for part in result.partitions():
         yield [tuple(row) for row in part]
 
 
 def _update_digest(digest: Any, rows: list[RowValues]) -> None:
-    """Add rows by how Python writes their values: whole numbers, texts, bytes, and floats to the last bit."""
+    """Add the `repr` of rows to a digest; the `repr` of a float is exact."""
     for row in rows:
         digest.update(repr(row).encode())
 
@@ -179,8 +183,8 @@ def _insert_rows(table: Table, rows: list[RowValues], new: Connection) -> None:
                 part = rows[at : at + _ROWS_PER_INSERT]
                 new.exec_driver_sql(_insert_sql(table, len(part), new.dialect), tuple(chain.from_iterable(part)))
     except _REJECTED_VALUE_ERRORS:
-        for one in rows:
-            _insert_row(table, one, new)
+        for row in rows:
+            _insert_row(table, row, new)
         raise
 
 

@@ -1,4 +1,4 @@
-"""Keep registered versions: equal content is the same version, numbers count from 1 for each model."""
+"""Store registered versions: equal content is the same version, and numbers start at 1 for each model."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def find_version(connection: Connection, model: str, version: int) -> ModelVersi
     query = select(versions).where(versions.c.model == model, versions.c.version == version)
     row = connection.execute(query).one_or_none()
     if row is None:
-        known = [str(one.version) for one in read_versions(connection, model)]
+        known = [str(known_version.version) for known_version in read_versions(connection, model)]
         there = f"versions: {', '.join(known)}" if known else "none is registered; run `dvc repro`"
         raise UsageError(f"{model} has no version {version}; {there}")
     return _version_from_row(row._asdict())

@@ -40,7 +40,7 @@ class WalCheckpointer:
     """Checkpoints the log of one writer, which reports each commit; used by the writer's thread.
 
     SQLite before 3.51.3 may lose pages when one checkpoint begins behind another that has copied everything, in the
-    moment in which a commit starts the log anew. Here each begins behind a commit of which nothing is copied yet.
+    moment in which a commit restarts the log. Here each begins after a commit of which nothing is copied yet.
     """
 
     state: State
@@ -49,16 +49,16 @@ class WalCheckpointer:
     _n_wal_pages: int = field(default=0, init=False)
 
     def disable_autocheckpoint(self, connection: Any) -> None:
-        """Let no commit of the writer's connection copy by itself; a log that a long reader held up is cut again."""
+        """Turn off automatic checkpoints of the writer's connection, and limit the size of a log that restarts."""
         cursor = connection.cursor()
         cursor.execute("PRAGMA wal_autocheckpoint=0")
         cursor.execute(f"PRAGMA journal_size_limit={_LONG_WAL_PAGES * _PAGE_BYTES}")
 
     def record_commit(self, connection: Any, n_rows: int) -> None:
-        """Hear of a commit of `n_rows` rows."""
+        """Count a commit of `n_rows` rows, and start a checkpoint if one is due."""
         self._n_pages_since_checkpoint += _PAGES_PER_COMMIT + n_rows // _ROWS_PER_PAGE
         if self._thread is None:
-            # Rows may be wider than was reckoned with.
+            # Rows may be wider than the estimate.
             if (
                 self._n_pages_since_checkpoint >= _CHECKPOINT_PAGES
                 or self._wal_size_bytes() > _LONG_WAL_PAGES * _PAGE_BYTES
@@ -79,7 +79,7 @@ class WalCheckpointer:
             self._thread = None
 
     def _wal_size_bytes(self) -> int:
-        """Return the size of the file, which does not shrink when the log begins anew."""
+        """Return the size of the log file, which does not shrink when SQLite restarts the log."""
         with suppress(OSError):
             return Path(f"{self.state.engine.url.database}-wal").stat().st_size
         return 0

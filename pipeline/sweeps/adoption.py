@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline import files
-from pipeline.config.composition import compose, flatten, group_options
+from pipeline.config.composition import compose, flatten_settings, group_options
 from pipeline.config.config_loader import build_config
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import ConfigError, Conflict, UsageError
@@ -111,7 +111,7 @@ def _composed_settings(choices: Mapping[str, str], conf: Path) -> dict[str, Any]
 
 def _changed_leaves(base: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Any]:
     """Return the leaves of `target` that differ from `base`; a leaf only in `base` is None."""
-    before, after = dict(flatten(dict(base))), dict(flatten(dict(target)))
+    before, after = dict(flatten_settings(dict(base))), dict(flatten_settings(dict(target)))
     changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
     removed = dict.fromkeys(before.keys() - after.keys())
     return {**changed, **removed}

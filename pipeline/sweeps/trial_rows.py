@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import files
-from pipeline.config.composition import flatten
+from pipeline.config.composition import flatten_settings
 from pipeline.config.groups.data_config import DataConfig
 from pipeline.data.splitters import split_train_test
 from pipeline.errors import ConfigError, DataError
@@ -68,7 +68,9 @@ def _changed_data_settings(known: DataConfig | None, declared: DataConfig) -> st
     """Return the first keys that differ, with the values of the rows on disk."""
     if known is None:
         return "of an unknown format"
-    before, after = (dict(flatten(config.model_dump(mode="json", exclude={"split"}))) for config in (known, declared))
+    before, after = (
+        dict(flatten_settings(config.model_dump(mode="json", exclude={"split"}))) for config in (known, declared)
+    )
     keys = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
     return ", ".join(f"data.{key}={before.get(key)!r}" for key in keys[:3])
 

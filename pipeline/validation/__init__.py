@@ -1,9 +1,17 @@
 """Validate rows against the declaration and report what makes them unfit for training."""
 
-from pipeline.validation.dataset_validation import quarantine, validate
+from pipeline.validation.dataset_validation import quarantine_rows, validate_rows
 from pipeline.validation.split_report import SplitReport, compare_split
-from pipeline.validation.validation_html import render_html
+from pipeline.validation.validation_html import validation_report_html
 from pipeline.validation.validation_report import ValidationReport
 from pipeline.validation.validator import DataValidator
 
-__all__ = ["DataValidator", "SplitReport", "ValidationReport", "compare_split", "quarantine", "render_html", "validate"]
+__all__ = [
+    "DataValidator",
+    "SplitReport",
+    "ValidationReport",
+    "compare_split",
+    "quarantine_rows",
+    "validate_rows",
+    "validation_report_html",
+]

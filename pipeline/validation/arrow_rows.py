@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.schema import Kind, Schema
+    from pipeline.schema import ColumnKind, Schema
 
 __all__ = ["ArrowRows", "is_missing", "open_rows"]
 
 _BATCH_ROWS = 1 << 17
 _INT64_BOUND = 2.0**63
-_ARROW_TYPES: dict[Kind, pa.DataType] = {
+_ARROW_TYPES: dict[ColumnKind, pa.DataType] = {
     "integer": pa.int64(),
     "float": pa.float64(),
     "boolean": pa.bool_(),
@@ -50,7 +50,7 @@ class ArrowRows:
     """
 
     source: pa.Table | Path
-    kinds: dict[str, Kind]
+    kinds: dict[str, ColumnKind]
     unreadable: dict[str, str]
     undeclared_columns: tuple[str, ...]
     n_rows: int
@@ -130,7 +130,9 @@ def _read_parquet_schema(path: Path) -> tuple[dict[str, pa.DataType | None], int
         raise DataError(f"{path}: not a readable Parquet file ({error})") from error
 
 
-def _unreadable_reason_in_file(path: Path, name: str, kind: Kind, types: dict[str, pa.DataType | None]) -> str | None:
+def _unreadable_reason_in_file(
+    path: Path, name: str, kind: ColumnKind, types: dict[str, pa.DataType | None]
+) -> str | None:
     """Return why a column of a file cannot be read; integers that are stored as floats are tested."""
     arrow_type = types.get(name)
     if arrow_type is None or kind != "integer" or not pa.types.is_floating(arrow_type):
@@ -143,7 +145,7 @@ def _unreadable_reason_in_file(path: Path, name: str, kind: Kind, types: dict[st
         return next((reason for reason in reasons if reason is not None), None)
 
 
-def _frame_to_arrays(frame: pd.DataFrame, kinds: dict[str, Kind]) -> tuple[dict[str, pa.Array], dict[str, str]]:
+def _frame_to_arrays(frame: pd.DataFrame, kinds: dict[str, ColumnKind]) -> tuple[dict[str, pa.Array], dict[str, str]]:
     arrays: dict[str, pa.Array] = {}
     unreadable: dict[str, str] = {}
     for name, kind in kinds.items():
@@ -164,7 +166,7 @@ def _frame_to_arrays(frame: pd.DataFrame, kinds: dict[str, Kind]) -> tuple[dict[
     return arrays, unreadable
 
 
-def _unreadable_reason(arrow_type: pa.DataType | None, kind: Kind, array: pa.Array | None) -> str | None:
+def _unreadable_reason(arrow_type: pa.DataType | None, kind: ColumnKind, array: pa.Array | None) -> str | None:
     """Return why values of a type cannot be read as `kind`; None when they can, without loss."""
     if arrow_type is None:
         return "is missing"
@@ -179,7 +181,7 @@ def _unreadable_reason(arrow_type: pa.DataType | None, kind: Kind, array: pa.Arr
     return f"has type {arrow_type}, {kind} is declared"
 
 
-def _is_readable(arrow_type: pa.DataType, kind: Kind) -> bool:
+def _is_readable(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
     if kind == "integer":
         return bool(pa.types.is_integer(arrow_type) and arrow_type != pa.uint64())
     if kind == "float":
@@ -202,7 +204,7 @@ def _is_text_type(arrow_type: pa.DataType) -> bool:
     return bool(pa.types.is_string(inner) or pa.types.is_large_string(inner))
 
 
-def _convert_array(array: pa.Array, kind: Kind) -> pa.Array:
+def _convert_array(array: pa.Array, kind: ColumnKind) -> pa.Array:
     """Return `array` with the type of its kind: NaN becomes missing, texts are dictionary-encoded."""
     if pa.types.is_floating(array.type) and pc.any(pc.is_nan(array)).as_py():
         array = pc.if_else(pc.is_nan(array), None, array)

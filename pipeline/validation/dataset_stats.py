@@ -15,7 +15,7 @@ from pipeline.validation.row_hash import count_duplicates, row_hashes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.schema import Kind, Schema, Target
+    from pipeline.schema import ColumnKind, Schema, Target
     from pipeline.validation.arrow_rows import ArrowRows
 
     Ints = NDArray[np.int64]
@@ -49,7 +49,7 @@ class ColumnStats:
     """
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     n_rows: int
     n_missing: int
     values: tuple[Any, ...] | None
@@ -92,7 +92,7 @@ class DatasetStats:
 class _ColumnAccumulator:
     """The statistics of one column so far."""
 
-    def __init__(self, name: str, kind: Kind, n_classes: int, stride: int) -> None:
+    def __init__(self, name: str, kind: ColumnKind, n_classes: int, stride: int) -> None:
         self.name, self.kind = name, kind
         self.n_classes, self.stride = n_classes, stride
         self.n_missing = 0

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from pipeline.validation.quality_score import QualityScore
     from pipeline.validation.row_failures import RowFailures
 
-__all__ = ["quarantine", "validate"]
+__all__ = ["quarantine_rows", "validate_rows"]
 
 
-def validate(
+def validate_rows(
     source: pd.DataFrame | Path,
     schema: Schema,
     config: ValidationConfig,
@@ -165,7 +165,7 @@ def _apply_quarantine(
     return replace(report, findings=_sort_by_severity(findings), n_quarantined=_count_true(row_failures.failed_mask))
 
 
-def quarantine(frame: pd.DataFrame, report: ValidationReport) -> tuple[pd.DataFrame, pd.DataFrame]:
+def quarantine_rows(frame: pd.DataFrame, report: ValidationReport) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the valid rows, and the quarantined rows with a column `reason` in front.
 
     Without quarantine, or when too many rows fail, the second frame is empty and the first is `frame`.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipeline.validation.findings import ValidationFinding
     from pipeline.validation.validation_report import ValidationReport
 
-__all__ = ["render_html"]
+__all__ = ["validation_report_html"]
 
 _MAX_FINDINGS = 100
 _MAX_EXAMPLES = 10
@@ -46,7 +46,7 @@ text { fill: var(--soft); font-size: 10px; } rect { fill: var(--bar); } rect.gap
 """
 
 
-def render_html(report: ValidationReport) -> str:
+def validation_report_html(report: ValidationReport) -> str:
     """Return the page as HTML; at most 100 findings with ten examples each, and 100 columns."""
     n_rows, n_columns = pluralize(report.n_rows, "row"), pluralize(len(report.profiles), "column")
     parts = [

@@ -8,7 +8,7 @@ from pipeline.config.config_loader import load_params
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.project import paths
 from pipeline.schema.frame_schema import infer_frame_schema
-from pipeline.validation.dataset_validation import validate
+from pipeline.validation.dataset_validation import validate_rows
 from pipeline.validation.split_report import compare_split
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class DataValidator:
         reference = None if reference is None else _to_named_frame(reference)
         schema = self._schema_for(df)
         has_target = schema.target.column in df.columns
-        report = validate(
+        report = validate_rows(
             df, schema, self._validation_config(), reference=reference, name=dataset_name, with_target=has_target
         )
         self._reports[dataset_name] = report

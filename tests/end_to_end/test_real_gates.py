@@ -13,12 +13,12 @@ from pipeline import package
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
 from pipeline.data.splitters import split_train_test
-from pipeline.evaluation import evaluate
+from pipeline.evaluation import evaluate_package
 from pipeline.gates import GateInputs, GateReport, evaluate_gates
 from pipeline.modeling.classifier import encode_target
 from pipeline.modeling.training import train_classifier
 from pipeline.schema import Column
-from pipeline.validation.dataset_validation import validate
+from pipeline.validation.dataset_validation import validate_rows
 from tests.end_to_end.test_real_data_thresholds import REAL, ROOT, config, real, schema
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ def evaluate_candidate_gates(
         model=settings.model.name,
     )
     candidate = package.load_package(folder)
-    evaluation = evaluate(
+    evaluation = evaluate_package(
         candidate, train, test, config=settings.evaluation, selection_metric="log_loss", seed=settings.seed
     ).as_dict()
-    validation = validate(train, declared, settings.validation).as_dict()
+    validation = validate_rows(train, declared, settings.validation).as_dict()
     return evaluate_gates(candidate, GateInputs(test, evaluation, validation), settings.promotion, seed=settings.seed)
 
 

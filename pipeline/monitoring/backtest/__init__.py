@@ -7,7 +7,7 @@ from pipeline.monitoring.backtest.drift_backtest import (
     WindowSampling,
     backtest_drift_rules,
 )
-from pipeline.monitoring.backtest.log_replay import parse_alert_budget, proposal_lines, replay_log, report_lines
+from pipeline.monitoring.backtest.log_replay import backtest_lines, parse_alert_budget, proposal_lines, replay_log
 
 __all__ = [
     "AlertBudget",
@@ -15,8 +15,8 @@ __all__ = [
     "LoggedWindow",
     "WindowSampling",
     "backtest_drift_rules",
+    "backtest_lines",
     "parse_alert_budget",
     "proposal_lines",
     "replay_log",
-    "report_lines",
 ]

@@ -17,7 +17,7 @@ from pipeline.monitoring.backtest.threshold_search import (
     search_wider_thresholds,
 )
 from pipeline.monitoring.drift.detection import column_pairs, column_tests
-from pipeline.monitoring.log.bin_counts import OUTPUTS, BinCounts, reference_counts
+from pipeline.monitoring.log.bin_counts import PREDICTION_OUTPUTS, BinCounts, reference_counts
 from pipeline.simulation.drift_injection import plan_drift_injections
 from pipeline.simulation.row_sampler import sample_column
 
@@ -262,7 +262,9 @@ class _WindowSimulator:
         return WindowCollection.from_tests(tests)
 
     def _simulate_counts(self, n_rows: int, rng: np.random.Generator) -> list[BinCounts]:
-        outputs = zip(OUTPUTS, (self.reference.score, self.reference.confidence, self.reference.classes), strict=True)
+        outputs = zip(
+            PREDICTION_OUTPUTS, (self.reference.score, self.reference.confidence, self.reference.classes), strict=True
+        )
         feature_counts = {
             bins.name: self._sample_counts(_bin_shares(bins), n_rows, rng) for bins in self.reference.columns
         }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.monitoring.model_monitor import ModelMonitor
     from pipeline.monitoring.window import LogWindowView
 
-__all__ = ["parse_alert_budget", "proposal_lines", "replay_log", "report_lines"]
+__all__ = ["backtest_lines", "parse_alert_budget", "proposal_lines", "replay_log"]
 
 _MIN_POWER_CHANGE = 0.01  # change of the share of windows in which a shifted column drifts
 _WEEKS_PER_UNIT = {"day": 1 / 7, "week": 1.0, "month": 365.25 / 12 / 7, "year": 365.25 / 7}
@@ -102,7 +102,7 @@ def _drop_leading_empty_windows(views: list[LogWindowView]) -> list[LogWindowVie
     return views[first:]
 
 
-def report_lines(report: BacktestReport) -> Iterator[str]:
+def backtest_lines(report: BacktestReport) -> Iterator[str]:
     """Yield the result for people, without the proposal."""
     budget = report.budget
     yield f"windows of {budget.window_hours:g} h; budget {budget.alerts_per_week:.3g} alerts a week"

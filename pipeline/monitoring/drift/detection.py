@@ -25,7 +25,7 @@ from pipeline.monitoring.drift.drift_statistics import (
     wasserstein,
 )
 from pipeline.monitoring.drift.shift_description import describe_shift
-from pipeline.monitoring.log.bin_counts import OUTPUTS, BinCounts, reference_counts
+from pipeline.monitoring.log.bin_counts import PREDICTION_OUTPUTS, BinCounts, reference_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -227,7 +227,7 @@ def column_pairs(reference: Reference, baseline: BinCounts, window: BinCounts) -
     for bins in reference.columns:
         if bins.name in window.features and bins.name in baseline.features:
             yield ColumnPair(bins, "feature", baseline.features[bins.name], window.features[bins.name])
-    outputs = zip(OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
+    outputs = zip(PREDICTION_OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
     for name, bins in outputs:
         if name in window.outputs and name in baseline.outputs:
             yield ColumnPair(bins, "prediction", baseline.outputs[name], window.outputs[name])

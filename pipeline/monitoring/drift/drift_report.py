@@ -120,8 +120,8 @@ class DriftReport:
             return f"watch: {', '.join(watch_columns)} ({rows})" if watch_columns else f"stable: {rows}"
         shown = "; ".join(f"{finding.column}: {finding.summary}" for finding in drifted[:_MAX_SUMMARY_COLUMNS])
         n_hidden = len(drifted) - _MAX_SUMMARY_COLUMNS
-        rest = f"; and {n_hidden} more" if n_hidden > 0 else ""
-        return f"{len(drifted)} of {len(self.findings)} drifted ({rows}). {shown}{rest}"
+        hidden_note = f"; and {n_hidden} more" if n_hidden > 0 else ""
+        return f"{len(drifted)} of {len(self.findings)} drifted ({rows}). {shown}{hidden_note}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""

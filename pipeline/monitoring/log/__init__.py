@@ -1,6 +1,6 @@
 """Read the prediction log: rows as columns, hourly counts, windows and traffic."""
 
-from pipeline.monitoring.log.bin_counts import OUTPUTS, BinCounts, count_frame, reference_counts
+from pipeline.monitoring.log.bin_counts import PREDICTION_OUTPUTS, BinCounts, count_frame, reference_counts
 from pipeline.monitoring.log.hourly_traffic import (
     HourlyOutcomes,
     HourlyPredictions,
@@ -13,7 +13,7 @@ from pipeline.monitoring.log.log_window import PredictionLog, Window, WindowTall
 from pipeline.monitoring.log.rollup_updates import rebuild_rollups, roll_up
 
 __all__ = [
-    "OUTPUTS",
+    "PREDICTION_OUTPUTS",
     "BinCounts",
     "HourlyOutcomes",
     "HourlyPredictions",

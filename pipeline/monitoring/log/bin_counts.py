@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-__all__ = ["OUTPUTS", "BinCounts", "count_frame", "reference_counts"]
+__all__ = ["PREDICTION_OUTPUTS", "BinCounts", "count_frame", "reference_counts"]
 
-OUTPUTS = ("score", "confidence", "class")
+PREDICTION_OUTPUTS = ("score", "confidence", "class")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def count_frame(
 
 def reference_counts(reference: Reference) -> BinCounts:
     """Return the training rows as a window."""
-    outputs = zip(OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
+    outputs = zip(PREDICTION_OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
     return BinCounts(
         reference.n_rows,
         {bins.name: _training_counts(bins) for bins in reference.columns},

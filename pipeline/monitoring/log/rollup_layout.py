@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.monitoring.log.bin_counts import OUTPUTS, BinCounts
+from pipeline.monitoring.log.bin_counts import PREDICTION_OUTPUTS, BinCounts
 from pipeline.monitoring.log.log_batch import LogBatch, loggable_reference
 from pipeline.state import RollupCounts
 
@@ -89,7 +89,7 @@ class RollupLayout:
         return BinCounts(
             round(predictions.n_rows),
             self.split_section(FEATURES, features.counts),
-            {name: segments[name] for name in OUTPUTS},
+            {name: segments[name] for name in PREDICTION_OUTPUTS},
         )
 
     def empty_tally(self, section: str) -> RollupCounts:

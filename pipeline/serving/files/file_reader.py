@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipeline.schema import Column, Kind, Schema
+    from pipeline.schema import Column, ColumnKind, Schema
 
 __all__ = ["TableValidator", "parquet_row_count", "read_column_names", "read_file_tables"]
 
@@ -39,7 +39,7 @@ def read_file_tables(path: Path, schema: Schema, ids: tuple[str, ...]) -> Iterat
     UsageError
         When it is neither CSV nor Parquet.
     """
-    kinds: dict[str, Kind] = {name: schema.column(name).kind for name in (*ids, *schema.feature_names)}
+    kinds: dict[str, ColumnKind] = {name: schema.column(name).kind for name in (*ids, *schema.feature_names)}
     if path.suffix == ".csv":
         yield from iter_csv_tables(path, kinds, CsvDialect())
     elif path.suffix == ".parquet":

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pipeline.serving.http.authentication import Authenticator
     from pipeline.serving.http.limits import ConcurrencyLimiter
     from pipeline.serving.http.messages import Receive, Send
-    from pipeline.serving.http.server_metrics import RequestMetrics
     from pipeline.serving.http.router import Route, Router
+    from pipeline.serving.http.server_metrics import RequestMetrics
 
 __all__ = ["Application", "ServerStatus", "TrustedHosts"]
 
@@ -288,7 +288,7 @@ def _problem_response(problem: HttpProblem, request_id: str, *, is_inference: bo
     return HttpResponse(
         problems.problem_document(problem, request_id=request_id, is_inference=is_inference),
         problem.status,
-        problems.MEDIA_TYPE,
+        problems.PROBLEM_MEDIA_TYPE,
         [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()],
     )
 

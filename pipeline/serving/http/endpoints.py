@@ -14,8 +14,8 @@ from pipeline.serving.http.messages import HttpResponse
 from pipeline.serving.http.open_inference_endpoints import OpenInferenceEndpoints
 from pipeline.serving.http.openapi import openapi_document
 from pipeline.serving.http.probe_endpoints import ProbeEndpoints
-from pipeline.serving.http.server_metrics import MEDIA_TYPE as METRICS_TYPE
 from pipeline.serving.http.router import JSON_ONLY, bind_routes, route
+from pipeline.serving.http.server_metrics import METRICS_MEDIA_TYPE as METRICS_TYPE
 
 if TYPE_CHECKING:
     from pipeline.serving.engine import Engine
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pipeline.serving.http.limits import ConcurrencyLimiter
     from pipeline.serving.http.messages import HttpRequest
     from pipeline.serving.http.monitor_metrics import MonitorMetrics
-    from pipeline.serving.http.server_metrics import RequestMetrics
     from pipeline.serving.http.router import Route
+    from pipeline.serving.http.server_metrics import RequestMetrics
     from pipeline.serving.loaded_model import LoadedModel
 
 __all__ = ["ENDPOINT_CLASSES", "Endpoints"]

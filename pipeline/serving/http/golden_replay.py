@@ -24,10 +24,10 @@ from pipeline.serving.http import access_log
 from pipeline.serving.http.application import Application, TrustedHosts
 from pipeline.serving.http.authentication import Authenticator
 from pipeline.serving.http.limits import ConcurrencyLimiter
-from pipeline.serving.http.messages import JSON, HttpResponse
+from pipeline.serving.http.messages import JSON_MEDIA_TYPE, HttpResponse
 from pipeline.serving.http.protocol import DeadlineProtocol
-from pipeline.serving.http.server_metrics import RequestMetrics
 from pipeline.serving.http.router import JSON_ONLY, Router, bind_routes, route
+from pipeline.serving.http.server_metrics import RequestMetrics
 from pipeline.serving.rows.row_parser import ParsedRows
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ async def _send_all(model: LoadedModel, bodies: list[tuple[str, Any]]) -> list[d
 
 
 async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: bytes) -> dict[str, Any]:
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON.decode()}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON_MEDIA_TYPE.decode()}\r\n"
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     headers = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(headers.partition(b"content-length:")[2].partition(b"\r\n")[0])

@@ -8,7 +8,7 @@ from pipeline.schema.constraint_base import merge_json_schemas
 
 if TYPE_CHECKING:
     from pipeline.schema import Column, Schema
-    from pipeline.schema.column_kinds import Kind
+    from pipeline.schema.column_kinds import ColumnKind
 
 __all__ = [
     "STATIC_SCHEMAS",
@@ -23,7 +23,7 @@ __all__ = [
     "tensor_schema",
 ]
 
-_JSON_TYPES: dict[Kind, str] = {
+_JSON_TYPES: dict[ColumnKind, str] = {
     "integer": "integer",
     "float": "number",
     "boolean": "boolean",

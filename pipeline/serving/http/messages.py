@@ -21,10 +21,17 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[AsgiMessage]]
     Send = Callable[[AsgiMessage], Awaitable[None]]
 
-__all__ = ["JSON", "ClientDisconnected", "HttpRequest", "HttpResponse", "check_single_headers", "request_id_from"]
+__all__ = [
+    "JSON_MEDIA_TYPE",
+    "ClientDisconnected",
+    "HttpRequest",
+    "HttpResponse",
+    "check_single_headers",
+    "request_id_from",
+]
 
-JSON = b"application/json"
-_JSON = JSON.decode()
+JSON_MEDIA_TYPE = b"application/json"
+_JSON = JSON_MEDIA_TYPE.decode()
 
 # A proxy might read the first value of these headers where we read the last.
 _SINGLE_HEADERS = {b"host", b"authorization", b"content-type", b"content-encoding", b"idempotency-key", b"x-subject-id"}
@@ -45,7 +52,7 @@ class HttpResponse:
 
     body: bytes
     status: int = 200
-    media_type: bytes = JSON
+    media_type: bytes = JSON_MEDIA_TYPE
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
@@ -66,7 +73,7 @@ class HttpRequest:
     def media_type(self) -> str:
         """Media type of the body in lower case, without parameters; empty if none is declared."""
         value = self.headers.get(b"content-type", b"")
-        return _JSON if value == JSON else value.partition(b";")[0].strip().lower().decode("latin-1")
+        return _JSON if value == JSON_MEDIA_TYPE else value.partition(b";")[0].strip().lower().decode("latin-1")
 
     @property
     def idempotency_key(self) -> str | None:

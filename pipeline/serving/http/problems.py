@@ -13,9 +13,9 @@ from pipeline.serving import serving_errors
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["MEDIA_TYPE", "HttpProblem", "problem_document", "problem_from_error", "problem_types"]
+__all__ = ["PROBLEM_MEDIA_TYPE", "HttpProblem", "problem_document", "problem_from_error", "problem_types"]
 
-MEDIA_TYPE = b"application/problem+json"
+PROBLEM_MEDIA_TYPE = b"application/problem+json"
 
 
 class _ProblemType(NamedTuple):

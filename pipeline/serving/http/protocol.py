@@ -189,7 +189,7 @@ class DeadlineProtocol(HttpToolsProtocol):
             body = problems.problem_document(problem, request_id="")
             headers: list[tuple[bytes, bytes]] = [
                 *self.server_state.default_headers,
-                (b"content-type", problems.MEDIA_TYPE),
+                (b"content-type", problems.PROBLEM_MEDIA_TYPE),
                 (b"content-length", str(len(body)).encode()),
                 (b"x-content-type-options", b"nosniff"),
                 (b"cache-control", b"no-store"),

@@ -90,14 +90,14 @@ class CommitTracer:
 
     _traces: dict[int, tuple[Trace, int]] = field(default_factory=dict)
 
-    def submitted(self, request: PendingRequest) -> None:
+    def on_submit(self, request: PendingRequest) -> None:
         """Remember the trace of a submitted request; called on the event loop."""
         trace = current_trace()
         if trace is not None and trace.span is not None:
             self._traces[id(request)] = (trace, time.time_ns())
             request.future.add_done_callback(lambda _: self._traces.pop(id(request), None))
 
-    def committed(
+    def on_commit(
         self, requests: Sequence[PendingRequest], began_s: float, scored_s: float, committed_s: float
     ) -> None:
         """Add the steps of a committed batch to its traces; times are those of `time.perf_counter`."""

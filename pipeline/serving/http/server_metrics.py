@@ -11,11 +11,11 @@ from pipeline.serving.histogram import Histogram
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["MEDIA_TYPE", "RequestMetrics"]
+__all__ = ["METRICS_MEDIA_TYPE", "RequestMetrics"]
 
 # Seconds: the first buckets separate models by their cost, the last ones cover what a person notices.
 _DURATION_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-MEDIA_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+METRICS_MEDIA_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 _SERVER_GAUGES = {
     "http_connections": "Number of open connections.",

@@ -22,10 +22,10 @@ from pipeline.serving.http.limits import ConcurrencyLimiter, RateLimiter
 from pipeline.serving.http.monitor_metrics import MonitorMetrics
 from pipeline.serving.http.oidc import OidcVerifier
 from pipeline.serving.http.protocol import Timeouts
-from pipeline.serving.http.server_metrics import RequestMetrics
 from pipeline.serving.http.request_tracing import CommitTracer, TracedApplication, TracedRequestMetrics, add_trace_ids
 from pipeline.serving.http.router import Router
 from pipeline.serving.http.server import HttpServer, bind_socket, check_bind_address, is_loopback
+from pipeline.serving.http.server_metrics import RequestMetrics
 from pipeline.tracing import open_tracing
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pipeline.serving.engine import Engine
     from pipeline.serving.http.authentication import CredentialVerifier
 
-__all__ = ["HttpService", "serve"]
+__all__ = ["HttpService", "serve_http"]
 
 _BYTES_PER_MB = 1_000_000
 _SERVICE_NAME = "mlops-api"
@@ -83,7 +83,7 @@ class HttpService:
             self.logger.info("stopped")
 
 
-def serve(
+def serve_http(
     engine: Engine, config: ServingConfig, *, started_at_s: float, environment: Mapping[str, str] | None = None
 ) -> None:
     """Serve HTTP at `config.host` and `config.port` until SIGTERM or SIGINT.

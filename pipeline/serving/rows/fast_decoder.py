@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pipeline.schema import Column
     from pipeline.schema.constraint_base import Constraint
 
-__all__ = ["FastDecoder", "Row"]
+__all__ = ["DecodedRow", "FastDecoder"]
 
-Row = tuple[Any, ...]
+DecodedRow = tuple[Any, ...]
 
 _COLON = b":"
 _DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -48,10 +48,10 @@ class FastDecoder:
             _body_struct("CompleteBatchBody", "instances", complete_batch)
         )
 
-    def decode_row(self, body: bytes) -> Row | None:
+    def decode_row(self, body: bytes) -> DecodedRow | None:
         """Return the row of a body `{"features": {...}}`."""
         try:
-            row: Row = msgspec.structs.astuple(self._row_decoder.decode(body).features)
+            row: DecodedRow = msgspec.structs.astuple(self._row_decoder.decode(body).features)
         except _DECODE_ERRORS:
             return None
         n_keys = len(row)
@@ -63,7 +63,7 @@ class FastDecoder:
         )
         return row if is_valid else None
 
-    def decode_batch(self, body: bytes) -> list[Row] | None:
+    def decode_batch(self, body: bytes) -> list[DecodedRow] | None:
         """Return the rows of a body `{"instances": [{...}, ...]}`."""
         try:
             structs, is_complete = self._complete_batch_decoder.decode(body).instances, True
@@ -72,7 +72,7 @@ class FastDecoder:
                 structs, is_complete = self._batch_decoder.decode(body).instances, False
             except _DECODE_ERRORS:
                 return None
-        rows: list[Row] = list(map(msgspec.structs.astuple, structs))
+        rows: list[DecodedRow] = list(map(msgspec.structs.astuple, structs))
         n_keys = len(rows) * len(self._columns) + 1
         if not is_complete:
             n_keys -= sum(row.count(UNSET) for row in rows)
@@ -82,7 +82,7 @@ class FastDecoder:
         )
         return rows if is_valid else None
 
-    def decode_columns(self, values_by_name: Mapping[str, Sequence[Any]], n_rows: int) -> list[Row] | None:
+    def decode_columns(self, values_by_name: Mapping[str, Sequence[Any]], n_rows: int) -> list[DecodedRow] | None:
         """Return the rows of columns by name, each of `n_rows` values; None or NaN where a value is missing."""
         columns: list[list[Any]] = []
         for at, column in enumerate(self._columns):

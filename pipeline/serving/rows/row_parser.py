@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.schema import Schema
     from pipeline.serving.prediction_types import LineMap
-    from pipeline.serving.rows.fast_decoder import Row
+    from pipeline.serving.rows.fast_decoder import DecodedRow
 
 __all__ = ["ParsedRows", "RowParser", "check_comma_count", "max_commas_per_row", "parse_json"]
 
@@ -43,7 +43,7 @@ class ParsedRows:
     `error_positions` has the position of the row of each error.
     """
 
-    rows: list[Row]
+    rows: list[DecodedRow]
     positions: list[int]
     errors: tuple[FieldError, ...] = ()
     error_positions: tuple[int, ...] = ()
@@ -68,7 +68,7 @@ class RowParser:
         self._fast_decoder = FastDecoder(self.columns)
         self._max_commas_per_row = max_commas_per_row(schema)
 
-    def parse_row(self, body: bytes) -> Row:
+    def parse_row(self, body: bytes) -> DecodedRow:
         """Return the row of a body `{"features": {...}}`.
 
         Raises
@@ -124,7 +124,7 @@ class RowParser:
         rows = [dict(zip(self.names, row, strict=True)) for row in tuples]
         return self._validate_rows(rows, "rows", partial=partial, lines=lines)
 
-    def _parse_row_slowly(self, body: bytes) -> Row:
+    def _parse_row_slowly(self, body: bytes) -> DecodedRow:
         values = self._body_member(body, "features", dict, expected="an object of features by name", max_rows=1)
         row, errors = self._validate_row(values, "features")
         if errors:
@@ -146,7 +146,7 @@ class RowParser:
             raise InvalidRequest.for_field(path, "min_rows", "has no rows; expected at least one")
 
     def _validate_rows(self, rows: list[Any], path: str, *, partial: bool, lines: LineMap | None = None) -> ParsedRows:
-        valid_rows: list[Row] = []
+        valid_rows: list[DecodedRow] = []
         positions: list[int] = []
         errors: list[FieldError] = []
         error_positions: list[int] = []
@@ -183,7 +183,9 @@ class RowParser:
             raise InvalidRequest.for_field(key, "type", f"expected {expected}")
         return content[key]
 
-    def _validate_row(self, values: Any, path: str, *, n_hints: int = _MAX_HINTS) -> tuple[Row, list[FieldError]]:
+    def _validate_row(
+        self, values: Any, path: str, *, n_hints: int = _MAX_HINTS
+    ) -> tuple[DecodedRow, list[FieldError]]:
         if not isinstance(values, dict):
             return (), [FieldError(path, "type", "expected an object of features by name")]
         errors = self._unknown_feature_errors(values, f"{path}.", n_hints=n_hints)

@@ -57,7 +57,7 @@ def settings(*names: str) -> AlertsConfig:
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[store.State]:
-    monkeypatch.delenv(store.URL_ENV, raising=False)
+    monkeypatch.delenv(store.STATE_URL_ENV, raising=False)
     opened = store.open_state(tmp_path)
     yield opened
     opened.close()

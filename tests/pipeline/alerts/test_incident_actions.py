@@ -79,7 +79,7 @@ def test_a_silence_expires_or_is_ended(state: store.State) -> None:
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[store.State]:
     """A database in a file, for what does not depend on the kind of database."""
-    monkeypatch.delenv(store.URL_ENV, raising=False)
+    monkeypatch.delenv(store.STATE_URL_ENV, raising=False)
     opened = store.open_state(tmp_path)
     yield opened
     opened.close()

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.alerts import safe_post
 from pipeline.alerts.receivers import send_notification
-from pipeline.alerts.safe_post import AllowedHosts, _is_public, deadline, post
+from pipeline.alerts.safe_post import AllowedHosts, _is_public, close_socket_after, post_to_allowed_host
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config, load_params
 from pipeline.config.groups.alerts_config import (
@@ -174,7 +174,7 @@ def test_the_deadline_applies_to_tls() -> None:
     ours, theirs = socket.socketpair()
     ours.settimeout(30)
     began = time.monotonic()
-    with theirs, pytest.raises(TimeoutError, match=r"within 0\.2 s"), deadline(ours, 0.2):
+    with theirs, pytest.raises(TimeoutError, match=r"within 0\.2 s"), close_socket_after(ours, 0.2):
         ssl.create_default_context().wrap_socket(ours, server_hostname="localhost")
     assert time.monotonic() - began < 5
 
@@ -229,7 +229,9 @@ def test_a_host_that_resolves_to_a_private_address_is_refused(monkeypatch: pytes
     monkeypatch.setattr(safe_post.socket, "getaddrinfo", look_up)
     hosts = AllowedHosts(("hooks.example",), ())
     with http_receiver() as receiver, pytest.raises(DependencyUnavailable, match="has only private addresses"):
-        post(f"https://hooks.example:{receiver.port}/", b"{}", {}, hosts=hosts, timeout_s=1, setting_name=URL_ENV)
+        post_to_allowed_host(
+            f"https://hooks.example:{receiver.port}/", b"{}", {}, hosts=hosts, timeout_s=1, setting_name=URL_ENV
+        )
     assert (asked, receiver.bodies) == (["hooks.example"], [])
 
 

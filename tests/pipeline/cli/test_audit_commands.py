@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.registry import ModelRegistry
-from pipeline.state import connect
+from pipeline.state import connect_to_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ def test_an_altered_audit_trail_exits_with_code_8(model_project: Path, run_cli: 
 
 def alter_audit_trail(root: Path) -> None:
     """Change the reason of the second entry behind the database's back."""
-    state = connect(root)
+    state = connect_to_project(root)
     with state.engine.connect() as connection:
         connection.exec_driver_sql("DROP TRIGGER audit_update")
         connection.exec_driver_sql("UPDATE audit SET reason = 'another' WHERE seq = 2")

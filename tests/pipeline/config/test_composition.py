@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import compose_and_dump
 
-from pipeline.config.composition import Origin, compose, flatten, group_options
+from pipeline.config.composition import Origin, compose, flatten_settings, group_options
 from pipeline.errors import ConfigError
 from tests.fixtures.composed_config import CONF, composed
 
@@ -64,7 +64,7 @@ def test_a_chosen_group_names_the_file_of_the_choice() -> None:
 
 def test_every_value_has_an_origin() -> None:
     composition = composed()
-    assert [entry.key for entry in composition.origin()] == [key for key, _ in flatten(composition.values)]
+    assert [entry.key for entry in composition.origin()] == [key for key, _ in flatten_settings(composition.values)]
     assert all(entry.file is not None and (REPOSITORY / entry.file).is_file() for entry in composition.origin())
 
 

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config.composition import compose, flatten
+from pipeline.config.composition import compose, flatten_settings
 from pipeline.config.config_loader import build_config, load_params
 from pipeline.config.root_config import Config
 from pipeline.config.strict_yaml import read_yaml
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[3]
 CONF = REPOSITORY / "conf"
 SHIPPED: dict[str, Any] = read_yaml(REPOSITORY / "params.yaml")
-KEYS = [key for key, _ in flatten(SHIPPED)]
+KEYS = [key for key, _ in flatten_settings(SHIPPED)]
 BRANCHES = sorted({key.rpartition(".")[0] for key in KEYS if "." in key})
 FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
 

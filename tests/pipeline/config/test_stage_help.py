@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.config.composition import flatten
+from pipeline.config.composition import flatten_settings
 from pipeline.config.stage_help import find_setting, iter_settings, stage_help
 from tests.fixtures.composed_config import CONF, composed
 
@@ -34,7 +34,7 @@ def test_an_unknown_key_is_no_setting() -> None:
 def test_every_leaf_outside_of_mappings_is_listed() -> None:
     listed = {setting.key for setting in iter_settings(composed().values)}
     mappings = ("data.", "alerts.", "model.estimator.", "validation.rules.", "promotion.metric_limits.")
-    assert {key for key, _ in flatten(composed().values) if not key.startswith(mappings)} <= listed
+    assert {key for key, _ in flatten_settings(composed().values) if not key.startswith(mappings)} <= listed
 
 
 def test_every_setting_outside_of_mappings_has_a_description() -> None:

@@ -10,7 +10,7 @@ from pipeline.errors import DataError
 from pipeline.schema import Column, Schema, Target
 
 if TYPE_CHECKING:
-    from pipeline.schema import Kind
+    from pipeline.schema import ColumnKind
 
 SCHEMA = Schema("small", (Column("size", "integer", "Int64", nullable=True),), Target("outcome", ("no", "yes"), "yes"))
 
@@ -26,7 +26,7 @@ SCHEMA = Schema("small", (Column("size", "integer", "Int64", nullable=True),), T
         ("boolean", pa.array([None, None], pa.null()), [None, None]),
     ],
 )
-def test_values_are_converted_without_loss(kind: Kind, values: pa.Array, expected: list[Any]) -> None:
+def test_values_are_converted_without_loss(kind: ColumnKind, values: pa.Array, expected: list[Any]) -> None:
     table = coerce_table(pa.table({"value": values}), {"value": kind}, where="made")
     assert table.column("value").to_pylist() == expected
 
@@ -42,7 +42,7 @@ def test_values_are_converted_without_loss(kind: Kind, values: pa.Array, expecte
         ("text", pa.array([1])),
     ],
 )
-def test_conversion_with_loss_is_refused(kind: Kind, values: pa.Array) -> None:
+def test_conversion_with_loss_is_refused(kind: ColumnKind, values: pa.Array) -> None:
     with pytest.raises(DataError, match=rf"made: value: {kind}: .*\nmade: nothing was read; correct the source"):
         coerce_table(pa.table({"value": values}), {"value": kind}, where="made")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline import package
-from pipeline.evaluation import EvaluationReport, evaluate
+from pipeline.evaluation import EvaluationReport, evaluate_package
 from pipeline.modeling.training import train_classifier
 from tests.fixtures.toy_dataset import FAST, rows, schema, settings
 
@@ -30,7 +30,9 @@ class PackagedProblem:
 
     def evaluate(self, **changes: object) -> EvaluationReport:
         settings_ = self.config.evaluation.model_copy(update=changes)
-        return evaluate(self.package, self.train, self.test, config=settings_, selection_metric="log_loss", seed=42)
+        return evaluate_package(
+            self.package, self.train, self.test, config=settings_, selection_metric="log_loss", seed=42
+        )
 
     @cached_property
     def report(self) -> EvaluationReport:

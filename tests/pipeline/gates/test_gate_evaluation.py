@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from pipeline import package
-from pipeline.evaluation import evaluate
+from pipeline.evaluation import evaluate_package
 from pipeline.gates import GateInputs, GateReport, evaluate_gates
 from pipeline.gates.gate_evaluation import _champion_test_gate
 from pipeline.metrics import LabeledPredictions, compare_paired
 from pipeline.schema import Column, Schema
-from pipeline.validation.dataset_validation import validate
+from pipeline.validation.dataset_validation import validate_rows
 from tests.fixtures.small_packages import parts, write_small_package
 from tests.fixtures.toy_dataset import settings
 
@@ -54,7 +54,7 @@ def _evaluate(candidate_package: Package) -> dict[str, Any]:
         parts("personality", N_ROWS),
         settings("evaluation.bootstrap_samples=200", "evaluation.importance_repeats=1"),
     )
-    return evaluate(
+    return evaluate_package(
         candidate_package, rows.train, rows.test, config=config.evaluation, selection_metric="log_loss", seed=1
     ).as_dict()
 
@@ -106,7 +106,7 @@ def test_a_planted_leak_is_found_by_validation_and_stops_everything(packages: di
     declared = Schema.from_config(config.data)
     planted = replace(declared, columns=(*declared.columns, leak))
     leaking = rows.assign(told_before=(rows[target.column] == target.positive).astype("Float64") * 3 + 1)
-    validation = validate(leaking, planted, config.validation).as_dict()
+    validation = validate_rows(leaking, planted, config.validation).as_dict()
     report = evaluate_candidate(packages["default"], leakage=validation["leakage"])
     assert ("leakage", "told_before reveals the label") in [(gate.name, gate.reason) for gate in report.unmet_gates]
     assert report.verdict == "reject"

@@ -20,7 +20,7 @@ from sklearn.svm import LinearSVC
 from pipeline import MLOpsPipeline, files
 from pipeline.config.composition import compose
 from pipeline.errors import ConfigError, GateRefused, TargetRefused, UsageError
-from pipeline.lifecycle.in_memory_training import model_config_of
+from pipeline.lifecycle.in_memory_training import estimator_model_config
 from pipeline.modeling.estimators import build_estimator, estimator_to_config
 from pipeline.state import open_state
 from pipeline.tracking.run_store import RunStore
@@ -178,7 +178,7 @@ def test_without_a_version_there_is_no_best_model(mlops: MLOpsPipeline) -> None:
     ids=lambda estimator_: type(estimator_).__name__,
 )
 def test_an_estimator_is_declared_so_that_it_is_built_again(estimator: Any) -> None:
-    again = build_estimator(model_config_of(estimator), seed=1)
+    again = build_estimator(estimator_model_config(estimator), seed=1)
     declared = estimator_to_config(estimator)
     assert type(again) is type(estimator)
     assert estimator_to_config(again) == {**declared, **estimator_to_config(again)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import DependencyUnavailable, GateRefused, UsageError
-from pipeline.lifecycle.rollout import ServingEndpoint, deploy
+from pipeline.lifecycle.rollout import ServingEndpoint, roll_out_version
 from pipeline.registry import ModelRegistry, stage_transitions
 from pipeline.state import open_state
 from tests.fixtures.registered_project import PASSED
@@ -29,7 +29,7 @@ def register_approved(root: Path, package: Path) -> ModelRegistry:
     registry = ModelRegistry(root, tracking_uri="http://127.0.0.1:1")
     state = open_state(root)
     packages = registry.packages
-    stage_transitions.register(
+    stage_transitions.register_package(
         state, packages, MODEL_NAME, candidate=packages.add(package), tags={}, gates=PASSED, description=""
     )
     state.close()
@@ -58,7 +58,7 @@ def registry(server: RunningServer) -> Iterator[ModelRegistry]:
 
 
 def deploy_version(registry: ModelRegistry, server: RunningServer, *, version: int = 2, wait_s: float = 10.0) -> bool:
-    return deploy(
+    return roll_out_version(
         registry,
         MODEL_NAME,
         "production",
@@ -78,7 +78,9 @@ def test_repeated_deploys_of_a_version_deploy_it_once(registry: ModelRegistry, s
 
 def test_a_version_that_is_not_live_in_time_is_rolled_back(registry: ModelRegistry, server: RunningServer) -> None:
     with pytest.raises(DependencyUnavailable, match=r"no response .*rolled back: Production has version 1 again"):
-        deploy(registry, MODEL_NAME, "production", endpoint=ServingEndpoint("http://127.0.0.1:1"), version=2, wait_s=0)
+        roll_out_version(
+            registry, MODEL_NAME, "production", endpoint=ServingEndpoint("http://127.0.0.1:1"), version=2, wait_s=0
+        )
     entry = registry.history(MODEL_NAME)[-1]
     assert (registry.current_deployment(MODEL_NAME).version("Production"), entry.action) == (1, "rollback")
 
@@ -99,7 +101,7 @@ def test_predictions_that_differ_from_the_package_roll_a_version_back(
 
 def test_a_production_version_is_not_rolled_back_to_staging(registry: ModelRegistry, server: RunningServer) -> None:
     deploy_version(registry, server)
-    done = deploy(registry, MODEL_NAME, "staging", endpoint=ServingEndpoint("http://127.0.0.1:1"))
+    done = roll_out_version(registry, MODEL_NAME, "staging", endpoint=ServingEndpoint("http://127.0.0.1:1"))
     assert (done.stage, done.is_new, registry.current_deployment(MODEL_NAME).versions) == (
         "production",
         False,
@@ -118,7 +120,7 @@ def test_a_failed_trial_restores_the_previous_staging_version(two: ModelRegistry
     two.promote_model(MODEL_NAME, 1, "Staging", force=True, reason="the one before")
     two.promote_model(MODEL_NAME, 2, "Staging", reason="policy staging")
     with pytest.raises(DependencyUnavailable, match=r"no response .*rolled back: Staging has version 1 again"):
-        deploy(two, MODEL_NAME, "staging", endpoint=ServingEndpoint("http://127.0.0.1:1"), wait_s=0)
+        roll_out_version(two, MODEL_NAME, "staging", endpoint=ServingEndpoint("http://127.0.0.1:1"), wait_s=0)
     entry = two.history(MODEL_NAME)[-1]
     assert (two.current_deployment(MODEL_NAME).versions, entry.reason) == (
         {"Staging": 1},
@@ -129,7 +131,7 @@ def test_a_failed_trial_restores_the_previous_staging_version(two: ModelRegistry
 def test_a_first_trial_that_fails_leaves_nothing_in_staging(two: ModelRegistry) -> None:
     two.promote_model(MODEL_NAME, 2, "Staging", reason="policy staging")
     with pytest.raises(DependencyUnavailable, match="rolled back: Staging has no version again"):
-        deploy(two, MODEL_NAME, "staging", endpoint=ServingEndpoint("http://127.0.0.1:1"), wait_s=0)
+        roll_out_version(two, MODEL_NAME, "staging", endpoint=ServingEndpoint("http://127.0.0.1:1"), wait_s=0)
     assert two.current_deployment(MODEL_NAME).versions == {"Production": 1}
 
 
@@ -143,9 +145,11 @@ def test_a_version_that_failed_its_gates_is_not_deployed(registry: ModelRegistry
 
 def test_production_takes_what_staging_tried(registry: ModelRegistry, server: RunningServer) -> None:
     with pytest.raises(UsageError, match="--stage 'live': expected one of staging, production"):
-        deploy(registry, MODEL_NAME, "live", endpoint=ServingEndpoint(server.address))
+        roll_out_version(registry, MODEL_NAME, "live", endpoint=ServingEndpoint(server.address))
     registry.promote_model(MODEL_NAME, 2, "Staging")
-    done = deploy(registry, MODEL_NAME, "production", endpoint=ServingEndpoint(server.address, success_threshold=3))
+    done = roll_out_version(
+        registry, MODEL_NAME, "production", endpoint=ServingEndpoint(server.address, success_threshold=3)
+    )
     assert (done.version, done.n_tests) == (2, 6)
 
 

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.files import write_json
-from pipeline.monitoring.monitoring_html import has_no_findings, headline, render_html, text_lines
+from pipeline.monitoring.monitoring_html import (
+    has_no_findings,
+    monitoring_report_html,
+    report_headline,
+    report_text_lines,
+)
 from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import (
     NOW,
@@ -42,25 +47,25 @@ def log_drifted_rows(project: Path, *, n: int = 600) -> str:
 def test_the_page_shows_every_column_and_needs_no_network(project: Path) -> None:
     number = log_drifted_rows(project)
     report = make_monitor(project).generate_monitoring_report()
-    page = render_html(report)
+    page = monitoring_report_html(report)
     assert not re.search(r"(src|href)=|url\(|@import", page)
     assert all(name in page for name in production_package(project)[0].schema.feature_names)
     assert page.count("<svg") == len(report["drift"]["findings"])
-    assert (has_no_findings(report), number in headline(report)) == (False, True)
-    assert any(line.startswith(f"  drift            {number}: mean rose") for line in text_lines(report))
+    assert (has_no_findings(report), number in report_headline(report)) == (False, True)
+    assert any(line.startswith(f"  drift            {number}: mean rose") for line in report_text_lines(report))
 
 
 def test_an_empty_window_can_be_shown(project: Path) -> None:
     report = make_monitor(project).generate_monitoring_report()
     assert (report["drift"]["verdict"], has_no_findings(report)) == ("not_enough_data", True)
-    assert "not known" in render_html(report)
+    assert "not known" in monitoring_report_html(report)
     json.dumps(report, allow_nan=False)
 
 
 def test_a_name_that_is_markup_is_shown_as_text(project: Path) -> None:
     report = make_monitor(project).generate_monitoring_report()
     report["model"] = "<script>alert(1)</script>"
-    assert "<script" not in render_html(report)
+    assert "<script" not in monitoring_report_html(report)
 
 
 def test_findings_are_ordered_by_evaluated_importance(project: Path) -> None:

@@ -16,7 +16,7 @@ from pipeline.alerts.monitor_loop import run_monitor_once
 from pipeline.config.config_loader import load_params
 from pipeline.errors import DataError
 from pipeline.lifecycle.mlops_pipeline import MLOpsPipeline
-from pipeline.monitoring.monitoring_html import headline, render_html
+from pipeline.monitoring.monitoring_html import monitoring_report_html, report_headline
 from tests.pipeline.monitoring.log_fixtures import (
     MODEL_NAME,
     NOW,
@@ -155,8 +155,8 @@ def test_a_frame_gets_the_keys_of_a_window_of_the_log(steady_traffic: Path) -> N
     assert {part: set(frame[part]) for part in frame if part not in ("model", "dashboard")} == {
         part: set(logged[part]) for part in logged if part not in ("model", "dashboard")
     }
-    assert "300 rows" in headline(frame)
-    assert "Performance" in render_html(frame)
+    assert "300 rows" in report_headline(frame)
+    assert "Performance" in monitoring_report_html(frame)
 
 
 @pytest.mark.parametrize("n_rows", [300, 600])

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import IntegrityError
 from pipeline.package.package_store import PackageStore
-from pipeline.package.remote_store import URL_ENV
+from pipeline.package.remote_store import PACKAGES_URL_ENV
 from tests.fixtures.small_packages import write_small_package
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackageStore:
-    monkeypatch.delenv(URL_ENV, raising=False)
+    monkeypatch.delenv(PACKAGES_URL_ENV, raising=False)
     return PackageStore(tmp_path / "packages")
 
 
@@ -70,7 +70,7 @@ def test_a_damaged_source_is_not_added(store: PackageStore, source: Path, tmp_pa
 def test_a_package_is_fetched_from_the_remote_store(
     store: PackageStore, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(URL_ENV, (tmp_path / "remote").as_uri())
+    monkeypatch.setenv(PACKAGES_URL_ENV, (tmp_path / "remote").as_uri())
     (tmp_path / "remote").mkdir()
     digest = store.add(source).digest
     replica = PackageStore(tmp_path / "replica")

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import ConfigError, DependencyUnavailable
 from pipeline.package.manifest import MANIFEST_FILE
-from pipeline.package.remote_store import URL_ENV, RemotePackageStore, remote_package_store
+from pipeline.package.remote_store import PACKAGES_URL_ENV, RemotePackageStore, remote_package_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,18 +56,22 @@ def test_a_package_without_its_manifest_does_not_exist(
 
 
 def test_without_an_address_there_is_no_remote_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(URL_ENV, raising=False)
+    monkeypatch.delenv(PACKAGES_URL_ENV, raising=False)
     assert remote_package_store() is None
 
 
 @pytest.mark.parametrize("address", ["packages", "http://host/packages", "/srv/packages"])
 def test_an_unknown_scheme_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(URL_ENV, address)
-    with pytest.raises(ConfigError, match=f"{URL_ENV}: .* is not supported; expected one of file, s3, gs, abfss"):
+    monkeypatch.setenv(PACKAGES_URL_ENV, address)
+    with pytest.raises(
+        ConfigError, match=f"{PACKAGES_URL_ENV}: .* is not supported; expected one of file, s3, gs, abfss"
+    ):
         remote_package_store()
 
 
 def test_an_unavailable_store_is_reported(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DependencyUnavailable, match=f"the remote package store is unavailable .* check {URL_ENV}"):
+    with pytest.raises(
+        DependencyUnavailable, match=f"the remote package store is unavailable .* check {PACKAGES_URL_ENV}"
+    ):
         RemotePackageStore((tmp_path / "file" / "below").as_uri()).put(folder, DIGEST)

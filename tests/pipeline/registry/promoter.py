@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.state import URL_ENV
+from pipeline.state import STATE_URL_ENV
 from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Promoter:
     """A started process; `send` returns at once, `wait_for_exit_code` waits for the last command."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
-        database = {URL_ENV: os.environ[URL_ENV]} if URL_ENV in os.environ else {}
+        database = {STATE_URL_ENV: os.environ[STATE_URL_ENV]} if STATE_URL_ENV in os.environ else {}
         self.process = subprocess.Popen(
             [sys.executable, "-c", _WORKER],
             cwd=folder,

@@ -91,10 +91,10 @@ class RegistryUnderTest:
     def register_and_promote(self, **tags: str) -> None:
         """What the register stage does with a candidate that passed."""
         candidate = self.packages.add(self.source)
-        registration = stage_transitions.register(
+        registration = stage_transitions.register_package(
             self.state, self.packages, NAME, candidate=candidate, gates=report().as_dict(), tags=tags
         )
-        stage_transitions.promote(self.state, NAME, registration.version.version, stage="Production")
+        stage_transitions.promote_version(self.state, NAME, registration.version.version, stage="Production")
 
     def is_intact(self) -> bool:
         """Whether each version loads, the deployed one is among them, and the audit chain is intact."""

@@ -62,7 +62,7 @@ class RegistryStateMachine(RuleBasedStateMachine):
     def register(self, name: str, result: str) -> None:
         folder, package = self.sources[name]
         self.packages.add(folder)
-        registration = stage_transitions.register(
+        registration = stage_transitions.register_package(
             self.state, self.packages, NAME, candidate=package, gates=report(result).as_dict()
         )
         assert registration.is_new is (name not in self.registered)
@@ -87,12 +87,12 @@ class RegistryStateMachine(RuleBasedStateMachine):
         options: dict[str, Any] = {"reason": "r", "expected_generation": expected, "force": force}
         if stage in ("Staging", "Production") and not force and self.verdicts[number - 1] != "pass":
             with pytest.raises(GateRefused):
-                stage_transitions.promote(self.state, NAME, number, stage=stage, **options)
+                stage_transitions.promote_version(self.state, NAME, number, stage=stage, **options)
         elif behind == 1:
             with pytest.raises(Conflict):
-                stage_transitions.promote(self.state, NAME, number, stage=stage, **options)
+                stage_transitions.promote_version(self.state, NAME, number, stage=stage, **options)
         else:
-            stage_transitions.promote(self.state, NAME, number, stage=stage, **options)
+            stage_transitions.promote_version(self.state, NAME, number, stage=stage, **options)
             self._move_in_model(number, stage, is_rollback=False)
 
     def _move_in_model(self, number: int, stage: str, *, is_rollback: bool) -> None:
@@ -114,11 +114,11 @@ class RegistryStateMachine(RuleBasedStateMachine):
     def roll_back_to(self, data: st.DataObject) -> None:
         number = data.draw(st.integers(1, len(self.registered)))
         if any(arrived == number for _, arrived, _ in self.served_once):
-            stage_transitions.rollback(self.state, NAME, to=number)
+            stage_transitions.roll_back_version(self.state, NAME, to=number)
             self._move_in_model(number, "Production", is_rollback=True)
         else:
             with pytest.raises(UsageError, match="was never in Production"):
-                stage_transitions.rollback(self.state, NAME, to=number)
+                stage_transitions.roll_back_version(self.state, NAME, to=number)
 
     @precondition(lambda self: self.registered)
     @rule()
@@ -130,18 +130,18 @@ class RegistryStateMachine(RuleBasedStateMachine):
             if not is_rollback and arrived == now and left is not None and left != now
         ]
         if before:
-            stage_transitions.rollback(self.state, NAME)
+            stage_transitions.roll_back_version(self.state, NAME)
             self._move_in_model(before[-1], "Production", is_rollback=True)
         else:
             with pytest.raises(UsageError, match="no version was in Production before"):
-                stage_transitions.rollback(self.state, NAME)
+                stage_transitions.roll_back_version(self.state, NAME)
 
     @precondition(lambda self: self.registered)
     @rule(data=st.data())
     def crash_before_the_commit(self, data: st.DataObject) -> None:
         number = data.draw(st.integers(1, len(self.registered)))
         with pytest.raises(_Killed), _ending_at_the_commit(self):
-            stage_transitions.promote(self.state, NAME, number, stage="Production", reason="r", force=True)
+            stage_transitions.promote_version(self.state, NAME, number, stage="Production", reason="r", force=True)
 
     @rule()
     def reopen(self) -> None:

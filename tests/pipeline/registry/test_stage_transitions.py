@@ -43,7 +43,7 @@ def register(
     state: State, packages: PackageStore, folder: Path, gates: dict[str, object] | None = PASSED
 ) -> ModelVersion:
     candidate: Package = packages.add(folder)
-    registration = stage_transitions.register(state, packages, NAME, candidate=candidate, gates=gates)
+    registration = stage_transitions.register_package(state, packages, NAME, candidate=candidate, gates=gates)
     return registration.version
 
 
@@ -59,8 +59,8 @@ def n_pending(state: State) -> int:
 
 def test_a_package_is_registered_once(state: State, packages_store: PackageStore, packages: dict[str, Path]) -> None:
     candidate = packages_store.add(packages["first"])
-    first = stage_transitions.register(state, packages_store, NAME, candidate=candidate, gates=PASSED)
-    again = stage_transitions.register(state, packages_store, NAME, candidate=candidate, gates=PASSED)
+    first = stage_transitions.register_package(state, packages_store, NAME, candidate=candidate, gates=PASSED)
+    again = stage_transitions.register_package(state, packages_store, NAME, candidate=candidate, gates=PASSED)
     assert (first.is_new, again.is_new) == (True, False)
     assert again.version == first.version
     assert [entry.action for entry in audit_trail(state)] == ["register"]
@@ -83,13 +83,13 @@ def test_a_refused_promotion_leaves_no_trace(
     version = register(state, packages_store, packages["first"], gates)
     entries, pending = audit_trail(state), n_pending(state)
     with pytest.raises(GateRefused, match=f"{NAME} version 1"):
-        stage_transitions.promote(state, NAME, version.version, stage=stage)
+        stage_transitions.promote_version(state, NAME, version.version, stage=stage)
     assert (audit_trail(state), n_pending(state)) == (entries, pending)
 
 
 def test_archiving_needs_no_gates(state: State, packages_store: PackageStore, packages: dict[str, Path]) -> None:
     version = register(state, packages_store, packages["first"], None)
-    change = stage_transitions.promote(state, NAME, version.version, stage="Archived")
+    change = stage_transitions.promote_version(state, NAME, version.version, stage="Archived")
     assert change.after.versions == {}
 
 
@@ -98,15 +98,17 @@ def test_a_forced_promotion_is_recorded_as_forced(
 ) -> None:
     version = register(state, packages_store, packages["first"], REJECTED)
     with pytest.raises(UsageError, match="force needs a reason"):
-        stage_transitions.promote(state, NAME, version.version, stage="Production", force=True, reason="  ")
-    stage_transitions.promote(state, NAME, version.version, stage="Production", force=True, reason="a demonstration")
+        stage_transitions.promote_version(state, NAME, version.version, stage="Production", force=True, reason="  ")
+    stage_transitions.promote_version(
+        state, NAME, version.version, stage="Production", force=True, reason="a demonstration"
+    )
     last = audit_trail(state)[-1]
     assert (last.action, last.reason, last.actor) == ("force", "a demonstration", "ada")
 
 
 def test_the_actor_may_be_named(state: State, packages_store: PackageStore, packages: dict[str, Path]) -> None:
     version = register(state, packages_store, packages["first"])
-    stage_transitions.promote(state, NAME, version.version, stage="Production", decided_by="grace")
+    stage_transitions.promote_version(state, NAME, version.version, stage="Production", decided_by="grace")
     assert audit_trail(state)[-1].actor == "grace"
 
 
@@ -114,9 +116,9 @@ def test_a_stale_generation_is_a_conflict(
     state: State, packages_store: PackageStore, packages: dict[str, Path]
 ) -> None:
     version = register(state, packages_store, packages["first"])
-    stage_transitions.promote(state, NAME, version.version, stage="Staging", expected_generation=0)
+    stage_transitions.promote_version(state, NAME, version.version, stage="Staging", expected_generation=0)
     with pytest.raises(Conflict, match="generation"):
-        stage_transitions.promote(state, NAME, version.version, stage="Production", expected_generation=0)
+        stage_transitions.promote_version(state, NAME, version.version, stage="Production", expected_generation=0)
 
 
 def test_repeated_rollbacks_walk_back_one_promotion_each(
@@ -124,20 +126,20 @@ def test_repeated_rollbacks_walk_back_one_promotion_each(
 ) -> None:
     for folder in packages.values():
         version = register(state, packages_store, folder)
-        stage_transitions.promote(state, NAME, version.version, stage="Production")
-    first = stage_transitions.rollback(state, NAME)
-    second = stage_transitions.rollback(state, NAME)
+        stage_transitions.promote_version(state, NAME, version.version, stage="Production")
+    first = stage_transitions.roll_back_version(state, NAME)
+    second = stage_transitions.roll_back_version(state, NAME)
     assert [change.after.version("Production") for change in (first, second)] == [2, 1]
     with pytest.raises(UsageError, match="no version was in Production before version 1"):
-        stage_transitions.rollback(state, NAME)
+        stage_transitions.roll_back_version(state, NAME)
 
 
 def test_a_rollback_goes_only_to_earlier_production_versions(
     state: State, packages_store: PackageStore, packages: dict[str, Path]
 ) -> None:
     versions = [register(state, packages_store, folder).version for folder in packages.values()]
-    stage_transitions.promote(state, NAME, versions[0], stage="Production")
-    stage_transitions.promote(state, NAME, versions[2], stage="Production")
+    stage_transitions.promote_version(state, NAME, versions[0], stage="Production")
+    stage_transitions.promote_version(state, NAME, versions[2], stage="Production")
     with pytest.raises(UsageError, match="version 2 was never in Production"):
-        stage_transitions.rollback(state, NAME, to=versions[1])
-    assert stage_transitions.rollback(state, NAME, to=versions[0]).after.version("Production") == 1
+        stage_transitions.roll_back_version(state, NAME, to=versions[1])
+    assert stage_transitions.roll_back_version(state, NAME, to=versions[0]).after.version("Production") == 1

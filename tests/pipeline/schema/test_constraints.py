@@ -22,7 +22,7 @@ from pipeline.serving.rows.row_parser import RowParser
 from pipeline.serving.serving_errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from pipeline.schema import Kind
+    from pipeline.schema import ColumnKind
 
 TARGET = Target("outcome", ("no", "yes"), "yes")
 ARROW_TYPES = {
@@ -66,7 +66,7 @@ MOMENTS = [
     "0001-01-01",
     "9999-12-31T23:59:59.999999",
 ]
-VALUES: dict[Kind, list[Any]] = {
+VALUES: dict[ColumnKind, list[Any]] = {
     "integer": INTEGERS,
     "float": FLOATS,
     "boolean": [True, False],
@@ -88,7 +88,7 @@ HOSTILE_NUMBERS = [
     -math.inf,
     math.nan,
 ]
-HOSTILE_ARGUMENTS: dict[Kind, list[Any]] = {
+HOSTILE_ARGUMENTS: dict[ColumnKind, list[Any]] = {
     "integer": [*HOSTILE_NUMBERS, "1", "", None],
     "float": [*HOSTILE_NUMBERS, "1", "", None],
     "boolean": [True, False, 0, 1, 1.0, 2, "true", math.nan],
@@ -101,12 +101,12 @@ LONG_NAMES = ["greater_than_or_equal_to", "greater_than", "less_than_or_equal_to
 PATTERNS = ["a", "^a$", "a$", r"\w", r"\s", "(a|b)+", "(?i)A", ".", "", "[é-ü]", r"(?=a)ab", r"\d"]
 
 
-def column_with(kind: Kind, checks: dict[str, Any], *, categories: tuple[str, ...] = ()) -> Column:
+def column_with(kind: ColumnKind, checks: dict[str, Any], *, categories: tuple[str, ...] = ()) -> Column:
     return Column("value", kind, DTYPES[kind], nullable=True, checks=checks, categories=categories)
 
 
 @st.composite
-def range_checks(draw: st.DrawFn, kind: Kind) -> dict[str, Any]:
+def range_checks(draw: st.DrawFn, kind: ColumnKind) -> dict[str, Any]:
     argument = st.sampled_from(HOSTILE_ARGUMENTS[kind])
     name = draw(st.sampled_from(["in_range", "between", *BOUND_NAMES, *LONG_NAMES]))
     if name in ("in_range", "between"):
@@ -119,7 +119,7 @@ def range_checks(draw: st.DrawFn, kind: Kind) -> dict[str, Any]:
 
 
 @st.composite
-def membership_checks(draw: st.DrawFn, kind: Kind) -> dict[str, Any]:
+def membership_checks(draw: st.DrawFn, kind: ColumnKind) -> dict[str, Any]:
     argument = st.sampled_from(HOSTILE_ARGUMENTS[kind])
     name = draw(st.sampled_from(["isin", "notin", "eq", "equal_to", "ne", "not_equal_to"]))
     return {name: draw(st.lists(argument, max_size=5)) if name in ("isin", "notin") else draw(argument)}
@@ -139,7 +139,7 @@ def text_checks(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def columns(draw: st.DrawFn) -> Column:
-    kind: Kind = draw(st.sampled_from(sorted(VALUES)))
+    kind: ColumnKind = draw(st.sampled_from(sorted(VALUES)))
     families = [range_checks(kind), membership_checks(kind)]
     checks = draw(st.one_of([*families, text_checks()] if kind in ("category", "text") else families))
     return column_with(kind, checks, categories=tuple(TEXTS) if kind == "category" else ())
@@ -154,7 +154,7 @@ def is_refused_by_pandera(column: Column) -> bool:
     return False
 
 
-def to_typed_array(kind: Kind, values: list[Any]) -> pa.Array:
+def to_typed_array(kind: ColumnKind, values: list[Any]) -> pa.Array:
     typed = [dt.datetime.fromisoformat(value) for value in values] if kind == "datetime" else values
     array = pa.array(typed, ARROW_TYPES[kind])
     return array.dictionary_encode() if array.type == pa.string() else array
@@ -255,7 +255,7 @@ def test_half_of_a_surrogate_pair_is_counted_as_one_character() -> None:
         ("datetime", {"str_length": 3}),
     ],
 )
-def test_no_value_passes_a_check_that_does_not_fit_its_kind(kind: Kind, checks: dict[str, Any]) -> None:
+def test_no_value_passes_a_check_that_does_not_fit_its_kind(kind: ColumnKind, checks: dict[str, Any]) -> None:
     column = column_with(kind, checks)
     values = VALUES[kind]
     assert isinstance(column.constraints[0], InapplicableConstraint)

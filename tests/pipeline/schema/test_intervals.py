@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.schema.intervals import MAX_INT64, MIN_INT64, Bound, Interval, closed_interval, parse_moment
 
 if TYPE_CHECKING:
-    from pipeline.schema import Kind
+    from pipeline.schema import ColumnKind
 
 BOUNDS = st.builds(
     Bound,
@@ -43,7 +43,7 @@ def test_float_is_in_the_interval_exactly_when_every_bound_admits_it(bounds: lis
         ("datetime", Bound("upper", "2026-01-31"), Interval(None, datetime.fromisoformat("2026-01-31"))),
     ],
 )
-def test_ends_are_the_nearest_values_of_the_kind(kind: Kind, bound: Bound, expected: Interval) -> None:
+def test_ends_are_the_nearest_values_of_the_kind(kind: ColumnKind, bound: Bound, expected: Interval) -> None:
     assert closed_interval(kind, [bound]) == expected
 
 
@@ -56,13 +56,13 @@ def test_ends_are_the_nearest_values_of_the_kind(kind: Kind, bound: Bound, expec
         ("datetime", Bound("lower", "9999-12-31T23:59:59.999999", is_inclusive=False)),
     ],
 )
-def test_bound_that_no_value_is_within_gives_an_empty_interval(kind: Kind, bound: Bound) -> None:
+def test_bound_that_no_value_is_within_gives_an_empty_interval(kind: ColumnKind, bound: Bound) -> None:
     interval = closed_interval(kind, [bound])
     assert interval.low > interval.high
 
 
 @pytest.mark.parametrize(("kind", "value"), [("integer", "1"), ("float", None), ("datetime", 5), ("datetime", "2026")])
-def test_bound_of_another_type_is_refused(kind: Kind, value: Any) -> None:
+def test_bound_of_another_type_is_refused(kind: ColumnKind, value: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=r"."):
         closed_interval(kind, [Bound("lower", value)])
 

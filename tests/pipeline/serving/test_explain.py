@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.serving.explain import explain, feature_contributions
+from pipeline.serving.explain import explanation_response, feature_contributions
 from tests.fixtures.registered_project import make_rows, row_body
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test_a_contribution_subtracts_the_mean_over_the_training_values(loaded_model
 
 def test_the_response_lists_the_largest_contributions_first(loaded_model: LoadedModel) -> None:
     row = loaded_model.parser.parse_row(row_body(make_rows(1)[0]))
-    response = json.loads(explain(loaded_model, row))
+    response = json.loads(explanation_response(loaded_model, row))
     sizes = [abs(item["contribution"]) for item in response["contributions"]]
     assert sizes == sorted(sizes, reverse=True)
     assert response["unit"] == f"probability of {response['prediction']}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select, text
 
 from pipeline import state as store
-from pipeline.serving.retention import RetentionWorker, erase_subject, prune
+from pipeline.serving.retention import RetentionWorker, erase_subject, prune_log
 from pipeline.state import open_state, read_audit_entries
 from pipeline.state.tables import idempotent_responses, outcomes, predictions
 from tests.fixtures import postgresql_server as server
@@ -43,17 +43,17 @@ def test_a_subject_is_erased_with_its_predictions_outcomes_and_responses(logged_
 
 def test_rows_that_exceed_the_retention_time_are_removed(logged_state: State) -> None:
     later = replace(logged_state, clock=lambda now=logged_state.clock: now() + 2 * DAY_US)
-    assert prune(later, log_settings(retention_days=3, idempotency_hours=1)) == 5
+    assert prune_log(later, log_settings(retention_days=3, idempotency_hours=1)) == 5
     assert table_counts(logged_state) == [5, 5, 0]
     settings = log_settings(retention_days=1)
     if not logged_state.is_file:  # a partition is removed as a whole, when all its rows are old
         later = replace(later, clock=lambda now=later.clock: now() + settings.partition_days * DAY_US)
-    assert prune(later, settings) == 5
+    assert prune_log(later, settings) == 5
     assert table_counts(logged_state) == [0, 0, 0]
 
 
 def test_whole_hours_of_the_log_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(store.URL_ENV, raising=False)
+    monkeypatch.delenv(store.STATE_URL_ENV, raising=False)
     state = open_state(tmp_path)
     writer = store.PredictionWriter(state)
     writer.write(
@@ -67,7 +67,7 @@ def test_whole_hours_of_the_log_are_removed(tmp_path: Path, monkeypatch: pytest.
     writer.close()
     for end, n_removed in ((1.5, 6), (2.0, 6), (2.9, 0)):
         later = replace(state, clock=lambda end=end: DAY_US + int(end * store.HOUR_US))
-        assert prune(later, log_settings(retention_days=1)) == n_removed
+        assert prune_log(later, log_settings(retention_days=1)) == n_removed
     state.close()
 
 

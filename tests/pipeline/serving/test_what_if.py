@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def what_if_frame(package: Package, row: dict[str, Any], *, label: str) -> pd.DataFrame:
-    return pd.DataFrame(what_if.what_if(package, row, label=label))
+    return pd.DataFrame(what_if.what_if_predictions(package, row, label=label))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pipeline.serving.batch_predictor import PendingRequest, Response
 from pipeline.serving.rows.row_parser import ParsedRows
 from pipeline.serving.serving_errors import IdempotencyConflict, LogQueueFull, LogUnavailable
 from pipeline.serving.worker import PredictionWorker
-from pipeline.state import URL_ENV, PredictionWriter, open_state
+from pipeline.state import STATE_URL_ENV, PredictionWriter, open_state
 from pipeline.state.tables import predictions
 from tests.fixtures.registered_project import batch_body, log_settings, make_rows, row_body
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
     """An empty state database in a file."""
-    monkeypatch.delenv(URL_ENV, raising=False)
+    monkeypatch.delenv(STATE_URL_ENV, raising=False)
     opened = open_state(tmp_path)
     yield opened
     opened.close()
@@ -42,10 +42,10 @@ class Observer:
         self.n_submitted = 0
         self.n_logged: list[int] = []
 
-    def submitted(self, _request: PendingRequest) -> None:
+    def on_submit(self, _request: PendingRequest) -> None:
         self.n_submitted += 1
 
-    def committed(
+    def on_commit(
         self, _requests: Sequence[PendingRequest], began_s: float, scored_s: float, committed_s: float
     ) -> None:
         assert began_s <= scored_s <= committed_s

@@ -136,13 +136,13 @@ def test_writers_follow_each_other_and_numbers_have_no_gap(state: store.State) -
     ],
 )
 def test_an_invalid_url_is_refused(url: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(store.URL_ENV, url)
+    monkeypatch.setenv(store.STATE_URL_ENV, url)
     with pytest.raises(ConfigError, match=message):
         store.open_state(tmp_path)
 
 
 def test_an_unreachable_server_is_named_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(store.URL_ENV, "postgresql://ada:secret@127.0.0.1:1/x")  # pragma: allowlist secret
+    monkeypatch.setenv(store.STATE_URL_ENV, "postgresql://ada:secret@127.0.0.1:1/x")  # pragma: allowlist secret
     with pytest.raises(DependencyUnavailable, match=r"ada:\*\*\*@127\.0\.0\.1:1/x") as caught:
         store.open_state(tmp_path)
     assert "secret" not in str(caught.value)
@@ -150,6 +150,6 @@ def test_an_unreachable_server_is_named_without_its_password(tmp_path: Path, mon
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "state.db").write_text("no database, but long enough to have a header" * 50, encoding="utf-8")
-    monkeypatch.setenv(store.URL_ENV, f"sqlite:///{tmp_path / 'state.db'}")
+    monkeypatch.setenv(store.STATE_URL_ENV, f"sqlite:///{tmp_path / 'state.db'}")
     with pytest.raises(DependencyUnavailable, match="not a database"):
         store.open_state(tmp_path)

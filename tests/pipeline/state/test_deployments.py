@@ -116,7 +116,7 @@ def test_only_a_single_concurrent_promotion_succeeds(state: store.State, tmp_pat
         subprocess.Popen(
             [sys.executable, "-c", PROMOTER_SCRIPT, str(tmp_path), str(number), str(n_rounds)],
             cwd=ROOT,
-            env={store.URL_ENV: os.environ[store.URL_ENV], "PATH": "/usr/bin:/bin"},
+            env={store.STATE_URL_ENV: os.environ[store.STATE_URL_ENV], "PATH": "/usr/bin:/bin"},
             stdout=subprocess.PIPE,
             text=True,
         )

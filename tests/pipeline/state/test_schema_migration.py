@@ -69,8 +69,8 @@ def _next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def old(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[store.State]:
     """A database of the first form that holds a version and an audit entry."""
-    monkeypatch.setenv(store.URL_ENV, address)
-    opened = store.connect(tmp_path)
+    monkeypatch.setenv(store.STATE_URL_ENV, address)
+    opened = store.connect_to_project(tmp_path)
     _create_first_schema(opened)
     yield opened
     opened.close()
@@ -120,13 +120,13 @@ def test_an_upgrade_keeps_every_row_and_makes_a_backup_first(old: store.State, t
 
 
 def test_the_backup_of_a_file_is_the_old_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(store.URL_ENV, raising=False)
-    before = store.connect(tmp_path)
+    monkeypatch.delenv(store.STATE_URL_ENV, raising=False)
+    before = store.connect_to_project(tmp_path)
     _create_first_schema(before)
     backup = store.upgrade_schema(before, tmp_path / "backups")
     before.close()
-    monkeypatch.setenv(store.URL_ENV, f"sqlite:///{backup}")
-    backed_up = store.connect(tmp_path)
+    monkeypatch.setenv(store.STATE_URL_ENV, f"sqlite:///{backup}")
+    backed_up = store.connect_to_project(tmp_path)
     assert store.schema_revision(backed_up).current == FIRST_REVISION
     assert is_consistent(backed_up)
     backed_up.close()
@@ -144,8 +144,8 @@ def test_a_kill_at_any_moment_of_an_upgrade_leaves_the_old_or_the_new(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moments = random.Random(1)
-    monkeypatch.setenv(store.URL_ENV, address)
-    opened = store.connect(tmp_path)
+    monkeypatch.setenv(store.STATE_URL_ENV, address)
+    opened = store.connect_to_project(tmp_path)
     _create_first_schema(opened)
     for _ in range(KILLS):
         if store.schema_revision(opened).is_current:
@@ -155,7 +155,7 @@ def test_a_kill_at_any_moment_of_an_upgrade_leaves_the_old_or_the_new(
         process = subprocess.Popen(
             [sys.executable, "-c", _UPGRADE_SCRIPT, str(tmp_path), str(tmp_path / "migrations")],
             cwd=ROOT,
-            env={store.URL_ENV: address, "PATH": os.environ["PATH"]},
+            env={store.STATE_URL_ENV: address, "PATH": os.environ["PATH"]},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -173,7 +173,7 @@ def test_a_kill_at_any_moment_of_an_upgrade_leaves_the_old_or_the_new(
 
 
 def test_a_backup_is_made_beside_a_writer_and_holds_what_was_committed(tmp_path: Path) -> None:
-    state = store.connect(tmp_path)
+    state = store.connect_to_project(tmp_path)
     _migrate(state)
     with state.writing() as connection:
         store.add_version(connection, "m", "0" * 64, at=1, semver="1.0.0", description="", tags={})
@@ -188,7 +188,7 @@ def test_a_backup_is_made_beside_a_writer_and_holds_what_was_committed(tmp_path:
 
 
 def test_nothing_is_backed_up_of_an_empty_database(tmp_path: Path) -> None:
-    state = store.connect(tmp_path)
+    state = store.connect_to_project(tmp_path)
     with pytest.raises(DependencyUnavailable, match="nothing to back up"):
         store.back_up_state(state, tmp_path / "backups")
     state.close()

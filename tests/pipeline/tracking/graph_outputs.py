@@ -12,7 +12,7 @@ from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
 from pipeline.data import sources
 from pipeline.data.splitters import split_train_test
-from pipeline.evaluation import evaluate, model_card
+from pipeline.evaluation import evaluate_package, model_card
 from pipeline.modeling.training import train_classifier
 from pipeline.package.training_lineage import training_lineage
 from pipeline.project import paths
@@ -87,7 +87,7 @@ def make_results(root: Path, *overrides: str) -> Config:
     )
     files.write_json(root / paths.TRAIN_METRICS, result.as_dict())
     candidate = package.load_package(root / paths.CANDIDATE_PACKAGE)
-    report = evaluate(
+    report = evaluate_package(
         candidate,
         rows,
         test,

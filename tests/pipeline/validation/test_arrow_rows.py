@@ -15,7 +15,7 @@ from tests.pipeline.validation.validation_samples import SCHEMA, TARGET
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.schema import Kind
+    from pipeline.schema import ColumnKind
 
 
 def test_frame_and_file_give_the_same_rows(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_frame_and_file_give_the_same_rows(tmp_path: Path) -> None:
         ("text", pa.array([1]), "has type int64, text is declared"),
     ],
 )
-def test_column_of_another_type_is_unreadable(tmp_path: Path, kind: Kind, values: pa.Array, reason: str) -> None:
+def test_column_of_another_type_is_unreadable(tmp_path: Path, kind: ColumnKind, values: pa.Array, reason: str) -> None:
     schema = Schema("made", (Column("value", kind, "made"),), TARGET)
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"value": values, "outcome": ["no"]}), path)

@@ -10,7 +10,7 @@ import pytest
 from pipeline import files
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema
-from pipeline.validation import ValidationReport, quarantine, validate
+from pipeline.validation import ValidationReport, quarantine_rows, validate_rows
 from tests.fixtures.toy_dataset import ROOT, settings
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def notable_levels(report: ValidationReport) -> dict[tuple[str, str | None], str
 
 @needs_real_rows
 def test_the_real_competition_rows_pass_with_warnings_about_missing_values_only() -> None:
-    report = validate(read_real_rows("s5e7_train"), PERSONALITY, validation_config())
+    report = validate_rows(read_real_rows("s5e7_train"), PERSONALITY, validation_config())
     assert not report.blocks_training
     assert {rule for rule, _ in notable_levels(report)} == {"missing", "missing_rows"}
     assert (report.n_duplicates, report.undeclared_columns) == (0, ("id",))
@@ -57,7 +57,7 @@ def test_the_real_competition_rows_pass_with_warnings_about_missing_values_only(
 
 @needs_real_rows
 def test_the_original_rows_pass_with_a_warning_about_388_duplicates() -> None:
-    report = validate(read_real_rows("personality_2900"), PERSONALITY, validation_config())
+    report = validate_rows(read_real_rows("personality_2900"), PERSONALITY, validation_config())
     assert notable_levels(report) == {("duplicates", None): "warning"}
     assert report.as_dict()["duplicates"] == {"rows": 388, "share": 0.133793}
 
@@ -72,13 +72,13 @@ def test_match_with_the_original_rows_is_leakage() -> None:
     )
     words = PERSONALITY.target.classes
     column = Column("match_p", "category", "category", nullable=True, categories=words, checks={"isin": list(words)})
-    report = validate(frame, replace(PERSONALITY, columns=(*PERSONALITY.columns, column)), validation_config())
+    report = validate_rows(frame, replace(PERSONALITY, columns=(*PERSONALITY.columns, column)), validation_config())
     assert notable_levels(report)["leakage", "match_p"] == "error"
 
 
 @needs_real_rows
 def test_the_original_rows_have_drifted_from_the_competition_s_in_every_column() -> None:
-    report = validate(
+    report = validate_rows(
         read_real_rows("personality_2900"), PERSONALITY, validation_config(), reference=read_real_rows("s5e7_train")
     )
     assert [result.column for result in report.drift if result.has_drifted] == [
@@ -92,7 +92,7 @@ def test_an_integer_column_with_missing_values_is_read_from_frame_and_file(tmp_p
     path = tmp_path / "rows.parquet"
     frame.to_parquet(path)
     for source in (frame, path, frame.convert_dtypes()):
-        report = validate(source, PERSONALITY, validation_config())
+        report = validate_rows(source, PERSONALITY, validation_config())
         (profile,) = (profile for profile in report.profiles if profile.column == "Time_spent_Alone")
         assert (profile.kind, profile.n_missing, report.skipped_checks) == ("integer", 9, ())
 
@@ -111,7 +111,7 @@ def test_unreadable_column_does_not_hide_other_findings(values: Any, reason: str
     path = tmp_path / "rows.parquet"
     frame.to_parquet(path)
     for source in (frame, path):
-        report = validate(source, PERSONALITY, validation_config())
+        report = validate_rows(source, PERSONALITY, validation_config())
         (left_out,) = report.skipped_checks
         assert (left_out.column, reason in left_out.reason) == ("Time_spent_Alone", True)
         assert notable_levels(report)["schema", "Time_spent_Alone"] == "critical"
@@ -119,7 +119,7 @@ def test_unreadable_column_does_not_hide_other_findings(values: Any, reason: str
 
 
 def test_absent_column_is_reported_as_missing_from_the_rows() -> None:
-    (left_out,) = validate(make_rows().drop(columns="Stage_fear"), PERSONALITY, validation_config()).skipped_checks
+    (left_out,) = validate_rows(make_rows().drop(columns="Stage_fear"), PERSONALITY, validation_config()).skipped_checks
     assert (left_out.column, left_out.reason) == ("Stage_fear", "is missing")
 
 
@@ -129,7 +129,7 @@ def test_absent_column_is_reported_as_missing_from_the_rows() -> None:
 def test_the_level_follows_the_share_of_failing_rows(n_failed: int, level: str) -> None:
     frame = make_rows()
     frame.loc[: n_failed - 1, "Going_outside"] = 99
-    report = validate(frame, PERSONALITY, validation_config())
+    report = validate_rows(frame, PERSONALITY, validation_config())
     (finding,) = (finding for finding in report.findings if finding.rule == "schema")
     assert (finding.level, finding.share, finding.check) == (level, n_failed / 400, "in_range")
     assert report.blocks_training
@@ -139,7 +139,9 @@ def test_pandera_and_arrow_give_the_same_report() -> None:
     frame = make_rows()
     frame.loc[3:7, "Going_outside"] = 99
     frame.loc[5:9, "Stage_fear"] = "perhaps"
-    by_pandera, by_arrow = (validate(frame, PERSONALITY, validation_config(pandera_max_rows=n)) for n in (1_000, 1))
+    by_pandera, by_arrow = (
+        validate_rows(frame, PERSONALITY, validation_config(pandera_max_rows=n)) for n in (1_000, 1)
+    )
     assert by_pandera.as_dict() == by_arrow.as_dict()
 
 
@@ -148,31 +150,31 @@ def test_failing_rows_are_quarantined_with_their_reasons() -> None:
     frame.loc[3, "Going_outside"] = 99
     frame.loc[3, "Stage_fear"] = "perhaps"
     frame.loc[8, "Personality"] = None
-    report = validate(frame, PERSONALITY, validation_config(quarantine=True))
-    valid, aside = quarantine(frame, report)
+    report = validate_rows(frame, PERSONALITY, validation_config(quarantine=True))
+    valid, aside = quarantine_rows(frame, report)
     assert (report.blocks_training, report.n_quarantined, len(valid)) == (False, 2, 398)
     assert aside["row"].tolist() == [3, 8]
     assert aside["reason"].tolist() == [
         "Going_outside: in_range: '99'; Stage_fear: isin: 'perhaps'",
         "Personality: missing: missing",
     ]
-    assert validate(valid, PERSONALITY, validation_config()).level in ("ok", "warning")
+    assert validate_rows(valid, PERSONALITY, validation_config()).level in ("ok", "warning")
 
 
 def test_quarantine_does_not_hide_that_most_rows_fail() -> None:
     frame = make_rows()
     frame.loc[:99, "Going_outside"] = 99
-    report = validate(frame, PERSONALITY, validation_config(quarantine=True))
-    valid, aside = quarantine(frame, report)
+    report = validate_rows(frame, PERSONALITY, validation_config(quarantine=True))
+    valid, aside = quarantine_rows(frame, report)
     assert (report.blocks_training, report.n_quarantined, len(valid), len(aside)) == (True, 0, 400, 0)
 
 
 def test_empty_dataset_is_refused() -> None:
     with pytest.raises(DataError, match="rows: has no rows"):
-        validate(make_rows().head(0), PERSONALITY, validation_config(), name="rows")
+        validate_rows(make_rows().head(0), PERSONALITY, validation_config(), name="rows")
 
 
 def test_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
     files.write_text(tmp_path / "rows.parquet", "a,b\n")
     with pytest.raises(DataError, match="not a readable Parquet file"):
-        validate(tmp_path / "rows.parquet", PERSONALITY, validation_config())
+        validate_rows(tmp_path / "rows.parquet", PERSONALITY, validation_config())

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.schema import Column, Kind, Schema, Target
+from pipeline.schema import Column, ColumnKind, Schema, Target
 from pipeline.validation.arrow_rows import open_rows
 from pipeline.validation.dataset_stats import collect_stats
 from pipeline.validation.leakage import TargetLeakage, detect_leakage
@@ -15,7 +15,7 @@ TARGET = Target("outcome", ("no", "yes"), "yes")
 DTYPES = {"category": "category", "integer": "Int64", "float": "Float64", "text": "string"}
 
 
-def leakage_of(kind: Kind, values: object, outcome: object, *, purity: float = 0.985) -> Any:
+def leakage_of(kind: ColumnKind, values: object, outcome: object, *, purity: float = 0.985) -> Any:
     schema = Schema("made", (Column("hint", kind, DTYPES[kind], nullable=True),), TARGET)
     stats = collect_stats(open_rows(pd.DataFrame({"hint": values, "outcome": outcome}), schema), schema)
     return detect_leakage(stats.column("hint"), purity=purity)

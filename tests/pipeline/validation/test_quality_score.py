@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipeline.validation import validate
+from pipeline.validation import validate_rows
 from tests.pipeline.validation.validation_samples import LIMITS, SCHEMA
 
 
@@ -11,7 +11,7 @@ def test_the_score_is_the_weighted_sum_of_its_parts() -> None:
     frame = pd.DataFrame(
         {"size": [1.0, 2.0, None, 4.0], "count": [1, 1, 1, 1], "text": list("abcd"), "outcome": ["no", "yes"] * 2}
     )
-    quality = validate(frame, SCHEMA, LIMITS).quality
+    quality = validate_rows(frame, SCHEMA, LIMITS).quality
     assert quality.completeness == pytest.approx(11 / 12)
     assert (quality.validity, quality.uniqueness) == (1.0, 1.0)
     assert quality.consistency == pytest.approx(2 / 3)

@@ -74,11 +74,11 @@ def test_frames_are_validated_against_the_declared_schema() -> None:
 )
 def test_hostile_values_never_break_a_report(frame: pd.DataFrame, validator: DataValidator) -> None:
     from pipeline import files
-    from pipeline.validation import render_html
+    from pipeline.validation import validation_report_html
 
     results = validator.validate_dataset(frame, "strange")
     assert len(files.canonical_json(results)) < 50_000
-    drawn = render_html(validator.report("strange"))
+    drawn = validation_report_html(validator.report("strange"))
     assert len(drawn) < 50_000
     assert "<script>" not in drawn
 

@@ -13,7 +13,7 @@ from pipeline.monitoring.backtest.drift_backtest import (
     AlertBudget,
     WindowSampling,
 )
-from pipeline.monitoring.backtest.log_replay import parse_alert_budget, replay_log, report_lines
+from pipeline.monitoring.backtest.log_replay import backtest_lines, parse_alert_budget, replay_log
 from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import (
     MODEL_NAME,
@@ -63,7 +63,7 @@ def test_replay_lists_degradations_without_drift(project: Path) -> None:
         (incident.n_windows, name in [column for column, _, _ in incident.columns]) for incident in report.incidents
     ] == [(1, True)]
     assert len(report.missed_degradations) == 1
-    assert any("no drift, but outcomes show degraded" in line for line in report_lines(report))
+    assert any("no drift, but outcomes show degraded" in line for line in backtest_lines(report))
 
 
 def test_the_command_prints_a_diff_of_keys_by_file_and_json(project: Path, run_cli: CliRunner) -> None:

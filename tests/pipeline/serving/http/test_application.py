@@ -12,8 +12,8 @@ from pipeline.serving.http.application import Application, ServerStatus, Trusted
 from pipeline.serving.http.authentication import Authenticator
 from pipeline.serving.http.limits import ConcurrencyLimiter, RefusalPacer
 from pipeline.serving.http.messages import HttpResponse
-from pipeline.serving.http.server_metrics import RequestMetrics
 from pipeline.serving.http.router import JSON_ONLY, Route, Router
+from pipeline.serving.http.server_metrics import RequestMetrics
 
 if TYPE_CHECKING:
     from pipeline.serving.http.messages import HttpRequest

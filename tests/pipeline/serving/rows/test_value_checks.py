@@ -8,7 +8,7 @@ from pipeline.schema import DTYPES, Column
 from pipeline.serving.rows.value_checks import check_value
 
 if TYPE_CHECKING:
-    from pipeline.schema import Kind
+    from pipeline.schema import ColumnKind
 
 
 def error_of(column: Column, value: Any) -> tuple[str, str] | None:
@@ -26,7 +26,7 @@ def error_of(column: Column, value: Any) -> tuple[str, str] | None:
         ("datetime", "2026-01-31 18:30", "2026-01-31 18:30"),
     ],
 )
-def test_valid_value_is_returned_in_the_form_of_its_kind(kind: Kind, value: Any, converted: Any) -> None:
+def test_valid_value_is_returned_in_the_form_of_its_kind(kind: ColumnKind, value: Any, converted: Any) -> None:
     column = Column("value", kind, DTYPES[kind])
     assert check_value(column, (), value, path="value") == (converted, None)
 
@@ -41,7 +41,7 @@ def test_valid_value_is_returned_in_the_form_of_its_kind(kind: Kind, value: Any,
         ("datetime", "31.01.2026", "a string"),
     ],
 )
-def test_value_of_another_kind_is_an_error_of_type(kind: Kind, value: Any, found: str) -> None:
+def test_value_of_another_kind_is_an_error_of_type(kind: ColumnKind, value: Any, found: str) -> None:
     error = error_of(Column("value", kind, DTYPES[kind]), value)
     assert error is not None
     assert (error[0], error[1].partition("; found ")[2]) == ("type", found)

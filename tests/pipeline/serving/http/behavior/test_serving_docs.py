@@ -11,8 +11,8 @@ from pipeline.serving.histogram import Histogram
 from pipeline.serving.http import problems
 from pipeline.serving.http.endpoints import ENDPOINT_CLASSES
 from pipeline.serving.http.monitor_metrics import MonitorSnapshot, monitor_gauges
-from pipeline.serving.http.server_metrics import RequestMetrics
 from pipeline.serving.http.router import declared_routes
+from pipeline.serving.http.server_metrics import RequestMetrics
 from pipeline.state import MonitorRun
 from tests.fixtures.toy_dataset import ROOT, settings
 
