@@ -1,6 +1,6 @@
-"""How fast is the app in a real browser, with an empty log and with millions of predictions, and how much memory do sessions take?
+"""Measure the app in a browser with an empty log and with millions of predictions: page latency, memory of sessions.
 
-A small project is built, copied, and its copy's log filled; chromium opens both. `--project` takes one that is there.
+A small project is built, copied, and its copy's log filled; chromium opens both. `--project` names an existing one.
 """
 
 from __future__ import annotations
@@ -33,15 +33,19 @@ if TYPE_CHECKING:
 
 PAGES = ("Overview", "Predict", "Monitoring", "History", "Models", "Data", "Experiments", "Configuration")
 DAYS, ROUNDS, SESSIONS = 30, 5, 20
-# All is drawn: the page has its title, its script has ended, nothing in sight is busy or a chart without its canvas.
+# A rendered page has its title, its script has ended, nothing in sight is busy or a chart without its canvas.
 _PAGE_IS_RENDERED = """title => {
   const head = document.querySelector('h1'), app = document.querySelector('[data-testid="stApp"]');
-  const inSight = query => [...document.querySelectorAll(query)].filter(e => e.getClientRects().length && e.offsetWidth);
+  const inSight = query => [...document.querySelectorAll(query)]
+    .filter(e => e.getClientRects().length && e.offsetWidth);
   return head && head.innerText.includes(title) && app.dataset.testScriptState === 'notRunning'
     && !inSight("[data-testid='stSkeleton'], [data-testid='stSpinner'], [data-stale='true']").length
     && inSight('[data-testid="stVegaLiteChart"]').every(e => e.querySelector('canvas, svg'));
 }"""
-_HAS_NEW_PREDICTION_ID = "before => [...document.querySelectorAll('code')].some(e => e.innerText.length === 36 && !before.includes(e.innerText))"
+_HAS_NEW_PREDICTION_ID = (
+    "before => [...document.querySelectorAll('code')]"
+    ".some(e => e.innerText.length === 36 && !before.includes(e.innerText))"
+)
 _PREDICTION_IDS = "() => [...document.querySelectorAll('code')].map(e => e.innerText)"
 
 
@@ -66,39 +70,39 @@ def fill_log(root: Path, n: int) -> None:
 
 def _prediction_rows(package: Any, version: int, frame: Any) -> list[store.PredictionRow]:
     names = list(package.schema.feature_names)
-    features = [json.dumps(one) for one in json.loads(frame[names].to_json(orient="records"))]
-    shares = [dict(zip(package.classes, one, strict=True)) for one in package.predict_proba(frame).tolist()]
+    features = [json.dumps(row) for row in json.loads(frame[names].to_json(orient="records"))]
+    shares = [dict(zip(package.classes, row, strict=True)) for row in package.predict_proba(frame).tolist()]
     start = time.time_ns() // 1000 - DAYS * store.DAY_US
     return [
         store.PredictionRow(
-            f"p{i}", start + i, MODEL_NAME, version, package.digest, 1, features[i], str(said), json.dumps(shares[i]),
-            shares[i][str(said)], "production", "api", 900 + i, 1.0, None, None,
+            f"p{i}", start + i, MODEL_NAME, version, package.digest, 1, features[i], str(label), json.dumps(shares[i]),
+            shares[i][str(label)], "production", "api", 900 + i, 1.0, None, None,
         )
-        for i, said in enumerate(package.predict(frame))
+        for i, label in enumerate(package.predict(frame))
     ]  # fmt: skip
 
 
-def _repeat_rows(connection: sqlite3.Connection, n: int, n_kept: int) -> None:
+def _repeat_rows(connection: sqlite3.Connection, n: int, n_logged: int) -> None:
     """Repeat the first rows until there are n, all moments evenly over the thirty days."""
     names = [row[1] for row in connection.execute("PRAGMA table_info(predictions)")]
     first, start = connection.execute("SELECT min(seq), min(predicted_at) FROM predictions").fetchone()
     step = DAYS * store.DAY_US / n
     changed = {
-        "seq": f"b.seq + r.k * {n_kept}",
-        "predicted_at": f"CAST({start} + (b.seq - {first} + r.k * {n_kept}) * {step} AS INTEGER)",
+        "seq": f"b.seq + r.k * {n_logged}",
+        "predicted_at": f"CAST({start} + (b.seq - {first} + r.k * {n_logged}) * {step} AS INTEGER)",
         "prediction_id": "b.prediction_id || '-' || r.k",
     }
     values = ", ".join(changed.get(name, f"b.{name}") for name in names)
     connection.execute("PRAGMA synchronous=OFF")
     with connection:
         connection.execute(
-            f"WITH RECURSIVE r(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM r WHERE k < {-(-n // n_kept)})"
+            f"WITH RECURSIVE r(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM r WHERE k < {-(-n // n_logged)})"
             f" INSERT INTO predictions ({', '.join(names)}) SELECT {values} FROM r CROSS JOIN predictions b"
-            f" WHERE b.seq < {first + n_kept} AND b.seq - {first} + r.k * {n_kept} < {n} ORDER BY r.k, b.seq"
+            f" WHERE b.seq < {first + n_logged} AND b.seq - {first} + r.k * {n_logged} < {n} ORDER BY r.k, b.seq"
         )
         connection.execute(
             f"UPDATE predictions SET predicted_at = CAST({start} + (seq - {first}) * {step} AS INTEGER)"
-            f" WHERE seq < {first + n_kept}"
+            f" WHERE seq < {first + n_logged}"
         )
         connection.execute("UPDATE counters SET value = (SELECT max(seq) FROM predictions) WHERE name = 'predictions'")
 
@@ -119,7 +123,7 @@ def switch_page(page: Any, title: str) -> float:
 
 
 def submit_form(page: Any, rounds: int) -> Iterator[float]:
-    """Yield how long each answer of the form takes from the click until it is on the page."""
+    """Yield how long each prediction of the form takes from the click until it is on the page."""
     switch_page(page, "Predict")
     for _ in range(rounds + 1):
         before = page.evaluate(_PREDICTION_IDS)
@@ -131,31 +135,31 @@ def submit_form(page: Any, rounds: int) -> Iterator[float]:
 
 
 def resident_mb(process: Popen[str]) -> float:
-    told = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-    return int(told.partition("VmRSS:")[2].split()[0]) / 1024
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def measure(project: workspace.Workspace, rounds: int, *, n_sessions: int = 0) -> dict[str, Any]:
     """Return what a person waits for, in seconds, and the memory of the server with many sessions."""
-    found: dict[str, Any] = {}
+    measurements: dict[str, Any] = {}
     with browser_page() as page, running_app_process(project) as (address, process):
         started = time.perf_counter()
         page.goto(address)
         page.locator("[data-testid='stMetric']").first.wait_for()
-        found["first"] = seconds_since(started)
-        found["whole"] = wait_until_rendered(page, "Overview", started)
-        found["visits"] = {name: switch_page(page, name) for name in (*PAGES[1:], PAGES[0])}
+        measurements["first"] = seconds_since(started)
+        measurements["whole"] = wait_until_rendered(page, "Overview", started)
+        measurements["visits"] = {name: switch_page(page, name) for name in (*PAGES[1:], PAGES[0])}
         again = [{name: switch_page(page, name) for name in PAGES} for _ in range(rounds)]
-        found["again"] = {name: median(one[name] for one in again) for name in PAGES}
-        found["form"] = list(submit_form(page, rounds))[1:]
+        measurements["again"] = {name: median(seconds[name] for seconds in again) for name in PAGES}
+        measurements["form"] = list(submit_form(page, rounds))[1:]
         if n_sessions:
             visitors = page.context.browser.new_context()
             others = [visitors.new_page() for _ in range(n_sessions - 1)]
-            for at, one in enumerate(others):
-                one.goto(f"{address}/{PAGES[at % 4].lower()}")
-                wait_until_rendered(one, PAGES[at % 4], time.perf_counter())
-            found["memory"] = resident_mb(process)
-    return found
+            for index, session in enumerate(others):
+                session.goto(f"{address}/{PAGES[index % 4].lower()}")
+                wait_until_rendered(session, PAGES[index % 4], time.perf_counter())
+            measurements["memory"] = resident_mb(process)
+    return measurements
 
 
 def build_project(target: Path) -> workspace.Workspace:
@@ -171,24 +175,23 @@ def print_target(what: str, measured: float, target: float, unit: str) -> None:
     print(f"{what:66} {measured:8.2f} {unit:5} at most {target:g}: {'met' if measured <= target else 'MISSED'}")
 
 
-def print_report(empty: dict[str, Any], full: dict[str, Any], given: argparse.Namespace) -> None:
-    n = given.rows
-    print(
-        f"{'page, seconds until all is drawn':34} {'first visit':>12} {'again':>8}   {f'with {n:,} rows':>24} {'again':>8}"
-    )
+def print_report(empty: dict[str, Any], full: dict[str, Any], arguments: argparse.Namespace) -> None:
+    n = arguments.rows
+    title, with_rows = "page, seconds until it is rendered", f"with {n:,} rows"
+    print(f"{title:34} {'first visit':>12} {'again':>8}   {with_rows:>24} {'again':>8}")
     for name in PAGES:
-        before, after = (one["visits"][name] for one in (empty, full))
+        before, after = (measurements["visits"][name] for measurements in (empty, full))
         print(f"  {name:32} {before:12.2f} {empty['again'][name]:8.2f}   {after:24.2f} {full['again'][name]:8.2f}")
     print_target("first paint of the overview after the server is up", empty["first"], 2, "s")
-    print_target("the same, all drawn", empty["whole"], 2, "s")
+    print_target("the same, rendered", empty["whole"], 2, "s")
     print_target("the slowest switch to a page", max(empty["again"].values()), 1, "s")
     print_target("the slowest first visit of a page", max(empty["visits"].values()), 1, "s")
     ratios = {name: full["again"][name] / empty["again"][name] for name in PAGES}
     slowest = max(ratios, key=ratios.__getitem__)
     print_target(f"{n:,} predictions, times an empty log: {slowest}", ratios[slowest], 1.5, "times")
-    print_target("a form's answer on the page, median", 1000 * median(empty["form"]), 300, "ms")
+    print_target("a form's prediction on the page, median", 1000 * median(empty["form"]), 300, "ms")
     print_target(f"the same with {n:,} predictions", 1000 * median(full["form"]), 300, "ms")
-    print_target(f"memory of the server with {given.sessions} open sessions", full["memory"], 1024, "MB")
+    print_target(f"memory of the server with {arguments.sessions} open sessions", full["memory"], 1024, "MB")
 
 
 def main() -> None:
@@ -199,14 +202,20 @@ def main() -> None:
     parser.add_argument(
         "--project", type=Path, help="folder of a finished project with an empty log; it stays as it is"
     )
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        first = workspace.Workspace(given.project) if given.project is not None else build_project(Path(name) / "built")
+        first = (
+            workspace.Workspace(arguments.project)
+            if arguments.project is not None
+            else build_project(Path(name) / "built")
+        )
         empty, full = first.copy(Path(name) / "empty"), first.copy(Path(name) / "full")
         started = time.perf_counter()
-        fill_log(full.root, given.rows)
-        print(f"{given.rows:,} rows logged and rolled up in {seconds_since(started):.0f} s", flush=True)
-        print_report(measure(empty, given.rounds), measure(full, given.rounds, n_sessions=given.sessions), given)
+        fill_log(full.root, arguments.rows)
+        print(f"{arguments.rows:,} rows logged and rolled up in {seconds_since(started):.0f} s", flush=True)
+        print_report(
+            measure(empty, arguments.rounds), measure(full, arguments.rounds, n_sessions=arguments.sessions), arguments
+        )
 
 
 if __name__ == "__main__":

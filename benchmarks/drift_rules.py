@@ -101,12 +101,12 @@ def bin_shares(bins: Bins, shift: float, missing: float = MISSING_SHARE) -> np.n
 def draw_window(
     reference: Reference, n: int, rng: np.random.Generator, *, shift: float = 0.0, column: str = "income"
 ) -> BinCounts:
-    """Return a window of `n` rows in which one column moved."""
-    found = {}
+    """Return a window of `n` rows in which one column is shifted."""
+    counts = {}
     for bins in reference.columns:
         shares = bin_shares(bins, shift if bins.name == column else 0.0)
-        found[bins.name] = rng.multinomial(n, shares / shares.sum())
-    return BinCounts(n, found)
+        counts[bins.name] = rng.multinomial(n, shares / shares.sum())
+    return BinCounts(n, counts)
 
 
 @functools.cache
@@ -121,44 +121,44 @@ def engine_rule(reference: Reference, window: BinCounts) -> set[str]:
 def psi_above_0_1(reference: Reference, window: BinCounts) -> set[str]:
     before = reference_counts(reference).features
     return {
-        one.name
-        for one in reference.columns
-        if drift_statistics.psi(one.coarsen(before[one.name]), one.coarsen(window.features[one.name])) > 0.1
+        bins.name
+        for bins in reference.columns
+        if drift_statistics.psi(bins.coarsen(before[bins.name]), bins.coarsen(window.features[bins.name])) > 0.1
     }
 
 
 def wasserstein_above_0_1(reference: Reference, window: BinCounts) -> set[str]:
-    before, found = reference_counts(reference).features, set()
-    for one in reference.columns:
-        if one.kind == "words":
+    before, drifted = reference_counts(reference).features, set()
+    for bins in reference.columns:
+        if bins.kind == "words":
             distance = drift_statistics.jensen_shannon(
-                before[one.name].astype(float), window.features[one.name].astype(float)
+                before[bins.name].astype(float), window.features[bins.name].astype(float)
             )
-            found |= {one.name} if distance > 0.1 else set()
+            drifted |= {bins.name} if distance > 0.1 else set()
             continue
-        both = drift_statistics.cumulative_shares(one, before[one.name], window.features[one.name])
-        found |= {one.name} if both and drift_statistics.wasserstein(both) / (one.deviation or 1) > 0.1 else set()
-    return found
+        both = drift_statistics.cumulative_shares(bins, before[bins.name], window.features[bins.name])
+        drifted |= {bins.name} if both and drift_statistics.wasserstein(both) / (bins.deviation or 1) > 0.1 else set()
+    return drifted
 
 
 def p_value_below_0_05(reference: Reference, window: BinCounts) -> set[str]:
-    before, found = reference_counts(reference).features, set()
-    for one in reference.columns:
-        counts = before[one.name], window.features[one.name]
-        if one.kind == "words":
+    before, drifted = reference_counts(reference).features, set()
+    for bins in reference.columns:
+        counts = before[bins.name], window.features[bins.name]
+        if bins.kind == "words":
             present = [side[:-1] for side in counts]
             freedom = int(((present[0] + present[1]) > 0).sum()) - 1
             p_value = float(chdtrc(freedom, drift_statistics.chi_squared(*present)))
         else:
-            both = drift_statistics.cumulative_shares(one, *counts)
+            both = drift_statistics.cumulative_shares(bins, *counts)
             root = np.sqrt(both.n_reference * both.n_current / (both.n_reference + both.n_current)) if both else 0.0
             p_value = float(kolmogorov(root * drift_statistics.kolmogorov_smirnov(both))) if both else 1.0
-        found |= {one.name} if p_value < 0.05 else set()
-    return found
+        drifted |= {bins.name} if p_value < 0.05 else set()
+    return drifted
 
 
 RULES = {
-    "ours": engine_rule,
+    "engine": engine_rule,
     "PSI above 0.1, ten reference quantiles": psi_above_0_1,
     "Wasserstein (numbers), Jensen-Shannon (words) above 0.1": wasserstein_above_0_1,
     "p below 0.05, column by column": p_value_below_0_05,
@@ -167,7 +167,7 @@ RULES = {
 
 @dataclass(frozen=True)
 class DriftCase:
-    """A truth and what should be said of it: `column` moved by `shift`, and is to be raised or not."""
+    """A shift of `column` and the expected result: a rule raises it or not."""
 
     n: int
     shift: float
@@ -185,7 +185,7 @@ CASES = (
 
 
 def detection_rates(case: DriftCase, rounds: int, seed: int, rules: tuple[str, ...] = tuple(RULES)) -> dict[str, float]:
-    """Return by rule in which share of draws it raised: the moved column where that is wanted, otherwise any."""
+    """Return by rule the share of draws with drift: of the shifted column where drift is expected, otherwise of any."""
     rng = np.random.default_rng(seed)
     raised = dict.fromkeys(rules, 0)
     per_reference = 10
@@ -194,25 +194,26 @@ def detection_rates(case: DriftCase, rounds: int, seed: int, rules: tuple[str, .
             reference = draw_reference(rng)
         window = draw_window(reference, case.n, rng, shift=case.shift, column=case.column)
         for rule in rules:
-            found = RULES[rule](reference, window)
-            raised[rule] += case.column in found if case.is_drifted else bool(found)
+            drifted = RULES[rule](reference, window)
+            raised[rule] += case.column in drifted if case.is_drifted else bool(drifted)
     return {rule: n / rounds for rule, n in raised.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=int(os.environ.get("ROUNDS", "200")), help="draws for each line")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     started = time.perf_counter()
     print(
-        f"{given.rounds} draws a line; seven columns; bars: at most {BAR_FALSE:.0%} raised, at least {BAR_FOUND:.0%} found"
+        f"{arguments.rounds} draws a line; seven columns;"
+        f" targets: at most {BAR_FALSE:.0%} raised, at least {BAR_FOUND:.0%} found"
     )
     print(f"{'rows':>9} {'shift':>6}  " + "  ".join(f"{rule[:24]:>24}" for rule in RULES))
     for number, case in enumerate(CASES):
-        found = detection_rates(case, given.rounds, seed=number)
-        verdict = found["ours"] >= BAR_FOUND if case.is_drifted else found["ours"] <= BAR_FALSE
-        cells = "  ".join(f"{share:24.1%}" for share in found.values())
-        print(f"{case.n:9,} {case.shift:6.2f}  {cells}  {'held' if verdict else 'MISSED'}", flush=True)
+        rates = detection_rates(case, arguments.rounds, seed=number)
+        verdict = rates["engine"] >= BAR_FOUND if case.is_drifted else rates["engine"] <= BAR_FALSE
+        row = "  ".join(f"{share:24.1%}" for share in rates.values())
+        print(f"{case.n:9,} {case.shift:6.2f}  {row}  {'met' if verdict else 'MISSED'}", flush=True)
     print(f"{time.perf_counter() - started:.0f} s")
 
 

@@ -1,6 +1,8 @@
-"""One way of judging rows, in a process of its own: `monitoring_ways.py WAY FOLDER`; prints its figures as JSON.
+"""Run one implementation of drift detection or estimation and print its statistics as JSON.
 
-Run by the interpreter of our environment or of the peers': nothing of ours is imported before its way is chosen.
+Call it as `monitoring_implementations.py NAME FOLDER`.
+
+Run by the interpreter of our environment or of the peers': the engine is imported by its own implementations only.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ def read_rows(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.read_parquet(folder / "before.parquet"), pd.read_parquet(folder / "after.parquet")
 
 
-def ours(folder: Path) -> dict[str, Any]:
-    """Judge the window against `reference.json`: the reference's rows are not read."""
+def engine_drift(folder: Path) -> dict[str, Any]:
+    """Detect drift of the window against `reference.json`: the reference's rows are not read."""
     sys.path.insert(0, str(ROOT))
     from pipeline.config.config_loader import load_params
     from pipeline.monitoring import DriftContext, count_frame, detect_drift
@@ -40,41 +42,41 @@ def ours(folder: Path) -> dict[str, Any]:
     started = time.perf_counter()
     report = detect_drift(made, count_frame(made, after, n_rows=len(after)), context)
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "figures": {one.column: one.statistics for one in report.findings}}
+    return {"seconds": seconds, "statistics": {finding.column: finding.statistics for finding in report.findings}}
 
 
-def ours_by_column(folder: Path) -> dict[str, Any]:
-    """Judge the window as `ours`, but each column of the file is read when its turn comes."""
-    return wide(folder)
+def engine_drift_by_column(folder: Path) -> dict[str, Any]:
+    """Detect drift of the window as `engine_drift`, but each column of the file is read when it is counted."""
+    return engine_drift_wide(folder)
 
 
-def by_scipy(folder: Path) -> dict[str, Any]:
+def scipy_drift(folder: Path) -> dict[str, Any]:
     from scipy.spatial.distance import jensenshannon
     from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
 
     before, after = read_rows(folder)
-    figures: dict[str, dict[str, float]] = {}
+    statistics: dict[str, dict[str, float]] = {}
     started = time.perf_counter()
     for name in (*NUMBERS, *WHOLE):
         p, q = before[name].dropna().to_numpy(), after[name].dropna().to_numpy()
-        figures[name] = {
+        statistics[name] = {
             "kolmogorov_smirnov": float(ks_2samp(p, q, method="asymp").statistic),
             "wasserstein": float(wasserstein_distance(p, q) / p.std()),
         }
-    figures |= _clipped_statistics(folder, before, after, figures)
+    statistics |= _clipped_statistics(folder, before, after, statistics)
     for name in WORDS:
         table = pd.concat([before[name].value_counts(), after[name].value_counts()], axis=1).fillna(0).to_numpy().T
-        figures[name] = {
+        statistics[name] = {
             "chi_squared": float(chi2_contingency(table, correction=False)[0]),
             "jensen_shannon": float(jensenshannon(table[0], table[1], base=2)),
         }
-    return {"seconds": time.perf_counter() - started, "figures": figures}
+    return {"seconds": time.perf_counter() - started, "statistics": statistics}
 
 
 def _clipped_statistics(
-    folder: Path, before: pd.DataFrame, after: pd.DataFrame, figures: dict[str, dict[str, float]]
+    folder: Path, before: pd.DataFrame, after: pd.DataFrame, statistics: dict[str, dict[str, float]]
 ) -> dict[str, dict[str, float]]:
-    """Add the distance of whole numbers clipped to the outermost edges, as in our statistic."""
+    """Add the distance of whole numbers that lie at the outermost edges where they were beyond, as the engine does."""
     from scipy.stats import wasserstein_distance
 
     columns = json.loads((folder / "reference.json").read_text(encoding="utf-8"))["columns"]
@@ -83,38 +85,38 @@ def _clipped_statistics(
         ends = bins["points"][0], bins["points"][-1]
         p, q = (side[bins["name"]].dropna().clip(*ends).to_numpy() for side in (before, after))
         clipped = float(wasserstein_distance(p, q) / bins["deviation"])
-        clipped_statistics[bins["name"]] = {**figures[bins["name"]], "wasserstein, clipped": clipped}
+        clipped_statistics[bins["name"]] = {**statistics[bins["name"]], "wasserstein, clipped": clipped}
     return clipped_statistics
 
 
-def by_evidently(folder: Path) -> dict[str, Any]:
+def evidently_drift(folder: Path) -> dict[str, Any]:
     from evidently import Report
     from evidently.presets import DataDriftPreset
 
     before, after = read_rows(folder)
     started = time.perf_counter()
     Report([DataDriftPreset()]).run(current_data=after, reference_data=before).dict()
-    return {"seconds": time.perf_counter() - started, "figures": {}}
+    return {"seconds": time.perf_counter() - started, "statistics": {}}
 
 
-def evidently_figures(folder: Path) -> dict[str, Any]:
-    """The statistics of Evidently that are defined as ours are; its Jensen-Shannon has the natural logarithm."""
+def evidently_statistics(folder: Path) -> dict[str, Any]:
+    """The statistics that Evidently and the engine define alike; its Jensen-Shannon has the natural logarithm."""
     from evidently import Report
     from evidently.metrics import ValueDrift
 
     before, after = read_rows(folder)
-    asked = [(name, "wasserstein", "wasserstein") for name in (*NUMBERS, *WHOLE)]
-    asked += [(name, *pair) for name in WORDS for pair in (("jensenshannon", "jensen_shannon"), ("psi", "psi"))]
-    metrics = [ValueDrift(column=name, method=method) for name, method, _ in asked]
-    found = Report(metrics).run(current_data=after, reference_data=before).dict()["metrics"]
-    figures: dict[str, dict[str, float]] = {}
-    for (name, method, ours_is), one in zip(asked, found, strict=True):
+    requested = [(name, "wasserstein", "wasserstein") for name in (*NUMBERS, *WHOLE)]
+    requested += [(name, *pair) for name in WORDS for pair in (("jensenshannon", "jensen_shannon"), ("psi", "psi"))]
+    metrics = [ValueDrift(column=name, method=method) for name, method, _ in requested]
+    values = Report(metrics).run(current_data=after, reference_data=before).dict()["metrics"]
+    statistics: dict[str, dict[str, float]] = {}
+    for (name, method, statistic), value in zip(requested, values, strict=True):
         scale = 0.6931471805599453**0.5 if method == "jensenshannon" else 1.0
-        figures.setdefault(name, {})[ours_is] = float(one["value"]) / scale
-    return {"seconds": 0.0, "figures": figures}
+        statistics.setdefault(name, {})[statistic] = float(value["value"]) / scale
+    return {"seconds": 0.0, "statistics": statistics}
 
 
-def _nannyml_drift(folder: Path, *, is_exact: bool) -> dict[str, Any]:
+def _run_nannyml(folder: Path, *, is_exact: bool) -> dict[str, Any]:
     import nannyml as nml
 
     before, after = read_rows(folder)
@@ -128,28 +130,28 @@ def _nannyml_drift(folder: Path, *, is_exact: bool) -> dict[str, Any]:
     )
     calculator.fit(before)
     started = time.perf_counter()
-    found = calculator.calculate(after)
+    drift = calculator.calculate(after)
     seconds = time.perf_counter() - started
-    table = found.filter(period="analysis").to_df()
-    value = {(one[0], one[1]): float(table[one].iloc[0]) for one in table.columns if one[2] == "value"}
-    figures: dict[str, dict[str, float]] = {}
-    for (column, method), one in value.items():
+    table = drift.filter(period="analysis").to_df()
+    values = {(name[0], name[1]): float(table[name].iloc[0]) for name in table.columns if name[2] == "value"}
+    statistics: dict[str, dict[str, float]] = {}
+    for (column, method), value in values.items():
         # Its Wasserstein is in the unit of the column.
         scale = float(before[column].std(ddof=0)) if method == "wasserstein" else 1.0
         if method != "jensen_shannon" or column in WORDS:
-            figures.setdefault(column, {})["chi_squared" if method == "chi2" else method] = one / scale
-    return {"seconds": seconds, "figures": figures}
+            statistics.setdefault(column, {})["chi_squared" if method == "chi2" else method] = value / scale
+    return {"seconds": seconds, "statistics": statistics}
 
 
-def by_nannyml(folder: Path) -> dict[str, Any]:
-    return _nannyml_drift(folder, is_exact=False)
+def nannyml_drift(folder: Path) -> dict[str, Any]:
+    return _run_nannyml(folder, is_exact=False)
 
 
-def nannyml_figures(folder: Path) -> dict[str, Any]:
-    return _nannyml_drift(folder, is_exact=True)
+def nannyml_statistics(folder: Path) -> dict[str, Any]:
+    return _run_nannyml(folder, is_exact=True)
 
 
-def our_estimate(folder: Path) -> dict[str, Any]:
+def engine_estimate(folder: Path) -> dict[str, Any]:
     sys.path.insert(0, str(ROOT))
     import numpy as np
 
@@ -158,20 +160,20 @@ def our_estimate(folder: Path) -> dict[str, Any]:
     score = pd.read_parquet(folder / "scores.parquet")["y_pred_proba"].to_numpy()
 
     def estimate(part: Any) -> Any:
-        cells = ScoreHistogram.from_rows(np.column_stack([1 - part, part]), (part >= 0.5).astype(int), positive=1)
-        return estimate_performance(cells, METRICS, intervals=IntervalOptions(0.95, 200, 0))
+        histogram = ScoreHistogram.from_rows(np.column_stack([1 - part, part]), (part >= 0.5).astype(int), positive=1)
+        return estimate_performance(histogram, METRICS, intervals=IntervalOptions(0.95, 200, 0))
 
     estimate(score[:500])  # imports
     started = time.perf_counter()
-    found = estimate(score)
+    performance = estimate(score)
     return {
         "seconds": time.perf_counter() - started,
-        "figures": {"all": {name: found.metrics[name].value for name in METRICS}},
+        "statistics": {"all": {name: performance.metrics[name].value for name in METRICS}},
     }
 
 
 def nannyml_estimate(folder: Path) -> dict[str, Any]:
-    """Confidence-based estimation with the probabilities as they are: they are calibrated, and no second calibration is tried."""
+    """Confidence-based estimation with the probabilities as they are: they are calibrated already."""
     import nannyml as nml
     from nannyml.calibration import Calibrator
 
@@ -188,17 +190,17 @@ def nannyml_estimate(folder: Path) -> dict[str, Any]:
     )  # fmt: skip
     estimator.fit(known)
     started = time.perf_counter()
-    found = estimator.estimate(live)
+    performance = estimator.estimate(live)
     seconds = time.perf_counter() - started
-    table = found.filter(period="analysis").to_df()
+    table = performance.filter(period="analysis").to_df()
     return {
         "seconds": seconds,
-        "figures": {"all": {name: float(table[name, "value"].iloc[0]) for name in METRICS}},
+        "statistics": {"all": {name: float(table[name, "value"].iloc[0]) for name in METRICS}},
     }
 
 
-def wide(folder: Path) -> dict[str, Any]:
-    """Judge a Parquet file of many columns, which is read column by column."""
+def engine_drift_wide(folder: Path) -> dict[str, Any]:
+    """Detect drift in a Parquet file of many columns, which is read column by column."""
     sys.path.insert(0, str(ROOT))
     from pipeline.config.config_loader import load_params
     from pipeline.monitoring import DriftContext, count_frame, detect_drift
@@ -209,7 +211,7 @@ def wide(folder: Path) -> dict[str, Any]:
     columns = _Columns(folder / "after.parquet")
     window = count_frame(made, columns, n_rows=columns.n_rows)
     report = detect_drift(made, window, DriftContext(load_params(ROOT / "params.yaml").drift, min_rows=200))
-    return {"seconds": time.perf_counter() - started, "figures": {"drifted": list(report.drifted_columns)}}
+    return {"seconds": time.perf_counter() - started, "statistics": {"drifted": list(report.drifted_columns)}}
 
 
 class _Columns(Mapping[str, Any]):
@@ -235,15 +237,16 @@ class _Columns(Mapping[str, Any]):
 
 
 def _peak_mb() -> float:
-    """Return the peak of this program alone; that of `resource` begins with what its parent held when it was started."""
+    """Return the peak memory of this program alone; `resource` counts the memory of its parent at the start too."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 IMPLEMENTATIONS = {
-    one.__name__: one
-    for one in (
-        ours, ours_by_column, by_scipy, by_evidently, by_nannyml, evidently_figures, nannyml_figures, our_estimate, nannyml_estimate, wide,
+    function.__name__: function
+    for function in (
+        engine_drift, engine_drift_by_column, scipy_drift, evidently_drift, nannyml_drift,
+        evidently_statistics, nannyml_statistics, engine_estimate, nannyml_estimate, engine_drift_wide,
     )
 }  # fmt: skip
 
@@ -251,5 +254,5 @@ IMPLEMENTATIONS = {
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")  # of the peers' own libraries
     with contextlib.redirect_stdout(io.StringIO()):
-        result = IMPLEMENTATIONS[sys.argv[1]](Path(sys.argv[2]))
-    print(json.dumps({**result, "peak_mb": _peak_mb()}))
+        measurement = IMPLEMENTATIONS[sys.argv[1]](Path(sys.argv[2]))
+    print(json.dumps({**measurement, "peak_mb": _peak_mb()}))

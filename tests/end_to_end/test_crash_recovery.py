@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import psutil
@@ -40,7 +42,7 @@ def kill(process: subprocess.Popen[str], victim: Victim) -> None:
 
 
 def no_half_written_output(project: Workspace) -> bool:
-    """Whether each output that stands can be read whole (JSON parses, Parquet opens, a package loads)."""
+    """Whether each existing output can be read (JSON parses, Parquet opens, a package loads)."""
     from pipeline import files, package
 
     for path in project.root.glob("data/*.parquet"):
@@ -55,30 +57,59 @@ def no_half_written_output(project: Workspace) -> bool:
 
 # Without DVC's cache of earlier runs every stage really runs again.
 FRESH = ("dvc", "repro", "--force", "--no-run-cache")
-# A stage alone is killed as often as the whole graph is: moments inside of a stage are those that matter.
-KILLED = [FRESH, *((*FRESH, "--single-item", stage) for stage in STAGES)]
+WHOLE_GRAPH = "whole graph"
 
 
-@pytest.mark.parametrize("command", KILLED, ids=["whole graph", *STAGES])
-def test_a_kill_at_any_moment_changes_nothing_in_the_end(small: Workspace, command: tuple[str, ...]) -> None:
-    place = KILLED.index(command)
-    victims = [VICTIMS[(place + nth) % len(VICTIMS)] for nth in range(KILLS)]
-    moments = random.Random(" ".join(command))
+@dataclass(frozen=True)
+class KilledProject:
+    """A workspace that the kills share: each of them leaves the outputs as they were."""
+
+    project: Workspace
+    outputs: dict[str, str]
+    duration_s: dict[str, float]  # of the whole graph, and of each stage with the start of DVC
+
+
+@pytest.fixture(scope="module")
+def killed_project(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> KilledProject:
+    project = finished_small.copy(tmp_path_factory.mktemp("killed") / "project")
     started = time.monotonic()
-    small.run(*command)
-    duration, expected = time.monotonic() - started, small.outputs()
-    for victim in victims:
-        process = small.start(*command)
-        time.sleep(moments.uniform(0.05, 0.95) * duration)
+    process = project.start(*FRESH, PYTHONUNBUFFERED="1")
+    starts: dict[str, float] = {}
+    assert process.stdout is not None
+    with process.stdout:
+        for line in process.stdout:
+            if match := re.match(r"Running stage '(\w+)'", line):
+                starts[match[1]] = time.monotonic() - started
+    assert process.wait() == 0
+    assert set(starts) == set(STAGES)
+    overhead = min(starts.values())
+    ends = [*starts.values(), time.monotonic() - started][1:]
+    durations = {stage: overhead + end - start for (stage, start), end in zip(starts.items(), ends, strict=True)}
+    return KilledProject(project, project.outputs(), {WHOLE_GRAPH: ends[-1], **durations})
+
+
+@pytest.mark.xdist_group("crash_recovery")
+@pytest.mark.parametrize("killed", [WHOLE_GRAPH, *STAGES])
+def test_a_kill_at_any_moment_changes_nothing_in_the_end(killed_project: KilledProject, killed: str) -> None:
+    project, place = killed_project.project, (WHOLE_GRAPH, *STAGES).index(killed)
+    command = FRESH if killed == WHOLE_GRAPH else (*FRESH, "--single-item", killed)
+    moments = random.Random(killed)
+    for victim in [VICTIMS[(place + number) % len(VICTIMS)] for number in range(KILLS)]:
+        process = project.start(*command)
+        time.sleep(moments.uniform(0.05, 0.95) * killed_project.duration_s[killed])
         kill(process, victim)
-        assert no_half_written_output(small)
-        small.run("mlops", "doctor")
-        small.run("dvc", "repro")
-        assert small.outputs() == expected
-    assert small.run("mlops", "verify").returncode == 0
+        assert no_half_written_output(project)
+        project.run("mlops", "doctor")
+        project.run("dvc", "repro")
+        assert project.outputs() == killed_project.outputs
 
 
-def test_a_stage_whose_parent_died_does_not_overwrite_what_came_later(small: Workspace) -> None:
+@pytest.mark.xdist_group("crash_recovery")
+def test_after_the_kills_every_checksum_is_correct(killed_project: KilledProject) -> None:
+    assert killed_project.project.run("mlops", "verify").returncode == 0
+
+
+def test_a_stage_whose_parent_died_does_not_overwrite_later_results(small: Workspace) -> None:
     process = small.start(*FRESH, "--single-item", "train")
     assert process.stdout is not None
     with process.stdout:
@@ -92,29 +123,29 @@ def test_a_stage_whose_parent_died_does_not_overwrite_what_came_later(small: Wor
     assert (len(gone) > 0, alive) == (True, [])
 
 
-def test_a_full_disk_is_named_and_earlier_outputs_stand(small: Workspace) -> None:
+def test_a_full_disk_is_named_and_earlier_outputs_stay(small: Workspace) -> None:
     before = small.outputs()
     small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: 0.07")
     small.run("dvc", "repro", "compose")
     # The kernel refuses files above this size, as a full disk would, once the package is written.
     limited = "ulimit -f 4; exec python -m stages.train -cd . -cn params"
-    answer = subprocess.run(
+    completed = subprocess.run(
         ["bash", "-c", limited], cwd=small.root, env=small.environment(), capture_output=True, text=True, check=False
     )
-    assert answer.returncode == 7, answer.stderr
-    assert "File too large" in answer.stderr
-    assert "Traceback" not in answer.stderr
+    assert completed.returncode == 7, completed.stderr
+    assert "File too large" in completed.stderr
+    assert "Traceback" not in completed.stderr
     small.run("git", "checkout", ".")
     small.repro()
     assert small.outputs() == before
 
 
 @pytest.mark.parametrize("content", ["", '{"write": {}, "read": {"data": [{"pid": 4194303, "cmd": "dvc repro"}]}}'])
-def test_the_doctor_repairs_what_blocks_dvc(small: Workspace, content: str) -> None:
+def test_the_doctor_repairs_a_lock_that_blocks_dvc(small: Workspace, content: str) -> None:
     lock = small.root / ".dvc/tmp/rwlock"
     lock.write_text(content, encoding="utf-8")
-    repaired = json.loads(small.run("mlops", "doctor", "--json").stdout)
-    assert [d["state"] for d in repaired if d["check"] == "dvc locks"] == ["repaired"]
+    diagnoses = json.loads(small.run("mlops", "doctor", "--json").stdout)
+    assert [diagnosis["state"] for diagnosis in diagnoses if diagnosis["check"] == "dvc locks"] == ["repaired"]
     assert small.repro() == set()
 
 
@@ -125,8 +156,8 @@ def test_a_flipped_byte_in_the_cache_is_found_before_it_comes_back(small: Worksp
     content = bytearray(cached.read_bytes())
     content[len(content) // 2] ^= 1
     cached.write_bytes(bytes(content))
-    found = json.loads(small.run("mlops", "verify", "--json", expect=8).stdout)
-    assert [finding["place"] for finding in found["findings"]] == ["cache"]
+    verification = json.loads(small.run("mlops", "verify", "--json", expect=8).stdout)
+    assert [finding["location"] for finding in verification["findings"]] == ["cache"]
 
 
 def test_every_stage_is_in_the_graph(small: Workspace) -> None:
@@ -137,8 +168,8 @@ def test_every_stage_is_in_the_graph(small: Workspace) -> None:
 def test_a_stage_that_fails_brings_its_earlier_outputs_back(small: Workspace) -> None:
     before = (small.root / "models/candidate/manifest.json").read_bytes()
     small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: -1.0")
-    said = small.run("dvc", "repro", expect=255).stderr
-    assert "learning_rate" in said
+    message = small.run("dvc", "repro", expect=255).stderr
+    assert "learning_rate" in message
     assert (small.root / "models/candidate/manifest.json").read_bytes() == before
 
 

@@ -1,4 +1,4 @@
-"""Rows of one's own, with an id, a date, gaps and words, run the whole graph, in the workspace and in a queue."""
+"""A file of the user's own, with an id, a date, gaps and text, runs the whole graph and a queued experiment."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ ROWS = 300
 
 
 def customers(*, visits: int = 0) -> str:
-    lines = ["customer_id,joined,plan,visits,spent (EUR),Active now,said,churned"]
+    lines = ["customer_id,joined,plan,visits,spent (EUR),Active now,remark,churned"]
     for row in range(ROWS):
         spent = "NA" if row % 9 == 0 else f"{row * 37 % 500 + 0.5}"
         gone = "yes" if row * 7 % 10 < 3 + 4 * (row % 3 == 0) else "no"
-        words = f'"well, {row} ""times"""'
+        remark = f'"well, {row} ""times"""'
         seen = visits + row * 13 % 40
         lines.append(
-            f"C{row:05},2025-{row % 12 + 1:02}-{row % 28 + 1:02},{'abc'[row % 3]},{seen},{spent},Yes,{words},{gone}"
+            f"C{row:05},2025-{row % 12 + 1:02}-{row % 28 + 1:02},{'abc'[row % 3]},{seen},{spent},Yes,{remark},{gone}"
         )
     return "\n".join(lines).replace(",Yes,", ",No,", ROWS // 2) + "\n"
 
 
 @pytest.fixture
-def owned(small: Workspace) -> Workspace:
+def own_data(small: Workspace) -> Workspace:
     (small.root / "customers.csv").write_text(customers(), encoding="utf-8")
     small.run("mlops", "data", "add", "customers.csv")
     small.run("mlops", "data", "init", "customers.csv", "--target", "churned")
@@ -37,25 +37,25 @@ def owned(small: Workspace) -> Workspace:
     return small
 
 
-def test_the_whole_graph_runs_on_them_and_learns(owned: Workspace) -> None:
-    owned.run("dvc", "exp", "run", "-S", "data=customers", "-S", "model=logistic_regression")
-    figures = json.loads((owned.root / "metrics/test.json").read_text(encoding="utf-8"))
-    source = json.loads((owned.root / "data/source.json").read_text(encoding="utf-8"))
+def test_the_whole_graph_runs_on_them_and_learns(own_data: Workspace) -> None:
+    own_data.run("dvc", "exp", "run", "-S", "data=customers", "-S", "model=logistic_regression")
+    metrics = json.loads((own_data.root / "metrics/test.json").read_text(encoding="utf-8"))
+    source = json.loads((own_data.root / "data/source.json").read_text(encoding="utf-8"))
     assert (source["path"], source["rows"]) == ("data/external/customers.csv", ROWS)
-    assert 0 < figures["log_loss"] < 0.8
+    assert 0 < metrics["log_loss"] < 0.8
 
 
-def test_a_queued_experiment_finds_them_in_its_own_folder(owned: Workspace) -> None:
-    owned.run("dvc", "exp", "run", "--temp", "-S", "data=customers", "ingest")
+def test_a_queued_experiment_finds_them_in_its_own_folder(own_data: Workspace) -> None:
+    own_data.run("dvc", "exp", "run", "--temp", "-S", "data=customers", "ingest")
 
 
-def test_a_changed_file_is_ingested_again_and_an_unchanged_one_is_not(owned: Workspace) -> None:
-    owned.edit("conf/config.yaml", "- data: personality", "- data: customers")
-    assert "ingest" in stages(owned)
-    assert "ingest" not in stages(owned)
-    (owned.root / "customers.csv").write_text(customers(visits=-1), encoding="utf-8")
-    owned.run("mlops", "data", "add", "customers.csv", "--replace")
-    assert "ingest" in stages(owned)
+def test_a_changed_file_is_ingested_again_and_an_unchanged_one_is_not(own_data: Workspace) -> None:
+    own_data.edit("conf/config.yaml", "- data: personality", "- data: customers")
+    assert "ingest" in stages(own_data)
+    assert "ingest" not in stages(own_data)
+    (own_data.root / "customers.csv").write_text(customers(visits=-1), encoding="utf-8")
+    own_data.run("mlops", "data", "add", "customers.csv", "--replace")
+    assert "ingest" in stages(own_data)
 
 
 def stages(project: Workspace) -> str:

@@ -25,26 +25,28 @@ PAGES = ["README.md", "CONTRIBUTING.md", *map(str, GUIDES)]
 SUMMARIES = ("README.md", "docs/how-to/common-tasks.md")
 
 _COMMAND = re.compile(
-    r"^```bash\n(?P<block>.*?)^```|`(?P<inline>(?:dvc |mlops |python -m |python benchmarks|mlflow |make |git checkout |\.venv/bin/)[^`\n]*)`",
+    r"^```bash\n(?P<block>.*?)^```"
+    r"|`(?P<inline>(?:dvc |mlops |python -m |python benchmarks|mlflow |make |git checkout |\.venv/bin/)[^`\n]*)`",
     re.MULTILINE | re.DOTALL,
 )
-# Targets that would run this test again, set an environment up, or reach out to an index: that they exist is what is checked.
+# Targets that run this test again, set up an environment or use a package index: `make -n` checks that they exist.
 _SKIPPED_COMMANDS = re.compile(
     r"make (run|serve|monitor|app|up|audit|generated-client|test|check|workflows|pictures|lock|setup|clean)\b"
 )
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
-# These have a test of their own, which runs them to the end and looks at what they made.
+# These have a test of their own, which checks their results.
 _EXTERNAL_COMMANDS = re.compile(
     r"dvc exp run (--run-all|-S data=(breast_cancer|customers|wine)|-S experiment=winner)$|mlops models reproduce 1$"
     r"|python -m stages\.train -m .*hydra/launcher=joblib"
 )
 _SERVER = re.compile(r"mlflow (ui|server)\b")
-# Our own server goes on answering while the commands behind it on the page are tried.
+# Our own server runs while the commands after it on the page run.
 _SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
 _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _PLACEHOLDER_COMMANDS = re.compile(
-    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (predict|data|config|tracking|models|audit|promote|rollback|simulate|change-report)|python -m stages\.\w+)$"
+    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|python -m stages\.\w+"
+    r"|mlops (predict|data|config|tracking|models|audit|promote|rollback|simulate|change-report))$"
 )
 _NAMES = {
     "<name>": "customers",
@@ -65,8 +67,8 @@ def commands(page: str) -> list[str]:
         for match in _COMMAND.finditer(text)
         for line in (match["inline"] or match["block"].replace("\\\n", " ")).splitlines()
     ]
-    found = [re.sub(r"(^|\s+)#.*", "", line).strip() for line in lines]
-    return list(dict.fromkeys(one for one in found if one and not _PLACEHOLDER_COMMANDS.search(one)))
+    uncommented = [re.sub(r"(^|\s+)#.*", "", line).strip() for line in lines]
+    return list(dict.fromkeys(line for line in uncommented if line and not _PLACEHOLDER_COMMANDS.search(line)))
 
 
 def commands_to_try(page: str) -> list[str]:
@@ -78,7 +80,7 @@ def commands_to_try(page: str) -> list[str]:
 
 
 def test_the_pages_have_commands() -> None:
-    assert len({one for page in PAGES for one in commands(page)}) > 40
+    assert len({command for page in PAGES for command in commands(page)}) > 40
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
@@ -98,8 +100,8 @@ def test_every_command_of_the_page_runs(page: str, small: Workspace) -> None:
 
 
 def _run_command(project: Workspace, command: str) -> None:
-    for word, meant in _NAMES.items():
-        command = command.replace(word, meant)
+    for placeholder, value in _NAMES.items():
+        command = command.replace(placeholder, value)
     if "RUN" in command.split():
         command = command.replace("RUN", _first_run_id(project))
     command = command.replace(".venv/bin/", f"{BIN}/")
@@ -116,7 +118,7 @@ def _run_command(project: Workspace, command: str) -> None:
 
 
 def _prepare_project(project: Workspace) -> None:
-    """Lay a file of a person's own beside the project."""
+    """Write a data file of the user beside the project."""
     lines = ["customer_id,joined,plan,visits,spent,churned"]
     for number in range(ROWS):
         plan = ("basic", "plus", "pro")[number % 3]
@@ -138,7 +140,7 @@ def _first_run_id(project: Workspace) -> str:
 
 
 def _check_server_response(project: Workspace, command: str) -> None:
-    """Start a server on a port of its own, wait until it answers, and stop it by its process group."""
+    """Start a server on a port of its own, wait until it responds, and stop it by its process group."""
     port = 50_000 + hash(project.root) % 10_000
     process = project.start("bash", "-c", f"exec {command} --port {port}", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
     try:
@@ -157,6 +159,6 @@ def _check_server_response(project: Workspace, command: str) -> None:
 
 def test_make_finds_every_target_that_the_pages_name() -> None:
     assert shutil.which("make") is not None
-    targets = {one.split()[1] for page in PAGES for one in commands(page) if one.startswith("make ")}
+    targets = {command.split()[1] for page in PAGES for command in commands(page) if command.startswith("make ")}
     done = subprocess.run(["make", "-n", *sorted(targets)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, {"run", "test", "check"} <= targets) == (0, True)

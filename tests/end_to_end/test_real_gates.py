@@ -1,4 +1,4 @@
-"""The gates on real rows: the default passes, and what must be stopped is stopped by the gate that is meant for it."""
+"""The gates on real rows: the default passes, and each bad candidate fails the gate that is meant for it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CASES: dict[str, tuple[str, ...]] = {
 
 
 @cache
-def parts() -> tuple[pd.DataFrame, pd.DataFrame]:
+def train_and_test() -> tuple[pd.DataFrame, pd.DataFrame]:
     cut = split_train_test(real("s5e7_train.csv"), schema(), config().data.split, seed=config().seed)
     return cut.train, cut.test
 
@@ -56,14 +56,14 @@ def evaluate_candidate_gates(
         compose((*overrides, "evaluation.importance_repeats=1"), conf=ROOT / "conf").values, where="conf"
     )
     declared = declared if declared is not None else schema()
-    learned, test = rows if rows is not None else parts()
+    train, test = rows if rows is not None else train_and_test()
     result = train_classifier(
-        learned, declared, settings.features, model=settings.model, training=settings.training, seed=settings.seed
+        train, declared, settings.features, model=settings.model, training=settings.training, seed=settings.seed
     )
     package.write_package(
         folder,
         result.classifier,
-        train=learned,
+        train=train,
         parity_rows=test,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
@@ -71,35 +71,35 @@ def evaluate_candidate_gates(
         training=settings.training,
         model=settings.model.name,
     )
-    made = package.load_package(folder)
-    found = evaluate(
-        made, learned, test, config=settings.evaluation, selection_metric="log_loss", seed=settings.seed
+    candidate = package.load_package(folder)
+    evaluation = evaluate(
+        candidate, train, test, config=settings.evaluation, selection_metric="log_loss", seed=settings.seed
     ).as_dict()
-    checked = validate(learned, declared, settings.validation).as_dict()
-    return evaluate_gates(made, GateInputs(test, found, checked), settings.promotion, seed=settings.seed)
+    validation = validate(train, declared, settings.validation).as_dict()
+    return evaluate_gates(candidate, GateInputs(test, evaluation, validation), settings.promotion, seed=settings.seed)
 
 
-def failed(report: GateReport) -> set[str]:
+def failed_gates(report: GateReport) -> set[str]:
     return {gate.name for gate in report.unmet_gates}
 
 
 def test_the_default_passes(tmp_path: Path) -> None:
     report = evaluate_candidate_gates(tmp_path / "made", CASES["default"])
-    assert (report.verdict, failed(report)) == ("promote", set()), report.as_text()
+    assert (report.verdict, failed_gates(report)) == ("promote", set()), report.as_text()
 
 
 def test_a_forest_with_default_settings_fails_on_log_loss_and_calibration(tmp_path: Path) -> None:
     report = evaluate_candidate_gates(tmp_path / "made", CASES["forest"])
     assert report.verdict == "reject"
-    assert {"limit ece", "better than depth_2_tree"} <= failed(report), report.as_text()
-    made, (_, test) = package.load_package(tmp_path / "made"), parts()
-    right = (made.predict(test) == test[schema().target.column].to_numpy(dtype=object)).mean()
+    assert {"limit ece", "better than depth_2_tree"} <= failed_gates(report), report.as_text()
+    candidate, (_, test) = package.load_package(tmp_path / "made"), train_and_test()
+    right = (candidate.predict(test) == test[schema().target.column].to_numpy(dtype=object)).mean()
     assert right > 0.955
 
 
 def test_logistic_regression_is_not_better_than_one_rule(tmp_path: Path) -> None:
     report = evaluate_candidate_gates(tmp_path / "made", CASES["linear"])
-    assert "better than depth_2_tree" in failed(report), report.as_text()
+    assert "better than depth_2_tree" in failed_gates(report), report.as_text()
     assert report.verdict == "reject"
 
 
@@ -108,11 +108,11 @@ def test_a_model_with_a_planted_leak_is_stopped(tmp_path: Path) -> None:
     noise = np.random.default_rng(0)
 
     def planted(rows: pd.DataFrame) -> pd.DataFrame:
-        told = encode_target(rows, target) + noise.normal(0, 0.05, len(rows))
-        return rows.assign(told_before=told).astype({"told_before": "Float64"})
+        leak = encode_target(rows, target) + noise.normal(0, 0.05, len(rows))
+        return rows.assign(leaked_label=leak).astype({"leaked_label": "Float64"})
 
-    learned, test = parts()
-    declared = replace(schema(), columns=(*schema().columns, Column("told_before", "float", "Float64", nullable=True)))
-    report = evaluate_candidate_gates(tmp_path / "made", CASES["default"], (planted(learned), planted(test)), declared)
-    assert {"validation", "leakage"} <= failed(report), report.as_text()
-    assert "told_before reveals the label" in [gate.reason for gate in report.unmet_gates]
+    train, test = train_and_test()
+    declared = replace(schema(), columns=(*schema().columns, Column("leaked_label", "float", "Float64", nullable=True)))
+    report = evaluate_candidate_gates(tmp_path / "made", CASES["default"], (planted(train), planted(test)), declared)
+    assert {"validation", "leakage"} <= failed_gates(report), report.as_text()
+    assert "leaked_label reveals the label" in [gate.reason for gate in report.unmet_gates]

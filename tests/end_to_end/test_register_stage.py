@@ -1,4 +1,4 @@
-"""What becomes of a candidate at the end of the graph, with real DVC and git."""
+"""The register stage promotes, stages or rejects a candidate, with real DVC and git."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def stages_of(project: Workspace) -> list[str]:
     return [version.stage for version in ModelRegistry(project.root).list_models()]
 
 
-def test_the_first_version_serves_and_the_next_that_passes_is_staged(small: Workspace) -> None:
+def test_the_first_version_is_promoted_and_the_next_that_passes_is_staged(small: Workspace) -> None:
     assert stages_of(small) == ["Production"]
     small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: 0.06")
-    small.repro()
+    assert small.repro() == {"compose", "train", "evaluate", "register"}
     assert stages_of(small) == ["Production", "Staging"]
 
 
-def test_a_rejected_candidate_ends_with_exit_code_5_and_everything_is_kept_to_look_at(small: Workspace) -> None:
+def test_a_rejected_candidate_ends_with_exit_code_5_and_leaves_its_reports(small: Workspace) -> None:
     small.edit("conf/promotion/default.yaml", "max_size_mb: 200", "max_size_mb: 0.001")
     small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: 0.06")
     failed = small.run("dvc", "repro", expect=255)
@@ -38,25 +38,25 @@ def test_a_rejected_candidate_ends_with_exit_code_5_and_everything_is_kept_to_lo
     assert stages_run(small.run("dvc", "repro").stdout) == {"compose", "register"}
 
 
-def test_a_version_is_made_again_from_its_commit_and_what_differs_is_named(small: Workspace) -> None:
+def test_a_version_is_reproduced_from_its_commit(small: Workspace) -> None:
     name = ModelRegistry(small.root).list_models()[0].model
-    traced = json.loads(small.run("mlops", "models", "show", "1", "--lineage", "--json").stdout)
-    assert traced["commit"] == small.run("git", "rev-parse", "HEAD").stdout.strip()
-    assert traced["rows"]["data/train.parquet"] == small.outputs()["data/train.parquet"]
-    receipt = json.loads(small.run("mlops", "models", "reproduce", "1", "--json").stdout)
-    assert (receipt["model"], receipt["is_equal"]) == (name, True)
-    assert {check["what"] for check in receipt["checks"]} >= {"digest", "settings", "metric log_loss"}
+    lineage = json.loads(small.run("mlops", "models", "show", "1", "--lineage", "--json").stdout)
+    assert lineage["commit"] == small.run("git", "rev-parse", "HEAD").stdout.strip()
+    assert lineage["data_md5"]["data/train.parquet"] == small.outputs()["data/train.parquet"]
+    report = json.loads(small.run("mlops", "models", "reproduce", "1", "--json").stdout)
+    assert (report["model"], report["is_equal"]) == (name, True)
+    assert {item["name"] for item in report["items"]} >= {"digest", "settings", "metric log_loss"}
 
 
-def test_a_commit_that_gives_something_else_is_named_in_the_receipt(small: Workspace) -> None:
+def test_a_reproduction_reports_the_items_that_differ(small: Workspace) -> None:
     (small.root / "conf/model/hist_gradient_boosting.yaml").write_text(
         small.read("conf/model/hist_gradient_boosting.yaml").replace("max_iter: 100", "max_iter: 90"), encoding="utf-8"
     )
-    small.run("git", "commit", "-q", "--amend", "-a", "-m", "Settings that dvc.lock knows nothing of")
-    answer = small.run("mlops", "models", "reproduce", "1", expect=8)
-    assert "DIFFERS  digest" in answer.stdout
-    assert "DIFFERS  settings" in answer.stdout
-    assert "equal    data data/train.parquet" in answer.stdout
+    small.run("git", "commit", "-q", "--amend", "-a", "-m", "Settings that are not in dvc.lock")
+    completed = small.run("mlops", "models", "reproduce", "1", expect=8)
+    assert "DIFFERS  digest" in completed.stdout
+    assert "DIFFERS  settings" in completed.stdout
+    assert "equal    data data/train.parquet" in completed.stdout
 
 
 def test_the_same_package_is_the_same_version_in_an_empty_registry(small: Workspace) -> None:
@@ -64,4 +64,4 @@ def test_the_same_package_is_the_same_version_in_an_empty_registry(small: Worksp
     shutil.rmtree(small.root / "state")
     assert small.repro() == set()
     small.run("dvc", "repro", "--force", "--single-item", "register")
-    assert [one.digest for one in ModelRegistry(small.root).list_models()] == [before.digest]
+    assert [version.digest for version in ModelRegistry(small.root).list_models()] == [before.digest]

@@ -1,4 +1,4 @@
-"""Secrets that are planted wherever people keep them turn up in no log, database, artifact, report or answer."""
+"""Secrets that are planted wherever people keep them turn up in no log, database, artifact, report or response."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROW = {"Time_spent_Alone": 4, "Stage_fear": "No"}
 
 
 class Canaries:
-    """Random words by where they were planted, and what was seen of each."""
+    """Random words by where they were planted, and the text that leaked."""
 
     def __init__(self) -> None:
         self.planted: dict[str, str] = {}
@@ -38,15 +38,15 @@ class Canaries:
         return {where for where, word in self.planted.items() if word in seen}
 
     def in_files(self, root: Path, *, planted_in: set[Path]) -> dict[str, str]:
-        """Return where a word was found below a folder, other than in the files that it was planted in."""
-        found = {}
+        """Return the file of each word that leaked below a folder, outside of the files where it was planted."""
+        leaks = {}
         for path in root.rglob("*"):
             if path.is_file() and not path.is_symlink() and path not in planted_in:
                 content = path.read_bytes()
                 for where, word in self.planted.items():
                     if word.encode() in content:
-                        found[where] = str(path.relative_to(root))
-        return found
+                        leaks[where] = str(path.relative_to(root))
+        return leaks
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def _environment(canaries: Canaries, database: str) -> dict[str, str]:
 
 
 def _commands(small: Workspace, canaries: Canaries, env: dict[str, str]) -> str:
-    """Run what reads those addresses, what fails at them, and an override that no setting knows; return what was said."""
+    """Run commands that use those addresses and an unknown override; return their output."""
     override = f"+password={canaries.plant('override')}"
     sql = ["~data.source.rows", "~data.source.seed", "data.source.kind=sql"]
     sql += ["+data.source.url_env=ROWS_URL", "+data.source.query='SELECT 1 AS a ORDER BY a'"]
@@ -112,20 +112,20 @@ def _commands(small: Workspace, canaries: Canaries, env: dict[str, str]) -> str:
         ["python", "-m", "stages.monitor"],
         ["mlops", "models", "show", "1", "--lineage"],
     ]
-    said = ""
+    output = ""
     for command in commands:
         done = subprocess.run(
             command, cwd=small.root, env=small.environment(**env), capture_output=True, text=True, check=False
         )
-        said += done.stdout + done.stderr
-    return said
+        output += done.stdout + done.stderr
+    return output
 
 
 def _server_output(small: Workspace, canaries: Canaries, env: dict[str, str]) -> str:
-    """Ask a server with a good key, a wrong one and a body that carries a secret; return what it said and logged."""
+    """Ask a server with a good key, a wrong one and a body that carries a secret; return its responses and log."""
     small.edit("conf/serving/default.yaml", "log_requests: errors", "log_requests: all")
     with small.serving("mlops", "serve", "--authentication", "required", env=env) as port:
-        said = "".join(
+        output = "".join(
             _post(f"http://127.0.0.1:{port}/{path}", body, token)
             for path, body, token in (
                 ("predict", {"features": ROW}, canaries.planted["API key"]),
@@ -139,15 +139,15 @@ def _server_output(small: Workspace, canaries: Canaries, env: dict[str, str]) ->
                 ("v1/status", None, canaries.planted["API key"]),
             )
         )
-    return said + small.read("server.log")
+    return output + small.read("server.log")
 
 
 def _post(url: str, body: object, token: str) -> str:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data=data, headers=headers), timeout=10) as answer:
-            return f"{answer.status} {answer.headers} {answer.read().decode()}\n"
+        with urllib.request.urlopen(urllib.request.Request(url, data=data, headers=headers), timeout=10) as response:
+            return f"{response.status} {response.headers} {response.read().decode()}\n"
     except urllib.error.HTTPError as error:
         with error:
             return f"{error.code} {error.headers} {error.read().decode()}\n"
@@ -160,9 +160,9 @@ def _dump(database: str) -> str:
         tables = connection.execute(
             text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
         ).scalars()
-        said = "".join(
+        output = "".join(
             f"{row}\n" for table in list(tables) for row in connection.execute(text(f'SELECT * FROM "{table}"'))
         )
     engine.dispose()
-    assert "personality_model" in said
-    return said
+    assert "personality_model" in output
+    return output

@@ -1,4 +1,4 @@
-"""A winner reaches the graph as a git diff, and MLflow is rebuilt from git, dvc.lock and DVC's cache."""
+"""An adopted run reaches the graph as a git diff, and MLflow is rebuilt from git, dvc.lock and DVC's cache."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def test_an_adopted_run_gives_exactly_its_metrics_in_the_graph(small: Workspace)
     small.run("mlops", "tracking", "adopt", best.run_id[:8], "--as", "winner")
     small.commit("Adopt the winner")
     small.run("dvc", "exp", "run", "-S", "experiment=winner")
-    figures = json.loads(small.read("metrics/train.json"))
+    metrics = json.loads(small.read("metrics/train.json"))
     trial = {name.removeprefix("cv."): value for name, value in best.metrics.items() if name.startswith("cv.")}
-    assert {name: figures[name] for name in trial} == trial
+    assert {name: metrics[name] for name in trial} == trial
 
 
-def shown(run: RecordedRun, root: Path) -> tuple[object, ...]:
+def published_values(run: RecordedRun, root: Path) -> tuple[object, ...]:
     client = tracker_of(root).store.client()
     entries = [
         entry
@@ -39,13 +39,13 @@ def shown(run: RecordedRun, root: Path) -> tuple[object, ...]:
         for entry in client.list_artifacts(run.run_id, folder)
     ]
     inputs = client.get_run(run.run_id).inputs.dataset_inputs
-    kept = sorted((entry.path, entry.file_size) for entry in entries)
-    return run.name, run.params, run.metrics, kept, sorted(one.dataset.digest for one in inputs)
+    artifacts = sorted((entry.path, entry.file_size) for entry in entries)
+    return run.name, run.params, run.metrics, artifacts, sorted(entry.dataset.digest for entry in inputs)
 
 
 def by_fingerprint(root: Path) -> dict[str, tuple[object, ...]]:
     runs = tracker_of(root).search_runs({"mlops.kind": "pipeline"})
-    return {run.tags["mlops.fingerprint"]: shown(run, root) for run in runs}
+    return {run.tags["mlops.fingerprint"]: published_values(run, root) for run in runs}
 
 
 def test_a_deleted_store_is_rebuilt_from_the_history(small: Workspace) -> None:
@@ -60,7 +60,7 @@ def test_a_deleted_store_is_rebuilt_from_the_history(small: Workspace) -> None:
     small.run("mlops", "tracking", "sync", "--all-commits")
     assert by_fingerprint(small.root) == before
     again = json.loads(small.run("mlops", "tracking", "sync", "--all-commits", "--json").stdout)
-    assert [one["is_new"] for one in again["published"]] == [False, False, False]
+    assert [run["is_new"] for run in again["published"]] == [False, False, False]
 
 
 def test_results_that_dvc_restored_are_published(small: Workspace) -> None:
@@ -72,8 +72,8 @@ def test_results_that_dvc_restored_are_published(small: Workspace) -> None:
 
 def test_a_dead_server_does_not_stop_the_graph(small: Workspace) -> None:
     dead = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
-    small.edit("conf/evaluation/default.yaml", "bins: 10 ", "bins: 12 ")
-    answer = small.run("dvc", "repro", env=dead)
-    assert "http://127.0.0.1:9 does not respond" in answer.stdout + answer.stderr
+    small.edit("conf/evaluation/default.yaml", "calibration_bins: 10 ", "calibration_bins: 12 ")
+    completed = small.run("dvc", "repro", env=dead)
+    assert "http://127.0.0.1:9 does not answer" in completed.stdout + completed.stderr
     small.run("mlops", "tracking", "flush")
     assert len(by_fingerprint(small.root)) == 2
