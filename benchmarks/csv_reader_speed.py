@@ -51,7 +51,8 @@ def compare_readers(what: str, frame: pd.DataFrame, schema: Schema, *, quoting: 
         size = path.stat().st_size / 1e6
     pandas_s, engine_s = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
     print(
-        f"{what:<36} {size:4.0f} MB   pandas {pandas_s:.2f} s   engine {engine_s:.2f} s   {engine_s / pandas_s:.2f} times"
+        f"{what:<36} {size:4.0f} MB   pandas {pandas_s:.2f} s   engine {engine_s:.2f} s"
+        f"   {engine_s / pandas_s:.2f} times"
     )
 
 

@@ -185,7 +185,7 @@ CASES = (
 
 
 def detection_rates(case: DriftCase, rounds: int, seed: int, rules: tuple[str, ...] = tuple(RULES)) -> dict[str, float]:
-    """Return by rule the share of draws with a drift: of the shifted column where drift is expected, otherwise of any."""
+    """Return by rule the share of draws with drift: of the shifted column where drift is expected, otherwise of any."""
     rng = np.random.default_rng(seed)
     raised = dict.fromkeys(rules, 0)
     per_reference = 10

@@ -237,7 +237,7 @@ class _Columns(Mapping[str, Any]):
 
 
 def _peak_mb() -> float:
-    """Return the peak of this program alone; that of `resource` begins with what its parent held when it was started."""
+    """Return the peak memory of this program alone; `resource` counts the memory of its parent at the start too."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 

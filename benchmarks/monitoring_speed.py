@@ -252,7 +252,7 @@ def compare_results(folder: Path, _: int) -> None:
 
 
 def benchmark_wide(folder: Path, _: int) -> None:
-    """300,000 rows by 1,000 columns from a file, against a stored reference of 100,000 rows; ten columns are shifted."""
+    """300,000 rows by 1,000 columns from a file against a stored reference of 100,000 rows; ten columns are shifted."""
     from pyarrow import Table, parquet
 
     sections, shifted = [], []

@@ -84,7 +84,7 @@ def write_and_roll_up(folder: Path, model: PackagedModel, n: int) -> RolledUpLog
 
 
 def time_windows(logs: dict[int, RolledUpLog]) -> dict[int, dict[str, float]]:
-    """Return milliseconds by number of rows; logs take turns, so that a slow moment of the machine affects all of them."""
+    """Return milliseconds by number of rows; logs take turns, so that a slow moment of the machine affects them all."""
     load_params(PARAMS)
     spent: dict[int, dict[str, list[float]]] = {n: {} for n in logs}
     for _ in range(ROUNDS + 1):

@@ -1,4 +1,4 @@
-"""Measure the cost of traces: the processor's time of a request with them off, on, and on for more of them, in turns in one run.
+"""Measure the processor time of a request with traces off, on, and on for more requests, in turns in one run.
 
 The server's own processor time is read from the kernel before and after each turn of requests over 16 connections.
 """

@@ -69,8 +69,8 @@ async def run_load(url: str, path: str, body: bytes, *, n_connections: int, dura
     key = os.environ.get("MLOPS_API_KEY")
     credential = f"Authorization: Bearer {key}\r\n" if key else ""
     request = (
-        f"POST {parts.path.rstrip('/')}{path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n{credential}"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"POST {parts.path.rstrip('/')}{path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        f"Content-Type: application/json\r\n{credential}Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
     tally = LoadStats()
     loop = asyncio.get_running_loop()
@@ -116,9 +116,8 @@ def main() -> None:
     shares = statistics.quantiles(tally.durations_s, n=100)
     n = len(tally.durations_s)
     print(f"{n / words.seconds:,.0f} requests/s, {n * words.rows / words.seconds:,.0f} rows/s")
-    print(
-        f"p50 {shares[49] * 1000:.2f} ms, p99 {shares[98] * 1000:.2f} ms, longest {max(tally.durations_s) * 1000:.1f} ms"
-    )
+    longest_ms = max(tally.durations_s) * 1000
+    print(f"p50 {shares[49] * 1000:.2f} ms, p99 {shares[98] * 1000:.2f} ms, longest {longest_ms:.1f} ms")
     print("responses by status: " + ", ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items())))
 
 

@@ -24,12 +24,12 @@ class LookupTable(Generic[T]):
 
     Examples
     --------
-    >>> SPLITTERS: LookupTable[object] = LookupTable("data.split.kind")
+    >>> SPLITTERS: LookupTable[object] = LookupTable("split.kind")
     >>> @SPLITTERS.add("stratified")
     ... def split_stratified(): ...
     >>> SPLITTERS["stratfied"]
     Traceback (most recent call last):
-    pipeline.errors.UnknownOption: data.split.kind: 'stratfied' is not known; known: stratified; did you mean 'stratified'?
+    pipeline.errors.UnknownOption: split.kind: 'stratfied' is not known; known: stratified; did you mean 'stratified'?
     """
 
     def __init__(self, key: str) -> None:

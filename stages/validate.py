@@ -28,7 +28,8 @@ def main(config: Config) -> None:
     if report.blocks_training:
         raise DataError(
             f"{paths.RAW_ROWS}: the rows are not fit for training:\n{report.as_text()}\n"
-            f"See {paths.VALIDATION_HTML}. Fix the source or the declaration, or quarantine invalid rows with validation.quarantine=true"
+            f"See {paths.VALIDATION_HTML}. Fix the source or the declaration,"
+            " or quarantine invalid rows with validation.quarantine=true"
         )
     valid, quarantined = quarantine(files.read_parquet(paths.RAW_ROWS), report)
     files.write_parquet(paths.VALID_ROWS, valid)

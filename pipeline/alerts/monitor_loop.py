@@ -56,7 +56,9 @@ class MonitorRunResult:
 
 
 def run_monitor(config: Config, root: Path) -> int:
-    """Run the monitor once, or every `monitoring.interval_minutes` until a signal; return the exit code of the last run.
+    """Run the monitor once or every `monitoring.interval_minutes`, and return the exit code of the last run.
+
+    A signal ends the repetition.
 
     Raises
     ------

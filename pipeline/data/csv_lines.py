@@ -90,7 +90,7 @@ class LineReader:
             return []
 
     def read_blocks(self, n_fields: int) -> Iterator[LineBlock]:
-        """Yield the remaining valid lines of `n_fields` fields, until the file ends or the problems reach their limit."""
+        """Yield the remaining valid lines of `n_fields` fields; stop at the end of the file or at too many problems."""
         chunk = self._buffer
         is_at_end = False
         while not self._problems.is_full and not is_at_end:

@@ -195,7 +195,7 @@ def _infer_kind(name: str, distinct: pa.Array, known: Kind | None) -> Kind:
 
 
 def _looks_like_id(name: str, kind: Kind, values: pa.Array, *, is_first: bool) -> bool:
-    """Whether unique values identify rows: by the name of the column, as a sequence, or as texts of the first column."""
+    """Whether unique values identify rows: by the column's name, as a sequence, or as texts of the first column."""
     if kind not in ("integer", "category", "text"):
         return False
     if _ID_NAME.fullmatch(name):

@@ -110,7 +110,8 @@ class EvaluationReport:
         baselines = [
             f"{name} {baseline.metrics[self.selection_metric]:.4f}" for name, baseline in self.baselines.items()
         ]
-        return f"{self.selection_metric} {self.selection_value:.4f}{interval} on {self.n_test} rows ({', '.join(baselines)})"
+        value = f"{self.selection_metric} {self.selection_value:.4f}{interval}"
+        return f"{value} on {self.n_test} rows ({', '.join(baselines)})"
 
     def dvc_metrics(self) -> dict[str, Any]:
         """Return the values for `dvc metrics`: each metric, and a few metrics of each baseline."""

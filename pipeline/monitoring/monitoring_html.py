@@ -19,10 +19,11 @@ _CHART_LEGEND = (
 )
 _BADGES = {"drift": "bad", "degraded": "bad", "watch": "warn", "stable": "good", "ok": "good"}
 _STYLE = """
-:root { --ink: #1d2330; --soft: #667085; --line: #e4e7ec; --paper: #fff; --wash: #f6f7f9; --reference: #b7c0cf; --window: #3f74d9;
-  --good: #2e9e6b; --warn: #c98a00; --bad: #c2372f; --none: #667085; }
+:root { --ink: #1d2330; --soft: #667085; --line: #e4e7ec; --paper: #fff; --wash: #f6f7f9; --reference: #b7c0cf;
+  --window: #3f74d9; --good: #2e9e6b; --warn: #c98a00; --bad: #c2372f; --none: #667085; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8eaf0; --soft: #98a2b3; --line: #2b3140; --paper: #14171f;
-  --wash: #1c212c; --reference: #475063; --window: #6f9cf5; --good: #4cc38a; --warn: #e5b34b; --bad: #f0726a; --none: #98a2b3; } }
+  --wash: #1c212c; --reference: #475063; --window: #6f9cf5; --good: #4cc38a; --warn: #e5b34b; --bad: #f0726a;
+  --none: #98a2b3; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--wash); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px; } h1 { font-size: 26px; margin: 0; }

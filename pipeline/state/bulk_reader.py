@@ -65,9 +65,10 @@ class LogChunk:
 
 
 def read_chunk_after(connection: Connection, model: str, progress: RollupProgress, *, limit: int) -> LogChunk | None:
-    """Return the next predictions of a model beyond `reach`, at most `limit`, with their outcomes within it; None for no more.
+    """Return the next predictions of a model after `progress`, at most `limit`, or None after the last one.
 
-    Where rows are long there are fewer of them, so that a text holds some thirty megabytes.
+    Outcomes come along up to the outcome that `progress` names. A chunk of long rows has fewer of them, so that
+    one text holds about thirty megabytes.
     """
     beyond = and_(predictions.c.seq > progress.last_prediction_seq, _is_of_model(model))
     first = connection.execute(select(predictions).where(beyond).order_by(predictions.c.seq).limit(1)).first()
@@ -83,7 +84,7 @@ def read_chunk_after(connection: Connection, model: str, progress: RollupProgres
 
 
 def _n_rows_that_fit(connection: Connection, first: int, n: int) -> int:
-    """Return how many of `n` rows one text may take: long ones here and there make it a little fewer, many of them few."""
+    """Return how many of `n` rows fit into one text, by the mean length of a sample of rows."""
     length = func.avg(func.length(predictions.c.features) + func.length(predictions.c.probabilities))
     while True:
         some = sorted({first + n * at // _N_LENGTH_SAMPLES for at in range(_N_LENGTH_SAMPLES)})

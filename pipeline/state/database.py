@@ -151,7 +151,8 @@ def _create_engine(address: str, setting_name: str) -> Engine:
         kind = url.get_backend_name()
         if kind not in ("sqlite", "postgresql"):
             raise ConfigError(
-                f"{setting_name}: {kind} is not supported as state database; expected sqlite:///FILE or postgresql://..."
+                f"{setting_name}: {kind} is not supported as state database;"
+                " expected sqlite:///FILE or postgresql://..."
             )
         if kind == "sqlite":
             return _create_sqlite_engine(address, url.database, setting_name)
@@ -169,7 +170,8 @@ def _create_engine(address: str, setting_name: str) -> Engine:
 def _create_sqlite_engine(address: str, database: str | None, setting_name: str) -> Engine:
     if not database or database == ":memory:":
         raise ConfigError(
-            f"{setting_name}: an in-memory state database is not supported; use a file: sqlite:///{paths.STATE_DATABASE}"
+            f"{setting_name}: an in-memory state database is not supported;"
+            f" use a file: sqlite:///{paths.STATE_DATABASE}"
         )
     Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(address, connect_args={"timeout": _BUSY_TIMEOUT_S, "isolation_level": None})

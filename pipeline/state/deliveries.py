@@ -1,4 +1,7 @@
-"""Keep messages to receivers until they have left: written with the incident itself, claimed by one sender at a time."""
+"""Store messages to receivers until they are sent.
+
+The transaction of an incident writes its messages; one sender at a time claims a message.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +114,7 @@ def read_deliveries(connection: Connection, *, undelivered_only: bool = True, li
 
 
 def last_notifications(connection: Connection, incident_seq: int) -> dict[str, dict[str, Any]]:
-    """Return the newest message about an incident by receiver, sent or still to be sent, in the order of the receivers."""
+    """Return the newest message about an incident by receiver, sent or not yet sent, in the order of the receivers."""
     table = alert_deliveries.c
     newest = select(func.max(table.seq)).where(table.incident_seq == incident_seq).group_by(table.receiver)
     query = select(table.receiver, table.payload).where(table.seq.in_(newest)).order_by(table.receiver)

@@ -85,7 +85,8 @@ def add_partitions(connection: Connection, moments: Iterable[int], *, days: int)
         name = f"predictions_{np.datetime64(one.since // _DAY_US, 'D')}".replace("-", "_")
         until = "MAXVALUE" if one.until >= _END_US else str(one.until)
         is_its = f"predicted_at >= {one.since} AND predicted_at <= {one.until - 1}"
-        move_rows = f"WITH old AS (DELETE FROM {_DEFAULT_PARTITION} WHERE {is_its} RETURNING *) INSERT INTO {name} SELECT * FROM old"  # noqa: S608 - internal names and numbers  # nosec B608
+        old = f"DELETE FROM {_DEFAULT_PARTITION} WHERE {is_its} RETURNING *"  # noqa: S608 - own names  # nosec B608
+        move_rows = f"WITH old AS ({old}) INSERT INTO {name} SELECT * FROM old"  # noqa: S608 - the same  # nosec B608
         for statement in (
             f"CREATE TABLE {name} (LIKE predictions INCLUDING ALL)",
             f"ALTER TABLE {name} ADD UNIQUE (prediction_id)",
@@ -96,9 +97,10 @@ def add_partitions(connection: Connection, moments: Iterable[int], *, days: int)
 
 
 def drop_partitions(state: State, *, before: int) -> int:
-    """Remove the partitions whose moments are all before one, with the outcomes of their predictions; return how many rows.
+    """Remove the partitions that end before a moment, with their outcomes, and return the number of rows.
 
-    The log lets go of a partition at once. What hangs on it goes beside the writers, and where that was broken off, at the next call.
+    The log detaches a partition at once. Its rows and outcomes are removed while writers continue; after an
+    interruption, the next call removes the remainder.
 
     Raises
     ------

@@ -27,7 +27,8 @@ __all__ = [
 ]
 
 _COLUMNS = (
-    "seq", "predicted_at", "digest", "source", "version", "features", "prediction", "probabilities", "confidence", "latency_us", "weight",
+    "seq", "predicted_at", "digest", "source", "version", "features", "prediction", "probabilities", "confidence",
+    "latency_us", "weight",
 )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def existing_prediction_ids(connection: Connection, ids: Sequence[str]) -> set[s
 def remove_predictions(connection: Connection, *, before: int, limit: int) -> int:
     """Remove at most `limit` of the oldest predictions that were given before a moment, with their outcomes.
 
-    Model by model, by the index of models and moments: to find that nothing is old must not take the reading of a long log.
+    It reads the index of models and moments, one model at a time: a long log without old predictions is not read.
     """
     numbers: list[int] = []
     for model in _iter_models(connection):

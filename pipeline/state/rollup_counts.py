@@ -45,7 +45,10 @@ class RollupProgress(NamedTuple):
 
 
 class RollupKey(NamedTuple):
-    """What a row of counts is of; `hour` is the first microsecond of an hour (UTC), `weight` that of each of its rows."""
+    """The key of a row of counts.
+
+    `hour_start` is the first microsecond of an hour (UTC); `weight` is the weight of each counted row.
+    """
 
     section: str
     digest: str
@@ -168,7 +171,7 @@ def read_rollups(
 def count_rows_by_hour(
     connection: Connection, model: str, section: str, *, since: int, until: int
 ) -> dict[int, tuple[int, float]]:
-    """Return how many rows were counted in each hour that begins in [since, until), and how many predictions they represent."""
+    """Return the counted rows of each hour that begins in [since, until), and the predictions that they represent."""
     sums = func.sum(rollups.c.n_rows), func.sum(rollups.c.n_rows * rollups.c.weight)
     query = select(rollups.c.bucket_start, *sums).where(
         rollups.c.model == model,

@@ -117,8 +117,8 @@ def _require_unchanged(source: State, old: Connection) -> None:
     with source.reading() as later:
         if later.execute(query).all() != old.execute(query).all():
             raise Conflict(
-                f"{source.address}: another program wrote to it during the copy, so the copy would lack rows; nothing was copied."
-                " Stop the servers and whatever else writes, then copy again"
+                f"{source.address}: another program wrote to it during the copy, so the copy would lack rows;"
+                " nothing was copied. Stop the servers and whatever else writes, then copy again"
             )
 
 

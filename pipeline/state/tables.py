@@ -3,8 +3,8 @@
 Moments are UTC in microseconds since 1970. Columns called `seq` count 1, 2, 3 ... without a gap in the order
 in which rows were committed. JSON columns hold text in canonical form.
 
-Conditions of indexes are declared for SQLite alone, as an option for PostgreSQL would load its dialect into every process;
-the migrations say them for both.
+Conditions of indexes are declared for SQLite alone: an option for PostgreSQL would load its dialect into every
+process. The migrations declare them for both.
 """
 
 from __future__ import annotations

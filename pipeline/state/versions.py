@@ -22,7 +22,10 @@ __all__ = ["ModelVersion", "add_version", "find_version", "read_versions", "vers
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """A registered package. `stage` is None, Staging, Production or Archived, as a word; `registered_at` in microseconds."""
+    """A registered package.
+
+    `stage` is the text None, Staging, Production or Archived; `registered_at` is in microseconds.
+    """
 
     model: str
     version: int

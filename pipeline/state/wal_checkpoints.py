@@ -1,8 +1,9 @@
 """Keep SQLite's write-ahead log small without making a commit wait for it.
 
-By itself SQLite copies the pages of the log back within the commit that meets its limit, which holds that commit and all
-that wait behind it. Here a separate thread copies while the writer continues. It never gets to the end of a log that
-grows meanwhile, and only a log that was copied whole begins anew: the few pages that came since are the writer's to copy.
+By default SQLite copies the pages of the log back within the commit that reaches its limit. That commit waits, and so
+do all commits behind it. Here a separate thread copies while the writer continues. The thread never reaches the end
+of a log that grows meanwhile, and SQLite restarts only a log that was copied whole. The writer copies the few pages
+that came since.
 """
 
 from __future__ import annotations

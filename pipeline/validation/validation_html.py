@@ -30,24 +30,28 @@ h1 { font-size: 26px; margin: 0; } h2 { font-size: 18px; margin: 36px 0 12px; }
 p { margin: 4px 0; } .soft { color: var(--soft); } code { font-family: ui-monospace, monospace; font-size: 13px; }
 .card { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: 16px 18px; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin-top: 20px; }
-.tile b { display: block; font-size: 24px; } .columns { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 12px; }
-.badge { display: inline-block; min-width: 74px; text-align: center; padding: 1px 9px; border-radius: 99px; color: var(--paper); font-size: 12px; }
+.tile b { display: block; font-size: 24px; }
+.columns { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 12px; }
+.badge { display: inline-block; min-width: 74px; text-align: center; padding: 1px 9px; border-radius: 99px;
+  color: var(--paper); font-size: 12px; }
 .ok { background: var(--ok); } .warning { background: var(--warning); } .error { background: var(--error); }
 .critical { background: var(--critical); }
-.finding { display: grid; grid-template-columns: 90px 1fr; gap: 12px; padding: 12px 0; border-top: 1px solid var(--line); }
+.finding { display: grid; grid-template-columns: 90px 1fr; gap: 12px; padding: 12px 0;
+  border-top: 1px solid var(--line); }
 .finding:first-child { border-top: 0; } details { margin-top: 6px; } summary { cursor: pointer; color: var(--soft); }
 .name { overflow-wrap: anywhere; } table { border-collapse: collapse; font-size: 13px; }
 td, th { padding: 2px 14px 2px 0; text-align: left; vertical-align: top; } th { color: var(--soft); font-weight: 500; }
-svg { display: block; width: 100%; height: 74px; margin: 10px 0 4px; } rect { fill: var(--bar); } text { fill: var(--soft); font-size: 10px; }
-rect.gap { fill: var(--line); }
+svg { display: block; width: 100%; height: 74px; margin: 10px 0 4px; }
+text { fill: var(--soft); font-size: 10px; } rect { fill: var(--bar); } rect.gap { fill: var(--line); }
 """
 
 
 def render_html(report: ValidationReport) -> str:
     """Return the page as HTML; at most 100 findings with ten examples each, and 100 columns."""
+    n_rows, n_columns = pluralize(report.n_rows, "row"), pluralize(len(report.profiles), "column")
     parts = [
         f"<h1>{escape(report.name)}</h1>",
-        f"<p class=soft>{pluralize(report.n_rows, 'row')}, {pluralize(len(report.profiles), 'column')} {_badge(report.level)}</p>",
+        f"<p class=soft>{n_rows}, {n_columns} {_badge(report.level)}</p>",
         _render_tiles(report),
         "<h2>Findings</h2>",
         _render_findings(report),
@@ -98,7 +102,8 @@ def _render_finding(finding: ValidationFinding) -> str:
     where = f" of <b>{escape(finding.column)}</b>" if finding.column is not None else ""
     return (
         f"<div class=finding><div>{_badge(finding.level)}</div><div><p class=name><code>{finding.rule}</code>{where}:"
-        f" {_escape_with_code(finding.message)}</p><p class=soft>{_escape_with_code(finding.cause)}</p>{_render_examples(finding)}</div></div>"
+        f" {_escape_with_code(finding.message)}</p><p class=soft>{_escape_with_code(finding.cause)}</p>"
+        f"{_render_examples(finding)}</div></div>"
     )
 
 

@@ -1,4 +1,4 @@
-"""Give an environment what a lock names, from the packages that are installed already: `link_packages.py PYTHON LOCK...`.
+"""Link the installed packages that a lock names into an environment: `link_packages.py PYTHON LOCK...`.
 
 A stand-in for `pip install --require-hashes`, which would unpack half a gigabyte. Versions are compared.
 """

@@ -29,7 +29,7 @@ _COMMAND = re.compile(
     r"|`(?P<inline>(?:dvc |mlops |python -m |python benchmarks|mlflow |make |git checkout |\.venv/bin/)[^`\n]*)`",
     re.MULTILINE | re.DOTALL,
 )
-# Targets that would run this test again, set up an environment or use a package index: `make -n` checks that they exist.
+# Targets that run this test again, set up an environment or use a package index: `make -n` checks that they exist.
 _SKIPPED_COMMANDS = re.compile(
     r"make (run|serve|monitor|app|up|audit|generated-client|test|check|workflows|pictures|lock|setup|clean)\b"
 )

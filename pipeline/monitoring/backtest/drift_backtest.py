@@ -84,7 +84,7 @@ class LoggedWindow:
 
 @dataclass(frozen=True, slots=True)
 class BacktestIncident:
-    """Consecutive windows with drift, and (column, largest value, threshold) of the drifted columns, the worst first."""
+    """Windows with drift in a row, and (column, largest value, threshold) of each drifted column, the worst first."""
 
     since: str
     until: str

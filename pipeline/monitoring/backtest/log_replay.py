@@ -43,7 +43,8 @@ def parse_alert_budget(text: str, window_hours: float) -> AlertBudget:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)/(\w+)", text)
     if match is None or match[2] not in _WEEKS_PER_UNIT or float(match[1]) <= 0:
         raise UsageError(
-            f"--alert-budget {text!r} is invalid; expected a number and one of {', '.join(_WEEKS_PER_UNIT)}, such as 1/week"
+            f"--alert-budget {text!r} is invalid;"
+            f" expected a number and one of {', '.join(_WEEKS_PER_UNIT)}, such as 1/week"
         )
     return AlertBudget(float(match[1]) / _WEEKS_PER_UNIT[match[2]], window_hours)
 
@@ -171,7 +172,8 @@ def proposal_lines(report: BacktestReport, files: dict[str, str]) -> Iterator[st
 
 
 def _proposal_effect_lines(report: BacktestReport) -> Iterator[str]:
-    yield f"with the proposal: {_format_rate_interval(report.false_alarm_rate_with_proposal)} of windows without drift alert"
+    rate = _format_rate_interval(report.false_alarm_rate_with_proposal)
+    yield f"with the proposal: {rate} of windows without drift alert"
     if report.n_evaluated_windows:
         yield f"with the proposal: {pluralize(report.n_incidents_with_proposal, 'alert')} in the log"
     for column, powers in _powers_by_column(report).items():

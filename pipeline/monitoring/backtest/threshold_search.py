@@ -128,7 +128,7 @@ class WindowCollection:
         return _column_threshold_key(test.column) if has_own_key else _SHARED_KEYS[test.statistic]
 
     def drift_mask(self, thresholds: DriftThresholds) -> Bools:
-        """Return which tests have the verdict drift, shape (n_windows, n_tests), with Holm's correction in each window."""
+        """Return which tests have the verdict drift, shape (n_windows, n_tests), with Holm's correction by window."""
         n_tests = len(self.tests)
         order = np.argsort(self.p_values, axis=1, kind="stable")
         sorted_p = np.take_along_axis(self.p_values, order, axis=1)

@@ -76,7 +76,7 @@ class DriftFinding:
 
     @property
     def sort_key(self) -> tuple[int, bool, float, str]:
-        """A key by which findings sort, the most severe first; features come before predictions, which follow from them."""
+        """A key that sorts the most severe finding first, and features before predictions, which follow from them."""
         return _SORT_ORDER.index(self.verdict), self.kind == "prediction", -self.priority, self.column
 
     def as_dict(self) -> dict[str, Any]:

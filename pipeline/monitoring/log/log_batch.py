@@ -73,8 +73,8 @@ class DictionaryColumn:
         encoded = compute.split_pattern(pa.array([text]), TEXT_SEPARATOR).flatten().dictionary_encode()
         if len(encoded) != n:
             raise IntegrityError(
-                f"predictions: {len(encoded)} texts for {n} rows, because a class or a value contains the character U+001E; "
-                "rename the class and train again"
+                f"predictions: {len(encoded)} texts for {n} rows,"
+                " because a class or a value contains the character U+001E; rename the class and train again"
             )
         return cls(tuple(encoded.dictionary.to_pylist()), encoded.indices.to_numpy().astype(np.int64))
 

@@ -20,7 +20,7 @@ __all__ = ["ReceiverServer", "free_port", "http_receiver", "smtp_receiver"]
 
 @dataclass
 class ReceiverServer:
-    """What arrived, and how the next request is answered: a status, and seconds to wait before and within the answer."""
+    """The requests that arrived, and the next response: its status, and the seconds to wait before and within it."""
 
     port: int
     status: int = 200

@@ -91,7 +91,8 @@ def test_words_of_hydra_are_refused(word: str) -> None:
 @pytest.mark.usefixtures("starts_processes")
 def test_a_package_is_refused_before_it_is_imported() -> None:
     code = (
-        "import sys\nfrom pipeline.modeling.estimators import resolve_estimator_class\nfrom pipeline.errors import TargetRefused\n"
+        "import sys\nfrom pipeline.modeling.estimators import resolve_estimator_class\n"
+        "from pipeline.errors import TargetRefused\n"
         "try:\n    resolve_estimator_class('antigravity.Estimator')\nexcept TargetRefused:\n"
         "    print('antigravity' in sys.modules, 'sklearn' in sys.modules)"
     )

@@ -30,7 +30,7 @@ N_ROWS = 10_000
 
 
 def sample_rows(n: int, seed: int, *, shift: float = 0.0, missing: float = 0.06) -> pd.DataFrame:
-    """Return rows of the three columns; `shift` shifts `size` by standard deviations, `missing` is its share of missing values."""
+    """Return rows of the three columns; `shift` adds standard deviations to `size`, `missing` is its missing share."""
     rng = np.random.default_rng(seed)
     size = rng.normal(loc=shift, size=n)
     size[rng.random(n) < missing] = np.nan

@@ -53,8 +53,8 @@ TAMPERED_ENTRIES = {
     "one inserted at the end": (
         [
             (
-                "INSERT INTO audit SELECT 6, recorded_at, actor, action, model, version, generation, before, after, reason, evidence,"
-                " hash, hash FROM audit WHERE seq = 5"
+                "INSERT INTO audit SELECT 6, recorded_at, actor, action, model, version, generation, before, after,"
+                " reason, evidence, hash, hash FROM audit WHERE seq = 5"
             )
         ],
         [6],

@@ -26,9 +26,10 @@ def log_rows(
     confidence = np.random.default_rng(0).uniform(0.3, 1.0, n).tolist()
     rows = [
         store.PredictionRow(
-            f"p{i}", 10 * i, "other" if i % 7 == 6 else "m", 1, "d" * 64, 1, json.dumps({"text": f"é\n{i % 5}" + 5_000 * "x" * (i in long)}),
-            word, json.dumps(dict.fromkeys("abcdefghij"[:n_classes], confidence[i])), confidence[i], "production", "file" if i % 3 else "api",
-            i, 2.0 if i % 2 else 1.0, None, None,
+            f"p{i}", 10 * i, "other" if i % 7 == 6 else "m", 1, "d" * 64, 1,
+            json.dumps({"text": f"é\n{i % 5}" + 5_000 * "x" * (i in long)}), word,
+            json.dumps(dict.fromkeys("abcdefghij"[:n_classes], confidence[i])), confidence[i],
+            "production", "file" if i % 3 else "api", i, 2.0 if i % 2 else 1.0, None, None,
         )
         for i in range(n)
     ]  # fmt: skip
@@ -65,8 +66,11 @@ def test_every_row_is_read_once_as_it_was_logged(state: State) -> None:
         more = (one.confidence.tolist(), one.latency_us.tolist())
         found += [(packed.source, packed.weight, *row) for row in zip(*values, *more, strict=True)]
     expected = [
-        (one.source, one.weight, one.predicted_at, one.features, one.prediction, one.probabilities, one.confidence, one.latency_us)
-        for one in rows
+        (
+            row.source, row.weight, row.predicted_at, row.features, row.prediction, row.probabilities, row.confidence,
+            row.latency_us,
+        )
+        for row in rows
     ]  # fmt: skip
     assert (sorted(found), len(part.row_chunks), part.n_rows) == (sorted(expected), 4, len(rows))
 

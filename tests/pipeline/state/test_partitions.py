@@ -1,4 +1,4 @@
-"""PostgreSQL's prediction log lies in partitions by moment: what is old goes at once, and nobody who reads sees a difference."""
+"""PostgreSQL partitions its prediction log by moment: old partitions go at once, and readers see no difference."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def with_consecutive_windows(windows: int) -> DriftConfig:
     "case", [case for case in drift_rules.CASES if case.n in (200, 1_000_000) or case.is_drifted], ids=str
 )
 def test_error_rates_of_the_drift_rule_are_within_bounds(case: drift_rules.DriftCase) -> None:
-    """The full number of draws is run by benchmarks/drift_rules.py; docs/explanation/drift-detection.md has its table."""
+    """benchmarks/drift_rules.py runs the full number of draws; docs/explanation/drift-detection.md has its table."""
     share = drift_rules.detection_rates(case, 100, seed=1, rules=("ours",))["ours"]
     assert share >= drift_rules.BAR_FOUND if case.is_drifted else share <= drift_rules.BAR_FALSE
 
