@@ -117,7 +117,7 @@ class ApiClient:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
-        request = urllib.request.Request(f"{self._address}{path}", body, headers)  # noqa: S310 - http or https, see above
+        request = urllib.request.Request(f"{self._address}{path}", body, headers)  # noqa: S310 - checked above
         try:
             with self._opener.open(request, timeout=_RESPONSE_TIMEOUT_S) as response:
                 return response.status, self._parse_response(response.status, response.read(_MAX_RESPONSE_BYTES))

@@ -80,7 +80,12 @@ def hourly_activity(model: str, hours: int) -> HourlyActivity:
 
 
 @queries.cached(5, spinner=False)
-def _cached_hourly_activity(folder: str, url: str | None, model: str, hours: int) -> HourlyActivity:  # noqa: ARG001 - another database is another entry
+def _cached_hourly_activity(
+    folder: str,  # noqa: ARG001 - a part of the cache key
+    url: str | None,  # noqa: ARG001 - a part of the cache key
+    model: str,
+    hours: int,
+) -> HourlyActivity:
     log = PredictionLog(queries.state(), model, _package_or_none)
     log.roll_up()
     until = log.state.clock() + 1
@@ -143,7 +148,13 @@ def health_summary(model: str, version: int, hours: int) -> HealthSummary:
 
 
 @queries.cached(30, spinner=False)
-def _cached_health_summary(folder: str, url: str | None, model: str, version: int, hours: int) -> HealthSummary:  # noqa: ARG001 - another database is another entry
+def _cached_health_summary(
+    folder: str,
+    url: str | None,  # noqa: ARG001 - a part of the cache key
+    model: str,
+    version: int,
+    hours: int,
+) -> HealthSummary:
     monitor = ModelMonitor(model, Path(folder), config=queries.config(), version=version)
     with monitor.open_window(hours) as view:
         return HealthSummary(view.drift_values(view.drift), view.degradation_values(view.detect_degradation()))

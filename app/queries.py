@@ -261,7 +261,7 @@ def engine() -> EngineClient | ApiClient:
 
 
 @st.cache_resource(max_entries=1, show_spinner="Starting the engine ...", on_release=EngineClient.close)
-def _cached_engine(folder: str, stamp: FileStamp, url: str | None, inode: int) -> EngineClient:  # noqa: ARG001 - a change starts a new engine
+def _cached_engine(folder: str, stamp: FileStamp, url: str | None, inode: int) -> EngineClient:  # noqa: ARG001 - keys
     return EngineClient(Path(folder), load_params(Path(folder) / paths.PARAMS))
 
 
@@ -322,7 +322,12 @@ def runs() -> list[RecordedRun]:
 
 
 @st.cache_data(ttl=15, max_entries=8, show_spinner="Reading MLflow ...")
-def _cached_runs(folder: str, uri: str | None, stamp: FileStamp, wal: FileStamp) -> list[RecordedRun]:  # noqa: ARG001 - as above
+def _cached_runs(
+    folder: str,
+    uri: str | None,  # noqa: ARG001 - a part of the cache key
+    stamp: FileStamp,  # noqa: ARG001 - a part of the cache key
+    wal: FileStamp,  # noqa: ARG001 - a part of the cache key
+) -> list[RecordedRun]:
     return make_tracker(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).search_runs()
 
 
@@ -335,7 +340,11 @@ def find_package_run(digest: str) -> RecordedRun | None:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Fetching the evaluation from MLflow ...")
-def _cached_run_evaluation(folder: str, uri: str | None, run_id: str) -> VersionEvaluation:  # noqa: ARG001 - another store is another entry
+def _cached_run_evaluation(
+    folder: str,
+    uri: str | None,  # noqa: ARG001 - a part of the cache key
+    run_id: str,
+) -> VersionEvaluation:
     tracking = make_tracker(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
     with tempfile.TemporaryDirectory() as target, require_store():
         report = tracking.download(run_id, str(paths.EVALUATION_REPORT), Path(target))
@@ -361,7 +370,11 @@ def find_package_evaluation(digest: str) -> VersionEvaluation | None:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Fetching the evaluation from MLflow ...")
-def _cached_package_evaluation(folder: str, uri: str | None, digest: str) -> VersionEvaluation:  # noqa: ARG001 - another store is another entry
+def _cached_package_evaluation(
+    folder: str,  # noqa: ARG001 - a part of the cache key
+    uri: str | None,  # noqa: ARG001 - a part of the cache key
+    digest: str,
+) -> VersionEvaluation:
     """Return the evaluation that the run of a package recorded; it is immutable, so it is fetched once."""
     run = find_package_run(digest)
     if run is None:

@@ -1,4 +1,4 @@
-"""What a person would write in one file instead of the graph: read, fit, score, and the same figures.
+"""What a person would write in one file instead of the graph: read, fit, score, and the same metrics.
 
 `benchmarks/pipeline_run_time.py` runs it beside the graph; it reads the rows that the graph has drawn.
 """

@@ -24,7 +24,7 @@ from scipy.special import chdtrc, kolmogorov, ndtr  # noqa: E402 - needs the pat
 
 from pipeline.config.composition import compose  # noqa: E402 - needs the path above
 from pipeline.config.config_loader import build_config  # noqa: E402 - needs the path above
-from pipeline.monitoring import BinCounts, DriftContext, detect_drift, reference_counts  # noqa: E402 - needs the path above
+from pipeline.monitoring import BinCounts, DriftContext, detect_drift, reference_counts  # noqa: E402 - needs the path
 from pipeline.monitoring.drift import drift_statistics  # noqa: E402 - needs the path above
 from pipeline.package.reference import build_reference  # noqa: E402 - needs the path above
 from pipeline.schema import Column, Schema, Target  # noqa: E402 - needs the path above

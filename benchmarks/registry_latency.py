@@ -107,9 +107,9 @@ def benchmark_gates(folder: Path) -> None:
     candidate, champion = package.load_package(folder / "candidate"), package.load_package(folder / "champion")
     test = parts("personality", 4000).test
     rows = test.iloc[np.resize(np.arange(len(test)), N_GATE_ROWS)].reset_index(drop=True)
-    figures = {name: {"value": 0.01, "low": 0.005, "high": 0.02} for name in config.promotion.metric_limits}
+    metrics = {name: {"value": 0.01, "low": 0.005, "high": 0.02} for name in config.promotion.metric_limits}
     better = {"difference": {config.promotion.metric: {"value": -0.1, "low": -0.2, "high": -0.05}}}
-    evaluation = {"metrics": figures, "baselines": dict.fromkeys(config.promotion.baselines, better)}
+    evaluation = {"metrics": metrics, "baselines": dict.fromkeys(config.promotion.baselines, better)}
     evidence = GateInputs(rows, evaluation, {"level": "ok", "leakage": []})
 
     def work() -> GateReport:

@@ -28,7 +28,12 @@ sys.path.insert(0, str(ROOT))
 from pipeline.config.config_loader import load_params  # noqa: E402 - needs the path above
 from pipeline.monitoring.drift.detection import DriftContext, detect_drift  # noqa: E402 - needs the path above
 from pipeline.monitoring.log.hourly_traffic import traffic_summary  # noqa: E402 - needs the path above
-from pipeline.monitoring.log.log_window import PredictionLog, Window, WindowTallies, window_by_time  # noqa: E402 - needs the path above
+from pipeline.monitoring.log.log_window import (  # noqa: E402 - needs the path above
+    PredictionLog,
+    Window,
+    WindowTallies,
+    window_by_time,
+)
 from pipeline.monitoring.log.rollup_layout import RollupLayout  # noqa: E402 - needs the path above
 from pipeline.monitoring.log.rollup_updates import roll_up  # noqa: E402 - needs the path above
 from pipeline.monitoring.performance.estimation import IntervalOptions  # noqa: E402 - needs the path above

@@ -97,7 +97,7 @@ def _track_with_dvc(relative: str, root: Path) -> str | None:
     if not (root / ".dvc").is_dir():
         return None
     command = [sys.executable, "-m", "dvc", "add", "--quiet", relative]
-    completed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, fixed arguments
+    completed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
     if completed.returncode != 0:
         message = " ".join(completed.stderr.split())[-300:]
         raise DependencyUnavailable(f"{relative}: copied, but `dvc add {relative}` failed: {message}; run it again")

@@ -93,7 +93,13 @@ def _test_sizes(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
 
 
 @SPLITTERS.add("random")
-def split_random(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask:  # noqa: ARG001 - a Splitter
+def split_random(
+    frame: pd.DataFrame,
+    schema: Schema,  # noqa: ARG001 - the signature of a Splitter
+    config: SplitConfig,
+    *,
+    seed: int,
+) -> Mask:
     """Give each row the same probability of the test part."""
     is_test = np.zeros(len(frame), bool)
     order = np.random.default_rng(seed).permutation(len(frame))
@@ -102,7 +108,13 @@ def split_random(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, se
 
 
 @SPLITTERS.add("by_time")
-def split_by_time(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask:  # noqa: ARG001 - a Splitter
+def split_by_time(
+    frame: pd.DataFrame,
+    schema: Schema,  # noqa: ARG001 - the signature of a Splitter
+    config: SplitConfig,
+    *,
+    seed: int,  # noqa: ARG001 - the signature of a Splitter
+) -> Mask:
     """Put the latest rows into the test part; rows of one moment stay together."""
     if config.column is None:
         raise ConfigError("data.split.column: is null; by_time needs the column to sort by")

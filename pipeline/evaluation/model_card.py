@@ -89,7 +89,7 @@ def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     )
 
 
-def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str]:  # noqa: ARG001 - all sections share one signature
+def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str]:  # noqa: ARG001 - shared signature
     name = report.selection_metric
     yield "## Baselines"
     yield ""
@@ -200,7 +200,7 @@ def _importance_section(report: EvaluationReport, config: Config) -> Iterator[st
     )
 
 
-def _features_section(report: EvaluationReport, config: Config) -> Iterator[str]:  # noqa: ARG001 - all sections share one signature
+def _features_section(report: EvaluationReport, config: Config) -> Iterator[str]:  # noqa: ARG001 - shared signature
     yield "## Features"
     yield ""
     yield from _markdown_table(

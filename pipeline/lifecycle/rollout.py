@@ -59,9 +59,10 @@ class ServingEndpoint:
             headers["Authorization"] = f"Bearer {self.key}"
         if not self.url.startswith(("http://", "https://")):
             raise UsageError(f"--url {self.url!r}: expected http://... or https://...")
-        request = urllib.request.Request(self.url.rstrip("/") + path, data=body, headers=headers)  # noqa: S310 - checked
+        request = urllib.request.Request(self.url.rstrip("/") + path, body, headers)  # noqa: S310 - checked
         try:
-            with urllib.request.urlopen(request, timeout=_REQUEST_TIMEOUT_S) as response:  # noqa: S310 - checked  # nosec B310
+            opened = urllib.request.urlopen(request, timeout=_REQUEST_TIMEOUT_S)  # noqa: S310 - checked  # nosec B310
+            with opened as response:
                 return response.status, _parse_json(response.read())
         except urllib.error.HTTPError as error:
             with error:

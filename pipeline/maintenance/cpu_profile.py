@@ -16,6 +16,7 @@ from collections import deque
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DependencyUnavailable, UsageError
@@ -52,7 +53,8 @@ def profile_stage(name: str, output: Path) -> None:
         raise UsageError(f"{name!r} is not a stage; expected serve, or one of {', '.join(stage_names())}")
     arguments = [] if name == "compose" else ["-cd", ".", "-cn", "params"]
     command = [sys.executable, "-m", f"stages.{name}", *arguments]
-    done = subprocess.run([*_record_command(output), "--", *command], stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our command
+    recording = [*_record_command(output), "--", *command]
+    done = subprocess.run(recording, stderr=PIPE, text=True, check=False)  # noqa: S603 - our command
     _check_recording(done.returncode, done.stderr, output)
     # Output of the stage; py-spy does not pass on its exit code.
     sys.stderr.writelines(f"{line}\n" for line in done.stderr.splitlines() if not line.startswith("py-spy>"))
@@ -77,7 +79,7 @@ def profile_server(output: Path, seconds: float) -> float:
     with _running_server() as (process, address):
         body = json.dumps({"features": _first_golden_row(address)}).encode()
         spying = [*recording, "--duration", str(max(1, round(seconds))), "--pid", str(process.pid)]
-        spy = subprocess.Popen(spying, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our command
+        spy = subprocess.Popen(spying, stdout=DEVNULL, stderr=PIPE, text=True)  # noqa: S603 - our command
         n_responses, took_s, stderr = _generate_load(address, body, spy)
     _check_recording(spy.returncode, stderr, output)
     return n_responses / took_s
@@ -105,7 +107,7 @@ def _running_server() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Yield a server of this project and its address."""
     arguments = ("--host", "127.0.0.1", "--port", "0", "--authentication", "none")
     command = [sys.executable, "-m", "pipeline.serving", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:  # noqa: S603 - our command
+    with subprocess.Popen(command, stderr=PIPE, stdout=DEVNULL, text=True) as process:  # noqa: S603 - our command
         # Later output is read and dropped: a full pipe would block the server.
         drain = threading.Thread(target=deque, args=(process.stderr, 0), daemon=True)
         try:
@@ -142,7 +144,7 @@ def _first_golden_row(address: str) -> dict[str, Any]:
     from pipeline.project import paths
     from pipeline.project.root import find_state_root
 
-    with urllib.request.urlopen(f"{address}/v1/models", timeout=10) as response:  # noqa: S310 - our own server  # nosec B310
+    with urllib.request.urlopen(f"{address}/v1/models", timeout=10) as response:  # noqa: S310 - our own  # nosec B310
         digest = json.load(response)["active"]["model_digest"]
     golden = json.loads((PackageStore(find_state_root() / paths.PACKAGES).path(digest) / "golden.json").read_bytes())
     return {name: values[0] for name, values in golden["columns"].items()}

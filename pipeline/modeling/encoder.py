@@ -102,7 +102,7 @@ class Encoder:
         self.categories = categories
         self.scale = scale
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's signature
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's API
         """Return the settings, as scikit-learn's `clone` expects."""
         return {name: getattr(self, name) for name in (*_SETTINGS, "columns")}
 
@@ -138,7 +138,7 @@ class Encoder:
         """Return `names_out_` in scikit-learn's form."""
         return np.array(self.feature_names_out_, dtype=object)
 
-    def fit(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]], y: object = None) -> Self:  # noqa: ARG002 - protocol
+    def fit(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]], y: object = None) -> Self:  # noqa: ARG002 - API
         """Fit imputation values, scales, origins, and which columns have missing values.
 
         Raises

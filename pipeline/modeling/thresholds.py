@@ -63,7 +63,11 @@ def choose_threshold(
 
 
 @THRESHOLD_RULES.add("fixed")
-def _fixed_threshold(scores: Floats, is_positive: NDArray[np.bool_], value: float) -> float:  # noqa: ARG001 - shared signature
+def _fixed_threshold(
+    scores: Floats,  # noqa: ARG001 - shared signature
+    is_positive: NDArray[np.bool_],  # noqa: ARG001 - shared signature
+    value: float,
+) -> float:
     return value
 
 

@@ -64,7 +64,7 @@ def violations_of_membership(array: pa.Array, members: Sequence[Any], *, is_allo
 def _to_mask(result: pa.BooleanArray) -> NDArray[np.bool_]:
     import pyarrow.compute as pc
 
-    return np.asarray(pc.fill_null(result, False).to_numpy(zero_copy_only=False), dtype=bool)  # noqa: FBT003 - Arrow's own signature
+    return np.asarray(pc.fill_null(result, fill_value=False).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _any_or_none(violations: NDArray[np.bool_]) -> NDArray[np.bool_] | None:

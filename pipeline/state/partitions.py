@@ -139,9 +139,11 @@ def _remove_detached_partition(state: State, name: str) -> int:
     with state.writing(lock=PARTITION_REMOVAL_LOCK_KEY) as connection:
         if not connection.execute(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": name}).scalar():
             return 0
-        n_rows = connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()  # noqa: S608 - an internal name  # nosec B608
+        count_sql = f"SELECT count(*) FROM {name}"  # noqa: S608 - an internal name  # nosec B608
+        n_rows = connection.exec_driver_sql(count_sql).scalar()
         connection.exec_driver_sql(
-            f"DELETE FROM outcomes USING {name} p WHERE outcomes.prediction_id = p.prediction_id"  # noqa: S608 - an internal name  # nosec B608
+            f"DELETE FROM outcomes USING {name} p"  # noqa: S608 - an internal name  # nosec B608
+            " WHERE outcomes.prediction_id = p.prediction_id"
         )
         connection.exec_driver_sql(f"DROP TABLE {name}")
         return int(n_rows or 0)

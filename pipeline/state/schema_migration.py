@@ -138,7 +138,8 @@ def _newer_schema_message(state: State, known: SchemaRevision) -> str:
 def _current_revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(_VERSION_TABLE):
         return None
-    revision = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608 - a constant  # nosec B608
+    query = text(f"SELECT version_num FROM {_VERSION_TABLE}")  # noqa: S608 - a constant  # nosec B608
+    revision = connection.execute(query).scalar()
     return None if revision is None else str(revision)
 
 

@@ -208,4 +208,5 @@ def _insert_sql(table: Table, n_rows: int, dialect: Dialect) -> str:
     names = ", ".join(dialect.identifier_preparer.quote(column.name) for column in table.columns)
     mark = "?" if dialect.name == "sqlite" else "%s"
     row = f"({', '.join([mark] * len(table.columns))})"
-    return f"INSERT INTO {table.name} ({names}) VALUES {', '.join([row] * n_rows)}"  # noqa: S608 - internal names  # nosec B608
+    values = ", ".join([row] * n_rows)
+    return f"INSERT INTO {table.name} ({names}) VALUES {values}"  # noqa: S608 - internal names  # nosec B608

@@ -156,7 +156,11 @@ def _check_incomplete_rows(
     )
 
 
-def _check_duplicates(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:  # noqa: ARG001 - all checks share a form
+def _check_duplicates(
+    stats: DatasetStats,
+    schema: Schema,  # noqa: ARG001 - every check has the same signature
+    config: ValidationConfig,
+) -> Iterator[ValidationFinding]:
     message = f"{stats.n_duplicates:,} of {stats.n_rows:,} rows repeat an earlier row"
     cause = "Rows were loaded twice, or few columns with few values, so that rows are equal by chance."
     yield _make_finding(

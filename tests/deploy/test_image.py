@@ -85,10 +85,10 @@ def _start_script(root: Path, state: Path) -> str:
     # Only root can read the interpreter that replaces the one of the base image; its packages are beside the tests.
     gates = {str(p) for place in (sys.base_prefix, sys.prefix) for p in Path(place).parents if p != Path("/")}
     hidden = [place for place in {sys.base_prefix, sys.prefix} if place.startswith("/tmp/")]  # by the tmpfs below
-    shown = "\n".join(f"mkdir -p {root}{one}\nmount --bind {one} {root}{one}" for one in hidden)
+    shown = "\n".join(f"mkdir -p {root}{path}\nmount --bind {path} {root}{path}" for path in hidden)
     inside = f"env -i {variables} chroot --userspec={stage.last_instruction('USER')} --groups={USER} {root}"
     return f"""
-chmod a+rx {" ".join(f"{root}{one}" for one in sorted(gates))}
+chmod a+rx {" ".join(f"{root}{path}" for path in sorted(gates))}
 mount --bind {state} {root}/app/state
 mount -t tmpfs -o mode=1777 tmpfs {root}/tmp
 {shown}

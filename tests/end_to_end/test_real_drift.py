@@ -41,7 +41,9 @@ def drift(window: pd.DataFrame) -> DriftReport:
 
 def domain_auc_of(window: pd.DataFrame) -> DomainAuc:
     limits = config().drift.multivariate
-    return domain_auc(real("s5e7_train.csv"), window, schema(), limits, min_rows=200, confidence_level=0.95, seed=1)
+    return domain_auc(
+        real("s5e7_train.csv"), window, schema(), config=limits, min_rows=200, confidence_level=0.95, seed=1
+    )
 
 
 def test_the_original_rows_drift_in_every_column() -> None:

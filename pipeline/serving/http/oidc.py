@@ -150,7 +150,7 @@ def _fetch_json(address: str) -> Any:
     parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
         raise ValueError("the keys of an issuer are fetched by https only")
-    with urllib.request.urlopen(address, timeout=_FETCH_TIMEOUT_S) as response:  # noqa: S310 - the scheme is checked above  # nosec B310
+    with urllib.request.urlopen(address, timeout=_FETCH_TIMEOUT_S) as response:  # noqa: S310 - https only  # nosec B310
         return json.loads(response.read(_MAX_RESPONSE_BYTES))
 
 

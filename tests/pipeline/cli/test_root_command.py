@@ -85,7 +85,8 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 
 def test_the_short_project_commands_are_the_same_commands() -> None:
     for name in ("status", "verify", "doctor"):
-        assert COMMANDS[name,].callback.__wrapped__ is COMMANDS["project", name].callback.__wrapped__  # type: ignore[union-attr]
+        command, project_command = COMMANDS[name,], COMMANDS["project", name]
+        assert command.callback.__wrapped__ is project_command.callback.__wrapped__  # type: ignore[union-attr]
 
 
 def test_every_command_and_option_has_a_help_text() -> None:

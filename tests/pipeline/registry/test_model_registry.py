@@ -21,7 +21,8 @@ NAME = "personality_model"
 
 
 def report(result: str = "pass", champion: str | None = None) -> GateReport:
-    return GateReport("0" * 64, champion, (Gate("limit ece", result, "0.02 of at most 0.015"),))  # type: ignore[arg-type]
+    gate = Gate("limit ece", result, "0.02 of at most 0.015")  # type: ignore[arg-type]
+    return GateReport("0" * 64, champion, (gate,))
 
 
 def add(registry: ModelRegistry, folder: Path, result: str = "pass") -> ModelVersion:
