@@ -1,4 +1,4 @@
-"""`mlops monitor backtest`: replay the drift rules and propose limits for a budget of alerts."""
+"""`mlops monitor backtest`: replay the drift rules and propose thresholds for a budget of alerts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def backtest(
     model: ConfiguredModelOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report what the drift rules would have raised and missed, and propose limits for a budget of alerts."""
+    """Report what the drift rules would have raised and missed, and propose thresholds for a budget of alerts."""
     from pipeline.config.config_loader import load_params
     from pipeline.monitoring import ModelMonitor
     from pipeline.monitoring.backtest.drift_backtest import WindowSampling

@@ -120,9 +120,11 @@ def _print_copied(tables: list[CopiedTable], old: State, new: State, *, as_json:
         body = {"from": old.address, "to": new.address, "tables": [asdict(table) for table in tables]}
         typer.echo(canonical_json(body), nl=False)
         return
+    width = max(len(table.name) for table in tables)
     for table in tables:
         if table.n_rows:
-            typer.echo(f"{table.name:<16} {table.n_rows:>12,} rows, equal on both sides (SHA-256 {table.sha256[:12]})")
+            n_rows = f"{table.n_rows:>12,} rows"
+            typer.echo(f"{table.name:<{width}} {n_rows}, equal on both sides (SHA-256 {table.sha256[:12]})")
     n_rows = pluralize(sum(table.n_rows for table in tables), "row")
     typer.echo(f"{new.address}: has all {n_rows} of {old.address}; set MLOPS_STATE_URL to use it")
 

@@ -59,15 +59,15 @@ class Lineage:
         edits = " with uncommitted edits" if self.has_edits else ""
         committed = self.commit or "none; commit dvc.lock to make this package reproducible"
         lines = [
-            f"package     {self.digest}",
-            f"dvc.lock    {paths.CANDIDATE_PACKAGE} {self.md5}",
-            f"commit      {committed}",
-            f"trained at  {self.head_commit or 'unknown'}{edits}",
-            *(f"data        {path} {md5}" for path, md5 in self.data_md5.items()),
-            *(f"{name:<11} {value}" for name, value in self.training_inputs.items() if not isinstance(value, dict)),
+            f"package       {self.digest}",
+            f"dvc.lock      {paths.CANDIDATE_PACKAGE} {self.md5}",
+            f"commit        {committed}",
+            f"trained at    {self.head_commit or 'unknown'}{edits}",
+            *(f"data          {path} {md5}" for path, md5 in self.data_md5.items()),
+            *(f"{name:<13} {value}" for name, value in self.training_inputs.items() if not isinstance(value, dict)),
         ]
         parts = self.training_inputs.get("data_sha256", {})
-        lines += [f"sha256      {part} {value}" for part, value in parts.items()]
+        lines += [f"sha256        {part} {value}" for part, value in parts.items()]
         return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.simulation.drift_injection import plan_drift_injections
 from pipeline.simulation.simulation_result import PhaseCounter, PhaseResult, SimulationResult
 from pipeline.simulation.traffic import generate_requests
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +145,7 @@ class _ScenarioRun:
         while self._outcome_sender.n_pending:
             if time.monotonic() - self._last_progress_at >= _PROGRESS_INTERVAL_S:
                 self._last_progress_at = time.monotonic()
-                self.on_progress(f"{self._outcome_sender.n_pending:,} outcomes pending")
+                self.on_progress(f"{pluralize(self._outcome_sender.n_pending, 'outcome')} pending")
             time.sleep(_OUTCOME_INTERVAL_S)
 
     def finish(self, *, is_interrupted: bool) -> SimulationResult:

@@ -36,6 +36,11 @@ class ModelVersion:
     tags: dict[str, Any]
     registered_at: int
 
+    @property
+    def name(self) -> str:
+        """The name of the model, as in MLflow."""
+        return self.model
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {name: getattr(self, name) for name in self.__slots__}

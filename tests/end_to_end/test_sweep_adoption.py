@@ -74,6 +74,6 @@ def test_a_dead_server_does_not_stop_the_graph(small: Workspace) -> None:
     dead = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
     small.edit("conf/evaluation/default.yaml", "calibration_bins: 10 ", "calibration_bins: 12 ")
     completed = small.run("dvc", "repro", env=dead)
-    assert "http://127.0.0.1:9 does not answer" in completed.stdout + completed.stderr
+    assert "http://127.0.0.1:9 does not respond" in completed.stdout + completed.stderr
     small.run("mlops", "tracking", "flush")
     assert len(by_fingerprint(small.root)) == 2

@@ -42,6 +42,7 @@ def test_the_same_package_is_the_same_version(registry: ModelRegistry, packages:
 def test_semantic_versions_follow_the_kind_of_change(three: ModelRegistry) -> None:
     assert [version.semver for version in three.list_models(NAME)] == ["1.0.0", "1.0.1", "1.1.0"]
     assert three.get_latest_model_version(NAME).version == 3
+    assert {version.name for version in three.list_models()} == {NAME}
 
 
 def test_a_new_production_version_archives_the_old_one_and_is_loaded(three: ModelRegistry) -> None:

@@ -269,7 +269,7 @@ def test_the_copy_command_reports_each_copied_table(
     shutil.copy(ROOT / "params.yaml", tmp_path)
     run = run_cli("state", "copy", "--from", old, "--to", new, cwd=tmp_path)
     assert (run.exit_code, run.err) == (0, "")
-    assert "predictions                 8 rows, equal on both sides (SHA-256 " in run.out
+    assert f"{'predictions':<20} {8:>12} rows, equal on both sides (SHA-256 " in run.out
     assert run.out.endswith("; set MLOPS_STATE_URL to use it\n")
     with pytest.raises(UsageError, match="is the database to copy from; name another"):
         command_of_copy(target=old, source=old)
