@@ -55,7 +55,7 @@ _VALUE_BYTES = 24
 
 @dataclass(frozen=True, slots=True)
 class _StartedEngine:
-    """What a started engine holds."""
+    """The database, worker, retention and reloader of a started engine."""
 
     state: State
     worker: PredictionWorker
