@@ -173,6 +173,7 @@ def test_a_copy_continues_the_sequences_of_its_source(state: store.State, on_ser
         assert store.verify_audit_chain(connection) == []
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_target_with_rows_is_refused_and_unchanged(source: store.State, empty: store.State) -> None:
     copy_database(source, empty)
     before = read_all_rows(empty)
@@ -193,6 +194,7 @@ def test_a_copy_is_rolled_back_when_the_source_grows(source: store.State, empty:
     assert set(map(len, read_all_rows(empty).values())) == {0}
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_row_changed_during_the_copy_is_detected(source: store.State, empty: store.State) -> None:
     ensure_schema(empty)
     with empty.writing() as connection:
