@@ -1,1 +1,1 @@
-"""What people look at: the Streamlit app; it holds no rules of its own."""
+"""The Streamlit dashboard; it shows and calls the pipeline package, and decides nothing itself."""

@@ -30,7 +30,7 @@ from pipeline.project.root import find_project_root
 from pipeline.registry import open_model_registry
 from pipeline.state.database import State
 from pipeline.tracking.projection import logged_params
-from pipeline.tracking.publish import make_tracker
+from pipeline.tracking.run_publication import make_tracker
 from pipeline.tracking.run_search import require_store
 from pipeline.tracking.run_store import DATABASE_FILE as MLFLOW_DATABASE
 

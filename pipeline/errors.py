@@ -40,13 +40,13 @@ __all__ = [
 
 
 class MlopsError(Exception):
-    """Base of everything that we raise; `str()` of it is a message for a person."""
+    """Base class of all errors of the project; `str()` of an error is a message for the user."""
 
     exit_code: ClassVar[int] = 70
 
 
 class UsageError(MlopsError):
-    """A command was called with words that do not fit it."""
+    """A command was called with invalid arguments."""
 
     exit_code = 2
 
@@ -102,6 +102,6 @@ class NotAllowed(MlopsError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest known word, else ``""``."""
+    """Return ``"; did you mean 'x'?"`` for the closest known name, else ``""``."""
     near = get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,4 +1,4 @@
-"""A table from an option in YAML to its callable."""
+"""Look up the function that an option in YAML names."""
 
 from __future__ import annotations
 

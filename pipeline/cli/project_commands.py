@@ -20,7 +20,7 @@ app = typer.Typer(help="Verify, diagnose and summarize the project in this folde
 @app.command()
 def verify(*, as_json: AsJson = False) -> None:
     """Verify every output and every cached object against dvc.lock."""
-    from pipeline.maintenance.verify import verify_project
+    from pipeline.maintenance.output_verification import verify_project
 
     result = verify_project(Path())
     if as_json:

@@ -1,4 +1,4 @@
-"""The `mlops` command: joins the sub-commands, and turns our errors into a message and an exit code."""
+"""The `mlops` command: its sub-commands, and the message and exit code of each error."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.data.coerce import coerce_to_schema
+from pipeline.data.coercion import coerce_to_schema
 from pipeline.data.csv_check import check_csv
 from pipeline.data.csv_reader import read_csv
 from pipeline.data.input_problems import InputProblem, quote_shortened

@@ -116,7 +116,7 @@ def _fetch_parquet(config: DataConfig, schema: Schema, *, root: Path) -> pd.Data
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from pipeline.data.coerce import coerce_to_schema
+    from pipeline.data.coercion import coerce_to_schema
 
     assert config.source.kind == "parquet"  # noqa: S101 - narrows the type
     path = _require_file(root, config.source.path)
@@ -139,7 +139,7 @@ def _fetch_bundled(config: DataConfig, schema: Schema, *, root: Path) -> pd.Data
     import pyarrow as pa
     from sklearn import datasets
 
-    from pipeline.data.coerce import coerce_to_schema
+    from pipeline.data.coercion import coerce_to_schema
 
     assert config.source.kind == "bundled"  # noqa: S101 - narrows the type
     bunch = getattr(datasets, f"load_{config.source.name}")()
@@ -156,7 +156,7 @@ def _to_identifier(name: str) -> str:
 
 @SOURCES.add("sql")
 def _fetch_sql(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:  # noqa: ARG001 - reads no file
-    from pipeline.data.coerce import coerce_to_schema
+    from pipeline.data.coercion import coerce_to_schema
 
     assert config.source.kind == "sql"  # noqa: S101 - narrows the type
     url_env = config.source.url_env

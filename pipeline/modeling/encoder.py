@@ -254,7 +254,7 @@ _SETTINGS = ("missing", "imputation", "missing_indicators", "categories", "scale
 
 
 def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInputsConfig) -> Encoder:
-    """Return an unfitted encoder for the feature columns of `schema`; `auto` follows what the model wants."""
+    """Return an unfitted encoder of the features of `schema`; `auto` follows the declared `inputs` of the model."""
     return Encoder(
         schema.features,
         missing=inputs.missing if features.missing == "auto" else features.missing,

@@ -32,7 +32,7 @@ from pipeline.monitoring.performance import (
     estimate_performance,
     estimates_agree,
 )
-from pipeline.monitoring.window import FrameWindowView, LogWindowView, WindowView
+from pipeline.monitoring.window_view import FrameWindowView, LogWindowView, WindowView
 
 __all__ = [
     "BinCounts",

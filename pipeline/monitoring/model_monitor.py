@@ -20,7 +20,7 @@ from pipeline.monitoring.log import (
     window_by_time,
 )
 from pipeline.monitoring.log.prediction_record import MonitoredVersion, check_class, make_prediction_row
-from pipeline.monitoring.window import FrameWindowView, LogWindowView
+from pipeline.monitoring.window_view import FrameWindowView, LogWindowView
 from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
 from pipeline.project.root import find_project_root

@@ -1,4 +1,4 @@
-"""Find the values of an Arrow array that fail a check; Arrow is imported when the first array comes."""
+"""Find the values of an Arrow array that fail a check; pyarrow is imported at its first use."""
 
 from __future__ import annotations
 

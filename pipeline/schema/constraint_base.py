@@ -1,4 +1,4 @@
-"""The base of declared checks: the forms that each of them has."""
+"""The base class of constraints: one declared check in its Python, Arrow, JSON Schema and Pandera forms."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Constraint(ABC):
 
 
 class PanderaConstraint(Constraint):
-    """A check that only Pandera knows, such as one of a whole column; single values are not held to it."""
+    """A check that only Pandera implements, such as one of a whole column; every single value passes."""
 
     is_per_value = False
     has_arrow_form = False
@@ -154,7 +154,7 @@ class InapplicableConstraint(Constraint):
 
 
 def merge_json_schemas(schemas: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return the keywords that all schemas together have: of two for one limit, the narrower."""
+    """Return the keywords of all schemas; of two values of one keyword, the stricter."""
     merged: dict[str, Any] = {}
     for schema in schemas:
         for keyword, value in schema.items():

@@ -1,4 +1,4 @@
-"""The declared checks of single values: one class for each, from which every form of it is derived.
+"""Constraints on single values: one class for each declared check, with its Arrow, JSON Schema and Pandera forms.
 
 To add a check, add a class here. Validation, the request decoder and the published JSON Schemas follow.
 """
@@ -108,7 +108,7 @@ class _Range(Constraint):
 
 @_constraint("in_range", "between")
 class InRange(_Range):
-    """Values from one bound to another."""
+    """Values between two bounds."""
 
     @staticmethod
     def _declared_bounds(
@@ -125,7 +125,7 @@ class InRange(_Range):
 
 @_constraint("ge", "greater_than_or_equal_to")
 class AtLeast(_Range):
-    """Values that are not below a bound."""
+    """Values greater than or equal to a bound."""
 
     _phrase = "of at least"
 
@@ -136,7 +136,7 @@ class AtLeast(_Range):
 
 @_constraint("gt", "greater_than")
 class GreaterThan(_Range):
-    """Values above a bound."""
+    """Values greater than a bound."""
 
     _phrase = "greater than"
 
@@ -147,7 +147,7 @@ class GreaterThan(_Range):
 
 @_constraint("le", "less_than_or_equal_to")
 class AtMost(_Range):
-    """Values that are not above a bound."""
+    """Values less than or equal to a bound."""
 
     _phrase = "of at most"
 
@@ -158,7 +158,7 @@ class AtMost(_Range):
 
 @_constraint("lt", "less_than")
 class LessThan(_Range):
-    """Values below a bound."""
+    """Values less than a bound."""
 
     _phrase = "less than"
 
@@ -168,7 +168,7 @@ class LessThan(_Range):
 
 
 class _Membership(Constraint):
-    """Values that are, or are not, listed; a member of another type equals no value."""
+    """Values inside or outside a list; a member of another type equals no value."""
 
     _is_allowed: ClassVar[bool] = True
     _phrase: ClassVar[str] = "out of"
@@ -190,7 +190,7 @@ class _Membership(Constraint):
         """Return the listed values of the declared arguments, whose names are Pandera's."""
 
     def accepts(self, value: Any) -> bool:
-        """Whether a value is listed, or is not, as the check has it."""
+        """Whether a value passes: it is listed, or not listed where the list is forbidden."""
         if self.declared.kind == "datetime":
             value = parse_moment(value)
         return (value in self._member_set) is self._is_allowed
@@ -213,7 +213,7 @@ class _Membership(Constraint):
 
 @_constraint("isin")
 class IsIn(_Membership):
-    """Values out of a list."""
+    """Values in a list."""
 
     def __init__(self, declared: DeclaredCheck) -> None:
         super().__init__(declared)
@@ -227,7 +227,7 @@ class IsIn(_Membership):
 
 @_constraint("notin")
 class NotIn(_Membership):
-    """Values that a list does not have."""
+    """Values that are not in a list."""
 
     _is_allowed = False
     _phrase = "other than"
@@ -239,7 +239,7 @@ class NotIn(_Membership):
 
 @_constraint("eq", "equal_to")
 class EqualTo(_Membership):
-    """One value."""
+    """Values equal to the declared value."""
 
     _phrase = "equal to"
 
@@ -250,7 +250,7 @@ class EqualTo(_Membership):
 
 @_constraint("ne", "not_equal_to")
 class NotEqualTo(EqualTo):
-    """Every value but one."""
+    """Values other than the declared value."""
 
     _is_allowed = False
     _phrase = "other than"
@@ -332,7 +332,7 @@ class StrEndsWith(StrStartsWith):
 
 @_constraint("str_length")
 class StrLength(_TextConstraint):
-    """Texts of some number of characters."""
+    """Texts with a number of characters within limits."""
 
     def __init__(self, declared: DeclaredCheck) -> None:
         super().__init__(declared)

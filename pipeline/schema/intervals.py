@@ -1,4 +1,4 @@
-"""Turn declared bounds into the smallest and largest value that a column of a kind can hold within them.
+"""Convert declared bounds to the closed interval of the values that a column of a kind can have.
 
 Programs compare 64-bit integers with floats in different ways: Python exactly, numpy after rounding, Arrow not at
 all. A closed interval whose ends have the column's own type means the same to each of them.
@@ -33,17 +33,17 @@ class Bound:
 
     @property
     def is_finite_number(self) -> bool:
-        """Whether the bound can be published: infinity bounds nothing, and a boolean is no number."""
+        """Whether JSON Schema can express the bound: its value is neither infinite nor a boolean."""
         return isinstance(self.value, int | float) and not isinstance(self.value, bool) and abs(self.value) < math.inf
 
     @property
     def json_keyword(self) -> str:
-        """The keyword of JSON Schema for it."""
+        """The JSON Schema keyword of the bound."""
         name = "minimum" if self.side == "lower" else "maximum"
         return name if self.is_inclusive else f"exclusive{name.title()}"
 
     def admits(self, value: Any) -> bool:
-        """Whether a value is on the inner side."""
+        """Whether a value satisfies the bound."""
         if self.is_inclusive and value == self.value:
             return True
         return bool(value > self.value if self.side == "lower" else value < self.value)

@@ -1,4 +1,4 @@
-"""Make Pandera's checks, whose failures carry the declared names; Pandera is imported when the first is made."""
+"""Create Pandera checks whose failures have the declared names; Pandera is imported at its first use."""
 
 from __future__ import annotations
 

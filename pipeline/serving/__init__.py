@@ -1,4 +1,4 @@
-"""Serve a registered model: an engine that knows no HTTP, and an HTTP interface that knows no model."""
+"""Serve a registered model: an engine without HTTP, and the HTTP API around it."""
 
 from pipeline.serving.engine import Engine
 from pipeline.serving.prediction_types import PredictionBatch, PredictionWarning, Readiness

@@ -20,7 +20,7 @@ from pipeline.package import PackageStore
 from pipeline.project import paths
 from pipeline.serving.batch_predictor import PendingRequest, batch_from_json
 from pipeline.serving.concurrency import run_in_thread_if_large
-from pipeline.serving.explain import explanation_response
+from pipeline.serving.explanation import explanation_response
 from pipeline.serving.outcomes import read_outcomes, store_outcomes
 from pipeline.serving.prediction_types import PredictionBatch, Readiness
 from pipeline.serving.reloader import ModelReloader
@@ -55,7 +55,7 @@ _VALUE_BYTES = 24
 
 @dataclass(frozen=True, slots=True)
 class _StartedEngine:
-    """What a started engine holds."""
+    """The database, worker, retention and reloader of a started engine."""
 
     state: State
     worker: PredictionWorker

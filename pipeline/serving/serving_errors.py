@@ -1,4 +1,4 @@
-"""The errors that the engine raises; each class names what is wrong, and none knows a protocol.
+"""The errors that the engine raises; they are independent of HTTP.
 
 ::
 
@@ -44,7 +44,7 @@ _MAX_ERRORS = 20
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault of a request: its path, the violated rule and what was expected; never the value itself."""
+    """One invalid part of a request: its path, the violated rule and the expected value; never the sent value."""
 
     path: str
     rule: str
@@ -59,7 +59,7 @@ class ServingError(MlopsError):
 
 
 class InvalidRequest(ServingError, DataError):
-    """A request differs from what is declared.
+    """A request does not match the declared schema.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ def fetch_row_pool(rows: RowsConfig, data: DataConfig, served_model: ServedModel
 
 
 def _read_file(path: Path, data: DataConfig, declared: Schema) -> pd.DataFrame:
-    from pipeline.data.coerce import coerce_to_schema
+    from pipeline.data.coercion import coerce_to_schema
     from pipeline.data.csv_reader import read_csv
 
     if not path.is_file():

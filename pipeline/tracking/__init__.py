@@ -1,9 +1,9 @@
 """The only module that uses MLflow tracking: log runs, search and compare them, publish results of the graph."""
 
 from pipeline.tracking.active_run import ActiveRun, TrackingWarning
-from pipeline.tracking.publish import PublishedRun, make_tracker, print_tracking_warnings, publish_run
+from pipeline.tracking.run_publication import PublishedRun, make_tracker, print_tracking_warnings, publish_run
 from pipeline.tracking.run_search import RecordedRun
-from pipeline.tracking.sync import SyncResult, flush_outbox, sync_runs
+from pipeline.tracking.run_sync import SyncResult, flush_outbox, sync_runs
 from pipeline.tracking.tracker import ExperimentTracker
 
 __all__ = [

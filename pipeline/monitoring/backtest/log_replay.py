@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.monitoring.model_monitor import ModelMonitor
-    from pipeline.monitoring.window import LogWindowView
+    from pipeline.monitoring.window_view import LogWindowView
 
 __all__ = ["backtest_lines", "parse_alert_budget", "proposal_lines", "replay_log"]
 

@@ -1,4 +1,4 @@
-"""The verdicts of drift tests, and the verdict of several of them together."""
+"""The verdicts of drift tests in the order of their severity."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config.groups.data_config import CsvDialect
-from pipeline.data.coerce import coerce_table
+from pipeline.data.coercion import coerce_table
 from pipeline.data.csv_reader import iter_csv_tables
 from pipeline.errors import DataError, UsageError
 from pipeline.serving.rows.value_checks import check_value

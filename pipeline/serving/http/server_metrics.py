@@ -1,4 +1,4 @@
-"""Count requests and their durations, and export all metrics of the server in the text format of Prometheus."""
+"""Metrics of the HTTP server: request counts and durations, and the export of all metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _add_histogram(family: Any, histogram: Mapping[str, Any], *labels: str) -> N
 
 @dataclass(slots=True, eq=False)
 class _StaticCollector:
-    """A collector, as prometheus_client asks for, of families that are already complete."""
+    """A prometheus_client collector of metric families that are complete."""
 
     families: list[Any]
 

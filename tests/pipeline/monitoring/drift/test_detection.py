@@ -184,7 +184,7 @@ def with_consecutive_windows(windows: int) -> DriftConfig:
 )
 def test_error_rates_of_the_drift_rule_are_within_bounds(case: drift_rules.DriftCase) -> None:
     """benchmarks/drift_rules.py runs the full number of draws; docs/explanation/drift-detection.md has its table."""
-    share = drift_rules.detection_rates(case, 100, seed=1, rules=("ours",))["ours"]
+    share = drift_rules.detection_rates(case, 100, seed=1, rules=("engine",))["engine"]
     assert share >= drift_rules.BAR_FOUND if case.is_drifted else share <= drift_rules.BAR_FALSE
 
 

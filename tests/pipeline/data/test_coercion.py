@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from pipeline.data.coerce import coerce_table, coerce_to_schema
+from pipeline.data.coercion import coerce_table, coerce_to_schema
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema, Target
 

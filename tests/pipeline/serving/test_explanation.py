@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.serving.explain import explanation_response, feature_contributions
+from pipeline.serving.explanation import explanation_response, feature_contributions
 from tests.fixtures.registered_project import make_rows, row_body
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import IntegrityError
-from pipeline.maintenance.verify import verify_project
+from pipeline.maintenance.output_verification import verify_project
 from tests.fixtures.workspace import Workspace
 
 if TYPE_CHECKING:

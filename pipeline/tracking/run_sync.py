@@ -9,9 +9,9 @@ from pipeline.errors import DataError
 from pipeline.tracking import run_outbox
 from pipeline.tracking.dvc_history import dvc_cache_folder, lock_commits, restored_commit
 from pipeline.tracking.projection import build_projection
-from pipeline.tracking.publish import PublishedRun, make_tracker, publish_projection
 from pipeline.tracking.revision import revision_tags
 from pipeline.tracking.run_operations import RunBatch, apply_operation
+from pipeline.tracking.run_publication import PublishedRun, make_tracker, publish_projection
 from pipeline.tracking.run_search import require_store
 
 if TYPE_CHECKING:
