@@ -30,7 +30,7 @@ _N_LENGTH_SAMPLES = 512
 class RowChunk(NamedTuple):
     """Predictions of one package, source and weight; `TEXT_SEPARATOR` joins the values of each column.
 
-    `numbers` are a text each: number, moment, latency in microseconds, confidence in parts of 1 / `CONFIDENCE_UNIT`.
+    `numeric_texts`: sequence number, moment, latency in microseconds, confidence in units of 1 / `CONFIDENCE_SCALE`.
     """
 
     digest: str

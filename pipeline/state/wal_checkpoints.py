@@ -25,7 +25,7 @@ __all__ = ["WalCheckpointer"]
 _PAGE_BYTES = 4_096
 # Pages that the thread copies at a time.
 _CHECKPOINT_PAGES = 2_000
-# What the writer copies itself; more only in a log of `_LONG` pages, since it has to end somewhere.
+# What the writer copies itself; more only in a log of `_LONG_WAL_PAGES` pages, since it has to end somewhere.
 _SHORT_WAL_PAGES = 300
 _LONG_WAL_PAGES = 16_000
 # Roughly, and rather too many: a commit writes a page of the table, of each index and of the counters.

@@ -136,5 +136,5 @@ def problem_from_error(error: Exception) -> HttpProblem:
 
 
 def problem_types() -> dict[str, tuple[HTTPStatus, str]]:
-    """Return the status and title of each kind; a test compares them with docs/serving.md."""
+    """Return the status and title of each kind; a test compares them with docs/reference/serving.md."""
     return {kind: (HTTPStatus(row.status), row.title) for kind, row in _PROBLEM_TYPES.items()}
