@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,9 +22,9 @@ from pipeline.errors import ConfigError
 from tests.fixtures.proof import proof_rounds
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.fixtures.cli import CliRunner
+
+pytestmark = pytest.mark.usefixtures("heavy_computation")
 
 REPOSITORY = Path(__file__).parents[3]
 CONF = REPOSITORY / "conf"

@@ -127,6 +127,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_
 )
 
 
+@pytest.mark.usefixtures("heavy_computation")
 @hypothesis_settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.lists(NAMES, min_size=2, max_size=5, unique=True), st.lists(NAMES, min_size=2, max_size=4, unique=True))
 def test_any_column_names_and_categories_give_a_config_that_reads_its_file(

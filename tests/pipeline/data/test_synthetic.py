@@ -56,6 +56,7 @@ def test_shares_equal_those_of_the_real_file(name: str) -> None:
     assert missing == pytest.approx(np.array(REAL[name]["missing"]), abs=0.006)
 
 
+@pytest.mark.usefixtures("heavy_computation")
 @pytest.mark.parametrize(("name", "expected"), [("personality", 0.130), ("personality_original", 0.215)])
 def test_model_of_synthetic_rows_is_as_good_as_model_of_real_rows(name: str, expected: float) -> None:
     config = settings(f"data={name}", "data.source.rows=20000").data

@@ -27,6 +27,8 @@ from pipeline.tracking.run_store import RunStore
 from tests.fixtures.small_packages import parts, write_small_package
 from tests.fixtures.toy_dataset import ROOT, settings
 
+pytestmark = pytest.mark.usefixtures("heavy_computation")
+
 SETTINGS = (
     "training.folds=3",
     "evaluation.bootstrap_samples=200",

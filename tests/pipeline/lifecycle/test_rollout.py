@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.fixtures.cli import CliRunner
 
 # One worker packs the models that these tests share.
-pytestmark = pytest.mark.xdist_group("deploy")
+pytestmark = [pytest.mark.xdist_group("deploy"), pytest.mark.usefixtures("heavy_computation")]
 
 
 def register_approved(root: Path, package: Path) -> ModelRegistry:

@@ -42,6 +42,7 @@ def test_the_metrics_are_means_over_folds() -> None:
     assert set(result.mean_metrics) == set(METRICS)
 
 
+@pytest.mark.usefixtures("heavy_computation")
 @pytest.mark.parametrize("model", ["hist_gradient_boosting", "extra_trees", "mlp"])
 def test_the_number_of_threads_changes_nothing(model: str) -> None:
     single, three = (trained(f"model={model}", f"training.n_jobs={n}", n=450) for n in (1, 3))

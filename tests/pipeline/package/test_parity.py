@@ -17,6 +17,8 @@ from tests.fixtures.toy_dataset import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("heavy_computation")
+
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 MUST_CONVERT = (
     "extra_trees",

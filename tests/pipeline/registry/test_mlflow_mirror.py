@@ -59,6 +59,7 @@ def test_a_changed_alias_is_set_back_and_audited(
     assert registry.mirror().overridden_aliases == ()
 
 
+@pytest.mark.usefixtures("heavy_computation")
 @pytest.mark.parametrize("how", ["dead", "silent"])
 def test_without_mlflow_a_decision_takes_two_seconds_and_is_mirrored_later(
     packages: dict[str, Path], tmp_path: Path, silent: str, how: str

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from pipeline.state import State
 
+pytestmark = pytest.mark.usefixtures("heavy_computation")
+
 # `--proof=long` fails every operation, one by one.
 STRIDE = proof_rounds(7, long=1)
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from pipeline.package import Package
 
+pytestmark = pytest.mark.usefixtures("heavy_computation")
+
 STEPS = proof_rounds(150, long=5000)
 STEPS_PER_EXAMPLE = 50
 NAME = "m"

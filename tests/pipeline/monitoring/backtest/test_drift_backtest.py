@@ -21,6 +21,8 @@ from pipeline.monitoring.backtest.threshold_search import (
 from tests.fixtures.proof import proof_rounds
 from tests.pipeline.monitoring.drift_fixtures import CONFIG, SCHEMA, count_rows, detect, make_reference, sample_rows
 
+pytestmark = pytest.mark.usefixtures("heavy_computation")
+
 REFERENCE = make_reference()
 LOOSE_CONFIG = CONFIG.model_copy(update={"alpha": 0.2})
 

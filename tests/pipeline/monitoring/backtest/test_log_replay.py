@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from tests.fixtures.cli import CliRunner
 
+pytestmark = pytest.mark.usefixtures("heavy_computation")
+
 
 @pytest.mark.parametrize(("text", "per_week"), [("1/week", 1.0), ("2/day", 14.0), ("1/month", 0.23)])
 def test_an_alert_budget_is_a_number_and_a_time_unit(text: str, per_week: float) -> None:

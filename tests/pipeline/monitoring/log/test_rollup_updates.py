@@ -61,6 +61,7 @@ def outcome_batches(
     return [[*first[::2], *unknown], [*first[1::2], *twice], [*conflict, *((ids[i], truth[i]) for i in late)]]
 
 
+@pytest.mark.usefixtures("heavy_computation")
 @pytest.mark.parametrize("is_from_rows", [True, False])
 def test_ten_thousand_outcomes_in_any_order_give_the_metrics_of_pandas(
     project: Path, monkeypatch: pytest.MonkeyPatch, is_from_rows: bool

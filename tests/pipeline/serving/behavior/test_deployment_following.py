@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from pipeline.serving import Engine
 
+pytestmark = pytest.mark.usefixtures("heavy_computation")
+
 N_SWAPS = proof_rounds(3, long=40)
 
 

@@ -32,6 +32,8 @@ from tests.fixtures.toy_dataset import settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("heavy_computation")
+
 
 def damage_model_files(folder: Path) -> None:
     for name in ("model.onnx", "model.skops", "encoder.json", "card.md"):
