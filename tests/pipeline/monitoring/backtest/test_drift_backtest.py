@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from pipeline.monitoring import DriftContext, detect_drift
 from pipeline.monitoring.backtest.drift_backtest import (
