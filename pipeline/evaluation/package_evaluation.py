@@ -67,7 +67,7 @@ def evaluate_package(
         When rows are not what the package's schema declares.
     IntegrityError
         When the served form and scikit-learn disagree on a test row.
-    UnknownKind
+    UnknownOption
         When a metric is in no table.
     """
     from threadpoolctl import threadpool_limits

@@ -76,19 +76,19 @@ def set_deployment(
     ----------
     connection : Connection
         In a writing transaction.
-    version : Version
-        Registered before.
+    version : ModelVersion
+        A registered version.
     stage : str
         One of `STAGES`.
-    act : Act
+    event : AuditEvent
         The event for the audit trail.
-    expected : int, optional
-        The generation that the caller decided on; None when any will do.
+    expected_generation : int, optional
+        The generation that the caller decided on; None accepts any.
 
     Raises
     ------
     Conflict
-        When another decision was made since `expected`.
+        When another decision was made since `expected_generation`.
     UsageError
         When there is no such stage.
     """

@@ -147,15 +147,15 @@ class PredictionWriter:
         Parameters
         ----------
         rows : sequence of PredictionRow, or plain tuples of the same values
-        answers : sequence of StoredAnswer
-        groups : sequence of RowGroup
-            More rows; they are numbered behind `rows`.
-        has_chosen_ids : bool
-            Whether identifiers of `rows` were chosen, so that the log may have them; those made by chance are new.
+        responses : sequence of StoredResponse
+        request_rows : sequence of RequestRows
+            Rows of batches, numbered after `rows`.
+        has_client_ids : bool
+            Whether the caller chose the identifiers of `rows`, so that the log may have them already.
 
         Raises
         ------
-        KeyTaken
+        IdempotencyKeyTaken
             When a response with one of these keys exists already.
         DependencyUnavailable
             When the database cannot be written, or has one of the identifiers; nothing was written then, unless the
