@@ -126,7 +126,7 @@ def mutated_texts(draw: st.DrawFn, texts: dict[str, str]) -> tuple[str, str]:
 def test_a_mutated_composed_file_is_valid_or_refused_with_its_place(
     tmp_path_factory: pytest.TempPathFactory, mutated: tuple[str, str]
 ) -> None:
-    path = tmp_path_factory.getbasetemp() / "params.yaml"
+    path = tmp_path_factory.mktemp("params") / "params.yaml"
     path.write_text(mutated[1], encoding="utf-8", newline="")
     try:
         assert isinstance(load_params(path), Config)

@@ -119,7 +119,7 @@ def test_accepted_yaml_equals_that_of_pyyaml_and_omegaconf(
     tmp_path_factory: pytest.TempPathFactory, tree: object
 ) -> None:
     text = yaml.safe_dump({"a": tree}, allow_unicode=True)
-    path = tmp_path_factory.getbasetemp() / "tree.yaml"
+    path = tmp_path_factory.mktemp("yaml") / "tree.yaml"
     path.write_text(text, encoding="utf-8")
     try:
         value = read_yaml(path)
