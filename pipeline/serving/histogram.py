@@ -12,6 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 __all__ = ["Histogram"]
 
 # Below this number of values, a loop is faster than the array that numpy needs.
@@ -31,9 +33,11 @@ class Histogram:
     bounds: tuple[float, ...]
     counts: list[int] = field(init=False)
     total: float = field(default=0.0, init=False)
+    _edges: NDArray[np.float64] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.counts = [0] * (len(self.bounds) + 1)
+        self._edges = np.array(self.bounds, dtype=float)
 
     def observe(self, value: float) -> None:
         """Count one value."""
@@ -47,7 +51,7 @@ class Histogram:
                 self.observe(value)
             return
         array = np.asarray(values, dtype=float)
-        added = np.bincount(np.searchsorted(self.bounds, array, side="left"), minlength=len(self.counts))
+        added = np.bincount(self._edges.searchsorted(array), minlength=len(self.counts))
         self.counts[:] = [count + n for count, n in zip(self.counts, added.tolist(), strict=True)]
         self.total += float(array.sum())
 

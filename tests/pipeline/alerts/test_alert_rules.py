@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("heavy_computation")
+
 RULES = {
     "degradation": AlertRuleConfig(condition="degradation", severity="critical", group="quality"),
     "not_trusted": AlertRuleConfig(condition="not_trusted", severity="warning", group="quality"),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Alerts = Callable[..., CliRun]
 
+pytestmark = pytest.mark.usefixtures("heavy_computation")
+
 
 @pytest.fixture
 def alerts(model_project: Path, run_cli: CliRunner, monkeypatch: pytest.MonkeyPatch) -> Alerts:

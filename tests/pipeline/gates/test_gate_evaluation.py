@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.package import Package
 
+pytestmark = pytest.mark.usefixtures("heavy_computation")
+
 N_ROWS = 3000
 SOUND = {"level": "warning", "leakage": []}
 MODELS = {

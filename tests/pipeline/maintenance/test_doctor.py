@@ -24,6 +24,8 @@ from tests.fixtures.toy_dataset import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("heavy_computation")
+
 
 def by_check(root: Path, *, repair: bool) -> dict[str, Diagnosis]:
     return {diagnosis.check: diagnosis for diagnosis in run_diagnostics(root, repair=repair)}

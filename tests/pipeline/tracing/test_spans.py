@@ -114,6 +114,7 @@ def test_an_unsampled_parent_is_respected(monkeypatch: pytest.MonkeyPatch) -> No
         assert trace is None
 
 
+@pytest.mark.usefixtures("heavy_computation")
 def test_an_unavailable_collector_delays_work_by_seconds_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.delenv("TRACEPARENT", raising=False)
