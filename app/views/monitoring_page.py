@@ -126,7 +126,7 @@ def _show_activity_over_time(activity: monitoring_queries.HourlyActivity, hours:
 def _show_metric_cards(traffic: dict[str, Any], drift_report: dict[str, Any], performance: dict[str, Any]) -> None:
     cards = st.columns(5)
     cards[0].metric(
-        "Drift",
+        "Feature drift",
         _drift_card_text(drift_report),
         border=True,
         help=formatting.escape_markdown(formatting.shorten(drift_report["summary"], 300)),
@@ -154,7 +154,7 @@ def _drift_card_text(report: dict[str, Any]) -> str:
     """Return the count of drifting features, or the verdict if none drifts."""
     verdicts = [finding["verdict"] for finding in report["findings"] if finding["kind"] == "feature"]
     n_drifting = verdicts.count("drift")
-    return f"{n_drifting} of {len(verdicts)} features" if n_drifting else drift_panel.VERDICT_LABELS[report["verdict"]]
+    return f"{n_drifting} of {len(verdicts)}" if n_drifting else drift_panel.VERDICT_LABELS[report["verdict"]]
 
 
 def _latency_help(percentiles: dict[str, float]) -> str:

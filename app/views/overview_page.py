@@ -64,7 +64,7 @@ def _show_metric_cards(model: str, production: ModelVersion | None) -> None:
     cards = st.columns(5)
     generation = queries.current_deployment(model).generation
     cards[0].metric(
-        "Production version",
+        "Version",
         str(production.version) if production is not None else "none",
         border=True,
         help=_production_help(production, generation),

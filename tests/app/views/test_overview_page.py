@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("app")
 def test_the_overview_shows_the_production_version_and_the_engine(project: Workspace) -> None:
     at = app_page("overview").run()
     cards = {metric.label: metric.value for metric in at.metric}
-    assert (cards["Production version"], cards["Engine"]) == ("1", "ready")
+    assert (cards["Version"], cards["Engine"]) == ("1", "ready")
 
 
 def test_the_overview_lists_recent_activity_by_actor_and_the_test_metrics(project: Workspace) -> None:
