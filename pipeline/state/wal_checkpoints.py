@@ -28,6 +28,8 @@ _CHECKPOINT_PAGES = 2_000
 # What the writer copies itself; more only in a log of `_LONG_WAL_PAGES` pages, since it has to end somewhere.
 _SHORT_WAL_PAGES = 300
 _LONG_WAL_PAGES = 16_000
+# Beyond this the writer waits for the thread: on a slow disk the log would grow without end.
+_MAX_WAL_PAGES = 20_000
 # Roughly, and rather too many: a commit writes a page of the table, of each index and of the counters.
 _PAGES_PER_COMMIT = 5
 _ROWS_PER_PAGE = 6
@@ -64,7 +66,8 @@ class WalCheckpointer:
                 or self._wal_size_bytes() > _LONG_WAL_PAGES * _PAGE_BYTES
             ):
                 self._start_checkpoint_thread()
-        elif not self._thread.is_alive():
+        elif not self._thread.is_alive() or self._wal_size_bytes() > _MAX_WAL_PAGES * _PAGE_BYTES:
+            self._thread.join()
             self._thread = None
             if self._n_pages_since_checkpoint <= _SHORT_WAL_PAGES or self._n_wal_pages >= _LONG_WAL_PAGES:
                 self._n_pages_since_checkpoint = 0

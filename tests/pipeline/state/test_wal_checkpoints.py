@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 
 from pipeline import state as store
 from pipeline.state.tables import predictions
@@ -51,6 +52,24 @@ def test_the_wal_of_a_continuous_writer_stays_bounded(
     assert longest < most_mb
     assert count_logged_rows(state) == n_groups * n_rows
     state.close()
+
+
+def test_the_wal_stays_bounded_when_a_checkpoint_takes_longer_than_the_writer(tmp_path: Path) -> None:
+    state = store.open_state(tmp_path)
+
+    @event.listens_for(state.engine, "checkout")
+    def delay_checkpoints(*_: object) -> None:
+        if threading.current_thread().name == "checkpoint":
+            time.sleep(0.5)
+
+    writer = store.PredictionWriter(state)
+    longest = 0.0
+    for number in range(36):
+        writer.write([], request_rows=[make_request_rows(number, n_rows=100, width=60_000)])
+        longest = max(longest, wal_size_mb(tmp_path))
+    writer.close()
+    state.close()
+    assert longest < 120
 
 
 def test_the_wal_shrinks_after_a_long_reader_ends(tmp_path: Path) -> None:
