@@ -46,6 +46,7 @@ __all__ = ["Engine"]
 
 OnError = Literal["refuse", "partial"]
 
+_LOG_UNAVAILABLE = "the log is unavailable; the log of the server says why"
 _MAX_HEADER_LENGTH = 200
 _MAX_COMMAS_PER_OUTCOME = 20
 # Approximate size of one value in a body.

@@ -39,14 +39,9 @@ WRITER_LOCK_KEY = 6_021_023
 _LOCK_TIMEOUT_SQL = f"SET LOCAL lock_timeout = '{_BUSY_TIMEOUT_S}s'"
 
 # One statement that fails without one of the tables that serving needs.
-_TABLES_SQL = (
-    "SELECT version_num "
-    + "".join(
-        f", EXISTS (SELECT 1 FROM {table})"  # noqa: S608 - constants  # nosec B608
-        for table in ("predictions", "outcomes", "idempotent_responses", "counters", "deployments", "api_keys", "audit")
-    )
-    + " FROM mlops_schema"
-)
+_SERVING_TABLES = ("predictions", "outcomes", "idempotent_responses", "counters", "deployments", "api_keys", "audit")
+_EXISTS_SQL = ", ".join(f"EXISTS (SELECT 1 FROM {table})" for table in _SERVING_TABLES)  # noqa: S608 - constants  # nosec B608
+_TABLES_SQL = f"SELECT version_num, {_EXISTS_SQL} FROM mlops_schema"  # noqa: S608 - constants  # nosec B608
 _IS_READ_ONLY_SQL = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import event, exc
@@ -19,6 +18,8 @@ from pipeline.errors import DependencyUnavailable
 from pipeline.files import make_private_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import Engine
 
 __all__ = ["DatabaseFile", "FileIdentity"]
