@@ -52,10 +52,10 @@ def canonical_json(value: object) -> str:
 
 
 def make_private_folder(path: Path) -> None:
-    """Create a folder that only this user can enter, whatever the umask is; an existing one stays as it is."""
+    """Create a folder, with its parents, that only this user can enter, whatever the umask; an existing one stays."""
     if path.is_dir():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     try:
         path.mkdir(mode=_PRIVATE_FOLDER_MODE)
     except FileExistsError:

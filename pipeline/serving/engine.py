@@ -46,7 +46,7 @@ __all__ = ["Engine"]
 
 OnError = Literal["refuse", "partial"]
 
-_LOG_UNAVAILABLE = "the log is unavailable; the log of the server says why"
+_LOG_UNAVAILABLE = "the log is unavailable; the log of the server has the reason"
 _MAX_HEADER_LENGTH = 200
 _MAX_COMMAS_PER_OUTCOME = 20
 # Approximate size of one value in a body.
@@ -279,7 +279,7 @@ class Engine:
         error = running.worker.log_error
         if error is not None and self._log_config.on_log_failure == "reject":
             return Readiness(
-                is_ready=False, reason="the log is unavailable; the log of the server says why", detail=error
+                is_ready=False, reason="the log is unavailable; the log of the server has the reason", detail=error
             )
         return Readiness(is_ready=True)
 
@@ -300,12 +300,7 @@ class Engine:
             "log": {
                 "mode": self._log_config.mode,
                 "is_failing": running is not None and running.worker.is_failing,
-                "last_error": stats.last_error,
-                "commit_duration_s": stats.commit_durations_s.as_dict(),
-                "n_logged": stats.n_logged,
-                "n_unlogged": stats.n_unlogged,
-                "n_batches": stats.n_batches,
-                "n_failures": stats.n_failures,
+                **stats.log_counts(),
                 "retention_error": None if running is None else running.retention.last_error,
             },
             "n_rows": stats.n_rows,

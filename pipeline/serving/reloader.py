@@ -38,7 +38,7 @@ class PollResult:
     @classmethod
     def load_failure(cls, loaded_model: LoadedModel | None, detail: str) -> PollResult:
         """Return the result when the deployed version could not be loaded."""
-        return cls(loaded_model, "the deployed version cannot be loaded; the log of the server says why", detail)
+        return cls(loaded_model, "the deployed version cannot be loaded; the log of the server has the reason", detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,17 @@ class ServingStats:
     commit_durations_s: Histogram = field(default_factory=lambda: Histogram(_COMMIT_BOUNDS_S))
     last_error: str | None = None
 
+    def log_counts(self) -> dict[str, Any]:
+        """Return what is about the log, as plain values."""
+        return {
+            "last_error": self.last_error,
+            "commit_duration_s": self.commit_durations_s.as_dict(),
+            "n_logged": self.n_logged,
+            "n_unlogged": self.n_unlogged,
+            "n_batches": self.n_batches,
+            "n_failures": self.n_failures,
+        }
+
 
 class RequestObserver(Protocol):
     """Receives the progress of requests."""
@@ -197,7 +208,7 @@ class PredictionWorker:
         self._queue.put(task)
 
     def _check_log(self, writer: PredictionWriter) -> None:
-        writer.close_if_moved()
+        writer.close_if_replaced()
         if self._failed_at is None or self.storage_error is not None:
             return
         try:

@@ -123,7 +123,7 @@ class State:
         DependencyUnavailable
             When what was committed may be in a file that no other program reads.
         """
-        if self.file is not None and self.file.has_moved(info):
+        if self.file is not None and self.file.is_replaced(info):
             raise DependencyUnavailable(
                 f"{self.address}: the file of the state database was replaced or removed while it was open;"
                 " the change may be lost, make it again"
@@ -142,8 +142,8 @@ class State:
         DependencyUnavailable
             When the database is missing, read-only or full, or has other tables.
         """
-        moved = self.file is not None and self.file.take_moved()
-        if moved:
+        is_replaced = self.file is not None and self.file.take_replacement()
+        if is_replaced:
             self.engine.dispose()
         if self.file is not None:
             self.file.check()
@@ -157,7 +157,7 @@ class State:
             raise DependencyUnavailable(
                 f"{self.address}: the database has other tables ({reason}); restore a backup, or restart the server"
             ) from error
-        return moved
+        return is_replaced
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:

@@ -51,8 +51,9 @@ class DatabaseFile:
 
     path: Path
     _has_connected: bool = field(default=False, init=False)
-    _has_moved: bool = field(default=False, init=False)
+    _is_replaced: bool = field(default=False, init=False)
     _identity: FileIdentity | None = field(default=None, init=False)
+    _lost: FileIdentity | None = field(default=None, init=False)
     _largest_bytes: int = field(default=0, init=False)
 
     def watch(self, engine: Engine) -> None:
@@ -61,23 +62,25 @@ class DatabaseFile:
         event.listen(engine, "connect", self._remember_identity)
         event.listen(engine, "checkout", self._check_connection)
 
-    def has_moved(self, info: dict[str, Any]) -> bool:
+    def is_replaced(self, info: dict[str, Any]) -> bool:
         """Whether the files of a connection are no longer those under their names; `info` is that of its record."""
-        known = info.get(_INFO_KEY)
-        moved = known is not None and any(
-            before is not None and before != now for before, now in zip(known, self._read_identity(), strict=True)
-        )
-        self._has_moved = self._has_moved or moved
-        return moved
+        known: FileIdentity | None = info.get(_INFO_KEY)
+        if known is None:
+            return False
+        now = self._read_identity()
+        if all(before is None or before == after for before, after in zip(known, now, strict=True)):
+            return False
+        self._is_replaced, self._lost = True, known
+        return True
 
-    def take_moved(self) -> bool:
+    def take_replacement(self) -> bool:
         """Whether the files changed since the last call, so that all connections have to be closed."""
         if self._identity is not None:
-            self.has_moved({_INFO_KEY: self._identity})
-        moved, self._has_moved = self._has_moved, False
-        if moved:
+            self.is_replaced({_INFO_KEY: self._identity})
+        is_replaced, self._is_replaced = self._is_replaced, False
+        if is_replaced:
             self._identity, self._largest_bytes = None, 0
-        return moved
+        return is_replaced
 
     def check(self) -> None:
         """Raise unless the file exists and can be written.
@@ -97,11 +100,23 @@ class DatabaseFile:
                 "was overwritten while it was open", "stop the server, restore a backup without -wal and -shm, start it"
             )
         self._largest_bytes = status.st_size
+        self._check_wal()
         is_writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
         if not is_writable or file_system.f_flag & os.ST_RDONLY or not status.st_mode & folder.st_mode & _WRITE_BITS:
             raise self._fault("is read-only", "make the file and its folder writable")
         if file_system.f_bavail * file_system.f_frsize < _MIN_FREE_BYTES:
-            raise self._fault("has no room to grow, the disk is full", "free disk space")
+            raise self._fault("cannot grow, the disk is full", "free disk space")
+
+    def _check_wal(self) -> None:
+        """Refuse a file beside the log of the one before: SQLite would write pages of the old file into the new one."""
+        if self._lost is None:
+            return
+        now = self._read_identity()
+        if now.database not in (None, self._lost.database) and now.wal is not None and now.wal == self._lost.wal:
+            raise self._fault(
+                "was replaced, and the write-ahead log beside it belongs to the file before",
+                "stop the server, restore a backup without -wal and -shm, start it",
+            )
 
     def _fault(self, fault: str, advice: str) -> DependencyUnavailable:
         return DependencyUnavailable(f"{self.path}: the state database {fault}; {advice}")
@@ -110,6 +125,7 @@ class DatabaseFile:
         """Open the file, which the first connection may create; SQLite would create a removed one anew and empty."""
         if not self._has_connected:
             self._create()
+        self._check_wal()
         mode = "rw" if self._has_connected else "rwc"
         return dialect.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, **options)
 
@@ -128,7 +144,7 @@ class DatabaseFile:
         self._identity = record.info[_INFO_KEY] = self._read_identity()
 
     def _check_connection(self, _connection: Any, record: Any, _proxy: object) -> None:
-        if self.has_moved(record.info):
+        if self.is_replaced(record.info):
             raise exc.DisconnectionError(f"{self.path}: the file was replaced")
 
     def _read_identity(self) -> FileIdentity:

@@ -205,9 +205,9 @@ class PredictionWriter:
         with self._transaction() as cursor:
             cursor.execute(_TOUCH_COUNTERS_SQL)
 
-    def close_if_moved(self) -> None:
+    def close_if_replaced(self) -> None:
         """Close the connection if its file was replaced, so that the next write opens the one under its name."""
-        if self._connection is not None and self._has_moved():
+        if self._connection is not None and self._is_replaced():
             self._checkpointer.close()
             self._discard_connection()
 
@@ -251,7 +251,7 @@ class PredictionWriter:
 
     @contextmanager
     def _transaction(self, *, is_read: bool = False) -> Iterator[Any]:
-        self.close_if_moved()
+        self.close_if_replaced()
         try:
             if self._connection is None:
                 self._connection = self.state.engine.raw_connection()
@@ -270,8 +270,8 @@ class PredictionWriter:
             self._discard_connection()
             raise self._translate_error(error) from error
 
-    def _has_moved(self) -> bool:
-        return self.state.file is not None and self.state.file.has_moved(self._connection.info)
+    def _is_replaced(self) -> bool:
+        return self.state.file is not None and self.state.file.is_replaced(self._connection.info)
 
     def _discard_connection(self) -> None:
         """Roll back, and discard a connection that may be broken."""

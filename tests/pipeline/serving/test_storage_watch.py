@@ -53,9 +53,8 @@ def put_all_files_back(root: Path) -> None:
 
 def replace_by(content: bytes) -> Callable[[Path], None]:
     def replace(root: Path) -> None:
-        shutil.copy2(database(root), root / "aside.db")
-        (root / "new").write_bytes(content)
-        (root / "new").replace(database(root))
+        remove_database(root)
+        database(root).write_bytes(content)
 
     return replace
 
@@ -145,28 +144,57 @@ def test_a_lost_database_is_noticed_without_requests_and_recovers(project: Path,
 
 
 @sqlite_only
-@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
-def test_a_prediction_is_acknowledged_only_if_the_file_under_the_name_has_it(project: Path, suffix: str) -> None:
-    """Predict all the time while a file is replaced by a copy: the acknowledged rows are in the old or the new file."""
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_a_lost_log_file_costs_no_acknowledged_prediction(project: Path, suffix: str, is_removed: bool) -> None:
     path = project / f"state/state.db{suffix}"
 
     async def run() -> list[str]:
         engine = make_engine(project)
         await engine.start()
-        await predict(engine)
+        ids = [await predict(engine)]
         shutil.copy2(path, project / "copy")
-        (project / "copy").replace(path)
-        replaced_at, ids = time.monotonic(), []
-        while time.monotonic() < replaced_at + 1.5:
-            if (prediction_id := await predict(engine)) is not None:
-                ids.append(prediction_id)
+        if is_removed:
+            path.unlink()
+        else:
+            (project / "copy").replace(path)
+        ends_at = time.monotonic() + 1.0
+        while time.monotonic() < ends_at:
+            ids.append(await predict(engine))
             await asyncio.sleep(0.01)
         assert await wait_for(engine, is_ready=True)
-        ids.append(str(await predict(engine)))
+        ids.append(await predict(engine))
+        assert ids[-1] is not None
         await engine.close()
-        return ids
+        return [prediction_id for prediction_id in ids if prediction_id is not None]
 
     assert set(asyncio.run(run())) <= logged_ids(database(project))
+
+
+@sqlite_only
+def test_a_file_beside_the_log_of_another_is_refused_until_the_log_is_removed(project: Path) -> None:
+    """SQLite would apply the log of the old file to the new one."""
+
+    async def run() -> tuple[str, str | None, str | None]:
+        engine = make_engine(project)
+        await engine.start()
+        await predict(engine)
+        shutil.copy2(database(project), project / "copy")
+        (project / "copy").replace(database(project))
+        refused = await predict(engine)
+        assert await wait_for(engine, is_ready=False)
+        detail = engine.ready().detail
+        for suffix in ("-wal", "-shm"):
+            (project / f"state/state.db{suffix}").unlink()
+        assert await wait_for(engine, is_ready=True)
+        answered = await predict(engine)
+        await engine.close()
+        return detail, refused, answered
+
+    detail, refused, answered = asyncio.run(run())
+    assert "belongs to the file before; stop the server, restore a backup without -wal and -shm" in detail
+    assert refused is None
+    assert answered in logged_ids(database(project))
 
 
 @sqlite_only
@@ -181,6 +209,8 @@ def test_a_restored_backup_is_followed(project: Path) -> None:
             copy.execute("DELETE FROM deployments")
             copy.commit()
         (project / "copy").replace(database(project))
+        for suffix in ("-wal", "-shm"):
+            (project / f"state/state.db{suffix}").unlink(missing_ok=True)
         noticed = await wait_for(engine, is_ready=False)
         assert await predict(engine) is None
         await engine.close()

@@ -79,7 +79,7 @@ PROBE_PATHS = ("/readyz", "/v2/health/ready", "/health")
 
 
 @pytest.mark.parametrize("fault", [*BEFORE_THE_START, *WHILE_IT_RUNS, "stopping", "log failing", "closed"])
-def test_a_probe_tells_no_address_path_user_or_host(project: Path, fault: str) -> None:
+def test_a_probe_contains_no_address_path_user_or_host(project: Path, fault: str) -> None:
     """The details are in the status, which needs a role, and in the log."""
     if fault in BEFORE_THE_START:
         BEFORE_THE_START[fault](project)
