@@ -18,6 +18,7 @@ from pipeline.package.package_card import package_card
 from pipeline.package.parity import TOLERANCE, check_onnx_parity, onnx_classifier
 from pipeline.package.reference import build_reference
 from pipeline.package.rule_baseline import RULE_FILE, fit_rule_baseline
+from pipeline.package.train_row_filter import TRAIN_ROWS_FILE, build_train_row_filter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.training_config import TrainingConfig
     from pipeline.modeling.classifier import Classifier
+    from pipeline.schema.feature_hash import HashSplit
 
 __all__ = ["write_package"]
 
@@ -46,6 +48,7 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
     lineage: Mapping[str, Any],
     training: TrainingConfig,
     model: str,
+    split: HashSplit | None = None,
 ) -> Manifest:
     """Write the package of `classifier` to `path`, atomically; equal inputs give equal bytes.
 
@@ -69,6 +72,8 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         `golden_rows` and `reference_bins` are read.
     model : str
         Name of the model in conf/model/.
+    split : HashSplit, optional
+        The rule that chose the rows of `train`; None for another splitter.
 
     Raises
     ------
@@ -87,6 +92,7 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         "lineage.json": dict(lineage),
         "metrics.json": dict(metrics),
         RULE_FILE: fit_rule_baseline(train, classifier.schema),
+        TRAIN_ROWS_FILE: build_train_row_filter(train, classifier.schema, split).as_dict(),
         **_monitoring_files(classifier, onnx, train, scores=scores, training=training),
     }
     contents = {name: files.canonical_json(value).encode() for name, value in plain.items()}
