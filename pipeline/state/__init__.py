@@ -105,13 +105,22 @@ from pipeline.state.rollup_counts import (
 from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_state, schema_revision, upgrade_schema
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
-from pipeline.state.versions import ModelVersion, add_version, find_version, read_versions, version_by_digest
+from pipeline.state.versions import (
+    REGISTER_HINT,
+    ModelVersion,
+    add_version,
+    deployment_hint,
+    find_version,
+    read_versions,
+    version_by_digest,
+)
 
 __all__ = [
     "API_KEY_PREFIX",
     "CONFIDENCE_SCALE",
     "DAY_US",
     "HOUR_US",
+    "REGISTER_HINT",
     "STAGES",
     "STATE_URL_ENV",
     "TEXT_SEPARATOR",
@@ -169,6 +178,7 @@ __all__ = [
     "count_undelivered",
     "create_api_key",
     "current_deployment",
+    "deployment_hint",
     "drop_partitions",
     "end_silence",
     "enqueue_task",

@@ -30,7 +30,7 @@ def test_a_foreign_row_is_taken_for_a_train_row_at_the_stated_rate(n_rows: int) 
 
 
 def test_the_size_is_at_most_two_bytes_a_row() -> None:
-    assert build_train_row_filter(make_rows(0, 5000), SCHEMA).slots.nbytes <= 2 * 5000
+    assert build_train_row_filter(make_rows(0, 5000), SCHEMA).buckets.nbytes <= 2 * 5000
 
 
 def test_a_row_of_the_test_part_is_never_taken_for_a_train_row() -> None:
@@ -54,7 +54,7 @@ def test_the_written_form_gives_an_equal_filter(rule: HashSplit | None) -> None:
     train_rows = build_train_row_filter(rows, SCHEMA, rule)
     read = TrainRowFilter.from_dict(json.loads(json.dumps(train_rows.as_dict())))
     assert (read.n_bits, read.split) == (train_rows.n_bits, rule)
-    np.testing.assert_array_equal(read.slots, train_rows.slots)
+    np.testing.assert_array_equal(read.buckets, train_rows.buckets)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_written_form_gives_an_equal_filter(rule: HashSplit | None) -> None:
     [
         ({"format": 9}, "format 9 is not known"),
         ({"n_bits": 7}, "bytes for 7 bits"),
-        ({"slots": "?"}, "invalid content"),
+        ({"buckets": "?"}, "invalid content"),
         ({"split": {"seed": 1}}, "invalid content"),
     ],
 )
