@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.config.declared_files import check_conf_files
 from pipeline.config.interpolation import check_interpolations
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.config.target_guard import check_hydra_node, check_overrides, check_targets
@@ -106,6 +107,7 @@ def check_hydra_overrides(overrides: Sequence[str], *, conf: Path = paths.CONF) 
 
 
 def _check_all_files(conf: Path) -> None:
+    check_conf_files(conf)
     for path in sorted(conf.rglob("*.yaml")):
         read_yaml(path)
 
