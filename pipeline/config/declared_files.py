@@ -10,7 +10,6 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -23,6 +22,7 @@ from pipeline.project import paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 __all__ = ["ROW_SUFFIXES", "UndeclaredFile", "check_conf_files", "check_declared_files", "find_undeclared_files"]
 
