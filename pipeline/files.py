@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 import time
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ __all__ = [
     "atomic_folder",
     "canonical_json",
     "exclusive_lock",
+    "link_or_special_file",
     "load_or_create_secret",
     "make_private_folder",
     "read_json",
@@ -61,6 +63,18 @@ def make_private_folder(path: Path) -> None:
     except FileExistsError:
         return  # another process was first
     path.chmod(_PRIVATE_FOLDER_MODE)
+
+
+def link_or_special_file(path: Path, *, folder: bool = False) -> str | None:
+    """Return why `path` is no regular file (or no plain folder), without following or opening it; None if it is one."""
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return "is a link; replace it by a copy of what it points to"
+    if folder:
+        return None if stat.S_ISDIR(mode) else "is no folder"
+    if stat.S_ISREG(mode):
+        return None
+    return "is a folder; expected a file" if stat.S_ISDIR(mode) else "is a pipe, socket or device; expected a file"
 
 
 @contextmanager

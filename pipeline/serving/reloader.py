@@ -87,13 +87,14 @@ class ModelReloader:
         """
         with self.state.reading() as connection:
             deployment = store.current_deployment(connection, self.model)
-        version = deployment.version(self.stage)
+            version = deployment.version(self.stage)
+            hint = "" if version is not None else store.deployment_hint(connection, self.model)
         if version is None:
             message = f"no version of {self.model} is in {self.stage}"
             if current is not None:
                 self._record_event("stopped", deployment, None, message)
-            reason = f"no version is in {self.stage}; promote one: `mlops promote VERSION`"
-            return PollResult(None, reason, f"{message}; promote one: `mlops promote VERSION`")
+            reason = f"no version is in {self.stage}; promote one with `mlops promote`"
+            return PollResult(None, reason, f"{message}; {hint}")
         digest = deployment.digests[self.stage]
         if current is not None and current.served_by == "production":
             if current.digest == digest and current.generation == deployment.generation:

@@ -108,7 +108,15 @@ from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_
 from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
-from pipeline.state.versions import ModelVersion, add_version, find_version, read_versions, version_by_digest
+from pipeline.state.versions import (
+    REGISTER_HINT,
+    ModelVersion,
+    add_version,
+    deployment_hint,
+    find_version,
+    read_versions,
+    version_by_digest,
+)
 
 __all__ = [
     "API_KEY_PREFIX",
@@ -116,6 +124,7 @@ __all__ = [
     "DAY_US",
     "HOUR_US",
     "PRUNE_ACTION",
+    "REGISTER_HINT",
     "STAGES",
     "STATE_URL_ENV",
     "TEXT_SEPARATOR",
@@ -174,6 +183,7 @@ __all__ = [
     "count_undelivered",
     "create_api_key",
     "current_deployment",
+    "deployment_hint",
     "drop_partitions",
     "droppable_until",
     "end_silence",

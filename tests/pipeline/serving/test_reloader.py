@@ -71,7 +71,9 @@ def test_without_a_version_in_the_stage_there_is_no_model(project: Path, state: 
     promote(project, 1, "Archived")
     result = reloader.poll(current)
     assert result.loaded_model is None
-    assert result.detail == f"no version of {NAME} is in Production; promote one: `mlops promote VERSION`"
+    assert (
+        result.detail == f"no version of {NAME} is in Production; promote one: `mlops promote VERSION --model {NAME}`"
+    )
     assert event_kinds(state) == ["activated", "stopped"]
 
 
