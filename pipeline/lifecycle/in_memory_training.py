@@ -52,6 +52,7 @@ _RAW_COLUMN_STEPS = frozenset(
         "TfidfVectorizer",
     }
 )
+_THRESHOLD_WRAPPERS = frozenset({"FixedThresholdClassifier", "TunedThresholdClassifierCV"})
 _TREE_ESTIMATORS = re.compile(r"Tree|Forest|Boost|Catboost|LGBM|XGB", re.IGNORECASE)
 
 
@@ -150,15 +151,16 @@ def to_classifier(model: Any, rows: TrainTestFrames, config: Config) -> Any:
     UsageError
         When `model` is no estimator.
     ConfigError
-        When a search finds nothing, or a part of `model` works on raw columns, which the project's encoder encodes.
+        When a search finds nothing, or a part of `model` does what the project does itself: encode raw columns, or
+        choose a threshold.
     """
     if isinstance(model, type) or not (hasattr(model, "get_params") and hasattr(model, "fit")):
         found = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
         raise UsageError(f"model: found {found}, expected a scikit-learn classifier, such as LogisticRegression()")
     if _is_search(model):
-        _refuse_raw_column_steps(model.estimator)
+        _refuse_unsuitable_parts(model.estimator)
         model = _best_estimator(model if hasattr(model, "best_params_") else _fit_search(model, rows, config))
-    _refuse_raw_column_steps(model)
+    _refuse_unsuitable_parts(model)
     return model
 
 
@@ -166,7 +168,7 @@ def _is_search(estimator: Any) -> bool:
     return _SEARCH.search(type(estimator).__name__) is not None and hasattr(estimator, "estimator")
 
 
-def _refuse_raw_column_steps(model: Any) -> None:
+def _refuse_unsuitable_parts(model: Any) -> None:
     for member in iter_estimators(model):
         name = type(member).__name__
         if name in _RAW_COLUMN_STEPS:
@@ -174,6 +176,11 @@ def _refuse_raw_column_steps(model: Any) -> None:
                 f"model: contains {name}, which works on raw columns; here the project's encoder encodes categories,"
                 " dates and missing values for every estimator. Pass the last step alone, such as model[-1]; the group"
                 " features in conf/ chooses the encoding"
+            )
+        if name in _THRESHOLD_WRAPPERS:
+            raise ConfigError(
+                f"model: contains {name}; here training.threshold chooses the threshold. Pass its estimator alone:"
+                " model.estimator"
             )
         if _is_search(member):
             raise ConfigError(
