@@ -28,6 +28,8 @@ def verify(*, as_json: AsJson = False) -> None:
     else:
         for finding in result.findings:
             typer.echo(f"{finding.location}: {finding.path}: {finding.problem} (expected md5 {finding.expected_md5})")
+        for output in result.unlocked:
+            typer.echo(f"workspace: {output.path}: not in dvc.lock: {output.reason}; `dvc repro` runs the stage again")
         typer.echo(f"{pluralize(result.n_outputs, 'output')} and {pluralize(result.n_cached, 'cached object')} read")
     if result.findings:
         raise IntegrityError(
