@@ -43,7 +43,7 @@ def doctor(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report problems without fixing them.")] = False,
     graph: Annotated[
-        bool, typer.Option("--graph", help="Check only what stops `dvc repro`; print only what is wrong.")
+        bool, typer.Option("--graph", help="Check only what stops `dvc repro`; print only problems.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

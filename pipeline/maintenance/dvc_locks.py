@@ -57,7 +57,7 @@ def check_repository_lock(root: Path, *, repair: bool) -> Diagnosis:  # noqa: AR
     return Diagnosis(
         "dvc repository lock",
         "problem",
-        f"{_REPOSITORY_LOCK} is held by another process (id {holder[:20]}); wait for it, or end it",
+        f"another process (id {holder[:20]}) holds {_REPOSITORY_LOCK}; wait for it, or end it",
     )
 
 

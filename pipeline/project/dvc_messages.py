@@ -41,7 +41,7 @@ DVC_MESSAGES: tuple[tuple[str, str], ...] = (
     ),
     (r"already tracked by SCM", "git tracks a file that DVC makes; run `git rm --cached FILE` and commit"),
     (r"not inside of a DVC repository|is not a git repository|not a git repo", "run `git init` and `dvc init` first"),
-    (r"No space left", "the disk is full; make room, for example with `dvc gc --workspace`"),
+    (r"No space left", "the disk is full; free space, for example with `dvc gc --workspace`"),
     (
         r"Permission denied|Read-only file system|Not a directory|Errno 20",
         "DVC cannot write its cache; correct owner and rights of .dvc, or `dvc cache dir`",
@@ -50,14 +50,14 @@ DVC_MESSAGES: tuple[tuple[str, str], ...] = (
         r"Could not override|Could not find|Error parsing override|In 'config'",
         "an override is wrong; see `mlops config check`",
     ),
-    (r"failed to reproduce", "the stage ended with an error; its own message stands above"),
+    (r"failed to reproduce", "the stage ended with an error; its own message is above"),
 )
 
 
 def explain_dvc_error(printed: str) -> str:
     """Return one line: the last error that DVC printed, what it means, and the next command."""
     lines = [" ".join(line.split()) for line in printed.splitlines() if line.strip()]
-    told = next((line for line in reversed(lines) if re.match(r"ERROR|fatal", line)), lines[0] if lines else "")
-    words = shorten(told.removeprefix("ERROR: "), 300) if told else "no reason given"
+    error_line = next((line for line in reversed(lines) if re.match(r"ERROR|fatal", line)), lines[0] if lines else "")
+    words = shorten(error_line.removeprefix("ERROR: "), 300) if error_line else "no reason given"
     remedy = next((text for pattern, text in DVC_MESSAGES if re.search(pattern, printed)), "see `mlops doctor`")
-    return f"DVC says: {words}; {remedy}"
+    return f"DVC reports: {words}; {remedy}"

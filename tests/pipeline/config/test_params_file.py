@@ -104,7 +104,7 @@ def test_the_composed_file_and_conf_give_equal_settings(project: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "personality_original"])
-def test_another_problem_is_told_in_ten_lines_that_begin_with_it(name: str) -> None:
+def test_ten_lines_describe_another_problem_and_begin_with_its_name(name: str) -> None:
     conf = REPOSITORY / "conf"
     old, new = compose(conf=conf).values, compose([f"data={name}"], conf=conf).values
     lines = summarize_changes(old, new)

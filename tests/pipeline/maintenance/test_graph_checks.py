@@ -151,7 +151,7 @@ def test_what_only_dvc_understands_is_explained(project: Path, path: str, conten
     diagnosis = next(
         entry for entry in run_diagnostics(project, repair=True, only_graph=True) if entry.state == "problem"
     )
-    assert (diagnosis.check, "DVC says: " in diagnosis.detail, remedy in diagnosis.detail) == ("dvc", True, True)
+    assert (diagnosis.check, "DVC reports: " in diagnosis.detail, remedy in diagnosis.detail) == ("dvc", True, True)
 
 
 @pytest.mark.usefixtures("starts_processes")

@@ -13,7 +13,7 @@ RUNBOOK = Path(__file__).parents[3] / "docs/how-to/runbook.md"
 
 
 @pytest.mark.parametrize(
-    ("printed", "told", "remedy"),
+    ("printed", "quoted", "remedy"),
     [
         ("ERROR: Unable to acquire lock. Most likely ...", "Unable to acquire lock", "holds .dvc/tmp/lock"),
         ("ERROR: failed to reproduce 'x': missing data 'source': data/external/x.csv", "x.csv", "dvc pull"),
@@ -28,10 +28,10 @@ RUNBOOK = Path(__file__).parents[3] / "docs/how-to/runbook.md"
         ("some words\nof another kind", "some words", "mlops doctor"),
     ],
 )
-def test_a_message_of_dvc_is_told_with_its_remedy(printed: str, told: str, remedy: str) -> None:
+def test_a_message_of_dvc_is_repeated_with_its_remedy(printed: str, quoted: str, remedy: str) -> None:
     explained = explain_dvc_error(printed)
-    assert explained.startswith("DVC says: ")
-    assert told in explained
+    assert explained.startswith("DVC reports: ")
+    assert quoted in explained
     assert remedy in explained
 
 
