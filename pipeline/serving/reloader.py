@@ -191,7 +191,9 @@ class ModelReloader:
             entries = store.read_audit_entries(connection, model=self.model)
         decided = {deployed["digest"] for entry in entries if entry.generation for deployed in entry.after.values()}
         versions = [
-            (event.version, event.digest) for event in events if event.version is not None and event.digest in decided
+            (event.version, event.digest)
+            for event in events
+            if event.version is not None and event.digest is not None and event.digest in decided
         ]
         deployed = deployment.digests[self.stage]
         return [(version, digest) for version, digest in dict.fromkeys(versions) if digest != deployed]
