@@ -100,8 +100,8 @@ class _OpenVersion:
     package: Package
 
     def prediction_log(self) -> FilePredictionLog:
-        from pipeline.serving.engine import load_hash_key
         from pipeline.serving.files.file_log import FilePredictionLog
+        from pipeline.serving.log_hash_key import load_hash_key
         from pipeline.serving.scorer import RowScorer
 
         scorer = RowScorer(self.package, many_missing=1.0, hash_key=load_hash_key(self.root))
