@@ -32,12 +32,7 @@ def _render_body() -> None:
     config = queries.config()
     search = _search_form(config.name, config.data.target.classes)
     is_live = st.toggle("Live", value=False, key="history_live", help="Refreshes every 5 seconds")
-
-    @st.fragment(run_every=5 if is_live else None)
-    def refresh() -> None:
-        page.error_boundary(lambda: _show_results(search, config.data.target.classes))
-
-    refresh()
+    page.refresh_every(5 if is_live else None, lambda: _show_results(search, config.data.target.classes))
 
 
 def _search_form(model: str, classes: tuple[str, ...]) -> PredictionQuery:
