@@ -79,7 +79,8 @@ def test_an_age_has_the_largest_unit_that_fits(seconds: int, text: str) -> None:
     "text",
     [
         "![x](http://evil.example/x.png)", "[x](//evil.example)", "[x]\n\n[x]: http://evil.example", "<img src=x>",
-        "<http://evil.example>", "http://evil.example", "HTTPS://evil.example", "http:\\//evil.example", "www.evil.example",
+        "<http://evil.example>", "http://evil.example", "HTTPS://evil.example", "http:\\//evil.example",
+        "www.evil.example",
         "h&#116;tp://evil.example", "eve@evil.example", "[x][y]", "&lt;b&gt;",
     ],
 )  # fmt: skip

@@ -44,7 +44,7 @@ def with_role_predict(at: AppTest) -> None:
     log_in(at, roles=["predict"])
 
 
-NOBODIES = (reachable_by_others, logged_out, expired, without_roles, with_unknown_roles, with_role_predict)
+UNAUTHORIZED = (reachable_by_others, logged_out, expired, without_roles, with_unknown_roles, with_role_predict)
 
 
 def elements(at: AppTest) -> dict[str, int]:
@@ -56,22 +56,24 @@ def elements(at: AppTest) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("nobody", NOBODIES)
-def test_a_page_shows_nobody_the_login_alone(name: str, nobody: Callable[[AppTest], None], project: Workspace) -> None:
+@pytest.mark.parametrize("visitor", UNAUTHORIZED)
+def test_a_page_shows_a_visitor_without_the_role_the_login_alone(
+    name: str, visitor: Callable[[AppTest], None], project: Workspace
+) -> None:
     at = app_page(name)
-    nobody(at)
+    visitor(at)
     at.run()
     buttons = [button.key for button in at.button]
-    can_log_in = nobody in (logged_out, expired)
+    can_log_in = visitor in (logged_out, expired)
     assert buttons == (["log_in"] if can_log_in else [])
     assert elements(at) == {"title": 1, "info": 1} | ({"button": 1} if can_log_in else {})
     assert len(at.info) == 1
 
 
-@pytest.mark.parametrize("nobody", NOBODIES)
-def test_the_sidebar_names_no_project_to_nobody(nobody: Callable[[AppTest], None], project: Workspace) -> None:
+@pytest.mark.parametrize("visitor", UNAUTHORIZED)
+def test_the_sidebar_names_no_project_to_a_visitor(visitor: Callable[[AppTest], None], project: Workspace) -> None:
     at = AppTest.from_file(str(ROOT / "app/main.py"), default_timeout=60)
-    nobody(at)
+    visitor(at)
     assert "personality" not in text_of(at.run())
 
 
