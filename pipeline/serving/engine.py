@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import hashlib
 import json
 import os
 import time
@@ -21,6 +20,7 @@ from pipeline.project import paths
 from pipeline.serving.batch_predictor import PendingRequest, batch_from_json
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.explanation import explanation_response
+from pipeline.serving.log_options import LOGGED, LogOptions, digest_body, digest_key
 from pipeline.serving.outcomes import read_outcomes, store_outcomes
 from pipeline.serving.prediction_types import PredictionBatch, Readiness
 from pipeline.serving.reloader import ModelReloader
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pipeline.config.groups.monitoring_config import PredictionSource
     from pipeline.config.groups.serving_config import EngineConfig, PredictionLogConfig
     from pipeline.serving.batch_predictor import RequestKind, Response
     from pipeline.serving.loaded_model import LoadedModel
@@ -47,7 +48,6 @@ __all__ = ["Engine", "load_hash_key"]
 OnError = Literal["refuse", "partial"]
 
 _HASH_KEY_BYTES = 32
-_MAX_HEADER_LENGTH = 200
 _MAX_COMMAS_PER_OUTCOME = 20
 # Approximate size of one value in a body.
 _VALUE_BYTES = 24
@@ -55,12 +55,13 @@ _VALUE_BYTES = 24
 
 @dataclass(frozen=True, slots=True)
 class _StartedEngine:
-    """The database, worker, retention and reloader of a started engine."""
+    """The database, worker, retention, reloader and hash key of a started engine."""
 
     state: State
     worker: PredictionWorker
     retention: RetentionWorker
     reloader: ModelReloader
+    hash_key: bytes
 
 
 class Engine:
@@ -79,6 +80,8 @@ class Engine:
         Both are sections of group `serving`.
     stage : str
         Stage whose version is served.
+    source : PredictionSource
+        Source that the log records of a request without one.
 
     Attributes
     ----------
@@ -89,10 +92,18 @@ class Engine:
     """
 
     def __init__(
-        self, root: Path, model: str, engine: EngineConfig, log: PredictionLogConfig, *, stage: str = "Production"
+        self,
+        root: Path,
+        model: str,
+        engine: EngineConfig,
+        log: PredictionLogConfig,
+        *,
+        stage: str = "Production",
+        source: PredictionSource = "api",
     ) -> None:
         self.model = model
         self.stage = stage
+        self.source = source
         self.loaded_model: LoadedModel | None = None
         self.previous_model: LoadedModel | None = None
         self.verify: Callable[[LoadedModel], None] | None = None
@@ -124,7 +135,7 @@ class Engine:
         reloader = ModelReloader(state, packages, self.model, self.stage, self._config, hash_key, self.verify)
         worker = PredictionWorker(PredictionWriter(state), self._log_config, state.clock, self.observer)
         worker.start(asyncio.get_running_loop())
-        self._running = _StartedEngine(state, worker, RetentionWorker(state, self._log_config), reloader)
+        self._running = _StartedEngine(state, worker, RetentionWorker(state, self._log_config), reloader, hash_key)
         await self._reload_if_changed(is_forced=True)
         self._follower = asyncio.create_task(self._follow(), name="follow-state")
         self._running.retention.start()
@@ -158,16 +169,8 @@ class Engine:
         """
         return self._require_running().state
 
-    async def predict_row(self, body: bytes, *, key: str | None = None, subject: str | None = None) -> bytes:
-        """Return the prediction for a body `{"features": {...}}` as JSON.
-
-        Parameters
-        ----------
-        body : bytes
-        key : str, optional
-            Idempotency key: a retry with the same body gets the stored response.
-        subject : str, optional
-            Whom the row is about, so that the rows of a subject can be erased later.
+    async def predict_row(self, body: bytes, options: LogOptions = LOGGED) -> bytes:
+        """Return the prediction for a body `{"features": {...}}` as JSON, logged as `options` say.
 
         Raises
         ------
@@ -180,13 +183,11 @@ class Engine:
         """
         model, worker = self._require_model(), self._require_running().worker
         row = await run_in_thread_if_large(len(body), model.parser.parse_row, body)
-        if key is None and subject is None and (cached := worker.predict_cached(model, row)) is not None:
+        if options is LOGGED and (cached := worker.predict_cached(model, row)) is not None:
             return cached
-        return _to_json(await self._submit(model, ParsedRows([row], [0]), "row", body, key=key, subject=subject))
+        return _to_json(await self._submit(model, ParsedRows([row], [0]), "row", body, options=options))
 
-    async def predict_batch(
-        self, body: bytes, *, key: str | None = None, subject: str | None = None, on_error: OnError = "refuse"
-    ) -> bytes:
+    async def predict_batch(self, body: bytes, options: LogOptions = LOGGED, *, on_error: OnError = "refuse") -> bytes:
         """Return the predictions for a body `{"instances": [{...}, ...]}` as JSON: one item for each row, in order.
 
         With `on_error="partial"` the item of an invalid row lists its problems, and valid rows get predictions.
@@ -196,14 +197,13 @@ class Engine:
         rows = await run_in_thread_if_large(len(body), model.parser.parse_batch, body, partial=on_error == "partial")
         if not rows.rows:
             raise InvalidRequest(rows.errors)
-        return _to_json(await self._submit(model, rows, "batch", body, key=key, subject=subject))
+        return _to_json(await self._submit(model, rows, "batch", body, options=options))
 
     async def predict_columns(
         self,
         columns: Mapping[str, Sequence[Any]],
+        options: LogOptions = LOGGED,
         *,
-        key: str | None = None,
-        subject: str | None = None,
         on_error: OnError = "refuse",
         lines: LineMap | None = None,
     ) -> PredictionBatch:
@@ -217,8 +217,8 @@ class Engine:
         rows = await run_in_thread_if_large(size, model.parser.parse_columns, columns, partial=is_partial, lines=lines)
         if not rows.rows:
             raise InvalidRequest(rows.errors)
-        body = b"" if key is None else msgspec.json.encode([rows.positions, rows.rows, rows.errors])
-        response = await self._submit(model, rows, "columns", body, key=key, subject=subject)
+        body = b"" if options.key is None else msgspec.json.encode([rows.positions, rows.rows, rows.errors])
+        response = await self._submit(model, rows, "columns", body, options=options)
         return response if isinstance(response, PredictionBatch) else batch_from_json(response, rows)
 
     async def feedback(self, body: bytes) -> bytes:
@@ -293,6 +293,7 @@ class Engine:
                 "commit_duration_s": stats.commit_durations_s.as_dict(),
                 "n_logged": stats.n_logged,
                 "n_unlogged": stats.n_unlogged,
+                "n_opted_out": stats.n_opted_out,
                 "n_batches": stats.n_batches,
                 "n_failures": stats.n_failures,
                 "retention_error": None if running is None else running.retention.last_error,
@@ -319,20 +320,20 @@ class Engine:
         kind: RequestKind,
         body: bytes,
         *,
-        key: str | None,
-        subject: str | None,
+        options: LogOptions,
     ) -> Response:
-        worker = self._require_running().worker
-        digest = ""
-        if key is not None or subject is not None:
-            _check_header_word("Idempotency-Key", key)
-            _check_header_word("subject", subject)
-            digest = hashlib.sha256(kind.encode() + b"\0" + body).hexdigest()
+        running = self._require_running()
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        request = PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), key, digest, subject)
-        if key is not None:
-            return await self._submit_idempotent(worker, request, key)
-        worker.submit(request)
+        source = options.source or self.source
+        request = PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), source)
+        if options is not LOGGED:
+            options.check()
+            request.subject, request.is_logged = options.subject, options.is_logged
+            if options.key is not None:
+                request.idempotency_key = digest_key(options, model=self.model, hash_key=running.hash_key)
+                request.body_digest = digest_body(kind, body, hash_key=running.hash_key)
+                return await self._submit_idempotent(running.worker, request, request.idempotency_key)
+        running.worker.submit(request)
         return await future
 
     async def _submit_idempotent(self, worker: PredictionWorker, request: PendingRequest, key: str) -> Response:
@@ -381,11 +382,6 @@ class Engine:
 
 def _to_json(response: Response) -> bytes:
     return response if isinstance(response, bytes) else response.body
-
-
-def _check_header_word(header: str, value: str | None) -> None:
-    if value is not None and not (0 < len(value) <= _MAX_HEADER_LENGTH and value.isprintable() and value.isascii()):
-        raise InvalidRequest.for_field(header, "word", f"expected 1 to {_MAX_HEADER_LENGTH} printable ASCII characters")
 
 
 def load_hash_key(root: Path) -> bytes:

@@ -51,7 +51,7 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
-from pipeline.state.logged_outcomes import add_outcomes, latest_outcomes
+from pipeline.state.logged_outcomes import add_outcomes, latest_outcomes, read_outcomes
 from pipeline.state.mlflow_outbox import OutboxTask, enqueue_task, mark_task_done, mark_task_failed, read_pending_tasks
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.partitions import (
@@ -77,6 +77,7 @@ from pipeline.state.prediction_search import (
 )
 from pipeline.state.prediction_writer import (
     IdempotencyKeyTaken,
+    PredictionIdTaken,
     PredictionRow,
     PredictionWriter,
     RequestRows,
@@ -86,6 +87,7 @@ from pipeline.state.prediction_writer import (
 from pipeline.state.predictions import (
     erase_subject,
     existing_prediction_ids,
+    find_prediction,
     iter_predictions,
     remove_predictions,
     remove_stored_responses,
@@ -133,6 +135,7 @@ __all__ = [
     "MonitorRun",
     "OutboxTask",
     "OutcomeChunk",
+    "PredictionIdTaken",
     "PredictionQuery",
     "PredictionRow",
     "PredictionWriter",
@@ -175,6 +178,7 @@ __all__ = [
     "erase_subject",
     "existing_prediction_ids",
     "find_incident",
+    "find_prediction",
     "find_version",
     "has_due_delivery",
     "has_predictions",
@@ -199,6 +203,7 @@ __all__ = [
     "read_deliveries",
     "read_freshness",
     "read_incidents",
+    "read_outcomes",
     "read_pending_tasks",
     "read_rollup_progress",
     "read_rollups",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "erase_subject",
     "existing_prediction_ids",
+    "find_prediction",
     "iter_predictions",
     "remove_predictions",
     "remove_stored_responses",
@@ -32,6 +33,11 @@ def existing_prediction_ids(connection: Connection, ids: Sequence[str]) -> set[s
         query = select(predictions.c.prediction_id).where(predictions.c.prediction_id.in_(part))
         existing.update(connection.execute(query).scalars())
     return existing
+
+
+def find_prediction(connection: Connection, prediction_id: str) -> Any | None:
+    """Return the row of a logged prediction, None when the log has none with this identifier."""
+    return connection.execute(select(predictions).where(predictions.c.prediction_id == prediction_id)).first()
 
 
 def remove_predictions(connection: Connection, *, before: int, limit: int) -> int:

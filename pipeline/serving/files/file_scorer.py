@@ -86,7 +86,12 @@ def score_file(
     if chunk_rows < 1:
         raise UsageError(f"chunk_rows is {chunk_rows}; accepted is 1 or more")
     digest = _source_digest(source)
-    plan = {"source": digest, "package": package.digest, "part_rows": PART_ROWS, "is_logged": log is not None}
+    plan = {
+        "source": digest,
+        "package": package.digest,
+        "part_rows": PART_ROWS,
+        "log": None if log is None else log.model,
+    }
     parts = _PartStore(target, plan)
     total = parquet_row_count(source)
     n_done = n_resumed = 0
@@ -98,7 +103,9 @@ def score_file(
             elif log is None:
                 parts.add(number, scored)
             else:
-                ids = derive_prediction_ids(digest, package.digest, n_done + 1, rows.num_rows)
+                ids = derive_prediction_ids(
+                    digest, package.digest, model=log.model, first_row=n_done + 1, n_rows=rows.num_rows
+                )
                 log.append(rows, ids)
                 parts.add(number, scored.append_column("prediction_id", pa.array(ids, pa.string())))
             output.write(parts.read(number))
