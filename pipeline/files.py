@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 import time
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ __all__ = [
     "atomic_folder",
     "canonical_json",
     "exclusive_lock",
+    "link_or_special_file",
     "read_json",
     "read_parquet",
     "sha256",
@@ -42,6 +44,18 @@ _POLL_S = 0.05
 def canonical_json(value: object) -> str:
     """Return `value` as JSON with sorted keys, two spaces and a final newline; NaN is refused."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def link_or_special_file(path: Path, *, folder: bool = False) -> str | None:
+    """Return why `path` is no regular file (or no plain folder), without following or opening it; None if it is one."""
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return "is a link; replace it by a copy of what it points to"
+    if folder:
+        return None if stat.S_ISDIR(mode) else "is no folder"
+    if stat.S_ISREG(mode):
+        return None
+    return "is a folder; expected a file" if stat.S_ISDIR(mode) else "is a pipe, socket or device; expected a file"
 
 
 @contextmanager
