@@ -26,7 +26,7 @@ _LAST_RESULT_KEY = "last_result"
 
 def render() -> None:
     """Show the page."""
-    description = "Get a prediction from the production model. It is logged only if you say so."
+    description = "Get a prediction from the production model. It is logged on request only."
     page.render_page("Predict", description, _render_body)
 
 

@@ -49,14 +49,21 @@ class FilePredictionLog:
     generation: int
     scorer: RowScorer
 
-    def append(self, rows: pa.Table, ids: list[str]) -> None:
-        """Write the predictions of rows, in transactions of 10,000; rows of an earlier run stay unchanged.
+    def append(self, rows: pa.Table, *, source_digest: str, first_row: int) -> list[str]:
+        """Write the predictions of rows, in transactions of 10,000, and return their identifiers.
+
+        Rows of an earlier run stay unchanged. `source_digest` is that of the file, `first_row` the number of the first
+        row in it.
 
         Raises
         ------
         DependencyUnavailable
             When the database cannot be written.
         """
+        package_digest = self.scorer.package.digest
+        ids = derive_prediction_ids(
+            source_digest, package_digest, model=self.model, first_row=first_row, n_rows=rows.num_rows
+        )
         writer = PredictionWriter(self.state)
         try:
             for start in range(0, rows.num_rows, _BATCH_ROWS):
@@ -70,6 +77,7 @@ class FilePredictionLog:
                     writer.write(batch, has_client_ids=True)
         finally:
             writer.close()
+        return ids
 
     def _prediction_rows(self, rows: pa.Table, ids: list[str]) -> list[PredictionRow]:
         columns = [_to_request_values(rows.column(name)) for name in self.scorer.package.schema.feature_names]

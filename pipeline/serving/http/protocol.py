@@ -90,7 +90,7 @@ class DeadlineProtocol(HttpToolsProtocol):
                 f"the headers of a request have at most {_MAX_HEADER_BYTES:,} bytes; send fewer or shorter headers",
             )
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> bool:  # type: ignore[override]  # the base class lets the transport close
         """Keep the connection of a client that sends no more and waits for responses."""
         self._is_half_closed = self._awaits_response()
         return self._is_half_closed

@@ -16,10 +16,11 @@ def test_batches_get_the_identifiers_of_the_whole_file() -> None:
     assert sorted(set(whole)) == whole
 
 
-def test_another_file_or_package_gets_other_identifiers() -> None:
+def test_another_file_package_or_model_gets_other_identifiers() -> None:
     first = derive_prediction_ids(SOURCE, PACKAGE, model="m", first_row=1, n_rows=3)
     assert not set(first) & set(derive_prediction_ids(PACKAGE, SOURCE, model="m", first_row=1, n_rows=3))
     assert not set(first) & set(derive_prediction_ids(SOURCE, "c" * 64, model="m", first_row=1, n_rows=3))
+    assert not set(first) & set(derive_prediction_ids(SOURCE, PACKAGE, model="other", first_row=1, n_rows=3))
 
 
 def test_an_identifier_is_a_uuid_of_version_8() -> None:

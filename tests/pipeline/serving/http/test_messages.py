@@ -44,7 +44,9 @@ def test_an_idempotency_key_is_read_with_and_without_quotes(header: bytes, expec
         (b"log=true&source=app", ("predict", "viewer"), LogOptions("k", "ada", source="app")),
     ],
 )
-def test_the_query_says_how_a_request_is_logged(query: bytes, roles: tuple[str, ...], expected: LogOptions) -> None:
+def test_the_query_decides_whether_and_how_a_request_is_logged(
+    query: bytes, roles: tuple[str, ...], expected: LogOptions
+) -> None:
     request = make_request({b"idempotency-key": b"k"}, query=query, principal=Principal.from_roles("ada", roles))
     assert request.log_options() == expected
 
