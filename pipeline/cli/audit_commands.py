@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared_options import AsJson, ModelOption, open_registry, parse_timestamp
+from pipeline.cli.shared_options import AsJson, ModelFilter, open_registry, parse_timestamp
 from pipeline.errors import IntegrityError, UsageError
 from pipeline.files import canonical_json
 from pipeline.text import pluralize, timestamp
@@ -30,7 +30,7 @@ def show_deployments_at(
         str | None,
         typer.Option("--at", help="Show the versions deployed at this time (ISO 8601, UTC by default), and why."),
     ] = None,
-    model: ModelOption = None,
+    model: ModelFilter = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the versions that were deployed at a time."""
@@ -49,7 +49,7 @@ def show_deployments_at(
 
 
 @app.command("list")
-def list_(*, model: ModelOption = None, as_json: AsJson = False) -> None:
+def list_(*, model: ModelFilter = None, as_json: AsJson = False) -> None:
     """List decisions, oldest first."""
     entries = open_registry().history(model)
     if as_json:

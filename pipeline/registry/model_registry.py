@@ -231,7 +231,8 @@ class ModelRegistry:
                 occupied = ", ".join(
                     f"{other_stage} has version {number}" for other_stage, number in deployment.versions.items()
                 )
-                raise UsageError(f"{name}: no version is in {wanted_stage}; {occupied or 'promote a version first'}")
+                hint = occupied or store.deployment_hint(connection, name)
+                raise UsageError(f"{name}: no version is in {wanted_stage}; {hint}")
             return self.packages.load(deployment.digests[wanted_stage])
 
     def list_models(self, name: str | None = None) -> list[ModelVersion]:
@@ -249,7 +250,7 @@ class ModelRegistry:
         """
         versions = self.list_models(name)
         if not versions:
-            raise UsageError(f"{name}: no version is registered; run `dvc repro`, then register models/candidate")
+            raise UsageError(f"{name}: no version is registered; {store.REGISTER_HINT}")
         return versions[-1]
 
     def get_version(self, name: str, version: int | str) -> ModelVersion:

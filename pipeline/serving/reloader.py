@@ -26,10 +26,19 @@ _RETRY_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """The model to serve (None for none), and the reason when it is not the deployed one."""
+    """The model to serve (None for none), and the reason when it is not the deployed one.
+
+    Probes tell anybody the `reason`, so it has no path, address or digest; `detail` has.
+    """
 
     loaded_model: LoadedModel | None
     reason: str = ""
+    detail: str = ""
+
+    @classmethod
+    def load_failure(cls, loaded_model: LoadedModel | None, detail: str) -> PollResult:
+        """Return the result when the deployed version could not be loaded."""
+        return cls(loaded_model, "the deployed version cannot be loaded; the log of the server has the reason", detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +87,14 @@ class ModelReloader:
         """
         with self.state.reading() as connection:
             deployment = store.current_deployment(connection, self.model)
-        version = deployment.version(self.stage)
+            version = deployment.version(self.stage)
+            hint = "" if version is not None else store.deployment_hint(connection, self.model)
         if version is None:
             message = f"no version of {self.model} is in {self.stage}"
             if current is not None:
                 self._record_event("stopped", deployment, None, message)
-            return PollResult(None, f"{message}; promote one: `mlops promote VERSION`")
+            reason = f"no version is in {self.stage}; promote one with `mlops promote`"
+            return PollResult(None, reason, f"{message}; {hint}")
         digest = deployment.digests[self.stage]
         if current is not None and current.served_by == "production":
             if current.digest == digest and current.generation == deployment.generation:
@@ -93,7 +104,7 @@ class ModelReloader:
         failed_load = self._failed_load
         is_known = failed_load is not None and failed_load.matches(deployment, digest)
         if failed_load is not None and is_known and failed_load.is_recent and not is_forced:
-            return PollResult(current, failed_load.reason)
+            return PollResult.load_failure(current, failed_load.reason)
         return self._load_new(current, deployment)
 
     def _with_generation(self, current: LoadedModel, deployment: Deployment) -> LoadedModel:
@@ -127,7 +138,7 @@ class ModelReloader:
         self, current: LoadedModel | None, deployment: Deployment, reason: str, *, is_new: bool
     ) -> PollResult:
         if current is not None:
-            return PollResult(current, reason)
+            return PollResult.load_failure(current, reason)
         for served_by, version, digest in self._fallbacks(deployment):
             try:
                 model = self._load(version, digest, deployment.generation, served_by)
@@ -136,8 +147,8 @@ class ModelReloader:
             if is_new:
                 source = "the rule baseline of version" if served_by == "rule" else "version"
                 self._record_event("fell_back", deployment, digest, f"{source} {version} is active instead")
-            return PollResult(model, reason)
-        return PollResult(None, reason)
+            return PollResult.load_failure(model, reason)
+        return PollResult.load_failure(None, reason)
 
     def _fallbacks(self, deployment: Deployment) -> list[tuple[ServedBy, int, str]]:
         """Return source, version and digest of each fallback that the settings allow, the preferred one first."""

@@ -57,6 +57,7 @@ from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monito
 from pipeline.state.partitions import (
     add_partitions,
     drop_partitions,
+    droppable_until,
     missing_partitions,
     partition_start,
     remove_detached_partitions,
@@ -85,6 +86,7 @@ from pipeline.state.prediction_writer import (
     StoredResponse,
 )
 from pipeline.state.predictions import (
+    count_older_predictions,
     erase_subject,
     existing_prediction_ids,
     find_prediction,
@@ -105,15 +107,26 @@ from pipeline.state.rollup_counts import (
     read_rollups,
 )
 from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_state, schema_revision, upgrade_schema
+from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
-from pipeline.state.versions import ModelVersion, add_version, find_version, read_versions, version_by_digest
+from pipeline.state.versions import (
+    REGISTER_HINT,
+    ModelVersion,
+    add_version,
+    deployment_hint,
+    find_version,
+    read_versions,
+    version_by_digest,
+)
 
 __all__ = [
     "API_KEY_PREFIX",
     "CONFIDENCE_SCALE",
     "DAY_US",
     "HOUR_US",
+    "PRUNE_ACTION",
+    "REGISTER_HINT",
     "STAGES",
     "STATE_URL_ENV",
     "TEXT_SEPARATOR",
@@ -167,12 +180,15 @@ __all__ = [
     "connect_to",
     "connect_to_project",
     "copy_state",
+    "count_older_predictions",
     "count_predictions",
     "count_rows_by_hour",
     "count_undelivered",
     "create_api_key",
     "current_deployment",
+    "deployment_hint",
     "drop_partitions",
+    "droppable_until",
     "end_silence",
     "enqueue_task",
     "erase_subject",
@@ -207,9 +223,11 @@ __all__ = [
     "read_pending_tasks",
     "read_rollup_progress",
     "read_rollups",
+    "read_seen_clock",
     "read_serving_events",
     "read_versions",
     "record_api_key_use",
+    "record_seen_clock",
     "remove_detached_partitions",
     "remove_predictions",
     "remove_stored_responses",

@@ -118,7 +118,7 @@ def _copy_file(source: Path, target: Path) -> Path:
 def create_pending_run(root: Path, header: PendingRunHeader) -> PendingRun:
     """Create the folder of a pending run below `root`."""
     folder = root / paths.RUN_OUTBOX / f"{header.started_ms}-{uuid.uuid4().hex[:12]}"
-    folder.mkdir(parents=True)
+    files.make_private_folder(folder)
     files.write_json(folder / _HEADER_FILE, asdict(header))
     return PendingRun(folder)
 

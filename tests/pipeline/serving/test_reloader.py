@@ -71,7 +71,9 @@ def test_without_a_version_in_the_stage_there_is_no_model(project: Path, state: 
     promote(project, 1, "Archived")
     result = reloader.poll(current)
     assert result.loaded_model is None
-    assert result.reason == f"no version of {NAME} is in Production; promote one: `mlops promote VERSION`"
+    assert (
+        result.detail == f"no version of {NAME} is in Production; promote one: `mlops promote VERSION --model {NAME}`"
+    )
     assert event_kinds(state) == ["activated", "stopped"]
 
 
@@ -80,7 +82,7 @@ def test_a_version_that_fails_its_verification_leaves_the_current_model(project:
     current = reloader.poll(None).loaded_model
     promote(project, 2)
     results = [reloader.poll(current), reloader.poll(current), reloader.poll(current, is_forced=True)]
-    assert {result.reason for result in results} == {"version 2 fails its verification"}
+    assert {result.detail for result in results} == {"version 2 fails its verification"}
     assert all(result.loaded_model is current for result in results)
     assert event_kinds(state) == ["activated", "refused"]
 
@@ -91,7 +93,7 @@ def test_an_unexpected_error_of_the_verification_names_the_package(project: Path
 
     result = make_reloader(project, state, verify=fail, fallback_to_last_good=False).poll(None)
     assert result.loaded_model is None
-    assert result.reason == f"{package_folder(project, 1)}: cannot be loaded (division by zero)"
+    assert result.detail == f"{package_folder(project, 1)}: cannot be loaded (division by zero)"
 
 
 def test_a_failed_load_is_tried_again_after_the_pause_or_when_forced(
@@ -133,5 +135,5 @@ def test_a_start_falls_back_in_the_declared_order(
     result = make_reloader(project, state, **settings).poll(None)
     model = result.loaded_model
     assert (None if model is None else (model.served_by, model.version)) == expected
-    assert "model.onnx" in result.reason or "encoder.json" in result.reason
+    assert "model.onnx" in result.detail or "encoder.json" in result.detail
     assert event_kinds(state) == ["activated", "refused", *(["fell_back"] if expected else [])]
