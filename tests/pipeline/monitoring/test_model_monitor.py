@@ -260,7 +260,7 @@ def test_a_report_holds_everything_about_a_window(project: Path) -> None:
     assert report["drift"]["window"]["until"] == "2026-02-02T02:40:00Z"
 
 
-@pytest.mark.parametrize("window", [{"window_hours": 7.3}, {"window_rows": 150}])
+@pytest.mark.parametrize("window", [{"window_hours": 7.3}, {"window_rows": 400}])
 def test_only_the_declared_sources_are_counted(project: Path, window: dict[str, float]) -> None:
     """Rows of the app drift far away; whole hours come from roll-ups, the ends of the window from rows."""
     frame = live_rows(600)
