@@ -101,7 +101,8 @@ def _prediction_row(prediction: LoggedPrediction) -> dict[str, object]:
         "Outcome": prediction.outcome or "",
         "Version": prediction.version,
         **{name: formatting.table_cell_text(value) for name, value in prediction.features.items()},
-        "Latency": f"{prediction.latency_us / 1000:.2f} ms",
+        "Source": prediction.source,
+        "Latency": f"{prediction.latency_us / 1000:.2f} ms" if prediction.latency_us else "-",
         "Prediction ID": prediction.prediction_id,
     }
 

@@ -69,5 +69,5 @@ def test_another_problem_needs_no_code_change(
     at = app_page("predict").run()
     at.button[0].click().run()
     assert errors_of(at) == []
-    assert "logged as" in text_of(at)
+    assert "not logged" in text_of(at)
     assert errors_of(app_page("models").run()) == []

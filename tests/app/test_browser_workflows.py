@@ -55,6 +55,7 @@ def upload(page: Any, content: str, name: str) -> None:
 
 def test_a_json_prediction_is_found_by_its_id(page: Any, address: str) -> None:
     open_page(page, address, "predict")
+    page.get_by_text("Log this prediction").click()
     page.get_by_role("tab", name="JSON").click()
     page.get_by_role("tabpanel").get_by_role("button", name="Predict").click()
     prediction_id = shown_prediction_id(page)
