@@ -347,8 +347,8 @@ class ModelRegistry:
 
     def verify_history(self, *, head: store.AuditHead | None = None) -> AuditVerification:
         """Verify the audit trail, also against an earlier `head`, and the tables that decide against the trail."""
-        with self._open_state() as state, state.reading() as connection:
-            return verify_audit(connection, head=head)
+        with self._open_state() as state:
+            return verify_audit(state, head=head)
 
     def restore_deployments(self) -> list[AuditEntry]:
         """Set deployments that were changed by hand to what the audit trail says, and return the new entries."""
