@@ -93,7 +93,7 @@ class ModelReloader:
             message = f"no version of {self.model} is in {self.stage}"
             if current is not None:
                 self._record_event("stopped", deployment, None, message)
-            reason = f"no version is in {self.stage}; promote one with `mlops promote`"
+            reason = f"no version is in {self.stage}; promote one: `mlops promote VERSION`"
             return PollResult(None, reason, f"{message}; {hint}")
         digest = deployment.digests[self.stage]
         if current is not None and current.served_by == "production":
