@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 import stat
@@ -49,8 +50,35 @@ _MIN_DISTINCT_BYTES = 8
 
 
 def canonical_json(value: object) -> str:
-    """Return `value` as JSON with sorted keys, two spaces and a final newline; NaN is refused."""
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    """Return `value` as JSON with sorted keys, two spaces and a final newline.
+
+    Raises
+    ------
+    DataError
+        When a number is not finite, which JSON has no form for; the message names its place.
+    """
+    try:
+        return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError:
+        place = next(_non_finite_places(value, ""), None)
+        if place is None:
+            raise
+        raise DataError(
+            f"{place[0]}: found {place[1]}, expected a finite number; look for infinite or extreme values in the data"
+        ) from None
+
+
+def _non_finite_places(value: object, path: str) -> Iterator[tuple[str, float]]:
+    """Yield the path of each NaN or infinity inside `value`, such as columns[2].mean; lists of named parts by name."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path or "the value", value
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from _non_finite_places(part, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for at, part in enumerate(value):
+            name = part.get("name", at) if isinstance(part, dict) else at
+            yield from _non_finite_places(part, f"{path}[{name}]")
 
 
 def make_private_folder(path: Path) -> None:

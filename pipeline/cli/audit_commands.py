@@ -10,6 +10,7 @@ import typer
 from pipeline.cli.shared_options import AsJson, ModelFilter, open_registry, parse_timestamp
 from pipeline.errors import IntegrityError, UsageError
 from pipeline.files import canonical_json
+from pipeline.state import AuditHead
 from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
@@ -63,19 +64,41 @@ def list_(*, model: ModelFilter = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def verify(*, as_json: AsJson = False) -> None:
-    """Verify the chain of hashes from the first entry to the last."""
-    registry = open_registry()
-    breaks = registry.verify_history()
+def verify(
+    *,
+    head: Annotated[
+        str | None, typer.Option("--head", help="An earlier output of `mlops audit head`, kept elsewhere.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify the chain of hashes, and that deployments, versions, keys, silences and incidents follow from it."""
+    verification = open_registry().verify_history(head=None if head is None else AuditHead.parse(head))
     if as_json:
-        typer.echo(canonical_json([{"seq": entry.seq, "reason": entry.reason} for entry in breaks]), nl=False)
+        body = {
+            "head": str(verification.head),
+            "breaks": [asdict(entry) for entry in verification.breaks],
+            "undecided_changes": [asdict(change) for change in verification.undecided_changes],
+        }
+        typer.echo(canonical_json(body), nl=False)
     else:
-        for entry in breaks:
-            typer.echo(f"entry {entry.seq}: {entry.reason}")
-        typer.echo(f"{pluralize(len(registry.history()), 'entry', 'entries')} read")
-    if breaks:
-        entries = pluralize(len(breaks), "entry", "entries")
+        for problem in verification.problems:
+            typer.echo(problem)
+        typer.echo(f"{pluralize(verification.head.seq, 'entry', 'entries')} read; head {verification.head}")
+    if verification.breaks:
+        entries = pluralize(len(verification.breaks), "entry", "entries")
         raise IntegrityError(f"the audit trail is broken at {entries}; restore a backup of the state database")
+    if verification.undecided_changes:
+        rows = pluralize(len(verification.undecided_changes), "difference")
+        raise IntegrityError(
+            f"the state database has {rows} from the audit trail; `mlops doctor` restores deployments,"
+            " a backup of the state database restores the rest"
+        )
+
+
+@app.command("head")
+def show_head() -> None:
+    """Print SEQ:HASH of the last entry; keep it outside of the database for `mlops audit verify --head`."""
+    typer.echo(str(open_registry().audit_head()))
 
 
 def _decision_line(entry: AuditEntry) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline import files
-from pipeline.errors import DataError
+from pipeline.errors import DataError, IntegrityError
 from pipeline.modeling.classifier import predicted_classes
 from pipeline.package import skops_file
 from pipeline.package.golden import make_golden_rows
@@ -180,7 +180,8 @@ def _convert_if_equal(classifier: Classifier, rows: pd.DataFrame) -> tuple[bytes
     """Return the ONNX form and its proof; None where there is none or its predictions differ."""
     try:
         data = convert_to_onnx(classifier.estimator, len(classifier.encoder.feature_names_out_))
-    except NotConvertible as reason:
+        onnx = OnnxModel(data, _known_classes(classifier))
+    except (NotConvertible, IntegrityError) as reason:
         return None, OnnxProof(used=False, rows=0, tolerance=TOLERANCE, reason=str(reason))
-    proof = check_onnx_parity(classifier, OnnxModel(data, _known_classes(classifier)), rows)
+    proof = check_onnx_parity(classifier, onnx, rows)
     return (data if proof.used else None), proof

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from pipeline import state as store
 from pipeline.errors import IntegrityError, MlopsError
@@ -58,6 +58,15 @@ class _FailedLoad:
         return (self.generation, self.digest) == (deployment.generation, digest)
 
 
+def _is_active(current: LoadedModel | None, deployment: Deployment, stage: str) -> TypeGuard[LoadedModel]:
+    """Whether the version in a stage is the one that is loaded; its generation may differ."""
+    return (
+        current is not None
+        and current.served_by == "production"
+        and (current.version, current.digest) == (deployment.versions[stage], deployment.digests[stage])
+    )
+
+
 @dataclass
 class ModelReloader:
     """Loads the version that the state database declares for a stage; one thread at a time uses it.
@@ -92,15 +101,16 @@ class ModelReloader:
         if version is None:
             message = f"no version of {self.model} is in {self.stage}"
             if current is not None:
+                try:
+                    self._require_decided()
+                except IntegrityError as error:
+                    return PollResult(current, str(error))
                 self._record_event("stopped", deployment, None, message)
             reason = f"no version is in {self.stage}; promote one: `mlops promote VERSION`"
             return PollResult(None, reason, f"{message}; {hint}")
         digest = deployment.digests[self.stage]
-        if current is not None and current.served_by == "production":
-            if current.digest == digest and current.generation == deployment.generation:
-                return PollResult(current)
-            if current.digest == digest and current.version == version:
-                return PollResult(self._with_generation(current, deployment))
+        if _is_active(current, deployment, self.stage) and current.generation == deployment.generation:
+            return PollResult(current)
         failed_load = self._failed_load
         is_known = failed_load is not None and failed_load.matches(deployment, digest)
         if failed_load is not None and is_known and failed_load.is_recent and not is_forced:
@@ -123,6 +133,9 @@ class ModelReloader:
     def _load_new(self, current: LoadedModel | None, deployment: Deployment) -> PollResult:
         version, digest = deployment.versions[self.stage], deployment.digests[self.stage]
         try:
+            self._require_decided()
+            if _is_active(current, deployment, self.stage):
+                return PollResult(self._with_generation(current, deployment))
             model = self._load(version, digest, deployment.generation, "production")
         except MlopsError as error:
             is_new = self._failed_load is None or not self._failed_load.matches(deployment, digest)
@@ -133,6 +146,16 @@ class ModelReloader:
         self._failed_load = None
         self._record_event("activated", deployment, digest, f"version {version} is active")
         return PollResult(model)
+
+    def _require_decided(self) -> None:
+        """Refuse a deployment or version that was changed by hand."""
+        with self.state.reading() as connection:
+            changes = store.find_undecided_deployments(connection, self.model)
+        if changes:
+            raise IntegrityError(
+                f"the deployment of {self.model} does not follow from the audit trail: {'; '.join(map(str, changes))};"
+                " `mlops doctor` restores the decided deployment"
+            )
 
     def _fall_back(
         self, current: LoadedModel | None, deployment: Deployment, reason: str, *, is_new: bool
@@ -165,8 +188,12 @@ class ModelReloader:
         """Return versions and digests that were active before the deployed one, the last one first."""
         with self.state.reading() as connection:
             events = store.read_serving_events(connection, self.model, kind="activated")
+            entries = store.read_audit_entries(connection, model=self.model)
+        decided = {deployed["digest"] for entry in entries if entry.generation for deployed in entry.after.values()}
         versions = [
-            (event.version, event.digest) for event in events if event.version is not None and event.digest is not None
+            (event.version, event.digest)
+            for event in events
+            if event.version is not None and event.digest is not None and event.digest in decided
         ]
         deployed = deployment.digests[self.stage]
         return [(version, digest) for version, digest in dict.fromkeys(versions) if digest != deployed]

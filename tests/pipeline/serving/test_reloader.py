@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline import state as store
 from pipeline.errors import IntegrityError
 from pipeline.package import PackageStore
 from pipeline.serving.reloader import ModelReloader
@@ -137,3 +138,36 @@ def test_a_start_falls_back_in_the_declared_order(
     assert (None if model is None else (model.served_by, model.version)) == expected
     assert "model.onnx" in result.detail or "encoder.json" in result.detail
     assert event_kinds(state) == ["activated", "refused", *(["fell_back"] if expected else [])]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE deployments SET version = 2, digest = (SELECT digest FROM versions WHERE version = 2), generation = 2",
+        "UPDATE deployments SET digest = (SELECT digest FROM versions WHERE version = 2)",
+        "UPDATE deployments SET stage = 'Staging'",
+        "DELETE FROM deployments",
+        "UPDATE models SET generation = generation + 1",
+    ],
+)
+def test_a_deployment_that_was_changed_by_hand_leaves_the_current_model(
+    project: Path, state: State, statement: str
+) -> None:
+    reloader = make_reloader(project, state)
+    current = reloader.poll(None).loaded_model
+    with state.writing() as connection:
+        connection.exec_driver_sql(statement)
+    result = reloader.poll(current)
+    assert result.loaded_model is current
+    assert "does not follow from the audit trail" in result.reason
+    assert reloader.poll(None).loaded_model is None
+
+
+def test_a_fallback_is_a_version_that_was_deployed_by_a_decision(project: Path, state: State) -> None:
+    reloader = make_reloader(project, state, fallback_to_last_good=True)
+    digests = [version.digest for version in store.read_versions(state.engine.connect(), NAME)]
+    event = store.ServingEvent(state.clock(), NAME, "activated", 2, digests[1], 1, "version 2 is active")
+    with state.writing() as connection:
+        store.add_serving_event(connection, event)
+    remove_model_files(package_folder(project, 1))
+    assert reloader.poll(None).loaded_model is None
