@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["ModelRegistry", "open_model_registry"]
 
 _MIRROR_WAIT_S = 1.5
+_ESTIMATOR_ALONE = "{uri}: holds an estimator alone; use train_and_track_model(model, ..., register_model=True)"
 
 
 @dataclass
@@ -383,11 +384,7 @@ class ModelRegistry:
                 download = self._mlflow.download(run_id, path, Path(folder))
             nested = download / "package"
             if (download / "MLmodel").is_file() and not nested.is_dir():
-                raise UsageError(
-                    f"{uri}: holds an estimator alone; a version is a model package, with encoder, schema and drift"
-                    " reference. Train it by MLOpsPipeline.train_and_track_model(model, ..., register_model=True), or"
-                    ' log a package: tracker.log_model("models/candidate", "model")'
-                )
+                raise UsageError(_ESTIMATOR_ALONE.format(uri=uri))
             yield nested if nested.is_dir() else download, run_id
 
 

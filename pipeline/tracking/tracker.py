@@ -238,8 +238,7 @@ class ExperimentTracker:
 
     def log_dict(self, values: Any, name: str) -> None:
         """Log plain values as a JSON file; NaN and infinities, which JSON has no form for, become texts."""
-        plain = json.loads(json.dumps(values, default=str), parse_constant=str)
-        self.log_text(canonical_json(plain), name)
+        self.log_text(canonical_json(json.loads(json.dumps(values, default=str), parse_constant=str)), name)
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a matplotlib figure as the file `name` (`.png` without a suffix)."""
