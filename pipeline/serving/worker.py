@@ -45,10 +45,7 @@ RequestResult = CompletedRequest | BaseException
 
 @dataclass
 class ServingStats:
-    """Counts since the start, for status and metrics.
-
-    Rows of requests that asked not to be logged count in `n_opted_out` alone.
-    """
+    """Counts since the start, for status and metrics; rows that opted out count in `n_opted_out` alone."""
 
     n_rows: int = 0
     n_logged: int = 0
@@ -175,12 +172,8 @@ class PredictionWorker:
         LogUnavailable
             When the row must be logged, and the state database is lost.
         """
-        if (
-            request.is_logged
-            and self.storage_error is not None
-            and self.is_failing
-            and self._config.on_log_failure == "reject"
-        ):
+        must_log = request.is_logged and self._config.on_log_failure == "reject"
+        if must_log and self.storage_error is not None and self.is_failing:
             raise _log_unavailable_error()
         n_rows = len(request.rows.rows)
         with self._lock:
@@ -374,18 +367,16 @@ class PredictionWorker:
         self.stats.n_unlogged += _count_rows([request for request in served if request.is_logged])
         self._update_stats(results, n_logged=0)
         result_by_id = {id(request): result for request, result in zip(served, results, strict=True)}
-        refusal = _log_unavailable_error()
-        return [result_by_id.get(id(request), refusal) for request in requests]
+        return [result_by_id.get(id(request), _log_unavailable_error()) for request in requests]
 
     def _update_stats(self, results: Sequence[RequestResult], *, n_logged: int) -> None:
         stats = self.stats
         stats.n_batches += 1
         stats.n_logged += n_logged
         for result in results:
-            if isinstance(result, CompletedRequest):
-                if not result.is_counted:
-                    stats.n_opted_out += len(result.labels)
-                    continue
+            if isinstance(result, CompletedRequest) and not result.is_counted:
+                stats.n_opted_out += len(result.labels)
+            elif isinstance(result, CompletedRequest):
                 stats.n_rows += len(result.labels)
                 stats.by_class.update(result.labels)
                 stats.confidences.observe_all(result.confidences)
