@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, monitoring_queries, page
+from app import address, charts, formatting, monitoring_queries, page
 from app.views import hourly_charts
 from pipeline.text import percent
 
@@ -108,12 +108,14 @@ def _show_feature_distribution(
     findings = {finding["column"]: finding for finding in overview.report["findings"]}
     if not findings:
         return
-    name = st.selectbox(
-        f"Distribution: {reference_label} vs. this period",
+    name = address.choose(
+        st.selectbox,
         list(findings),
-        format_func=lambda name: f"{_feature_title(titles, name)}: {VERDICT_LABELS[findings[name]['verdict']]}",
+        parameter="column",
         key="drift_column",
-        bind="query-params",
+        default=next(iter(findings)),
+        format_func=lambda name: f"{_feature_title(titles, name)}: {VERDICT_LABELS[findings[name]['verdict']]}",
+        label=f"Distribution: {reference_label} vs. this period",
     )
     finding = findings[name]
     st.markdown(
