@@ -134,13 +134,17 @@ def _show_feature_distribution(
         page.show_chart(chart, alt=f"Distribution of {_feature_title(titles, name)}: {reference_label} and this period")
         hourly_charts.show_missing_share(overview, name)
     with right:
-        statistics = [
-            (
-                formatting.humanize(key),
-                percent(value) if key in _SHARE_STATISTICS else formatting.format_number(value),
-                _STATISTIC_DESCRIPTIONS.get(key, ""),
-            )
-            for key, value in finding["statistics"].items()
-            if value is not None
-        ]
-        page.show_table(pd.DataFrame(statistics, columns=["Statistic", "Value", "Meaning"]), row_height=56)
+        _show_statistics(finding["statistics"])
+
+
+def _show_statistics(values: dict[str, float | None]) -> None:
+    statistics = [
+        (
+            formatting.humanize(key),
+            percent(value) if key in _SHARE_STATISTICS else formatting.format_number(value),
+            _STATISTIC_DESCRIPTIONS.get(key, ""),
+        )
+        for key, value in values.items()
+        if value is not None
+    ]
+    page.show_table(pd.DataFrame(statistics, columns=["Statistic", "Value", "Meaning"]), row_height=56)

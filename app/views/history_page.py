@@ -14,6 +14,8 @@ from pipeline.state import PredictionQuery
 from pipeline.text import percent, pluralize, timestamp
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from pipeline.state import LoggedPrediction
 
 __all__ = ["render"]
@@ -59,16 +61,7 @@ def _search_form(model: str, classes: tuple[str, ...]) -> PredictionQuery:
         format_func=lambda label: formatting.shorten(label) or "Any",
         label="Prediction",
     )
-    numbers = [version.version for version in queries.versions(model)]
-    number = address.choose(
-        version_box.selectbox,
-        [0, *reversed(numbers)],
-        parameter="version",
-        key="history_version",
-        default=0,
-        format_func=lambda number: str(number or "Any"),
-        label="Version",
-    )
+    number = _select_version(version_box, model)
     low, high = confidence_box.slider("Confidence", 0, 100, (0, 100), format="%d %%", key="history_confidence")
     hours = _PERIOD_HOURS[period]
     return PredictionQuery(
@@ -79,6 +72,20 @@ def _search_form(model: str, classes: tuple[str, ...]) -> PredictionQuery:
         min_confidence=low / 100 if low > 0 else None,
         max_confidence=high / 100 if high < 100 else None,
         text=text.strip(),
+    )
+
+
+def _select_version(box: DeltaGenerator, model: str) -> int:
+    """Return the selected version; 0 for any."""
+    numbers = [version.version for version in queries.versions(model)]
+    return address.choose(
+        box.selectbox,
+        [0, *reversed(numbers)],
+        parameter="version",
+        key="history_version",
+        default=0,
+        format_func=lambda number: str(number or "Any"),
+        label="Version",
     )
 
 

@@ -23,7 +23,9 @@ def report(candidate: str, verdict: str) -> dict[str, Any]:
     return {"candidate": candidate, "verdict": verdict, "gates": []}
 
 
-def judge(tmp_path: Path, pending: tuple[str, ...], *, locked: Any, written: Any, params: Any = SETTINGS) -> str | None:
+def chosen_verdict(
+    tmp_path: Path, pending: tuple[str, ...], *, locked: Any, written: Any, params: Any = SETTINGS
+) -> str | None:
     """Return the verdict for the candidate `new`, with a report in dvc.lock and one in the folder."""
     folder, root = tmp_path / "after", tmp_path / "root"
     for path, value in (
@@ -57,18 +59,18 @@ def judge(tmp_path: Path, pending: tuple[str, ...], *, locked: Any, written: Any
     ],
     ids=str,
 )
-def test_a_verdict_counts_for_the_candidate_that_it_judged(
+def test_a_verdict_counts_for_its_own_candidate(
     pending: tuple[str, ...], locked: Any, written: Any, verdict: str | None, tmp_path: Path
 ) -> None:
-    assert judge(tmp_path, pending, locked=locked, written=written) == verdict
+    assert chosen_verdict(tmp_path, pending, locked=locked, written=written) == verdict
 
 
 def test_a_rejection_under_other_settings_is_no_verdict(tmp_path: Path) -> None:
     other = {"promotion": {"max_size_mb": 1}}
-    assert judge(tmp_path, ("compose", "register"), locked=None, written=REJECTED, params=other) is None
+    assert chosen_verdict(tmp_path, ("compose", "register"), locked=None, written=REJECTED, params=other) is None
 
 
-def test_a_base_with_the_report_of_another_package_is_not_judged(tmp_path: Path) -> None:
+def test_the_report_of_another_package_is_no_verdict(tmp_path: Path) -> None:
     (tmp_path / paths.EVALUATION_REPORT).parent.mkdir(parents=True)
     files.write_json(tmp_path / paths.EVALUATION_REPORT, {"package": "new"})
     files.write_json(tmp_path / paths.REGISTRATION_REPORT, report("old", "promote"))
