@@ -38,7 +38,11 @@ def show_incidents(model: str) -> None:
         st.toast(formatting.escape_markdown(result), icon=":material/check_circle:")
     incidents = monitoring_queries.open_incidents(model)
     if not incidents:
-        st.caption("None. The monitor opens them: run `python -m stages.monitor`, or schedule it.")
+        run = monitoring_queries.last_monitor_run(model)
+        state = (
+            "Unknown, because the monitor never ran" if run is None else f"None at {page.timestamp(run.recorded_at)}"
+        )
+        st.caption(f"{state}. The monitor opens them: run `python -m stages.monitor`, or schedule it.")
         return
     is_allowed, reason = page.can_operate("operator")
     silences = monitoring_queries.active_silences(model)
