@@ -382,6 +382,12 @@ class ModelRegistry:
             with require_store():
                 download = self._mlflow.download(run_id, path, Path(folder))
             nested = download / "package"
+            if (download / "MLmodel").is_file() and not nested.is_dir():
+                raise UsageError(
+                    f"{uri}: holds an estimator alone; a version is a model package, with encoder, schema and drift"
+                    " reference. Train it by MLOpsPipeline.train_and_track_model(model, ..., register_model=True), or"
+                    ' log a package: tracker.log_model("models/candidate", "model")'
+                )
             yield nested if nested.is_dir() else download, run_id
 
 
