@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.change_report.gate_verdicts import NOT_JUDGED
+from pipeline.markdown_text import escape_markdown
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -34,8 +36,10 @@ def change_headline(change: ChangeReport) -> str:
     if change.is_same_model is False and not change.is_stale and not worse and not better:
         parts.append("no significant difference between the models")
     before, after = change.gate_verdicts
-    if after is not None:
-        parts.append(f"gates: {after}" if before in (None, after) else f"gates: {before} -> {after}")
+    if before != after and NOT_JUDGED not in (before, after):
+        parts.append(f"gates: {before} -> {after}")
+    elif (before, after) != (NOT_JUDGED, NOT_JUDGED):
+        parts.append(f"gates: {after}")
     return "; ".join(parts)
 
 
@@ -45,12 +49,12 @@ def change_report_markdown(change: ChangeReport) -> str:
 
 
 def _report_lines(change: ChangeReport) -> Iterator[str]:
-    yield f"## Change report against {_escape_markdown(change.base)}"
+    yield f"## Change report against {escape_markdown(change.base)}"
     yield ""
-    yield f"{_escape_markdown(change_headline(change)).capitalize()}."
+    yield f"{escape_markdown(change_headline(change)).capitalize()}."
     yield ""
     for note in change.notes:
-        yield f"> **Note:** {_escape_markdown(note)}"
+        yield f"> **Note:** {escape_markdown(note)}"
         yield ">"
     yield ""
     yield from _settings_section(change)
@@ -138,7 +142,7 @@ def _interval_bar(interval: tuple[float, float, float], low: float, high: float)
 
 def _gate_slice_and_cost_sections(change: ChangeReport) -> Iterator[str]:
     rows = [(gate.name, gate.before or "", gate.after or "", gate.reason) for gate in change.gates]
-    verdicts = ("verdict", change.gate_verdicts[0] or "", change.gate_verdicts[1] or "", "")
+    verdicts = ("verdict", *change.gate_verdicts, "")
     yield from _markdown_table("Gates", ("gate", "before", "after", "reason"), [*rows, verdicts] if rows else [])
     worse = [
         (f"{slice_.column} = {slice_.value}", f"{slice_.n_rows:,}", slice_.metric, f"{slice_.before:.4g}",
@@ -166,7 +170,7 @@ def _markdown_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
-        yield f"| {' | '.join(_escape_markdown(cell) for cell in row)} |"
+        yield f"| {' | '.join(escape_markdown(cell) for cell in row)} |"
     yield ""
 
 
@@ -184,9 +188,3 @@ def format_difference(metric: MetricChange) -> str:
         return ""
     value, low, high = metric.difference
     return f"{value:+.4g}" if low is None or high is None else f"{value:+.4g} ({low:+.4g} to {high:+.4g})"
-
-
-def _escape_markdown(text: str) -> str:
-    """Return text that cannot end a table cell, become markup or mention a user."""
-    escaped = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-    return escaped.replace("@", "@\u200b")

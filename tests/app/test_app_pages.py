@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import streamlit as st
 
 from tests.app.conftest import PAGES, app_page, errors_of, text_of
 
@@ -52,13 +51,6 @@ def test_a_damaged_state_database_is_reported(empty: Path, serving: Callable[[st
         path.unlink()
     (empty / "state/state.db").write_bytes(b"no database" * 1000)
     assert any("unreachable" in error.value for error in app_page("overview").run().error)
-
-
-def test_an_app_that_other_machines_can_reach_is_read_only(project: Workspace) -> None:
-    st.config.set_option("server.address", "0.0.0.0")
-    models, predict = app_page("models").run(), app_page("predict").run()
-    assert [button.key for button in (*models.button, *predict.button)] == []
-    assert "reachable from other machines" in text_of(models)
 
 
 @pytest.mark.parametrize("problem", ["wine", "breast_cancer"])
