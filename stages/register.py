@@ -28,7 +28,7 @@ def main(config: Config) -> None:
         files.read_json(paths.VALIDATION_REPORT),
     )
     report = registry.evaluate_candidate(
-        config.name, package.load_package(paths.CANDIDATE_PACKAGE), inputs, config=config.promotion, seed=config.seed
+        config.name, package.load_package(paths.CANDIDATE_PACKAGE), inputs, config=config.promotion
     )
     files.write_json(paths.REGISTRATION_REPORT, report.only_reproducible().as_dict())
     print(report.as_text(), flush=True)
