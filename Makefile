@@ -44,6 +44,7 @@ setup: $(VENV)/.run  ## Make the virtual environment with the locked packages
 
 run: setup  ## Run the pipeline: data, validation, training, evaluation, registration, MLflow run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
+	@$(BIN)/mlops models register
 	@$(BIN)/mlops tracking sync
 	@$(BIN)/mlops status
 

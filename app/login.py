@@ -12,7 +12,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from pipeline.registry import stage_transitions
 from pipeline.serving.http.authentication import UNRESTRICTED
-from pipeline.serving.http.oidc import principal_from_claims
+from pipeline.serving.http.oidc import are_claims_current, principal_from_claims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,8 +81,7 @@ def user_from_claims(claims: Mapping[str, Any], roles_claim: str, *, now: float)
     """
     if not claims.get("is_logged_in") or not claims.get("sub"):
         return User("", "", frozenset(), _LOGGED_OUT_MESSAGE)
-    until = claims.get("exp")
-    if isinstance(until, bool) or not isinstance(until, int | float) or until <= now:
+    if not are_claims_current(claims, now_s=now):
         return User("", "", frozenset(), _LOGIN_EXPIRED_MESSAGE)
     caller = principal_from_claims(claims, roles_claim)
     return User(caller.id, str(claims.get("name") or claims.get("email") or caller.id), caller.roles)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared_options import AsJson, ConfiguredModelOption, open_state
+from pipeline.cli.shared_options import AsJson, ModelOption, open_state
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
 from pipeline.text import percent, pluralize
@@ -39,7 +39,7 @@ def predict(
     is_logged: Annotated[
         bool, typer.Option("--log", help="Write the predictions to the log; each row of the file once.")
     ] = False,
-    model: ConfiguredModelOption = None,
+    model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a file of any size; a run after an interruption resumes."""
@@ -66,7 +66,7 @@ def feedback(
         Path, typer.Argument(metavar="FILE", help="CSV with prediction_id, outcome and optionally source.")
     ],
     *,
-    model: ConfiguredModelOption = None,
+    model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Record the outcomes of predictions; an unknown prediction refuses the whole file."""
@@ -100,8 +100,8 @@ class _OpenVersion:
     package: Package
 
     def prediction_log(self) -> FilePredictionLog:
-        from pipeline.serving.engine import load_hash_key
         from pipeline.serving.files.file_log import FilePredictionLog
+        from pipeline.serving.log_hash_key import load_hash_key
         from pipeline.serving.scorer import RowScorer
 
         scorer = RowScorer(self.package, many_missing=1.0, hash_key=load_hash_key(self.root))
@@ -124,7 +124,8 @@ def _open_version(model: str | None, version: int | None) -> Iterator[_OpenVersi
             deployment = store.current_deployment(connection, name)
             number = deployment.version("Production") if version is None else version
             if number is None:
-                raise UsageError(f"no version of {name} is in Production; promote one with `mlops promote VERSION`")
+                hint = store.deployment_hint(connection, name)
+                raise UsageError(f"no version of {name} is in Production; {hint}")
             digest = store.find_version(connection, name, number).digest
         package = PackageStore(root / paths.PACKAGES).load(digest)
         yield _OpenVersion(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pipeline.config.config_loader import load_params
+from pipeline.config.declared_files import check_declared_files
 from pipeline.config.parent_watch import exit_with_dvc
 from pipeline.errors import DependencyUnavailable, MlopsError, UsageError
 from pipeline.files import exclusive_lock
@@ -108,6 +109,7 @@ def _write_params() -> None:
         exclusive_lock(paths.PROJECT_LOCK, operation="compose", wait_s=_WAIT_FOR_LOCK_S),
         root_span("stage compose", _SERVICE_NAME),
     ):
+        check_declared_files(Path())
         for line in write_params(Path()):
             sys.stdout.write(f"[compose] {line}\n")
 
@@ -120,6 +122,7 @@ def _show_help(name: str) -> None:
 
 def _run_for_dvc(name: str, main: StageTask) -> None:
     exit_with_dvc()
+    check_declared_files(Path())
     config = load_params()
     _run_locked(name, main, config)
     # Without it the last garbage collection walks all objects of pandas and scikit-learn: 0.3 to 0.9 s a stage.

@@ -2,10 +2,11 @@
 
 from pipeline.gates.compatibility import SchemaChange, compare_schemas
 from pipeline.gates.gate_evaluation import GateInputs, evaluate_gates, misses_limit
-from pipeline.gates.gate_report import Gate, GateReport
+from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
 from pipeline.gates.package_comparison import compare_packages
 
 __all__ = [
+    "ComparedRows",
     "Gate",
     "GateInputs",
     "GateReport",

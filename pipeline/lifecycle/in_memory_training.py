@@ -98,7 +98,8 @@ def to_train_test(train: Any, test: Any, y_train: Any, y_test: Any, config: Conf
     classes = {label for part in parts for label in part[target].dropna().unique()}
     if is_declared and classes <= set(declared.target.classes):
         return TrainTestFrames(_cast_dtypes(parts[0], declared), _cast_dtypes(parts[1], declared), declared)
-    return TrainTestFrames(parts[0], parts[1], infer_feature_schema(parts[0], target=target, other=parts[1]))
+    inferred = infer_feature_schema(parts[0], target=target, other=parts[1])
+    return TrainTestFrames(_cast_dtypes(parts[0], inferred), _cast_dtypes(parts[1], inferred), inferred)
 
 
 def _with_target(frame: pd.DataFrame, labels: Any, target: str) -> pd.DataFrame:

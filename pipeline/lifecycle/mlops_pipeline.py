@@ -310,7 +310,7 @@ class MLOpsPipeline:
             generation=deployment.generation,
             quality_scores=dict(self._quality_scores),
             decisions=tuple(self.registry.history(self.model_name)[-_N_RECENT_DECISIONS:]),
-            is_audit_trail_intact=not self.registry.verify_history(),
+            is_audit_trail_intact=self.registry.verify_history().is_intact,
         )
 
     def _versions(self) -> list[ModelVersion]:

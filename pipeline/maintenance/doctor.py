@@ -143,18 +143,29 @@ def _check_leftovers(root: Path, *, repair: bool) -> Diagnosis:
     return Diagnosis("leftovers", "repaired", f"removed unfinished files of a killed stage: {names}")
 
 
-def _check_audit_trail(root: Path, *, repair: bool) -> Diagnosis:  # noqa: ARG001 - all checks share one signature
+def _check_audit_trail(root: Path, *, repair: bool) -> Diagnosis:
+    """Verify the hash chain, and restore deployments that do not follow from it; a broken chain restores nothing."""
     registry = _open_registry(root)
     if registry is None:
         return Diagnosis("audit trail", "ok", "no version is registered yet")
     try:
-        breaks = registry.verify_history()
+        verification = registry.verify_history()
+        if verification.is_intact:
+            return Diagnosis(
+                "audit trail", "ok", f"the hash chain is intact, every deployment follows from it; {verification.head}"
+            )
+        restored = registry.restore_deployments() if repair and not verification.breaks else []
+        remaining = registry.verify_history().problems if restored else verification.problems
     except (Conflict, DependencyUnavailable) as error:
         return Diagnosis("audit trail", "problem", str(error))
-    if not breaks:
-        return Diagnosis("audit trail", "ok", "the hash chain is intact")
-    details = "; ".join(f"entry {break_.seq} {break_.reason}" for break_ in breaks[:3])
-    return Diagnosis("audit trail", "problem", f"{details}; restore a backup of the state database")
+    if restored and not remaining:
+        names = ", ".join(entry.model for entry in restored)
+        return Diagnosis("audit trail", "repaired", f"restored the decided deployment of {names}")
+    details = "; ".join(remaining[:3]) + (f" and {len(remaining) - 3} more" if len(remaining) > 3 else "")
+    command = "restore a backup of the state database"
+    if not repair and any(change.is_restorable for change in verification.undecided_changes):
+        command = "`mlops doctor` restores the decided deployments; a backup restores the rest"
+    return Diagnosis("audit trail", "problem", f"{details}; {command}")
 
 
 def _check_aliases(root: Path, *, repair: bool) -> Diagnosis:

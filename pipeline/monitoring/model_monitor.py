@@ -374,9 +374,10 @@ class ModelMonitor:
         with state.reading() as connection:
             deployment = store.current_deployment(connection, self.model_name)
             digests = {known.version: known.digest for known in store.read_versions(connection, self.model_name)}
-        version = self.version if self.version is not None else deployment.version("Production")
-        if version is None:
-            raise UsageError(f"{self.model_name}: no version is in production; run `mlops promote VERSION`")
+            version = self.version if self.version is not None else deployment.version("Production")
+            if version is None:
+                hint = store.deployment_hint(connection, self.model_name)
+                raise UsageError(f"{self.model_name}: no version is in Production; {hint}")
         if version not in digests:
             raise UsageError(f"{self.model_name}: no version {version}; known: {', '.join(map(str, sorted(digests)))}")
         package = self.load_package(digests[version])

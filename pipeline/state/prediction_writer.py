@@ -107,6 +107,7 @@ _LOCK_SQL = (
 )
 _INCREMENT_COUNTER_SQL = "UPDATE counters SET value = value + {mark} WHERE name = 'predictions' RETURNING value"
 _CREATE_COUNTER_SQL = "INSERT INTO counters (name, value) VALUES ('predictions', {mark})"
+_TOUCH_COUNTERS_SQL = "UPDATE counters SET value = value WHERE name = 'predictions'"
 _INSERT_PREDICTIONS_SQL = "INSERT INTO predictions (seq, {columns}) VALUES {marks}"
 _INSERT_RESPONSES_SQL = "INSERT INTO idempotent_responses ({columns}) VALUES {marks}"
 # Rows of one statement: starting a statement costs as much as two rows of it. Few lengths, so that each stays prepared.
@@ -193,6 +194,23 @@ class PredictionWriter:
             cursor.execute(query, tuple(keys))
             return {row[0]: StoredResponse(*row) for row in cursor.fetchall()}
 
+    def check_log(self) -> None:
+        """Write without a change, so that a full or read-only disk shows before a prediction is lost.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When the database cannot be written.
+        """
+        with self._transaction() as cursor:
+            cursor.execute(_TOUCH_COUNTERS_SQL)
+
+    def close_if_replaced(self) -> None:
+        """Close the connection if its file was replaced, so that the next write opens the one under its name."""
+        if self._connection is not None and self._is_replaced():
+            self._checkpointer.close()
+            self._discard_connection()
+
     def close(self) -> None:
         """Close the connection."""
         self._checkpointer.close()
@@ -233,6 +251,7 @@ class PredictionWriter:
 
     @contextmanager
     def _transaction(self, *, is_read: bool = False) -> Iterator[Any]:
+        self.close_if_replaced()
         try:
             if self._connection is None:
                 self._connection = self.state.engine.raw_connection()
@@ -246,9 +265,13 @@ class PredictionWriter:
                 cursor.execute(_LOCK_SQL, (WRITER_LOCK_KEY,))
             yield cursor
             self._connection.commit()
+            self.state.check_connection(self._connection.info)
         except BaseException as error:
             self._discard_connection()
             raise self._translate_error(error) from error
+
+    def _is_replaced(self) -> bool:
+        return self.state.file is not None and self.state.file.is_replaced(self._connection.info)
 
     def _discard_connection(self) -> None:
         """Roll back, and discard a connection that may be broken."""

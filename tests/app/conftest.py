@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,7 +70,7 @@ def project(_copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project before its first run."""
     (tmp_path / "dvc.yaml").touch()
-    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -23,7 +23,9 @@ class HttpLimitsConfig(Section):
     max_concurrent_requests: Positive = setting("Concurrent requests; more get 503 with Retry-After", unit="requests")
     max_inflight_mb: Positive = setting("Total size of concurrent request bodies", unit="MB")
     max_requests_per_s: float = setting("Requests of one credential; 0: no limit", unit="requests/s", ge=0)
-    max_auth_failures_per_min: Positive = setting("Failed authentications of one address", unit="requests/min")
+    max_auth_failures_per_min: Positive = setting(
+        "Wrong credentials of one address, and for one key; more get 429", unit="requests/min"
+    )
 
 
 class OidcConfig(Section):

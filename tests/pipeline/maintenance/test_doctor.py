@@ -132,7 +132,17 @@ def test_a_changed_audit_trail_is_a_problem(registered: ModelRegistry, tmp_path:
         connection.execute("DROP TRIGGER audit_delete")
         connection.execute("DELETE FROM audit WHERE seq = 1")
     diagnosis = by_check(tmp_path, repair=True)["audit trail"]
-    assert (diagnosis.state, "entry 1 entries 1 to 1 are missing" in diagnosis.detail) == ("problem", True)
+    assert (diagnosis.state, "entry 1: entries 1 to 1 are missing" in diagnosis.detail) == ("problem", True)
+
+
+def test_a_deployment_that_was_changed_by_hand_is_restored(registered: ModelRegistry, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state/state.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE models SET generation = 0")
+        connection.execute("UPDATE versions SET stage = 'Archived'")
+    assert by_check(tmp_path, repair=False)["audit trail"].state == "problem"
+    assert by_check(tmp_path, repair=True)["audit trail"].state == "repaired"
+    assert registered.verify_history().is_intact
+    assert registered.history()[-1].action == "restore deployment"
 
 
 def test_without_mlflow_the_aliases_are_not_compared_and_nothing_stops(

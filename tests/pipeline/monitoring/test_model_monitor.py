@@ -206,7 +206,7 @@ def test_an_outcome_of_unknown_class_is_refused_and_not_stored(project: Path) ->
 
 def test_a_model_without_production_version_gets_a_usage_error(project: Path) -> None:
     monitor = replace(make_monitor(project), model_name="another")
-    with pytest.raises(UsageError, match="no version is in production"):
+    with pytest.raises(UsageError, match="no version is in Production"):
         monitor.detect_data_drift()
 
 
