@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -76,16 +76,8 @@ def evaluate_package(
         probabilities = package.predict_proba(test)
         scored = _score(package, codes, probabilities, n_bins=config.calibration_bins)
         # Importing scikit-learn takes as long as the rest of the evaluation, so both tasks that need it run beside it.
-        baselines = executor.submit(
-            _compare_baselines,
-            scored,
-            train,
-            test,
-            names=names,
-            confidence_level=config.confidence_level,
-            schema=package.schema,
-            seed=seed,
-        )
+        options: Any = {"confidence_level": config.confidence_level, "schema": package.schema, "seed": seed}
+        baselines = executor.submit(_compare_baselines, scored, train, test, names=names, **options)
         parity = executor.submit(_check_parity, package, test, probabilities)
         repeats = config.importance_repeats
         importance = permutation_importance(

@@ -166,7 +166,8 @@ def wilson_interval(share: float, n: float, quantile: float) -> tuple[float, flo
     center = share + quantile**2 / (2.0 * n)
     half_width = quantile * math.sqrt(share * (1.0 - share) / n + quantile**2 / (4.0 * n * n))
     scale = 1.0 + quantile**2 / n
-    return max((center - half_width) / scale, 0.0), min((center + half_width) / scale, 1.0)
+    low, high = (center - half_width) / scale, (center + half_width) / scale
+    return min(max(low, 0.0), share), max(min(high, 1.0), share)  # rounding may move an end past the share
 
 
 def _poisson_interval(value: float, variance: float, quantile: float) -> tuple[float, float]:
