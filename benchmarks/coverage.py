@@ -157,10 +157,10 @@ def coverage_of_monitor(
 
 
 def with_drawn_outcomes(scored: LabeledPredictions, shift: float, seed: int) -> LabeledPredictions:
-    """Return the rows with outcomes drawn from their probabilities, moved by `shift` towards the middle."""
+    """Return the rows with outcomes drawn from their probabilities, shifted by `shift` towards the middle."""
     score = scored.probabilities[:, 1]
-    moved = np.clip(score + shift * np.where(score < 0.5, 1.0, -1.0), 0.0, 1.0)
-    y = (np.random.default_rng(seed).random(scored.n_rows) < moved).astype(np.int64)
+    shifted = np.clip(score + shift * np.where(score < 0.5, 1.0, -1.0), 0.0, 1.0)
+    y = (np.random.default_rng(seed).random(scored.n_rows) < shifted).astype(np.int64)
     return LabeledPredictions(y, scored.probabilities, scored.predicted, scored.positive, scored.n_bins)
 
 

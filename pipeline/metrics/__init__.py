@@ -4,7 +4,7 @@ Every metric is implemented once, for weighted rows. Its interval follows from t
 `comparison_verdict` decides from the interval of a difference what is better, worse or neither.
 """
 
-from pipeline.metrics.intervals import estimate_metrics, wilson_interval
+from pipeline.metrics.metric_intervals import estimate_metrics, wilson_interval
 from pipeline.metrics.labeled_predictions import LabeledPredictions, WeightedPredictions, bin_indices
 from pipeline.metrics.metric_estimate import (
     ComparisonVerdict,

@@ -16,7 +16,7 @@ from pipeline.metrics import (
     estimate_metrics,
 )
 from pipeline.metrics.metric_estimate import TOO_FEW_DIFFERENT_ROWS
-from tests.pipeline.metrics.test_intervals import make_population
+from tests.pipeline.metrics.test_metric_intervals import make_population
 from tests.pipeline.metrics.test_metric_table import HAND_EXAMPLE, METRIC_NAMES, binary_predictions
 
 
@@ -64,7 +64,7 @@ def test_a_paired_interval_separates_models_that_two_intervals_do_not() -> None:
     assert other.low < first.high
 
 
-def test_models_that_differ_in_one_row_are_not_told_apart() -> None:
+def test_models_that_differ_in_one_row_have_no_significant_difference() -> None:
     rows = binary_predictions([1, 0] * 100, [0.9, 0.1] * 100)
     other = binary_predictions([1, 0] * 100, [0.9, 0.1] * 99 + [0.9, 0.6])
     for name, difference in compare_paired(
