@@ -137,7 +137,7 @@ def _show_model_card(package: Package) -> None:
         "Download model card", package.card, "model_card.md", "text/markdown", icon=":material/download:"
     )
     with st.container(border=True):
-        st.markdown(package.card)
+        st.markdown(formatting.inert_markdown(package.card))
 
 
 def _show_lineage(version: ModelVersion) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.markdown_text import escape_markdown
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ def change_report_markdown(change: ChangeReport) -> str:
 
 
 def _report_lines(change: ChangeReport) -> Iterator[str]:
-    yield f"## Change report against {_escape_markdown(change.base)}"
+    yield f"## Change report against {escape_markdown(change.base)}"
     yield ""
-    yield f"{_escape_markdown(change_headline(change)).capitalize()}."
+    yield f"{escape_markdown(change_headline(change)).capitalize()}."
     yield ""
     for note in change.notes:
-        yield f"> **Note:** {_escape_markdown(note)}"
+        yield f"> **Note:** {escape_markdown(note)}"
         yield ">"
     yield ""
     yield from _settings_section(change)
@@ -166,7 +167,7 @@ def _markdown_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
-        yield f"| {' | '.join(_escape_markdown(cell) for cell in row)} |"
+        yield f"| {' | '.join(escape_markdown(cell) for cell in row)} |"
     yield ""
 
 
@@ -187,9 +188,3 @@ def _format_estimate(estimate: MetricEstimate | None, form: str) -> str:
     if estimate.low is not None and estimate.high is not None:
         interval = f"{estimate.low:{form}} to {estimate.high:{form}}"
     return f"{estimate.value:{form}}{'' if interval is None else f' ({interval})'}"
-
-
-def _escape_markdown(text: str) -> str:
-    """Return text that cannot end a table cell, become markup or mention a user."""
-    escaped = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-    return escaped.replace("@", "@\u200b")

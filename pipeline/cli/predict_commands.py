@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.shared_options import AsJson, ModelOption, open_state
-from pipeline.errors import UsageError
+from pipeline.errors import DataError, UsageError
 from pipeline.files import canonical_json
 from pipeline.text import percent, pluralize
 
@@ -70,15 +70,9 @@ def feedback(
     as_json: AsJson = False,
 ) -> None:
     """Record the outcomes of predictions; an unknown prediction refuses the whole file."""
-    import csv
-
     from pipeline.serving.outcomes import read_outcomes, store_outcomes
 
-    try:
-        with source.open(encoding="utf-8", newline="") as stream:
-            rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(stream)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{source}: cannot be read as CSV ({error})") from error
+    rows = _read_outcome_rows(source)
     with _open_version(model, None) as opened:
         outcomes = read_outcomes({"outcomes": rows}, opened.package.classes, max_rows=_MAX_OUTCOMES)
         n_stored = store_outcomes(opened.state, outcomes)
@@ -86,6 +80,27 @@ def feedback(
         typer.echo(canonical_json({"stored": n_stored}), nl=False)
     else:
         typer.echo(f"{pluralize(n_stored, 'outcome')} stored")
+
+
+def _read_outcome_rows(source: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file without their empty cells."""
+    import csv
+
+    rows = []
+    try:
+        with source.open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            names = reader.fieldnames or []
+            if "prediction_id" not in names:
+                found = f"the names {', '.join(names)[:200]}" if any(names) else "an empty line"
+                raise DataError(f"{source}:1: found {found}, expected a header with prediction_id and outcome")
+            for row in reader:
+                if None in row:
+                    raise DataError(f"{source}:{reader.line_num}: has more fields than the header; correct the line")
+                rows.append({name: value for name, value in row.items() if value})
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{source}: cannot be read as CSV ({error})") from error
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

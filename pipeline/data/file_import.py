@@ -19,6 +19,7 @@ from pipeline.config.declared_files import ROW_SUFFIXES
 from pipeline.errors import Conflict, DataError, DependencyUnavailable, UsageError
 from pipeline.files import atomic_file, link_or_special_file, sha256_file
 from pipeline.project import paths
+from pipeline.project.dvc_messages import explain_dvc_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,11 +136,10 @@ def _track_with_dvc(relative: str, root: Path) -> str | None:
     """Track the file with DVC; return the path of its pointer."""
     if not (root / ".dvc").is_dir():
         return None
-    command = [sys.executable, "-m", "dvc", "add", "--quiet", relative]
+    command = [sys.executable, "-m", "dvc", "add", relative]
     completed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
     if completed.returncode != 0:
-        message = " ".join(completed.stderr.split())[-300:]
-        raise DependencyUnavailable(f"{relative}: copied, but `dvc add {relative}` failed: {message}; run it again")
+        raise DependencyUnavailable(f"{relative}: copied, but not tracked: {explain_dvc_error(completed.stderr)}")
     return f"{relative}.dvc"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.markdown_text import escape_markdown
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -136,7 +137,8 @@ class GateReport:
         yield "| gate | result | value | reason |"
         yield "| --- | --- | --- | --- |"
         for gate in self.gates:
-            yield f"| {gate.name} | {gate.result} | {_format_value(gate)} | {gate.reason.replace('|', '/')} |"
+            cells = (gate.name, gate.result, _format_value(gate), gate.reason)
+            yield f"| {' | '.join(map(escape_markdown, cells))} |"
 
 
 def _format_value(gate: Gate) -> str:

@@ -4,7 +4,6 @@ Every metric is implemented once, for weighted rows. Its interval follows from t
 `comparison_verdict` decides from the interval of a difference what is better, worse or neither.
 """
 
-from pipeline.metrics.metric_intervals import estimate_metrics, wilson_interval
 from pipeline.metrics.labeled_predictions import LabeledPredictions, WeightedPredictions, bin_indices
 from pipeline.metrics.metric_estimate import (
     ComparisonVerdict,
@@ -12,6 +11,7 @@ from pipeline.metrics.metric_estimate import (
     comparison_verdict,
     round_significant,
 )
+from pipeline.metrics.metric_intervals import estimate_metrics, wilson_interval
 from pipeline.metrics.metric_table import METRICS, Metric, compute_metrics, get_metric
 from pipeline.metrics.paired_comparison import compare_paired
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.metrics.metric_intervals import quantile_of_variance, smoothed_label_influence
 from pipeline.metrics.labeled_predictions import WeightedPredictions
 from pipeline.metrics.metric_estimate import TOO_FEW_DIFFERENT_ROWS, MetricEstimate
+from pipeline.metrics.metric_intervals import quantile_of_variance, smoothed_label_influence
 from pipeline.metrics.metric_table import METRICS, compute_metrics
 
 if TYPE_CHECKING:

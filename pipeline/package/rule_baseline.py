@@ -33,18 +33,19 @@ RULE_FILE = "rule.json"
 _BASELINE = "depth_2_tree"
 _N_GOLDEN_ROWS = 8
 _MAX_NODES = 7
+_IS_MISSING = "is missing"
 
 
 @dataclass(frozen=True, slots=True)
 class _DecisionTree:
     """Splits and class shares by node; a node whose `left` is -1 is a leaf.
 
-    A node without a threshold asks "is it missing?": `missing_goes_left` tells the side of the missing values,
-    and all others go to the other side.
+    A node whose threshold is the text "is missing" asks just that: `missing_goes_left` tells the side of the
+    missing values, and all others go to the other side.
     """
 
     feature: tuple[int, ...]
-    threshold: tuple[float | None, ...]
+    threshold: tuple[float | str, ...]
     left: tuple[int, ...]
     right: tuple[int, ...]
     missing_goes_left: tuple[bool, ...]
@@ -56,7 +57,7 @@ class _DecisionTree:
         at = np.zeros(len(matrix), dtype=np.int64)
         rows = np.arange(len(matrix))
         feature, left, right = (np.array(values) for values in (self.feature, self.left, self.right))
-        threshold = np.array(self.threshold, dtype=np.float64)  # None becomes NaN
+        threshold = np.array([np.nan if value == _IS_MISSING else value for value in self.threshold], dtype=np.float64)
         by_gap = np.array(self.missing_goes_left)
         for _ in range(len(self.left)):
             value = matrix[rows, np.maximum(feature[at], 0)]
@@ -77,7 +78,7 @@ def fit_rule_baseline(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
     plain = {
         "feature": tree.feature.tolist(),
         # scikit-learn writes the split of missing from present values with an infinite threshold.
-        "threshold": [value if math.isfinite(value) else None for value in tree.threshold.tolist()],
+        "threshold": [value if math.isfinite(value) else _IS_MISSING for value in tree.threshold.tolist()],
         "left": tree.children_left.tolist(),
         "right": tree.children_right.tolist(),
         "missing_goes_left": [bool(goes_left) for goes_left in tree.missing_go_to_left],

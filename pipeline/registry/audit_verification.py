@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline import state as store
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from pipeline.state import State
 
 __all__ = ["AuditVerification", "verify_audit"]
 
@@ -35,10 +35,11 @@ class AuditVerification:
         )
 
 
-def verify_audit(connection: Connection, *, head: store.AuditHead | None = None) -> AuditVerification:
+def verify_audit(state: State, *, head: store.AuditHead | None = None) -> AuditVerification:
     """Verify the chain, an earlier `head` of it, and every deciding row."""
-    return AuditVerification(
-        store.read_audit_head(connection),
-        tuple(store.verify_audit_chain(connection, head=head)),
-        tuple(store.find_undecided_changes(connection)),
-    )
+    with state.reading() as connection:
+        return AuditVerification(
+            store.read_audit_head(connection),
+            tuple(store.verify_audit_chain(connection, head=head)),
+            tuple(store.find_undecided_changes(connection)),
+        )

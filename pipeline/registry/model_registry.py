@@ -348,8 +348,8 @@ class ModelRegistry:
 
     def verify_history(self, *, head: store.AuditHead | None = None) -> AuditVerification:
         """Verify the audit trail, also against an earlier `head`, and the tables that decide against the trail."""
-        with self._open_state() as state, state.reading() as connection:
-            return verify_audit(connection, head=head)
+        with self._open_state() as state:
+            return verify_audit(state, head=head)
 
     def restore_deployments(self) -> list[AuditEntry]:
         """Set deployments that were changed by hand to what the audit trail says, and return the new entries."""
@@ -383,6 +383,12 @@ class ModelRegistry:
             with require_store():
                 download = self._mlflow.download(run_id, path, Path(folder))
             nested = download / "package"
+            if (download / "MLmodel").is_file() and not nested.is_dir():
+                raise UsageError(
+                    f"{uri}: holds an estimator alone; a version is a model package, with encoder, schema and drift"
+                    " reference. Train it by MLOpsPipeline.train_and_track_model(model, ..., register_model=True), or"
+                    ' log a package: tracker.log_model("models/candidate", "model")'
+                )
             yield nested if nested.is_dir() else download, run_id
 
 

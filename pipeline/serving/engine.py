@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import hashlib
 import json
 import time
 from contextlib import suppress
@@ -20,6 +19,7 @@ from pipeline.serving.batch_predictor import PendingRequest, batch_from_json
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.explanation import explanation_response
 from pipeline.serving.log_hash_key import load_hash_key
+from pipeline.serving.log_options import LOGGED, LogOptions, digest_body, digest_key
 from pipeline.serving.outcomes import read_outcomes, store_outcomes
 from pipeline.serving.prediction_types import PredictionBatch, Readiness
 from pipeline.serving.reloader import ModelReloader, PollResult
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pipeline.config.groups.monitoring_config import PredictionSource
     from pipeline.config.groups.serving_config import EngineConfig, PredictionLogConfig
     from pipeline.serving.batch_predictor import RequestKind, Response
     from pipeline.serving.loaded_model import LoadedModel
@@ -47,7 +48,6 @@ __all__ = ["Engine"]
 OnError = Literal["refuse", "partial"]
 
 _LOG_UNAVAILABLE = "the log is unavailable; the log of the server has the reason"
-_MAX_HEADER_LENGTH = 200
 _MAX_COMMAS_PER_OUTCOME = 20
 # Approximate size of one value in a body.
 _VALUE_BYTES = 24
@@ -62,6 +62,7 @@ class _StartedEngine:
     retention: RetentionWorker
     reloader: ModelReloader
     storage_watch: StorageWatch
+    hash_key: bytes
 
 
 class Engine:
@@ -80,6 +81,8 @@ class Engine:
         Both are sections of group `serving`.
     stage : str
         Stage whose version is served.
+    source : PredictionSource
+        Source that the log records of a request without one.
 
     Attributes
     ----------
@@ -92,10 +95,18 @@ class Engine:
     """
 
     def __init__(
-        self, root: Path, model: str, engine: EngineConfig, log: PredictionLogConfig, *, stage: str = "Production"
+        self,
+        root: Path,
+        model: str,
+        engine: EngineConfig,
+        log: PredictionLogConfig,
+        *,
+        stage: str = "Production",
+        source: PredictionSource = "api",
     ) -> None:
         self.model = model
         self.stage = stage
+        self.source = source
         self.loaded_model: LoadedModel | None = None
         self.previous_model: LoadedModel | None = None
         self.verify: Callable[[LoadedModel], None] | None = None
@@ -130,7 +141,9 @@ class Engine:
         worker = PredictionWorker(PredictionWriter(state), self._log_config, state.clock, self.observer)
         worker.start(asyncio.get_running_loop())
         watch = StorageWatch(state, worker, self._report_readiness)
-        self._running = _StartedEngine(state, worker, RetentionWorker(state, self._log_config), reloader, watch)
+        self._running = _StartedEngine(
+            state, worker, RetentionWorker(state, self._log_config), reloader, watch, hash_key
+        )
         await self._reload_if_changed(is_forced=True)
         self._follower = asyncio.create_task(self._follow(), name="follow-state")
         self._running.retention.start()
@@ -166,16 +179,8 @@ class Engine:
         """
         return self._require_running().state
 
-    async def predict_row(self, body: bytes, *, key: str | None = None, subject: str | None = None) -> bytes:
-        """Return the prediction for a body `{"features": {...}}` as JSON.
-
-        Parameters
-        ----------
-        body : bytes
-        key : str, optional
-            Idempotency key: a retry with the same body gets the stored response.
-        subject : str, optional
-            Whom the row is about, so that the rows of a subject can be erased later.
+    async def predict_row(self, body: bytes, options: LogOptions = LOGGED) -> bytes:
+        """Return the prediction for a body `{"features": {...}}` as JSON, logged as `options` say.
 
         Raises
         ------
@@ -188,13 +193,11 @@ class Engine:
         """
         model, worker = self._require_model(), self._require_running().worker
         row = await run_in_thread_if_large(len(body), model.parser.parse_row, body)
-        if key is None and subject is None and (cached := worker.predict_cached(model, row)) is not None:
+        if options is LOGGED and (cached := worker.predict_cached(model, row)) is not None:
             return cached
-        return _to_json(await self._submit(model, ParsedRows([row], [0]), "row", body, key=key, subject=subject))
+        return _to_json(await self._submit(model, ParsedRows([row], [0]), "row", body, options=options))
 
-    async def predict_batch(
-        self, body: bytes, *, key: str | None = None, subject: str | None = None, on_error: OnError = "refuse"
-    ) -> bytes:
+    async def predict_batch(self, body: bytes, options: LogOptions = LOGGED, *, on_error: OnError = "refuse") -> bytes:
         """Return the predictions for a body `{"instances": [{...}, ...]}` as JSON: one item for each row, in order.
 
         With `on_error="partial"` the item of an invalid row lists its problems, and valid rows get predictions.
@@ -204,14 +207,13 @@ class Engine:
         rows = await run_in_thread_if_large(len(body), model.parser.parse_batch, body, partial=on_error == "partial")
         if not rows.rows:
             raise InvalidRequest(rows.errors)
-        return _to_json(await self._submit(model, rows, "batch", body, key=key, subject=subject))
+        return _to_json(await self._submit(model, rows, "batch", body, options=options))
 
     async def predict_columns(
         self,
         columns: Mapping[str, Sequence[Any]],
+        options: LogOptions = LOGGED,
         *,
-        key: str | None = None,
-        subject: str | None = None,
         on_error: OnError = "refuse",
         lines: LineMap | None = None,
     ) -> PredictionBatch:
@@ -225,8 +227,8 @@ class Engine:
         rows = await run_in_thread_if_large(size, model.parser.parse_columns, columns, partial=is_partial, lines=lines)
         if not rows.rows:
             raise InvalidRequest(rows.errors)
-        body = b"" if key is None else msgspec.json.encode([rows.positions, rows.rows, rows.errors])
-        response = await self._submit(model, rows, "columns", body, key=key, subject=subject)
+        body = b"" if options.key is None else msgspec.json.encode([rows.positions, rows.rows, rows.errors])
+        response = await self._submit(model, rows, "columns", body, options=options)
         return response if isinstance(response, PredictionBatch) else batch_from_json(response, rows)
 
     async def feedback(self, body: bytes) -> bytes:
@@ -325,20 +327,20 @@ class Engine:
         kind: RequestKind,
         body: bytes,
         *,
-        key: str | None,
-        subject: str | None,
+        options: LogOptions,
     ) -> Response:
-        worker = self._require_running().worker
-        digest = ""
-        if key is not None or subject is not None:
-            _check_header_word("Idempotency-Key", key)
-            _check_header_word("subject", subject)
-            digest = hashlib.sha256(kind.encode() + b"\0" + body).hexdigest()
+        running = self._require_running()
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        request = PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), key, digest, subject)
-        if key is not None:
-            return await self._submit_idempotent(worker, request, key)
-        worker.submit(request)
+        source = options.source or self.source
+        request = PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), source)
+        if options is not LOGGED:
+            options.check()
+            request.subject, request.is_logged = options.subject, options.is_logged
+            if options.key is not None:
+                request.idempotency_key = digest_key(options, model=self.model, hash_key=running.hash_key)
+                request.body_digest = digest_body(kind, body, hash_key=running.hash_key)
+                return await self._submit_idempotent(running.worker, request, request.idempotency_key)
+        running.worker.submit(request)
         return await future
 
     async def _submit_idempotent(self, worker: PredictionWorker, request: PendingRequest, key: str) -> Response:
@@ -393,8 +395,3 @@ class Engine:
 
 def _to_json(response: Response) -> bytes:
     return response if isinstance(response, bytes) else response.body
-
-
-def _check_header_word(header: str, value: str | None) -> None:
-    if value is not None and not (0 < len(value) <= _MAX_HEADER_LENGTH and value.isprintable() and value.isascii()):
-        raise InvalidRequest.for_field(header, "word", f"expected 1 to {_MAX_HEADER_LENGTH} printable ASCII characters")

@@ -19,7 +19,7 @@ from pipeline.errors import DependencyUnavailable
 from pipeline.serving.batch_predictor import BatchPredictor, CompletedRequest, PendingRequest
 from pipeline.serving.histogram import Histogram
 from pipeline.serving.serving_errors import IdempotencyConflict, LogQueueFull, LogUnavailable
-from pipeline.state import IdempotencyKeyTaken, StoredResponse
+from pipeline.state import IdempotencyKeyTaken, PredictionIdTaken, StoredResponse
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -45,11 +45,15 @@ RequestResult = CompletedRequest | BaseException
 
 @dataclass
 class ServingStats:
-    """Counts since the start, for status and metrics."""
+    """Counts since the start, for status and metrics.
+
+    Rows of requests that asked not to be logged count in `n_opted_out` alone.
+    """
 
     n_rows: int = 0
     n_logged: int = 0
     n_unlogged: int = 0
+    n_opted_out: int = 0
     n_batches: int = 0
     n_failures: int = 0
     by_class: Counter[str] = field(default_factory=Counter)
@@ -64,6 +68,7 @@ class ServingStats:
             "commit_duration_s": self.commit_durations_s.as_dict(),
             "n_logged": self.n_logged,
             "n_unlogged": self.n_unlogged,
+            "n_opted_out": self.n_opted_out,
             "n_batches": self.n_batches,
             "n_failures": self.n_failures,
         }
@@ -170,7 +175,12 @@ class PredictionWorker:
         LogUnavailable
             When the row must be logged, and the state database is lost.
         """
-        if self.storage_error is not None and self.is_failing and self._config.on_log_failure == "reject":
+        if (
+            request.is_logged
+            and self.storage_error is not None
+            and self.is_failing
+            and self._config.on_log_failure == "reject"
+        ):
             raise _log_unavailable_error()
         n_rows = len(request.rows.rows)
         with self._lock:
@@ -299,7 +309,7 @@ class PredictionWorker:
             started = time.perf_counter()
             try:
                 self._writer.write(rows, responses, batches)
-            except IdempotencyKeyTaken:
+            except (IdempotencyKeyTaken, PredictionIdTaken):
                 continue
             ended = time.perf_counter()
             self.stats.commit_durations_s.observe(ended - started)
@@ -333,7 +343,7 @@ class PredictionWorker:
             response = responses.get(request.idempotency_key) if request.idempotency_key is not None else None
             if response is None:
                 continue
-            if response.request_sha256 == request.body_digest:
+            if response.request_digest == request.body_digest:
                 results[id(request)] = CompletedRequest(response.response.encode())
             else:
                 message = "this key belongs to another request; a retry sends the same body, a new request a new key"
@@ -358,12 +368,14 @@ class PredictionWorker:
         return list(completed), completed
 
     def _process_unlogged(self, requests: list[PendingRequest]) -> Sequence[RequestResult]:
-        if self._config.on_log_failure == "serve_unlogged":
-            results, _ = self._score(requests)
-            self.stats.n_unlogged += _count_rows(requests)
-            self._update_stats(results, n_logged=0)
-            return results
-        return [_log_unavailable_error()] * len(requests)
+        serves_all = self._config.on_log_failure == "serve_unlogged"
+        served = [request for request in requests if serves_all or not request.is_logged]
+        results, _ = self._score(served)
+        self.stats.n_unlogged += _count_rows([request for request in served if request.is_logged])
+        self._update_stats(results, n_logged=0)
+        result_by_id = {id(request): result for request, result in zip(served, results, strict=True)}
+        refusal = _log_unavailable_error()
+        return [result_by_id.get(id(request), refusal) for request in requests]
 
     def _update_stats(self, results: Sequence[RequestResult], *, n_logged: int) -> None:
         stats = self.stats
@@ -371,6 +383,9 @@ class PredictionWorker:
         stats.n_logged += n_logged
         for result in results:
             if isinstance(result, CompletedRequest):
+                if not result.is_counted:
+                    stats.n_opted_out += len(result.labels)
+                    continue
                 stats.n_rows += len(result.labels)
                 stats.by_class.update(result.labels)
                 stats.confidences.observe_all(result.confidences)

@@ -62,7 +62,7 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
-from pipeline.state.logged_outcomes import add_outcomes, latest_outcomes
+from pipeline.state.logged_outcomes import add_outcomes, latest_outcomes, read_outcomes
 from pipeline.state.mlflow_outbox import OutboxTask, enqueue_task, mark_task_done, mark_task_failed, read_pending_tasks
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.partitions import (
@@ -89,6 +89,7 @@ from pipeline.state.prediction_search import (
 )
 from pipeline.state.prediction_writer import (
     IdempotencyKeyTaken,
+    PredictionIdTaken,
     PredictionRow,
     PredictionWriter,
     RequestRows,
@@ -99,6 +100,7 @@ from pipeline.state.predictions import (
     count_older_predictions,
     erase_subject,
     existing_prediction_ids,
+    find_prediction,
     iter_predictions,
     remove_predictions,
     remove_stored_responses,
@@ -159,6 +161,7 @@ __all__ = [
     "MonitorRun",
     "OutboxTask",
     "OutcomeChunk",
+    "PredictionIdTaken",
     "PredictionQuery",
     "PredictionRow",
     "PredictionWriter",
@@ -205,6 +208,7 @@ __all__ = [
     "erase_subject",
     "existing_prediction_ids",
     "find_incident",
+    "find_prediction",
     "find_undecided_changes",
     "find_undecided_deployments",
     "find_version",
@@ -232,6 +236,7 @@ __all__ = [
     "read_deliveries",
     "read_freshness",
     "read_incidents",
+    "read_outcomes",
     "read_pending_tasks",
     "read_rollup_progress",
     "read_rollups",

@@ -72,8 +72,8 @@ class DecidedModel:
         for stage, deployed in entry.after.items():
             self._set_stage(deployed["version"], stage)
             if stage in ("Staging", "Production") and deployed["version"] == entry.version:
-                moved = {"generation": generation, "deployed_at": entry.recorded_at}
-                self.deployments[stage] = {**deployed, **moved}
+                decision = {"generation": generation, "deployed_at": entry.recorded_at}
+                self.deployments[stage] = {**deployed, **decision}
 
     def _set_stage(self, version: int, stage: str) -> None:
         if version in self.versions:

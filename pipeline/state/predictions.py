@@ -17,6 +17,7 @@ __all__ = [
     "count_older_predictions",
     "erase_subject",
     "existing_prediction_ids",
+    "find_prediction",
     "iter_models",
     "iter_predictions",
     "remove_predictions",
@@ -34,6 +35,11 @@ def existing_prediction_ids(connection: Connection, ids: Sequence[str]) -> set[s
         query = select(predictions.c.prediction_id).where(predictions.c.prediction_id.in_(part))
         existing.update(connection.execute(query).scalars())
     return existing
+
+
+def find_prediction(connection: Connection, prediction_id: str) -> Any | None:
+    """Return the row of a logged prediction, None when the log has none with this identifier."""
+    return connection.execute(select(predictions).where(predictions.c.prediction_id == prediction_id)).first()
 
 
 def count_older_predictions(connection: Connection, *, before: int) -> int:

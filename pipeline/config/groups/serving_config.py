@@ -74,7 +74,7 @@ class ServingConfig(Section):
     port: int = setting("Port to bind", ge=1, le=65535)
     authentication: Literal["none", "required"] = setting("Whether clients need an API key or a token")
     allowed_hosts: tuple[str, ...] = setting(
-        "Accepted Host names besides the address; if empty with authentication, all"
+        "Accepted Host names of API and app besides their addresses; if empty with authentication, the API accepts all"
     )
     log_requests: Literal["errors", "all"] = setting("Which requests are logged; slow ones always are")
     trace_sample_rate: Share = setting("Share of requests without a client trace that are traced, if tracing is on")

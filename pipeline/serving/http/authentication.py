@@ -84,19 +84,20 @@ class Authenticator:
         """Whether no request is refused: neither credentials nor a rate limit apply."""
         return not self.is_required and self.rate_limiter is None
 
-    async def authorize(self, headers: Mapping[bytes, bytes], role: str, address: str) -> Principal:
-        """Return the caller of a request to an endpoint that needs `role`.
+    async def authorize(self, headers: Mapping[bytes, bytes], roles: tuple[str, ...], address: str) -> Principal:
+        """Return the caller of a request that needs one of `roles`.
 
         Raises
         ------
         HttpProblem
             With 401, 403 or 429.
         """
-        if role == PUBLIC:
+        if PUBLIC in roles:
             return ANONYMOUS
         caller = await self._authenticate(headers, address) if self.is_required else UNRESTRICTED
-        if role not in caller.roles:
-            raise HttpProblem("role-missing", f"this endpoint needs the role {role}; use a credential that has it")
+        if caller.roles.isdisjoint(roles):
+            needed = " or ".join(roles)
+            raise HttpProblem("role-missing", f"this request needs the role {needed}; use a credential that has it")
         if self.rate_limiter is not None and (wait := self.rate_limiter.wait_s(caller.id or address)):
             raise _rate_limit_problem("this credential has exceeded its rate limit", wait)
         return caller

@@ -68,7 +68,7 @@ def test_the_text_aligns_the_columns_and_ends_with_the_verdict() -> None:
 def test_the_markdown_has_one_row_for_each_gate_and_no_stray_cells() -> None:
     lines = report(ECE, SUPERIORITY).as_markdown().splitlines()
     assert "Verdict: **hold** (against champion `dddddddddddd`)." in lines
-    assert "| limit ece | pass | 0.01 (at most 0.02) probability | 0.01 / calibrated |" in lines
+    assert "| limit ece | pass | 0.01 (at most 0.02) probability | 0.01 \\| calibrated |" in lines
     assert "| champion | hold |  | inconclusive on these rows |" in lines
 
 

@@ -144,7 +144,7 @@ def test_the_rule_asks_whether_a_value_is_missing(missing_class: int) -> None:
     schema = make_schema(["odd"])
     frame = make_frame({"odd": np.where(missing_class == CODES, np.nan, _noise(1.0))}).assign(plan="a")
     plain = json.loads(files.canonical_json(fit_rule_baseline(frame, schema)))
-    assert plain["tree"]["threshold"][0] is None
+    assert plain["tree"]["threshold"][0] == "is missing"
     rule = rule_baseline_from_dict(plain, schema)
     asked = {"odd": [None, 1e30, -1e30], "plan": ["a"] * 3, "other": [0.0] * 3}
     missing, present = ("no", "yes")[missing_class], ("no", "yes")[1 - missing_class]
