@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import files
+from pipeline.change_report.gate_verdicts import NOT_JUDGED, locked_registration, registration_of_folder
 from pipeline.change_report.setting_changes import changed_settings
 from pipeline.change_report.snapshots import snapshots_before_and_after
 from pipeline.change_report.stage_changes import stages_that_ran, stages_to_run
@@ -94,7 +95,7 @@ class ChangeReport:
     pending_stages: tuple[StageChange, ...]
     is_same_model: bool | None
     metrics: tuple[MetricChange, ...]
-    gate_verdicts: tuple[str | None, str | None]
+    gate_verdicts: tuple[str, str]
     gates: tuple[GateChange, ...]
     slices: tuple[SliceChange, ...]
     schema: tuple[SchemaChange, ...]
@@ -139,6 +140,7 @@ def build_change_report(root: Path, base: str, *, with_latency: bool = False) ->
         packages = before.load_package(), after.load_package()
         digests = tuple(None if package is None else package.digest for package in packages)
         differences = _paired_differences(before, after, packages, config)
+        registrations = locked_registration(before), registration_of_folder(root, after, to_run)
         return ChangeReport(
             before.name,
             tuple(_notes(before, after, to_run, is_paired=bool(differences))),
@@ -147,8 +149,8 @@ def build_change_report(root: Path, base: str, *, with_latency: bool = False) ->
             to_run,
             None if None in digests else digests[0] == digests[1],
             tuple(_metric_changes(before, after, differences)),
-            (_gate_verdict(before), _gate_verdict(after)),
-            tuple(_gate_changes(before, after)),
+            (_gate_verdict(registrations[0]), _gate_verdict(registrations[1])),
+            tuple(_gate_changes(*registrations)),
             tuple(_worsened_slices(before, after)),
             tuple(_schema_changes(before, config)),
             (_package_size_mb(packages[0]), _package_size_mb(packages[1])),
@@ -208,19 +210,15 @@ def _to_estimate(values: Mapping[str, Any] | None) -> MetricEstimate | None:
     return None if values is None else MetricEstimate.from_dict(values)
 
 
-def _gate_verdict(snapshot: ProjectSnapshot) -> str | None:
-    report = snapshot.read_json(paths.REGISTRATION_REPORT)
-    return None if report is None else str(report["verdict"])
+def _gate_verdict(registration: Mapping[str, Any] | None) -> str:
+    return NOT_JUDGED if registration is None else str(registration["verdict"])
 
 
-def _gate_changes(before: ProjectSnapshot, after: ProjectSnapshot) -> Iterator[GateChange]:
-    old, new = (
-        {gate["name"]: gate for gate in (snapshot.read_json(paths.REGISTRATION_REPORT) or {}).get("gates", ())}
-        for snapshot in (before, after)
-    )
+def _gate_changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Iterator[GateChange]:
+    old, new = ({gate["name"]: gate for gate in (report or {}).get("gates", ())} for report in (before, after))
     for name in dict.fromkeys((*new, *old)):
         old_gate, new_gate = old.get(name, {}), new.get(name, {})
-        reason = (new_gate or old_gate)["reason"]
+        reason = NOT_JUDGED if after is None else (new_gate or old_gate)["reason"]
         yield GateChange(name, old_gate.get("result"), new_gate.get("result"), reason)
 
 

@@ -99,7 +99,7 @@ def _sections(change: ChangeReport) -> Iterator[str]:
 def _gate_and_slice_sections(change: ChangeReport) -> Iterator[str]:
     old_verdict, new_verdict = change.gate_verdicts
     yield _html_table(
-        f"Gates: {old_verdict or 'not evaluated'} before, {new_verdict or 'not evaluated'} after",
+        f"Gates: {old_verdict} before, {new_verdict} after",
         ("gate", "before", "after", "reason"),
         [(gate.name, gate.before or "", gate.after or "", gate.reason) for gate in change.gates],
     )

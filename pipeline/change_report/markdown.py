@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.change_report.gate_verdicts import NOT_JUDGED
 from pipeline.markdown_text import escape_markdown
 from pipeline.text import pluralize
 
@@ -36,8 +37,10 @@ def change_headline(change: ChangeReport) -> str:
     if change.is_same_model is False and not change.is_stale and not worse and not better:
         parts.append("no significant difference between the models")
     before, after = change.gate_verdicts
-    if after is not None:
-        parts.append(f"gates: {after}" if before in (None, after) else f"gates: {before} -> {after}")
+    if before != after and NOT_JUDGED not in (before, after):
+        parts.append(f"gates: {before} -> {after}")
+    elif (before, after) != (NOT_JUDGED, NOT_JUDGED):
+        parts.append(f"gates: {after}")
     return "; ".join(parts)
 
 
@@ -139,7 +142,7 @@ def _interval_bar(interval: tuple[float, float, float], low: float, high: float)
 
 def _gate_slice_and_cost_sections(change: ChangeReport) -> Iterator[str]:
     rows = [(gate.name, gate.before or "", gate.after or "", gate.reason) for gate in change.gates]
-    verdicts = ("verdict", change.gate_verdicts[0] or "", change.gate_verdicts[1] or "", "")
+    verdicts = ("verdict", *change.gate_verdicts, "")
     yield from _markdown_table("Gates", ("gate", "before", "after", "reason"), [*rows, verdicts] if rows else [])
     worse = [
         (f"{slice_.column} = {slice_.value}", f"{slice_.n_rows:,}", slice_.metric, f"{slice_.before:.4g}",
