@@ -205,7 +205,7 @@ def _show_test_metrics(production: ModelVersion | None) -> None:
         {
             "Metric": f"{formatting.humanize(name)} {'↑' if metrics[name]['higher_is_better'] else '↓'}",
             "Value": formatting.format_number(metrics[name]["value"]),
-            "Interval": " to ".join(formatting.format_number(metrics[name][bound]) for bound in ("low", "high")),
+            "Interval": formatting.format_interval(metrics[name]),
         }
         for name in names
     ]

@@ -16,10 +16,8 @@ from pipeline.change_report.stage_changes import stages_that_ran, stages_to_run
 from pipeline.config.config_loader import build_config
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import ConfigError
-from pipeline.gates import compare_schemas
-from pipeline.metrics import METRICS, compare_paired
-from pipeline.modeling.classifier import encode_target
-from pipeline.modeling.scored_rows import make_scored_rows
+from pipeline.gates import compare_packages, compare_schemas
+from pipeline.metrics import METRICS, MetricEstimate, comparison_verdict
 from pipeline.project import paths
 from pipeline.schema import Schema
 
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from pipeline.change_report.stage_changes import StageChange
     from pipeline.config.root_config import Config
     from pipeline.gates import SchemaChange
-    from pipeline.metrics import MetricEstimate
+    from pipeline.metrics import ComparisonVerdict
     from pipeline.package import Package
 
 __all__ = ["ChangeReport", "GateChange", "MetricChange", "SliceChange", "build_change_report"]
@@ -42,34 +40,25 @@ __all__ = ["ChangeReport", "GateChange", "MetricChange", "SliceChange", "build_c
 _N_WARM_UP, _N_TIMED = 5, 101
 _CURVES = {"calibration": ("predicted", "observed"), "roc": ("false_positive_rate", "true_positive_rate")}
 
-MetricInterval = tuple[float | None, float | None, float | None]
-
 
 @dataclass(frozen=True, slots=True)
 class MetricChange:
-    """One metric on the test rows: value, low and high before and after.
+    """One metric on the test rows, before and after.
 
-    `difference` is after minus before by the paired bootstrap; None if the test rows differ.
+    `difference` is after minus before on the same rows; None if the test rows differ.
     """
 
     name: str
     unit: str
     higher_is_better: bool
-    before: MetricInterval | None
-    after: MetricInterval | None
-    difference: MetricInterval | None
+    before: MetricEstimate | None
+    after: MetricEstimate | None
+    difference: MetricEstimate | None
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> ComparisonVerdict:
         """`better`, `worse`, `equal`, `no significant difference` or `not compared`."""
-        if self.difference is None or None in self.difference:
-            return "not compared"
-        _, low, high = self.difference
-        if low == high == 0:
-            return "equal"
-        if low is not None and high is not None and low <= 0 <= high:
-            return "no significant difference"
-        return "better" if ((low or 0.0) > 0) is self.higher_is_better else "worse"
+        return comparison_verdict(self.difference, higher_is_better=self.higher_is_better)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,34 +176,16 @@ def _paired_differences(
     old, new = packages
     test_md5 = before.output_md5(paths.TEST_ROWS)
     has_same_rows = test_md5 is not None and test_md5 == after.output_md5(paths.TEST_ROWS)
-    if (
-        old is None
-        or new is None
-        or not has_same_rows
-        or old.classes != new.classes
-        or not (after.folder / paths.TEST_ROWS).is_file()
-    ):
+    if old is None or new is None or not has_same_rows or not (after.folder / paths.TEST_ROWS).is_file():
         return {}
-    rows = files.read_parquet(after.folder / paths.TEST_ROWS)
-    if any(name not in rows for name in (*old.schema.feature_names, *new.schema.feature_names)):
-        return {}
-    target = new.schema.target
-    codes = encode_target(rows, target)
     evaluation = config.evaluation
-    scored = [
-        make_scored_rows(
-            target, codes, package.predict_proba(rows), threshold=package.threshold, n_bins=evaluation.calibration_bins
-        )
-        for package in (new, old)
-    ]
-    names = [name for name in config.evaluation.metrics if name in METRICS]
-    return compare_paired(
-        scored[0],
-        scored[1],
-        names,
+    return compare_packages(
+        new,
+        old,
+        files.read_parquet(after.folder / paths.TEST_ROWS),
+        names=[name for name in evaluation.metrics if name in METRICS],
         confidence_level=evaluation.confidence_level,
-        n_resamples=evaluation.bootstrap_samples,
-        seed=config.seed,
+        n_bins=evaluation.calibration_bins,
     )
 
 
@@ -229,14 +200,14 @@ def _metric_changes(
             name,
             known["unit"],
             known["higher_is_better"],
-            _to_interval(old.get(name)),
-            _to_interval(new.get(name)),
-            None if difference is None else _to_interval(difference.as_dict()),
+            _to_estimate(old.get(name)),
+            _to_estimate(new.get(name)),
+            difference,
         )
 
 
-def _to_interval(estimate: Mapping[str, Any] | None) -> MetricInterval | None:
-    return None if estimate is None else (estimate["value"], estimate["low"], estimate["high"])
+def _to_estimate(values: Mapping[str, Any] | None) -> MetricEstimate | None:
+    return None if values is None else MetricEstimate.from_dict(values)
 
 
 def _gate_verdict(registration: Mapping[str, Any] | None) -> str:

@@ -11,7 +11,8 @@ from pipeline.text import pluralize
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipeline.change_report.change_report import ChangeReport, MetricChange, MetricInterval
+    from pipeline.change_report.change_report import ChangeReport, MetricChange
+    from pipeline.metrics import MetricEstimate
 
 __all__ = ["change_headline", "change_report_markdown", "format_difference", "format_interval"]
 
@@ -122,11 +123,10 @@ def _interval_chart(metrics: Sequence[MetricChange]) -> Iterator[str]:
     yield ""
 
 
-def _complete_interval(interval: MetricInterval | None) -> tuple[float, float, float] | None:
-    if interval is None:
+def _complete_interval(estimate: MetricEstimate | None) -> tuple[float, float, float] | None:
+    if estimate is None or estimate.value is None or estimate.low is None or estimate.high is None:
         return None
-    value, low, high = interval
-    return None if value is None or low is None or high is None else (value, low, high)
+    return estimate.value, estimate.low, estimate.high
 
 
 def _interval_bar(interval: tuple[float, float, float], low: float, high: float) -> str:
@@ -174,17 +174,20 @@ def _markdown_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str
     yield ""
 
 
-def format_interval(interval: MetricInterval | None) -> str:
-    """Return `0.142 (0.124 to 0.161)`."""
-    if interval is None or interval[0] is None:
-        return ""
-    value, low, high = interval
-    return f"{value:.4g}" if low is None or high is None else f"{value:.4g} ({low:.4g} to {high:.4g})"
+def format_interval(estimate: MetricEstimate | None) -> str:
+    """Return `0.142 (0.124 to 0.161)`, or the reason for no interval in brackets."""
+    return _format_estimate(estimate, ".4g")
 
 
 def format_difference(metric: MetricChange) -> str:
-    """Return the difference with its sign."""
-    if metric.difference is None or metric.difference[0] is None:
+    """Return the difference with its sign, and its interval or the reason for none."""
+    return _format_estimate(metric.difference, "+.4g")
+
+
+def _format_estimate(estimate: MetricEstimate | None, form: str) -> str:
+    if estimate is None or estimate.value is None:
         return ""
-    value, low, high = metric.difference
-    return f"{value:+.4g}" if low is None or high is None else f"{value:+.4g} ({low:+.4g} to {high:+.4g})"
+    interval = estimate.reason
+    if estimate.low is not None and estimate.high is not None:
+        interval = f"{estimate.low:{form}} to {estimate.high:{form}}"
+    return f"{estimate.value:{form}}{'' if interval is None else f' ({interval})'}"
