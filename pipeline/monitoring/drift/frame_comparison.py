@@ -15,20 +15,27 @@ from pipeline.monitoring.log.sampling_weights import thin_to_equal_weight
 from pipeline.package.reference import build_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from pipeline.config.root_config import Config
+    from pipeline.monitoring.drift.domain_classifier import DomainAuc
     from pipeline.monitoring.drift.drift_report import DriftReport
     from pipeline.package import Package
+    from pipeline.schema import Schema
     from pipeline.state import LoggedRow
 
-__all__ = ["detect_drift_against_frame"]
+__all__ = ["detect_drift_against_frame", "joint_drift", "uncounted_columns"]
 
 
 def detect_drift_against_frame(
-    logged_rows: Sequence[LoggedRow], package: Package, reference_frame: pd.DataFrame, *, config: Config
+    logged_rows: Sequence[LoggedRow],
+    package: Package,
+    reference_frame: pd.DataFrame,
+    *,
+    config: Config,
+    importance: Mapping[str, float] | None = None,
 ) -> DriftReport:
     """Return the drift of logged rows against a frame, with the multivariate test.
 
@@ -43,6 +50,8 @@ def detect_drift_against_frame(
     reference_frame : DataFrame
         Rows with columns of the model.
     config : Config
+    importance : mapping of column to number, optional
+        Permutation importance of features.
     """
     import pandas as pd
 
@@ -61,15 +70,29 @@ def detect_drift_against_frame(
         predicted=np.full(len(reference_frame), package.classes[0]),
         n_bins=config.training.reference_bins,
     )
-    context = DriftContext(config.drift, config.monitoring.min_rows)
-    report = detect_drift(reference, count_frame(reference, values, n_rows=len(rows)), context)
-    multivariate = domain_auc(
-        reference_frame,
-        pd.DataFrame({column.name: values[column.name] for column in schema.features}),
+    context = DriftContext.from_config(config, schema, importance=importance)
+    counts = count_frame(reference, values, n_rows=len(rows))
+    problems = {**counts.problems, **uncounted_columns(package.schema, reference_frame)}
+    report = detect_drift(reference, replace(counts, problems=problems), context)
+    live_frame = pd.DataFrame({column.name: values[column.name] for column in schema.features})
+    return replace(report, multivariate=joint_drift(reference_frame, live_frame, schema, config=config))
+
+
+def uncounted_columns(schema: Schema, reference_frame: pd.DataFrame) -> dict[str, str]:
+    """Return the reason for each feature that a frame cannot be the reference of."""
+    reason = "the reference rows have no such column"
+    return {name: reason for name in schema.feature_names if name not in reference_frame}
+
+
+def joint_drift(reference_frame: pd.DataFrame, frame: pd.DataFrame, schema: Schema, *, config: Config) -> DomainAuc:
+    """Return the multivariate test of the features of two frames; absent features are missing values."""
+    names = list(schema.feature_names)
+    return domain_auc(
+        reference_frame.reindex(columns=names),
+        frame.reindex(columns=names),
         schema,
         config=config.drift.multivariate,
         min_rows=config.monitoring.min_rows,
         confidence_level=1 - config.drift.alpha,
         seed=config.seed,
     )
-    return replace(report, multivariate=multivariate)

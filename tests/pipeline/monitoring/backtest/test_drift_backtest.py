@@ -55,7 +55,8 @@ def test_equal_seeds_give_equal_backtests() -> None:
 
 def _proposed_config(report: BacktestReport) -> Any:
     values = report.thresholds.values
-    numeric = {"wasserstein": values["drift.numeric.wasserstein"], "missing": values["drift.numeric.missing"]}
+    names = ("wasserstein", "missing", "rare_values", "rank_biserial")
+    numeric = {name: values[f"drift.numeric.{name}"] for name in names}
     return LOOSE_CONFIG.model_copy(
         update={
             "alpha": values["drift.alpha"],

@@ -11,7 +11,8 @@ import pytest
 from benchmarks import drift_rules
 from pipeline.errors import UsageError
 from pipeline.monitoring import DriftContext, count_frame, detect_drift, require_consecutive_windows
-from pipeline.monitoring.drift.detection import AdjustedTest, ColumnTest, override_numeric_threshold
+from pipeline.monitoring.drift.column_tests import ColumnTest
+from pipeline.monitoring.drift.detection import AdjustedTest, override_numeric_threshold
 from tests.fixtures.toy_dataset import settings
 from tests.pipeline.monitoring.drift_fixtures import (
     CONFIG,
