@@ -374,11 +374,12 @@ class FrameWindowView(WindowView):
 
     def _reference_of(self, frame: pd.DataFrame) -> Reference:
         """Return bins made from a frame, with its rows as the training rows."""
-        columns = tuple(column for column in self.package.schema.columns if column.name in frame)
+        schema = self.package.schema
+        columns = tuple(column for column in schema.columns if column.name in frame)
         score, _, predicted = self._outputs(frame)
         return build_reference(
             frame,
-            replace(self.package.schema, columns=columns),
+            replace(schema, columns=columns),
             score=score,
             predicted=predicted,
             n_bins=self.config.training.reference_bins,
@@ -393,8 +394,8 @@ class FrameWindowView(WindowView):
         return score, confidence, self.package.predict(rows)
 
     def _count(self, frame: pd.DataFrame, reference: Reference) -> BinCounts:
-        score, confidence, predicted = self._outputs(frame)
-        return count_frame(reference, frame, n_rows=len(frame), score=score, confidence=confidence, predicted=predicted)
+        outputs = dict(zip(("score", "confidence", "predicted"), self._outputs(frame), strict=True))
+        return count_frame(reference, frame, n_rows=len(frame), **outputs)
 
 
 def _public_name(metric: str) -> str:
