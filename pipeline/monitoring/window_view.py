@@ -15,8 +15,9 @@ from pipeline.monitoring.drift import (
     drift_by_interval,
     joint_drift,
     override_numeric_threshold,
+    present_columns,
     require_consecutive_windows,
-    uncounted_columns,
+    with_reference_problems,
 )
 from pipeline.monitoring.log import WindowTallies, count_frame, loggable_reference, traffic_summary, window_by_time
 from pipeline.monitoring.performance import (
@@ -335,10 +336,16 @@ class FrameWindowView(WindowView):
         """The drift against the reference frame, with the multivariate test, or against the training rows."""
         if self.reference_frame is None:
             return detect_drift(self.package.reference, self.counts, self.drift_context)
-        reference = self._reference_of(self.reference_frame)
-        counts = self._count(self.frame, reference)
-        problems = {**counts.problems, **uncounted_columns(self.package.schema, self.reference_frame)}
-        report = detect_drift(reference, replace(counts, problems=problems), self.drift_context)
+        score, _, predicted = self._outputs(self.reference_frame)
+        reference = build_reference(
+            self.reference_frame,
+            present_columns(self.package.schema, self.reference_frame),
+            score=score,
+            predicted=predicted,
+            n_bins=self.config.training.reference_bins,
+        )
+        counts = with_reference_problems(self._count(self.frame, reference), self.package.schema, self.reference_frame)
+        report = detect_drift(reference, counts, self.drift_context)
         multivariate = joint_drift(self.reference_frame, self.frame, self.package.schema, config=self.config)
         return replace(report, multivariate=multivariate)
 
@@ -372,19 +379,6 @@ class FrameWindowView(WindowView):
     def _probabilities(self) -> NDArray[np.float64]:
         return self.package.predict_proba(self.frame.reindex(columns=list(self.package.schema.feature_names)))
 
-    def _reference_of(self, frame: pd.DataFrame) -> Reference:
-        """Return bins made from a frame, with its rows as the training rows."""
-        schema = self.package.schema
-        columns = tuple(column for column in schema.columns if column.name in frame)
-        score, _, predicted = self._outputs(frame)
-        return build_reference(
-            frame,
-            replace(schema, columns=columns),
-            score=score,
-            predicted=predicted,
-            n_bins=self.config.training.reference_bins,
-        )
-
     def _outputs(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:
         rows = frame.reindex(columns=list(self.package.schema.feature_names))
         probabilities, target = self.package.predict_proba(rows), self.package.schema.target
@@ -394,8 +388,8 @@ class FrameWindowView(WindowView):
         return score, confidence, self.package.predict(rows)
 
     def _count(self, frame: pd.DataFrame, reference: Reference) -> BinCounts:
-        outputs = dict(zip(("score", "confidence", "predicted"), self._outputs(frame), strict=True))
-        return count_frame(reference, frame, n_rows=len(frame), **outputs)
+        score, confidence, predicted = self._outputs(frame)
+        return count_frame(reference, frame, n_rows=len(frame), score=score, confidence=confidence, predicted=predicted)
 
 
 def _public_name(metric: str) -> str:

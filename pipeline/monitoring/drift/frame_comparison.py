@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from pipeline.config.root_config import Config
     from pipeline.monitoring.drift.domain_classifier import DomainAuc
     from pipeline.monitoring.drift.drift_report import DriftReport
+    from pipeline.monitoring.log.bin_counts import BinCounts
     from pipeline.package import Package
     from pipeline.schema import Schema
     from pipeline.state import LoggedRow
 
-__all__ = ["detect_drift_against_frame", "joint_drift", "uncounted_columns"]
+__all__ = ["detect_drift_against_frame", "joint_drift", "present_columns", "with_reference_problems"]
 
 
 def detect_drift_against_frame(
@@ -59,8 +60,8 @@ def detect_drift_against_frame(
     values = LogBatch.from_rows(rows, package).feature_values()
     columns = tuple(
         column
-        for column in package.schema.columns
-        if column.name in reference_frame and column.store == "full" and column.name in values
+        for column in present_columns(package.schema, reference_frame).columns
+        if column.store == "full" and column.name in values
     )
     schema = replace(package.schema, columns=columns)
     reference = build_reference(
@@ -71,17 +72,22 @@ def detect_drift_against_frame(
         n_bins=config.training.reference_bins,
     )
     context = DriftContext.from_config(config, schema, importance=importance)
-    counts = count_frame(reference, values, n_rows=len(rows))
-    problems = {**counts.problems, **uncounted_columns(package.schema, reference_frame)}
-    report = detect_drift(reference, replace(counts, problems=problems), context)
+    counts = with_reference_problems(count_frame(reference, values, n_rows=len(rows)), package.schema, reference_frame)
+    report = detect_drift(reference, counts, context)
     live_frame = pd.DataFrame({column.name: values[column.name] for column in schema.features})
     return replace(report, multivariate=joint_drift(reference_frame, live_frame, schema, config=config))
 
 
-def uncounted_columns(schema: Schema, reference_frame: pd.DataFrame) -> dict[str, str]:
-    """Return the reason for each feature that a frame cannot be the reference of."""
+def present_columns(schema: Schema, reference_frame: pd.DataFrame) -> Schema:
+    """Return the declaration of the columns that a frame has; its rows define the bins of no other."""
+    return replace(schema, columns=tuple(column for column in schema.columns if column.name in reference_frame))
+
+
+def with_reference_problems(counts: BinCounts, schema: Schema, reference_frame: pd.DataFrame) -> BinCounts:
+    """Return counts that also list the features for which a frame cannot be the reference."""
     reason = "the reference rows have no such column"
-    return {name: reason for name in schema.feature_names if name not in reference_frame}
+    absent = {name: reason for name in schema.feature_names if name not in reference_frame}
+    return replace(counts, problems={**counts.problems, **absent})
 
 
 def joint_drift(reference_frame: pd.DataFrame, frame: pd.DataFrame, schema: Schema, *, config: Config) -> DomainAuc:
