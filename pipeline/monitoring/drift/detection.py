@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import UsageError
-from pipeline.monitoring.drift.column_tests import column_pairs, column_tests, count_column_tests
+from pipeline.monitoring.drift.column_tests import column_pairs, column_tests, count_column_tests, find_rare_bin
 from pipeline.monitoring.drift.drift_report import WATCH_SHARE, DriftFinding, DriftReport
 from pipeline.monitoring.drift.drift_statistics import (
     chi_squared,
@@ -258,6 +258,10 @@ def _all_statistics(pair: ColumnPair) -> dict[str, float]:
         statistics["kolmogorov_smirnov"] = kolmogorov_smirnov(shares)
         if pair.bins.deviation:
             statistics["wasserstein"] = wasserstein(shares) / pair.bins.deviation
+        if pair.is_numeric:
+            at, n_rare = find_rare_bin(pair.reference, pair.current)
+            rare = [float(counts[at]) / max(float(counts.sum()), 1.0) for counts in (pair.reference, pair.current)]
+            statistics["rare_values"] = max(rare[1] - rare[0], 0.0) if n_rare else 0.0
         if pair.is_heavy_tailed:
             statistics["rank_biserial"] = rank_biserial(pair.bins, pair.reference, pair.current).value
     return statistics
