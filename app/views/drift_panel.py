@@ -21,7 +21,7 @@ VERDICT_LABELS = {
     "not_evaluated": "not evaluated",
 }
 _STATISTIC_DESCRIPTIONS = {
-    "wasserstein": "Average distance that the values moved, in standard deviations of the reference",
+    "wasserstein": "Average shift of the values, in standard deviations of the reference",
     "rank_biserial": "How much the values rank above those of the reference: -1 to 1, 0 for equal",
     "rare_values": "Largest rise of the share of one value that is rare in the reference",
     "kolmogorov_smirnov": "Largest gap between the cumulative distributions: 0 for equal, 1 for no overlap",

@@ -104,14 +104,14 @@ class Bins:
             return None
         if self.kind == "values":
             lows = highs = np.array(self.points, dtype=np.float64)
-            is_kept = ~self.single_values
+            is_spread = ~self.single_values
         else:
             lows, highs = (np.array(ends, dtype=np.float64) for ends in (self.points[:-1], self.points[1:]))
-            is_kept = np.array([not _is_adjacent(low, high) for low, high in zip(lows, highs, strict=True)])
-        counts = np.array(self.counts[: len(lows)], dtype=np.float64)[is_kept]
+            is_spread = np.array([not _is_adjacent(low, high) for low, high in zip(lows, highs, strict=True)])
+        counts = np.array(self.counts[: len(lows)], dtype=np.float64)[is_spread]
         if counts.sum() == 0:
             return None
-        ends = np.append(lows[is_kept][:1], highs[is_kept])
+        ends = np.append(lows[is_spread][:1], highs[is_spread])
         reach = np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
         low, high = np.interp([0.25, 0.75], reach, ends)
         return float(high - low) / _NORMAL_QUARTILE_RANGE or None

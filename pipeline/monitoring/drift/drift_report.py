@@ -94,7 +94,9 @@ class DriftFinding:
         if self.verdict == "watch":
             is_over = self.value > self.threshold
             limit += (
-                ", not over it in enough windows in a row" if is_over else f", watched from {WATCH_SHARE:.0%} of it"
+                ", not over it in enough windows in a row"
+                if is_over
+                else f"; the verdict is watch from {WATCH_SHARE:.0%} of it"
             )
         return "; ".join([f"{self.effect} ({limit})", *self.changes])
 

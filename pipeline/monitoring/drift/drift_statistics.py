@@ -159,9 +159,9 @@ def rank_biserial(bins: Bins, reference: CountVector, current: CountVector) -> R
 
     finest = bins.finest
     n = finest.n_bins - (4 if finest.kind == "values" else 3)
-    kept = np.concatenate([[True], ~bins.single_values, [True]])
+    is_ranked = np.concatenate([[True], ~bins.single_values, [True]])
     before, after = (
-        np.concatenate([counts[n : n + 1], counts[:n], counts[n + 1 : n + 2]])[kept].astype(np.float64)
+        np.concatenate([counts[n : n + 1], counts[:n], counts[n + 1 : n + 2]])[is_ranked].astype(np.float64)
         for counts in (reference, current)
     )
     n_before, n_after = float(before.sum()), float(after.sum())

@@ -43,9 +43,9 @@ def describe_effect(pair: ColumnPair, test: ColumnTest) -> str:
         return _describe_share(_bin_name(pair.bins.finest, at), before, after)
     value = f"{test.value:.3g}"
     if test.statistic == "wasserstein":
-        return f"values moved by {value} standard deviations"
+        return f"values shifted by {value} standard deviations"
     if test.statistic == "rank_biserial":
-        return f"values moved by {value} in rank (rank-biserial correlation)"
+        return f"values shifted by {value} in rank (rank-biserial correlation)"
     what = "categories" if pair.bins.kind == "words" else "bins"
     return f"shares of {what} changed by a Jensen-Shannon distance of {value}"
 

@@ -20,7 +20,7 @@ from tests.pipeline.monitoring.drift_fixtures import (
 def test_a_report_is_plain_values() -> None:
     values = detect(sample_rows(2_000, 7, shift=0.3)).as_dict()
     assert (values["verdict"], values["drifted"], values["findings"][0]["column"]) == ("drift", ["size"], "size")
-    assert values["summary"].startswith("1 of 3 drifted (2,000 rows against 10,000). size: values moved by")
+    assert values["summary"].startswith("1 of 3 drifted (2,000 rows against 10,000). size: values shifted by")
 
 
 def test_nothing_counted_gives_no_verdict() -> None:
@@ -48,7 +48,7 @@ def test_the_sentence_of_a_report_has_its_verdict(
     assert joint.summary.startswith("a model separates") is (verdict in ("watch", "drift"))
 
 
-def test_columns_that_were_not_evaluated_are_told_beside_every_verdict() -> None:
+def test_columns_that_were_not_evaluated_are_counted_beside_every_verdict() -> None:
     skipped = DriftFinding.not_evaluated("plan", "the rows have no such column")
     for verdict in ("drift", "watch", "stable", "not_enough_data"):
         report = DriftReport(300, 300, (DriftFinding("size", "feature", verdict), skipped))
