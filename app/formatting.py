@@ -15,6 +15,7 @@ __all__ = [
     "format_age",
     "format_number",
     "humanize",
+    "inert_markdown",
     "message_markdown",
     "setting_text",
     "shorten",
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=@])")
+# Where a link, an image, a reference, a tag, an entity or an address of its own begins.
+_ACTIVE_MARKDOWN = re.compile(r"(?<=\])(?=[(\[:])|(?<=<)|(?<=&)|(?<=@)|(?<=ht)(?=tp)|(?<=w)(?=ww)", re.IGNORECASE)
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+")
 _MAX_NAME_LENGTH = 120
 _AGE_UNITS = ((60, "minute"), (3600, "hour"), (86_400, "day"))
@@ -45,6 +48,17 @@ def message_markdown(text: object) -> str:
     is_paired = len(parts) % 2 == 1
     code = {at: f"`{part}`" for at, part in enumerate(parts) if at % 2 and is_paired and part.strip()}
     return "".join(code.get(at, _MARKUP.sub(r"\\\1", part)) for at, part in enumerate(parts))
+
+
+def inert_markdown(text: str) -> str:
+    """Return Markdown of others without images, links and HTML; an invisible character takes their syntax apart.
+
+    Examples
+    --------
+    >>> inert_markdown("![a](http://b)").replace("\u2060", "|")
+    '![a]|(ht|tp://b)'
+    """
+    return _ACTIVE_MARKDOWN.sub("\u2060", text)
 
 
 def table_cell_text(value: Any) -> str:

@@ -86,7 +86,8 @@ def _cached_hourly_activity(
     model: str,
     hours: int,
 ) -> HourlyActivity:
-    log = PredictionLog(queries.state(), model, _package_or_none)
+    sources = queries.config().monitoring.sources
+    log = PredictionLog(queries.state(), model, _package_or_none, sources=sources)
     log.roll_up()
     until = log.state.clock() + 1
     return _activity_of(log, since=until - hours * HOUR_US, until=until)

@@ -32,12 +32,7 @@ def _render_body() -> None:
     config = queries.config()
     search = _search_form(config.name, config.data.target.classes)
     is_live = st.toggle("Live", value=False, key="history_live", help="Refreshes every 5 seconds")
-
-    @st.fragment(run_every=5 if is_live else None)
-    def refresh() -> None:
-        page.error_boundary(lambda: _show_results(search, config.data.target.classes))
-
-    refresh()
+    page.refresh_every(5 if is_live else None, lambda: _show_results(search, config.data.target.classes))
 
 
 def _search_form(model: str, classes: tuple[str, ...]) -> PredictionQuery:
@@ -101,7 +96,8 @@ def _prediction_row(prediction: LoggedPrediction) -> dict[str, object]:
         "Outcome": prediction.outcome or "",
         "Version": prediction.version,
         **{name: formatting.table_cell_text(value) for name, value in prediction.features.items()},
-        "Latency": f"{prediction.latency_us / 1000:.2f} ms",
+        "Source": prediction.source,
+        "Latency": f"{prediction.latency_us / 1000:.2f} ms" if prediction.latency_us else "-",
         "Prediction ID": prediction.prediction_id,
     }
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import formatting, page, queries
 from app.views import promotion_form, version_metrics
+from pipeline.gates import GateReport
 from pipeline.text import timestamp
 
 if TYPE_CHECKING:
@@ -108,6 +109,9 @@ def _show_gates(version: ModelVersion) -> None:
     page.badge(str(gates["verdict"]))
     champion = gates["champion"]
     st.caption(f"Champion: `{champion[:12]}`" if champion else "No champion to compare with")
+    compared = GateReport.from_dict(gates).compared
+    if compared is not None:
+        st.caption(f"{str(compared).capitalize()}.")
     rows = [
         {
             "Result": gate["result"],
@@ -133,7 +137,7 @@ def _show_model_card(package: Package) -> None:
         "Download model card", package.card, "model_card.md", "text/markdown", icon=":material/download:"
     )
     with st.container(border=True):
-        st.markdown(package.card)
+        st.markdown(formatting.inert_markdown(package.card))
 
 
 def _show_lineage(version: ModelVersion) -> None:

@@ -12,8 +12,6 @@ from app.views import drift_panel, hourly_charts, incident_panel
 from pipeline.text import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pipeline.state import ModelVersion
 
 __all__ = ["render"]
@@ -57,7 +55,7 @@ def _render_body() -> None:
         version = _select_version(model)
         is_live = st.toggle("Live", value=False, key="monitoring_live", help="Refreshes every 15 seconds")
     is_previous_window = baseline == "previous_window"
-    _rerun_every(
+    page.refresh_every(
         15 if is_live else None, lambda: _show_window(version, hours or 24, against_previous_window=is_previous_window)
     )
 
@@ -76,14 +74,6 @@ def _select_version(model: str) -> ModelVersion:
         help="Everything below covers predictions of this version; alerts cover the model",
     )
     return versions[selected if selected is not None else production]
-
-
-def _rerun_every(interval_s: int | None, show: Callable[[], None]) -> None:
-    @st.fragment(run_every=interval_s)
-    def refresh() -> None:
-        page.error_boundary(show)
-
-    refresh()
 
 
 def _show_window(version: ModelVersion, hours: int, *, against_previous_window: bool) -> None:

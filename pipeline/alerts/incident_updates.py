@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["update_incidents"]
 
 _US_PER_MINUTE = 60_000_000
-_MONITOR_ACTOR = "monitor"
 # What an incident keeps when its rules fire again.
 _UNCHANGED = (
     *("seq", "opened_at", "status", "notified_at"),
@@ -123,7 +122,7 @@ def _in_cooldown(context: _RunContext, known: Incident) -> bool:
 
 
 def _resolve(context: _RunContext, known: Incident) -> Incident:
-    resolved = replace(known, status="resolved", resolved_at=context.run_at, resolved_by=_MONITOR_ACTOR)
+    resolved = replace(known, status="resolved", resolved_at=context.run_at, resolved_by=store.MONITOR_ACTOR)
     store.update_incident(context.connection, resolved)
     enqueue_resolution(context.connection, resolved, at=context.run_at)
     return resolved

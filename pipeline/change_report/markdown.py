@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.markdown_text import escape_markdown
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -45,12 +46,12 @@ def change_report_markdown(change: ChangeReport) -> str:
 
 
 def _report_lines(change: ChangeReport) -> Iterator[str]:
-    yield f"## Change report against {_escape_markdown(change.base)}"
+    yield f"## Change report against {escape_markdown(change.base)}"
     yield ""
-    yield f"{_escape_markdown(change_headline(change)).capitalize()}."
+    yield f"{escape_markdown(change_headline(change)).capitalize()}."
     yield ""
     for note in change.notes:
-        yield f"> **Note:** {_escape_markdown(note)}"
+        yield f"> **Note:** {escape_markdown(note)}"
         yield ">"
     yield ""
     yield from _settings_section(change)
@@ -166,7 +167,7 @@ def _markdown_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
-        yield f"| {' | '.join(_escape_markdown(cell) for cell in row)} |"
+        yield f"| {' | '.join(escape_markdown(cell) for cell in row)} |"
     yield ""
 
 
@@ -184,9 +185,3 @@ def format_difference(metric: MetricChange) -> str:
         return ""
     value, low, high = metric.difference
     return f"{value:+.4g}" if low is None or high is None else f"{value:+.4g} ({low:+.4g} to {high:+.4g})"
-
-
-def _escape_markdown(text: str) -> str:
-    """Return text that cannot end a table cell, become markup or mention a user."""
-    escaped = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-    return escaped.replace("@", "@\u200b")

@@ -2,6 +2,6 @@
 
 from pipeline.gates.compatibility import SchemaChange, compare_schemas
 from pipeline.gates.gate_evaluation import GateInputs, evaluate_gates
-from pipeline.gates.gate_report import Gate, GateReport
+from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
 
-__all__ = ["Gate", "GateInputs", "GateReport", "SchemaChange", "compare_schemas", "evaluate_gates"]
+__all__ = ["ComparedRows", "Gate", "GateInputs", "GateReport", "SchemaChange", "compare_schemas", "evaluate_gates"]

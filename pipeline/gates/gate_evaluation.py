@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.gates.compatibility import compare_schemas
-from pipeline.gates.gate_report import Gate, GateReport
+from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
 from pipeline.gates.worst_slice import worst_slice
 from pipeline.metrics import METRICS, LabeledPredictions, compare_paired, expected_metric_if_calibrated, get_metric
 from pipeline.modeling.classifier import encode_target
 from pipeline.modeling.scored_rows import make_scored_rows
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.metrics import MetricEstimate
@@ -28,6 +30,7 @@ __all__ = ["GateInputs", "evaluate_gates"]
 
 _N_WARM_UP_ROWS, _N_TIMED_ROWS = 5, 51
 _N_CHANCE_RESAMPLES = 100
+_MIN_COMPARED_ROWS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,17 @@ class GateInputs:
 
 @dataclass(frozen=True, slots=True)
 class _GateContext:
-    """The inputs of all gates; each package is scored once."""
+    """The inputs of all gates; each package is scored once.
+
+    `compared_rows` are the test rows that the champion did not learn from; None where it cannot be scored on them.
+    """
 
     candidate: Package
     champion: Package | None
     inputs: GateInputs
     config: PromotionConfig
     seed: int
+    compared_rows: NDArray[np.intp] | None = None
     _scored: dict[str, LabeledPredictions] = field(default_factory=dict)
 
     @property
@@ -63,6 +70,11 @@ class _GateContext:
             self._scored[package.digest] = make_scored_rows(target, codes, probabilities, threshold=threshold)
         return self._scored[package.digest]
 
+    def compared(self, package: Package) -> LabeledPredictions:
+        """Return the compared rows scored by a package."""
+        rows = np.arange(0) if self.compared_rows is None else self.compared_rows
+        return self.scored(package).take(rows)
+
 
 def evaluate_gates(
     candidate: Package, inputs: GateInputs, config: PromotionConfig, *, champion: Package | None = None, seed: int
@@ -73,7 +85,8 @@ def evaluate_gates(
     ----------
     candidate : Package
     inputs : GateInputs
-        The champion is scored on these test rows; none of its earlier metrics is used.
+        The champion is scored on these test rows; none of its earlier metrics is used. Rows that it learned from
+        leave the comparison.
     config : PromotionConfig
     champion : Package, optional
         The Production version; None when there is none.
@@ -91,12 +104,25 @@ def evaluate_gates(
     get_metric(config.slices.metric, setting="promotion.slices.metric")
     for name in config.metric_limits:
         get_metric(name, setting="promotion.metric_limits")
-    context = _GateContext(candidate=candidate, champion=champion, inputs=inputs, config=config, seed=seed)
+    rows = None if champion is None else _rows_unknown_to(champion, candidate, inputs.test)
+    context = _GateContext(
+        candidate=candidate, champion=champion, inputs=inputs, config=config, seed=seed, compared_rows=rows
+    )
     gates = [gate for evaluate_gate in _GATES for gate in evaluate_gate(context)]
     gates += [
         replace(gate, depends_on="champion") for evaluate_gate in _AGAINST_CHAMPION for gate in evaluate_gate(context)
     ]
-    return GateReport(candidate.digest, None if champion is None else champion.digest, tuple(gates))
+    compared = None if rows is None else ComparedRows(len(rows), len(inputs.test) - len(rows))
+    return GateReport(candidate.digest, None if champion is None else champion.digest, tuple(gates), compared)
+
+
+def _rows_unknown_to(champion: Package, candidate: Package, test: pd.DataFrame) -> NDArray[np.intp] | None:
+    """Return the test rows that the champion did not learn from; None where they need not or cannot be compared."""
+    if champion.digest == candidate.digest or champion.classes != candidate.classes or champion.train_rows is None:
+        return None
+    if any(name not in test for name in champion.schema.feature_names):
+        return None
+    return np.flatnonzero(~champion.train_rows.may_contain(test, champion.schema))
 
 
 def _validation_gate(context: _GateContext) -> list[Gate]:
@@ -189,17 +215,26 @@ def _champion_gate(context: _GateContext) -> list[Gate]:
         return [Gate("champion", "pass", "no version is in Production yet")]
     if context.champion.digest == context.candidate.digest:
         return [Gate("champion", "hold", "the candidate is the champion")]
-    missing = [name for name in context.champion.schema.feature_names if name not in context.test]
-    if missing or context.champion.classes != context.candidate.classes:
+    if context.compared_rows is None:
         return [Gate("champion", "hold", "the champion cannot be scored on these rows: features or classes differ")]
+    if len(context.compared_rows) < _MIN_COMPARED_ROWS:
+        return [Gate("champion", "hold", _too_few_rows_reason(context))]
     config, name = context.config, context.config.metric
     sampling: dict[str, Any] = {
         "confidence_level": config.confidence_level,
         "n_resamples": config.bootstrap_samples,
         "seed": context.seed,
     }
-    candidate, champion = context.scored(context.candidate), context.scored(context.champion)
+    candidate, champion = context.compared(context.candidate), context.compared(context.champion)
     return [_champion_test_gate(compare_paired(candidate, champion, [name], **sampling)[name], config)]
+
+
+def _too_few_rows_reason(context: _GateContext) -> str:
+    n_rows = 0 if context.compared_rows is None else len(context.compared_rows)
+    return (
+        f"{n_rows} of {pluralize(len(context.test), 'test row')} are new to the champion, fewer than"
+        f" {_MIN_COMPARED_ROWS}; add rows, or promote with --force and a reason"
+    )
 
 
 def _champion_test_gate(estimate: MetricEstimate, config: PromotionConfig) -> Gate:
@@ -234,12 +269,16 @@ def _slice_gate(context: _GateContext) -> list[Gate]:
     """No slice of the rows worsens by more than allowed against the champion."""
     if context.champion is None or context.champion.classes != context.candidate.classes:
         return [Gate("slices", "pass", "there is no champion to compare with")]
-    if any(name not in context.test for name in context.champion.schema.feature_names):
+    if context.champion.digest == context.candidate.digest:
+        return [Gate("slices", "pass", "the candidate is the champion")]
+    if context.compared_rows is None:
         return [Gate("slices", "hold", "the champion cannot be scored on these rows")]
+    if len(context.compared_rows) < _MIN_COMPARED_ROWS:
+        return [Gate("slices", "hold", _too_few_rows_reason(context))]
     worst = worst_slice(
-        context.scored(context.candidate),
-        context.scored(context.champion),
-        context.test,
+        context.compared(context.candidate),
+        context.compared(context.champion),
+        context.test.iloc[context.compared_rows],
         package=context.candidate,
         config=context.config,
         seed=context.seed,

@@ -7,13 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.config_loader import load_params
-from pipeline.errors import DataError
+from pipeline.errors import DataError, DependencyUnavailable
 from pipeline.files import read_json
 from pipeline.project import paths
+from pipeline.registry import open_model_registry
+from pipeline.registry.candidate_registration import registered_candidate
 from pipeline.text import number, percent, pluralize
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pipeline.config.root_config import Config
 
 __all__ = ["ProjectSummary", "SummaryMetric", "summarize_project"]
 
@@ -63,6 +67,8 @@ class ProjectSummary:
         Confidence level of the intervals.
     is_onnx : bool
         Whether the serving form is ONNX.
+    registration : str
+        The version of the package and its stage, or the command that registers it.
     """
 
     problem: str
@@ -74,6 +80,7 @@ class ProjectSummary:
     metrics: tuple[SummaryMetric, ...]
     confidence: float
     is_onnx: bool
+    registration: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -90,6 +97,7 @@ class ProjectSummary:
                 f" quality {self.quality_score:.1f} of 100{warnings}"
             ),
             f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE_PACKAGE}, served by {serving_form}",
+            f"  registry: {self.registration}",
             "",
             f"  on {pluralize(self.n_rows_by_part['test'], 'test row')} ({percent(self.confidence)} intervals)",
             *(f"    {_metric_line(metric)}" for metric in self.metrics),
@@ -135,7 +143,18 @@ def summarize_project(root: Path) -> ProjectSummary:
         metrics=tuple(_summary_metrics(evaluation)),
         confidence=evaluation["confidence_level"],
         is_onnx=json.loads(manifest)["onnx"]["used"],
+        registration=_registration(root, config),
     )
+
+
+def _registration(root: Path, config: Config) -> str:
+    try:
+        version = registered_candidate(open_model_registry(config.tracking, root), root, config)
+    except DependencyUnavailable as error:
+        return f"unknown, because {error}"
+    if version is None:
+        return f"the package is no version of {config.name} yet; run `mlops models register`"
+    return f"{config.name} version {version.version} ({version.semver}), stage {version.stage}"
 
 
 def _validated_row_counts(validation: dict[str, Any]) -> dict[str, int]:

@@ -16,6 +16,7 @@ from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.registry import stage_transitions
+from pipeline.registry.audit_verification import AuditVerification, verify_audit
 from pipeline.registry.comparison import VersionDetails, VersionDiff, compare_versions, diff_versions
 from pipeline.registry.deployment_history import PastDeployment, deployments_after
 from pipeline.registry.descriptions import version_card
@@ -231,7 +232,8 @@ class ModelRegistry:
                 occupied = ", ".join(
                     f"{other_stage} has version {number}" for other_stage, number in deployment.versions.items()
                 )
-                raise UsageError(f"{name}: no version is in {wanted_stage}; {occupied or 'promote a version first'}")
+                hint = occupied or store.deployment_hint(connection, name)
+                raise UsageError(f"{name}: no version is in {wanted_stage}; {hint}")
             return self.packages.load(deployment.digests[wanted_stage])
 
     def list_models(self, name: str | None = None) -> list[ModelVersion]:
@@ -249,7 +251,7 @@ class ModelRegistry:
         """
         versions = self.list_models(name)
         if not versions:
-            raise UsageError(f"{name}: no version is registered; run `dvc repro`, then register models/candidate")
+            raise UsageError(f"{name}: no version is registered; {store.REGISTER_HINT}")
         return versions[-1]
 
     def get_version(self, name: str, version: int | str) -> ModelVersion:
@@ -338,10 +340,25 @@ class ModelRegistry:
         with self._open_state() as state, state.reading() as connection:
             return store.read_audit_entries(connection, model=name, until=until)
 
-    def verify_history(self) -> list[store.ChainBreak]:
-        """Return every break in the hash chain of the audit trail."""
+    def audit_head(self) -> store.AuditHead:
+        """Return the number and hash of the last entry of the audit trail."""
         with self._open_state() as state, state.reading() as connection:
-            return store.verify_audit_chain(connection)
+            return store.read_audit_head(connection)
+
+    def verify_history(self, *, head: store.AuditHead | None = None) -> AuditVerification:
+        """Verify the audit trail, also against an earlier `head`, and the tables that decide against the trail."""
+        with self._open_state() as state:
+            return verify_audit(state, head=head)
+
+    def restore_deployments(self) -> list[AuditEntry]:
+        """Set deployments that were changed by hand to what the audit trail says, and return the new entries."""
+        with self._open_state() as state, state.writing() as connection:
+            names = sorted({version.model for version in store.read_versions(connection)})
+            actor = self.actor or stage_transitions.current_actor()
+            entries = [
+                store.restore_decided_deployment(connection, name, actor=actor, at=state.clock()) for name in names
+            ]
+            return [entry for entry in entries if entry is not None]
 
     def mirror(self) -> MirrorResult:
         """Bring MLflow up to date for every model, and set back aliases that were changed in MLflow."""
@@ -365,6 +382,12 @@ class ModelRegistry:
             with require_store():
                 download = self._mlflow.download(run_id, path, Path(folder))
             nested = download / "package"
+            if (download / "MLmodel").is_file() and not nested.is_dir():
+                raise UsageError(
+                    f"{uri}: holds an estimator alone; a version is a model package, with encoder, schema and drift"
+                    " reference. Train it by MLOpsPipeline.train_and_track_model(model, ..., register_model=True), or"
+                    ' log a package: tracker.log_model("models/candidate", "model")'
+                )
             yield nested if nested.is_dir() else download, run_id
 
 

@@ -30,11 +30,14 @@ class Submission:
     is_new: bool
     stage: str | None
 
+    @property
+    def outcome(self) -> str:
+        """What happened to the version, in words that follow its name."""
+        where = f"promoted to {self.stage}" if self.stage is not None else f"is in stage {self.version.stage}"
+        return where if self.is_new else f"{where}, already registered"
+
     def __str__(self) -> str:
-        version = self.version
-        where = f"promoted to {self.stage}" if self.stage is not None else f"is in stage {version.stage}"
-        known = "" if self.is_new else ", already registered"
-        return f"{version.model} version {version.version} ({version.semver}) {where}{known}"
+        return f"{self.version.model} version {self.version.version} ({self.version.semver}) {self.outcome}"
 
 
 def evaluate_candidate(

@@ -19,7 +19,7 @@ from pipeline.errors import DependencyUnavailable
 from pipeline.serving.batch_predictor import BatchPredictor, CompletedRequest, PendingRequest
 from pipeline.serving.histogram import Histogram
 from pipeline.serving.serving_errors import IdempotencyConflict, LogQueueFull, LogUnavailable
-from pipeline.state import IdempotencyKeyTaken, StoredResponse
+from pipeline.state import IdempotencyKeyTaken, PredictionIdTaken, StoredResponse
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -45,17 +45,33 @@ RequestResult = CompletedRequest | BaseException
 
 @dataclass
 class ServingStats:
-    """Counts since the start, for status and metrics."""
+    """Counts since the start, for status and metrics.
+
+    Rows of requests that asked not to be logged count in `n_opted_out` alone.
+    """
 
     n_rows: int = 0
     n_logged: int = 0
     n_unlogged: int = 0
+    n_opted_out: int = 0
     n_batches: int = 0
     n_failures: int = 0
     by_class: Counter[str] = field(default_factory=Counter)
     confidences: Histogram = field(default_factory=lambda: Histogram(_CONFIDENCE_BOUNDS))
     commit_durations_s: Histogram = field(default_factory=lambda: Histogram(_COMMIT_BOUNDS_S))
     last_error: str | None = None
+
+    def log_counts(self) -> dict[str, Any]:
+        """Return what is about the log, as plain values."""
+        return {
+            "last_error": self.last_error,
+            "commit_duration_s": self.commit_durations_s.as_dict(),
+            "n_logged": self.n_logged,
+            "n_unlogged": self.n_unlogged,
+            "n_opted_out": self.n_opted_out,
+            "n_batches": self.n_batches,
+            "n_failures": self.n_failures,
+        }
 
 
 class RequestObserver(Protocol):
@@ -82,6 +98,11 @@ class PredictionWorker:
         Returns the current time in microseconds since 1970, UTC.
     observer : RequestObserver, optional
         Called for each request and each batch.
+
+    Attributes
+    ----------
+    storage_error : str or None
+        What is wrong with the state database; requests that must be logged are refused while it is set.
     """
 
     def __init__(
@@ -92,6 +113,7 @@ class PredictionWorker:
         observer: RequestObserver | None = None,
     ) -> None:
         self.stats = ServingStats()
+        self.storage_error: str | None = None
         self._writer = writer
         self._config = config
         self._now = now
@@ -112,8 +134,13 @@ class PredictionWorker:
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last batch could not be written."""
-        return self._failed_at is not None
+        """Whether the last batch could not be written, or the state database cannot take the next one."""
+        return self._config.mode != "none" and (self._failed_at is not None or self.storage_error is not None)
+
+    @property
+    def log_error(self) -> str | None:
+        """Why the log is failing; None while it is not."""
+        return (self.storage_error or self.stats.last_error) if self.is_failing else None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the thread; futures are resolved on `loop`."""
@@ -145,7 +172,16 @@ class PredictionWorker:
         ------
         LogQueueFull
             When too many rows wait already.
+        LogUnavailable
+            When the row must be logged, and the state database is lost.
         """
+        if (
+            request.is_logged
+            and self.storage_error is not None
+            and self.is_failing
+            and self._config.on_log_failure == "reject"
+        ):
+            raise _log_unavailable_error()
         n_rows = len(request.rows.rows)
         with self._lock:
             if self._n_waiting and self._n_waiting + n_rows > self._config.max_queue_rows:
@@ -172,9 +208,25 @@ class PredictionWorker:
         else:
             self._queue.put(requests)
 
+    def check_log(self) -> None:
+        """Queue a check of the log: it closes a connection to a replaced file, and ends a failure that is over."""
+        if self._config.mode != "none":
+            self.run_between_batches(self._check_log)
+
     def run_between_batches(self, task: Callable[[PredictionWriter], None]) -> None:
         """Run a task with the writer between two batches; the task handles its own errors."""
         self._queue.put(task)
+
+    def _check_log(self, writer: PredictionWriter) -> None:
+        writer.close_if_replaced()
+        if self._failed_at is None or self.storage_error is not None:
+            return
+        try:
+            writer.check_log()
+        except DependencyUnavailable as error:
+            self.stats.last_error = str(error)
+        else:
+            self._failed_at = None
 
     def _run(self) -> None:
         is_open = True
@@ -257,7 +309,7 @@ class PredictionWorker:
             started = time.perf_counter()
             try:
                 self._writer.write(rows, responses, batches)
-            except IdempotencyKeyTaken:
+            except (IdempotencyKeyTaken, PredictionIdTaken):
                 continue
             ended = time.perf_counter()
             self.stats.commit_durations_s.observe(ended - started)
@@ -291,7 +343,7 @@ class PredictionWorker:
             response = responses.get(request.idempotency_key) if request.idempotency_key is not None else None
             if response is None:
                 continue
-            if response.request_sha256 == request.body_digest:
+            if response.request_digest == request.body_digest:
                 results[id(request)] = CompletedRequest(response.response.encode())
             else:
                 message = "this key belongs to another request; a retry sends the same body, a new request a new key"
@@ -316,13 +368,14 @@ class PredictionWorker:
         return list(completed), completed
 
     def _process_unlogged(self, requests: list[PendingRequest]) -> Sequence[RequestResult]:
-        if self._config.on_log_failure == "serve_unlogged":
-            results, _ = self._score(requests)
-            self.stats.n_unlogged += _count_rows(requests)
-            self._update_stats(results, n_logged=0)
-            return results
-        message = "the prediction log is unavailable, so predictions are refused; try again"
-        return [LogUnavailable(message, retry_after_s=2)] * len(requests)
+        serves_all = self._config.on_log_failure == "serve_unlogged"
+        served = [request for request in requests if serves_all or not request.is_logged]
+        results, _ = self._score(served)
+        self.stats.n_unlogged += _count_rows([request for request in served if request.is_logged])
+        self._update_stats(results, n_logged=0)
+        result_by_id = {id(request): result for request, result in zip(served, results, strict=True)}
+        refusal = _log_unavailable_error()
+        return [result_by_id.get(id(request), refusal) for request in requests]
 
     def _update_stats(self, results: Sequence[RequestResult], *, n_logged: int) -> None:
         stats = self.stats
@@ -330,9 +383,16 @@ class PredictionWorker:
         stats.n_logged += n_logged
         for result in results:
             if isinstance(result, CompletedRequest):
+                if not result.is_counted:
+                    stats.n_opted_out += len(result.labels)
+                    continue
                 stats.n_rows += len(result.labels)
                 stats.by_class.update(result.labels)
                 stats.confidences.observe_all(result.confidences)
+
+
+def _log_unavailable_error() -> LogUnavailable:
+    return LogUnavailable("the prediction log is unavailable, so predictions are refused; try again", retry_after_s=2)
 
 
 def _count_rows(requests: Sequence[PendingRequest]) -> int:

@@ -17,6 +17,7 @@ from pipeline.tracing import current_trace_id
 from pipeline.tracking import comparison_plots, dataset_description, flavors, run_search
 from pipeline.tracking.active_run import ActiveRun, now_ms
 from pipeline.tracking.run_operations import ArtifactFiles, MetricPoint, RunBatch
+from pipeline.tracking.run_process import PROCESS_TAG, current_process
 from pipeline.tracking.run_store import RunStore, StoreUnreachable
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class ExperimentTracker:
         """
         if self._open_runs and not nested:
             raise UsageError(f"start_run: run {self._open_runs[-1].name!r} is open; end it first, or pass nested=True")
-        all_tags = _clean_tags(tags, description, fingerprint)
+        all_tags = {PROCESS_TAG: current_process().as_tag(), **_clean_tags(tags, description, fingerprint)}
         trace_id = current_trace_id()
         if trace_id is not None:
             all_tags[TRACE_TAG] = trace_id

@@ -6,10 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import streamlit as st
 
 from pipeline import state as store
-from tests.app.conftest import app_page, errors_of, text_of
+from tests.app.conftest import app_page, errors_of, log_in, text_of
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME
 
 if TYPE_CHECKING:
@@ -56,8 +55,9 @@ def test_an_incident_is_acknowledged_with_the_name_of_the_user(project: Workspac
 
 def test_without_the_role_operator_incidents_have_no_buttons(project: Workspace) -> None:
     seq = open_incident(project, group_name="drift:y", title="y drifted")
-    st.config.set_option("server.address", "0.0.0.0")
-    at = app_page("monitoring").run()
+    at = app_page("monitoring")
+    log_in(at, roles=["viewer"])
+    at.run()
     assert ("y drifted" in text_of(at), list(at.button)) == (True, [])
     assert any(" open alert" in element.value for element in app_page("overview").run().markdown)
     assert status(project, seq) == ("open", None)

@@ -6,14 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline import package
+from pipeline.data.splitters import split_train_test
 from pipeline.evaluation import evaluate_package
-from pipeline.gates import GateInputs, GateReport, evaluate_gates
+from pipeline.gates import ComparedRows, GateInputs, GateReport, evaluate_gates
 from pipeline.gates.gate_evaluation import _champion_test_gate
 from pipeline.metrics import LabeledPredictions, compare_paired
+from pipeline.package.train_row_filter import build_train_row_filter
 from pipeline.schema import Column, Schema
+from pipeline.schema.feature_hash import feature_hashes
 from pipeline.validation.dataset_validation import validate_rows
 from tests.fixtures.small_packages import parts, write_small_package
 from tests.fixtures.toy_dataset import settings
@@ -149,6 +153,54 @@ def test_a_calibration_error_at_chance_level_passes(packages: dict[str, Package]
     assert floors[0] is not None
     assert floors[1] is not None
     assert floors[0] > floors[1] > declared
+
+
+def evaluate_on(rows: pd.DataFrame, candidate: Package, champion: Package) -> GateReport:
+    inputs = GateInputs(rows, _cached_evaluation(candidate), SOUND)
+    return evaluate_gates(candidate, inputs, settings().promotion, champion=champion, seed=1)
+
+
+def test_rows_that_the_champion_learned_from_leave_the_comparison(packages: dict[str, Package]) -> None:
+    rows = parts("personality", N_ROWS)
+    grown = pd.concat([rows.test, rows.train.head(300)], ignore_index=True)
+    alone, with_known = (evaluate_on(frame, packages["default"], packages["weak"]) for frame in (rows.test, grown))
+    assert alone.compared == ComparedRows(len(rows.test), 0)
+    assert with_known.compared == ComparedRows(len(rows.test), 300)
+    names = ("champion", "slices")
+    known_gates, gates = ({gate.name: gate for gate in report.gates} for report in (with_known, alone))
+    assert [known_gates[name] for name in names] == [gates[name] for name in names]
+    for text in (with_known.as_text(), with_known.as_markdown()):
+        assert "300 test rows that the champion learned from left the comparison" in text
+
+
+@pytest.mark.parametrize("n_new", [0, 29])
+def test_too_few_new_rows_decide_nothing(packages: dict[str, Package], n_new: int) -> None:
+    rows = parts("personality", N_ROWS)
+    known = pd.concat([rows.train, rows.test.head(n_new)], ignore_index=True)
+    report = evaluate_on(known, packages["default"], packages["weak"])
+    reasons = {gate.name: gate.reason for gate in report.unmet_gates}
+    assert report.verdict in {"hold", "reject"}
+    for name in ("champion", "slices"):
+        assert f"{n_new} of {len(known):,} test rows are new to the champion" in reasons[name]
+        assert "--force" in reasons[name]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_champion_of_another_split_is_compared_on_rows_that_are_new_to_it(
+    packages: dict[str, Package], seed: int
+) -> None:
+    config = settings()
+    rows = pd.concat([parts("personality", N_ROWS).train, parts("personality", N_ROWS).test], ignore_index=True)
+    other = config.data.split.model_copy(update={"kind": "stratified", "test_share": 0.3})
+    champion_parts = split_train_test(rows, Schema.from_config(config.data), other, seed=seed)
+    train_rows = build_train_row_filter(champion_parts.train, packages["weak"].schema)
+    champion = replace(packages["weak"], train_rows=train_rows)
+    report = evaluate_on(parts("personality", N_ROWS).test, packages["default"], champion)
+    learned = set(feature_hashes(champion_parts.train, champion.schema).tolist())
+    n_learned = sum(value in learned for value in feature_hashes(parts("personality", N_ROWS).test, champion.schema))
+    assert report.compared is not None
+    n_foreign = len(parts("personality", N_ROWS).test) - n_learned
+    assert n_learned <= report.compared.n_learned_by_champion <= n_learned + n_foreign / 4
 
 
 def test_reproducible_gates_are_equal_for_any_champion(packages: dict[str, Package]) -> None:

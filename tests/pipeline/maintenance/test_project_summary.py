@@ -27,6 +27,7 @@ def _summary(*, onnx: bool = True) -> ProjectSummary:
         ),
         confidence=0.95,
         is_onnx=onnx,
+        registration="toy_model version 1 (1.0.0), stage Production",
     )
 
 
