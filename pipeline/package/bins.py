@@ -23,7 +23,7 @@ __all__ = ["Bins", "to_floats"]
 _CHUNK_ROWS = 1 << 16
 _MIN_FAST_NUMBERS = 20_000
 _BUCKETS_PER_EDGE = 8
-_MIN_FREQUENT_SHARE = 0.05  # of the training rows with a value, for one of few values
+_MIN_SPREAD_SHARE = 0.1  # of the training rows with a value; fewer say nothing about the spread
 _NORMAL_QUARTILE_RANGE = 1.349  # interquartile range of a normal column in standard deviations
 _MAX_DIGITS = 17  # they tell any two numbers of 64 bits apart
 
@@ -84,9 +84,9 @@ class Bins:
 
     @property
     def single_values(self) -> NDArray[np.bool_]:
-        """Which bins of `finest`, without those for values outside of training, hold one frequent value."""
-        if self.kind == "values":
-            return np.array(self.counts[: len(self.points)]) > _MIN_FREQUENT_SHARE * sum(self.counts[:-1])
+        """Which bins of `finest`, without those outside of training, hold one frequent value among many others."""
+        if self.kind != "quantiles":
+            return np.zeros(len(self.points), dtype=bool)
         finest = self.finest
         is_single = np.zeros(max(len(finest.points) - 1, 0), dtype=bool)
         ends = [high for low, high in zip(self.points[:-1], self.points[1:], strict=True) if _is_adjacent(low, high)]
@@ -98,23 +98,20 @@ class Bins:
     def robust_deviation(self) -> float | None:
         """The interquartile range of training values as a standard deviation (÷ 1.349), without frequent values.
 
-        None when there are no other values, or the range is 0.
+        None when less than a tenth of the rows have other values, the range is 0, or each value has a bin.
         """
-        if self.kind == "words" or len(self.points) < 2:
+        if self.kind != "quantiles" or len(self.points) < 2:
             return None
-        if self.kind == "values":
-            lows = highs = np.array(self.points, dtype=np.float64)
-            is_spread = ~self.single_values
-        else:
-            lows, highs = (np.array(ends, dtype=np.float64) for ends in (self.points[:-1], self.points[1:]))
-            is_spread = np.array([not _is_adjacent(low, high) for low, high in zip(lows, highs, strict=True)])
-        counts = np.array(self.counts[: len(lows)], dtype=np.float64)[is_spread]
-        if counts.sum() == 0:
+        lows, highs = (np.array(ends, dtype=np.float64) for ends in (self.points[:-1], self.points[1:]))
+        is_spread = np.array([not _is_adjacent(low, high) for low, high in zip(lows, highs, strict=True)])
+        counts = np.array(self.counts[: len(lows)], dtype=np.float64)
+        n_present, counts = float(counts.sum()), counts[is_spread]
+        if counts.sum() < _MIN_SPREAD_SHARE * n_present or counts.sum() == 0:
             return None
         ends = np.append(lows[is_spread][:1], highs[is_spread])
         reach = np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
-        low, high = np.interp([0.25, 0.75], reach, ends)
-        return float(high - low) / _NORMAL_QUARTILE_RANGE or None
+        low, high = np.interp([0.25, 0.75], reach, ends) / _NORMAL_QUARTILE_RANGE
+        return float(high - low) or None
 
     def codes(self, values: pd.Series | Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
         """Return the position in `labels` of the bin of each of `values`, shape (n_values,).
@@ -224,7 +221,8 @@ def to_floats(values: Any) -> NDArray[np.float64]:
 
 def _is_adjacent(low: float, high: float) -> bool:
     """Whether no number lies between two edges, so that the bin holds a single value."""
-    return bool(np.nextafter(low, np.inf) >= high)
+    with np.errstate(over="ignore"):
+        return bool(np.nextafter(low, np.inf) >= high)
 
 
 def _interval_labels(points: tuple[float, ...]) -> list[str]:

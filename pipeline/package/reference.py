@@ -197,8 +197,9 @@ def _bin_edges(present: NDArray[np.float64], n_bins: int, *, is_whole: bool) -> 
     others = present[~np.isin(present, frequent) & (present > low) & (present <= high)]
     n_others = min(max(n_bins - len(frequent), 2), len(others))
     inner = _quantiles(others, n_others) if n_others else others
-    starts = frequent - 1.0 if is_whole else np.nextafter(frequent, -np.inf)
-    starts = np.where(frequent == low, np.nextafter(low, np.inf), starts)
+    with np.errstate(over="ignore"):
+        starts = frequent - 1.0 if is_whole else np.nextafter(frequent, -np.inf)
+        starts = np.where(frequent == low, np.nextafter(low, np.inf), starts)
     points = np.unique(np.concatenate([[low, high], inner, frequent, starts]))
     return np.asarray(points[(points >= low) & (points <= high)])
 

@@ -70,7 +70,7 @@ class ColumnPair:
     @property
     def is_heavy_tailed(self) -> bool:
         """Whether the deviation hides changes of most rows, so that ranks are tested as well."""
-        spread = self.bins.robust_deviation if self.is_numeric else None
+        spread = self.bins.robust_deviation if self.is_numeric and self.kind == "feature" else None
         return spread is not None and (self.bins.deviation or 0.0) > _HEAVY_TAIL_RATIO * spread
 
 
@@ -87,7 +87,9 @@ def column_pairs(reference: Reference, baseline: BinCounts, window: BinCounts) -
 
 def count_column_tests(pair: ColumnPair) -> int:
     """Return how many tests `column_tests` yields; it depends on the training rows alone."""
-    return (5 if pair.is_heavy_tailed else 4) if pair.is_numeric else 1
+    if not pair.is_numeric:
+        return 1
+    return 2 if pair.kind == "prediction" else 5 if pair.is_heavy_tailed else 4
 
 
 def column_tests(
@@ -105,6 +107,9 @@ def column_tests(
     scale = 1.0 if override is None else override / numeric.wasserstein
     yield _wasserstein_test(pair, scale * numeric.wasserstein, alpha)
     yield _missing_test(pair, numeric.missing, alpha)
+    if pair.kind == "prediction":
+        # Reference scores are out of fold, so their fine shape is not that of the final model.
+        return
     yield _shares_test(pair, scale * distance, alpha)
     yield _rare_values_test(pair, scale * numeric.rare_values, alpha)
     if pair.is_heavy_tailed:
