@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, monitoring_queries, page
+from app import address, charts, formatting, monitoring_queries, page
 from app.views import hourly_charts
 from pipeline.text import percent
 
@@ -116,12 +116,14 @@ def _show_feature_distribution(
     findings = {finding["column"]: finding for finding in overview.report["findings"]}
     if not findings:
         return
-    name = st.selectbox(
-        f"Distribution: {reference_label} vs. this period",
+    name = address.choose(
+        st.selectbox,
         list(findings),
-        format_func=lambda name: f"{_feature_title(titles, name)}: {VERDICT_LABELS[findings[name]['verdict']]}",
+        parameter="column",
         key="drift_column",
-        bind="query-params",
+        default=next(iter(findings)),
+        format_func=lambda name: f"{_feature_title(titles, name)}: {VERDICT_LABELS[findings[name]['verdict']]}",
+        label=f"Distribution: {reference_label} vs. this period",
     )
     finding = findings[name]
     st.markdown(
@@ -140,13 +142,17 @@ def _show_feature_distribution(
         page.show_chart(chart, alt=f"Distribution of {_feature_title(titles, name)}: {reference_label} and this period")
         hourly_charts.show_missing_share(overview, name)
     with right:
-        statistics = [
-            (
-                formatting.humanize(key),
-                percent(value) if key in _SHARE_STATISTICS else formatting.format_number(value),
-                _STATISTIC_DESCRIPTIONS.get(key, ""),
-            )
-            for key, value in finding["statistics"].items()
-            if value is not None
-        ]
-        page.show_table(pd.DataFrame(statistics, columns=["Statistic", "Value", "Meaning"]), row_height=56)
+        _show_statistics(finding["statistics"])
+
+
+def _show_statistics(values: dict[str, float | None]) -> None:
+    statistics = [
+        (
+            formatting.humanize(key),
+            percent(value) if key in _SHARE_STATISTICS else formatting.format_number(value),
+            _STATISTIC_DESCRIPTIONS.get(key, ""),
+        )
+        for key, value in values.items()
+        if value is not None
+    ]
+    page.show_table(pd.DataFrame(statistics, columns=["Statistic", "Value", "Meaning"]), row_height=56)

@@ -114,11 +114,10 @@ def _open_or_update(
 
 
 def _in_cooldown(context: _RunContext, known: Incident) -> bool:
-    """Whether the last notification is so recent that no other is sent."""
-    return (
-        known.notified_at is not None
-        and context.run_at - known.notified_at < context.config.cooldown_minutes * _US_PER_MINUTE
-    )
+    """Whether the last notification is so recent that no other is sent; one of a clock that was ahead is not."""
+    if known.notified_at is None:
+        return False
+    return 0 <= context.run_at - known.notified_at < context.config.cooldown_minutes * _US_PER_MINUTE
 
 
 def _resolve(context: _RunContext, known: Incident) -> Incident:

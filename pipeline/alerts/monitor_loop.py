@@ -156,7 +156,7 @@ def _save_run(state: State, config: Config, report: dict[str, Any]) -> _SavedRun
             model=config.name,
             evaluated_at=at,
             report=report,
-            freshness=store.read_freshness(connection, config.name),
+            freshness=store.read_freshness(connection, config.name, at=at),
             previous_run=store.last_monitor_run(connection, config.name),
             server_metrics=server,
             min_rows=config.monitoring.min_rows,

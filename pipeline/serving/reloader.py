@@ -104,9 +104,9 @@ class ModelReloader:
                 try:
                     self._require_decided()
                 except IntegrityError as error:
-                    return PollResult(current, str(error))
+                    return PollResult.load_failure(current, str(error))
                 self._record_event("stopped", deployment, None, message)
-            reason = f"no version is in {self.stage}; promote one with `mlops promote`"
+            reason = f"no version is in {self.stage}; promote one: `mlops promote VERSION`"
             return PollResult(None, reason, f"{message}; {hint}")
         digest = deployment.digests[self.stage]
         if _is_active(current, deployment, self.stage) and current.generation == deployment.generation:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pipeline.evaluation.plots import draw_plot
+from pipeline.files import canonical_json
 from pipeline.project.root import find_project_root
 from pipeline.text import shorten
 from pipeline.tracing import current_trace_id
@@ -236,8 +237,9 @@ class ExperimentTracker:
         self._log_file(name, lambda path: path.write_text(text, encoding="utf-8"))
 
     def log_dict(self, values: Any, name: str) -> None:
-        """Log plain values as a JSON file."""
-        self.log_text(json.dumps(values, indent=2, sort_keys=True, default=str) + "\n", name)
+        """Log plain values as a JSON file; NaN and infinities, which JSON has no form for, become texts."""
+        plain = json.loads(json.dumps(values, default=str), parse_constant=str)
+        self.log_text(canonical_json(plain), name)
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a matplotlib figure as the file `name` (`.png` without a suffix)."""

@@ -27,6 +27,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 
 from pipeline.errors import ConfigError, TargetRefused, UsageError
+from pipeline.files import canonical_json
 from pipeline.lifecycle.in_memory_training import (
     TrainTestFrames,
     estimator_model_config,
@@ -34,7 +35,9 @@ from pipeline.lifecycle.in_memory_training import (
     to_train_test,
     train_candidate,
 )
+from pipeline.validation import DataValidator
 from tests.fixtures.toy_dataset import settings
+from tests.pipeline.package.test_extreme_values import COLUMNS, make_frame, make_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,3 +184,11 @@ def test_a_random_search_without_a_seed_finds_the_same_twice() -> None:
     rows, config = make_rows(), settings(*SETTINGS)
     first, again = (to_classifier(clone(search), rows, config) for _ in range(2))
     assert first.get_params() == again.get_params()
+
+
+def test_reports_of_extreme_columns_are_finite_json(tmp_path: Path) -> None:
+    frame, schema, config = make_frame(COLUMNS), make_schema(list(COLUMNS)), settings(*SETTINGS)
+    rows = TrainTestFrames(frame, frame, schema)
+    _, report = train_candidate(rows, estimator_model_config(LogisticRegression()), config, folder=tmp_path / "package")
+    assert canonical_json(report.as_dict())
+    assert canonical_json(DataValidator(schema, config.validation).validate_dataset(frame, "train", reference=frame))
