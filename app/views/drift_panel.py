@@ -21,7 +21,9 @@ VERDICT_LABELS = {
     "not_evaluated": "not evaluated",
 }
 _STATISTIC_DESCRIPTIONS = {
-    "wasserstein": "Mean shift of the values, in standard deviations of the reference",
+    "wasserstein": "Average shift of the values, in standard deviations of the reference",
+    "rank_biserial": "How much the values rank above those of the reference: -1 to 1, 0 for equal",
+    "rare_values": "Largest rise of the share of one value that is rare in the reference",
     "kolmogorov_smirnov": "Largest gap between the cumulative distributions: 0 for equal, 1 for no overlap",
     "jensen_shannon": "Distance of the two distributions: 0 for equal, 1 for no overlap",
     "psi": "Population stability index; above 0.2 is usually called large",
@@ -31,7 +33,13 @@ _STATISTIC_DESCRIPTIONS = {
     "missing_share_window": "Share of missing values in this period",
     "unseen_share": "Share of rows with a value that the reference lacks",
 }
-_SHARE_STATISTICS = ("missing_share_reference", "missing_share_window", "unseen_share", "total_variation")
+_SHARE_STATISTICS = (
+    "missing_share_reference",
+    "missing_share_window",
+    "unseen_share",
+    "total_variation",
+    "rare_values",
+)
 
 
 def show_drift(overview: monitoring_queries.DriftOverview, titles: dict[str, str], *, reference_label: str) -> None:
