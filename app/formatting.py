@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import tzinfo
 
 __all__ = [
     "escape_markdown",
     "format_age",
+    "format_interval",
     "format_number",
     "humanize",
     "inert_markdown",
@@ -69,6 +71,21 @@ def table_cell_text(value: Any) -> str:
 def humanize(name: str) -> str:
     """Return a key such as `log_loss` as words."""
     return name.replace("_", " ").replace(".", ": ")
+
+
+def format_interval(estimate: Mapping[str, Any]) -> str:
+    """Return `0.1124 to 0.1481`, or why a metric has no interval.
+
+    Examples
+    --------
+    >>> format_interval({"low": 0.1, "high": 0.25, "reason": None})
+    '0.1000 to 0.2500'
+    >>> format_interval({"low": None, "high": None, "reason": "the rows do not vary"})
+    'none: the rows do not vary'
+    """
+    if estimate["low"] is None or estimate["high"] is None:
+        return f"none: {estimate.get('reason') or 'not evaluated'}"
+    return f"{format_number(estimate['low'])} to {format_number(estimate['high'])}"
 
 
 def format_number(value: float | None, digits: int = 4) -> str:

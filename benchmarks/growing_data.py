@@ -69,7 +69,7 @@ def _retrain(seed: int, n_rows: int, overrides: tuple[str, ...], *, ignore_train
         champion = replace(champion, train_rows=nothing)
     promotion = config.promotion.model_copy(update={"metric_limits": {}})
     inputs = GateInputs(parts.test, {"metrics": {}, "baselines": {}}, _SOUND)
-    report = evaluate_gates(candidate, inputs, promotion, champion=champion, seed=seed)
+    report = evaluate_gates(candidate, inputs, promotion, champion=champion)
     (gate,) = [gate for gate in report.gates if gate.name == "champion"]
     return gate.reason.partition(":")[0]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import formatting, page, queries
+from app import address, formatting, page, queries
 from app.views import promotion_form, version_metrics
 from pipeline.gates import GateReport
 from pipeline.text import timestamp
@@ -81,21 +81,16 @@ def _gate_verdict(version: ModelVersion) -> str:
 def _select_version(versions: list[ModelVersion]) -> ModelVersion:
     by_number = {version.version: version for version in versions}
     production = next((version.version for version in versions if version.stage == "Production"), versions[-1].version)
-    requested = st.query_params.get("version", "")
-    first = int(requested) if requested.isdigit() and int(requested) in by_number else production
-    numbers = sorted(by_number, reverse=True)
-    number = st.selectbox(
-        "Version",
-        numbers,
-        index=numbers.index(first),
-        format_func=lambda number: f"Version {number}, {by_number[number].stage}",
+    number = address.choose(
+        st.selectbox,
+        sorted(by_number, reverse=True),
+        parameter="version",
         key="models_version",
+        default=production,
+        format_func=lambda number: f"Version {number}, {by_number[number].stage}",
+        label="Version",
     )
-    if number is not None and number != production:
-        st.query_params["version"] = str(number)
-    elif "version" in st.query_params:
-        del st.query_params["version"]
-    return by_number[number if number is not None else first]
+    return by_number[number]
 
 
 def _show_gates(version: ModelVersion) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.markdown_text import code_span, escape_markdown, markdown_table
-from pipeline.metrics import METRICS, MetricEstimate
+from pipeline.metrics import METRICS, MetricEstimate, comparison_verdict
 from pipeline.text import number, percent, pluralize
 
 if TYPE_CHECKING:
@@ -85,8 +85,9 @@ def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     )
     yield ""
     yield (
-        "Intervals are percentiles of the bootstrap over the test rows. The folds are parts of the train rows, each"
-        " scored by a model that was fitted to the others. Both columns should agree."
+        "An interval holds the true value for this share of test sets. The folds are parts of the train rows, each"
+        " scored by a model that was fitted to the others. Both columns should agree. The calibration error (`ece`) on"
+        " the test rows is without the part that chance alone gives; the mean of the folds holds that part."
     )
 
 
@@ -102,22 +103,13 @@ def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str
                 number(result.metrics[name]),
                 _format_difference(result.difference[name]),
                 number(result.metrics["accuracy"]),
-                _baseline_verdict(result.difference[name], higher_is_better=METRICS[name].higher_is_better),
+                comparison_verdict(result.difference[name], higher_is_better=METRICS[name].higher_is_better),
             )
             for baseline, result in report.baselines.items()
         ),
     )
     yield ""
     yield "`majority` predicts the shares of the classes for every row; `depth 2 tree` is a decision tree of depth 2."
-
-
-def _baseline_verdict(difference: MetricEstimate, *, higher_is_better: bool) -> str:
-    if difference.low is None or difference.high is None:
-        return "not known"
-    low, high = (difference.low, difference.high) if higher_is_better else (-difference.high, -difference.low)
-    if low > 0:
-        return "better"
-    return "worse" if high < 0 else "no difference shown"
 
 
 def _confusion_section(report: EvaluationReport, config: Config) -> Iterator[str]:
@@ -289,11 +281,11 @@ def _format_difference(estimate: MetricEstimate) -> str:
 
 def _format_range(estimate: MetricEstimate, *, signed: bool = False) -> str:
     if estimate.low is None or estimate.high is None:
-        return "none"
+        return f"none: {estimate.reason}"
     return f"{estimate.low:+.4f} to {estimate.high:+.4f}" if signed else f"{estimate.low:.4f} to {estimate.high:.4f}"
 
 
 def _format_interval(estimate: MetricEstimate, *, as_percent: bool = False) -> str:
     if estimate.low is None or estimate.high is None:
-        return "no interval"
+        return f"no interval: {estimate.reason}"
     return f"{percent(estimate.low)} to {percent(estimate.high)}" if as_percent else _format_range(estimate)

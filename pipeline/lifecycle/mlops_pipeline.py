@@ -184,9 +184,7 @@ class MLOpsPipeline:
             self.tracker.log_params(model_params if model_params is not None else model_config.estimator)
             self._log_run(package, metrics, folder)
             inputs = self._gate_inputs(rows, report)
-            gates = self.registry.evaluate_candidate(
-                self.model_name, package, inputs, config=config.promotion, seed=config.seed
-            )
+            gates = self.registry.evaluate_candidate(self.model_name, package, inputs, config=config.promotion)
             self.tracker.log_dict(gates.as_dict(), "gates.json")
             version = None
             if register_model:

@@ -37,12 +37,13 @@ _NEXT_COMMANDS = (
 
 @dataclass(frozen=True, slots=True)
 class SummaryMetric:
-    """One metric on the test rows with its interval; None where it is not defined."""
+    """One metric on the test rows with its interval, or the reason for none."""
 
     name: str
     value: float | None
     low: float | None
     high: float | None
+    reason: str | None
     baselines: dict[str, float | None]
 
 
@@ -110,7 +111,9 @@ class ProjectSummary:
 
 def _metric_line(metric: SummaryMetric) -> str:
     value = number(metric.value, missing="-")
-    interval = "" if metric.low is None or metric.high is None else f"  [{metric.low:.4f}, {metric.high:.4f}]"
+    interval = "" if metric.reason is None else f"  [no interval: {metric.reason}]"
+    if metric.low is not None and metric.high is not None:
+        interval = f"  [{metric.low:.4f}, {metric.high:.4f}]"
     baselines = ", ".join(f"{name} {score:.4f}" for name, score in metric.baselines.items() if score is not None)
     return f"{metric.name:<12}{value}{interval}{f'   ({baselines})' if baselines else ''}"
 
@@ -170,6 +173,7 @@ def _summary_metrics(evaluation: dict[str, Any]) -> list[SummaryMetric]:
             value=metrics[name]["value"],
             low=metrics[name]["low"],
             high=metrics[name]["high"],
+            reason=metrics[name]["reason"],
             baselines={baseline: result["metrics"].get(name) for baseline, result in evaluation["baselines"].items()},
         )
         for name in names

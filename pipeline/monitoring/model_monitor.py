@@ -118,8 +118,7 @@ class ModelMonitor:
                 prediction_id=request_id,
                 predicted_at=state.clock(),
             )
-            outcome = None if actual is None else str(actual)
-            log_once(state, row, outcome=outcome, has_client_id=request_id is not None)
+            log_once(state, row, outcome=None if actual is None else str(actual), has_client_id=bool(request_id))
         return row.prediction_id
 
     def log_outcome(self, prediction_id: str, actual: Any, *, source: str = "monitor") -> None:

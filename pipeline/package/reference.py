@@ -170,7 +170,7 @@ def _quantile_bins(
     present = np.sort(numbers[~np.isnan(numbers)])
     if len(present) == 0:
         return _with_counts(Bins(name=name, kind="quantiles", points=(), counts=()), numbers)
-    edges = _quantiles(present, n_bins)
+    edges = _bin_edges(present, n_bins, is_whole=is_whole)
     if len(edges) == 1:
         edges = np.sort([edges[0], _next_below(edges)[0]])
     inside = np.clip(present, edges[0], edges[-1])
@@ -181,6 +181,27 @@ def _quantile_bins(
         points = np.unique(np.concatenate([points, extra_edges[(extra_edges > edges[0]) & (extra_edges < edges[-1])]]))
     grid = _with_counts(Bins(name=name, kind="quantiles", points=tuple(points.tolist()), counts=()), numbers)
     return replace(_with_counts(bins, numbers), grid=grid)
+
+
+def _bin_edges(present: NDArray[np.float64], n_bins: int, *, is_whole: bool) -> NDArray[np.float64]:
+    """Return quantiles of sorted numbers as edges; a value of more than one bin's rows has a bin of its own.
+
+    The other bins divide the rows without such values, so that many zeros leave bins for the amounts.
+    """
+    edges = _quantiles(present, n_bins)
+    if len(edges) == n_bins + 1 or len(edges) == 1:
+        return edges
+    low, high = edges[0], edges[-1]
+    values, counts = np.unique(present, return_counts=True)
+    frequent = values[(counts > len(present) / n_bins) & (values >= low) & (values <= high)]
+    others = present[~np.isin(present, frequent) & (present > low) & (present <= high)]
+    n_others = min(max(n_bins - len(frequent), 2), len(others))
+    inner = _quantiles(others, n_others) if n_others else others
+    with np.errstate(over="ignore"):
+        starts = frequent - 1.0 if is_whole else np.nextafter(frequent, -np.inf)
+        starts = np.where(frequent == low, np.nextafter(low, np.inf), starts)
+    points = np.unique(np.concatenate([[low, high], inner, frequent, starts]))
+    return np.asarray(points[(points >= low) & (points <= high)])
 
 
 def _quantiles(present: NDArray[np.float64], n: int) -> NDArray[np.float64]:

@@ -87,10 +87,9 @@ def fit_rule_baseline(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
     }
     encoder = fitted.encoder.as_dict()
     classifier = _build_classifier(schema, Encoder.from_dict(encoder), plain, threshold=fitted.threshold)
-    score = classifier.predict_proba(train).max(axis=1)
     return {
         "encoder": encoder,
-        "golden": make_golden_rows(classifier, train, score, n_rows=_N_GOLDEN_ROWS),
+        "golden": make_golden_rows(classifier, train, n_rows=_N_GOLDEN_ROWS),
         "threshold": fitted.threshold,
         "tree": plain,
     }

@@ -159,7 +159,7 @@ def _monitoring_files(
     reference = build_reference(
         train, classifier.schema, score=score, predicted=predicted, n_bins=bins, threshold=classifier.threshold
     )
-    golden = make_golden_rows(serving_classifier, train, score, n_rows=training.golden_rows)
+    golden = make_golden_rows(serving_classifier, train, n_rows=training.golden_rows)
     return {"golden.json": golden, "reference.json": reference.as_dict()}
 
 

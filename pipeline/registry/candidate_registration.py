@@ -57,7 +57,7 @@ def evaluate_workspace(registry: ModelRegistry, root: Path, config: Config) -> G
     inputs = GateInputs(
         files.read_parquet(root / paths.TEST_ROWS), evaluation, files.read_json(root / paths.VALIDATION_REPORT)
     )
-    return registry.evaluate_candidate(config.name, candidate, inputs, config=config.promotion, seed=config.seed)
+    return registry.evaluate_candidate(config.name, candidate, inputs, config=config.promotion)
 
 
 def submit_workspace(registry: ModelRegistry, root: Path, config: Config, report: GateReport) -> Submission:

@@ -138,13 +138,11 @@ class ModelRegistry:
             return registration.version
 
     def evaluate_candidate(
-        self, name: str, candidate: Package, inputs: GateInputs, *, config: PromotionConfig, seed: int
+        self, name: str, candidate: Package, inputs: GateInputs, *, config: PromotionConfig
     ) -> GateReport:
         """Evaluate the gates of a candidate on the test rows, against the current Production version."""
         with self._open_state() as state:
-            return evaluate_candidate(
-                state, self.packages, name, candidate=candidate, inputs=inputs, config=config, seed=seed
-            )
+            return evaluate_candidate(state, self.packages, name, candidate=candidate, inputs=inputs, config=config)
 
     def submit(
         self, name: str, source: Path, report: GateReport, *, config: PromotionConfig, tags: Mapping[str, Any]
@@ -307,9 +305,12 @@ class ModelRegistry:
         return compare_versions(self.list_models(name))
 
     def diff(self, name: str, old: int | str, new: int | str) -> VersionDiff:
-        """Return the differences between two versions: properties, settings, metrics, features."""
-        details = [self._version_details(version) for version in self._get_versions(name, (old, new))]
-        return diff_versions(*details)
+        """Return the differences between two versions: properties, settings, metrics, features.
+
+        Metrics are compared on the test rows of the workspace when both versions were trained beside them.
+        """
+        before, after = (self._version_details(version) for version in self._get_versions(name, (old, new)))
+        return diff_versions(before, after, test_rows=self._root / paths.TEST_ROWS)
 
     def _get_versions(self, name: str, versions: Sequence[int | str]) -> list[ModelVersion]:
         with self._open_state() as state, state.reading() as connection:

@@ -48,13 +48,12 @@ def evaluate_candidate(
     candidate: Package,
     inputs: GateInputs,
     config: PromotionConfig,
-    seed: int,
 ) -> GateReport:
     """Evaluate the gates of a candidate against the current Production version."""
     with state.reading() as connection:
         digest = store.current_deployment(connection, model).digests.get("Production")
     champion = None if digest is None else packages.load(digest)
-    return evaluate_gates(candidate, inputs, config, champion=champion, seed=seed)
+    return evaluate_gates(candidate, inputs, config, champion=champion)
 
 
 def submit_candidate(

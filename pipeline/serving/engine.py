@@ -26,9 +26,10 @@ from pipeline.serving.reloader import ModelReloader, PollResult
 from pipeline.serving.retention import RetentionWorker
 from pipeline.serving.rows.row_parser import ParsedRows, parse_json
 from pipeline.serving.serving_errors import IdempotencyConflict, InvalidRequest, NotReady, StateUnavailable
+from pipeline.serving.serving_stats import ServingStats
 from pipeline.serving.storage_watch import StorageWatch
 from pipeline.serving.what_if import what_if_response
-from pipeline.serving.worker import PredictionWorker, ServingStats
+from pipeline.serving.worker import PredictionWorker
 from pipeline.state import PredictionWriter, open_state
 
 if TYPE_CHECKING:

@@ -104,7 +104,7 @@ class ModelReloader:
                 try:
                     self._require_decided()
                 except IntegrityError as error:
-                    return PollResult(current, str(error))
+                    return PollResult.load_failure(current, str(error))
                 self._record_event("stopped", deployment, None, message)
             reason = f"no version is in {self.stage}; promote one: `mlops promote VERSION`"
             return PollResult(None, reason, f"{message}; {hint}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from pipeline import state as store
 from pipeline.errors import Conflict
-from pipeline.files import sha256
 from pipeline.serving.steady_clock import SteadyClock
 from pipeline.text import pluralize
 
@@ -192,15 +192,23 @@ def _record_removal(state: State, before: int, config: PredictionLogConfig, *, a
         store.append_audit_entry(connection, event, model="", after={"removed_before": before, "n_predictions": n_old})
 
 
-def erase_subject(state: State, subject: str, *, actor: str) -> int:
+def erase_subject(state: State, subject: str, *, actor: str, hash_key: bytes) -> int:
     """Remove all data about a subject and return the number of removed predictions.
 
-    The audit trail records the removal with a digest of the subject, not the subject.
+    The audit trail records the removal with a digest of the subject under `hash_key`, not the subject. No byte of the
+    rows remains in the files of SQLite; PostgreSQL keeps them until its next vacuum.
+
+    Raises
+    ------
+    Conflict
+        When the rows are removed and a reader holds the write-ahead log; a second call empties it.
     """
     if not state.is_file:  # detached partitions may hold rows of the subject
         store.remove_detached_partitions(state)
+    digest = blake2b(subject.encode(), key=hash_key, digest_size=32, person=b"erased-subject").hexdigest()
     with state.writing() as connection:
         n_removed = store.erase_subject(connection, subject)
         event = store.AuditEvent(actor, "erase", state.clock(), f"{pluralize(n_removed, 'prediction')} of a subject")
-        store.append_audit_entry(connection, event, model="", after={"subject_sha256": sha256(subject.encode())})
+        store.append_audit_entry(connection, event, model="", after={"subject_digest": digest})
+    store.empty_wal(state)
     return n_removed

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.errors import DependencyUnavailable
 from pipeline.serving.batch_predictor import BatchPredictor, CompletedRequest, PendingRequest
-from pipeline.serving.histogram import Histogram
 from pipeline.serving.serving_errors import IdempotencyConflict, LogQueueFull, LogUnavailable
+from pipeline.serving.serving_stats import ServingStats
 from pipeline.state import IdempotencyKeyTaken, PredictionIdTaken, StoredResponse
 from pipeline.text import pluralize
 
@@ -30,48 +28,14 @@ if TYPE_CHECKING:
     from pipeline.serving.loaded_model import LoadedModel
     from pipeline.state import PredictionWriter
 
-__all__ = ["PredictionWorker", "RequestObserver", "ServingStats"]
+__all__ = ["PredictionWorker", "RequestObserver"]
 
 _MAX_BATCH_ROWS = 20_000
 _RETRY_PAUSE_S = 1.0
 # Rows that the event loop may predict itself where there is no log.
 _MAX_EVENT_LOOP_ROWS = 256
-_CONFIDENCE_BOUNDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-# Seconds: a commit to a local disk takes milliseconds, one to a busy database server up to a second.
-_COMMIT_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 RequestResult = CompletedRequest | BaseException
-
-
-@dataclass
-class ServingStats:
-    """Counts since the start, for status and metrics.
-
-    Rows of requests that asked not to be logged count in `n_opted_out` alone.
-    """
-
-    n_rows: int = 0
-    n_logged: int = 0
-    n_unlogged: int = 0
-    n_opted_out: int = 0
-    n_batches: int = 0
-    n_failures: int = 0
-    by_class: Counter[str] = field(default_factory=Counter)
-    confidences: Histogram = field(default_factory=lambda: Histogram(_CONFIDENCE_BOUNDS))
-    commit_durations_s: Histogram = field(default_factory=lambda: Histogram(_COMMIT_BOUNDS_S))
-    last_error: str | None = None
-
-    def log_counts(self) -> dict[str, Any]:
-        """Return what is about the log, as plain values."""
-        return {
-            "last_error": self.last_error,
-            "commit_duration_s": self.commit_durations_s.as_dict(),
-            "n_logged": self.n_logged,
-            "n_unlogged": self.n_unlogged,
-            "n_opted_out": self.n_opted_out,
-            "n_batches": self.n_batches,
-            "n_failures": self.n_failures,
-        }
 
 
 class RequestObserver(Protocol):
@@ -175,12 +139,8 @@ class PredictionWorker:
         LogUnavailable
             When the row must be logged, and the state database is lost.
         """
-        if (
-            request.is_logged
-            and self.storage_error is not None
-            and self.is_failing
-            and self._config.on_log_failure == "reject"
-        ):
+        must_log = request.is_logged and self._config.on_log_failure == "reject"
+        if must_log and self.storage_error is not None and self.is_failing:
             raise _log_unavailable_error()
         n_rows = len(request.rows.rows)
         with self._lock:
@@ -374,18 +334,16 @@ class PredictionWorker:
         self.stats.n_unlogged += _count_rows([request for request in served if request.is_logged])
         self._update_stats(results, n_logged=0)
         result_by_id = {id(request): result for request, result in zip(served, results, strict=True)}
-        refusal = _log_unavailable_error()
-        return [result_by_id.get(id(request), refusal) for request in requests]
+        return [result_by_id.get(id(request), _log_unavailable_error()) for request in requests]
 
     def _update_stats(self, results: Sequence[RequestResult], *, n_logged: int) -> None:
         stats = self.stats
         stats.n_batches += 1
         stats.n_logged += n_logged
         for result in results:
-            if isinstance(result, CompletedRequest):
-                if not result.is_counted:
-                    stats.n_opted_out += len(result.labels)
-                    continue
+            if isinstance(result, CompletedRequest) and not result.is_counted:
+                stats.n_opted_out += len(result.labels)
+            elif isinstance(result, CompletedRequest):
                 stats.n_rows += len(result.labels)
                 stats.by_class.update(result.labels)
                 stats.confidences.observe_all(result.confidences)

@@ -130,6 +130,7 @@ from pipeline.state.versions import (
     read_versions,
     version_by_digest,
 )
+from pipeline.state.wal_checkpoints import empty_wal
 
 __all__ = [
     "API_KEY_PREFIX",
@@ -203,6 +204,7 @@ __all__ = [
     "deployment_hint",
     "drop_partitions",
     "droppable_until",
+    "empty_wal",
     "end_silence",
     "enqueue_task",
     "erase_subject",

@@ -249,6 +249,7 @@ def _create_sqlite_engine(address: str, database: str | None, setting_name: str)
 
 
 def _set_sqlite_pragmas(connection: Any, _record: object) -> None:
-    """Use the write-ahead log, sync each commit, enforce foreign keys."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_S * 1000}"):
+    """Use the write-ahead log, sync each commit, enforce foreign keys, overwrite what is deleted."""
+    timeout = f"busy_timeout={_BUSY_TIMEOUT_S * 1000}"
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", timeout):
         connection.execute(f"PRAGMA {pragma}")

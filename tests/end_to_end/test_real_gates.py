@@ -77,7 +77,7 @@ def evaluate_candidate_gates(
         candidate, train, test, config=settings.evaluation, selection_metric="log_loss", seed=settings.seed
     ).as_dict()
     validation = validate_rows(train, declared, settings.validation).as_dict()
-    return evaluate_gates(candidate, GateInputs(test, evaluation, validation), settings.promotion, seed=settings.seed)
+    return evaluate_gates(candidate, GateInputs(test, evaluation, validation), settings.promotion)
 
 
 def failed_gates(report: GateReport) -> set[str]:

@@ -34,4 +34,6 @@ class MonitoringConfig(Section):
         "Reference of drift: the training rows, or the previous window of the same length"
     )
     mlflow_runs: Literal["all", "findings", "none"] = setting("Which monitor runs MLflow gets")
-    bootstrap_samples: int = setting("Bootstrap resamples of those intervals", unit="resamples", ge=100, le=10_000)
+    bootstrap_samples: int = setting(
+        "Draws of outcomes, for the intervals of estimated metrics", unit="draws", ge=100, le=10_000
+    )

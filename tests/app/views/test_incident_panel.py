@@ -50,6 +50,13 @@ def test_an_incident_is_acknowledged_with_the_name_of_the_user(project: Workspac
     at.button(key=f"silence_{seq}_confirm").click().run()
     assert "silenced" in text_of(at)
     at.button(key=f"resolve_{seq}_confirm").click().run()
+    assert (any("Enter a reason" in error for error in errors_of(at)), status(project, seq)[0]) == (
+        True,
+        "acknowledged",
+    )
+    at.text_input(key=f"resolve_{seq}_reason").set_value("fixed at its source")
+    at.button(key=f"resolve_{seq}_confirm").click().run()
+    assert [toast.value for toast in at.toast] == [r"Resolved\: x \<b\>drifted\</b\>"]
     assert (errors_of(at), status(project, seq)[0]) == ([], "resolved")
 
 

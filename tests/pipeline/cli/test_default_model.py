@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -83,7 +84,12 @@ def test_a_command_without_a_name_acts_as_with_the_name_of_the_settings(
     words = (*command.split(), *ONE_MODEL[command])
     implicit, explicit = (run_cli(*words, *more, cwd=two_models) for more in ((), ("--model", NAME)))
     assert (implicit.exit_code, explicit.exit_code) == (0, 0), implicit.err
-    assert implicit.out.replace("generation 2", "generation 3") == explicit.out.replace("generation 2", "generation 3")
+    assert _without_decision_numbers(implicit.out) == _without_decision_numbers(explicit.out)
+
+
+def _without_decision_numbers(text: str) -> str:
+    """Return the output without what differs after every decision: the generation and the head of the trail."""
+    return re.sub(r"generation \d+|\d+:[0-9a-f]{64}", "", text)
 
 
 def test_rollback_without_a_name_returns_the_model_of_the_settings(two_models: Path, run_cli: CliRunner) -> None:

@@ -31,7 +31,6 @@ pytestmark = pytest.mark.usefixtures("heavy_computation")
 
 SETTINGS = (
     "training.folds=3",
-    "evaluation.bootstrap_samples=200",
     "evaluation.importance_repeats=1",
     "promotion.baselines=[majority]",
     "promotion.metric_limits.ece=0.2",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline import files
+from pipeline import state as store
 from pipeline.project import paths
 from pipeline.registry import ModelRegistry
 from tests.pipeline.tracking.graph_outputs import make_results
@@ -105,6 +106,21 @@ def test_a_rejected_candidate_is_registered_and_refused(workspace: Path, run_cli
     run = run_cli("models", "register", cwd=workspace)
     assert (run.exit_code, "Not promoted. Failed gates: validation" in run.err) == (5, True)
     assert [version.stage for version in ModelRegistry(workspace).list_models()] == ["None"]
+
+
+def test_a_model_without_a_deployed_version_has_the_next_command(workspace: Path) -> None:
+    hints = []
+    for register in (False, True):
+        if register:
+            ModelRegistry(workspace).register_model(paths.CANDIDATE_PACKAGE, NAME)
+        state = store.open_state(workspace)
+        with state.reading() as connection:
+            hints.append(store.deployment_hint(connection, NAME))
+        state.close()
+    assert hints == [
+        "none is registered; run `dvc repro`, then `mlops models register`",
+        f"promote one: `mlops promote VERSION --model {NAME}`",
+    ]
 
 
 def _remove_candidate(root: Path) -> None:

@@ -159,7 +159,7 @@ def test_a_deployment_that_was_changed_by_hand_leaves_the_current_model(
         connection.exec_driver_sql(statement)
     result = reloader.poll(current)
     assert result.loaded_model is current
-    assert "does not follow from the audit trail" in result.reason
+    assert "does not follow from the audit trail" in result.detail
     assert reloader.poll(None).loaded_model is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from contextlib import suppress
@@ -9,15 +10,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 
 from pipeline import state as store
 from pipeline.errors import Conflict
+from pipeline.serving.log_options import LogOptions
 from pipeline.serving.retention import RetentionWorker, erase_subject, prune_log
 from pipeline.state import open_state, read_audit_entries
 from pipeline.state.tables import idempotent_responses, outcomes, predictions
 from tests.fixtures import postgresql_server as server
-from tests.fixtures.registered_project import log_settings
+from tests.fixtures.registered_project import log_settings, make_engine, make_rows, row_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,12 +42,57 @@ def prune(state: State, **settings: Any) -> int:
 
 
 def test_a_subject_is_erased_with_its_predictions_outcomes_and_responses(logged_state: State) -> None:
-    assert erase_subject(logged_state, "ada", actor="eve") == 3
+    assert erase_subject(logged_state, "ada", actor="eve", hash_key=b"key") == 3
     assert table_counts(logged_state) == [2, 2, 2]
     with logged_state.reading() as connection:
         last = read_audit_entries(connection)[-1]
     assert (last.actor, last.action) == ("eve", "erase")
     assert "ada" not in json.dumps(last.after)
+
+
+def test_no_byte_of_an_erased_subject_remains_while_a_server_has_the_database_open(project: Path) -> None:
+    canary = "SUBJECT-4711-CANARY"
+    state = open_state(project)
+    if not state.is_file:
+        pytest.skip("PostgreSQL keeps removed rows until its next vacuum, as the documentation says")
+
+    async def log_and_erase() -> int:
+        engine = make_engine(project)
+        await engine.start()
+        for number in range(3):
+            options = LogOptions(key=f"k{number}", subject=canary if number < 2 else "bob")
+            await engine.predict_row(row_body(make_rows(3)[number]), options)
+        assert any(canary.encode() in path.read_bytes() for path in (project / "state").glob("state.db*"))
+        n_removed = erase_subject(state, canary, actor="eve", hash_key=b"key")
+        await engine.predict_row(row_body(make_rows(1)[0]), LogOptions(subject="bob"))
+        holding = [path for path in project.rglob("*") if path.is_file() and canary.encode() in path.read_bytes()]
+        await engine.close()
+        assert holding == []
+        return n_removed
+
+    assert asyncio.run(log_and_erase()) == 2
+    state.close()
+
+
+def test_the_digest_of_an_erased_subject_depends_on_the_key(logged_state: State) -> None:
+    digests = set()
+    for key in (b"one", b"two"):
+        erase_subject(logged_state, "bob", actor="eve", hash_key=key)
+        with logged_state.reading() as connection:
+            digests.add(read_audit_entries(connection)[-1].after["subject_digest"])
+    assert len(digests) == 2
+
+
+def test_a_reader_that_holds_the_log_is_named_and_the_rows_are_gone(logged_state: State) -> None:
+    if not logged_state.is_file:
+        pytest.skip("PostgreSQL has no such log")
+    logged_state.engine.dispose()
+    with logged_state.reading() as reader:
+        reader.execute(select(func.count()).select_from(predictions))
+        event.listen(logged_state.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=50"))
+        with pytest.raises(Conflict, match="write-ahead log still holds what was erased; run the command again"):
+            erase_subject(logged_state, "ada", actor="eve", hash_key=b"key")
+    assert table_counts(logged_state) == [2, 2, 2]
 
 
 def test_rows_that_exceed_the_retention_time_are_removed(logged_state: State) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from pipeline.serving import Engine, NotReady
 from pipeline.state import open_state
 from tests.fixtures.project_databases import DATABASE_KIND
-from tests.fixtures.registered_project import make_engine, make_rows, row_body
+from tests.fixtures.registered_project import make_engine, make_rows, promote, row_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,23 +200,26 @@ def test_a_file_beside_the_log_of_another_is_refused_until_the_log_is_removed(pr
 @sqlite_only
 def test_a_restored_backup_is_followed(project: Path) -> None:
     """The engine follows the deployments of the new file: without one it serves no model."""
+    promote(project, 1, "Archived")
+    with closing(sqlite3.connect(database(project))) as source, closing(sqlite3.connect(project / "copy")) as copy:
+        source.backup(copy)
+    promote(project, 1)
 
     async def run() -> bool:
         engine = make_engine(project)
         await engine.start()
-        with closing(sqlite3.connect(database(project))) as source, closing(sqlite3.connect(project / "copy")) as copy:
-            source.backup(copy)
-            copy.execute("DELETE FROM deployments")
-            copy.commit()
+        assert await predict(engine) is not None
         (project / "copy").replace(database(project))
         for suffix in ("-wal", "-shm"):
             (project / f"state/state.db{suffix}").unlink(missing_ok=True)
-        noticed = await wait_for(engine, is_ready=False)
+        assert await wait_for(engine, is_ready=False)
+        await asyncio.sleep(0.7)
         assert await predict(engine) is None
+        is_ready = engine.ready().is_ready
         await engine.close()
-        return noticed
+        return is_ready
 
-    assert asyncio.run(run())
+    assert not asyncio.run(run())
 
 
 @sqlite_only

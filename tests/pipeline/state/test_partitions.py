@@ -138,7 +138,7 @@ def test_a_subject_is_erased_from_detached_partitions(postgresql_state: store.St
     with postgresql_state.writing() as connection:
         connection.execute(text("ALTER TABLE predictions DETACH PARTITION predictions_2024_10_04"))
         connection.execute(text("ALTER TABLE predictions_2024_10_04 RENAME TO detached_predictions_2024_10_04"))
-    assert erase_subject(postgresql_state, "s", actor="eve") == 1
+    assert erase_subject(postgresql_state, "s", actor="eve", hash_key=b"key") == 1
     with postgresql_state.reading() as connection:
         assert connection.execute(text("SELECT to_regclass('detached_predictions_2024_10_04')")).scalar() is None
 
