@@ -66,9 +66,7 @@ def list_(*, model: ModelFilter = None, as_json: AsJson = False) -> None:
 @app.command()
 def verify(
     *,
-    head: Annotated[
-        str | None, typer.Option("--head", help="An earlier output of `mlops audit head`, kept elsewhere.")
-    ] = None,
+    head: Annotated[str | None, typer.Option("--head", help="An earlier output of `mlops audit head`.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify the chain of hashes, and that deployments, versions, keys, silences and incidents follow from it."""

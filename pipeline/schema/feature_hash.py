@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from pipeline.schema.declaration import Column, Schema
@@ -50,6 +50,8 @@ def feature_hashes(frame: pd.DataFrame, schema: Schema) -> NDArray[np.uint64]:
 
 
 def _value_hashes(values: pd.Series, column: Column) -> NDArray[np.uint64]:
+    import pandas as pd
+
     if column.kind in ("category", "text"):
         codes, texts = pd.factorize(values.astype(object), use_na_sentinel=True)
         hashes = np.array([*map(_text_hash, map(str, texts)), MISSING_HASH], dtype=np.uint64)

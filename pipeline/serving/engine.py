@@ -337,7 +337,7 @@ class Engine:
         if options is not LOGGED:
             options.check()
             request.subject, request.is_logged = options.subject, options.is_logged
-            if options.key is not None:
+            if options.key is not None and options.is_logged:
                 request.idempotency_key = digest_key(options, model=self.model, hash_key=running.hash_key)
                 request.body_digest = digest_body(kind, body, hash_key=running.hash_key)
                 return await self._submit_idempotent(running.worker, request, request.idempotency_key)

@@ -25,7 +25,7 @@ class LogOptions:
     Parameters
     ----------
     key : str, optional
-        Idempotency key: a retry with the same body gets the stored response.
+        Idempotency key: a retry with the same body gets the stored response. A request that is not logged has none.
     caller : str
         Who chose the key; two callers never share one.
     subject : str, optional
@@ -43,12 +43,9 @@ class LogOptions:
     source: PredictionSource | None = None
 
     def check(self) -> None:
-        """Raise InvalidRequest when key and subject are no words, or a request that is not logged has a key."""
+        """Raise InvalidRequest when key and subject are no words."""
         _check_word("Idempotency-Key", self.key)
         _check_word("subject", self.subject)
-        if self.key is not None and not self.is_logged:
-            message = "a prediction that is not logged has no stored response; send it without an Idempotency-Key"
-            raise InvalidRequest.for_field("Idempotency-Key", "log", message)
 
 
 # A plain request: logged, without key and subject.
