@@ -210,7 +210,7 @@ def _entry_hash(row: Mapping[str, Any]) -> str:
 
 
 def _entry_from_row(values: Mapping[str, Any]) -> AuditEntry:
-    plain = {
+    plain: dict[str, Any] = {
         name: parse_stored_object(values[name], table="audit", row=str(values["seq"]), column=name)
         for name in ("before", "after", "evidence")
     }
