@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -37,7 +38,8 @@ _DVC_NAMES = ("dvc.yaml", "dvc.lock", ".dvc", ".dvcignore")
 # Files without content that anything reads: unfinished copies, folders in git, what editors and desktops leave.
 _INERT_NAME = re.compile(r"\.gitkeep|\.DS_Store|\..+\.(tmp|swp)")
 _POINTER_KEYS = {"outs", "desc", "meta"}
-_POINTER_OUTPUT_KEYS = {"md5", "size", "hash", "path", "nfiles", "isexec"}
+_POINTER_OUTPUT_KEYS = {"md5", "size", "hash", "path", "isexec"}
+_FOLDER_HASH_SUFFIX = ".dir"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +137,15 @@ def _undeclared_external(root: Path) -> Iterator[UndeclaredFile]:
             return None if is_plain else "is a folder with the name of a file"
         if path.name == ".gitignore" or path.suffix.lower() in ROW_SUFFIXES:
             return None
-        if path.suffix == ".dvc":
-            return _reason_against_pointer(path)
-        declared = f"{paths.EXTERNAL.as_posix()}/{relative}" in _declared_sources(root / paths.CONF)
-        return None if declared else f"is no file of rows ({', '.join(ROW_SUFFIXES)}) and no source of conf/data/"
+        if path.suffix == ".dvc" and (reason := _reason_against_pointer(path)) is not None:
+            return reason
+        # A pointer is judged by the name of the file that DVC would put beside it.
+        rows = relative.removesuffix(".dvc")
+        declared = f"{paths.EXTERNAL.as_posix()}/{rows}" in _declared_sources(root / paths.CONF)
+        if declared or PurePosixPath(rows).suffix.lower() in ROW_SUFFIXES:
+            return None
+        subject = "points to" if path.suffix == ".dvc" else "is"
+        return f"{subject} no file of rows ({', '.join(ROW_SUFFIXES)}) and no source of conf/data/"
 
     yield from _walk(root / paths.EXTERNAL, paths.EXTERNAL.as_posix(), reason_against)
 
@@ -175,6 +182,8 @@ def _reason_against_pointer(path: Path) -> str | None:
         return "is no pointer of `dvc add`; restore it with git, or add the file again with `mlops data add FILE`"
     if more:
         return f"has the keys {', '.join(map(repr, more))}; a pointer of `dvc add` names one output and no more"
+    if str(output.get("md5", "")).endswith(_FOLDER_HASH_SUFFIX):
+        return "points to a folder, which can hold anything; add its files one by one with `mlops data add FILE`"
     if target != path.name.removesuffix(".dvc"):
         return f"points to {str(target)[:80]!r}; expected {path.name.removesuffix('.dvc')!r}, the file beside it"
     return None

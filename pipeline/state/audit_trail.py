@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from sqlalchemy import func, insert, select
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json, sha256
 from pipeline.state.sequence import next_number
+from pipeline.state.stored_json import parse_stored_object
 from pipeline.state.tables import audit, counters
 
 if TYPE_CHECKING:
@@ -210,6 +210,9 @@ def _entry_hash(row: Mapping[str, Any]) -> str:
 
 
 def _entry_from_row(values: Mapping[str, Any]) -> AuditEntry:
-    plain = {name: json.loads(values[name]) for name in ("before", "after", "evidence")}
+    plain: dict[str, Any] = {
+        name: parse_stored_object(values[name], table="audit", row=str(values["seq"]), column=name)
+        for name in ("before", "after", "evidence")
+    }
     copied = ("seq", "recorded_at", "actor", "action", "model", "version", "generation", "reason", "hash")
     return AuditEntry(**{name: values[name] for name in copied}, **plain)

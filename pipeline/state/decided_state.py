@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from pipeline.state.audit_trail import AuditEntry, read_audit_entries
 from pipeline.state.incidents import MONITOR_ACTOR
+from pipeline.state.stored_json import UnreadableRow
 from pipeline.state.tables import alert_silences, api_keys, deployments, incidents, models
 from pipeline.state.versions import read_versions
 
@@ -28,6 +30,20 @@ __all__ = [
 _KEY_ACTIONS = ("create key", "revoke key")
 _INCIDENT_ACTIONS = {"acknowledge alert": "acknowledged", "resolve alert": "resolved"}
 _SILENCE_ACTIONS = ("silence alerts", "end silence")
+# Name of each trigger -> what its definition contains.
+_SQLITE_GUARDS = {
+    f"audit_{event}": f"BEFORE {event} ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+    for event in ("UPDATE", "DELETE")
+}
+_POSTGRESQL_GUARDS = {"audit_change": "O RAISE EXCEPTION 'the audit trail is append-only'"}
+_SQLITE_TRIGGERS = "SELECT name, sql AS definition FROM sqlite_master WHERE type = 'trigger'"
+_POSTGRESQL_TRIGGERS = """
+SELECT t.tgname AS name, CASE WHEN t.tgqual IS NULL THEN t.tgenabled::text ELSE '' END
+    || replace(replace(p.prosrc, 'BEGIN', ''), 'END', '') AS definition
+FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = t.tgrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT t.tgisinternal AND n.nspname = current_schema()
+"""
 _DEPLOYMENT_COLUMNS = ("version", "digest", "generation", "deployed_at")
 
 
@@ -81,7 +97,19 @@ class DecidedModel:
 
 
 def find_undecided_changes(connection: Connection) -> list[UndecidedChange]:
-    """Return every row of a deciding table that does not follow from the audit trail."""
+    """Return every row of a deciding table, and each trigger, that does not follow from the audit trail.
+
+    A row that cannot be read ends the comparison, and is the last one of the list.
+    """
+    found = list(_compare_guards(connection))
+    try:
+        found += _compare_tables(connection)
+    except UnreadableRow as error:
+        found.append(UndecidedChange(error.table, error.row, error.difference))
+    return found
+
+
+def _compare_tables(connection: Connection) -> list[UndecidedChange]:
     entries = read_audit_entries(connection)
     return [
         *_compare_models(connection, _decided_models(entries)),
@@ -101,11 +129,35 @@ def replay_decisions(connection: Connection, model: str) -> DecidedModel:
     return _decided_models(read_audit_entries(connection, model=model)).get(model, DecidedModel())
 
 
+@contextmanager
+def _naming_malformed(entry: AuditEntry) -> Iterator[None]:
+    """Name an entry whose values are not those that a decision has."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnreadableRow("audit", str(entry.seq), f"its values are not those of {entry.action!r}") from error
+
+
+def _compare_guards(connection: Connection) -> Iterator[UndecidedChange]:
+    """Compare the triggers of the database: those that refuse changes of the trail, and no other."""
+    is_file = connection.dialect.name == "sqlite"
+    expected, query = (_SQLITE_GUARDS, _SQLITE_TRIGGERS) if is_file else (_POSTGRESQL_GUARDS, _POSTGRESQL_TRIGGERS)
+    stored = {row.name: " ".join(row.definition.split()) for row in connection.execute(text(query))}
+    for name in sorted(expected.keys() | stored.keys()):
+        if name not in stored:
+            yield UndecidedChange("triggers", name, "the trigger that refuses changes of the audit trail is missing")
+        elif name not in expected:
+            yield UndecidedChange("triggers", name, "was not created by this program")
+        elif expected[name] not in stored[name]:
+            yield UndecidedChange("triggers", name, "does not refuse changes of the audit trail any more")
+
+
 def _decided_models(entries: Iterable[AuditEntry]) -> dict[str, DecidedModel]:
     decided: dict[str, DecidedModel] = {}
     for entry in entries:
         if entry.action == "register" or entry.generation is not None:
-            decided.setdefault(entry.model, DecidedModel()).follow(entry)
+            with _naming_malformed(entry):
+                decided.setdefault(entry.model, DecidedModel()).follow(entry)
     return decided
 
 
@@ -179,8 +231,9 @@ def _last_values(
     last: dict[str, dict[str, Any]] = {}
     for entry in entries:
         if entry.action in actions:
-            decided = {name: value for name, value in entry.after.items() if name not in ("last_used_at", key)}
-            last[str(entry.after[key])] = decided
+            with _naming_malformed(entry):
+                decided = {name: value for name, value in entry.after.items() if name not in ("last_used_at", key)}
+                last[str(entry.after[key])] = decided
     return last
 
 
@@ -194,11 +247,12 @@ def _stored_silences(connection: Connection) -> dict[str, dict[str, Any]]:
 
 def _compare_incidents(connection: Connection, entries: Iterable[AuditEntry]) -> Iterator[UndecidedChange]:
     """Compare who acknowledged and resolved an incident; the monitor's own changes are no decisions."""
-    decided = {
-        (int(entry.after["incident"]), _INCIDENT_ACTIONS[entry.action], entry.actor, entry.recorded_at)
-        for entry in entries
-        if entry.action in _INCIDENT_ACTIONS
-    }
+    decided = set()
+    for entry in entries:
+        if entry.action in _INCIDENT_ACTIONS:
+            with _naming_malformed(entry):
+                incident = int(entry.after["incident"])
+                decided.add((incident, _INCIDENT_ACTIONS[entry.action], entry.actor, entry.recorded_at))
     for row in connection.execute(select(incidents).order_by(incidents.c.seq)):
         for participle in _INCIDENT_ACTIONS.values():
             actor, at = getattr(row, f"{participle}_by"), getattr(row, f"{participle}_at")

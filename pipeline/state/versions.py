@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from sqlalchemy import func, insert, select
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
+from pipeline.state.stored_json import parse_stored_object
 from pipeline.state.tables import models, versions
 
 if TYPE_CHECKING:
@@ -117,4 +117,6 @@ def read_versions(connection: Connection, model: str | None = None) -> list[Mode
 
 
 def _version_from_row(row: Mapping[str, Any]) -> ModelVersion:
-    return ModelVersion(**{**row, "tags": json.loads(row["tags"])})
+    name = f"{row['model']}, {row['version']}"
+    tags = parse_stored_object(row["tags"], table="versions", row=name, column="tags")
+    return ModelVersion(**{**row, "tags": tags})

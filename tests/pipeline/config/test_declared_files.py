@@ -110,6 +110,8 @@ def test_a_linked_folder_is_named(project: Path, folder: str) -> None:
         POINTER.replace("path: rows.csv", "path: ../../stages/compose.py"),
         POINTER.replace("path: rows.csv", "path: other.csv"),
         POINTER + "- path: more.csv\n",
+        POINTER.replace("\n  size", ".dir\n  size"),
+        POINTER + "  nfiles: 2\n",
         POINTER.replace("hash: md5", "remote: other"),
         "stages: {}\n",
         "[]",
@@ -121,6 +123,12 @@ def test_a_linked_folder_is_named(project: Path, folder: str) -> None:
 def test_a_pointer_that_is_more_than_a_pointer_is_named(project: Path, pointer: str) -> None:
     write(project, "data/external/rows.csv.dvc", pointer)
     assert [file.path for file in find_undeclared_files(project)] == ["data/external/rows.csv.dvc"]
+
+
+@pytest.mark.parametrize("name", ["dvc.yaml", "rows", "run.py", ".gitignore", ".dvc"])
+def test_a_pointer_to_anything_but_rows_is_named(project: Path, name: str) -> None:
+    write(project, f"data/external/{name}.dvc", POINTER.replace("path: rows.csv", f"path: {name}"))
+    assert [file.path for file in find_undeclared_files(project)] == [f"data/external/{name}.dvc"]
 
 
 def test_what_the_commands_and_editors_write_is_accepted(project: Path) -> None:
@@ -140,6 +148,7 @@ def test_what_the_commands_and_editors_write_is_accepted(project: Path) -> None:
 
 def test_a_source_that_a_problem_declares_is_accepted_whatever_its_suffix(project: Path) -> None:
     write(project, "data/external/rows.dat")
+    write(project, "data/external/rows.dat.dvc", POINTER.replace("rows.csv", "rows.dat"))
     write(project, "conf/data/mine.yaml", "source: {kind: csv, path: data/external/rows.dat}\n")
     assert find_undeclared_files(project) == []
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlalchemy import Connection
+
 _SECOND_DIGEST = "(SELECT digest FROM versions WHERE version = 2)"
 _COPIED_KEY = "SELECT 'eve', '{}', 'admin', 'eve', created_at, NULL, NULL, NULL FROM api_keys".format("f" * 64)
 _COPIED_SILENCE = "SELECT 99, model, NULL, created_at, until, actor, reason FROM alert_silences WHERE seq = 1"
@@ -43,6 +45,8 @@ CHANGES = {
         "UPDATE versions SET registered_at = 1 WHERE version = 2",
         "UPDATE versions SET tags = '{}' WHERE version = 2",
         """UPDATE versions SET tags = '{"gates": {"verdict": "promote"}}' WHERE version = 2""",
+        "UPDATE versions SET tags = '{' WHERE version = 2",
+        "UPDATE versions SET tags = '[]' WHERE version = 2",
         "DELETE FROM versions WHERE version = 2",
         "INSERT INTO versions SELECT model, 3, '{}', semver, stage, description, tags, 1 FROM versions"
         " WHERE version = 2".format("f" * 64),
@@ -116,6 +120,12 @@ def changed_tables(state: store.State, statement: str) -> set[str]:
         return tables
 
 
+def begin(connection: Connection) -> None:
+    """Begin a transaction that includes DDL, which the driver of SQLite would commit at once."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN")
+
+
 def test_a_change_by_hand_of_any_deciding_column_is_found(state: store.State) -> None:
     decide_everything(state)
     with state.reading() as connection:
@@ -127,6 +137,42 @@ def test_a_change_by_hand_of_any_deciding_column_is_found(state: store.State) ->
         if table not in changed_tables(state, statement)
     ]
     assert missed == []
+
+
+@pytest.mark.parametrize("after", ["x", "[]", "{}", '{"Production": 7}'])
+def test_an_entry_of_another_form_is_named_without_a_traceback(state: store.State, after: str) -> None:
+    decide_everything(state)
+    is_file = state.engine.dialect.name == "sqlite"
+    guard = "DROP TRIGGER audit_UPDATE" if is_file else "ALTER TABLE audit DISABLE TRIGGER audit_change"
+    with state.reading() as connection:
+        n_entries = store.read_audit_head(connection).seq
+    for seq in range(1, n_entries + 1):
+        with state.engine.connect() as connection:
+            begin(connection)
+            connection.execute(text(guard))
+            connection.execute(text("UPDATE audit SET after = :after WHERE seq = :seq"), {"after": after, "seq": seq})
+            assert {change.table for change in store.find_undecided_changes(connection)} > {"triggers"}, seq
+            connection.rollback()
+
+
+def test_a_trigger_that_is_removed_replaced_or_added_is_found(state: store.State) -> None:
+    is_file = state.engine.dialect.name == "sqlite"
+    weaker = "CREATE TRIGGER audit_UPDATE BEFORE UPDATE ON audit WHEN 0 BEGIN SELECT RAISE(ABORT, 'no'); END"
+    for changes in (
+        [f"DROP TRIGGER {'audit_DELETE' if is_file else 'audit_change ON audit'}"],
+        ["DROP TRIGGER audit_UPDATE", weaker] if is_file else ["ALTER TABLE audit DISABLE TRIGGER audit_change"],
+        [
+            "CREATE TRIGGER more AFTER INSERT ON models BEGIN UPDATE api_keys SET role = 'admin'; END"
+            if is_file
+            else "CREATE TRIGGER more AFTER INSERT ON models EXECUTE FUNCTION refuse_audit_change()"
+        ],
+    ):
+        with state.engine.connect() as connection:
+            begin(connection)
+            for statement in changes:
+                connection.execute(text(statement))
+            assert {change.table for change in store.find_undecided_changes(connection)} == {"triggers"}, changes
+            connection.rollback()
 
 
 def test_a_decision_on_top_of_a_change_by_hand_is_refused(state: store.State) -> None:
