@@ -47,7 +47,7 @@ def compare_paired(
     Returns
     -------
     dict of MetricEstimate
-        Without an interval, and with the reason, where fewer than 4 rows tell the models apart.
+        Without an interval, and with the reason, where the models differ in fewer than 4 rows.
 
     Raises
     ------

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from pipeline import state as store
 
 if TYPE_CHECKING:
-    from pipeline.state import State
+    from pipeline.state import AuditEntry, State
 
-__all__ = ["AuditVerification", "verify_audit"]
+__all__ = ["AuditVerification", "restore_deployments", "verify_audit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +43,11 @@ def verify_audit(state: State, *, head: store.AuditHead | None = None) -> AuditV
             tuple(store.verify_audit_chain(connection, head=head)),
             tuple(store.find_undecided_changes(connection)),
         )
+
+
+def restore_deployments(state: State, *, actor: str) -> list[AuditEntry]:
+    """Set deployments that were changed by hand to what the trail says, each with an entry of its own."""
+    with state.writing() as connection:
+        names = sorted({version.model for version in store.read_versions(connection)})
+        entries = [store.restore_decided_deployment(connection, name, actor=actor, at=state.clock()) for name in names]
+    return [entry for entry in entries if entry is not None]

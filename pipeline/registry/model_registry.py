@@ -16,7 +16,7 @@ from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.registry import stage_transitions
-from pipeline.registry.audit_verification import AuditVerification, verify_audit
+from pipeline.registry.audit_verification import AuditVerification, restore_deployments, verify_audit
 from pipeline.registry.comparison import VersionDetails, VersionDiff, compare_versions, diff_versions
 from pipeline.registry.deployment_history import PastDeployment, deployments_after
 from pipeline.registry.descriptions import version_card
@@ -354,13 +354,8 @@ class ModelRegistry:
 
     def restore_deployments(self) -> list[AuditEntry]:
         """Set deployments that were changed by hand to what the audit trail says, and return the new entries."""
-        with self._open_state() as state, state.writing() as connection:
-            names = sorted({version.model for version in store.read_versions(connection)})
-            actor = self.actor or stage_transitions.current_actor()
-            entries = [
-                store.restore_decided_deployment(connection, name, actor=actor, at=state.clock()) for name in names
-            ]
-            return [entry for entry in entries if entry is not None]
+        with self._open_state() as state:
+            return restore_deployments(state, actor=self.actor or stage_transitions.current_actor())
 
     def mirror(self) -> MirrorResult:
         """Bring MLflow up to date for every model, and set back aliases that were changed in MLflow."""

@@ -9,13 +9,8 @@ import pytest
 from hypothesis import given, settings
 from scipy.stats import binomtest, bootstrap
 
-from benchmarks.coverage import (
-    calibration_gate_rate,
-    coverage_of_metrics,
-    coverage_of_monitor,
-    with_drawn_outcomes,
-)
-from pipeline.metrics import METRICS, LabeledPredictions, compute_metrics, estimate_metrics, round_significant
+from benchmarks.coverage import coverage_of_metrics, coverage_of_monitor
+from pipeline.metrics import METRICS, LabeledPredictions, compute_metrics, estimate_metrics
 from tests.pipeline.metrics.test_metric_table import METRIC_NAMES, binary_predictions, labeled_predictions
 
 N_DRAWS = 400
@@ -40,29 +35,6 @@ def test_intervals_of_every_metric_hold_the_true_value_as_often_as_they_say(n_cl
     shares = {name: coverage.share for name, coverage in seen.items() if name != "ece"}
     assert {name: share for name, share in shares.items() if not LOWEST <= share <= HIGHEST} == {}
     assert {name for name, coverage in seen.items() if coverage.n_shown < 0.9 * N_DRAWS} == set()
-
-
-def test_the_interval_of_the_calibration_error_holds_the_error_of_the_population() -> None:
-    wrong = with_drawn_outcomes(make_population(), 0.05, seed=4)
-    seen = coverage_of_metrics(wrong, ["ece"], 1000, n_draws=N_DRAWS, seed=1)["ece"]
-    assert seen.share >= LOWEST
-
-
-def test_the_calibration_error_of_perfect_probabilities_may_be_0() -> None:
-    population, n_zero = make_population(), 0
-    for seed in range(100):
-        sample = with_drawn_outcomes(population.take(np.arange(1000 * (seed % 40), 1000 * (seed % 40 + 1))), 0.0, seed)
-        estimate = estimate_metrics(sample, ["ece"], confidence_level=0.95)["ece"]
-        n_zero += estimate.low == 0.0
-        assert estimate.value < compute_metrics(sample, ["ece"])["ece"]
-    assert n_zero >= 93
-
-
-def test_the_calibration_gate_passes_perfect_calibration_and_rejects_an_honest_error() -> None:
-    population = make_population()
-    rates = [calibration_gate_rate(population, shift, 3705, n_draws=60, seed=2) for shift in (0.0, 0.03)]
-    assert rates[0] <= 0.05
-    assert rates[1] >= 0.95
 
 
 def test_intervals_of_a_window_hold_the_true_value_at_the_least_number_of_outcomes() -> None:
@@ -161,8 +133,3 @@ def test_an_interval_narrows_with_more_rows_and_widens_with_its_level() -> None:
     for name in METRIC_NAMES:
         assert many[name].high - many[name].low < few[name].high - few[name].low
         assert many[name].high - many[name].low < surer[name].high - surer[name].low
-
-
-@pytest.mark.parametrize(("value", "expected"), [(1 / 3, 0.3333333333), (math.nan, None), (None, None), (0.0, 0.0)])
-def test_values_are_rounded_to_ten_significant_digits(value: float | None, expected: float | None) -> None:
-    assert round_significant(value) == expected
