@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.coverage import calibration_gate_rate, coverage_of_metrics, with_drawn_outcomes
 from pipeline.metrics import compute_metrics, estimate_metrics
-from tests.pipeline.metrics.test_influence import LOWEST, N_DRAWS, make_population
+from tests.pipeline.metrics.test_metric_intervals import LOWEST, N_DRAWS, make_population
 
 
 def test_the_interval_of_the_calibration_error_holds_the_error_of_the_population() -> None:

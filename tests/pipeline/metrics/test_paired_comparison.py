@@ -16,7 +16,7 @@ from pipeline.metrics import (
     estimate_metrics,
 )
 from pipeline.metrics.metric_estimate import TOO_FEW_DIFFERENT_ROWS
-from tests.pipeline.metrics.test_influence import make_population
+from tests.pipeline.metrics.test_metric_intervals import make_population
 from tests.pipeline.metrics.test_metric_table import HAND_EXAMPLE, METRIC_NAMES, binary_predictions
 
 
