@@ -166,3 +166,12 @@ def test_an_interval_narrows_with_more_rows_and_widens_with_its_level() -> None:
 @pytest.mark.parametrize(("value", "expected"), [(1 / 3, 0.3333333333), (math.nan, None), (None, None), (0.0, 0.0)])
 def test_values_are_rounded_to_ten_significant_digits(value: float | None, expected: float | None) -> None:
     assert round_significant(value) == expected
+
+
+@pytest.mark.parametrize("n_rows", [200, 1000])
+def test_certain_and_wrong_rows_have_no_bounds_beyond_the_metric(n_rows: int) -> None:
+    y = np.arange(n_rows) % 2
+    wrong = LabeledPredictions(y, np.eye(2)[1 - y], 1 - y, 1)
+    estimates = estimate_metrics(wrong, METRIC_NAMES, confidence_level=0.95)
+    assert estimates["ece"].high == 1.0
+    assert estimates["log_loss"].reason == "the rows do not vary"
