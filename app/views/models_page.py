@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import address, formatting, page, queries
-from app.views import promotion_form, version_metrics
+from app.views import override_mark, promotion_form, version_metrics
 from pipeline.gates import GateReport
 from pipeline.text import timestamp
 
@@ -40,6 +40,7 @@ def _render_body() -> None:
         f"{formatting.escape_markdown(selected.tags.get('model', ''))}, package `{selected.digest[:12]}`,"
         f" registered {page.timestamp(selected.registered_at)}"
     )
+    override_mark.show_override(selected)
     promotion_form.show_stage_actions(selected, versions)
     gates, metrics, card, lineage, audit = st.tabs(
         ["Gates", "Metrics", "Model card", "Lineage", "Audit trail"], key="models_tab", on_change="rerun"

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formatting, monitoring_queries, page, queries
-from app.views import health_summary, hourly_charts
+from app.views import health_summary, hourly_charts, override_mark
 from pipeline.errors import MlopsError
 from pipeline.project import paths
 from pipeline.text import percent, pluralize, timestamp
@@ -35,6 +35,7 @@ def _render_body() -> None:
         _show_getting_started()
         return
     production = next((version for version in versions if version.stage == "Production"), None)
+    override_mark.show_override(production)
     _show_metric_cards(model, production)
     left, right = st.columns([3, 2])
     with left, st.container(border=True):

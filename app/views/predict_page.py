@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import form_fields, formatting, page, queries
-from app.views import batch_predict, prediction_result
+from app.views import batch_predict, override_mark, prediction_result
 from pipeline.errors import MlopsError
 from pipeline.serving import InvalidRequest
 from pipeline.text import pluralize
@@ -42,6 +42,9 @@ def _render_body() -> None:
     if digest is None:
         page.empty_state("No version is in Production yet", "run `make run`, or promote a version on the page Models")
         return
+    override_mark.show_override(
+        next((version for version in queries.versions(model) if version.stage == "Production"), None)
+    )
     package = queries.load_package(digest)
     is_logged = _log_checkbox()
     form, body, file = st.tabs(["Form", "JSON", "File"], key="predict_tab")

@@ -46,7 +46,6 @@ N_ROWS = 200
 SETTINGS = (
     "training.folds=2",
     "training.golden_rows=8",
-    "evaluation.bootstrap_samples=200",
     "evaluation.importance_repeats=1",
 )
 
