@@ -35,7 +35,8 @@ def estimate_calibration_error(rows: WeightedPredictions, *, confidence_level: f
     if not deviations.scales.any():
         return MetricEstimate(deviations.observed, reason="all probabilities are certain and right")
     tail = (1.0 - confidence_level) / 2.0
-    low, value, high = (deviations.error_at(quantile) for quantile in (tail, 0.5, 1.0 - tail))
+    # No error is greater than 1: where every row is certain and wrong, noise would carry the bounds beyond.
+    low, value, high = (min(deviations.error_at(quantile), 1.0) for quantile in (tail, 0.5, 1.0 - tail))
     return MetricEstimate(value, low, high)
 
 

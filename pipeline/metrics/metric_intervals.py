@@ -39,6 +39,7 @@ __all__ = [
 
 MIN_SCORE_ROWS = 20  # of each class, for an interval of a metric of probabilities
 MIN_LABEL_ROWS = 10  # of each class, for an interval of a metric of predicted classes
+_ROUNDING = 1e-12  # rows that are equal differ by this share of their value, from rounding in sums
 
 
 def estimate_metrics(
@@ -118,7 +119,7 @@ def _estimate_from_scores(
     weights, total = rows.weights[0], float(rows.total_weight[0])
     influence = rows.scored.of_true_class(spread.influence(rows.scored, weights))
     variance = float(weights @ influence**2) / (total * (total - 1.0)) + _unseen_variance(spread, rows, value)
-    if variance <= np.finfo(np.float64).eps ** 2:
+    if variance <= (_ROUNDING * max(1.0, abs(value))) ** 2:
         return MetricEstimate(value, reason="the rows do not vary")
     quantile = quantile_of_variance(influence, weights, confidence_level, freedom=spread.freedom)
     if math.isinf(metric.bounds[1]):

@@ -82,7 +82,8 @@ def build_estimator(config: ModelConfig, *, seed: int, class_weight: str | None 
             f"{_ESTIMATOR_KEY}._target_: {config.estimator['_target_']} is not a classifier; choose one with"
             " predict_proba, such as sklearn.linear_model.LogisticRegression"
         )
-    if not hasattr(estimator, "predict_proba"):
+    # Stacking without a final estimator fits a logistic regression, which `hasattr` sees only after the fit.
+    if getattr(estimator, "final_estimator", estimator) is not None and not hasattr(estimator, "predict_proba"):
         raise TargetRefused(
             f"{_ESTIMATOR_KEY}._target_: {config.estimator['_target_']} does not give probabilities; choose a"
             " classifier with predict_proba, or wrap it in sklearn.calibration.CalibratedClassifierCV"

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -156,6 +156,10 @@ def train(model: Any, folder: Path) -> Any:
         rows, estimator_model_config(to_classifier(model, rows, config)), config, folder=folder / "package"
     )
     return candidate
+
+
+def test_stacking_is_trained_with_its_default_final_estimator(tmp_path: Path) -> None:
+    assert train(StackingClassifier([("trees", RandomForestClassifier(n_estimators=3))]), tmp_path).classes
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -115,3 +115,12 @@ def test_an_interval_narrows_with_more_rows_and_widens_with_its_level() -> None:
     for name in METRIC_NAMES:
         assert many[name].high - many[name].low < few[name].high - few[name].low
         assert many[name].high - many[name].low < surer[name].high - surer[name].low
+
+
+@pytest.mark.parametrize("n_rows", [200, 1000])
+def test_certain_and_wrong_rows_have_no_bounds_beyond_the_metric(n_rows: int) -> None:
+    y = np.arange(n_rows) % 2
+    wrong = LabeledPredictions(y, np.eye(2)[1 - y], 1 - y, 1)
+    estimates = estimate_metrics(wrong, METRIC_NAMES, confidence_level=0.95)
+    assert estimates["ece"].high == 1.0
+    assert estimates["log_loss"].reason == "the rows do not vary"
