@@ -11,7 +11,6 @@ import json
 import os
 import statistics
 import time
-import urllib.error
 import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field
@@ -91,16 +90,11 @@ def example_row(url: str) -> dict[str, object]:
     request = urllib.request.Request(f"{url.rstrip('/')}/openapi.json")
     if key := os.environ.get("MLOPS_API_KEY"):
         request.add_header("Authorization", f"Bearer {key}")
-    try:
-        with urllib.request.urlopen(request, timeout=10) as response:
-            described = json.load(response)
-    except urllib.error.HTTPError as error:
-        raise SystemExit(f"{url}: {error.code} {error.reason}; set MLOPS_API_KEY to a key of the server") from error
-    except OSError as error:
-        raise SystemExit(f"{url}: no server responds ({error}); start one with `mlops serve`") from error
+    with urllib.request.urlopen(request, timeout=10) as response:
+        described = json.load(response)
     features = described["components"]["schemas"]["Features"]
     if "examples" not in features:
-        raise SystemExit(f"{url}: has no example of a row, because it serves no model; run `mlops models list`")
+        raise SystemExit(f"{url}: has no example of a row; is a model in Production? See {url}/readyz")
     example: dict[str, object] = features["examples"][0]
     return example
 
@@ -119,8 +113,6 @@ def main() -> None:
         words.url, path, json.dumps(body).encode(), n_connections=words.connections, duration_s=words.seconds
     )
     tally = uvloop.run(sending)
-    if len(tally.durations_s) < 2:
-        raise SystemExit(f"{words.url}: sent fewer than 2 responses in {words.seconds:g} s; use a larger --seconds")
     shares = statistics.quantiles(tally.durations_s, n=100)
     n = len(tally.durations_s)
     print(f"{n / words.seconds:,.0f} requests/s, {n * words.rows / words.seconds:,.0f} rows/s")

@@ -53,7 +53,8 @@ def _show_metrics(report: dict[str, Any]) -> None:
         {
             "Metric": formatting.humanize(name),
             "Value": formatting.format_number(metric["value"]),
-            "Interval": formatting.format_interval(metric),
+            "Low": formatting.format_number(metric["low"]),
+            "High": formatting.format_number(metric["high"]),
             "Better": "higher" if metric["higher_is_better"] else "lower",
             "Unit": metric["unit"],
             **{

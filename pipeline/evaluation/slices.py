@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.metrics import (
-    METRICS,
-    MetricEstimate,
-    comparison_verdict,
-    compute_metrics,
-    estimate_metrics,
-    get_metric,
-    round_significant,
-)
+from pipeline.metrics import METRICS, MetricEstimate, compute_metrics, estimate_metrics, get_metric, round_significant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +78,7 @@ def evaluate_slices(
     *,
     schema: Schema,
     config: EvaluationConfig,
+    seed: int,
 ) -> SliceReport:
     """Evaluate each slice that has enough rows.
 
@@ -98,7 +91,8 @@ def evaluate_slices(
     schema : Schema
         Every feature is sliced, and every protected column whatever its size; text is not.
     config : EvaluationConfig
-        `slices`, `metrics` and `confidence_level` are read.
+        `slices`, `metrics`, `confidence_level` and `bootstrap_samples` are read.
+    seed : int
     """
     metric = get_metric(config.slices.metric, setting="evaluation.slices.metric").name
     overall = compute_metrics(scored, [metric])[metric]
@@ -112,19 +106,23 @@ def evaluate_slices(
             n_rows = int(inside.sum())
             if n_rows and (column.protected or n_rows >= config.slices.min_rows):
                 rows = scored.take(inside)
-                slices.append(_evaluate_slice(column.name, value, rows, overall=overall, config=config))
+                slices.append(_evaluate_slice(column.name, value, rows, overall=overall, config=config, seed=seed))
             elif n_rows:
                 too_small.append(SmallSlice(column.name, value, n_rows))
     return SliceReport(tuple(sorted(slices, key=_worst_first_key)), tuple(too_small))
 
 
 def _evaluate_slice(
-    column: str, value: str, scored: LabeledPredictions, *, overall: float, config: EvaluationConfig
+    column: str, value: str, scored: LabeledPredictions, *, overall: float, config: EvaluationConfig, seed: int
 ) -> Slice:
     name = config.slices.metric
-    estimate = estimate_metrics(scored, [name], confidence_level=config.confidence_level)[name]
+    estimate = estimate_metrics(
+        scored, [name], confidence_level=config.confidence_level, n_resamples=config.bootstrap_samples, seed=seed
+    )[name]
     values = compute_metrics(scored, config.metrics)
-    verdict = comparison_verdict(estimate.minus(overall), higher_is_better=METRICS[name].higher_is_better)
+    is_clearly_worse = None
+    if estimate.low is not None and estimate.high is not None:
+        is_clearly_worse = estimate.high < overall if METRICS[name].higher_is_better else estimate.low > overall
     return Slice(
         column=column,
         value=value,
@@ -132,7 +130,7 @@ def _evaluate_slice(
         metric=name,
         estimate=estimate,
         metrics={metric: round_significant(value) for metric, value in values.items()},
-        is_clearly_worse=None if verdict == "not compared" else verdict == "worse",
+        is_clearly_worse=is_clearly_worse,
     )
 
 

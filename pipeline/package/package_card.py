@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.markdown_text import code_span, escape_markdown, markdown_table
 from pipeline.text import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.modeling.classifier import Classifier
     from pipeline.package.manifest import OnnxProof
@@ -53,13 +52,13 @@ def package_card(
 
 def _header_section(classifier: Classifier, model: str, n_rows: int) -> Iterator[str]:
     target = classifier.schema.target
-    yield f"# {escape_markdown(model)} for {escape_markdown(classifier.schema.name)}"
+    yield f"# {model} for {classifier.schema.name}"
     yield ""
-    classes = ", ".join(map(code_span, target.classes))
-    yield f"Predicts {code_span(target.column)} ({classes}) from the features below; trained on {n_rows:,} rows."
+    classes = ", ".join(f"`{name}`" for name in target.classes)
+    yield f"Predicts `{target.column}` ({classes}) from the features below; trained on {n_rows:,} rows."
     if target.description is not None:
         yield ""
-        yield f"{escape_markdown(target.description)}."
+        yield _one_line(target.description) + "."
     yield ""
     yield "Metrics on test rows, slices and caveats are in the model card of the evaluation."
 
@@ -69,7 +68,7 @@ def _features_section(columns: Iterable[Column]) -> Iterator[str]:
     yield ""
     rows = [
         (
-            code_span(column.name),
+            f"`{column.name}`",
             column.kind,
             _accepted_values(column),
             "may be missing" if column.nullable else "required",
@@ -78,27 +77,29 @@ def _features_section(columns: Iterable[Column]) -> Iterator[str]:
         for column in columns
         if column.role == "feature"
     ]
-    yield from markdown_table(("feature", "kind", "accepted", "missing values", "meaning"), rows)
+    yield from _markdown_table(("feature", "kind", "accepted", "missing values", "meaning"), rows)
 
 
 def _accepted_values(column: Column) -> str:
     if column.categories:
-        return ", ".join(map(code_span, column.categories))
+        return ", ".join(f"`{category}`" for category in column.categories)
     if column.minimum is None and column.maximum is None:
         return "any"
     low = "" if column.minimum is None else f"{column.minimum:g}"
     high = "" if column.maximum is None else f"{column.maximum:g}"
-    return f"{low} to {high}".strip() + (f" {escape_markdown(column.unit)}" if column.unit is not None else "")
+    return f"{low} to {high}".strip() + (f" {column.unit}" if column.unit is not None else "")
 
 
 def _meaning(column: Column) -> str:
-    return escape_markdown(column.description if column.description is not None else column.label)
+    return column.description if column.description is not None else column.label
 
 
 def _metrics_section(metrics: Mapping[str, Any]) -> Iterator[str]:
     yield "## Cross-validated metrics"
     yield ""
-    yield from markdown_table(("metric", "mean over folds"), [(name, number(value)) for name, value in metrics.items()])
+    yield from _markdown_table(
+        ("metric", "mean over folds"), [(name, number(value)) for name, value in metrics.items()]
+    )
 
 
 def _predictions_section(classifier: Classifier, proof: OnnxProof) -> Iterator[str]:
@@ -108,7 +109,7 @@ def _predictions_section(classifier: Classifier, proof: OnnxProof) -> Iterator[s
     if classifier.threshold is None:
         yield "the most probable one."
     else:
-        yield f"{code_span(classifier.schema.target.positive)} from a probability of {classifier.threshold:.4g} on."
+        yield f"`{classifier.schema.target.positive}` from a probability of {classifier.threshold:.4g} on."
     yield ""
     if proof.used:
         yield (
@@ -116,8 +117,7 @@ def _predictions_section(classifier: Classifier, proof: OnnxProof) -> Iterator[s
             f" predicts the same classes as scikit-learn, and probabilities within {proof.tolerance:g}."
         )
     else:
-        reason = escape_markdown(proof.reason)
-        yield f"The serving form is scikit-learn (`model.skops`), because there is no ONNX form: {reason}."
+        yield f"The serving form is scikit-learn (`model.skops`), because there is no ONNX form: {proof.reason}."
 
 
 def _lineage_section(lineage: Mapping[str, Any]) -> Iterator[str]:
@@ -125,9 +125,15 @@ def _lineage_section(lineage: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     for name, value in sorted(lineage.items()):
         if isinstance(value, dict):
-            yield from (
-                f"- {escape_markdown(name)}.{escape_markdown(key)}: {code_span(nested)}"
-                for key, nested in sorted(value.items())
-            )
+            yield from (f"- {name}.{key}: `{nested}`" for key, nested in sorted(value.items()))
         else:
-            yield f"- {escape_markdown(name)}: {code_span(value)}"
+            yield f"- {name}: `{value}`"
+
+
+def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    for row in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(_one_line(cell) for cell in row)} |"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

@@ -44,14 +44,10 @@ class PredictionWarning:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether requests can get predictions, and the reason when they cannot.
-
-    Anybody may read the `reason`; `detail` may have paths and addresses, for the log and the status.
-    """
+    """Whether requests can get predictions, and the reason when they cannot."""
 
     is_ready: bool
     reason: str = ""
-    detail: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,6 @@ from sqlalchemy import func, insert, select
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
-from pipeline.state.stored_json import parse_stored_object
 from pipeline.state.tables import models, versions
 
 if TYPE_CHECKING:
@@ -18,17 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = [
-    "REGISTER_HINT",
-    "ModelVersion",
-    "add_version",
-    "deployment_hint",
-    "find_version",
-    "read_versions",
-    "version_by_digest",
-]
-
-REGISTER_HINT = "run `dvc repro`, then `mlops models register`"
+__all__ = ["ModelVersion", "add_version", "find_version", "read_versions", "version_by_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +85,9 @@ def find_version(connection: Connection, model: str, version: int) -> ModelVersi
     row = connection.execute(query).one_or_none()
     if row is None:
         known = [str(known_version.version) for known_version in read_versions(connection, model)]
-        there = f"versions: {', '.join(known)}" if known else f"none is registered; {REGISTER_HINT}"
+        there = f"versions: {', '.join(known)}" if known else "none is registered; run `dvc repro`"
         raise UsageError(f"{model} has no version {version}; {there}")
     return _version_from_row(row._asdict())
-
-
-def deployment_hint(connection: Connection, model: str) -> str:
-    """Return the next command for a model without a deployed version."""
-    if read_versions(connection, model):
-        return f"promote one: `mlops promote VERSION --model {shlex.quote(model)}`"
-    return f"none is registered; {REGISTER_HINT}"
 
 
 def read_versions(connection: Connection, model: str | None = None) -> list[ModelVersion]:
@@ -117,6 +99,4 @@ def read_versions(connection: Connection, model: str | None = None) -> list[Mode
 
 
 def _version_from_row(row: Mapping[str, Any]) -> ModelVersion:
-    name = f"{row['model']}, {row['version']}"
-    tags = parse_stored_object(row["tags"], table="versions", row=name, column="tags")
-    return ModelVersion(**{**row, "tags": tags})
+    return ModelVersion(**{**row, "tags": json.loads(row["tags"])})

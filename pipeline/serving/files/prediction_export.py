@@ -35,8 +35,7 @@ _TYPES = {
 def export_day(state: State, day: date, path: Path) -> int:
     """Write the predictions of a day (UTC) with the last outcome of each, oldest first; return their number.
 
-    Only this user can read the file. `features` and `probabilities` stay JSON.
-    Equal rows give equal bytes; a day without predictions writes nothing.
+    `features` and `probabilities` stay JSON. Equal rows give equal bytes; a day without predictions writes nothing.
 
     Raises
     ------
@@ -50,8 +49,7 @@ def export_day(state: State, day: date, path: Path) -> int:
         first = next(batches, None)
         if first is None:
             return 0
-        files.make_private_folder(path.parent)
-        with files.atomic_file(path, is_private=True) as temporary:
+        with files.atomic_file(path) as temporary:
             table = _table(first, store.latest_outcomes(connection, [row.prediction_id for row in first]))
             with pq.ParquetWriter(temporary, table.schema, compression="zstd", version="2.6") as writer:
                 writer.write_table(table)

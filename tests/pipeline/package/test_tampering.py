@@ -33,7 +33,6 @@ FILES = (
     "model.skops",
     "reference.json",
     "rule.json",
-    "train_rows.json",
     "schema.yaml",
 )
 

@@ -44,7 +44,7 @@ ROW = row_body(json.loads(sys.argv[2]))
 async def predict(engine, name):
     for number in range(int(sys.argv[3])):
         key = f"{sys.argv[4]}-{name}-{number}" if number % 2 else None
-        prediction = json.loads(await engine.predict_row(ROW, LogOptions(key=key)))
+        prediction = json.loads(await engine.predict_row(ROW, key=key))
         sys.stdout.write(prediction["prediction_id"] + "\\n")
         sys.stdout.flush()
 
