@@ -81,7 +81,7 @@ def replicas(
     monkeypatch.setenv("MLOPS_STATE_URL", f"{postgresql}/replicas")
     monkeypatch.setenv("MLOPS_PACKAGES_URL", (tmp_path / "shared").as_uri())
     make_project(tmp_path / "project", list(packages))
-    (tmp_path / "project/state/log.key").write_bytes(b"k" * 32)
+    (tmp_path / "project/state/log.key").write_bytes(bytes(range(32)))
     return ReplicaSet(tmp_path)
 
 
