@@ -38,6 +38,7 @@ N_KILLS = proof_rounds(3, long=50)
 SERVER = """
 import asyncio, json, sys
 from pathlib import Path
+from pipeline.serving.log_options import LogOptions
 from tests.fixtures.registered_project import make_engine, row_body
 ROW = row_body(json.loads(sys.argv[2]))
 
