@@ -24,6 +24,7 @@ __all__ = ["Reference", "build_reference"]
 
 _FORMAT_VERSION = 2
 _MAX_DISTINCT_VALUES = 32
+_MIN_GROUP_ROWS = 5  # a mean of fewer rows could be one person's value
 _TAIL_SHARE = 0.001
 # A grid bin holds at most a thousandth of the train rows unless they are equal, which bounds the error of a
 # Kolmogorov-Smirnov statistic, and its width is limited, which bounds that of a Wasserstein distance.
@@ -147,7 +148,25 @@ def _column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
             return _with_counts(
                 Bins(column.name, "values", tuple(seen.astype(int).tolist()), (), *_mean_and_deviation(core)), values
             )
-    return _quantile_bins(column.name, numbers, n_bins, is_whole=column.kind == "integer")
+    is_whole = column.kind == "integer"
+    source = numbers if column.store == "full" else _group_means(numbers, is_whole=is_whole)
+    return _with_all_counts(_quantile_bins(column.name, source, n_bins, is_whole=is_whole), numbers)
+
+
+def _group_means(numbers: NDArray[np.float64], *, is_whole: bool) -> NDArray[np.float64]:
+    """Return each number replaced by the mean of a group of neighbors, so that no edge is one person's value."""
+    present = np.sort(numbers[~np.isnan(numbers)])
+    if len(present) == 0:
+        return present
+    groups = np.array_split(present, max(1, len(present) // _MIN_GROUP_ROWS))
+    # Divided first, since the sum of extreme numbers overflows.
+    means = np.repeat([(group / len(group)).sum() for group in groups], [len(group) for group in groups])
+    return np.round(means) if is_whole else means
+
+
+def _with_all_counts(bins: Bins, numbers: NDArray[np.float64]) -> Bins:
+    grid = None if bins.grid is None else _with_counts(bins.grid, numbers)
+    return replace(_with_counts(bins, numbers), grid=grid)
 
 
 def _without_tails(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
