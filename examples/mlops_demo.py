@@ -1,4 +1,4 @@
-"""Walk through the project from Python: check rows, train and stage a model, predict, tell outcomes, look at drift.
+"""Walk through the project from Python: check rows, train and stage a model, predict, record outcomes, detect drift.
 
 dvc repro                        # once, so that a model is in Production
 python examples/mlops_demo.py
@@ -26,6 +26,19 @@ def main() -> None:
     mlops = MLOpsPipeline(experiment_name="demo", model_name=config.name)
 
     mlops.validate_and_track_data(train, test, target=target)
+    train_and_stage_candidate(mlops, train, test, target)
+    features = [name for name, column in config.data.columns.items() if column.role == "feature"]
+    n_right, n_stored = predict_and_record_outcomes(config.name, rows[features], rows[target])
+    report = mlops.monitor_production_model(prediction_data=rows[features], reference_data=train[features])
+    print(f"drift: {report['drift']['verdict']}")
+    project_report = mlops.generate_mlops_report()
+    print(f"{len(project_report.versions)} versions; serving {project_report.deployed_versions}")
+    print(f"audit trail intact: {project_report.is_audit_trail_intact}")
+    print(f"{n_right} of {len(rows)} right; {n_stored} outcomes stored for the monitor")
+
+
+def train_and_stage_candidate(mlops: MLOpsPipeline, train: pd.DataFrame, test: pd.DataFrame, target: str) -> None:
+    """Train a model, register it, and move it to Staging if its gates pass."""
     candidate = mlops.train_and_track_model(
         LogisticRegression(max_iter=1000),
         train.drop(columns=target),
@@ -43,23 +56,18 @@ def main() -> None:
         except MlopsError as error:
             print(f"it stays where it is: {error}")
 
-    features = [name for name, column in config.data.columns.items() if column.role == "feature"]
-    with ModelServer(config.name) as server:
-        predictions = server.predict_batch(rows[features])
+
+def predict_and_record_outcomes(model: str, rows: pd.DataFrame, truths: pd.Series) -> tuple[int, int]:
+    """Return how many predictions are right, and how many outcomes were stored."""
+    with ModelServer(model) as server:
+        predictions = server.predict_batch(rows)
         outcomes = [
             {"prediction_id": prediction["prediction_id"], "outcome": str(truth)}
-            for prediction, truth in zip(predictions, rows[target], strict=True)
+            for prediction, truth in zip(predictions, truths, strict=True)
         ]
         n_stored = server.feedback(outcomes)
-    n_right = sum(
-        prediction["prediction"] == truth for prediction, truth in zip(predictions, rows[target], strict=True)
-    )
-    report = mlops.monitor_production_model(prediction_data=rows[features], reference_data=train[features])
-    print(f"drift: {report['drift']['verdict']}")
-    project_report = mlops.generate_mlops_report()
-    print(f"{len(project_report.versions)} versions; serving {project_report.deployed_versions}")
-    print(f"audit trail intact: {project_report.is_audit_trail_intact}")
-    print(f"{n_right} of {len(rows)} right; {n_stored} outcomes stored for the monitor")
+    n_right = sum(prediction["prediction"] == truth for prediction, truth in zip(predictions, truths, strict=True))
+    return n_right, n_stored
 
 
 if __name__ == "__main__":

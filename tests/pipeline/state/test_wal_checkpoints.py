@@ -44,12 +44,12 @@ def test_the_wal_of_a_continuous_writer_stays_bounded(
 ) -> None:
     state = store.open_state(tmp_path)
     journal = store.PredictionWriter(state)
-    longest = 0.0
+    largest_mb = 0.0
     for number in range(n_groups):
         journal.write([], request_rows=[make_request_rows(number, n_rows=n_rows, width=width)])
-        longest = max(longest, wal_size_mb(tmp_path))
+        largest_mb = max(largest_mb, wal_size_mb(tmp_path))
     journal.close()
-    assert longest < most_mb
+    assert largest_mb < most_mb
     assert count_logged_rows(state) == n_groups * n_rows
     state.close()
 
@@ -63,13 +63,13 @@ def test_the_wal_stays_bounded_when_a_checkpoint_takes_longer_than_the_writer(tm
             time.sleep(0.5)
 
     writer = store.PredictionWriter(state)
-    longest = 0.0
+    largest_mb = 0.0
     for number in range(36):
         writer.write([], request_rows=[make_request_rows(number, n_rows=100, width=60_000)])
-        longest = max(longest, wal_size_mb(tmp_path))
+        largest_mb = max(largest_mb, wal_size_mb(tmp_path))
     writer.close()
     state.close()
-    assert longest < 120
+    assert largest_mb < 120
 
 
 def test_the_wal_shrinks_after_a_long_reader_ends(tmp_path: Path) -> None:
