@@ -43,7 +43,9 @@ setup: $(VENV)/.run  ## Make the virtual environment with the locked packages
 	@$(BIN)/python -m compileall -q pipeline stages app
 
 run: setup  ## Run the pipeline: data, validation, training, evaluation, registration, MLflow run
+	@$(BIN)/mlops doctor --graph
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
+	@$(BIN)/mlops models register
 	@$(BIN)/mlops tracking sync
 	@$(BIN)/mlops status
 

@@ -22,6 +22,8 @@ API_URL_ENV = "MLOPS_API_URL"
 _RESPONSE_TIMEOUT_S = 30
 _MAX_RESPONSE_BYTES = 200_000_000
 _MAX_REQUEST_ROWS = 1000
+# By whether the prediction is logged.
+_LOG_QUERY = {True: "source=app", False: "log=false"}
 _REQUEST_ERRORS: dict[int, type[InvalidRequest]] = {400: MalformedBody, 413: BodyTooLarge, 422: InvalidRequest}
 
 
@@ -59,7 +61,7 @@ class ApiClient:
         self._opener = urllib.request.build_opener(_NoRedirect)
         self.max_rows = min(max_rows, _MAX_REQUEST_ROWS)
 
-    def predict(self, features: Mapping[str, Any]) -> dict[str, Any]:
+    def predict(self, features: Mapping[str, Any], *, is_logged: bool) -> dict[str, Any]:
         """Return the prediction for one row.
 
         Raises
@@ -67,16 +69,17 @@ class ApiClient:
         InvalidRequest, NotReady, NotAllowed, DependencyUnavailable
             As the API responds.
         """
-        return self.predict_body(_row_body(features))
+        return self.predict_body(_row_body(features), is_logged=is_logged)
 
-    def predict_body(self, body: bytes) -> dict[str, Any]:
+    def predict_body(self, body: bytes, *, is_logged: bool) -> dict[str, Any]:
         """Return the prediction for a request body `{"features": {...}}`."""
-        return self._request("/predict", body)
+        return self._request(f"/predict?{_LOG_QUERY[is_logged]}", body)
 
-    def predict_columns(self, columns: Mapping[str, Sequence[Any]]) -> PredictionBatch:
+    def predict_columns(self, columns: Mapping[str, Sequence[Any]], *, is_logged: bool) -> PredictionBatch:
         """Return the predictions for at most `max_rows` rows, given by column."""
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        predictions = self._request("/predict/batch", json.dumps({"instances": rows}).encode())["predictions"]
+        body = json.dumps({"instances": rows}).encode()
+        predictions = self._request(f"/predict/batch?{_LOG_QUERY[is_logged]}", body)["predictions"]
         return PredictionBatch(
             [prediction["prediction"] for prediction in predictions],
             [prediction["confidence"] for prediction in predictions],

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.serving import Engine
+from pipeline.serving.log_options import LogOptions
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -44,7 +45,7 @@ class EngineClient:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
         self._thread.start()
-        self._engine = Engine(root, config.name, config.serving.engine, config.serving.log)
+        self._engine = Engine(root, config.name, config.serving.engine, config.serving.log, source="app")
         self.max_rows = config.serving.engine.max_rows
         try:
             self._run(self._engine.start())
@@ -57,18 +58,18 @@ class EngineClient:
         self._run(self._engine.close())
         self._stop_loop()
 
-    def predict(self, features: Mapping[str, Any]) -> dict[str, Any]:
+    def predict(self, features: Mapping[str, Any], *, is_logged: bool) -> dict[str, Any]:
         """Return the prediction for one row; raises InvalidRequest and NotReady as `Engine.predict_row` does."""
-        return self.predict_body(_row_body(features))
+        return self.predict_body(_row_body(features), is_logged=is_logged)
 
-    def predict_body(self, body: bytes) -> dict[str, Any]:
+    def predict_body(self, body: bytes, *, is_logged: bool) -> dict[str, Any]:
         """Return the prediction for a request body `{"features": {...}}`."""
         self._reload_if_changed()
-        return self._row_response(self._engine.predict_row(body))
+        return self._row_response(self._engine.predict_row(body, LogOptions(is_logged=is_logged)))
 
-    def predict_columns(self, columns: Mapping[str, Sequence[Any]]) -> PredictionBatch:
+    def predict_columns(self, columns: Mapping[str, Sequence[Any]], *, is_logged: bool) -> PredictionBatch:
         """Return the predictions for at most `max_rows` rows, given by column."""
-        return self._run(self._engine.predict_columns(columns))
+        return self._run(self._engine.predict_columns(columns, LogOptions(is_logged=is_logged)))
 
     def explain(self, features: Mapping[str, Any]) -> dict[str, Any]:
         """Return the contribution of each feature to the prediction."""

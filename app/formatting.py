@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import tzinfo
 
 __all__ = [
     "escape_markdown",
     "format_age",
+    "format_interval",
     "format_number",
     "humanize",
+    "inert_markdown",
     "message_markdown",
     "setting_text",
     "shorten",
@@ -23,6 +26,8 @@ __all__ = [
 ]
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=@])")
+# Where a link, an image, a reference, a tag, an entity or an address of its own begins.
+_ACTIVE_MARKDOWN = re.compile(r"(?<=\])(?=[(\[:])|(?<=<)|(?<=&)|(?<=@)|(?<=ht)(?=tp)|(?<=w)(?=ww)", re.IGNORECASE)
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+")
 _MAX_NAME_LENGTH = 120
 _AGE_UNITS = ((60, "minute"), (3600, "hour"), (86_400, "day"))
@@ -47,6 +52,17 @@ def message_markdown(text: object) -> str:
     return "".join(code.get(at, _MARKUP.sub(r"\\\1", part)) for at, part in enumerate(parts))
 
 
+def inert_markdown(text: str) -> str:
+    """Return Markdown of others without images, links and HTML; an invisible character takes their syntax apart.
+
+    Examples
+    --------
+    >>> inert_markdown("![a](http://b)").replace("\u2060", "|")
+    '![a]|(ht|tp://b)'
+    """
+    return _ACTIVE_MARKDOWN.sub("\u2060", text)
+
+
 def table_cell_text(value: Any) -> str:
     """Return a value of a row as one line of text; `missing` for None."""
     return "missing" if value is None else setting_text(value)
@@ -55,6 +71,21 @@ def table_cell_text(value: Any) -> str:
 def humanize(name: str) -> str:
     """Return a key such as `log_loss` as words."""
     return name.replace("_", " ").replace(".", ": ")
+
+
+def format_interval(estimate: Mapping[str, Any]) -> str:
+    """Return `0.1124 to 0.1481`, or why a metric has no interval.
+
+    Examples
+    --------
+    >>> format_interval({"low": 0.1, "high": 0.25, "reason": None})
+    '0.1000 to 0.2500'
+    >>> format_interval({"low": None, "high": None, "reason": "the rows do not vary"})
+    'none: the rows do not vary'
+    """
+    if estimate["low"] is None or estimate["high"] is None:
+        return f"none: {estimate.get('reason') or 'not evaluated'}"
+    return f"{format_number(estimate['low'])} to {format_number(estimate['high'])}"
 
 
 def format_number(value: float | None, digits: int = 4) -> str:

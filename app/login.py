@@ -12,7 +12,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from pipeline.registry import stage_transitions
 from pipeline.serving.http.authentication import UNRESTRICTED
-from pipeline.serving.http.oidc import principal_from_claims
+from pipeline.serving.http.oidc import are_claims_current, principal_from_claims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,11 +22,11 @@ __all__ = ["User", "api_token", "has_login", "user_from_claims", "user_of_sessio
 TOKEN_ENV = "MLOPS_API_TOKEN"  # noqa: S105 - where it is, not what it is
 _LOOPBACK_ADDRESSES = ("127.0.0.1", "localhost", "::1")
 _NO_LOGIN_MESSAGE = (
-    "This app is read-only: it is reachable from other machines and has no login. Decide with `mlops promote` and"
-    " `mlops rollback` on the machine itself, set up a login (docs/reference/app.md), or start the app on 127.0.0.1."
+    "The app shows nothing: it is reachable from other machines and has no login. Set up a login"
+    " (docs/reference/app.md), or start the app on 127.0.0.1."
 )
-_LOGGED_OUT_MESSAGE = "You are not logged in, so the app is read-only. Log in from the sidebar."
-_LOGIN_EXPIRED_MESSAGE = "Your login has expired, so the app is read-only. Log in again from the sidebar."
+_LOGGED_OUT_MESSAGE = "You are not logged in, so the app shows nothing. Log in below."
+_LOGIN_EXPIRED_MESSAGE = "Your login has expired, so the app shows nothing. Log in again below."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,7 @@ def user_from_claims(claims: Mapping[str, Any], roles_claim: str, *, now: float)
     """
     if not claims.get("is_logged_in") or not claims.get("sub"):
         return User("", "", frozenset(), _LOGGED_OUT_MESSAGE)
-    until = claims.get("exp")
-    if isinstance(until, bool) or not isinstance(until, int | float) or until <= now:
+    if not are_claims_current(claims, now_s=now):
         return User("", "", frozenset(), _LOGIN_EXPIRED_MESSAGE)
     caller = principal_from_claims(claims, roles_claim)
     return User(caller.id, str(claims.get("name") or claims.get("email") or caller.id), caller.roles)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from app import formatting, login, page, queries
@@ -19,10 +21,13 @@ from pipeline.errors import MlopsError
 
 __all__ = ["main"]
 
+# An icon by name would make the browser ask a host of Streamlit's publisher.
+_ICON = Path(__file__).with_name("icon.png")
+
 
 def main() -> None:
     """Show the page that the URL names."""
-    st.set_page_config(page_title="declarative-mlops", page_icon=":material/schema:", layout="wide")
+    st.set_page_config(page_title="declarative-mlops", page_icon=_ICON, layout="wide")
     pages = {
         "Production": [
             st.Page(
@@ -41,29 +46,30 @@ def main() -> None:
     }
     selected_page = st.navigation(pages)
     with st.sidebar:
-        _show_project()
-        page.error_boundary(_show_login)
+        page.error_boundary(_show_sidebar)
     selected_page.run()
 
 
-def _show_project() -> None:
+def _show_sidebar() -> None:
+    """Show the project and the user; nothing to those who may not see the pages."""
     try:
         config = queries.config()
     except MlopsError:
         st.caption("No results yet: run `make run`.")
         return
+    user = queries.current_user()
+    if user.explain_denial("viewer"):
+        _show_user(user)
+        return
     st.caption(
         f"Problem **{formatting.escape_markdown(config.data.name)}**  \n"
         f"Model **{formatting.escape_markdown(config.name)}**"
     )
+    _show_user(user)
 
 
-def _show_login() -> None:
-    if not login.has_login():
-        return
-    user = queries.current_user()
-    if user.denied_reason:
-        st.button("Log in", icon=":material/login:", on_click=st.login, key="log_in")
+def _show_user(user: login.User) -> None:
+    if not login.has_login() or user.denied_reason:
         return
     roles = ", ".join(sorted(user.roles)) or "no known role"
     st.caption(f"**{formatting.escape_markdown(user.name)}**  \n{formatting.escape_markdown(roles)}")

@@ -16,7 +16,7 @@ from pipeline.monitoring import ModelMonitor, PredictionLog, outcomes_by_hour, p
 if TYPE_CHECKING:
     from pipeline.monitoring import HourlyOutcomes, HourlyPredictions, IntervalDrift
     from pipeline.package import Package
-    from pipeline.state import Incident, Silence
+    from pipeline.state import Incident, MonitorRun, Silence
 
     Baseline = Literal["training", "previous_window"]
 
@@ -29,6 +29,7 @@ __all__ = [
     "active_silences",
     "health_summary",
     "hourly_activity",
+    "last_monitor_run",
     "open_incidents",
     "window_summary",
 ]
@@ -86,7 +87,8 @@ def _cached_hourly_activity(
     model: str,
     hours: int,
 ) -> HourlyActivity:
-    log = PredictionLog(queries.state(), model, _package_or_none)
+    sources = queries.config().monitoring.sources
+    log = PredictionLog(queries.state(), model, _package_or_none, sources=sources)
     log.roll_up()
     until = log.state.clock() + 1
     return _activity_of(log, since=until - hours * HOUR_US, until=until)
@@ -163,6 +165,14 @@ def _cached_health_summary(
 def open_incidents(model: str) -> list[Incident]:
     """Return the incidents of a model that are not resolved, newest first."""
     return alerts.list_incidents(queries.state(), model) if queries.has_state() else []
+
+
+def last_monitor_run(model: str) -> MonitorRun | None:
+    """Return the newest monitor run of a model; None if the monitor never ran."""
+    if not queries.has_state():
+        return None
+    with queries.state().reading() as connection:
+        return store.last_monitor_run(connection, model)
 
 
 def active_silences(model: str) -> list[Silence]:

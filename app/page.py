@@ -1,4 +1,4 @@
-"""Parts that every page uses: title, error boundary, empty state, tables, charts and timestamps."""
+"""Parts that every page uses: access, title, error boundary, empty state, tables, charts and timestamps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import formatting, queries
+from app import formatting, login, queries
 from pipeline.errors import (
     ConfigError,
     Conflict,
@@ -36,6 +36,7 @@ __all__ = [
     "empty_state",
     "error_boundary",
     "now_us",
+    "refresh_every",
     "render_page",
     "show_chart",
     "show_error",
@@ -70,10 +71,37 @@ _LEVEL_COLORS = {
 
 
 def render_page(title: str, description: str, body: Callable[[], None]) -> None:
-    """Show a page: title, description and body; an error in the body becomes a message."""
+    """Show a page to users with the role `viewer`: title, description and body; others see the login alone."""
     st.title(title)
-    st.caption(description)
-    error_boundary(body)
+    if _may_view():
+        st.caption(description)
+        error_boundary(body)
+
+
+def refresh_every(interval_s: int | None, body: Callable[[], None]) -> None:
+    """Show a part of a page, again after each interval, as long as the user has the role `viewer`."""
+
+    @st.fragment(run_every=interval_s)
+    def refresh() -> None:
+        if _may_view():
+            error_boundary(body)
+
+    refresh()
+
+
+def _may_view() -> bool:
+    """Return whether the user may see the page; if not, show the reason and the login."""
+    try:
+        is_allowed, reason = can_operate("viewer")
+    except MlopsError as error:  # a login is configured, and the settings do not name its claim
+        show_error(error)
+        return False
+    if is_allowed:
+        return True
+    st.info(reason, icon=":material/lock:")
+    if login.has_login() and queries.current_user().denied_reason:
+        st.button("Log in", icon=":material/login:", type="primary", on_click=st.login, key="log_in")
+    return False
 
 
 def error_boundary(body: Callable[[], None]) -> None:

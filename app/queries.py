@@ -155,7 +155,7 @@ def _cached_state(folder: str, url: str | None, inode: int) -> State:  # noqa: A
 
 def current_user() -> login.User:
     """Return the user of this session."""
-    return login.user_of_session(config().serving.oidc.roles_claim)
+    return login.user_of_session(config().serving.oidc.roles_claim if login.has_login() else "")
 
 
 def registry() -> ModelRegistry:

@@ -1,4 +1,4 @@
-"""Serve the dashboard (`streamlit run app/serve.py`) and preload what the first page needs."""
+"""Serve the dashboard (`streamlit run app/serve.py`): guard its requests, preload what the first page needs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from starlette.middleware import Middleware
+
+from app.request_guard import RequestGuard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -54,4 +57,4 @@ async def _lifespan(_: object) -> AsyncIterator[None]:
     yield
 
 
-streamlit_app = st.App("main.py", lifespan=_lifespan)
+streamlit_app = st.App("main.py", lifespan=_lifespan, middleware=[Middleware(RequestGuard)])

@@ -22,6 +22,7 @@ import numpy as np  # noqa: E402 - needs the path above
 import pandas as pd  # noqa: E402 - needs the path above
 from scipy.special import chdtrc, kolmogorov, ndtr  # noqa: E402 - needs the path above
 
+from benchmarks import drift_shapes  # noqa: E402 - needs the path above
 from pipeline.config.composition import compose  # noqa: E402 - needs the path above
 from pipeline.config.config_loader import build_config  # noqa: E402 - needs the path above
 from pipeline.monitoring import BinCounts, DriftContext, detect_drift, reference_counts  # noqa: E402 - needs the path
@@ -39,6 +40,7 @@ CATEGORY_SHARES = {"plan": (0.6, 0.3, 0.1), "region": (0.4, 0.3, 0.2, 0.07, 0.03
 NUMERIC_FEATURES = ("income", "spent", "age", "visits", "friends")
 INTEGER_DEVIATIONS = {"age": 12.0, "visits": 3.0, "friends": 2.0}  # standard deviation; the others are not rounded
 WINDOW_SIZES = (200, 500, 1_000, 2_000, 10_000, 100_000, 1_000_000)
+SHAPE_WINDOWS = ((200, 18_524), (1_000, 18_524), (5_000, 18_524), (50_000, 18_524), (1_000, 1_000), (5_000, 500))
 BAR_FALSE, BAR_FOUND = 0.05, 0.95
 
 
@@ -214,7 +216,24 @@ def main() -> None:
         verdict = rates["engine"] >= BAR_FOUND if case.is_drifted else rates["engine"] <= BAR_FALSE
         row = "  ".join(f"{share:24.1%}" for share in rates.values())
         print(f"{case.n:9,} {case.shift:6.2f}  {row}  {'met' if verdict else 'MISSED'}", flush=True)
+    print_shapes(arguments.rounds)
     print(f"{time.perf_counter() - started:.0f} s")
+
+
+def print_shapes(rounds: int) -> None:
+    """Print the power of the engine's rule for each shape, and its false alarms over all shapes together."""
+    context = DriftContext(drift_config(), min_rows=200)
+    for number, shape in enumerate(drift_shapes.SHAPES):
+        share = drift_shapes.power_of(shape, rounds, number, context)
+        verdict = "met" if share >= BAR_FOUND else "MISSED"
+        print(f"{shape.n_rows:9,}  {shape.name:18} {shape.change:30} {share:6.1%}  {verdict}", flush=True)
+    for n, n_reference in SHAPE_WINDOWS:
+        share = drift_shapes.false_alarm_rate(n, rounds, n, context, n_reference=n_reference)
+        verdict = "met" if share <= BAR_FALSE else "MISSED"
+        print(
+            f"{n:9,}  no change, {len(drift_shapes.SHAPES)} columns, {n_reference:,} {share:6.1%}  {verdict}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

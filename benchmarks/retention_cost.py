@@ -77,7 +77,7 @@ def measure_removal(address: str, n: int, *, has_partitions: bool) -> str:
     time.sleep(1)
     before, started = sorted(waits_s), time.perf_counter()
     n_before = len(waits_s)
-    n_removed = prune_log(old_state, config)
+    n_removed = prune_log(old_state, config, actor="benchmark", confirms_clock=True)
     seconds = time.perf_counter() - started
     during = sorted(waits_s[n_before:]) or [seconds]
     stop_event.set()

@@ -11,6 +11,7 @@ import json
 import os
 import statistics
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field
@@ -90,11 +91,16 @@ def example_row(url: str) -> dict[str, object]:
     request = urllib.request.Request(f"{url.rstrip('/')}/openapi.json")
     if key := os.environ.get("MLOPS_API_KEY"):
         request.add_header("Authorization", f"Bearer {key}")
-    with urllib.request.urlopen(request, timeout=10) as response:
-        described = json.load(response)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            described = json.load(response)
+    except urllib.error.HTTPError as error:
+        raise SystemExit(f"{url}: {error.code} {error.reason}; set MLOPS_API_KEY to a key of the server") from error
+    except OSError as error:
+        raise SystemExit(f"{url}: no server responds ({error}); start one with `mlops serve`") from error
     features = described["components"]["schemas"]["Features"]
     if "examples" not in features:
-        raise SystemExit(f"{url}: has no example of a row; is a model in Production? See {url}/readyz")
+        raise SystemExit(f"{url}: has no example of a row, because it serves no model; run `mlops models list`")
     example: dict[str, object] = features["examples"][0]
     return example
 
@@ -113,6 +119,8 @@ def main() -> None:
         words.url, path, json.dumps(body).encode(), n_connections=words.connections, duration_s=words.seconds
     )
     tally = uvloop.run(sending)
+    if len(tally.durations_s) < 2:
+        raise SystemExit(f"{words.url}: sent fewer than 2 responses in {words.seconds:g} s; use a larger --seconds")
     shares = statistics.quantiles(tally.durations_s, n=100)
     n = len(tally.durations_s)
     print(f"{n / words.seconds:,.0f} requests/s, {n * words.rows / words.seconds:,.0f} rows/s")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 
-import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from pipeline import MLOpsPipeline, ModelServer
+from pipeline import MLOpsPipeline, ModelServer, files
 from pipeline.config.config_loader import load_params
 from pipeline.errors import MlopsError
+from pipeline.project import paths
 
 N_ROWS = 200
 
@@ -21,7 +21,7 @@ N_ROWS = 200
 def main() -> None:
     config = load_params()
     target = config.data.target.column
-    train, test = pd.read_parquet("data/train.parquet"), pd.read_parquet("data/test.parquet")
+    train, test = files.read_parquet(paths.TRAIN_ROWS), files.read_parquet(paths.TEST_ROWS)
     rows = test.head(N_ROWS)
     mlops = MLOpsPipeline(experiment_name="demo", model_name=config.name)
 

@@ -37,7 +37,7 @@ def post_with_retries(url: str, path: str, body: dict[str, Any], *, timeout_s: f
             time.sleep(float(error.headers.get("Retry-After", "1")))
         except OSError as error:
             if attempt == _MAX_ATTEMPTS:
-                raise SystemExit(f"{url}: {error}") from error
+                raise SystemExit(f"{url}: no server responds ({error}); start one with `mlops serve`") from error
             time.sleep(0.2 * 2**attempt)
     raise AssertionError
 

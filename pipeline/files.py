@@ -6,15 +6,17 @@ import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
+import stat
 import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pipeline.errors import Conflict, DataError, DependencyUnavailable
+from pipeline.errors import Conflict, DataError, DependencyUnavailable, IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,9 @@ __all__ = [
     "atomic_folder",
     "canonical_json",
     "exclusive_lock",
+    "link_or_special_file",
+    "load_or_create_secret",
+    "make_private_folder",
     "read_json",
     "read_parquet",
     "sha256",
@@ -37,16 +42,74 @@ __all__ = [
 
 _CHUNK_BYTES = 1 << 20
 _POLL_S = 0.05
+_PRIVATE_FILE_MODE = 0o600
+_PRIVATE_FOLDER_MODE = 0o700
+_OTHERS_BITS = 0o007
+_NOT_OWNER_BITS = 0o077
+_MIN_DISTINCT_BYTES = 8
 
 
 def canonical_json(value: object) -> str:
-    """Return `value` as JSON with sorted keys, two spaces and a final newline; NaN is refused."""
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    """Return `value` as JSON with sorted keys, two spaces and a final newline.
+
+    Raises
+    ------
+    DataError
+        When a number is not finite, which JSON has no form for; the message names its place.
+    """
+    try:
+        return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError:
+        place = next(_non_finite_places(value, ""), None)
+        if place is None:
+            raise
+        raise DataError(
+            f"{place[0]}: found {place[1]}, expected a finite number; look for infinite or extreme values in the data"
+        ) from None
+
+
+def _non_finite_places(value: object, path: str) -> Iterator[tuple[str, float]]:
+    """Yield the path of each NaN or infinity inside `value`, such as columns[2].mean; lists of named parts by name."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path or "the value", value
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from _non_finite_places(part, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for at, part in enumerate(value):
+            name = part.get("name", at) if isinstance(part, dict) else at
+            yield from _non_finite_places(part, f"{path}[{name}]")
+
+
+def make_private_folder(path: Path) -> None:
+    """Create a folder, with its parents, that only this user can enter, whatever the umask; an existing one stays."""
+    if path.is_dir():
+        return
+    make_private_folder(path.parent)
+    try:
+        path.mkdir(mode=_PRIVATE_FOLDER_MODE)
+    except FileExistsError:
+        return  # another process was first
+    path.chmod(_PRIVATE_FOLDER_MODE)
+
+
+def link_or_special_file(path: Path, *, folder: bool = False) -> str | None:
+    """Return why `path` is no regular file (or no plain folder), without following or opening it; None if it is one."""
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return "is a link; replace it by a copy of what it points to"
+    if folder:
+        return None if stat.S_ISDIR(mode) else "is no folder"
+    if stat.S_ISREG(mode):
+        return None
+    return "is a folder; expected a file" if stat.S_ISDIR(mode) else "is a pipe, socket or device; expected a file"
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path, *, is_private: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; after the block succeeds it is synced and renamed to `path`.
+
+    Only this user can read a private file.
 
     Raises
     ------
@@ -60,7 +123,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            temporary.chmod(0o644)
+            temporary.chmod(_PRIVATE_FILE_MODE if is_private else 0o644)
             _fsync(temporary)
             temporary.replace(path)
             _fsync(path.parent)
@@ -210,3 +273,42 @@ def _try_lock(handle: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def load_or_create_secret(path: Path, *, n_bytes: int, purpose: str) -> bytes:
+    """Return the random bytes in a file; the first call creates it, whole or not at all.
+
+    Raises
+    ------
+    IntegrityError
+        When the file has another size, can be read by other users, or holds no random bytes.
+    DependencyUnavailable
+        When the file cannot be created or read.
+    """
+    make_private_folder(path.parent)
+    with (
+        _explain_disk_error(path),
+        exclusive_lock(path.with_name(f"{path.name}.lock"), operation=f"creating {purpose}", wait_s=10),
+    ):
+        if not path.is_symlink() and not path.exists():
+            with atomic_file(path, is_private=True) as temporary:
+                temporary.write_bytes(os.urandom(n_bytes))
+    try:
+        status, secret = path.stat(), path.read_bytes()
+    except OSError as error:
+        raise DependencyUnavailable(
+            f"{path}: {purpose} cannot be read ({error.strerror}); make it readable for this user"
+        ) from error
+    if len(secret) != n_bytes or len(set(secret)) < min(n_bytes, _MIN_DISTINCT_BYTES):
+        found = f"{len(secret)} bytes" if len(secret) != n_bytes else "no random bytes"
+        raise IntegrityError(
+            f"{path}: {purpose} has {found}; expected {n_bytes} random bytes. Restore the file from a backup;"
+            " without one, remove it: the next start creates another"
+        )
+    # A mounted secret belongs to root, and to a group that this process is in.
+    foreign_bits = _NOT_OWNER_BITS if status.st_uid == os.geteuid() else _OTHERS_BITS
+    if status.st_mode & foreign_bits:
+        raise IntegrityError(
+            f"{path}: other users can read {purpose} (mode {status.st_mode & 0o777:04o}); run `chmod 600 {path}`"
+        )
+    return secret

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import files, package
 from pipeline.config.stage_entry import stage
+from pipeline.data.splitters import hash_split
 from pipeline.modeling.training import train_classifier
 from pipeline.package.training_lineage import training_lineage
 from pipeline.project import paths
@@ -35,6 +36,7 @@ def main(config: Config) -> float:
         lineage=training_lineage(config, data=data, source=files.read_json(paths.SOURCE_FINGERPRINT)),
         training=config.training,
         model=config.model.name,
+        split=hash_split(config.data.split, seed=config.seed),
     )
     files.write_json(paths.TRAIN_METRICS, result.as_dict())
     print(f"[train] {result.summary}; package {manifest.digest[:12]}")

@@ -22,8 +22,8 @@ _PROGRESS_KEY = "batch_progress"
 _MAX_TABLE_ROWS = 1000
 
 
-def show_batch_predict(package: Package) -> None:
-    """Show the uploader, then errors or rows, then predictions."""
+def show_batch_predict(package: Package, *, is_logged: bool) -> None:
+    """Show the uploader, then errors or rows, then predictions, which are logged with `is_logged`."""
     upload = st.file_uploader(
         "A CSV or Parquet file", type=["csv", "parquet"], key="batch_file", help=_upload_help(package)
     )
@@ -47,13 +47,11 @@ def show_batch_predict(package: Package) -> None:
     page.show_table(rows.frame.head(20))
     key = f"{package.digest}:{hashlib.sha256(content).hexdigest()}"
     if st.button(f"Predict {n_rows}", type="primary", icon=":material/play_arrow:", key="batch_predict"):
-        st.session_state[_PREDICTIONS_KEY] = (key, _predict_rows(rows.frame, package))
+        st.session_state[_PREDICTIONS_KEY] = (key, _predict_rows(rows.frame, package, is_logged=is_logged))
     if st.session_state.get("batch_cancel"):
         n_done, n_total = st.session_state.get(_PROGRESS_KEY, (0, 0))
-        st.info(
-            f"Canceled after {n_done:,} of {pluralize(n_total, 'row')}."
-            " Their predictions are logged; see the page History."
-        )
+        logged = " Their predictions are logged; see the page History." if is_logged else ""
+        st.info(f"Canceled after {n_done:,} of {pluralize(n_total, 'row')}.{logged}")
     stored = st.session_state.get(_PREDICTIONS_KEY)
     if stored is not None and stored[0] == key:
         _show_predictions(stored[1], package)
@@ -78,8 +76,11 @@ def _show_problems(name: str, problems: tuple[InputProblem, ...]) -> None:
     page.show_table(pd.DataFrame(rows, columns=["Line", "Column", "Rule", "Value", "Fix"]))
 
 
-def _predict_rows(rows: pd.DataFrame, package: Package) -> pd.DataFrame:
-    """Return the predictions of all rows, in batches of the size that the engine accepts."""
+def _predict_rows(rows: pd.DataFrame, package: Package, *, is_logged: bool) -> pd.DataFrame:
+    """Return the predictions of all rows, in batches of the size that the engine accepts.
+
+    Only logged predictions have identifiers.
+    """
     engine = queries.engine()
     placeholder = st.empty()
     with placeholder.container():
@@ -89,13 +90,15 @@ def _predict_rows(rows: pd.DataFrame, package: Package) -> pd.DataFrame:
     parts = []
     for start in range(0, len(rows), engine.max_rows):
         chunk = rows.iloc[start : start + engine.max_rows]
-        batch = engine.predict_columns({name: _plain_values(chunk[name]) for name in package.schema.feature_names})
+        columns = {name: _plain_values(chunk[name]) for name in package.schema.feature_names}
+        batch = engine.predict_columns(columns, is_logged=is_logged)
         predictions = {"prediction": batch.predictions, "confidence": batch.confidences}
         probabilities = {
             f"probability of {label}": [row[at] for row in batch.probabilities]
             for at, label in enumerate(package.classes)
         }
-        parts.append(pd.DataFrame({**predictions, **probabilities, "prediction_id": batch.prediction_ids}))
+        ids = {"prediction_id": batch.prediction_ids} if is_logged else {}
+        parts.append(pd.DataFrame({**predictions, **probabilities, **ids}))
         n_done = min(start + engine.max_rows, len(rows))
         st.session_state[_PROGRESS_KEY] = (n_done, len(rows))
         progress.progress(n_done / len(rows), f"{n_done:,} of {pluralize(len(rows), 'row')}")

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, monitoring_queries, page
+from app import address, charts, formatting, monitoring_queries, page
 from app.views import hourly_charts
 from pipeline.text import percent
 
@@ -21,7 +21,9 @@ VERDICT_LABELS = {
     "not_evaluated": "not evaluated",
 }
 _STATISTIC_DESCRIPTIONS = {
-    "wasserstein": "Mean shift of the values, in standard deviations of the reference",
+    "wasserstein": "Average shift of the values, in standard deviations of the reference",
+    "rank_biserial": "How much the values rank above those of the reference: -1 to 1, 0 for equal",
+    "rare_values": "Largest rise of the share of one value that is rare in the reference",
     "kolmogorov_smirnov": "Largest gap between the cumulative distributions: 0 for equal, 1 for no overlap",
     "jensen_shannon": "Distance of the two distributions: 0 for equal, 1 for no overlap",
     "psi": "Population stability index; above 0.2 is usually called large",
@@ -31,7 +33,13 @@ _STATISTIC_DESCRIPTIONS = {
     "missing_share_window": "Share of missing values in this period",
     "unseen_share": "Share of rows with a value that the reference lacks",
 }
-_SHARE_STATISTICS = ("missing_share_reference", "missing_share_window", "unseen_share", "total_variation")
+_SHARE_STATISTICS = (
+    "missing_share_reference",
+    "missing_share_window",
+    "unseen_share",
+    "total_variation",
+    "rare_values",
+)
 
 
 def show_drift(overview: monitoring_queries.DriftOverview, titles: dict[str, str], *, reference_label: str) -> None:
@@ -108,12 +116,14 @@ def _show_feature_distribution(
     findings = {finding["column"]: finding for finding in overview.report["findings"]}
     if not findings:
         return
-    name = st.selectbox(
-        f"Distribution: {reference_label} vs. this period",
+    name = address.choose(
+        st.selectbox,
         list(findings),
-        format_func=lambda name: f"{_feature_title(titles, name)}: {VERDICT_LABELS[findings[name]['verdict']]}",
+        parameter="column",
         key="drift_column",
-        bind="query-params",
+        default=next(iter(findings)),
+        format_func=lambda name: f"{_feature_title(titles, name)}: {VERDICT_LABELS[findings[name]['verdict']]}",
+        label=f"Distribution: {reference_label} vs. this period",
     )
     finding = findings[name]
     st.markdown(
@@ -132,13 +142,17 @@ def _show_feature_distribution(
         page.show_chart(chart, alt=f"Distribution of {_feature_title(titles, name)}: {reference_label} and this period")
         hourly_charts.show_missing_share(overview, name)
     with right:
-        statistics = [
-            (
-                formatting.humanize(key),
-                percent(value) if key in _SHARE_STATISTICS else formatting.format_number(value),
-                _STATISTIC_DESCRIPTIONS.get(key, ""),
-            )
-            for key, value in finding["statistics"].items()
-            if value is not None
-        ]
-        page.show_table(pd.DataFrame(statistics, columns=["Statistic", "Value", "Meaning"]), row_height=56)
+        _show_statistics(finding["statistics"])
+
+
+def _show_statistics(values: dict[str, float | None]) -> None:
+    statistics = [
+        (
+            formatting.humanize(key),
+            percent(value) if key in _SHARE_STATISTICS else formatting.format_number(value),
+            _STATISTIC_DESCRIPTIONS.get(key, ""),
+        )
+        for key, value in values.items()
+        if value is not None
+    ]
+    page.show_table(pd.DataFrame(statistics, columns=["Statistic", "Value", "Meaning"]), row_height=56)

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import formatting, page, queries
+from app import address, formatting, page, queries
 from app.views import outcome_form
 from pipeline.state import PredictionQuery
 from pipeline.text import percent, pluralize, timestamp
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from pipeline.state import LoggedPrediction
 
 __all__ = ["render"]
 
 _PAGE_SIZE = 50
 _MAX_COUNT = 10_000
-_PERIOD_HOURS = {"Last hour": 1, "Last day": 24, "Last week": 168, "All": None}
+_PERIOD_LABELS = {"1h": "Last hour", "1d": "Last day", "7d": "Last week", "all": "All"}
+_PERIOD_HOURS = {"1h": 1, "1d": 24, "7d": 168, "all": None}
 
 
 def render() -> None:
@@ -32,12 +35,7 @@ def _render_body() -> None:
     config = queries.config()
     search = _search_form(config.name, config.data.target.classes)
     is_live = st.toggle("Live", value=False, key="history_live", help="Refreshes every 5 seconds")
-
-    @st.fragment(run_every=5 if is_live else None)
-    def refresh() -> None:
-        page.error_boundary(lambda: _show_results(search, config.data.target.classes))
-
-    refresh()
+    page.refresh_every(5 if is_live else None, lambda: _show_results(search, config.data.target.classes))
 
 
 def _search_form(model: str, classes: tuple[str, ...]) -> PredictionQuery:
@@ -45,24 +43,49 @@ def _search_form(model: str, classes: tuple[str, ...]) -> PredictionQuery:
     text = search_box.text_input(
         "Search", key="history_text", placeholder="A value or a prediction ID", bind="query-params"
     )
-    hours = _PERIOD_HOURS[period_box.selectbox("Period", list(_PERIOD_HOURS), index=1, key="history_period")]
-    label = class_box.selectbox("Prediction", ["Any", *classes], key="history_class", format_func=formatting.shorten)
-    numbers = [version.version for version in queries.versions(model)]
-    number = version_box.selectbox(
-        "Version",
-        [None, *reversed(numbers)],
-        format_func=lambda number: "Any" if number is None else str(number),
-        key="history_version",
+    period = address.choose(
+        period_box.selectbox,
+        list(_PERIOD_LABELS),
+        parameter="period",
+        key="history_period",
+        default="1d",
+        format_func=_PERIOD_LABELS.__getitem__,
+        label="Period",
     )
+    label = address.choose(
+        class_box.selectbox,
+        ["", *classes],
+        parameter="prediction",
+        key="history_class",
+        default="",
+        format_func=lambda label: formatting.shorten(label) or "Any",
+        label="Prediction",
+    )
+    number = _select_version(version_box, model)
     low, high = confidence_box.slider("Confidence", 0, 100, (0, 100), format="%d %%", key="history_confidence")
+    hours = _PERIOD_HOURS[period]
     return PredictionQuery(
         model,
         since=None if hours is None else page.now_us() - hours * 3_600_000_000,
-        version=number,
-        prediction=None if label == "Any" else label,
+        version=number or None,
+        prediction=label or None,
         min_confidence=low / 100 if low > 0 else None,
         max_confidence=high / 100 if high < 100 else None,
         text=text.strip(),
+    )
+
+
+def _select_version(box: DeltaGenerator, model: str) -> int:
+    """Return the selected version; 0 for any."""
+    numbers = [version.version for version in queries.versions(model)]
+    return address.choose(
+        box.selectbox,
+        [0, *reversed(numbers)],
+        parameter="version",
+        key="history_version",
+        default=0,
+        format_func=lambda number: str(number or "Any"),
+        label="Version",
     )
 
 
@@ -101,7 +124,8 @@ def _prediction_row(prediction: LoggedPrediction) -> dict[str, object]:
         "Outcome": prediction.outcome or "",
         "Version": prediction.version,
         **{name: formatting.table_cell_text(value) for name, value in prediction.features.items()},
-        "Latency": f"{prediction.latency_us / 1000:.2f} ms",
+        "Source": prediction.source,
+        "Latency": f"{prediction.latency_us / 1000:.2f} ms" if prediction.latency_us else "-",
         "Prediction ID": prediction.prediction_id,
     }
 

@@ -22,6 +22,9 @@ _ACTIONS = {
     "silence": ("Silence", ":material/notifications_paused:", "Mute notifications for this incident type"),
     "resolve": ("Resolve", ":material/task_alt:", "Close it; it opens again if its rule still fires"),
 }
+_RESULTS = {"acknowledge": "Acknowledged", "silence": "Silenced", "resolve": "Resolved"}
+_RESULT_KEY = "incident_result"
+_GENERATION_KEY = "incident_generation"
 _SILENCE_MINUTES = {60: "1 hour", 480: "8 hours", 1440: "1 day", 10080: "7 days"}
 _MAX_INCIDENTS = 20
 _MAX_MESSAGE_LINES = 12
@@ -30,9 +33,16 @@ _MAX_MESSAGE_LINES = 12
 def show_incidents(model: str) -> None:
     """Show the open incidents of a model."""
     st.markdown("**Open alerts**", help="Incidents that the monitor raised by the rules of `conf/alerts`")
+    result = st.session_state.pop(_RESULT_KEY, None)
+    if result is not None:
+        st.toast(formatting.escape_markdown(result), icon=":material/check_circle:")
     incidents = monitoring_queries.open_incidents(model)
     if not incidents:
-        st.caption("None. The monitor opens them: run `python -m stages.monitor`, or schedule it.")
+        run = monitoring_queries.last_monitor_run(model)
+        state = (
+            "Unknown, because the monitor never ran" if run is None else f"None at {page.timestamp(run.recorded_at)}"
+        )
+        st.caption(f"{state}. The monitor opens them: run `python -m stages.monitor`, or schedule it.")
         return
     is_allowed, reason = page.can_operate("operator")
     silences = monitoring_queries.active_silences(model)
@@ -80,7 +90,9 @@ def _show_actions(incident: Incident) -> None:
         for action, (label, icon, help_) in _ACTIONS.items():
             if action == "acknowledge" and incident.status == "acknowledged":
                 continue
-            with st.popover(label, icon=icon, help=help_):
+            # The position changes with the other actions, the key does not; a new generation is a closed popover.
+            generation = st.session_state.get(_GENERATION_KEY, 0)
+            with st.popover(label, icon=icon, help=help_, key=f"{action}_{incident.seq}_{generation}_popover"):
                 _action_form(incident, action)
 
 
@@ -92,13 +104,19 @@ def _action_form(incident: Incident, action: str) -> None:
             st.selectbox("For", list(_SILENCE_MINUTES), format_func=_SILENCE_MINUTES.__getitem__, key=f"{key}_minutes")
             or 60
         )
-    reason = st.text_input("Reason", key=f"{key}_reason", placeholder="Recorded in the audit trail", max_chars=1000)
+    label = "Reason (required)" if action == "resolve" else "Reason"
+    reason = st.text_input(label, key=f"{key}_reason", placeholder="Recorded in the audit trail", max_chars=1000)
     if st.button("Confirm", type="primary", key=f"{key}_confirm"):
+        if action == "resolve" and not reason.strip():
+            st.error("Enter a reason; the audit trail records it.", icon=":material/edit_note:")
+            return
         try:
             _apply_action(incident, action, reason=reason, minutes=minutes)
         except MlopsError as error:
             page.show_error(error)
         else:
+            st.session_state[_GENERATION_KEY] = st.session_state.get(_GENERATION_KEY, 0) + 1
+            st.session_state[_RESULT_KEY] = f"{_RESULTS[action]}: {formatting.shorten(incident.title, 80)}"
             st.rerun()
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import formatting, page, queries
-from app.views import promotion_form, version_metrics
+from app import address, formatting, page, queries
+from app.views import override_mark, promotion_form, version_metrics
+from pipeline.gates import GateReport
 from pipeline.text import timestamp
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def _render_body() -> None:
         f"{formatting.escape_markdown(selected.tags.get('model', ''))}, package `{selected.digest[:12]}`,"
         f" registered {page.timestamp(selected.registered_at)}"
     )
+    override_mark.show_override(selected)
     promotion_form.show_stage_actions(selected, versions)
     gates, metrics, card, lineage, audit = st.tabs(
         ["Gates", "Metrics", "Model card", "Lineage", "Audit trail"], key="models_tab", on_change="rerun"
@@ -80,21 +82,16 @@ def _gate_verdict(version: ModelVersion) -> str:
 def _select_version(versions: list[ModelVersion]) -> ModelVersion:
     by_number = {version.version: version for version in versions}
     production = next((version.version for version in versions if version.stage == "Production"), versions[-1].version)
-    requested = st.query_params.get("version", "")
-    first = int(requested) if requested.isdigit() and int(requested) in by_number else production
-    numbers = sorted(by_number, reverse=True)
-    number = st.selectbox(
-        "Version",
-        numbers,
-        index=numbers.index(first),
-        format_func=lambda number: f"Version {number}, {by_number[number].stage}",
+    number = address.choose(
+        st.selectbox,
+        sorted(by_number, reverse=True),
+        parameter="version",
         key="models_version",
+        default=production,
+        format_func=lambda number: f"Version {number}, {by_number[number].stage}",
+        label="Version",
     )
-    if number is not None and number != production:
-        st.query_params["version"] = str(number)
-    elif "version" in st.query_params:
-        del st.query_params["version"]
-    return by_number[number if number is not None else first]
+    return by_number[number]
 
 
 def _show_gates(version: ModelVersion) -> None:
@@ -108,6 +105,9 @@ def _show_gates(version: ModelVersion) -> None:
     page.badge(str(gates["verdict"]))
     champion = gates["champion"]
     st.caption(f"Champion: `{champion[:12]}`" if champion else "No champion to compare with")
+    compared = GateReport.from_dict(gates).compared
+    if compared is not None:
+        st.caption(f"{str(compared).capitalize()}.")
     rows = [
         {
             "Result": gate["result"],
@@ -133,7 +133,7 @@ def _show_model_card(package: Package) -> None:
         "Download model card", package.card, "model_card.md", "text/markdown", icon=":material/download:"
     )
     with st.container(border=True):
-        st.markdown(package.card)
+        st.markdown(formatting.inert_markdown(package.card))
 
 
 def _show_lineage(version: ModelVersion) -> None:

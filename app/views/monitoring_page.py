@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, monitoring_queries, page, queries
+from app import address, charts, formatting, monitoring_queries, page, queries
 from app.views import drift_panel, hourly_charts, incident_panel
 from pipeline.text import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pipeline.state import ModelVersion
 
 __all__ = ["render"]
 
-_WINDOW_LABELS = {1: "1 hour", 24: "1 day", 168: "7 days", 720: "30 days"}
+_WINDOW_LABELS = {"1h": "1 hour", "1d": "1 day", "7d": "7 days", "30d": "30 days"}
+_WINDOW_HOURS = {"1h": 1, "1d": 24, "7d": 168, "30d": 720}
 _INTERVAL_HOURS = {1: 1, 24: 1, 168: 6, 720: 24}
 _BASELINE_LABELS = {"training": "Training", "previous_window": "Previous period"}
 
@@ -37,28 +36,31 @@ def _render_body() -> None:
         )
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        hours = st.segmented_control(
-            "Window",
+        window = address.choose(
+            st.segmented_control,
             list(_WINDOW_LABELS),
-            default=24,
-            format_func=_WINDOW_LABELS.__getitem__,
+            parameter="window",
             key="window",
-            bind="query-params",
+            default="1d",
+            format_func=_WINDOW_LABELS.__getitem__,
+            label="Window",
         )
-        baseline = st.segmented_control(
-            "Compare with",
+        baseline = address.choose(
+            st.segmented_control,
             list(_BASELINE_LABELS),
+            parameter="baseline",
+            key="baseline",
             default="training",
             format_func=_BASELINE_LABELS.__getitem__,
-            key="baseline",
-            bind="query-params",
+            label="Compare with",
             help="Training: the training data. Previous period: the same number of hours just before.",
         )
         version = _select_version(model)
         is_live = st.toggle("Live", value=False, key="monitoring_live", help="Refreshes every 15 seconds")
     is_previous_window = baseline == "previous_window"
-    _rerun_every(
-        15 if is_live else None, lambda: _show_window(version, hours or 24, against_previous_window=is_previous_window)
+    hours = _WINDOW_HOURS[window]
+    page.refresh_every(
+        15 if is_live else None, lambda: _show_window(version, hours, against_previous_window=is_previous_window)
     )
 
 
@@ -66,24 +68,18 @@ def _select_version(model: str) -> ModelVersion:
     versions = {version.version: version for version in queries.versions(model)}
     production = queries.current_deployment(model).versions["Production"]
     numbers = sorted(versions, reverse=True)
-    selected = st.selectbox(
-        "Version",
+    selected = address.choose(
+        st.selectbox,
         numbers,
-        index=numbers.index(production),
-        format_func=lambda number: f"{number}, {versions[number].stage}",
+        parameter="version",
         key="monitoring_version",
+        default=production,
+        format_func=lambda number: f"{number}, {versions[number].stage}",
+        label="Version",
         width=180,
         help="Everything below covers predictions of this version; alerts cover the model",
     )
-    return versions[selected if selected is not None else production]
-
-
-def _rerun_every(interval_s: int | None, show: Callable[[], None]) -> None:
-    @st.fragment(run_every=interval_s)
-    def refresh() -> None:
-        page.error_boundary(show)
-
-    refresh()
+    return versions[selected]
 
 
 def _show_window(version: ModelVersion, hours: int, *, against_previous_window: bool) -> None:

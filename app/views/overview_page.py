@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formatting, monitoring_queries, page, queries
-from app.views import health_summary, hourly_charts
+from app.views import health_summary, hourly_charts, override_mark
 from pipeline.errors import MlopsError
 from pipeline.project import paths
 from pipeline.text import percent, pluralize, timestamp
@@ -35,6 +35,7 @@ def _render_body() -> None:
         _show_getting_started()
         return
     production = next((version for version in versions if version.stage == "Production"), None)
+    override_mark.show_override(production)
     _show_metric_cards(model, production)
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
@@ -70,15 +71,26 @@ def _show_metric_cards(model: str, production: ModelVersion | None) -> None:
         help=_production_help(production, generation),
     )
     is_ready, reason = _engine_health(production)
-    cards[1].metric("Engine", "ready" if is_ready else "not ready", border=True, help=reason)
+    cards[1].metric("App engine", "ready" if is_ready else "not ready", border=True, help=reason)
     hours = monitoring_queries.hourly_activity(model, 24).predictions
     n_rows = sum(hour.n_predictions for hour in hours)
     cards[2].metric("Predictions, 24 h", f"{n_rows:,.0f}", border=True, help="In whole hours")
     mean = sum(hour.mean_confidence * hour.n_predictions for hour in hours) / n_rows if n_rows else None
     cards[3].metric("Confidence", percent(mean, missing="-"), border=True, help="Mean of the last 24 hours")
+    n_alerts, explanation = _alert_status(model)
+    cards[4].metric("Open alerts", n_alerts, border=True, help=explanation)
+
+
+def _alert_status(model: str) -> tuple[str, str]:
+    """Return the number of open alerts, unknown if the monitor never ran, and its explanation in Markdown."""
     incidents = monitoring_queries.open_incidents(model)
-    newest = formatting.escape_markdown(incidents[0].title) if incidents else "The monitor has no open incident"
-    cards[4].metric("Open alerts", len(incidents), border=True, help=newest)
+    run = monitoring_queries.last_monitor_run(model)
+    monitor = "The monitor never ran" if run is None else f"The monitor ran last {page.timestamp(run.recorded_at)}"
+    if incidents:
+        return str(len(incidents)), f"{formatting.escape_markdown(incidents[0].title)}. {monitor}"
+    if run is None:
+        return "unknown", f"{monitor}: run `python -m stages.monitor`, or schedule it"
+    return "0", monitor
 
 
 def _production_help(production: ModelVersion | None, generation: int) -> str:
@@ -97,7 +109,9 @@ def _engine_health(production: ModelVersion | None) -> tuple[bool, str]:
         status = queries.engine().status()
     except MlopsError as error:
         return False, formatting.escape_markdown(error)
-    return bool(status["is_ready"]), formatting.escape_markdown(status["reason"] or "Predictions and their log work")
+    return bool(status["is_ready"]), formatting.escape_markdown(
+        status["reason"] or "Predictions of this app and their log work"
+    )
 
 
 def _show_traffic(model: str) -> None:
@@ -192,7 +206,7 @@ def _show_test_metrics(production: ModelVersion | None) -> None:
         {
             "Metric": f"{formatting.humanize(name)} {'↑' if metrics[name]['higher_is_better'] else '↓'}",
             "Value": formatting.format_number(metrics[name]["value"]),
-            "Interval": " to ".join(formatting.format_number(metrics[name][bound]) for bound in ("low", "high")),
+            "Interval": formatting.format_interval(metrics[name]),
         }
         for name in names
     ]

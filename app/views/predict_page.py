@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import form_fields, formatting, page, queries
-from app.views import batch_predict, prediction_result
+from app.views import batch_predict, override_mark, prediction_result
 from pipeline.errors import MlopsError
 from pipeline.serving import InvalidRequest
 from pipeline.text import pluralize
@@ -26,11 +26,12 @@ _LAST_RESULT_KEY = "last_result"
 
 def render() -> None:
     """Show the page."""
-    page.render_page("Predict", "Get a prediction from the production model. Predictions are logged.", _render_body)
+    description = "Get a prediction from the production model. It is logged on request only."
+    page.render_page("Predict", description, _render_body)
 
 
 def _render_body() -> None:
-    is_allowed, reason = page.can_operate("predict")
+    is_allowed, reason = page.can_operate("viewer")
     if not is_allowed:
         st.info(reason, icon=":material/lock:")
         return
@@ -41,17 +42,35 @@ def _render_body() -> None:
     if digest is None:
         page.empty_state("No version is in Production yet", "run `make run`, or promote a version on the page Models")
         return
+    override_mark.show_override(
+        next((version for version in queries.versions(model) if version.stage == "Production"), None)
+    )
     package = queries.load_package(digest)
+    is_logged = _log_checkbox()
     form, body, file = st.tabs(["Form", "JSON", "File"], key="predict_tab")
     with form:
-        page.error_boundary(lambda: _form_tab(package))
+        page.error_boundary(lambda: _form_tab(package, is_logged=is_logged))
     with body:
-        page.error_boundary(lambda: _json_tab(package))
+        page.error_boundary(lambda: _json_tab(package, is_logged=is_logged))
     with file:
-        page.error_boundary(lambda: batch_predict.show_batch_predict(package))
+        page.error_boundary(lambda: batch_predict.show_batch_predict(package, is_logged=is_logged))
 
 
-def _form_tab(package: Package) -> None:
+def _log_checkbox() -> bool:
+    """Return whether the user wants predictions to be logged, which needs the role predict."""
+    may_log, reason = page.can_operate("predict")
+    sources = queries.config().monitoring.sources
+    counts = "count" if "app" in sources else "do not count (`monitoring.sources`)"
+    is_checked = st.checkbox(
+        "Log this prediction",
+        key="log_prediction",
+        disabled=not may_log,
+        help=f"Logged predictions have the source app and {counts} as traffic." if may_log else reason,
+    )
+    return may_log and is_checked
+
+
+def _form_tab(package: Package, *, is_logged: bool) -> None:
     columns = package.schema.features
     left, right = st.columns(2, gap="large")
     with left, st.form("predict", border=True):
@@ -62,12 +81,14 @@ def _form_tab(package: Package) -> None:
             with field_columns[at % n_fields_across]:
                 values[column.name] = form_fields.feature_input(column)
         if st.form_submit_button("Predict", type="primary", icon=":material/play_arrow:"):
-            _store_result("form", values, lambda: queries.engine().predict(values))
+            _store_result(
+                "form", values, lambda: queries.engine().predict(values, is_logged=is_logged), is_logged=is_logged
+            )
     with right:
         _show_last_result("form", package)
 
 
-def _json_tab(package: Package) -> None:
+def _json_tab(package: Package, *, is_logged: bool) -> None:
     example = {"features": {column.name: form_fields.example_value(column) for column in package.schema.features}}
     left, right = st.columns(2, gap="large")
     with left:
@@ -80,31 +101,45 @@ def _json_tab(package: Package) -> None:
             label_visibility="collapsed",
         )
         if st.button("Predict", type="primary", icon=":material/play_arrow:", key="json_predict"):
+            encoded = body.encode("utf-8", "surrogatepass")
             _store_result(
-                "json", None, lambda: queries.engine().predict_body(body.encode("utf-8", "surrogatepass")), body=body
+                "json",
+                None,
+                lambda: queries.engine().predict_body(encoded, is_logged=is_logged),
+                body=body,
+                is_logged=is_logged,
             )
     with right:
         _show_last_result("json", package)
 
 
 def _store_result(
-    source: str, features: dict[str, Any] | None, predict: Callable[[], dict[str, Any]], *, body: str = ""
+    tab: str,
+    features: dict[str, Any] | None,
+    predict: Callable[[], dict[str, Any]],
+    *,
+    is_logged: bool,
+    body: str = "",
 ) -> None:
     """Store the prediction, or the error, for this and later runs of the page."""
     try:
         prediction = predict()
     except InvalidRequest as error:
-        st.session_state[f"{_LAST_RESULT_KEY}_{source}"] = {"refused": error}
+        st.session_state[f"{_LAST_RESULT_KEY}_{tab}"] = {"refused": error}
         return
     except MlopsError as error:
-        st.session_state[f"{_LAST_RESULT_KEY}_{source}"] = {"failed": error}
+        st.session_state[f"{_LAST_RESULT_KEY}_{tab}"] = {"failed": error}
         return
     requested = features if features is not None else json.loads(body)["features"]
-    st.session_state[f"{_LAST_RESULT_KEY}_{source}"] = {"prediction": prediction, "features": requested}
+    st.session_state[f"{_LAST_RESULT_KEY}_{tab}"] = {
+        "prediction": prediction,
+        "features": requested,
+        "is_logged": is_logged,
+    }
 
 
-def _show_last_result(source: str, package: Package) -> None:
-    result = st.session_state.get(f"{_LAST_RESULT_KEY}_{source}")
+def _show_last_result(tab: str, package: Package) -> None:
+    result = st.session_state.get(f"{_LAST_RESULT_KEY}_{tab}")
     if result is None:
         page.empty_state("No prediction yet", "Fill in the form and select Predict")
     elif "refused" in result:
@@ -112,7 +147,9 @@ def _show_last_result(source: str, package: Package) -> None:
     elif "failed" in result:
         page.show_error(result["failed"])
     else:
-        prediction_result.show_prediction(result["prediction"], result["features"], package, key_suffix=source)
+        prediction_result.show_prediction(
+            result["prediction"], result["features"], package, is_logged=result["is_logged"], key_suffix=tab
+        )
 
 
 def _show_request_errors(error: InvalidRequest) -> None:

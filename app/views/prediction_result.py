@@ -22,9 +22,17 @@ _MAX_CLASSES = 12
 
 
 def show_prediction(
-    prediction: Mapping[str, Any], features: Mapping[str, Any], package: Package, *, key_suffix: str
+    prediction: Mapping[str, Any],
+    features: Mapping[str, Any],
+    package: Package,
+    *,
+    is_logged: bool,
+    key_suffix: str,
 ) -> None:
-    """Show the prediction for `features`; `key_suffix` separates the widgets of two predictions."""
+    """Show the prediction for `features`; `key_suffix` separates the widgets of two predictions.
+
+    Without `is_logged` the log does not have it, so no outcome can be recorded.
+    """
     label = str(prediction["prediction"])
     target = package.schema.target
     with st.container(border=True):
@@ -39,9 +47,9 @@ def show_prediction(
         for warning in prediction["warnings"]:
             title = formatting.escape_markdown(_feature_title(package, warning["feature"]))
             st.warning(f"{title}: {formatting.escape_markdown(warning['message'])}", icon=":material/warning:")
+        state = f"logged as `{prediction['prediction_id']}`" if is_logged else "not logged"
         st.caption(
-            f"Version {prediction['model_version']} of {formatting.escape_markdown(prediction['model_name'])},"
-            f" logged as `{prediction['prediction_id']}`"
+            f"Version {prediction['model_version']} of {formatting.escape_markdown(prediction['model_name'])}, {state}"
         )
     with st.expander("Feature contributions", expanded=True, icon=":material/lightbulb:"):
         page.error_boundary(lambda: _show_contributions(features, package))
@@ -49,6 +57,8 @@ def show_prediction(
     if what_if.open:
         with what_if:
             page.error_boundary(lambda: _show_what_if(features, package, label, key_suffix))
+    if not is_logged:
+        return
     with st.expander("Record the actual outcome", icon=":material/rate_review:"):
         outcome_form.show_outcome_form(prediction["prediction_id"], package.classes)
 

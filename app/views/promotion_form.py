@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import formatting, page, queries
+from app import address, formatting, page, queries
 from pipeline.errors import MlopsError
 from pipeline.state import STAGES
 
@@ -116,4 +116,5 @@ def _apply_change(reason: str, make_change: Callable[[], DeploymentChange]) -> N
     st.session_state.pop(_GENERATION_KEY, None)
     stages = ", ".join(f"{stage} is version {number}" for stage, number in sorted(change.after.versions.items()))
     st.session_state[_RESULT_KEY] = f"Done: {stages or 'no version deployed'} (generation {change.after.generation})."
+    address.forget(parameter="version", key="models_version")  # the page then shows what serves now
     st.rerun()

@@ -28,12 +28,9 @@ def show_sweeps(runs: list[RecordedRun]) -> None:
     by_id = {run.run_id: run for run in sweeps}
     sweep_id = st.selectbox("Sweep", list(by_id), format_func=lambda run_id: _sweep_label(by_id[run_id]), key="sweep")
     is_running = by_id[sweep_id].status == "RUNNING"
-
-    @st.fragment(run_every=_REFRESH_S if is_running else None)
-    def refresh() -> None:
-        page.error_boundary(lambda: _show_progress(sweep_id, queries.runs() if is_running else runs))
-
-    refresh()
+    page.refresh_every(
+        _REFRESH_S if is_running else None, lambda: _show_progress(sweep_id, queries.runs() if is_running else runs)
+    )
 
 
 def _sweep_label(run: RecordedRun) -> str:

@@ -53,8 +53,7 @@ def _show_metrics(report: dict[str, Any]) -> None:
         {
             "Metric": formatting.humanize(name),
             "Value": formatting.format_number(metric["value"]),
-            "Low": formatting.format_number(metric["low"]),
-            "High": formatting.format_number(metric["high"]),
+            "Interval": formatting.format_interval(metric),
             "Better": "higher" if metric["higher_is_better"] else "lower",
             "Unit": metric["unit"],
             **{

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["update_incidents"]
 
 _US_PER_MINUTE = 60_000_000
-_MONITOR_ACTOR = "monitor"
 # What an incident keeps when its rules fire again.
 _UNCHANGED = (
     *("seq", "opened_at", "status", "notified_at"),
@@ -115,15 +114,14 @@ def _open_or_update(
 
 
 def _in_cooldown(context: _RunContext, known: Incident) -> bool:
-    """Whether the last notification is so recent that no other is sent."""
-    return (
-        known.notified_at is not None
-        and context.run_at - known.notified_at < context.config.cooldown_minutes * _US_PER_MINUTE
-    )
+    """Whether the last notification is so recent that no other is sent; one of a clock that was ahead is not."""
+    if known.notified_at is None:
+        return False
+    return 0 <= context.run_at - known.notified_at < context.config.cooldown_minutes * _US_PER_MINUTE
 
 
 def _resolve(context: _RunContext, known: Incident) -> Incident:
-    resolved = replace(known, status="resolved", resolved_at=context.run_at, resolved_by=_MONITOR_ACTOR)
+    resolved = replace(known, status="resolved", resolved_at=context.run_at, resolved_by=store.MONITOR_ACTOR)
     store.update_incident(context.connection, resolved)
     enqueue_resolution(context.connection, resolved, at=context.run_at)
     return resolved

@@ -121,7 +121,7 @@ def run_monitor_once(config: Config, root: Path) -> MonitorRunResult:
 def _run_traced(config: Config, root: Path) -> MonitorRunResult:
     with ModelMonitor(config.name, root=root, config=config).open_window() as view:
         with child_span("evaluate the window"):
-            report = view.report()
+            report = {**view.report(), "audit_head": _audit_head(view.log.state)}
         html = monitoring_report_html(report)
         files.write_json(root / paths.MONITORING_REPORT, report)
         files.write_text(root / paths.MONITORING_HTML, html)
@@ -133,6 +133,12 @@ def _run_traced(config: Config, root: Path) -> MonitorRunResult:
     if config.monitoring.mlflow_runs == "all" or (config.monitoring.mlflow_runs == "findings" and severity is not None):
         _log_to_mlflow(root, config.tracking, saved.run, report, html=html)
     return MonitorRunResult(report, saved.rule_results, saved.incidents, delivery_result, severity)
+
+
+def _audit_head(state: State) -> str:
+    """Return the head of the audit trail; a report is kept outside of the database and anchors it."""
+    with state.reading() as connection:
+        return str(store.read_audit_head(connection))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +156,7 @@ def _save_run(state: State, config: Config, report: dict[str, Any]) -> _SavedRun
             model=config.name,
             evaluated_at=at,
             report=report,
-            freshness=store.read_freshness(connection, config.name),
+            freshness=store.read_freshness(connection, config.name, at=at),
             previous_run=store.last_monitor_run(connection, config.name),
             server_metrics=server,
             min_rows=config.monitoring.min_rows,
@@ -183,6 +189,7 @@ def _log_to_mlflow(
         "mlops.model": run.model,
         "mlops.verdict": run.verdict,
         "mlops.severity": run.severity or "none",
+        "mlops.audit_head": report["audit_head"],
         "mlops.window.since": report["drift"]["window"]["since"],
         "mlops.window.until": report["drift"]["window"]["until"],
     }

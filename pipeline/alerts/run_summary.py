@@ -31,8 +31,10 @@ def summarize_run(
             "baseline": None if known is None else known["baseline"],
             "verdict": None if known is None else known["verdict"],
         }
+    findings = report["drift"]["findings"]
     return {
-        "columns": [{name: finding[name] for name in copied} for finding in report["drift"]["findings"][:_MAX_COLUMNS]],
+        "columns": [{name: finding[name] for name in copied} for finding in findings[:_MAX_COLUMNS]],
+        "n_drifted": sum(finding["verdict"] == "drift" for finding in findings),
         "metrics": metrics,
         "n_rows": performance["total_predictions"],
         "n_outcomes": performance["n_outcomes"],
@@ -50,7 +52,7 @@ def flatten_metrics(summary: Mapping[str, Any]) -> dict[str, float]:
 def _iter_metrics(summary: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     yield "rows", float(summary["n_rows"])
     yield "outcomes", float(summary["n_outcomes"])
-    yield "columns_drifted", float(sum(column["verdict"] == "drift" for column in summary["columns"]))
+    yield "columns_drifted", float(summary["n_drifted"])
     for column in summary["columns"]:
         if column["value"] is not None:
             yield f"drift.{column['column']}", column["value"]

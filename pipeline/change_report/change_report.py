@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import files
+from pipeline.change_report.gate_verdicts import NOT_JUDGED, locked_registration, registration_of_folder
 from pipeline.change_report.setting_changes import changed_settings
 from pipeline.change_report.snapshots import snapshots_before_and_after
 from pipeline.change_report.stage_changes import stages_that_ran, stages_to_run
 from pipeline.config.config_loader import build_config
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import ConfigError
-from pipeline.gates import compare_schemas
-from pipeline.metrics import METRICS, compare_paired
-from pipeline.modeling.classifier import encode_target
-from pipeline.modeling.scored_rows import make_scored_rows
+from pipeline.gates import compare_packages, compare_schemas
+from pipeline.metrics import METRICS, MetricEstimate, comparison_verdict
 from pipeline.project import paths
 from pipeline.schema import Schema
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from pipeline.change_report.stage_changes import StageChange
     from pipeline.config.root_config import Config
     from pipeline.gates import SchemaChange
-    from pipeline.metrics import MetricEstimate
+    from pipeline.metrics import ComparisonVerdict
     from pipeline.package import Package
 
 __all__ = ["ChangeReport", "GateChange", "MetricChange", "SliceChange", "build_change_report"]
@@ -41,34 +40,25 @@ __all__ = ["ChangeReport", "GateChange", "MetricChange", "SliceChange", "build_c
 _N_WARM_UP, _N_TIMED = 5, 101
 _CURVES = {"calibration": ("predicted", "observed"), "roc": ("false_positive_rate", "true_positive_rate")}
 
-MetricInterval = tuple[float | None, float | None, float | None]
-
 
 @dataclass(frozen=True, slots=True)
 class MetricChange:
-    """One metric on the test rows: value, low and high before and after.
+    """One metric on the test rows, before and after.
 
-    `difference` is after minus before by the paired bootstrap; None if the test rows differ.
+    `difference` is after minus before on the same rows; None if the test rows differ.
     """
 
     name: str
     unit: str
     higher_is_better: bool
-    before: MetricInterval | None
-    after: MetricInterval | None
-    difference: MetricInterval | None
+    before: MetricEstimate | None
+    after: MetricEstimate | None
+    difference: MetricEstimate | None
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> ComparisonVerdict:
         """`better`, `worse`, `equal`, `no significant difference` or `not compared`."""
-        if self.difference is None or None in self.difference:
-            return "not compared"
-        _, low, high = self.difference
-        if low == high == 0:
-            return "equal"
-        if low is not None and high is not None and low <= 0 <= high:
-            return "no significant difference"
-        return "better" if ((low or 0.0) > 0) is self.higher_is_better else "worse"
+        return comparison_verdict(self.difference, higher_is_better=self.higher_is_better)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +95,7 @@ class ChangeReport:
     pending_stages: tuple[StageChange, ...]
     is_same_model: bool | None
     metrics: tuple[MetricChange, ...]
-    gate_verdicts: tuple[str | None, str | None]
+    gate_verdicts: tuple[str, str]
     gates: tuple[GateChange, ...]
     slices: tuple[SliceChange, ...]
     schema: tuple[SchemaChange, ...]
@@ -150,6 +140,7 @@ def build_change_report(root: Path, base: str, *, with_latency: bool = False) ->
         packages = before.load_package(), after.load_package()
         digests = tuple(None if package is None else package.digest for package in packages)
         differences = _paired_differences(before, after, packages, config)
+        registrations = locked_registration(before), registration_of_folder(root, after, to_run)
         return ChangeReport(
             before.name,
             tuple(_notes(before, after, to_run, is_paired=bool(differences))),
@@ -158,8 +149,8 @@ def build_change_report(root: Path, base: str, *, with_latency: bool = False) ->
             to_run,
             None if None in digests else digests[0] == digests[1],
             tuple(_metric_changes(before, after, differences)),
-            (_gate_verdict(before), _gate_verdict(after)),
-            tuple(_gate_changes(before, after)),
+            (_gate_verdict(registrations[0]), _gate_verdict(registrations[1])),
+            tuple(_gate_changes(*registrations)),
             tuple(_worsened_slices(before, after)),
             tuple(_schema_changes(before, config)),
             (_package_size_mb(packages[0]), _package_size_mb(packages[1])),
@@ -185,34 +176,16 @@ def _paired_differences(
     old, new = packages
     test_md5 = before.output_md5(paths.TEST_ROWS)
     has_same_rows = test_md5 is not None and test_md5 == after.output_md5(paths.TEST_ROWS)
-    if (
-        old is None
-        or new is None
-        or not has_same_rows
-        or old.classes != new.classes
-        or not (after.folder / paths.TEST_ROWS).is_file()
-    ):
+    if old is None or new is None or not has_same_rows or not (after.folder / paths.TEST_ROWS).is_file():
         return {}
-    rows = files.read_parquet(after.folder / paths.TEST_ROWS)
-    if any(name not in rows for name in (*old.schema.feature_names, *new.schema.feature_names)):
-        return {}
-    target = new.schema.target
-    codes = encode_target(rows, target)
     evaluation = config.evaluation
-    scored = [
-        make_scored_rows(
-            target, codes, package.predict_proba(rows), threshold=package.threshold, n_bins=evaluation.calibration_bins
-        )
-        for package in (new, old)
-    ]
-    names = [name for name in config.evaluation.metrics if name in METRICS]
-    return compare_paired(
-        scored[0],
-        scored[1],
-        names,
+    return compare_packages(
+        new,
+        old,
+        files.read_parquet(after.folder / paths.TEST_ROWS),
+        names=[name for name in evaluation.metrics if name in METRICS],
         confidence_level=evaluation.confidence_level,
-        n_resamples=evaluation.bootstrap_samples,
-        seed=config.seed,
+        n_bins=evaluation.calibration_bins,
     )
 
 
@@ -227,29 +200,25 @@ def _metric_changes(
             name,
             known["unit"],
             known["higher_is_better"],
-            _to_interval(old.get(name)),
-            _to_interval(new.get(name)),
-            None if difference is None else _to_interval(difference.as_dict()),
+            _to_estimate(old.get(name)),
+            _to_estimate(new.get(name)),
+            difference,
         )
 
 
-def _to_interval(estimate: Mapping[str, Any] | None) -> MetricInterval | None:
-    return None if estimate is None else (estimate["value"], estimate["low"], estimate["high"])
+def _to_estimate(values: Mapping[str, Any] | None) -> MetricEstimate | None:
+    return None if values is None else MetricEstimate.from_dict(values)
 
 
-def _gate_verdict(snapshot: ProjectSnapshot) -> str | None:
-    report = snapshot.read_json(paths.REGISTRATION_REPORT)
-    return None if report is None else str(report["verdict"])
+def _gate_verdict(registration: Mapping[str, Any] | None) -> str:
+    return NOT_JUDGED if registration is None else str(registration["verdict"])
 
 
-def _gate_changes(before: ProjectSnapshot, after: ProjectSnapshot) -> Iterator[GateChange]:
-    old, new = (
-        {gate["name"]: gate for gate in (snapshot.read_json(paths.REGISTRATION_REPORT) or {}).get("gates", ())}
-        for snapshot in (before, after)
-    )
+def _gate_changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Iterator[GateChange]:
+    old, new = ({gate["name"]: gate for gate in (report or {}).get("gates", ())} for report in (before, after))
     for name in dict.fromkeys((*new, *old)):
         old_gate, new_gate = old.get(name, {}), new.get(name, {})
-        reason = (new_gate or old_gate)["reason"]
+        reason = NOT_JUDGED if after is None else (new_gate or old_gate)["reason"]
         yield GateChange(name, old_gate.get("result"), new_gate.get("result"), reason)
 
 

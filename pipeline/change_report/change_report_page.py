@@ -99,7 +99,7 @@ def _sections(change: ChangeReport) -> Iterator[str]:
 def _gate_and_slice_sections(change: ChangeReport) -> Iterator[str]:
     old_verdict, new_verdict = change.gate_verdicts
     yield _html_table(
-        f"Gates: {old_verdict or 'not evaluated'} before, {new_verdict or 'not evaluated'} after",
+        f"Gates: {old_verdict} before, {new_verdict} after",
         ("gate", "before", "after", "reason"),
         [(gate.name, gate.before or "", gate.after or "", gate.reason) for gate in change.gates],
     )
@@ -148,15 +148,15 @@ def _charts(change: ChangeReport) -> str:
 
 
 def _has_interval(metric: MetricChange) -> bool:
-    return any(interval is not None and None not in interval for interval in (metric.before, metric.after))
+    return any(estimate is not None and estimate.low is not None for estimate in (metric.before, metric.after))
 
 
 def _interval_svg(metric: MetricChange) -> str:
     """Draw both intervals over one axis."""
     known = [
-        (side, interval)
-        for side, interval in (("before", metric.before), ("after", metric.after))
-        if interval is not None
+        (side, (estimate.value, estimate.low, estimate.high))
+        for side, estimate in (("before", metric.before), ("after", metric.after))
+        if estimate is not None
     ]
     values = [value for _, interval in known for value in interval if value is not None]
     low, high = min(values), max(values)

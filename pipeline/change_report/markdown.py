@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.change_report.gate_verdicts import NOT_JUDGED
+from pipeline.markdown_text import escape_markdown
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipeline.change_report.change_report import ChangeReport, MetricChange, MetricInterval
+    from pipeline.change_report.change_report import ChangeReport, MetricChange
+    from pipeline.metrics import MetricEstimate
 
 __all__ = ["change_headline", "change_report_markdown", "format_difference", "format_interval"]
 
@@ -34,8 +37,10 @@ def change_headline(change: ChangeReport) -> str:
     if change.is_same_model is False and not change.is_stale and not worse and not better:
         parts.append("no significant difference between the models")
     before, after = change.gate_verdicts
-    if after is not None:
-        parts.append(f"gates: {after}" if before in (None, after) else f"gates: {before} -> {after}")
+    if before != after and NOT_JUDGED not in (before, after):
+        parts.append(f"gates: {before} -> {after}")
+    elif (before, after) != (NOT_JUDGED, NOT_JUDGED):
+        parts.append(f"gates: {after}")
     return "; ".join(parts)
 
 
@@ -45,12 +50,12 @@ def change_report_markdown(change: ChangeReport) -> str:
 
 
 def _report_lines(change: ChangeReport) -> Iterator[str]:
-    yield f"## Change report against {_escape_markdown(change.base)}"
+    yield f"## Change report against {escape_markdown(change.base)}"
     yield ""
-    yield f"{_escape_markdown(change_headline(change)).capitalize()}."
+    yield f"{escape_markdown(change_headline(change)).capitalize()}."
     yield ""
     for note in change.notes:
-        yield f"> **Note:** {_escape_markdown(note)}"
+        yield f"> **Note:** {escape_markdown(note)}"
         yield ">"
     yield ""
     yield from _settings_section(change)
@@ -118,11 +123,10 @@ def _interval_chart(metrics: Sequence[MetricChange]) -> Iterator[str]:
     yield ""
 
 
-def _complete_interval(interval: MetricInterval | None) -> tuple[float, float, float] | None:
-    if interval is None:
+def _complete_interval(estimate: MetricEstimate | None) -> tuple[float, float, float] | None:
+    if estimate is None or estimate.value is None or estimate.low is None or estimate.high is None:
         return None
-    value, low, high = interval
-    return None if value is None or low is None or high is None else (value, low, high)
+    return estimate.value, estimate.low, estimate.high
 
 
 def _interval_bar(interval: tuple[float, float, float], low: float, high: float) -> str:
@@ -138,7 +142,7 @@ def _interval_bar(interval: tuple[float, float, float], low: float, high: float)
 
 def _gate_slice_and_cost_sections(change: ChangeReport) -> Iterator[str]:
     rows = [(gate.name, gate.before or "", gate.after or "", gate.reason) for gate in change.gates]
-    verdicts = ("verdict", change.gate_verdicts[0] or "", change.gate_verdicts[1] or "", "")
+    verdicts = ("verdict", *change.gate_verdicts, "")
     yield from _markdown_table("Gates", ("gate", "before", "after", "reason"), [*rows, verdicts] if rows else [])
     worse = [
         (f"{slice_.column} = {slice_.value}", f"{slice_.n_rows:,}", slice_.metric, f"{slice_.before:.4g}",
@@ -166,27 +170,24 @@ def _markdown_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
-        yield f"| {' | '.join(_escape_markdown(cell) for cell in row)} |"
+        yield f"| {' | '.join(escape_markdown(cell) for cell in row)} |"
     yield ""
 
 
-def format_interval(interval: MetricInterval | None) -> str:
-    """Return `0.142 (0.124 to 0.161)`."""
-    if interval is None or interval[0] is None:
-        return ""
-    value, low, high = interval
-    return f"{value:.4g}" if low is None or high is None else f"{value:.4g} ({low:.4g} to {high:.4g})"
+def format_interval(estimate: MetricEstimate | None) -> str:
+    """Return `0.142 (0.124 to 0.161)`, or the reason for no interval in brackets."""
+    return _format_estimate(estimate, ".4g")
 
 
 def format_difference(metric: MetricChange) -> str:
-    """Return the difference with its sign."""
-    if metric.difference is None or metric.difference[0] is None:
+    """Return the difference with its sign, and its interval or the reason for none."""
+    return _format_estimate(metric.difference, "+.4g")
+
+
+def _format_estimate(estimate: MetricEstimate | None, form: str) -> str:
+    if estimate is None or estimate.value is None:
         return ""
-    value, low, high = metric.difference
-    return f"{value:+.4g}" if low is None or high is None else f"{value:+.4g} ({low:+.4g} to {high:+.4g})"
-
-
-def _escape_markdown(text: str) -> str:
-    """Return text that cannot end a table cell, become markup or mention a user."""
-    escaped = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-    return escaped.replace("@", "@\u200b")
+    interval = estimate.reason
+    if estimate.low is not None and estimate.high is not None:
+        interval = f"{estimate.low:{form}} to {estimate.high:{form}}"
+    return f"{estimate.value:{form}}{'' if interval is None else f' ({interval})'}"

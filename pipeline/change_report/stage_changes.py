@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.composition import flatten_settings
 from pipeline.errors import DependencyUnavailable
+from pipeline.project.dvc_messages import explain_dvc_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,5 +136,5 @@ def _dvc_status(root: Path) -> dict[str, Any]:
     try:
         status: dict[str, Any] = json.loads(process.stdout)
     except ValueError as error:
-        raise DependencyUnavailable(f"`dvc status` failed: {process.stderr.strip()[:300]}") from error
+        raise DependencyUnavailable(f"the stages cannot be compared: {explain_dvc_error(process.stderr)}") from error
     return status

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared_options import AsJson, ConfiguredModelOption, ReasonOption, open_state
+from pipeline.cli.shared_options import AsJson, ModelFilter, ModelOption, ReasonOption, open_state
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.files import canonical_json
 from pipeline.text import pluralize, timestamp
@@ -34,7 +34,7 @@ def _actor() -> Actor:
 @app.command("list")
 def list_(
     *,
-    model: Annotated[str | None, typer.Option("--model", help="Name of the model; all models by default.")] = None,
+    model: ModelFilter = None,
     include_resolved: Annotated[bool, typer.Option("--all", help="Include resolved incidents.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -99,7 +99,7 @@ def silence(
     ] = None,
     end: Annotated[int | None, typer.Option("--end", help="End the silence with this number instead.")] = None,
     reason: ReasonOption = "",
-    model: ConfiguredModelOption = None,
+    model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Pause notifications for some minutes; incidents are still recorded."""

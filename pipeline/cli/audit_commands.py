@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared_options import AsJson, ModelOption, open_registry, parse_timestamp
+from pipeline.cli.shared_options import AsJson, ModelFilter, open_registry, parse_timestamp
 from pipeline.errors import IntegrityError, UsageError
 from pipeline.files import canonical_json
+from pipeline.state import AuditHead
 from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def show_deployments_at(
         str | None,
         typer.Option("--at", help="Show the versions deployed at this time (ISO 8601, UTC by default), and why."),
     ] = None,
-    model: ModelOption = None,
+    model: ModelFilter = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the versions that were deployed at a time."""
@@ -49,7 +50,7 @@ def show_deployments_at(
 
 
 @app.command("list")
-def list_(*, model: ModelOption = None, as_json: AsJson = False) -> None:
+def list_(*, model: ModelFilter = None, as_json: AsJson = False) -> None:
     """List decisions, oldest first."""
     entries = open_registry().history(model)
     if as_json:
@@ -63,19 +64,39 @@ def list_(*, model: ModelOption = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def verify(*, as_json: AsJson = False) -> None:
-    """Verify the chain of hashes from the first entry to the last."""
-    registry = open_registry()
-    breaks = registry.verify_history()
+def verify(
+    *,
+    head: Annotated[str | None, typer.Option("--head", help="An earlier output of `mlops audit head`.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify the chain of hashes, and that deployments, versions, keys, silences and incidents follow from it."""
+    verification = open_registry().verify_history(head=None if head is None else AuditHead.parse(head))
     if as_json:
-        typer.echo(canonical_json([{"seq": entry.seq, "reason": entry.reason} for entry in breaks]), nl=False)
+        body = {
+            "head": str(verification.head),
+            "breaks": [asdict(entry) for entry in verification.breaks],
+            "undecided_changes": [asdict(change) for change in verification.undecided_changes],
+        }
+        typer.echo(canonical_json(body), nl=False)
     else:
-        for entry in breaks:
-            typer.echo(f"entry {entry.seq}: {entry.reason}")
-        typer.echo(f"{pluralize(len(registry.history()), 'entry', 'entries')} read")
-    if breaks:
-        entries = pluralize(len(breaks), "entry", "entries")
+        for problem in verification.problems:
+            typer.echo(problem)
+        typer.echo(f"{pluralize(verification.head.seq, 'entry', 'entries')} read; head {verification.head}")
+    if verification.breaks:
+        entries = pluralize(len(verification.breaks), "entry", "entries")
         raise IntegrityError(f"the audit trail is broken at {entries}; restore a backup of the state database")
+    if verification.undecided_changes:
+        rows = pluralize(len(verification.undecided_changes), "difference")
+        raise IntegrityError(
+            f"the state database has {rows} from the audit trail; `mlops doctor` restores deployments,"
+            " a backup of the state database restores the rest"
+        )
+
+
+@app.command("head")
+def show_head() -> None:
+    """Print SEQ:HASH of the last entry; keep it outside of the database for `mlops audit verify --head`."""
+    typer.echo(str(open_registry().audit_head()))
 
 
 def _decision_line(entry: AuditEntry) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared_options import AsJson, ConfiguredModelOption  # noqa: TC001 - typer reads it
+from pipeline.cli.shared_options import AsJson, ModelOption  # noqa: TC001 - typer reads it
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def backtest(
     ] = None,
     draws: Annotated[int, typer.Option("--draws", min=100, max=100_000, help="Number of windows to simulate.")] = 500,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulated windows.")] = 0,
-    model: ConfiguredModelOption = None,
+    model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Report what the drift rules would have raised and missed, and propose thresholds for a budget of alerts."""

@@ -33,7 +33,8 @@ def check(
 ) -> None:
     """Validate conf/ (with overrides), or any number of composed files and conf/ folders.
 
-    Without arguments, params.yaml is also compared with the settings that conf/ composes.
+    Without arguments, data/external/ is also searched for undeclared files, and params.yaml is compared with
+    the settings that conf/ composes.
     """
     words = what or []
     overrides = [word for word in words if "=" in word or word.startswith("~")]
@@ -42,7 +43,7 @@ def check(
         raise UsageError("mlops config check: pass files and folders, or overrides, not both")
     results = [_check_path(path, overrides) for path in given or [paths.CONF]]
     if not words and results[0]["ok"]:
-        results.append(_check_params_file())
+        results += [_check_external_folder(), _check_params_file()]
     if as_json:
         typer.echo(canonical_json(results), nl=False)
     else:
@@ -65,6 +66,12 @@ def _check_path(path: Path, overrides: list[str]) -> dict[str, Any]:
             load_params(path)
 
     return _check_result(str(path), validate)
+
+
+def _check_external_folder() -> dict[str, Any]:
+    from pipeline.config.declared_files import check_declared_files
+
+    return _check_result(str(paths.EXTERNAL), lambda: check_declared_files(Path()))
 
 
 def _check_params_file() -> dict[str, Any]:

@@ -11,6 +11,7 @@ import typer
 from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
 from pipeline.errors import DataError, UsageError
 from pipeline.files import canonical_json
+from pipeline.project import paths
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -108,10 +109,13 @@ def check(
 
 def _check_file(file: Path, config: DataConfig, *, with_target: bool) -> dict[str, Any]:
     from pipeline.data.csv_check import check_csv
+    from pipeline.data.file_import import locate_imported_file
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
     from pipeline.schema import Schema
 
     try:
+        if file.parts[:2] == paths.EXTERNAL.parts:
+            locate_imported_file(file.as_posix(), root=Path())
         problems = check_csv(file, Schema.from_config(config), config.csv_dialect, with_target=with_target)
     except DataError as error:
         return {"path": str(file), "ok": False, "is_cut": False, "problems": [], "lines": [str(error)]}

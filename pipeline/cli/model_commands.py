@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.shared_options import AsJson, ModelOption, open_registry, resolve_model
+from pipeline.cli.shared_options import AsJson, ModelFilter, ModelOption, open_registry, resolve_model
 from pipeline.errors import IntegrityError
 from pipeline.files import canonical_json
 from pipeline.text import number, timestamp
@@ -22,14 +22,16 @@ VersionArgument = Annotated[int, typer.Argument(help="Number of the version.", m
 
 
 @app.command("list")
-def list_(*, model: ModelOption = None, as_json: AsJson = False) -> None:
+def list_(*, model: ModelFilter = None, as_json: AsJson = False) -> None:
     """List every version with its stage and the verdict of its gates."""
+    from pipeline import state as store
+
     versions = open_registry().list_models(model)
     if as_json:
         typer.echo(canonical_json([version.as_dict() for version in versions]), nl=False)
         return
     if not versions:
-        typer.echo("no version is registered; run `dvc repro`")
+        typer.echo(f"no version is registered; {store.REGISTER_HINT}")
     for version in versions:
         typer.echo(_version_line(version))
 
@@ -42,6 +44,30 @@ def _version_line(version: ModelVersion) -> str:
         f"{version.model}  version {version.version}  {version.semver}  {version.stage:10}  gates: {verdict:10}"
         f"  {kind}  {version.digest[:12]}  {timestamp(version.registered_at)}"
     )
+
+
+@app.command()
+def register(*, as_json: AsJson = False) -> None:
+    """Register models/candidate where the registry lacks it; promote it by `promotion.policy`."""
+    from pipeline.config.config_loader import load_params
+    from pipeline.project.root import find_project_root
+    from pipeline.registry import candidate_registration
+
+    registry, root, config = open_registry(), find_project_root(), load_params()
+    known = candidate_registration.registered_candidate(registry, root, config)
+    if known is not None:
+        _print_registered(known, f"is in stage {known.stage}, already registered", as_json=as_json)
+        return
+    report = candidate_registration.evaluate_workspace(registry, root, config)
+    typer.echo(report.as_text(), err=as_json)
+    submission = candidate_registration.submit_workspace(registry, root, config, report)
+    _print_registered(submission.version, submission.outcome, as_json=as_json)
+    candidate_registration.refuse_rejected(report)
+
+
+def _print_registered(version: ModelVersion, outcome: str, *, as_json: bool) -> None:
+    line = f"{version.model} version {version.version} ({version.semver}) {outcome}"
+    typer.echo(canonical_json(version.as_dict()) if as_json else f"{line}\n", nl=False)
 
 
 @app.command()

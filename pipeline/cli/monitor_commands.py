@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.backtest_command import backtest
-from pipeline.cli.shared_options import AsJson, ConfiguredModelOption, parse_timestamp
+from pipeline.cli.shared_options import AsJson, ModelOption, parse_timestamp
 from pipeline.files import canonical_json
 from pipeline.text import pluralize
 
@@ -27,7 +27,7 @@ def _configured_model(name: str | None) -> str:
 @app.command()
 def report(
     *,
-    model: ConfiguredModelOption = None,
+    model: ModelOption = None,
     hours: Annotated[float | None, typer.Option("--hours", help="Length of the window in hours.")] = None,
     until: Annotated[
         str | None, typer.Option("--until", help="End of the window, such as 2026-03-01T12:00:00Z; now by default.")
@@ -54,7 +54,7 @@ def report(
 
 
 @app.command()
-def rebuild(*, model: ConfiguredModelOption = None, as_json: AsJson = False) -> None:
+def rebuild(*, model: ModelOption = None, as_json: AsJson = False) -> None:
     """Rebuild the hourly roll-ups from the prediction log."""
     from pipeline.monitoring import ModelMonitor
 

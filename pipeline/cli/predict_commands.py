@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared_options import AsJson, ConfiguredModelOption, open_state
-from pipeline.errors import UsageError
+from pipeline.cli.shared_options import AsJson, ModelOption, open_state
+from pipeline.errors import DataError, UsageError
 from pipeline.files import canonical_json
 from pipeline.text import percent, pluralize
 
@@ -39,7 +39,7 @@ def predict(
     is_logged: Annotated[
         bool, typer.Option("--log", help="Write the predictions to the log; each row of the file once.")
     ] = False,
-    model: ConfiguredModelOption = None,
+    model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a file of any size; a run after an interruption resumes."""
@@ -66,19 +66,13 @@ def feedback(
         Path, typer.Argument(metavar="FILE", help="CSV with prediction_id, outcome and optionally source.")
     ],
     *,
-    model: ConfiguredModelOption = None,
+    model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Record the outcomes of predictions; an unknown prediction refuses the whole file."""
-    import csv
-
     from pipeline.serving.outcomes import read_outcomes, store_outcomes
 
-    try:
-        with source.open(encoding="utf-8", newline="") as stream:
-            rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(stream)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{source}: cannot be read as CSV ({error})") from error
+    rows = _read_outcome_rows(source)
     with _open_version(model, None) as opened:
         outcomes = read_outcomes({"outcomes": rows}, opened.package.classes, max_rows=_MAX_OUTCOMES)
         n_stored = store_outcomes(opened.state, outcomes)
@@ -86,6 +80,27 @@ def feedback(
         typer.echo(canonical_json({"stored": n_stored}), nl=False)
     else:
         typer.echo(f"{pluralize(n_stored, 'outcome')} stored")
+
+
+def _read_outcome_rows(source: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file without their empty cells."""
+    import csv
+
+    rows = []
+    try:
+        with source.open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            names = reader.fieldnames or []
+            if "prediction_id" not in names:
+                found = f"the names {', '.join(names)[:200]}" if any(names) else "an empty line"
+                raise DataError(f"{source}:1: found {found}, expected a header with prediction_id and outcome")
+            for row in reader:
+                if None in row:
+                    raise DataError(f"{source}:{reader.line_num}: has more fields than the header; correct the line")
+                rows.append({name: value for name, value in row.items() if value})
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{source}: cannot be read as CSV ({error})") from error
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +115,8 @@ class _OpenVersion:
     package: Package
 
     def prediction_log(self) -> FilePredictionLog:
-        from pipeline.serving.engine import load_hash_key
         from pipeline.serving.files.file_log import FilePredictionLog
+        from pipeline.serving.log_hash_key import load_hash_key
         from pipeline.serving.scorer import RowScorer
 
         scorer = RowScorer(self.package, many_missing=1.0, hash_key=load_hash_key(self.root))
@@ -124,7 +139,8 @@ def _open_version(model: str | None, version: int | None) -> Iterator[_OpenVersi
             deployment = store.current_deployment(connection, name)
             number = deployment.version("Production") if version is None else version
             if number is None:
-                raise UsageError(f"no version of {name} is in Production; promote one with `mlops promote VERSION`")
+                hint = store.deployment_hint(connection, name)
+                raise UsageError(f"no version of {name} is in Production; {hint}")
             digest = store.find_version(connection, name, number).digest
         package = PackageStore(root / paths.PACKAGES).load(digest)
         yield _OpenVersion(

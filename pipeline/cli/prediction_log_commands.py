@@ -11,6 +11,7 @@ import typer
 from pipeline.cli.shared_options import AsJson, open_state
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
+from pipeline.project import paths
 from pipeline.text import pluralize
 
 __all__ = ["app"]
@@ -54,24 +55,35 @@ def erase(
     """Erase a subject's predictions, outcomes and stored responses; the audit trail records the erasure."""
     from pipeline.project.root import find_state_root
     from pipeline.registry.stage_transitions import current_actor
+    from pipeline.serving.log_hash_key import load_hash_key
     from pipeline.serving.retention import erase_subject
 
-    with open_state(find_state_root()) as state:
-        n_removed = erase_subject(state, subject, actor=current_actor())
+    root = find_state_root()
+    with open_state(root) as state:
+        n_removed = erase_subject(state, subject, actor=current_actor(), hash_key=load_hash_key(root))
     _print_removed(n_removed, "prediction", as_json=as_json)
+    if any((root / paths.STATE_BACKUPS).glob("*")):
+        typer.echo(f"{paths.STATE_BACKUPS} holds earlier backups, which may still name the subject", err=True)
 
 
 @app.command()
-def prune(*, as_json: AsJson = False) -> None:
+def prune(
+    *,
+    confirms_clock: Annotated[
+        bool, typer.Option("--confirm-clock", help="The clock is right, although the log was idle for long.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Delete predictions and stored responses past their retention time; the server may run."""
     from pipeline.config.config_loader import load_params
     from pipeline.project.root import find_state_root
+    from pipeline.registry.stage_transitions import current_actor
     from pipeline.serving.retention import prune_log
 
     root = find_state_root()
     config = load_params(root / "params.yaml").serving.log
     with open_state(root) as state:
-        n_removed = prune_log(state, config)
+        n_removed = prune_log(state, config, actor=current_actor(), confirms_clock=confirms_clock)
     _print_removed(n_removed, "row", as_json=as_json)
 
 

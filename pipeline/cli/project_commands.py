@@ -28,6 +28,8 @@ def verify(*, as_json: AsJson = False) -> None:
     else:
         for finding in result.findings:
             typer.echo(f"{finding.location}: {finding.path}: {finding.problem} (expected md5 {finding.expected_md5})")
+        for output in result.unlocked:
+            typer.echo(f"workspace: {output.path}: not in dvc.lock: {output.reason}; `dvc repro` runs the stage again")
         typer.echo(f"{pluralize(result.n_outputs, 'output')} and {pluralize(result.n_cached, 'cached object')} read")
     if result.findings:
         raise IntegrityError(
@@ -40,16 +42,21 @@ def verify(*, as_json: AsJson = False) -> None:
 def doctor(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report problems without fixing them.")] = False,
+    graph: Annotated[
+        bool, typer.Option("--graph", help="Check only what stops `dvc repro`; print only problems.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Diagnose the project and fix what can be fixed."""
     from pipeline.maintenance.doctor import run_diagnostics
 
-    diagnoses = run_diagnostics(Path(), repair=not dry_run)
+    diagnoses = run_diagnostics(Path(), repair=not dry_run, only_graph=graph)
     if as_json:
         typer.echo(canonical_json([diagnosis.as_dict() for diagnosis in diagnoses]), nl=False)
     else:
         for diagnosis in diagnoses:
+            if graph and diagnosis.state == "ok":
+                continue
             typer.echo(f"{diagnosis.state:8} {diagnosis.check}: {diagnosis.detail}")
     problems = [diagnosis.check for diagnosis in diagnoses if diagnosis.state == "problem"]
     if problems:

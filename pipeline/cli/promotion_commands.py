@@ -126,8 +126,10 @@ def _print_change(change: DeploymentChange, *, as_json: bool) -> None:
             "before": change.before.as_dict(),
             "after": change.after.as_dict(),
             "audit": change.audit_entry.seq,
+            "audit_head": str(change.audit_entry.head),
         }
         typer.echo(canonical_json(body), nl=False)
         return
     stages = ", ".join(f"{stage} is version {version}" for stage, version in sorted(change.after.versions.items()))
     typer.echo(f"{change.after.model}: {stages or 'no version deployed'} (generation {change.after.generation})")
+    typer.echo(f"audit head {change.audit_entry.head}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.shared_options import ConfiguredModelOption  # noqa: TC001 - typer reads it
+from pipeline.cli.shared_options import ModelOption  # noqa: TC001 - typer reads it
 from pipeline.errors import UsageError
 
 __all__ = ["serve"]
@@ -26,7 +26,7 @@ def serve(
         Path | None,
         typer.Option("--state", help="Folder of the state database and packages; located from here by default."),
     ] = None,
-    model: ConfiguredModelOption = None,
+    model: ModelOption = None,
     stage: Annotated[str, typer.Option("--stage", help="Production or Staging.")] = "Production",
     authentication: Annotated[
         str | None, typer.Option("--authentication", help="none or required; serving.authentication by default.")

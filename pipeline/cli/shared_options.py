@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsJson",
-    "ConfiguredModelOption",
+    "ModelFilter",
     "ModelOption",
     "ReasonOption",
     "open_registry",
@@ -29,10 +29,8 @@ __all__ = [
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ModelFilter = Annotated[str | None, typer.Option("--model", help="Name of the model; all models by default.")]
 ModelOption = Annotated[
-    str | None, typer.Option("--model", help="Name of the model; required if several are registered.")
-]
-ConfiguredModelOption = Annotated[
     str | None, typer.Option("--model", help="Name of the model; by default the one in params.yaml.")
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Reason, recorded in the audit trail.")]
@@ -60,21 +58,24 @@ def open_state(root: Path | None = None) -> Iterator[State]:
 
 
 def resolve_model(registry: ModelRegistry, name: str | None) -> str:
-    """Return `name`, or the only registered model when `name` is None.
+    """Return the name of a registered model: `name`, or that of params.yaml when `name` is None.
 
     Raises
     ------
     UsageError
-        When no such model is registered, or when `name` is None and there is not exactly one model.
+        When the registry has no version of it.
     """
+    from pipeline import state as store
+    from pipeline.config.config_loader import load_params
+
+    model = load_params().name if name is None else name
     models = sorted({version.model for version in registry.list_models()})
-    if name is not None:
-        if name not in models:
-            raise UsageError(f"--model {name}: no such model; registered: {', '.join(models) or 'none'}")
-        return name
-    if len(models) != 1:
-        raise UsageError(f"--model is required; registered models: {', '.join(models) or 'none; run `dvc repro`'}")
-    return models[0]
+    if model in models:
+        return model
+    if name is not None and models:
+        raise UsageError(f"--model {name}: no such model; registered: {', '.join(models)}")
+    registered = f" (of other models: {', '.join(models)}; name one with --model)" if models else ""
+    raise UsageError(f"{model}: no version is registered{registered}; {store.REGISTER_HINT}")
 
 
 def parse_timestamp(text: str, *, option: str) -> int:

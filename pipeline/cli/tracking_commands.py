@@ -45,7 +45,7 @@ def sync(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Record the results of this folder in MLflow if they are missing there, and flush the outbox."""
+    """Record the results of this folder in MLflow, flush the outbox, and end runs whose process is gone."""
     from pipeline.tracking import sync_runs
 
     on_progress = (lambda line: typer.echo(line, err=True)) if as_json else typer.echo
@@ -59,6 +59,8 @@ def sync(
     parts = [f"MLflow: {pluralize(len(report.published), 'run')}, {status}"]
     if report.sent_run_ids:
         parts.append(f"{pluralize(len(report.sent_run_ids), 'run')} sent from the outbox")
+    if report.killed_run_ids:
+        parts.append(f"{pluralize(len(report.killed_run_ids), 'run')} without a process ended as KILLED")
     if report.skipped:
         parts.append(f"{pluralize(len(report.skipped), 'commit')} skipped")
     typer.echo("; ".join(parts))
@@ -82,7 +84,10 @@ def _mirror_registry() -> None:
 def flush(
     *,
     unfinished: Annotated[
-        bool, typer.Option("--unfinished", help="Include runs whose process was killed before they ended.")
+        bool,
+        typer.Option(
+            "--unfinished", help="Include runs that have not ended, also of other machines; they end as KILLED."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

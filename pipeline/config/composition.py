@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.config.declared_files import check_conf_files
+from pipeline.config.hydra_settings import check_hydra_node
 from pipeline.config.interpolation import check_interpolations
 from pipeline.config.strict_yaml import read_yaml
-from pipeline.config.target_guard import check_hydra_node, check_overrides, check_targets
+from pipeline.config.target_guard import check_overrides, check_targets
 from pipeline.errors import ConfigError, did_you_mean
 from pipeline.project import paths
 
@@ -106,8 +108,28 @@ def check_hydra_overrides(overrides: Sequence[str], *, conf: Path = paths.CONF) 
 
 
 def _check_all_files(conf: Path) -> None:
+    check_conf_files(conf)
     for path in sorted(conf.rglob("*.yaml")):
-        read_yaml(path)
+        _check_hydra_settings(path, read_yaml(path), conf)
+
+
+def _check_hydra_settings(path: Path, content: Any, conf: Path) -> None:
+    """Check the settings of Hydra in one file before Hydra reads it: a search path takes effect while it composes."""
+    if not isinstance(content, dict):
+        return
+    name = f"{conf.name}/{path.relative_to(conf).as_posix()}"
+    if path.parent == conf / "hydra":
+        check_hydra_node(
+            {key: value for key, value in content.items() if key != "defaults"}, place=name, is_composed=False
+        )
+    for key, value in content.items():
+        if key == "hydra" or key.startswith("hydra."):
+            below = value if isinstance(value, dict) else {"": value}
+            check_hydra_node(
+                {key.removeprefix("hydra").lstrip("."): below} if key != "hydra" else below,
+                place=name,
+                is_composed=False,
+            )
 
 
 @contextmanager

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["changed_value_lines", "check_params_fresh", "write_params"]
+__all__ = ["changed_value_lines", "check_params_fresh", "summarize_changes", "write_params"]
+
+_MAX_LINES = 10
+_MAX_LISTED_PER_SECTION = 2
 
 
 def write_params(root: Path) -> list[str]:
-    """Write params.yaml and the origin of every value below `root`; return one line for each changed key.
+    """Write params.yaml and the origin of every value below `root`; return at most ten lines about the changes.
 
     `dvc exp run` has already composed conf/ with its overrides. In that case params.yaml is only
     validated, and each difference from conf/ is attributed to an override.
@@ -37,13 +40,13 @@ def write_params(root: Path) -> list[str]:
         values = read_yaml(params)
         origin = _experiment_origins(values, composition)
         build_config(values, where=str(paths.PARAMS), origin=lambda: origin)
-        printed = [f"{line} (override of this experiment)" for line in changed_value_lines(composition.values, values)]
+        printed = summarize_changes(composition.values, values, note=" (override of this experiment)")
     else:
         origin = list(composition.origin())
         build_config(composition.values, where=f"{paths.CONF}/config.yaml", origin=lambda: origin)
         current = _read_current_params(params)
         printed = (
-            changed_value_lines(current, composition.values)
+            summarize_changes(current, composition.values)
             if current
             else [f"{paths.PARAMS} was created from {paths.CONF}/"]
         )
@@ -77,6 +80,53 @@ def changed_value_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         for key in sorted(before.keys() | after.keys())
         if _value_text(before, key) != _value_text(after, key)
     ]
+
+
+def summarize_changes(old: dict[str, Any], new: dict[str, Any], *, note: str = "") -> list[str]:
+    """Return at most ten lines about the leaves that differ: first the problem, then settings, then whole sections.
+
+    A few changes are listed as `changed_value_lines` does, each with `note`. Of many, a section with more than two is
+    one line with their number.
+    """
+    lines = changed_value_lines(old, new)
+    problem = _problem_line(old, new)
+    if len(lines) + len(problem) <= _MAX_LINES:
+        return [*problem, *(f"{line}{note}" for line in lines)]
+    sections: dict[str, list[str]] = {}
+    for line in lines:
+        sections.setdefault(".".join(line.partition(":")[0].split(".")[:2]), []).append(line)
+    listed = [line for members in sections.values() if len(members) <= _MAX_LISTED_PER_SECTION for line in members]
+    counted = [
+        _section_line(section, members)
+        for section, members in sections.items()
+        if len(members) > _MAX_LISTED_PER_SECTION
+    ]
+    shown = [*problem, *counted, *(f"{line}{note}" for line in listed)]
+    if len(shown) <= _MAX_LINES:
+        return shown
+    n_left = len(shown) - _MAX_LINES + 1
+    return [*shown[: _MAX_LINES - 1], f"... and {n_left} more changes; `dvc params diff` lists every setting"]
+
+
+def _problem_line(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    before, after = dict(flatten_settings(old)), dict(flatten_settings(new))
+    if before.get("data.name") == after.get("data.name"):
+        return []
+    source = after.get("data.source.path") or after.get("data.source.name") or after.get("data.source.kind")
+    return [
+        (
+            f"problem {after.get('data.name')!r} in place of {before.get('data.name')!r}: source {source},"
+            f" target {after.get('data.target.column')}"
+        )
+    ]
+
+
+def _section_line(section: str, lines: list[str]) -> str:
+    if all(line.endswith("-> (absent)") for line in lines):
+        return f"{section}: {len(lines)} settings go"
+    if all(": (absent) -> " in line for line in lines):
+        return f"{section}: {len(lines)} settings are new"
+    return f"{section}: {len(lines)} settings differ"
 
 
 def _value_text(values: dict[str, Any], key: str) -> str:

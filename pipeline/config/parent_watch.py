@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 import psutil
 
-__all__ = ["exit_with_dvc"]
+__all__ = ["exit_with_dvc", "is_dvc_process"]
 
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 _POLL_INTERVAL_S = 0.2
@@ -35,17 +35,19 @@ def exit_with_dvc() -> None:
 def _parents_up_to_dvc() -> list[psutil.Process]:
     parents: list[psutil.Process] = psutil.Process().parents()
     for index, process in enumerate(parents):
-        if _is_dvc(process):
+        if is_dvc_process(process):
             return parents[: index + 1]
     return []
 
 
-def _is_dvc(process: psutil.Process) -> bool:
+def is_dvc_process(process: psutil.Process) -> bool:
+    """Return whether a process runs DVC: `dvc ...`, `python path/dvc ...` or `python -m dvc ...`."""
     try:
         words = process.cmdline()[:3]
     except psutil.Error:
         return False
-    return any(PurePath(word).name in ("dvc", "dvc.exe") or "dvc" in word.split(".") for word in words)
+    is_program = any(PurePath(word).name in ("dvc", "dvc.exe") for word in words[:2])
+    return is_program or (words[1:2] == ["-m"] and words[2:] == ["dvc"])
 
 
 def _exit_when_parent_ends(chain: list[psutil.Process]) -> None:

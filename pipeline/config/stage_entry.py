@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pipeline.config.config_loader import load_params
+from pipeline.config.declared_files import check_declared_files
 from pipeline.config.parent_watch import exit_with_dvc
 from pipeline.errors import DependencyUnavailable, MlopsError, UsageError
 from pipeline.files import exclusive_lock
 from pipeline.project import paths
 from pipeline.project.dvc_outputs import restore_outputs
+from pipeline.project.interruption import EXIT_CODE, MESSAGE, Interruption, interruptible
+from pipeline.project.stage_runs import record_stage_end, record_stage_start
 from pipeline.tracing import root_span
 
 if TYPE_CHECKING:
@@ -68,11 +71,11 @@ def stage(
             if {"-h", "--help"} & set(arguments):
                 _show_help(name)
             elif arguments == _DVC_ARGUMENTS and not is_in_graph:
-                _run_or_exit(lambda: task(load_params()))
+                _run_or_exit(name, lambda: task(load_params()))
             elif arguments == _DVC_ARGUMENTS:
-                _run_or_exit(lambda: _run_for_dvc(name, task), on_failure=lambda: _restore_outputs(name))
+                _run_or_exit(name, lambda: _run_for_dvc(name, task), writes_outputs=True)
             else:
-                _run_or_exit(lambda: _run_manually(name, manual, arguments))
+                _run_or_exit(name, lambda: _run_manually(name, manual, arguments))
 
         return called
 
@@ -92,7 +95,7 @@ def run_compose_stage() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         _show_help("compose")
     else:
-        _run_or_exit(_write_params, on_failure=lambda: _restore_outputs("compose"))
+        _run_or_exit("compose", _write_params, writes_outputs=True)
 
 
 def _write_params() -> None:
@@ -108,6 +111,7 @@ def _write_params() -> None:
         exclusive_lock(paths.PROJECT_LOCK, operation="compose", wait_s=_WAIT_FOR_LOCK_S),
         root_span("stage compose", _SERVICE_NAME),
     ):
+        check_declared_files(Path())
         for line in write_params(Path()):
             sys.stdout.write(f"[compose] {line}\n")
 
@@ -120,6 +124,7 @@ def _show_help(name: str) -> None:
 
 def _run_for_dvc(name: str, main: StageTask) -> None:
     exit_with_dvc()
+    check_declared_files(Path())
     config = load_params()
     _run_locked(name, main, config)
     # Without it the last garbage collection walks all objects of pandas and scikit-learn: 0.3 to 0.9 s a stage.
@@ -148,29 +153,47 @@ def _restore_outputs(name: str) -> None:
         sys.stderr.write(f"[{name}] failed; restored earlier outputs: {', '.join(restored)}\n")
 
 
-def _run_or_exit(work: Callable[[], object], *, on_failure: Callable[[], None] = lambda: None) -> None:
-    """Run `work`; on an error, print its message and exit with its code."""
-    try:
-        _exit_on_error(work)
-    except SystemExit:
-        on_failure()
-        raise
+def _run_or_exit(name: str, work: Callable[[], object], *, writes_outputs: bool = False) -> None:
+    """Run `work`; on an error, print its message, restore outputs that DVC removed, and exit with its code."""
+    if writes_outputs:
+        record_stage_start(Path(), name)
+    with interruptible(name) as interruption:
+        try:
+            _exit_on_error(work, interruption)
+        except SystemExit as ended:
+            if writes_outputs:
+                _restore_outputs(name)
+                record_stage_end(Path(), name, exit_code=_code_of(ended), reason=_first_line(ended.__context__))
+            raise
+    if writes_outputs:
+        record_stage_end(Path(), name, exit_code=0, reason="")
 
 
-def _exit_on_error(work: Callable[[], object]) -> None:
+def _code_of(ended: SystemExit) -> int:
+    return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+
+
+def _first_line(error: BaseException | None) -> str:
+    return str(error).partition("\n")[0] if isinstance(error, MlopsError) else ""
+
+
+def _exit_on_error(work: Callable[[], object], interruption: Interruption) -> None:
     try:
         work()
-    except MlopsError as error:
-        _exit(str(error), error.exit_code)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except BaseException as error:
+        if interruption.has_arrived or isinstance(error, KeyboardInterrupt):
+            _exit(MESSAGE, EXIT_CODE)  # whatever a package made of the signal
+        if isinstance(error, MlopsError):
+            _exit(str(error), error.exit_code)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            place = error.filename or "disk"
+            _exit(f"{place}: no space left; earlier outputs are intact", DependencyUnavailable.exit_code)
+        if not isinstance(error, Exception):
             raise
-        _exit(f"{error.filename or 'disk'}: no space left; earlier outputs are intact", DependencyUnavailable.exit_code)
-    except KeyboardInterrupt:
-        _exit("stopped; earlier outputs are intact", 130)
-    except Exception:
         logging.getLogger(__name__).exception("internal error; please report the traceback below")
         sys.exit(MlopsError.exit_code)
+    if interruption.has_arrived:
+        _exit(MESSAGE, EXIT_CODE)
 
 
 def _exit(message: str, code: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Reject settings that would run code: `_target_` outside of estimators, and settings of Hydra itself.
+"""Reject settings that would run code: `_target_` outside of estimators, and overrides of Hydra itself.
 
 Hydra's block list is not a security boundary (`pandas.read_pickle` passes it). So this is an allow
 list: a target must be below `model.estimator` and name an allowed package.
@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, TargetRefused
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["ALLOWED_PACKAGES", "check_hydra_node", "check_overrides", "check_targets"]
+__all__ = ["ALLOWED_PACKAGES", "check_overrides", "check_targets"]
 
 ALLOWED_PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost", "pipeline")
 
@@ -22,8 +22,6 @@ _TARGET = re.compile(rf"({'|'.join(ALLOWED_PACKAGES)})(\.[A-Za-z][A-Za-z0-9_]*)+
 _SPECIAL_KEY = re.compile(r"_[a-z]+_|\(\)")
 _TARGET_PATH = ("model", "estimator")
 
-_HYDRA_TARGETS = re.compile(r"(hydra\._internal\.core_plugins|hydra_plugins|optuna\.samplers|pipeline\.sweeps)(\.\w+)+")
-_HYDRA_CLASSES = {"logging.StreamHandler", "logging.FileHandler", "colorlog.ColoredFormatter"}
 # Settings of Hydra itself that overrides may set.
 _HYDRA_KEYS = re.compile(
     r"hydra/(launcher|sweeper|sweeper/sampler)|hydra\.(launcher|sweeper|sweep)\.[A-Za-z0-9_.]+|hydra\.verbose"
@@ -69,39 +67,6 @@ def _special_keys(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str
     elif isinstance(value, list):
         for index, member in enumerate(value):
             yield from _special_keys(member, (*path, str(index)))
-
-
-def check_hydra_node(node: Mapping[str, Any]) -> None:
-    """Raise if a composed `hydra` node would build or call a class that is not Hydra's own.
-
-    Raises
-    ------
-    TargetRefused
-        Naming the key path.
-    """
-    for path, key, value in _special_keys(node, ("hydra",)):
-        where = ".".join((*path, key))
-        if key == "()" or (key == "_target_" and not (isinstance(value, str) and _HYDRA_TARGETS.fullmatch(value))):
-            raise TargetRefused(
-                f"{where}: {value!r} is not accepted; expected Hydra's own launchers, sweepers and samplers"
-            )
-    for name in ("job_logging", "hydra_logging"):
-        for path, value in _logging_classes(node.get(name) or {}, ("hydra", name)):
-            if value not in _HYDRA_CLASSES:
-                raise TargetRefused(
-                    f"{'.'.join(path)}: {value!r} is not accepted; expected {', '.join(sorted(_HYDRA_CLASSES))}"
-                )
-
-
-def _logging_classes(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    if isinstance(value, dict):
-        for key, member in value.items():
-            if key in ("class", "factory") or (isinstance(member, str) and member.startswith("ext://")):
-                yield (
-                    (*path, str(key)),
-                    member if not str(member).startswith("ext://sys.std") else "logging.StreamHandler",
-                )
-            yield from _logging_classes(member, (*path, str(key)))
 
 
 def check_overrides(overrides: Sequence[str]) -> None:

@@ -32,6 +32,7 @@ _BLOCK_BYTES = 8 << 20
 _NEWLINE, _CARRIAGE_RETURN, _QUOTE = 10, 13, 34
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "UTF-8 with a byte order mark", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _UTF8_HINT = "save the file as UTF-8 without a byte order mark"
+_EMPTY_HEADER_HINT = "the first line names the columns; remove the empty lines above it"
 _LONG_LINE_HINT = f"a line has at most {MAX_LINE_BYTES:,} bytes; is a line break or a closing quote missing?"
 
 
@@ -80,11 +81,14 @@ class LineReader:
         block = self._validate_block(line + b"\n", n_fields=None).valid_lines()
         self._buffer = remaining
         self._line_number = 2
-        if not block.line_numbers.size:
+        return self._parse_header(block.content.decode("utf-8").rstrip("\r\n")) if block.line_numbers.size else []
+
+    def _parse_header(self, text: str) -> list[str]:
+        if not text.strip():
+            self._problems.add(1, 1, "header", "the first line is empty", _EMPTY_HEADER_HINT)
             return []
-        text = block.content.decode("utf-8").rstrip("\r\n")
         try:
-            return next(csv.reader([text], delimiter=self._delimiter, strict=True), [""])
+            return next(csv.reader([text], delimiter=self._delimiter, strict=True))
         except csv.Error as error:
             self._problems.add(1, 1, "header", quote_shortened(text), str(error))
             return []
@@ -219,9 +223,10 @@ class _BlockValidator:
                 inside -= np.searchsorted(self._quotes, self._starts)[self._line_indices(separators)]
             separators = separators[inside % 2 == 0]
         counts = np.diff(np.searchsorted(separators, np.append(self._starts, len(self._data)))) + 1
-        for line in map(int, np.flatnonzero((counts != n_fields) & ~self._is_invalid)):
+        deviating = np.flatnonzero((counts != n_fields) & ~self._is_invalid)
+        self._is_invalid[deviating] = True
+        for line in map(int, self._problems.take_reportable(deviating)):
             count = int(counts[line])
-            self._is_invalid[line] = True
             value = (
                 quote_shortened(self._line_bytes(line).rstrip(b"\r")[:200])
                 if count > 1
@@ -229,8 +234,6 @@ class _BlockValidator:
             )
             hint = f"found {count} field(s); the header has {n_fields}"
             self._problems.add(self._first_line_number + line, min(count, n_fields + 1), "fields", value, hint)
-            if self._problems.is_full:
-                return
 
     def _line_indices(self, positions: Positions) -> Positions:
         return np.searchsorted(self._ends, positions)
@@ -239,16 +242,21 @@ class _BlockValidator:
         return self._content[self._starts[line] : self._ends[line]]
 
     def _report_first_per_line(self, positions: Positions, rule: str, value: str, hint: str) -> None:
-        """Add a problem for the first of `positions` in each line."""
+        """Mark the line of each of `positions` as invalid; add a problem for the first position in each line."""
         lines, first = np.unique(self._line_indices(positions), return_index=True)
-        for line, position in zip(lines, positions[first], strict=True):
+        is_new = ~self._is_invalid[lines]
+        lines, first = lines[is_new], first[is_new]
+        reported = self._problems.take_reportable(lines)
+        for line, position in zip(reported, positions[first], strict=False):
             context = self._content[
                 max(int(self._starts[line]), position - 8) : min(int(self._ends[line]), position + 9)
             ]
             self._report(line, position, rule, f"{value} near {quote_shortened(context)}", hint)
+        self._is_invalid[lines] = True
 
     def _report(self, line: int | np.int64, position: int | np.int64, rule: str, value: str | bytes, hint: str) -> None:
-        if self._is_invalid[line] or self._problems.is_full:
+        """Mark a line as invalid, whether or not its problem is among those that are reported."""
+        if self._is_invalid[line]:
             return
         self._is_invalid[line] = True
         field = self._content.count(bytes([self._delimiter]), self._starts[line], position) + 1

@@ -6,23 +6,25 @@ their own, and other clones find the rows.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.config.declared_files import ROW_SUFFIXES
 from pipeline.errors import Conflict, DataError, DependencyUnavailable, UsageError
-from pipeline.files import atomic_file, sha256_file
+from pipeline.files import atomic_file, link_or_special_file, sha256_file
 from pipeline.project import paths
+from pipeline.project.dvc_messages import explain_dvc_error
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ImportedFile", "find_imported_file", "import_file"]
-
-_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+__all__ = ["ImportedFile", "find_imported_file", "import_file", "locate_imported_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def import_file(file: Path, *, root: Path, replace: bool = False) -> ImportedFil
     UsageError
         When the file cannot be read, or no source reads its format.
     Conflict
-        When another file has its name and `replace` is false.
+        When another file has its name and `replace` is false, or a link is in its place.
     DependencyUnavailable
         When the disk is full; nothing changes then.
     """
@@ -55,6 +57,7 @@ def import_file(file: Path, *, root: Path, replace: bool = False) -> ImportedFil
     relative = paths.EXTERNAL / file.name
     target = root / relative
     digest = _source_sha256(file)
+    _check_target(relative, root)
     if not target.exists():
         status: Literal["added", "replaced", "unchanged"] = "added"
     elif sha256_file(target) == digest:
@@ -74,15 +77,52 @@ def find_imported_file(file: Path, *, root: Path) -> str:
     Raises
     ------
     DataError
-        When there is none, or the copy has other content.
+        When there is none, the copy has other content, or it is a link, a pipe or a device.
     """
     relative = paths.EXTERNAL / file.name
     target = root / relative
-    if not target.is_file():
+    if not os.path.lexists(target):
         raise DataError(f"{relative}: not found; import it with `mlops data add {file}`")
+    locate_imported_file(relative.as_posix(), root=root)
     if file.is_file() and not file.samefile(target) and sha256_file(file) != sha256_file(target):
         raise DataError(f"{relative}: differs from {file}; update it with `mlops data add {file} --replace`")
     return relative.as_posix()
+
+
+def locate_imported_file(relative: str, *, root: Path) -> Path:
+    """Return the path of a declared file below `root`, which is opened only after this check.
+
+    A hard link is the file itself, so it is accepted; git cannot carry one into the project.
+
+    Raises
+    ------
+    DataError
+        When it is missing, a link, a folder, a pipe or a device, or stands below a linked folder. The message
+        holds no content.
+    """
+    path = root / relative
+    if not os.path.lexists(path):
+        raise DataError(f"data.source.path: {relative} not found; import it with `mlops data add FILE`")
+    _check_parts(relative, root)
+    if (reason := link_or_special_file(path)) is not None:
+        raise DataError(f"{relative}: {reason}, such as `mlops data add FILE` makes")
+    return path
+
+
+def _check_parts(relative: str, root: Path) -> None:
+    """Raise if a folder above the file leads elsewhere."""
+    folders = [*PurePosixPath(relative).parents][-2::-1]
+    for folder in folders:
+        if (reason := link_or_special_file(root / folder, folder=True)) is not None:
+            raise DataError(f"{relative}: the folder {folder} {reason}")
+
+
+def _check_target(relative: Path, root: Path) -> None:
+    for part in (relative.parent.parent, relative.parent):
+        if os.path.lexists(root / part) and (reason := link_or_special_file(root / part, folder=True)) is not None:
+            raise Conflict(f"{part.as_posix()} {reason}")
+    if os.path.lexists(root / relative) and (reason := link_or_special_file(root / relative)) is not None:
+        raise Conflict(f"{relative}: {reason}; remove it and run `mlops data add` again")
 
 
 def _copy_verified(file: Path, target: Path, digest: str) -> None:
@@ -96,17 +136,16 @@ def _track_with_dvc(relative: str, root: Path) -> str | None:
     """Track the file with DVC; return the path of its pointer."""
     if not (root / ".dvc").is_dir():
         return None
-    command = [sys.executable, "-m", "dvc", "add", "--quiet", relative]
+    command = [sys.executable, "-m", "dvc", "add", relative]
     completed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
     if completed.returncode != 0:
-        message = " ".join(completed.stderr.split())[-300:]
-        raise DependencyUnavailable(f"{relative}: copied, but `dvc add {relative}` failed: {message}; run it again")
+        raise DependencyUnavailable(f"{relative}: copied, but not tracked: {explain_dvc_error(completed.stderr)}")
     return f"{relative}.dvc"
 
 
 def _check_file_name(file: Path) -> None:
-    if file.suffix.lower() not in _SUFFIXES:
-        raise UsageError(f"{file}: sources read {', '.join(_SUFFIXES)}; convert the file to one of them")
+    if file.suffix.lower() not in ROW_SUFFIXES:
+        raise UsageError(f"{file}: sources read {', '.join(ROW_SUFFIXES)}; convert the file to one of them")
     if not re.fullmatch(r"[^.\s/\\$][^/\\$\n]*", file.name):
         raise UsageError(
             f"{file}: rename the file; its name must not begin with a dot or a blank, and must not contain $"

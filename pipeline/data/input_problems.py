@@ -10,6 +10,11 @@ from pipeline.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    _Places = NDArray[np.int64]
+
 __all__ = ["MAX_INPUT_PROBLEMS", "InputProblem", "InputProblems", "quote_shortened", "to_data_error"]
 
 MAX_INPUT_PROBLEMS = 100
@@ -50,6 +55,12 @@ class InputProblems:
             self.items.append(InputProblem(self.path, line, str(column), rule, value, hint))
         else:
             self.is_truncated = True
+
+    def take_reportable(self, places: _Places) -> _Places:
+        """Return the first of `places` that can still be added; record when there are more."""
+        n_free = self.limit - len(self.items)
+        self.is_truncated |= len(places) > n_free
+        return places[:n_free]
 
     @property
     def is_full(self) -> bool:

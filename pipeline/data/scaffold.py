@@ -205,7 +205,7 @@ def _render_config(
         f"  positive: {positive}{comment}",
         "columns:",
         *(_render_column(column) for column in columns),
-        f"split: {{kind: stratified, test_share: 0.2}}{alternative}",
+        f"split: {{kind: by_hash, test_share: 0.2}}{alternative}",
     ]
     return "\n".join(lines) + "\n"
 

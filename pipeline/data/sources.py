@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pipeline.data.file_import import locate_imported_file
 from pipeline.errors import ConfigError, DataError, DependencyUnavailable
 from pipeline.files import sha256_file
 from pipeline.lookup import LookupTable
@@ -108,7 +109,7 @@ def _fetch_csv(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFram
     from pipeline.data.csv_reader import read_csv
 
     assert config.source.kind == "csv"  # noqa: S101 - narrows the type
-    return read_csv(_require_file(root, config.source.path), schema, config.source)
+    return read_csv(locate_imported_file(config.source.path, root=root), schema, config.source)
 
 
 @SOURCES.add("parquet")
@@ -119,19 +120,13 @@ def _fetch_parquet(config: DataConfig, schema: Schema, *, root: Path) -> pd.Data
     from pipeline.data.coercion import coerce_to_schema
 
     assert config.source.kind == "parquet"  # noqa: S101 - narrows the type
-    path = _require_file(root, config.source.path)
+    path = locate_imported_file(config.source.path, root=root)
     try:
         with path.open("rb") as stream:
             table = pq.read_table(stream)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{config.source.path}: not a readable Parquet file: {error}") from error
     return coerce_to_schema(table, schema, where=config.source.path)
-
-
-def _require_file(root: Path, path: str) -> Path:
-    if not (root / path).is_file():
-        raise DataError(f"data.source.path: {path} not found; import it with `mlops data add FILE`")
-    return root / path
 
 
 @SOURCES.add("bundled")

@@ -9,8 +9,11 @@ import numpy as np
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.lookup import LookupTable
+from pipeline.schema.feature_hash import HashSplit, feature_hashes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-__all__ = ["SPLITTERS", "TrainTestSplit", "split_train_test"]
+__all__ = ["SPLITTERS", "TrainTestSplit", "hash_split", "split_train_test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +68,62 @@ def split_train_test(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *
     return TrainTestSplit(parts["train"].reset_index(drop=True), parts["test"].reset_index(drop=True))
 
 
+def hash_split(config: SplitConfig, *, seed: int) -> HashSplit | None:
+    """Return the rule by which `by_hash` splits; None for another splitter."""
+    return HashSplit(seed, config.test_share) if config.kind == "by_hash" else None
+
+
+@SPLITTERS.add("by_hash")
+def split_by_hash(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask:
+    """Give each row its part by the hash of its features, so that it has the same part in every snapshot.
+
+    Rows with equal features stay together. A class without rows in a part gets there the rows of one hash: those
+    whose position is nearest to the border between the parts.
+    """
+    labels = _target_labels(frame, schema)
+    hashes, rule = feature_hashes(frame, schema), HashSplit(seed, config.test_share)
+    positions = rule.positions(hashes)
+    is_test = rule.is_test(hashes)
+    for name in schema.target.classes:
+        is_class = labels == name
+        if (is_test & is_class).any() and (~is_test & is_class).any():
+            continue
+        is_empty_test = not (is_test & is_class).any()
+        nearest = positions[is_class].min() if is_empty_test else positions[is_class].max()
+        is_test[positions == nearest] = is_empty_test
+    _require_classes_in_both_parts(labels, is_test, schema.target.classes)
+    return is_test
+
+
+def _target_labels(frame: pd.DataFrame, schema: Schema) -> NDArray[np.object_]:
+    """Return the class of each row, where every class has two rows and every row a class."""
+    labels = frame[schema.target.column].fillna("").to_numpy(object)
+    counts = {name: int((labels == name).sum()) for name in schema.target.classes}
+    if too_small := [f"{name} ({count})" for name, count in counts.items() if count < 2]:
+        raise DataError(f"split: classes with fewer than 2 rows cannot be in both parts: {', '.join(too_small)}")
+    n_unlabeled = len(frame) - sum(counts.values())
+    if n_unlabeled:
+        raise DataError(f"split: {n_unlabeled} rows have no class; enable quarantine in validation")
+    return np.asarray(labels)
+
+
+def _require_classes_in_both_parts(labels: NDArray[np.object_], is_test: Mask, classes: Sequence[str]) -> None:
+    parts = {"train": set(labels[~is_test]), "test": set(labels[is_test])}
+    absent = [f"{name} ({part})" for part, present in parts.items() for name in classes if name not in present]
+    if absent:
+        raise DataError(
+            f"split: by_hash keeps rows with equal features together, which leaves classes without rows in a part:"
+            f" {', '.join(absent)}; use data.split.kind=stratified, which separates equal rows"
+        )
+
+
 @SPLITTERS.add("stratified")
 def split_stratified(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask:
     """Give each class its share of the test part; every class has at least one row in both parts."""
     generator = np.random.default_rng(seed)
-    target = frame[schema.target.column].fillna("")
-    rows_by_class = {name: np.flatnonzero((target == name).to_numpy(bool)) for name in schema.target.classes}
+    labels = _target_labels(frame, schema)
+    rows_by_class = {name: np.flatnonzero(labels == name) for name in schema.target.classes}
     counts = np.array([len(rows) for rows in rows_by_class.values()])
-    if too_small := [f"{name} ({len(rows)})" for name, rows in rows_by_class.items() if len(rows) < 2]:
-        raise DataError(f"split: classes with fewer than 2 rows cannot be in both parts: {', '.join(too_small)}")
-    if counts.sum() != len(frame):
-        raise DataError(f"split: {len(frame) - counts.sum()} rows have no class; enable quarantine in validation")
     is_test = np.zeros(len(frame), bool)
     for rows, size in zip(rows_by_class.values(), _test_sizes(counts, config.test_share), strict=True):
         is_test[generator.permutation(rows)[:size]] = True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.metrics import METRICS, MetricEstimate
+from pipeline.markdown_text import code_span, escape_markdown, markdown_table
+from pipeline.metrics import METRICS, MetricEstimate, comparison_verdict
 from pipeline.text import number, percent, pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pipeline.config.root_config import Config
     from pipeline.evaluation.evaluation_report import EvaluationReport
@@ -42,15 +43,15 @@ def model_card(report: EvaluationReport, config: Config) -> str:
 def _header_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     target = report.package.schema.target
     title = target.title or target.column
-    yield f"# {config.name}: {title}"
+    yield f"# {escape_markdown(config.name)}: {escape_markdown(title)}"
     yield ""
     yield (
-        f"A `{report.package.manifest.model}` that predicts **{_one_line(title)}**"
-        f" ({_join_with_or([f'`{name}`' for name in target.classes])}) from"
-        f" {len(report.package.schema.feature_names)} features of the dataset `{config.data.name}`."
+        f"A {code_span(report.package.manifest.model)} that predicts **{escape_markdown(title)}**"
+        f" ({_join_with_or([code_span(name) for name in target.classes])}) from"
+        f" {len(report.package.schema.feature_names)} features of the dataset {code_span(config.data.name)}."
     )
     if target.description:
-        yield f"{_one_line(target.description)}."
+        yield f"{escape_markdown(target.description)}."
     yield ""
     yield f"On {pluralize(report.n_test, 'test row')}: {_headline_sentence(report)}"
 
@@ -69,7 +70,7 @@ def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     level = percent(report.confidence_level)
     yield "## Performance"
     yield ""
-    yield from _markdown_table(
+    yield from markdown_table(
         ("metric", "on test rows", f"{level} interval", f"mean of {config.training.folds} folds", "better is"),
         (
             (
@@ -84,8 +85,9 @@ def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     )
     yield ""
     yield (
-        "Intervals are percentiles of the bootstrap over the test rows. The folds are parts of the train rows, each"
-        " scored by a model that was fitted to the others. Both columns should agree."
+        "An interval holds the true value for this share of test sets. The folds are parts of the train rows, each"
+        " scored by a model that was fitted to the others. Both columns should agree. The calibration error (`ece`) on"
+        " the test rows is without the part that chance alone gives; the mean of the folds holds that part."
     )
 
 
@@ -93,7 +95,7 @@ def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str
     name = report.selection_metric
     yield "## Baselines"
     yield ""
-    yield from _markdown_table(
+    yield from markdown_table(
         ("", _display_name(name), "model minus baseline", "accuracy", "verdict"),
         (
             (
@@ -101,7 +103,7 @@ def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str
                 number(result.metrics[name]),
                 _format_difference(result.difference[name]),
                 number(result.metrics["accuracy"]),
-                _baseline_verdict(result.difference[name], higher_is_better=METRICS[name].higher_is_better),
+                comparison_verdict(result.difference[name], higher_is_better=METRICS[name].higher_is_better),
             )
             for baseline, result in report.baselines.items()
         ),
@@ -110,24 +112,15 @@ def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str
     yield "`majority` predicts the shares of the classes for every row; `depth 2 tree` is a decision tree of depth 2."
 
 
-def _baseline_verdict(difference: MetricEstimate, *, higher_is_better: bool) -> str:
-    if difference.low is None or difference.high is None:
-        return "not known"
-    low, high = (difference.low, difference.high) if higher_is_better else (-difference.high, -difference.low)
-    if low > 0:
-        return "better"
-    return "worse" if high < 0 else "no difference shown"
-
-
 def _confusion_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     classes = report.package.schema.target.classes
     yield "## Confusion matrix"
     yield ""
-    yield from _markdown_table(
-        ("true class", *(f"predicted {_escape_cell(name)}" for name in classes), "recall", "precision"),
+    yield from markdown_table(
+        ("true class", *(f"predicted {escape_markdown(name)}" for name in classes), "recall", "precision"),
         (
             (
-                name,
+                escape_markdown(name),
                 *(f"{n:,}" for n in row),
                 percent(report.by_class[name]["recall"]),
                 percent(report.by_class[name]["precision"]),
@@ -139,7 +132,7 @@ def _confusion_section(report: EvaluationReport, config: Config) -> Iterator[str
     if positive is not None and threshold is not None:
         yield ""
         rule = config.training.threshold.rule
-        yield f"A row is predicted as `{positive}` from a probability of {threshold:.4g} on (rule `{rule}`)."
+        yield f"A row is predicted as {code_span(positive)} from a probability of {threshold:.4g} on (rule `{rule}`)."
 
 
 def _slices_section(report: EvaluationReport, config: Config) -> Iterator[str]:
@@ -165,12 +158,12 @@ def _worst_slices_table(report: EvaluationReport, name: str) -> Iterator[str]:
         f" is worse{overall}. The worst:"
     )
     yield ""
-    yield from _markdown_table(
+    yield from markdown_table(
         ("feature", "value", "rows", _display_name(name), "interval", "accuracy", "clearly worse"),
         (
             (
                 _column_label(report, slice_.column),
-                slice_.value,
+                escape_markdown(slice_.value),
                 f"{slice_.n_rows:,}",
                 number(slice_.estimate.value),
                 _format_range(slice_.estimate),
@@ -186,7 +179,7 @@ def _worst_slices_table(report: EvaluationReport, name: str) -> Iterator[str]:
 def _importance_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     yield "## Feature importance"
     yield ""
-    yield from _markdown_table(
+    yield from markdown_table(
         ("feature", f"{_display_name(report.selection_metric)} worsens by", "spread"),
         (
             (_column_label(report, feature.column), number(feature.mean, signed=True), number(feature.spread))
@@ -203,14 +196,14 @@ def _importance_section(report: EvaluationReport, config: Config) -> Iterator[st
 def _features_section(report: EvaluationReport, config: Config) -> Iterator[str]:  # noqa: ARG001 - shared signature
     yield "## Features"
     yield ""
-    yield from _markdown_table(
+    yield from markdown_table(
         ("feature", "meaning", "values", "unit", "may be missing"),
         (
             (
-                f"`{column.name}`",
-                column.description or column.label,
-                _accepted_values(column),
-                column.unit or "",
+                code_span(column.name),
+                escape_markdown(column.description or column.label),
+                escape_markdown(_accepted_values(column)),
+                escape_markdown(column.unit or ""),
                 "yes" if column.nullable else "no",
             )
             for column in report.package.schema.features
@@ -226,7 +219,8 @@ def _training_section(report: EvaluationReport, config: Config) -> Iterator[str]
     source = config.data.source.kind
     yield f"- **Rows**: {report.n_train:,} train rows and {report.n_test:,} test rows, source `{source}`."
     yield (
-        f"- **Training**: `{report.package.manifest.model}`, {training.folds}-fold stratified cross-validation,"
+        f"- **Training**: {code_span(report.package.manifest.model)},"
+        f" {training.folds}-fold stratified cross-validation,"
         f" calibration `{training.calibration}`, class weights `{training.class_weight or 'none'}`, seed {config.seed}."
     )
     if onnx.used:
@@ -235,11 +229,11 @@ def _training_section(report: EvaluationReport, config: Config) -> Iterator[str]
             f" on {pluralize(report.parity.rows, 'test row')}."
         )
     else:
-        yield f"- **Serving**: scikit-learn, because {_one_line(onnx.reason or 'there is no ONNX form')}."
+        yield f"- **Serving**: scikit-learn, because {escape_markdown(onnx.reason or 'there is no ONNX form')}."
     yield f"- **Package**: `{report.package.digest}`"
     for name, value in sorted(lineage.items()):
         if isinstance(value, str):
-            yield f"- **{_display_name(name)}**: `{value}`"
+            yield f"- **{escape_markdown(_display_name(name))}**: {code_span(value)}"
 
 
 def _caveats_section(report: EvaluationReport, config: Config) -> Iterator[str]:
@@ -252,8 +246,8 @@ def _caveats_section(report: EvaluationReport, config: Config) -> Iterator[str]:
         yield f"- The test part has only {rows}: intervals are wide, and small differences are not evidence."
     n_rows = {name: metrics["rows"] or 0.0 for name, metrics in report.by_class.items()}
     rarest = min(n_rows, key=lambda name: n_rows[name])
-    yield f"- The rarest class, `{rarest}`, is {percent(n_rows[rarest] / report.n_test)} of the test rows."
-    protected = [column.label for column in report.package.schema.columns if column.protected]
+    yield f"- The rarest class, {code_span(rarest)}, is {percent(n_rows[rarest] / report.n_test)} of the test rows."
+    protected = [escape_markdown(column.label) for column in report.package.schema.columns if column.protected]
     if protected:
         yield f"- Declared as protected: {', '.join(protected)}. See their slices in `reports/evaluation.json`."
     yield "- These metrics hold for rows like the test rows. Monitor drift: they do not hold for rows that differ."
@@ -270,22 +264,7 @@ def _accepted_values(column: Column) -> str:
 
 
 def _column_label(report: EvaluationReport, name: str) -> str:
-    return report.package.schema.column(name).label
-
-
-def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(map(_escape_cell, head))} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(map(_escape_cell, row))} |"
-
-
-def _escape_cell(value: str) -> str:
-    return _one_line(value).replace("|", "\\|")
-
-
-def _one_line(value: str) -> str:
-    return " ".join(value.split())
+    return escape_markdown(report.package.schema.column(name).label)
 
 
 def _join_with_or(names: Sequence[str]) -> str:
@@ -302,11 +281,11 @@ def _format_difference(estimate: MetricEstimate) -> str:
 
 def _format_range(estimate: MetricEstimate, *, signed: bool = False) -> str:
     if estimate.low is None or estimate.high is None:
-        return "none"
+        return f"none: {estimate.reason}"
     return f"{estimate.low:+.4f} to {estimate.high:+.4f}" if signed else f"{estimate.low:.4f} to {estimate.high:.4f}"
 
 
 def _format_interval(estimate: MetricEstimate, *, as_percent: bool = False) -> str:
     if estimate.low is None or estimate.high is None:
-        return "no interval"
+        return f"no interval: {estimate.reason}"
     return f"{percent(estimate.low)} to {percent(estimate.high)}" if as_percent else _format_range(estimate)

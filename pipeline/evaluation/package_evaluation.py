@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.evaluation_config import EvaluationConfig
-    from pipeline.metrics import MetricEstimate
     from pipeline.package import Package
     from pipeline.schema import Schema, Target
 
@@ -59,7 +57,7 @@ def evaluate_package(
     selection_metric : str
         The metric `training.selection_metric`.
     seed : int
-        Seed of resamples, shuffles and baselines.
+        Seed of shuffles and baselines.
 
     Raises
     ------
@@ -73,13 +71,13 @@ def evaluate_package(
     from threadpoolctl import threadpool_limits
 
     names = tuple(dict.fromkeys((*config.metrics, selection_metric, *baseline_metric_names(selection_metric))))
-    bootstrap = _Bootstrap(names, config.confidence_level, config.bootstrap_samples, seed)
     codes = encode_target(test, package.schema.target)
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as executor:
         probabilities = package.predict_proba(test)
         scored = _score(package, codes, probabilities, n_bins=config.calibration_bins)
-        # Importing scikit-learn takes as long as all resamples together, so both tasks that need it run beside them.
-        baselines = executor.submit(_compare_baselines, scored, train, test, schema=package.schema, bootstrap=bootstrap)
+        # Importing scikit-learn takes as long as the rest of the evaluation, so both tasks that need it run beside it.
+        options: Any = {"confidence_level": config.confidence_level, "schema": package.schema, "seed": seed}
+        baselines = executor.submit(_compare_baselines, scored, train, test, names=names, **options)
         parity = executor.submit(_check_parity, package, test, probabilities)
         repeats = config.importance_repeats
         importance = permutation_importance(
@@ -87,11 +85,11 @@ def evaluate_package(
         )
         return EvaluationReport(
             package=package,
-            metrics=bootstrap.estimate(scored),
+            metrics=estimate_metrics(scored, names, confidence_level=config.confidence_level),
             by_class=_class_metrics(scored, package.schema.target),
             confusion=WeightedPredictions(scored).confusion[0].astype(np.int64),
             baselines=baselines.result(),
-            slices=evaluate_slices(scored, train, test, schema=package.schema, config=config, seed=seed),
+            slices=evaluate_slices(scored, train, test, schema=package.schema, config=config),
             importance=importance,
             tables={**curve_tables(scored, package.classes), "importance": importance_table(importance)},
             parity=parity.result(),
@@ -107,41 +105,19 @@ def _score(
     return make_scored_rows(package.schema.target, codes, probabilities, threshold=package.threshold, n_bins=n_bins)
 
 
-@dataclass(frozen=True, slots=True)
-class _Bootstrap:
-    """The metrics of the report, and how their intervals are resampled."""
-
-    names: tuple[str, ...]
-    confidence_level: float
-    n_resamples: int
-    seed: int
-
-    def estimate(self, scored: LabeledPredictions) -> dict[str, MetricEstimate]:
-        return estimate_metrics(
-            scored,
-            self.names,
-            confidence_level=self.confidence_level,
-            n_resamples=self.n_resamples,
-            seed=self.seed,
-        )
-
-    def compare(self, scored: LabeledPredictions, other: LabeledPredictions) -> dict[str, MetricEstimate]:
-        return compare_paired(
-            scored,
-            other,
-            self.names,
-            confidence_level=self.confidence_level,
-            n_resamples=self.n_resamples,
-            seed=self.seed,
-        )
-
-
 def _compare_baselines(
-    scored: LabeledPredictions, train: pd.DataFrame, test: pd.DataFrame, *, schema: Schema, bootstrap: _Bootstrap
+    scored: LabeledPredictions,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    *,
+    names: tuple[str, ...],
+    confidence_level: float,
+    schema: Schema,
+    seed: int,
 ) -> dict[str, Baseline]:
     baselines = {}
     for name in BASELINES:
-        classifier = fit_baseline(name, train, schema, seed=bootstrap.seed)
+        classifier = fit_baseline(name, train, schema, seed=seed)
         baseline_rows = make_scored_rows(
             schema.target,
             scored.y,
@@ -149,9 +125,11 @@ def _compare_baselines(
             threshold=classifier.threshold,
             n_bins=scored.n_bins,
         )
-        values = compute_metrics(baseline_rows, bootstrap.names)
+        values = compute_metrics(baseline_rows, names)
         metrics = {metric: round_significant(value) for metric, value in values.items()}
-        baselines[name] = Baseline(metrics, bootstrap.compare(scored, baseline_rows))
+        baselines[name] = Baseline(
+            metrics, compare_paired(scored, baseline_rows, names, confidence_level=confidence_level)
+        )
     return baselines
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.metrics import METRICS, MetricEstimate, compute_metrics, estimate_metrics, get_metric, round_significant
+from pipeline.metrics import (
+    METRICS,
+    MetricEstimate,
+    comparison_verdict,
+    compute_metrics,
+    estimate_metrics,
+    get_metric,
+    round_significant,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +86,6 @@ def evaluate_slices(
     *,
     schema: Schema,
     config: EvaluationConfig,
-    seed: int,
 ) -> SliceReport:
     """Evaluate each slice that has enough rows.
 
@@ -91,8 +98,7 @@ def evaluate_slices(
     schema : Schema
         Every feature is sliced, and every protected column whatever its size; text is not.
     config : EvaluationConfig
-        `slices`, `metrics`, `confidence_level` and `bootstrap_samples` are read.
-    seed : int
+        `slices`, `metrics` and `confidence_level` are read.
     """
     metric = get_metric(config.slices.metric, setting="evaluation.slices.metric").name
     overall = compute_metrics(scored, [metric])[metric]
@@ -106,23 +112,19 @@ def evaluate_slices(
             n_rows = int(inside.sum())
             if n_rows and (column.protected or n_rows >= config.slices.min_rows):
                 rows = scored.take(inside)
-                slices.append(_evaluate_slice(column.name, value, rows, overall=overall, config=config, seed=seed))
+                slices.append(_evaluate_slice(column.name, value, rows, overall=overall, config=config))
             elif n_rows:
                 too_small.append(SmallSlice(column.name, value, n_rows))
     return SliceReport(tuple(sorted(slices, key=_worst_first_key)), tuple(too_small))
 
 
 def _evaluate_slice(
-    column: str, value: str, scored: LabeledPredictions, *, overall: float, config: EvaluationConfig, seed: int
+    column: str, value: str, scored: LabeledPredictions, *, overall: float, config: EvaluationConfig
 ) -> Slice:
     name = config.slices.metric
-    estimate = estimate_metrics(
-        scored, [name], confidence_level=config.confidence_level, n_resamples=config.bootstrap_samples, seed=seed
-    )[name]
+    estimate = estimate_metrics(scored, [name], confidence_level=config.confidence_level)[name]
     values = compute_metrics(scored, config.metrics)
-    is_clearly_worse = None
-    if estimate.low is not None and estimate.high is not None:
-        is_clearly_worse = estimate.high < overall if METRICS[name].higher_is_better else estimate.low > overall
+    verdict = comparison_verdict(estimate.minus(overall), higher_is_better=METRICS[name].higher_is_better)
     return Slice(
         column=column,
         value=value,
@@ -130,7 +132,7 @@ def _evaluate_slice(
         metric=name,
         estimate=estimate,
         metrics={metric: round_significant(value) for metric, value in values.items()},
-        is_clearly_worse=is_clearly_worse,
+        is_clearly_worse=None if verdict == "not compared" else verdict == "worse",
     )
 
 

@@ -1,7 +1,18 @@
 """Decide whether a candidate may replace the Production version: each gate has a result, a value and a reason."""
 
 from pipeline.gates.compatibility import SchemaChange, compare_schemas
-from pipeline.gates.gate_evaluation import GateInputs, evaluate_gates
-from pipeline.gates.gate_report import Gate, GateReport
+from pipeline.gates.gate_evaluation import GateInputs, evaluate_gates, misses_limit
+from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
+from pipeline.gates.package_comparison import compare_packages
 
-__all__ = ["Gate", "GateInputs", "GateReport", "SchemaChange", "compare_schemas", "evaluate_gates"]
+__all__ = [
+    "ComparedRows",
+    "Gate",
+    "GateInputs",
+    "GateReport",
+    "SchemaChange",
+    "compare_packages",
+    "compare_schemas",
+    "evaluate_gates",
+    "misses_limit",
+]

@@ -9,25 +9,34 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.gates.compatibility import compare_schemas
-from pipeline.gates.gate_report import Gate, GateReport
+from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
 from pipeline.gates.worst_slice import worst_slice
-from pipeline.metrics import METRICS, LabeledPredictions, compare_paired, expected_metric_if_calibrated, get_metric
+from pipeline.metrics import (
+    METRICS,
+    LabeledPredictions,
+    MetricEstimate,
+    compare_paired,
+    comparison_verdict,
+    get_metric,
+)
 from pipeline.modeling.classifier import encode_target
 from pipeline.modeling.scored_rows import make_scored_rows
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from pipeline.config.groups.promotion_config import PromotionConfig
-    from pipeline.metrics import MetricEstimate
+    from pipeline.metrics import Metric
     from pipeline.package import Package
 
-__all__ = ["GateInputs", "evaluate_gates"]
+__all__ = ["GateInputs", "evaluate_gates", "misses_limit"]
 
 _N_WARM_UP_ROWS, _N_TIMED_ROWS = 5, 51
-_N_CHANCE_RESAMPLES = 100
+_MIN_COMPARED_ROWS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +50,16 @@ class GateInputs:
 
 @dataclass(frozen=True, slots=True)
 class _GateContext:
-    """The inputs of all gates; each package is scored once."""
+    """The inputs of all gates; each package is scored once.
+
+    `compared_rows` are the test rows that the champion did not learn from; None where it cannot be scored on them.
+    """
 
     candidate: Package
     champion: Package | None
     inputs: GateInputs
     config: PromotionConfig
-    seed: int
+    compared_rows: NDArray[np.intp] | None = None
     _scored: dict[str, LabeledPredictions] = field(default_factory=dict)
 
     @property
@@ -63,9 +75,14 @@ class _GateContext:
             self._scored[package.digest] = make_scored_rows(target, codes, probabilities, threshold=threshold)
         return self._scored[package.digest]
 
+    def compared(self, package: Package) -> LabeledPredictions:
+        """Return the compared rows scored by a package."""
+        rows = np.arange(0) if self.compared_rows is None else self.compared_rows
+        return self.scored(package).take(rows)
+
 
 def evaluate_gates(
-    candidate: Package, inputs: GateInputs, config: PromotionConfig, *, champion: Package | None = None, seed: int
+    candidate: Package, inputs: GateInputs, config: PromotionConfig, *, champion: Package | None = None
 ) -> GateReport:
     """Evaluate every gate of a candidate.
 
@@ -73,12 +90,11 @@ def evaluate_gates(
     ----------
     candidate : Package
     inputs : GateInputs
-        The champion is scored on these test rows; none of its earlier metrics is used.
+        The champion is scored on these test rows; none of its earlier metrics is used. Rows that it learned from
+        leave the comparison.
     config : PromotionConfig
     champion : Package, optional
         The Production version; None when there is none.
-    seed : int
-        Seed of the resamples.
 
     Raises
     ------
@@ -91,12 +107,23 @@ def evaluate_gates(
     get_metric(config.slices.metric, setting="promotion.slices.metric")
     for name in config.metric_limits:
         get_metric(name, setting="promotion.metric_limits")
-    context = _GateContext(candidate=candidate, champion=champion, inputs=inputs, config=config, seed=seed)
+    rows = None if champion is None else _rows_unknown_to(champion, candidate, inputs.test)
+    context = _GateContext(candidate=candidate, champion=champion, inputs=inputs, config=config, compared_rows=rows)
     gates = [gate for evaluate_gate in _GATES for gate in evaluate_gate(context)]
     gates += [
         replace(gate, depends_on="champion") for evaluate_gate in _AGAINST_CHAMPION for gate in evaluate_gate(context)
     ]
-    return GateReport(candidate.digest, None if champion is None else champion.digest, tuple(gates))
+    compared = None if rows is None else ComparedRows(len(rows), len(inputs.test) - len(rows))
+    return GateReport(candidate.digest, None if champion is None else champion.digest, tuple(gates), compared)
+
+
+def _rows_unknown_to(champion: Package, candidate: Package, test: pd.DataFrame) -> NDArray[np.intp] | None:
+    """Return the test rows that the champion did not learn from; None where they need not or cannot be compared."""
+    if champion.digest == candidate.digest or champion.classes != candidate.classes or champion.train_rows is None:
+        return None
+    if any(name not in test for name in champion.schema.feature_names):
+        return None
+    return np.flatnonzero(~champion.train_rows.may_contain(test, champion.schema))
 
 
 def _validation_gate(context: _GateContext) -> list[Gate]:
@@ -116,40 +143,40 @@ def _leakage_gate(context: _GateContext) -> list[Gate]:
 def _metric_threshold_gates(context: _GateContext) -> list[Gate]:
     """No test metric misses its limit with its whole confidence interval."""
     return [
-        _metric_threshold_gate(
-            name, threshold, context.inputs.evaluation["metrics"].get(name), chance_level=_chance_level(context, name)
-        )
+        _metric_threshold_gate(name, threshold, context.inputs.evaluation["metrics"].get(name))
         for name, threshold in sorted(context.config.metric_limits.items())
     ]
 
 
-def _chance_level(context: _GateContext, name: str) -> float:
-    """Return the value that chance alone gives a perfectly calibrated model on these rows."""
-    if not METRICS[name].has_chance_level:
-        return 0.0
-    return expected_metric_if_calibrated(
-        context.scored(context.candidate), name, n_resamples=_N_CHANCE_RESAMPLES, seed=context.seed
-    )
+def misses_limit(metric: Metric, estimate: MetricEstimate, threshold: float) -> bool:
+    """Return whether a metric misses its limit, and not by chance alone.
+
+    The whole interval has to lie on the worse side of the limit; without an interval, the value. A calibration error
+    that is significantly above 0 misses when its estimate does: chance gives an error, but none whose interval
+    excludes 0.
+    """
+    if metric.name == "ece" and estimate.low is not None:
+        return estimate.low > 0.0 and (estimate.value or 0.0) > threshold
+    point = MetricEstimate(estimate.value, estimate.value, estimate.value)
+    difference = (point if estimate.low is None else estimate).minus(threshold)
+    return comparison_verdict(difference, higher_is_better=metric.higher_is_better) == "worse"
 
 
-def _metric_threshold_gate(
-    name: str, threshold: float, estimate: Mapping[str, Any] | None, *, chance_level: float
-) -> Gate:
+def _metric_threshold_gate(name: str, threshold: float, values: Mapping[str, Any] | None) -> Gate:
     metric = METRICS[name]
-    if estimate is None or estimate["value"] is None:
+    if values is None or values["value"] is None:
         return Gate(f"limit {name}", "fail", "not evaluated; add it to evaluation.metrics", threshold=threshold)
-    better_end = estimate["high" if metric.higher_is_better else "low"]
-    value = estimate["value"] if better_end is None else better_end
-    misses = value < threshold if metric.higher_is_better else value > threshold + chance_level
-    by_chance = f"; {chance_level:.4g} is the chance level on these rows" if chance_level else ""
-    reason = f"{estimate['value']:.4g}, and {value:.4g} at the better end of its interval{by_chance}"
+    estimate = MetricEstimate.from_dict(values)
+    interval = f"no interval: {estimate.reason}"
+    if estimate.low is not None:
+        interval = f"from {estimate.low:.4g} to {estimate.high:.4g}"
     side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
     return Gate(
         name=f"limit {name}",
-        result="fail" if misses else "pass",
-        reason=reason,
-        value=estimate["value"],
-        threshold=threshold + chance_level,
+        result="fail" if misses_limit(metric, estimate, threshold) else "pass",
+        reason=f"{estimate.value:.4g}, {interval}",
+        value=estimate.value,
+        threshold=threshold,
         fails_when=side,
         unit=metric.unit,
     )
@@ -164,67 +191,77 @@ def _baseline_gates(context: _GateContext) -> list[Gate]:
     return gates
 
 
-def _baseline_gate(gate: str, name: str, estimate: Mapping[str, Any] | None) -> Gate:
+def _baseline_gate(gate: str, name: str, values: Mapping[str, Any] | None) -> Gate:
     metric = METRICS[name]
-    if estimate is None or estimate["low"] is None:
+    if values is None or values["value"] is None:
         return Gate(gate, "fail", f"{name} was not evaluated; add it to evaluation.metrics")
-    worse_end = estimate["low"] if metric.higher_is_better else estimate["high"]
-    is_better = worse_end > 0 if metric.higher_is_better else worse_end < 0
-    reason = f"{name} differs by {estimate['value']:+.4g}, from {estimate['low']:+.4g} to {estimate['high']:+.4g}"
+    estimate = MetricEstimate.from_dict(values)
+    if estimate.low is None or estimate.high is None:
+        return Gate(gate, "fail", f"{name} differs by {estimate.value:+.4g}, not shown to be better: {estimate.reason}")
     side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
+    verdict = comparison_verdict(estimate, higher_is_better=metric.higher_is_better)
     return Gate(
         name=gate,
-        result="pass" if is_better else "fail",
-        reason=reason,
-        value=worse_end,
+        result="pass" if verdict == "better" else "fail",
+        reason=f"{verdict}: {_difference_text(name, estimate)}",
+        value=estimate.low if metric.higher_is_better else estimate.high,
         threshold=0.0,
         fails_when=side,
         unit=metric.unit,
     )
 
 
+def _difference_text(name: str, estimate: MetricEstimate) -> str:
+    return f"{name} differs by {estimate.value:+.4g}, from {estimate.low:+.4g} to {estimate.high:+.4g}"
+
+
 def _champion_gate(context: _GateContext) -> list[Gate]:
-    """Superior or non-inferior to the champion by the paired bootstrap on the same rows."""
+    """Superior or non-inferior to the champion by the paired difference on the same rows."""
     if context.champion is None:
         return [Gate("champion", "pass", "no version is in Production yet")]
     if context.champion.digest == context.candidate.digest:
         return [Gate("champion", "hold", "the candidate is the champion")]
-    missing = [name for name in context.champion.schema.feature_names if name not in context.test]
-    if missing or context.champion.classes != context.candidate.classes:
+    if context.compared_rows is None:
         return [Gate("champion", "hold", "the champion cannot be scored on these rows: features or classes differ")]
+    if len(context.compared_rows) < _MIN_COMPARED_ROWS:
+        return [Gate("champion", "hold", _too_few_rows_reason(context))]
     config, name = context.config, context.config.metric
-    sampling: dict[str, Any] = {
-        "confidence_level": config.confidence_level,
-        "n_resamples": config.bootstrap_samples,
-        "seed": context.seed,
-    }
-    candidate, champion = context.scored(context.candidate), context.scored(context.champion)
-    return [_champion_test_gate(compare_paired(candidate, champion, [name], **sampling)[name], config)]
+    candidate, champion = context.compared(context.candidate), context.compared(context.champion)
+    differences = compare_paired(candidate, champion, [name], confidence_level=config.confidence_level)
+    return [_champion_test_gate(differences[name], config)]
+
+
+def _too_few_rows_reason(context: _GateContext) -> str:
+    n_rows = 0 if context.compared_rows is None else len(context.compared_rows)
+    return (
+        f"{n_rows} of {pluralize(len(context.test), 'test row')} are new to the champion, fewer than"
+        f" {_MIN_COMPARED_ROWS}; add rows, or promote with --force and a reason"
+    )
 
 
 def _champion_test_gate(estimate: MetricEstimate, config: PromotionConfig) -> Gate:
     metric = METRICS[config.metric]
-    if estimate.value is None or estimate.low is None or estimate.high is None:
+    if estimate.value is None:
         return Gate("champion", "hold", f"{config.metric} is not defined on these rows")
-    sign = -1.0 if metric.higher_is_better else 1.0
-    worst, best = max(sign * estimate.low, sign * estimate.high), min(sign * estimate.low, sign * estimate.high)
+    if estimate.low is None or estimate.high is None:
+        return Gate("champion", "hold", f"{config.metric} differs by {estimate.value:+.4g}: {estimate.reason}")
     margin = config.margin if config.test == "non_inferiority" else 0.0
-    result: Literal["pass", "hold", "fail"] = "pass" if worst < margin else "fail" if best > margin else "hold"
+    verdict = comparison_verdict(estimate, higher_is_better=metric.higher_is_better, margin=margin)
+    result: Literal["pass", "hold", "fail"] = (
+        "pass" if verdict == "better" else "fail" if verdict == "worse" else "hold"
+    )
     finding = {
         "pass": "superior" if config.test == "superiority" else "not inferior",
-        "hold": "inconclusive on these rows",
+        "hold": verdict,
         "fail": "inferior",
     }[result]
-    reason = (
-        f"{finding}: {config.metric} differs by {estimate.value:+.4g}, from {estimate.low:+.4g} to {estimate.high:+.4g}"
-    )
     side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
     return Gate(
         name="champion",
         result=result,
-        reason=reason,
-        value=sign * worst,
-        threshold=sign * margin,
+        reason=f"{finding}: {_difference_text(config.metric, estimate)}",
+        value=estimate.low if metric.higher_is_better else estimate.high,
+        threshold=-margin if metric.higher_is_better else margin,
         fails_when=side,
         unit=metric.unit,
     )
@@ -234,15 +271,18 @@ def _slice_gate(context: _GateContext) -> list[Gate]:
     """No slice of the rows worsens by more than allowed against the champion."""
     if context.champion is None or context.champion.classes != context.candidate.classes:
         return [Gate("slices", "pass", "there is no champion to compare with")]
-    if any(name not in context.test for name in context.champion.schema.feature_names):
+    if context.champion.digest == context.candidate.digest:
+        return [Gate("slices", "pass", "the candidate is the champion")]
+    if context.compared_rows is None:
         return [Gate("slices", "hold", "the champion cannot be scored on these rows")]
+    if len(context.compared_rows) < _MIN_COMPARED_ROWS:
+        return [Gate("slices", "hold", _too_few_rows_reason(context))]
     worst = worst_slice(
-        context.scored(context.candidate),
-        context.scored(context.champion),
-        context.test,
+        context.compared(context.candidate),
+        context.compared(context.champion),
+        context.test.iloc[context.compared_rows],
         package=context.candidate,
         config=context.config,
-        seed=context.seed,
     )
     metric = METRICS[context.config.slices.metric]
     if worst is None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.markdown_text import escape_markdown
+from pipeline.text import pluralize
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Gate", "GateReport", "GateVerdict"]
+__all__ = ["ComparedRows", "Gate", "GateReport", "GateVerdict"]
 
 GateVerdict = Literal["promote", "hold", "reject"]
 
@@ -38,17 +41,45 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparedRows:
+    """The test rows that candidate and champion were compared on.
+
+    `n_learned_by_champion` rows left the comparison, because the champion learned from rows with equal features.
+    """
+
+    n_rows: int
+    n_learned_by_champion: int
+
+    def __str__(self) -> str:
+        compared = f"candidate and champion are compared on {pluralize(self.n_rows, 'test row')}"
+        if self.n_learned_by_champion == 0:
+            return f"{compared}; the champion learned from none of them"
+        left_out = pluralize(self.n_learned_by_champion, "test row")
+        return f"{compared}; {left_out} that the champion learned from left the comparison"
+
+
+@dataclass(frozen=True, slots=True)
 class GateReport:
-    """All gates of one candidate against one champion; `champion` is its digest, None without one."""
+    """All gates of one candidate against one champion; `champion` is its digest, None without one.
+
+    `compared` counts the rows on which both were scored; None where they were not compared.
+    """
 
     candidate: str
     champion: str | None
     gates: tuple[Gate, ...]
+    compared: ComparedRows | None = None
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> GateReport:
         """Return the report that `as_dict` wrote."""
-        return cls(value["candidate"], value["champion"], tuple(Gate(**gate) for gate in value["gates"]))
+        compared = value["compared"]
+        return cls(
+            candidate=value["candidate"],
+            champion=value["champion"],
+            gates=tuple(Gate(**gate) for gate in value["gates"]),
+            compared=None if compared is None else ComparedRows(**compared),
+        )
 
     @property
     def verdict(self) -> GateVerdict:
@@ -63,8 +94,13 @@ class GateReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        gates = [asdict(gate) for gate in self.gates]
-        return {"candidate": self.candidate, "champion": self.champion, "verdict": self.verdict, "gates": gates}
+        return {
+            "candidate": self.candidate,
+            "champion": self.champion,
+            "verdict": self.verdict,
+            "gates": [asdict(gate) for gate in self.gates],
+            "compared": None if self.compared is None else asdict(self.compared),
+        }
 
     def only_reproducible(self) -> GateReport:
         """Return the gates whose results depend on neither the machine nor the champion."""
@@ -78,7 +114,8 @@ class GateReport:
             "  ".join((*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]))
             for row in rows
         ]
-        return "\n".join((*lines, f"verdict: {self.verdict}"))
+        compared = () if self.compared is None else (str(self.compared),)
+        return "\n".join((*lines, *compared, f"verdict: {self.verdict}"))
 
     def as_markdown(self) -> str:
         """Return a section for a model card."""
@@ -94,10 +131,14 @@ class GateReport:
         yield ""
         yield f"Verdict: **{self.verdict}** (against {against})."
         yield ""
+        if self.compared is not None:
+            yield f"{str(self.compared).capitalize()}."
+            yield ""
         yield "| gate | result | value | reason |"
         yield "| --- | --- | --- | --- |"
         for gate in self.gates:
-            yield f"| {gate.name} | {gate.result} | {_format_value(gate)} | {gate.reason.replace('|', '/')} |"
+            cells = (gate.name, gate.result, _format_value(gate), gate.reason)
+            yield f"| {' | '.join(map(escape_markdown, cells))} |"
 
 
 def _format_value(gate: Gate) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,7 +39,6 @@ def worst_slice(
     *,
     package: Package,
     config: PromotionConfig,
-    seed: int,
 ) -> WorstSlice | None:
     """Return the slice that worsens most; None when no slice has 30 rows.
 
@@ -63,12 +62,7 @@ def worst_slice(
         if worsening <= config.slices.max_worsening:
             slices.append(WorstSlice(name, worsening))
             continue
-        sampling: dict[str, Any] = {
-            "confidence_level": confidence,
-            "n_resamples": config.bootstrap_samples,
-            "seed": seed,
-        }
-        slice_ = compare_paired(candidate_rows, champion_rows, [metric.name], **sampling)[metric.name]
+        slice_ = compare_paired(candidate_rows, champion_rows, [metric.name], confidence_level=confidence)[metric.name]
         better_end = slice_.high if metric.higher_is_better else slice_.low
         at_least = None if better_end is None else -better_end if metric.higher_is_better else better_end
         slices.append(WorstSlice(name, worsening, at_least))

@@ -10,9 +10,11 @@ import pandas as pd
 
 from pipeline import files, package
 from pipeline.config.groups.model_config import EstimatorInputsConfig, ModelConfig
-from pipeline.errors import UsageError
+from pipeline.errors import ConfigError, UsageError
 from pipeline.evaluation import EvaluationReport, evaluate_package
-from pipeline.modeling.estimators import estimator_to_config
+from pipeline.modeling.classifier import encode_target
+from pipeline.modeling.encoder import make_encoder
+from pipeline.modeling.estimators import build_estimator, estimator_to_config, iter_estimators
 from pipeline.modeling.training import train_classifier
 from pipeline.package.training_lineage import lineage_record
 from pipeline.schema import Schema
@@ -26,8 +28,31 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import ModelVersion
 
-__all__ = ["TrainTestFrames", "TrainedCandidate", "estimator_model_config", "to_train_test", "train_candidate"]
+__all__ = [
+    "TrainTestFrames",
+    "TrainedCandidate",
+    "estimator_model_config",
+    "to_classifier",
+    "to_train_test",
+    "train_candidate",
+]
 
+_SEARCH = re.compile(r"SearchCV$")
+# They choose or encode columns of a DataFrame; an estimator gets the matrix of the project's encoder.
+_RAW_COLUMN_STEPS = frozenset(
+    {
+        "ColumnTransformer",
+        "CountVectorizer",
+        "DictVectorizer",
+        "FeatureHasher",
+        "HashingVectorizer",
+        "OneHotEncoder",
+        "OrdinalEncoder",
+        "TargetEncoder",
+        "TfidfVectorizer",
+    }
+)
+_THRESHOLD_WRAPPERS = frozenset({"FixedThresholdClassifier", "TunedThresholdClassifierCV"})
 _TREE_ESTIMATORS = re.compile(r"Tree|Forest|Boost|Catboost|LGBM|XGB", re.IGNORECASE)
 
 
@@ -98,7 +123,8 @@ def to_train_test(train: Any, test: Any, y_train: Any, y_test: Any, config: Conf
     classes = {label for part in parts for label in part[target].dropna().unique()}
     if is_declared and classes <= set(declared.target.classes):
         return TrainTestFrames(_cast_dtypes(parts[0], declared), _cast_dtypes(parts[1], declared), declared)
-    return TrainTestFrames(parts[0], parts[1], infer_feature_schema(parts[0], target=target, other=parts[1]))
+    inferred = infer_feature_schema(parts[0], target=target, other=parts[1])
+    return TrainTestFrames(_cast_dtypes(parts[0], inferred), _cast_dtypes(parts[1], inferred), inferred)
 
 
 def _with_target(frame: pd.DataFrame, labels: Any, target: str) -> pd.DataFrame:
@@ -113,6 +139,85 @@ def _cast_dtypes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     columns = [column for column in schema.columns if column.name in frame]
     dtypes = {column.name: "string" if column.kind == "category" else column.dtype for column in columns}
     return frame.astype(dtypes)
+
+
+def to_classifier(model: Any, rows: TrainTestFrames, config: Config) -> Any:
+    """Return the unfitted classifier that is trained for `model`; a search is replaced by the best that it finds.
+
+    A search that is not fitted yet is fitted to the encoded train rows, with the seed of the settings.
+
+    Raises
+    ------
+    UsageError
+        When `model` is no estimator.
+    ConfigError
+        When a search finds nothing, or a part of `model` does what the project does itself: encode raw columns, or
+        choose a threshold.
+    """
+    if isinstance(model, type) or not (hasattr(model, "get_params") and hasattr(model, "fit")):
+        found = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise UsageError(f"model: found {found}, expected a scikit-learn classifier, such as LogisticRegression()")
+    if _is_search(model):
+        _refuse_unsuitable_parts(model.estimator)
+        model = _best_estimator(model if hasattr(model, "best_params_") else _fit_search(model, rows, config))
+    _refuse_unsuitable_parts(model)
+    return model
+
+
+def _is_search(estimator: Any) -> bool:
+    return _SEARCH.search(type(estimator).__name__) is not None and hasattr(estimator, "estimator")
+
+
+def _refuse_unsuitable_parts(model: Any) -> None:
+    for member in iter_estimators(model):
+        name = type(member).__name__
+        if name in _RAW_COLUMN_STEPS:
+            raise ConfigError(
+                f"model: contains {name}, which works on raw columns; here the project's encoder encodes categories,"
+                " dates and missing values for every estimator. Pass the last step alone, such as model[-1]; the group"
+                " features in conf/ chooses the encoding"
+            )
+        if name in _THRESHOLD_WRAPPERS:
+            raise ConfigError(
+                f"model: contains {name}; here training.threshold chooses the threshold. Pass its estimator alone:"
+                " model.estimator"
+            )
+        if _is_search(member):
+            raise ConfigError(
+                f"model: contains {name} as a part, which a package cannot store; pass the whole model inside of the"
+                " search, or put search.best_estimator_ in its place"
+            )
+
+
+def _fit_search(search: Any, rows: TrainTestFrames, config: Config) -> Any:
+    from sklearn.base import clone
+    from threadpoolctl import threadpool_limits
+
+    model = estimator_model_config(search.estimator)
+    fitted = clone(search).set_params(estimator=build_estimator(model, seed=config.seed))
+    if fitted.get_params(deep=False).get("random_state", 0) is None:
+        fitted.set_params(random_state=config.seed)
+    matrix = make_encoder(rows.schema, config.features, model.inputs).fit_transform(rows.train)
+    with threadpool_limits(limits=1):
+        try:
+            fitted.fit(matrix.astype("float64"), encode_target(rows.train, rows.schema.target))
+        except ValueError as error:
+            raise ConfigError(
+                f"model: {type(search).__name__} cannot be fitted to the encoded train rows ({str(error)[:500]});"
+                " fit it yourself and pass search.best_estimator_"
+            ) from error
+    return fitted
+
+
+def _best_estimator(search: Any) -> Any:
+    from sklearn.base import clone
+
+    if not hasattr(search, "best_params_"):
+        raise ConfigError(
+            f"model: {type(search).__name__} with refit={search.refit!r} names no best parameters; set refit to one of"
+            " its metrics"
+        )
+    return clone(search.estimator).set_params(**clone(search.best_params_, safe=False))
 
 
 def estimator_model_config(estimator: Any) -> ModelConfig:

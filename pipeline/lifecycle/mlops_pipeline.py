@@ -13,6 +13,7 @@ from pipeline.gates import GateInputs
 from pipeline.lifecycle.in_memory_training import (
     TrainedCandidate,
     estimator_model_config,
+    to_classifier,
     to_train_test,
     train_candidate,
 )
@@ -151,9 +152,12 @@ class MLOpsPipeline:
 
         Parameters
         ----------
-        model : unfitted scikit-learn classifier with `predict_proba`
-            From an allow-listed package. A new instance is fitted; yours stays unfitted. The project's encoder
-            encodes categories, dates and missing values.
+        model : scikit-learn classifier with `predict_proba`
+            From an allow-listed package, fitted or not. A new instance is fitted; yours stays as it is. It gets the
+            matrix of the project's encoder, which encodes categories, dates and missing values: a pipeline may scale
+            or select the columns of that matrix (`make_pipeline(StandardScaler(), LogisticRegression())`), but a step
+            that works on raw columns (`ColumnTransformer`, `OneHotEncoder`, `OrdinalEncoder`) is refused. Of a search
+            (`GridSearchCV`) the best estimator is trained; one that is not fitted is fitted to the train rows first.
         X_train, y_train, X_test, y_test
             Features and labels.
         model_params : mapping, optional
@@ -166,13 +170,13 @@ class MLOpsPipeline:
         Raises
         ------
         ConfigError
-            When the estimator cannot be built from its settings, or stored without pickle.
+            When the estimator cannot be built from its settings, works on raw columns, or needs pickle to be stored.
         DataError
             When a class has fewer rows than there are folds.
         """
         config = self._loaded_config
         rows = to_train_test(X_train, X_test, y_train, y_test, config)
-        model_config = estimator_model_config(model)
+        model_config = estimator_model_config(to_classifier(model, rows, config))
         with tempfile.TemporaryDirectory() as name, self._start_run(run_name or model_config.name) as run:
             folder = Path(name) / "package"
             package, report = train_candidate(rows, model_config, config, folder=folder)
@@ -180,9 +184,7 @@ class MLOpsPipeline:
             self.tracker.log_params(model_params if model_params is not None else model_config.estimator)
             self._log_run(package, metrics, folder)
             inputs = self._gate_inputs(rows, report)
-            gates = self.registry.evaluate_candidate(
-                self.model_name, package, inputs, config=config.promotion, seed=config.seed
-            )
+            gates = self.registry.evaluate_candidate(self.model_name, package, inputs, config=config.promotion)
             self.tracker.log_dict(gates.as_dict(), "gates.json")
             version = None
             if register_model:
@@ -312,7 +314,7 @@ class MLOpsPipeline:
             generation=deployment.generation,
             quality_scores=dict(self._quality_scores),
             decisions=tuple(self.registry.history(self.model_name)[-_N_RECENT_DECISIONS:]),
-            is_audit_trail_intact=not self.registry.verify_history(),
+            is_audit_trail_intact=self.registry.verify_history().is_intact,
         )
 
     def _versions(self) -> list[ModelVersion]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.markdown_text import code_span, escape_markdown
 from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class MlopsReport:
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
-        yield f"# {self.model}"
+        yield f"# {escape_markdown(self.model)}"
         yield ""
         runs = "MLflow is unreachable" if self.n_runs is None else pluralize(self.n_runs, "run")
         yield f"{runs}, {len(self.versions)} registered versions, generation {self.generation}."
@@ -81,13 +82,17 @@ class MlopsReport:
         for version in self.versions:
             verdict = (version.tags.get("gates") or {}).get("verdict", "not evaluated")
             cells = (version.version, version.semver, version.stage, verdict, version.tags.get("model", ""))
-            yield f"| {' | '.join(map(str, cells))} |"
+            yield f"| {' | '.join(map(escape_markdown, cells))} |"
         if self.quality_scores:
             yield ""
-            yield from (f"- quality of `{name}`: {score:.1f} of 100" for name, score in self.quality_scores.items())
+            yield from (
+                f"- quality of {code_span(name)}: {score:.1f} of 100" for name, score in self.quality_scores.items()
+            )
         if self.decisions:
             yield ""
-            yield from (f"- {_format_decision(entry)}" for entry in self.decisions[-_N_RECENT_DECISIONS:])
+            yield from (
+                f"- {escape_markdown(_format_decision(entry))}" for entry in self.decisions[-_N_RECENT_DECISIONS:]
+            )
 
 
 def _format_decision(entry: AuditEntry) -> str:

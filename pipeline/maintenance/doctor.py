@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from pipeline.errors import Conflict, DependencyUnavailable
 from pipeline.files import exclusive_lock
+from pipeline.maintenance.diagnosis import Diagnosis
+from pipeline.maintenance.dvc_locks import check_repository_lock, check_running_stages
+from pipeline.maintenance.graph_checks import (
+    check_cache,
+    check_declared,
+    check_dvc,
+    check_foreign_stages,
+    check_graph,
+    check_lock_file,
+    check_params,
+    check_sources,
+)
 from pipeline.project import paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pipeline.registry import ModelRegistry
 
-__all__ = ["Diagnosis", "run_diagnostics"]
+__all__ = ["run_diagnostics"]
 
-_RWLOCK = Path(".dvc/tmp/rwlock")
 _OUTPUT_FOLDERS = ("data", "models", "metrics", "plots", "reports")
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """The result of one check."""
+# What stops `dvc repro`, in the order in which DVC meets it.
+_GRAPH_CHECKS: tuple[Callable[..., Diagnosis], ...] = (
+    check_declared,
+    check_foreign_stages,
+    check_graph,
+    check_lock_file,
+    check_params,
+    check_running_stages,
+    check_repository_lock,
+    check_cache,
+    check_sources,
+)
 
-    check: str
-    state: Literal["ok", "repaired", "problem"]
-    detail: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
-
-
-def run_diagnostics(root: Path, *, repair: bool) -> tuple[Diagnosis, ...]:
+def run_diagnostics(root: Path, *, repair: bool, only_graph: bool = False) -> tuple[Diagnosis, ...]:
     """Run all checks in a fixed order.
 
     Parameters
@@ -47,16 +57,20 @@ def run_diagnostics(root: Path, *, repair: bool) -> tuple[Diagnosis, ...]:
         The project's folder.
     repair : bool
         Whether to repair problems; otherwise they are only reported.
+    only_graph : bool
+        Whether to check only what stops `dvc repro`.
     """
-    checks: tuple[Callable[..., Diagnosis], ...] = (
-        _check_python,
-        _check_git,
-        _check_dvc_lock,
-        _check_leftovers,
-        _check_audit_trail,
-        _check_aliases,
+    graph = [check(root, repair=repair) for check in _GRAPH_CHECKS]
+    if not any(diagnosis.state == "problem" for diagnosis in graph):
+        graph.append(check_dvc(root, repair=repair))
+    if only_graph:
+        return tuple(graph)
+    before, after = (_check_python, _check_git), (_check_leftovers, _check_audit_trail, _check_aliases)
+    return (
+        *(check(root, repair=repair) for check in before),
+        *graph,
+        *(check(root, repair=repair) for check in after),
     )
-    return tuple(check(root, repair=repair) for check in checks)
 
 
 def _check_python(root: Path, *, repair: bool) -> Diagnosis:  # noqa: ARG001 - all checks share one signature
@@ -82,45 +96,6 @@ def _check_git(root: Path, *, repair: bool) -> Diagnosis:  # noqa: ARG001 - all 
     return Diagnosis("git", "ok", f"commit {completed.stdout.strip()}")
 
 
-def _check_dvc_lock(root: Path, *, repair: bool) -> Diagnosis:
-    """Check DVC's lock file, which a killed process can leave empty or stale."""
-    path = root / _RWLOCK
-    if not path.exists():
-        return Diagnosis("dvc locks", "ok", "none held")
-    try:
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        holders = {int(entry["pid"]): str(entry["cmd"]) for entry in _rwlock_entries(noted)}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return _repair_lock(path, "the lock file is empty or damaged and blocks every DVC command", repair=repair)
-    dead = sorted(pid for pid in holders if not _is_dvc_process(pid))
-    if dead:
-        return _repair_lock(path, f"held by processes that ended: {', '.join(map(str, dead))}", repair=repair)
-    held = ", ".join(f"{pid} ({cmd})" for pid, cmd in sorted(holders.items()))
-    return Diagnosis("dvc locks", "ok", f"held by {held}" if held else "none held")
-
-
-def _rwlock_entries(noted: dict[str, Any]) -> list[dict[str, Any]]:
-    readers = [entry for entries in noted.get("read", {}).values() for entry in entries]
-    return readers + list(noted.get("write", {}).values())
-
-
-def _is_dvc_process(pid: int) -> bool:
-    """Return whether a live DVC process has this id; ids are reused after a restart."""
-    import psutil
-
-    try:
-        return any("dvc" in argument for argument in psutil.Process(pid).cmdline())
-    except psutil.Error:
-        return False
-
-
-def _repair_lock(path: Path, problem: str, *, repair: bool) -> Diagnosis:
-    if not repair:
-        return Diagnosis("dvc locks", "problem", f"{problem}; run `mlops doctor` without --dry-run to repair it")
-    path.unlink()
-    return Diagnosis("dvc locks", "repaired", f"{problem}; removed; DVC creates it again")
-
-
 def _check_leftovers(root: Path, *, repair: bool) -> Diagnosis:
     """Find unfinished files that a killed stage left beside its outputs."""
     leftovers = [
@@ -143,18 +118,29 @@ def _check_leftovers(root: Path, *, repair: bool) -> Diagnosis:
     return Diagnosis("leftovers", "repaired", f"removed unfinished files of a killed stage: {names}")
 
 
-def _check_audit_trail(root: Path, *, repair: bool) -> Diagnosis:  # noqa: ARG001 - all checks share one signature
+def _check_audit_trail(root: Path, *, repair: bool) -> Diagnosis:
+    """Verify the hash chain, and restore deployments that do not follow from it; a broken chain restores nothing."""
     registry = _open_registry(root)
     if registry is None:
         return Diagnosis("audit trail", "ok", "no version is registered yet")
     try:
-        breaks = registry.verify_history()
+        verification = registry.verify_history()
+        if verification.is_intact:
+            return Diagnosis(
+                "audit trail", "ok", f"the hash chain is intact, every deployment follows from it; {verification.head}"
+            )
+        restored = registry.restore_deployments() if repair and not verification.breaks else []
+        remaining = registry.verify_history().problems if restored else verification.problems
     except (Conflict, DependencyUnavailable) as error:
         return Diagnosis("audit trail", "problem", str(error))
-    if not breaks:
-        return Diagnosis("audit trail", "ok", "the hash chain is intact")
-    details = "; ".join(f"entry {break_.seq} {break_.reason}" for break_ in breaks[:3])
-    return Diagnosis("audit trail", "problem", f"{details}; restore a backup of the state database")
+    if restored and not remaining:
+        names = ", ".join(entry.model for entry in restored)
+        return Diagnosis("audit trail", "repaired", f"restored the decided deployment of {names}")
+    details = "; ".join(remaining[:3]) + (f" and {len(remaining) - 3} more" if len(remaining) > 3 else "")
+    command = "restore a backup of the state database"
+    if not repair and any(change.is_restorable for change in verification.undecided_changes):
+        command = "`mlops doctor` restores the decided deployments; a backup restores the rest"
+    return Diagnosis("audit trail", "problem", f"{details}; {command}")
 
 
 def _check_aliases(root: Path, *, repair: bool) -> Diagnosis:

@@ -18,12 +18,15 @@ from pipeline.project.dvc_outputs import (
     listing_md5,
     locked_outputs,
 )
+from pipeline.project.stage_runs import load_stage_runs, output_md5
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["IntegrityFinding", "Verification", "verify_project"]
+    from pipeline.project.stage_runs import StageRun
+
+__all__ = ["IntegrityFinding", "UnlockedOutput", "Verification", "verify_project"]
 
 FileProblem = Literal["changed", "missing"]
 
@@ -40,12 +43,22 @@ class IntegrityFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class UnlockedOutput:
+    """One output as its stage left it, which `dvc.lock` does not name, because DVC locks only what succeeds."""
+
+    path: str
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
-    """Number of files read, and those whose checksum differs."""
+    """Number of files read, those whose checksum differs, and those that a stage left unlocked."""
 
     n_outputs: int
     n_cached: int
     findings: tuple[IntegrityFinding, ...]
+    unlocked: tuple[UnlockedOutput, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -56,7 +69,8 @@ def verify_project(root: Path) -> Verification:
     """Hash every output that `dvc.lock` names, and every cached object behind it.
 
     An output that is missing from the workspace is a finding; an object that is missing from the
-    cache is not (the cache may have been cleaned), but a changed one is.
+    cache is not (the cache may have been cleaned), but a changed one is. An output that is exactly as a stage left
+    it that failed, was stopped or was called by hand is no finding, but an unlocked output.
 
     Raises
     ------
@@ -65,14 +79,29 @@ def verify_project(root: Path) -> Verification:
     """
     outputs = list(locked_outputs(root))
     findings: list[IntegrityFinding] = []
+    unlocked: list[UnlockedOutput] = []
+    runs = load_stage_runs(root)
     n_cached = 0
     for output in outputs:
-        findings += _workspace_findings(root, output)
+        found = _workspace_findings(root, output)
+        if found and (left := _unlocked_output(root, output, runs.get(output.stage))) is not None:
+            unlocked.append(left)
+        else:
+            findings += found
         if output.is_cached:
             objects = list(_cached_objects(root, output))
             n_cached += len(objects)
             findings += [finding for path, md5 in objects if (finding := _cache_finding(root, path, md5)) is not None]
-    return Verification(len(outputs), n_cached, tuple(findings))
+    return Verification(len(outputs), n_cached, tuple(findings), tuple(unlocked))
+
+
+def _unlocked_output(root: Path, output: DvcOutput, run: StageRun | None) -> UnlockedOutput | None:
+    """Return the output if it is as the last run of its stage left it; None if something else changed it."""
+    if run is None:
+        return None
+    actual = output_md5(root / output.path)
+    is_as_left = actual is None if run.exit_code is None else run.outputs.get(output.path, "unknown") == actual
+    return UnlockedOutput(output.path, output.stage, run.summary) if is_as_left else None
 
 
 def _workspace_findings(root: Path, output: DvcOutput) -> list[IntegrityFinding]:

@@ -7,13 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.config_loader import load_params
-from pipeline.errors import DataError
+from pipeline.errors import DataError, DependencyUnavailable
 from pipeline.files import read_json
 from pipeline.project import paths
+from pipeline.registry import open_model_registry
+from pipeline.registry.candidate_registration import registered_candidate
 from pipeline.text import number, percent, pluralize
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pipeline.config.root_config import Config
 
 __all__ = ["ProjectSummary", "SummaryMetric", "summarize_project"]
 
@@ -33,12 +37,13 @@ _NEXT_COMMANDS = (
 
 @dataclass(frozen=True, slots=True)
 class SummaryMetric:
-    """One metric on the test rows with its interval; None where it is not defined."""
+    """One metric on the test rows with its interval, or the reason for none."""
 
     name: str
     value: float | None
     low: float | None
     high: float | None
+    reason: str | None
     baselines: dict[str, float | None]
 
 
@@ -63,6 +68,8 @@ class ProjectSummary:
         Confidence level of the intervals.
     is_onnx : bool
         Whether the serving form is ONNX.
+    registration : str
+        The version of the package and its stage, or the command that registers it.
     """
 
     problem: str
@@ -74,6 +81,7 @@ class ProjectSummary:
     metrics: tuple[SummaryMetric, ...]
     confidence: float
     is_onnx: bool
+    registration: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -90,6 +98,7 @@ class ProjectSummary:
                 f" quality {self.quality_score:.1f} of 100{warnings}"
             ),
             f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE_PACKAGE}, served by {serving_form}",
+            f"  registry: {self.registration}",
             "",
             f"  on {pluralize(self.n_rows_by_part['test'], 'test row')} ({percent(self.confidence)} intervals)",
             *(f"    {_metric_line(metric)}" for metric in self.metrics),
@@ -102,7 +111,9 @@ class ProjectSummary:
 
 def _metric_line(metric: SummaryMetric) -> str:
     value = number(metric.value, missing="-")
-    interval = "" if metric.low is None or metric.high is None else f"  [{metric.low:.4f}, {metric.high:.4f}]"
+    interval = "" if metric.reason is None else f"  [no interval: {metric.reason}]"
+    if metric.low is not None and metric.high is not None:
+        interval = f"  [{metric.low:.4f}, {metric.high:.4f}]"
     baselines = ", ".join(f"{name} {score:.4f}" for name, score in metric.baselines.items() if score is not None)
     return f"{metric.name:<12}{value}{interval}{f'   ({baselines})' if baselines else ''}"
 
@@ -135,7 +146,18 @@ def summarize_project(root: Path) -> ProjectSummary:
         metrics=tuple(_summary_metrics(evaluation)),
         confidence=evaluation["confidence_level"],
         is_onnx=json.loads(manifest)["onnx"]["used"],
+        registration=_registration(root, config),
     )
+
+
+def _registration(root: Path, config: Config) -> str:
+    try:
+        version = registered_candidate(open_model_registry(config.tracking, root), root, config)
+    except DependencyUnavailable as error:
+        return f"unknown, because {error}"
+    if version is None:
+        return f"the package is no version of {config.name} yet; run `mlops models register`"
+    return f"{config.name} version {version.version} ({version.semver}), stage {version.stage}"
 
 
 def _validated_row_counts(validation: dict[str, Any]) -> dict[str, int]:
@@ -151,6 +173,7 @@ def _summary_metrics(evaluation: dict[str, Any]) -> list[SummaryMetric]:
             value=metrics[name]["value"],
             low=metrics[name]["low"],
             high=metrics[name]["high"],
+            reason=metrics[name]["reason"],
             baselines={baseline: result["metrics"].get(name) for baseline, result in evaluation["baselines"].items()},
         )
         for name in names

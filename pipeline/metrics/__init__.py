@@ -1,31 +1,33 @@
 """Compute metrics of probabilities and predicted classes, with confidence intervals.
 
-Every metric is implemented once, for weighted rows. A point value gives each row the weight 1; a bootstrap
-resample gives it the number of times that it was drawn. So a thousand resamples of all metrics are a few
-matrix products over one sorting of the rows.
+Every metric is implemented once, for weighted rows. Its interval follows from the influence of each row on it;
+`comparison_verdict` decides from the interval of a difference what is better, worse or neither.
 """
 
-from pipeline.metrics.bootstrap import (
+from pipeline.metrics.labeled_predictions import LabeledPredictions, WeightedPredictions, bin_indices
+from pipeline.metrics.metric_estimate import (
+    ComparisonVerdict,
     MetricEstimate,
-    compare_paired,
-    estimate_metrics,
-    expected_metric_if_calibrated,
+    comparison_verdict,
     round_significant,
 )
-from pipeline.metrics.labeled_predictions import LabeledPredictions, WeightedPredictions, bin_indices
+from pipeline.metrics.metric_intervals import estimate_metrics, wilson_interval
 from pipeline.metrics.metric_table import METRICS, Metric, compute_metrics, get_metric
+from pipeline.metrics.paired_comparison import compare_paired
 
 __all__ = [
     "METRICS",
+    "ComparisonVerdict",
     "LabeledPredictions",
     "Metric",
     "MetricEstimate",
     "WeightedPredictions",
     "bin_indices",
     "compare_paired",
+    "comparison_verdict",
     "compute_metrics",
     "estimate_metrics",
-    "expected_metric_if_calibrated",
     "get_metric",
     "round_significant",
+    "wilson_interval",
 ]

@@ -89,25 +89,28 @@ class LabeledPredictions:
         return np.asarray(self.probabilities[np.arange(self.n_rows), code]), self.y == code
 
     @cached_property
-    def row_log_losses(self) -> Floats:
-        """-ln(probability of the true class) of each row, probabilities clipped to [eps, 1 - eps]."""
-        predicted = self.probabilities[np.arange(self.n_rows), self.y] / self.probabilities.sum(axis=1)
-        return np.asarray(-np.log(np.clip(predicted, _EPS, 1.0 - _EPS)))
+    def log_losses(self) -> Floats:
+        """-ln(probability) of each class, probabilities clipped to [eps, 1 - eps]; shape (n_rows, n_classes)."""
+        shares = self.probabilities / self.probabilities.sum(axis=1, keepdims=True)
+        return np.asarray(-np.log(np.clip(shares, _EPS, 1.0 - _EPS)))
 
     @cached_property
-    def row_squared_errors(self) -> Floats:
-        """Squared error of each row: of the positive probability, or summed over all of them."""
-        truth = np.eye(self.n_classes)[self.y]
-        squares = np.square(self.probabilities - truth)
-        return np.asarray(squares.sum(axis=1) if self.positive is None else squares[:, self.positive])
+    def squared_errors(self) -> Floats:
+        """Squared error if each class were true: of the positive probability, or summed; shape (n_rows, n_classes)."""
+        if self.positive is not None:
+            return np.asarray(np.square(self.probabilities[:, [self.positive]] - np.eye(2)[self.positive]))
+        total = np.square(self.probabilities).sum(axis=1, keepdims=True)
+        return np.asarray(total - 2.0 * self.probabilities + 1.0)
+
+    def of_true_class(self, values: Floats) -> Floats:
+        """Return the value of the true class of each row; `values` has shape (n_rows, n_classes)."""
+        return np.asarray(values[np.arange(self.n_rows), self.y])
 
     @cached_property
-    def binned_residuals(self) -> Floats:
-        """Probability minus truth, in the column of its bin; shape (n_rows, bins)."""
-        probability, is_true = self.confidence_and_correctness
-        residuals = np.zeros((self.n_rows, self.n_bins))
-        residuals[np.arange(self.n_rows), bin_indices(probability, self.n_bins)] = probability - is_true
-        return residuals
+    def bin_membership(self) -> Floats:
+        """1 in the column of the bin of each row's confidence, 0 elsewhere; shape (n_rows, n_bins)."""
+        probability, _ = self.confidence_and_correctness
+        return np.asarray(np.eye(self.n_bins)[bin_indices(probability, self.n_bins)])
 
     @cached_property
     def confusion_indicators(self) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.errors import UnknownOption
 from pipeline.lookup import LookupTable
+from pipeline.metrics.influence import average_precision_influence, mean_influence, roc_auc_influence
 from pipeline.metrics.labeled_predictions import LabeledPredictions, WeightedPredictions
 
 if TYPE_CHECKING:
@@ -18,17 +19,33 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Codes = NDArray[np.integer[Any]]
 
-__all__ = ["METRICS", "Metric", "compute_metrics", "get_metric"]
+__all__ = ["METRICS", "Metric", "ScoreSpread", "compute_metrics", "get_metric"]
 
 MetricFunction = Callable[[WeightedPredictions], "Floats"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSpread:
+    """How the variance of a metric of probabilities is found; the numbers were chosen by `benchmarks/coverage.py`.
+
+    `influence` returns the influence of rows, shape (n_rows, n_classes), from rows and weights. The variance of few
+    unequal rows is itself uncertain: the interval takes a quantile of Student's t with `freedom` times the degrees of
+    freedom of the variance (Satterthwaite 1946), and the normal quantile when None. `n_unseen` adds the variance of so
+    many rows of each class that are ranked worst, since few rows seldom hold one.
+    """
+
+    influence: Callable[[LabeledPredictions, Floats], Floats]
+    freedom: float | None = None
+    n_unseen: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One metric: function, unit and direction.
 
-    `needs` is the required input: predicted classes or probabilities. `has_chance_level` means that a perfectly
-    calibrated model does not reach the best value on few rows, by chance alone.
+    `needs` is the required input: predicted classes or probabilities. `bounds` are the least and greatest possible
+    value. `spread` gives the variance of a metric of probabilities; that of a metric of labels follows from the
+    confusion matrix. `needs_each_class` means that an interval needs enough rows of each class.
     """
 
     name: str
@@ -36,7 +53,9 @@ class Metric:
     higher_is_better: bool
     needs: Literal["labels", "scores"]
     function: MetricFunction
-    has_chance_level: bool = False
+    bounds: tuple[float, float] = (0.0, 1.0)
+    spread: ScoreSpread | None = None
+    needs_each_class: bool = True
 
     def __call__(self, y: Codes, probabilities: Floats, predicted: Codes, *, positive: int | None = None) -> float:
         """Return the metric for rows of weight 1; NaN where it is not defined, as an AUC of one class.
@@ -63,37 +82,52 @@ METRICS: LookupTable[Metric] = LookupTable("evaluation.metrics")
 
 
 def _metric(
-    name: str, unit: str, needs: Literal["labels", "scores"], *, lower: bool = False, chance_level: bool = False
+    name: str, unit: str, needs: Literal["labels", "scores"], *, lower: bool = False, **options: Any
 ) -> Callable[[MetricFunction], MetricFunction]:
     def join(function: MetricFunction) -> MetricFunction:
         METRICS.add(name)(
-            Metric(
-                name=name,
-                unit=unit,
-                higher_is_better=not lower,
-                needs=needs,
-                function=function,
-                has_chance_level=chance_level,
-            )
+            Metric(name=name, unit=unit, higher_is_better=not lower, needs=needs, function=function, **options)
         )
         return function
 
     return join
 
 
-@_metric("log_loss", "nats", "scores", lower=True)
+def _log_loss_influence(scored: LabeledPredictions, weights: Floats) -> Floats:
+    return mean_influence(scored.log_losses, scored, weights)
+
+
+def _brier_influence(scored: LabeledPredictions, weights: Floats) -> Floats:
+    return mean_influence(scored.squared_errors, scored, weights)
+
+
+@_metric(
+    "log_loss",
+    "nats",
+    "scores",
+    lower=True,
+    bounds=(0.0, np.inf),
+    spread=ScoreSpread(_log_loss_influence, freedom=1.5),
+)
 def _log_loss(rows: WeightedPredictions) -> Floats:
     """Mean of -ln(probability of the true class), probabilities clipped to [eps, 1 - eps]."""
-    return rows.weighted_mean(rows.scored.row_log_losses)
+    return rows.weighted_mean(rows.scored.of_true_class(rows.scored.log_losses))
 
 
-@_metric("brier", "squared probability", "scores", lower=True)
+@_metric(
+    "brier",
+    "squared probability",
+    "scores",
+    lower=True,
+    bounds=(0.0, np.inf),
+    spread=ScoreSpread(_brier_influence, freedom=3.0),
+)
 def _brier(rows: WeightedPredictions) -> Floats:
     """Mean squared error of the positive probability; summed over all classes with more than two (Brier 1950)."""
-    return rows.weighted_mean(rows.scored.row_squared_errors)
+    return rows.weighted_mean(rows.scored.of_true_class(rows.scored.squared_errors))
 
 
-@_metric("roc_auc", "probability", "scores")
+@_metric("roc_auc", "probability", "scores", spread=ScoreSpread(roc_auc_influence, n_unseen=0.1))
 def _roc_auc(rows: WeightedPredictions) -> Floats:
     """Probability that a row of the class is ranked before another (Mann-Whitney); mean over one-against-rest."""
     return _mean_of_defined([_binary_roc_auc(*rows.cumulative_weights[code]) for code in rows.scored.ranked_classes])
@@ -106,7 +140,7 @@ def _binary_roc_auc(hits: Floats, misses: Floats) -> Floats:
     return _ratio_or_nan(pairs, hits[:, -1] * misses[:, -1])
 
 
-@_metric("pr_auc", "share", "scores")
+@_metric("pr_auc", "share", "scores", spread=ScoreSpread(average_precision_influence, freedom=1.0))
 def _pr_auc(rows: WeightedPredictions) -> Floats:
     """Average precision: precision at each distinct score, weighted by its rise of recall; mean over classes."""
     return _mean_of_defined(
@@ -120,14 +154,18 @@ def _binary_average_precision(hits: Floats, misses: Floats) -> Floats:
     return _ratio_or_nan((precision * rise).sum(axis=1), hits[:, -1])
 
 
-@_metric("ece", "probability", "scores", lower=True, chance_level=True)
+@_metric("ece", "probability", "scores", lower=True)
 def _ece(rows: WeightedPredictions) -> Floats:
-    """Mean distance (expected calibration error) of probability and share in bins of equal width (Naeini 2015)."""
-    residuals = np.asarray(rows.weights @ rows.scored.binned_residuals)
+    """Mean distance (expected calibration error) of probability and share in bins of equal width (Naeini 2015).
+
+    It is above 0 by chance alone; `estimate_metrics` removes that part.
+    """
+    probability, is_true = rows.scored.confidence_and_correctness
+    residuals = rows.weights @ (rows.scored.bin_membership * (probability - is_true)[:, None])
     return np.asarray(np.abs(residuals).sum(axis=1) / rows.total_weight)
 
 
-@_metric("accuracy", "share", "labels")
+@_metric("accuracy", "share", "labels", needs_each_class=False)
 def _accuracy(rows: WeightedPredictions) -> Floats:
     """Share of rows whose predicted class is the true one."""
     return np.asarray(np.trace(rows.confusion, axis1=1, axis2=2) / rows.total_weight)
@@ -148,7 +186,7 @@ def _f1_macro(rows: WeightedPredictions) -> Floats:
     return _mean_where(_ratio_or_zero(2.0 * correct, predicted + true), predicted + true > 0)
 
 
-@_metric("f1_weighted", "share", "labels")
+@_metric("f1_weighted", "share", "labels", needs_each_class=False)
 def _f1_weighted(rows: WeightedPredictions) -> Floats:
     """Mean F1 of the classes, each weighted by its rows."""
     correct, predicted, true = _weights_by_class(rows)
@@ -169,7 +207,7 @@ def _recall(rows: WeightedPredictions) -> Floats:
     return _positive_or_mean(rows, _ratio_or_zero(correct, true), predicted + true > 0)
 
 
-@_metric("mcc", "correlation", "labels")
+@_metric("mcc", "correlation", "labels", bounds=(-1.0, 1.0))
 def _mcc(rows: WeightedPredictions) -> Floats:
     """Matthews' correlation of true and predicted class, for any number of classes (Gorodkin 2004)."""
     correct, predicted, true = _weights_by_class(rows)

@@ -61,7 +61,8 @@ class Classifier:
     def uncalibrated_proba(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the estimator's own probabilities of encoded rows, shape (n_rows, n_classes); not calibrated."""
         rows = matrix if hasattr(self.estimator, "takes_float32") else _as_float64(matrix)
-        probabilities = np.asarray(self.estimator.predict_proba(rows), dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            probabilities = np.asarray(self.estimator.predict_proba(rows), dtype=np.float64)
         if probabilities.shape[1] == len(self.classes):
             return probabilities
         scattered = np.zeros((len(matrix), len(self.classes)))
@@ -133,6 +134,7 @@ def fit_classifier(
     """
     from threadpoolctl import threadpool_limits
 
+    _refuse_infinities(frame, schema)
     codes = encode_target(frame, schema.target)
     if len(np.unique(codes)) < 2:
         raise DataError(f"{schema.target.column}: only one class occurs in {len(codes)} rows; at least two are needed")
@@ -143,7 +145,8 @@ def fit_classifier(
     if class_weight is not None and not supports_class_weight(estimator):
         estimator = build_estimator(model, seed=seed)
         weights = {"sample_weight": _balanced_row_weights(estimator, codes, model.name)}
-    with threadpool_limits(limits=1):
+    # Sums of values near the largest float32 overflow inside of scikit-learn's own check of its input.
+    with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
         try:
             estimator.fit(_as_float64(matrix), codes, **weights)
         except ValueError as error:
@@ -155,6 +158,21 @@ def fit_classifier(
         calibration=Calibration(),
         threshold=0.5 if schema.target.is_binary else None,
     )
+
+
+def _refuse_infinities(frame: pd.DataFrame, schema: Schema) -> None:
+    for column in schema.features:
+        if column.kind != "float" or column.name not in frame:
+            continue
+        try:
+            infinite = np.isinf(frame[column.name].to_numpy(dtype=np.float64, na_value=np.nan))
+        except (TypeError, ValueError):
+            continue  # the encoder names values that are no numbers
+        if infinite.any():
+            raise DataError(
+                f"{column.name}: row {int(np.flatnonzero(infinite)[0])} is infinite ({int(infinite.sum())} in all);"
+                " expected finite numbers: write a missing value, or a number, in their place"
+            )
 
 
 def _as_float64(matrix: NDArray[np.float32]) -> NDArray[np.float64]:

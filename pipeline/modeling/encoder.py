@@ -65,8 +65,9 @@ class Encoder:
     - A category becomes its position in the declared list (`codes`), or one column for each category
       (`one_hot`). An undeclared category gets the position behind the last (`codes`), or zeros.
     - Booleans are the categories false and true, in one column.
-    - A missing value stays NaN (`native`). Otherwise a number is imputed, and a category gets -1 (`codes`) or
-      zeros (`one_hot`). `missing_indicators` adds a column `<name>=missing`.
+    - A missing value stays NaN (`native`), unless training has no other value in the column: some estimators refuse
+      such columns. Otherwise a number is imputed, and a category gets -1 (`codes`) or zeros (`one_hot`).
+      `missing_indicators` adds a column `<name>=missing`.
     - Text, ids and ignored columns are left out.
 
     Parameters
@@ -193,7 +194,8 @@ class Encoder:
         has_missing = bool(np.isnan(numbers).any())
         settings = {name: getattr(plan, name) for name in _ColumnEncoding.__slots__}
         if column.kind in ("category", "boolean"):
-            settings |= self._category_settings(is_coded=not plan.one_hot and self.categories == "codes")
+            is_coded = not plan.one_hot and self.categories == "codes"
+            settings |= self._category_settings(is_coded=is_coded, is_empty=bool(np.isnan(numbers).all()))
         else:
             settings |= self._number_settings(_round_to_float32(numbers))
         replaced = self.missing == "impute" or plan.one_hot
@@ -204,8 +206,8 @@ class Encoder:
         settings["indicator"] = is_indicated and (has_missing or column.nullable)
         return _ColumnEncoding(**settings)
 
-    def _category_settings(self, *, is_coded: bool) -> dict[str, Any]:
-        if self.missing == "native":
+    def _category_settings(self, *, is_coded: bool, is_empty: bool) -> dict[str, Any]:
+        if self.missing == "native" and not is_empty:
             return {"missing_code": None}
         return {"missing_code": -1.0 if is_coded else 0.0}
 
@@ -213,7 +215,7 @@ class Encoder:
         present = numbers[~np.isnan(numbers)]
         settings: dict[str, Any] = {}
         middle = np.mean if self.imputation == "mean" else np.median
-        if self.missing == "impute":
+        if self.missing == "impute" or not len(present):
             settings["fill"] = _nearest_float32(float(middle(present)) if len(present) else 0.0)
             numbers = np.where(np.isnan(numbers), settings["fill"], numbers)
             present = numbers

@@ -74,8 +74,16 @@ def build_estimator(config: ModelConfig, *, seed: int, class_weight: str | None 
     DependencyUnavailable
         When the package is allow-listed and not installed.
     """
+    from sklearn.base import is_classifier
+
     estimator = _build_nested(config.estimator, _ESTIMATOR_KEY, seed=seed, class_weight=class_weight, depth=0)
-    if not hasattr(estimator, "predict_proba"):
+    if not is_classifier(estimator):
+        raise TargetRefused(
+            f"{_ESTIMATOR_KEY}._target_: {config.estimator['_target_']} is not a classifier; choose one with"
+            " predict_proba, such as sklearn.linear_model.LogisticRegression"
+        )
+    # Stacking without a final estimator fits a logistic regression, which `hasattr` sees only after the fit.
+    if getattr(estimator, "final_estimator", estimator) is not None and not hasattr(estimator, "predict_proba"):
         raise TargetRefused(
             f"{_ESTIMATOR_KEY}._target_: {config.estimator['_target_']} does not give probabilities; choose a"
             " classifier with predict_proba, or wrap it in sklearn.calibration.CalibratedClassifierCV"
@@ -269,7 +277,10 @@ def _argument_to_config(value: Any, key: str) -> Any:
     plain = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
     if plain is None or isinstance(plain, str | int | float | bool):
         return plain
-    raise ConfigError(f"{key}: {type(value).__name__} cannot be stored in a package; pass a plain value")
+    raise ConfigError(
+        f"{key}: {type(value).__name__} cannot be stored in a package; pass a plain value, or apply the step to the"
+        " rows before and leave it out"
+    )
 
 
 def iter_estimators(estimator: Any) -> Iterator[Any]:

@@ -178,7 +178,14 @@ def _fit_final_and_folds(
 
     def score_fold(fold: int, fit_rows: Callable[[pd.DataFrame], Classifier]) -> Floats:
         inside = fold_of == fold
-        return fit_rows(frame[~inside]).predict_proba(frame[inside])
+        fitted = fit_rows(frame[~inside])
+        try:
+            return fitted.predict_proba(frame[inside])
+        except ValueError as error:
+            raise ConfigError(
+                f"model.estimator: fitted to {int((~inside).sum())} rows, it cannot predict the other"
+                f" {int(inside.sum())} of a fold ({error}); change its arguments, or training.folds"
+            ) from error
 
     def baseline_fitter(name: str) -> Callable[[pd.DataFrame], Classifier]:
         return lambda rows: fit_baseline(name, rows, schema, seed=seed)

@@ -19,7 +19,7 @@ from pipeline.monitoring.log import (
     window_by_rows,
     window_by_time,
 )
-from pipeline.monitoring.log.prediction_record import MonitoredVersion, check_class, make_prediction_row
+from pipeline.monitoring.log.prediction_record import MonitoredVersion, check_class, log_once, make_prediction_row
 from pipeline.monitoring.window_view import FrameWindowView, LogWindowView
 from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
@@ -94,12 +94,15 @@ class ModelMonitor:
         actual : str, optional
             The outcome, one of the model's classes.
         request_id : str, optional
-            The identifier to use, at most 36 characters; an outcome is joined by it later.
+            The identifier to use, at most 36 characters, unique among all models; an outcome is joined by it later.
+            A call with an identifier that the log has is a retry: it changes nothing when its values are the same.
 
         Raises
         ------
         DataError
             When a value has another form.
+        Conflict
+            When `request_id` belongs to another prediction, or to one with another outcome.
         UsageError
             When no version of the model is in production.
         """
@@ -115,13 +118,7 @@ class ModelMonitor:
                 prediction_id=request_id,
                 predicted_at=state.clock(),
             )
-            writer = store.PredictionWriter(state)
-            try:
-                writer.write([row], has_client_ids=request_id is not None)
-            finally:
-                writer.close()
-        if actual is not None:
-            self.log_outcome(row.prediction_id, actual)
+            log_once(state, row, outcome=None if actual is None else str(actual), has_client_id=bool(request_id))
         return row.prediction_id
 
     def log_outcome(self, prediction_id: str, actual: Any, *, source: str = "monitor") -> None:
@@ -215,7 +212,7 @@ class ModelMonitor:
         """Return the traffic of the last hours: predictions by class, version, source and hour, confidence, latency."""
         with self._open_state() as state:
             digest = self._target_version(state).package.digest if self.version is not None else None
-            log = PredictionLog(state, self.model_name, self.load_package)
+            log = self._prediction_log(state)
             log.roll_up()
             return traffic_summary(WindowTallies(log, self._resolve_window(log, hours, window_rows)), digest=digest)
 
@@ -312,7 +309,7 @@ class ModelMonitor:
         """Yield the prediction log, with hourly counts up to date, and the package in production."""
         with self._open_state() as state:
             package = self._target_version(state).package
-            log = PredictionLog(state, self.model_name, self.load_package)
+            log = self._prediction_log(state)
             log.roll_up()
             yield log, package
 
@@ -360,6 +357,9 @@ class ModelMonitor:
         finally:
             state.close()
 
+    def _prediction_log(self, state: State) -> PredictionLog:
+        return PredictionLog(state, self.model_name, self.load_package, sources=self.resolved_config.monitoring.sources)
+
     def _feature_importance(self, digest: str) -> dict[str, float]:
         """Return the permutation importance by column; empty when the evaluation is of another package."""
         try:
@@ -374,9 +374,10 @@ class ModelMonitor:
         with state.reading() as connection:
             deployment = store.current_deployment(connection, self.model_name)
             digests = {known.version: known.digest for known in store.read_versions(connection, self.model_name)}
-        version = self.version if self.version is not None else deployment.version("Production")
-        if version is None:
-            raise UsageError(f"{self.model_name}: no version is in production; run `mlops promote VERSION`")
+            version = self.version if self.version is not None else deployment.version("Production")
+            if version is None:
+                hint = store.deployment_hint(connection, self.model_name)
+                raise UsageError(f"{self.model_name}: no version is in Production; {hint}")
         if version not in digests:
             raise UsageError(f"{self.model_name}: no version {version}; known: {', '.join(map(str, sorted(digests)))}")
         package = self.load_package(digests[version])

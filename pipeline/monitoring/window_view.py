@@ -12,10 +12,12 @@ from pipeline.monitoring.drift import (
     DriftContext,
     detect_drift,
     detect_drift_against_frame,
-    domain_auc,
     drift_by_interval,
+    joint_drift,
     override_numeric_threshold,
+    present_columns,
     require_consecutive_windows,
+    with_reference_problems,
 )
 from pipeline.monitoring.log import WindowTallies, count_frame, loggable_reference, traffic_summary, window_by_time
 from pipeline.monitoring.performance import (
@@ -26,6 +28,7 @@ from pipeline.monitoring.performance import (
     evaluate_frame,
     evaluate_window,
 )
+from pipeline.package.reference import build_reference
 from pipeline.state import HOUR_US
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from pipeline.monitoring.drift import DriftReport, IntervalDrift
     from pipeline.monitoring.log import BinCounts, PredictionLog, Window
     from pipeline.monitoring.performance import Degradation, PerformanceReport
-    from pipeline.package import Package
+    from pipeline.package import Package, Reference
 
     Baseline = Literal["training", "previous_window"]
 
@@ -256,7 +259,9 @@ class LogWindowView(WindowView):
         thresholds = override_numeric_threshold(self.config.drift, drift_threshold)
         if reference_frame is not None:
             config = self.config.model_copy(update={"drift": thresholds})
-            return detect_drift_against_frame(self.log.rows(self.window), self.package, reference_frame, config=config)
+            return detect_drift_against_frame(
+                self.log.rows(self.window), self.package, reference_frame, config=config, importance=self.importance
+            )
         context = replace(self.drift_context, config=thresholds)
         is_relative = (baseline if baseline is not None else self.config.monitoring.baseline) == "previous_window"
         n_windows = thresholds.consecutive_windows
@@ -324,25 +329,24 @@ class FrameWindowView(WindowView):
     @cached_property
     def counts(self) -> BinCounts:
         """The rows of the frame by bin."""
-        return self._count(self.frame)
+        return self._count(self.frame, self.package.reference)
 
     @cached_property
     def drift(self) -> DriftReport:
         """The drift against the reference frame, with the multivariate test, or against the training rows."""
         if self.reference_frame is None:
             return detect_drift(self.package.reference, self.counts, self.drift_context)
-        baseline = self._count(self.reference_frame)
-        report = detect_drift(self.package.reference, self.counts, self.drift_context, baseline=baseline)
-        names = list(self.package.schema.feature_names)
-        multivariate = domain_auc(
-            self.reference_frame.reindex(columns=names),
-            self.frame.reindex(columns=names),
-            self.package.schema,
-            config=self.config.drift.multivariate,
-            min_rows=self.config.monitoring.min_rows,
-            confidence_level=1 - self.config.drift.alpha,
-            seed=self.config.seed,
+        score, _, predicted = self._outputs(self.reference_frame)
+        reference = build_reference(
+            self.reference_frame,
+            present_columns(self.package.schema, self.reference_frame),
+            score=score,
+            predicted=predicted,
+            n_bins=self.config.training.reference_bins,
         )
+        counts = with_reference_problems(self._count(self.frame, reference), self.package.schema, self.reference_frame)
+        report = detect_drift(reference, counts, self.drift_context)
+        multivariate = joint_drift(self.reference_frame, self.frame, self.package.schema, config=self.config)
         return replace(report, multivariate=multivariate)
 
     @cached_property
@@ -375,19 +379,17 @@ class FrameWindowView(WindowView):
     def _probabilities(self) -> NDArray[np.float64]:
         return self.package.predict_proba(self.frame.reindex(columns=list(self.package.schema.feature_names)))
 
-    def _count(self, frame: pd.DataFrame) -> BinCounts:
+    def _outputs(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:
         rows = frame.reindex(columns=list(self.package.schema.feature_names))
         probabilities, target = self.package.predict_proba(rows), self.package.schema.target
         confidence = probabilities.max(axis=1)
         is_binary = target.positive is not None
-        return count_frame(
-            self.package.reference,
-            frame,
-            n_rows=len(frame),
-            score=probabilities[:, target.classes.index(str(target.positive))] if is_binary else confidence,
-            confidence=confidence,
-            predicted=self.package.predict(rows),
-        )
+        score = probabilities[:, target.classes.index(str(target.positive))] if is_binary else confidence
+        return score, confidence, self.package.predict(rows)
+
+    def _count(self, frame: pd.DataFrame, reference: Reference) -> BinCounts:
+        score, confidence, predicted = self._outputs(frame)
+        return count_frame(reference, frame, n_rows=len(frame), score=score, confidence=confidence, predicted=predicted)
 
 
 def _public_name(metric: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,9 @@ __all__ = ["Bins", "to_floats"]
 _CHUNK_ROWS = 1 << 16
 _MIN_FAST_NUMBERS = 20_000
 _BUCKETS_PER_EDGE = 8
+_MIN_SPREAD_SHARE = 0.1  # of the training rows with a value; fewer say nothing about the spread
+_NORMAL_QUARTILE_RANGE = 1.349  # interquartile range of a normal column in standard deviations
+_MAX_DIGITS = 17  # they tell any two numbers of 64 bits apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Bins:
     - `values`: one bin for each integer in the train rows, then below, above, unseen, missing.
     - `words`: one bin for each declared category, then unseen, missing.
     - `quantiles`: bins between `points` (a value on an edge belongs to the bin below it), then below, above, missing.
+      A value that more than one in `n_bins` training rows have has a bin of its own.
 
     The outermost thousandth of the rows on either side is left out of edges, `mean` and `deviation`, so one
     outlier cannot shift them. Both are None for words.
@@ -75,8 +80,38 @@ class Bins:
             return (*self.points, "unseen", "missing")
         if self.kind == "values":
             return (*(f"{point:g}" for point in self.points), "below", "above", "unseen", "missing")
-        pairs = zip(self.points[:-1], self.points[1:], strict=True)
-        return (*(f"{low:.6g} to {high:.6g}" for low, high in pairs), "below", "above", "missing")
+        return (*_interval_labels(self.points), "below", "above", "missing")
+
+    @property
+    def single_values(self) -> NDArray[np.bool_]:
+        """Which bins of `finest`, without those outside of training, hold one frequent value among many others."""
+        if self.kind != "quantiles":
+            return np.zeros(len(self.points), dtype=bool)
+        finest = self.finest
+        is_single = np.zeros(max(len(finest.points) - 1, 0), dtype=bool)
+        ends = [high for low, high in zip(self.points[:-1], self.points[1:], strict=True) if _is_adjacent(low, high)]
+        if ends:
+            is_single[np.searchsorted(finest.points, ends) - 1] = True
+        return is_single
+
+    @property
+    def robust_deviation(self) -> float | None:
+        """The interquartile range of training values as a standard deviation (÷ 1.349), without frequent values.
+
+        None when less than a tenth of the rows have other values, the range is 0, or each value has a bin.
+        """
+        if self.kind != "quantiles" or len(self.points) < 2:
+            return None
+        lows, highs = (np.array(ends, dtype=np.float64) for ends in (self.points[:-1], self.points[1:]))
+        is_spread = np.array([not _is_adjacent(low, high) for low, high in zip(lows, highs, strict=True)])
+        counts = np.array(self.counts[: len(lows)], dtype=np.float64)
+        n_present, counts = float(counts.sum()), counts[is_spread]
+        if counts.sum() < _MIN_SPREAD_SHARE * n_present or counts.sum() == 0:
+            return None
+        ends = np.append(lows[is_spread][:1], highs[is_spread])
+        reach = np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
+        low, high = np.interp([0.25, 0.75], reach, ends) / _NORMAL_QUARTILE_RANGE
+        return float(high - low) or None
 
     def codes(self, values: pd.Series | Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
         """Return the position in `labels` of the bin of each of `values`, shape (n_values,).
@@ -182,6 +217,27 @@ def to_floats(values: Any) -> NDArray[np.float64]:
         numbers[np.isnat(moments)] = np.nan
         return np.asarray(numbers)
     return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _is_adjacent(low: float, high: float) -> bool:
+    """Whether no number lies between two edges, so that the bin holds a single value."""
+    with np.errstate(over="ignore"):
+        return bool(np.nextafter(low, np.inf) >= high)
+
+
+def _interval_labels(points: tuple[float, ...]) -> list[str]:
+    """Return a label for each interval, with as many digits as tell the intervals apart; one number for one value."""
+    pairs = list(itertools.pairwise(points))
+    labels: list[str] = []
+    for n_digits in (6, 9, 12, _MAX_DIGITS):
+        texts = [f"{0.0 if abs(point) < np.finfo(float).tiny else point:.{n_digits}g}" for point in points]
+        labels = [
+            (texts[i] if i == 0 else texts[i + 1]) if _is_adjacent(low, high) else f"{texts[i]} to {texts[i + 1]}"
+            for i, (low, high) in enumerate(pairs)
+        ]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
 
 
 def _is_missing(value: Any) -> bool:

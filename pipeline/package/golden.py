@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -20,21 +20,23 @@ if TYPE_CHECKING:
 __all__ = ["GOLDEN_TOLERANCE", "check_golden", "make_golden_rows"]
 
 GOLDEN_TOLERANCE = 1e-6
+_N_MIXED_ROWS = 2_000
+_MIN_GROUP_ROWS = 5  # a mean of fewer rows could be one person's value
 
 
-def make_golden_rows(
-    classifier: Classifier, frame: pd.DataFrame, score: NDArray[np.float64], *, n_rows: int
-) -> dict[str, Any]:
-    """Return `n_rows` of `frame` spread evenly over `score`, then edge cases, with their expected predictions.
+def make_golden_rows(classifier: Classifier, frame: pd.DataFrame, *, n_rows: int) -> dict[str, Any]:
+    """Return `n_rows` rows spread evenly over the scores, then edge cases, with their expected predictions.
 
-    Edge cases are the middle row with one value changed: the smallest and the largest of the train rows, missing,
+    No row is one of `frame`: each column is mixed on its own, so values of one row do not meet. A column that the log
+    does not store in full gets declared categories and means of several rows instead. Edge cases are the middle row
+    with one value changed: to the smallest and the largest of a column that is stored in full, to a missing value, to
     a category that the train rows lack; then all values missing. The schema accepts each of them.
     """
-    n_rows = min(n_rows, len(frame))
-    order = np.argsort(score, kind="stable")
-    picked = order[np.linspace(0, len(frame) - 1, n_rows).round().astype(int)]
     names = [name for name in frame.columns if name in classifier.schema.feature_names]
-    rows = _with_edge_case_rows(frame[names], picked, classifier.schema)
+    mixed = _mix_columns(frame[names], classifier.schema, n=min(len(frame), _N_MIXED_ROWS))
+    order = np.argsort(classifier.predict_proba(mixed)[:, -1], kind="stable")
+    picked = order[np.linspace(0, len(mixed) - 1, min(n_rows, len(mixed))).round().astype(int)]
+    rows = _with_edge_case_rows(frame[names], mixed.iloc[picked], classifier.schema)
     return {
         "columns": {name: [_to_json_value(value) for value in rows[name].astype(object)] for name in rows},
         "probabilities": classifier.predict_proba(rows).tolist(),
@@ -65,11 +67,42 @@ def check_golden(golden: Mapping[str, Any], predict_proba: Callable[[Any], NDArr
         )
 
 
-def _with_edge_case_rows(frame: pd.DataFrame, picked: NDArray[np.int64], schema: Schema) -> pd.DataFrame:
+def _mix_columns(frame: pd.DataFrame, schema: Schema, *, n: int) -> pd.DataFrame:
+    """Return columns of `n` values each, in an order that says nothing about the rows of `frame`."""
     import pandas as pd
 
-    parts = [frame.iloc[picked]]
-    base = frame.iloc[[picked[len(picked) // 2]]]
+    generator, mixed = np.random.default_rng(0), {}
+    spread = np.linspace(0, len(frame) - 1, n).round().astype(int)
+    for name in map(str, frame.columns):
+        # Sorted first, since a permutation with a known seed can be undone.
+        values = frame[name].sort_values(kind="stable", ignore_index=True).iloc[spread]
+        if schema.column(name).store != "full":
+            values = _anonymous_values(schema.column(name), frame[name], n=n)
+        mixed[name] = values.iloc[generator.permutation(n)].reset_index(drop=True)
+    return pd.DataFrame(mixed)
+
+
+def _anonymous_values(column: Column, values: pd.Series, *, n: int) -> pd.Series:
+    """Return `n` values that belong to no single row: declared categories, or means of groups of rows."""
+    import pandas as pd
+
+    present = values.dropna().sort_values()
+    if column.kind in ("category", "boolean", "text") or present.empty:
+        words: Sequence[object] = column.categories or ((False, True) if column.kind == "boolean" else (None,))
+        return pd.Series([words[i % len(words)] for i in range(n)], dtype=values.dtype)
+    n_groups = max(1, min(n, len(present) // _MIN_GROUP_ROWS))
+    groups = np.array_split(present.to_numpy(), n_groups)
+    means = [pd.Series(group).mean() for group in groups]
+    if column.kind == "integer":
+        means = [round(mean) for mean in means]
+    return pd.Series([means[i % n_groups] for i in range(n)], dtype=values.dtype)
+
+
+def _with_edge_case_rows(frame: pd.DataFrame, mixed: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    import pandas as pd
+
+    parts = [mixed]
+    base = mixed.iloc[[len(mixed) // 2]]
     for column in (feature for feature in schema.features if feature.name in frame):
         for value in _edge_case_values(column, frame[column.name]):
             changed = base.copy()
@@ -83,7 +116,7 @@ def _with_edge_case_rows(frame: pd.DataFrame, picked: NDArray[np.int64], schema:
 def _edge_case_values(column: Column, values: pd.Series) -> list[object]:
     edge_cases: list[object] = [None] if column.nullable else []
     present = values.dropna()
-    if column.is_numeric and not present.empty:
+    if column.is_numeric and column.store == "full" and not present.empty:
         edge_cases += [present.min(), present.max()]
     if column.kind == "category":
         seen = set(present.astype(object))

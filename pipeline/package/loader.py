@@ -18,6 +18,7 @@ from pipeline.package.manifest import Manifest, verify_files, verify_package
 from pipeline.package.onnx_file import OnnxModel
 from pipeline.package.reference import Reference
 from pipeline.package.rule_baseline import RULE_FILE, rule_baseline_from_dict
+from pipeline.package.train_row_filter import TRAIN_ROWS_FILE, TrainRowFilter
 from pipeline.schema import Schema
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Package:
     """A loaded package, which predicts by ONNX where the package has it.
 
     `golden_rows` is the content of golden.json: columns of rows with their probabilities and classes.
+    `train_rows` tells which rows it learned from; None for a rule baseline, which is compared with no candidate.
     """
 
     manifest: Manifest
@@ -47,6 +49,7 @@ class Package:
     serving_classifier: Classifier
     skops_bytes: bytes
     golden_rows: dict[str, Any]
+    train_rows: TrainRowFilter | None = None
 
     @property
     def digest(self) -> str:
@@ -139,6 +142,7 @@ def load_package(path: Path) -> Package:
         serving_classifier=classifier,
         skops_bytes=contents["model.skops"],
         golden_rows=golden,
+        train_rows=TrainRowFilter.from_dict(plain[TRAIN_ROWS_FILE]),
     )
 
 

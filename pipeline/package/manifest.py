@@ -38,6 +38,7 @@ REQUIRED_FILES = (
     "model.skops",
     "reference.json",
     "schema.yaml",
+    "train_rows.json",
 )
 # Packages of older versions have no rule baseline.
 OPTIONAL_FILES = ("model.onnx", "rule.json")

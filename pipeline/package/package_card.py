@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.markdown_text import code_span, escape_markdown, markdown_table
 from pipeline.text import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pipeline.modeling.classifier import Classifier
     from pipeline.package.manifest import OnnxProof
@@ -52,13 +53,13 @@ def package_card(
 
 def _header_section(classifier: Classifier, model: str, n_rows: int) -> Iterator[str]:
     target = classifier.schema.target
-    yield f"# {model} for {classifier.schema.name}"
+    yield f"# {escape_markdown(model)} for {escape_markdown(classifier.schema.name)}"
     yield ""
-    classes = ", ".join(f"`{name}`" for name in target.classes)
-    yield f"Predicts `{target.column}` ({classes}) from the features below; trained on {n_rows:,} rows."
+    classes = ", ".join(map(code_span, target.classes))
+    yield f"Predicts {code_span(target.column)} ({classes}) from the features below; trained on {n_rows:,} rows."
     if target.description is not None:
         yield ""
-        yield _one_line(target.description) + "."
+        yield f"{escape_markdown(target.description)}."
     yield ""
     yield "Metrics on test rows, slices and caveats are in the model card of the evaluation."
 
@@ -68,7 +69,7 @@ def _features_section(columns: Iterable[Column]) -> Iterator[str]:
     yield ""
     rows = [
         (
-            f"`{column.name}`",
+            code_span(column.name),
             column.kind,
             _accepted_values(column),
             "may be missing" if column.nullable else "required",
@@ -77,29 +78,27 @@ def _features_section(columns: Iterable[Column]) -> Iterator[str]:
         for column in columns
         if column.role == "feature"
     ]
-    yield from _markdown_table(("feature", "kind", "accepted", "missing values", "meaning"), rows)
+    yield from markdown_table(("feature", "kind", "accepted", "missing values", "meaning"), rows)
 
 
 def _accepted_values(column: Column) -> str:
     if column.categories:
-        return ", ".join(f"`{category}`" for category in column.categories)
+        return ", ".join(map(code_span, column.categories))
     if column.minimum is None and column.maximum is None:
         return "any"
     low = "" if column.minimum is None else f"{column.minimum:g}"
     high = "" if column.maximum is None else f"{column.maximum:g}"
-    return f"{low} to {high}".strip() + (f" {column.unit}" if column.unit is not None else "")
+    return f"{low} to {high}".strip() + (f" {escape_markdown(column.unit)}" if column.unit is not None else "")
 
 
 def _meaning(column: Column) -> str:
-    return column.description if column.description is not None else column.label
+    return escape_markdown(column.description if column.description is not None else column.label)
 
 
 def _metrics_section(metrics: Mapping[str, Any]) -> Iterator[str]:
     yield "## Cross-validated metrics"
     yield ""
-    yield from _markdown_table(
-        ("metric", "mean over folds"), [(name, number(value)) for name, value in metrics.items()]
-    )
+    yield from markdown_table(("metric", "mean over folds"), [(name, number(value)) for name, value in metrics.items()])
 
 
 def _predictions_section(classifier: Classifier, proof: OnnxProof) -> Iterator[str]:
@@ -109,7 +108,7 @@ def _predictions_section(classifier: Classifier, proof: OnnxProof) -> Iterator[s
     if classifier.threshold is None:
         yield "the most probable one."
     else:
-        yield f"`{classifier.schema.target.positive}` from a probability of {classifier.threshold:.4g} on."
+        yield f"{code_span(classifier.schema.target.positive)} from a probability of {classifier.threshold:.4g} on."
     yield ""
     if proof.used:
         yield (
@@ -117,7 +116,8 @@ def _predictions_section(classifier: Classifier, proof: OnnxProof) -> Iterator[s
             f" predicts the same classes as scikit-learn, and probabilities within {proof.tolerance:g}."
         )
     else:
-        yield f"The serving form is scikit-learn (`model.skops`), because there is no ONNX form: {proof.reason}."
+        reason = escape_markdown(proof.reason)
+        yield f"The serving form is scikit-learn (`model.skops`), because there is no ONNX form: {reason}."
 
 
 def _lineage_section(lineage: Mapping[str, Any]) -> Iterator[str]:
@@ -125,15 +125,9 @@ def _lineage_section(lineage: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     for name, value in sorted(lineage.items()):
         if isinstance(value, dict):
-            yield from (f"- {name}.{key}: `{nested}`" for key, nested in sorted(value.items()))
+            yield from (
+                f"- {escape_markdown(name)}.{escape_markdown(key)}: {code_span(nested)}"
+                for key, nested in sorted(value.items())
+            )
         else:
-            yield f"- {name}: `{value}`"
-
-
-def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    for row in (head, ["---"] * len(head), *rows):
-        yield f"| {' | '.join(_one_line(cell) for cell in row)} |"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+            yield f"- {escape_markdown(name)}: {code_span(value)}"

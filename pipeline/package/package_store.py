@@ -60,6 +60,7 @@ class PackageStore:
         package = load_package(source)
         target = self.path(package.digest)
         if not target.exists():
+            files.make_private_folder(self.folder)
             with files.atomic_folder(target) as folder:
                 shutil.copytree(source, folder, dirs_exist_ok=True)
         shared = remote_package_store()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ _N_GRID_BINS = 1000
 _MAX_GRID_WIDTH = 0.04
 # Scores are between 0 and 1: bins of equal width as well, for the estimated performance of any model.
 _N_SCORE_GRID_BINS = 500
+_MIN_EXTENT, _MAX_EXTENT = 1e-120, 1e120
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +170,9 @@ def _quantile_bins(
     present = np.sort(numbers[~np.isnan(numbers)])
     if len(present) == 0:
         return _with_counts(Bins(name=name, kind="quantiles", points=(), counts=()), numbers)
-    edges = _quantiles(present, n_bins)
+    edges = _bin_edges(present, n_bins, is_whole=is_whole)
     if len(edges) == 1:
-        edges = np.array([np.nextafter(edges[0], -np.inf), edges[0]])
+        edges = np.sort([edges[0], _next_below(edges)[0]])
     inside = np.clip(present, edges[0], edges[-1])
     bins = Bins(name, "quantiles", tuple(edges.tolist()), (), *_mean_and_deviation(inside))
     points = _grid_edges(present, edges, bins.deviation or 0.0, is_whole=is_whole)
@@ -179,6 +181,27 @@ def _quantile_bins(
         points = np.unique(np.concatenate([points, extra_edges[(extra_edges > edges[0]) & (extra_edges < edges[-1])]]))
     grid = _with_counts(Bins(name=name, kind="quantiles", points=tuple(points.tolist()), counts=()), numbers)
     return replace(_with_counts(bins, numbers), grid=grid)
+
+
+def _bin_edges(present: NDArray[np.float64], n_bins: int, *, is_whole: bool) -> NDArray[np.float64]:
+    """Return quantiles of sorted numbers as edges; a value of more than one bin's rows has a bin of its own.
+
+    The other bins divide the rows without such values, so that many zeros leave bins for the amounts.
+    """
+    edges = _quantiles(present, n_bins)
+    if len(edges) == n_bins + 1 or len(edges) == 1:
+        return edges
+    low, high = edges[0], edges[-1]
+    values, counts = np.unique(present, return_counts=True)
+    frequent = values[(counts > len(present) / n_bins) & (values >= low) & (values <= high)]
+    others = present[~np.isin(present, frequent) & (present > low) & (present <= high)]
+    n_others = min(max(n_bins - len(frequent), 2), len(others))
+    inner = _quantiles(others, n_others) if n_others else others
+    with np.errstate(over="ignore"):
+        starts = frequent - 1.0 if is_whole else np.nextafter(frequent, -np.inf)
+        starts = np.where(frequent == low, np.nextafter(low, np.inf), starts)
+    points = np.unique(np.concatenate([[low, high], inner, frequent, starts]))
+    return np.asarray(points[(points >= low) & (points <= high)])
 
 
 def _quantiles(present: NDArray[np.float64], n: int) -> NDArray[np.float64]:
@@ -197,21 +220,35 @@ def _grid_edges(
     held = np.diff(np.searchsorted(present, points, side="right"), prepend=0)
     frequent = points[held > 1.5 * len(present) / _N_GRID_BINS]
     # The first bin includes its lower edge, so that value gets a bin of its own.
-    points = np.unique(np.concatenate([points, np.nextafter(frequent, -np.inf), [np.nextafter(low, np.inf)]]))
+    points = np.unique(np.concatenate([points, _next_below(frequent), -_next_below(-edges[:1])]))
     if deviation > 0 and not is_whole:
-        n = np.clip(np.ceil(np.diff(points) / (_MAX_GRID_WIDTH * deviation)), 1, _N_GRID_BINS).astype(int)
-        points = np.concatenate([*map(_evenly_spaced, points[:-1], points[1:], n), points[-1:]])
+        # Half the width: the whole one of extreme numbers is infinite.
+        widths = (np.diff(points / 2) / deviation) * (2 / _MAX_GRID_WIDTH)
+        n = np.clip(np.ceil(widths), 1, _N_GRID_BINS).astype(int)
+        points = np.unique(np.concatenate([*map(_evenly_spaced, points[:-1], points[1:], n), points[-1:]]))
     return np.asarray(points[(points >= low) & (points <= high)])
 
 
+def _next_below(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the next smaller float of each number; of the smallest float the next larger one, which is finite."""
+    with np.errstate(over="ignore"):
+        below = np.nextafter(numbers, -np.inf)
+    return np.where(np.isfinite(below), below, np.nextafter(numbers, 0.0))
+
+
 def _evenly_spaced(low: float, high: float, n: int) -> NDArray[np.float64]:
-    return np.linspace(low, high, n, endpoint=False)
+    if math.isfinite(float(high) - float(low)):
+        return np.linspace(low, high, n, endpoint=False)
+    return np.linspace(low / 2, high / 2, n, endpoint=False) * 2
 
 
 def _mean_and_deviation(present: NDArray[np.float64]) -> tuple[float | None, float | None]:
     if len(present) == 0:
         return None, None
-    return float(present.mean()), float(present.std())
+    extent = float(np.abs(present).max())
+    # The squares of numbers beyond these limits overflow, or become zero.
+    unit = 1.0 if extent == 0 or _MIN_EXTENT < extent < _MAX_EXTENT else extent
+    return float((present / unit).mean() * unit), float((present / unit).std() * unit)
 
 
 def _with_counts(bins: Bins, values: Any) -> Bins:

@@ -72,6 +72,7 @@ class RemotePackageStore:
             source = f"{base}/{digest}"
             if not _exists(store, f"{source}/{MANIFEST_FILE}"):
                 return False
+            files.make_private_folder(target.parent)
             with files.atomic_folder(target) as folder:
                 for entry in store.get_file_info(FileSelector(source, recursive=True)):
                     if entry.type != FileType.File:

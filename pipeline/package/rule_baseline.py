@@ -6,6 +6,7 @@ files of the package except the schema and the reference are damaged.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,14 +33,19 @@ RULE_FILE = "rule.json"
 _BASELINE = "depth_2_tree"
 _N_GOLDEN_ROWS = 8
 _MAX_NODES = 7
+_IS_MISSING = "is missing"
 
 
 @dataclass(frozen=True, slots=True)
 class _DecisionTree:
-    """Splits and class shares by node; a node whose `left` is -1 is a leaf."""
+    """Splits and class shares by node; a node whose `left` is -1 is a leaf.
+
+    A node whose threshold is the text "is missing" asks just that: `missing_goes_left` tells the side of the
+    missing values, and all others go to the other side.
+    """
 
     feature: tuple[int, ...]
-    threshold: tuple[float, ...]
+    threshold: tuple[float | str, ...]
     left: tuple[int, ...]
     right: tuple[int, ...]
     missing_goes_left: tuple[bool, ...]
@@ -50,13 +56,13 @@ class _DecisionTree:
         """Return the class shares of the leaf of each row, shape (n_rows, len(classes_))."""
         at = np.zeros(len(matrix), dtype=np.int64)
         rows = np.arange(len(matrix))
-        feature, threshold, left, right = (
-            np.array(values) for values in (self.feature, self.threshold, self.left, self.right)
-        )
+        feature, left, right = (np.array(values) for values in (self.feature, self.left, self.right))
+        threshold = np.array([np.nan if value == _IS_MISSING else value for value in self.threshold], dtype=np.float64)
         by_gap = np.array(self.missing_goes_left)
         for _ in range(len(self.left)):
             value = matrix[rows, np.maximum(feature[at], 0)]
-            goes_left = np.where(np.isnan(value), by_gap[at], value <= threshold[at])
+            present_goes_left = np.where(np.isnan(threshold[at]), ~by_gap[at], value <= threshold[at])
+            goes_left = np.where(np.isnan(value), by_gap[at], present_goes_left)
             following = np.where(goes_left, left[at], right[at])
             if (following < 0).all():
                 break
@@ -71,7 +77,8 @@ def fit_rule_baseline(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
     shares = tree.value[:, 0, :]
     plain = {
         "feature": tree.feature.tolist(),
-        "threshold": tree.threshold.tolist(),
+        # scikit-learn writes the split of missing from present values with an infinite threshold.
+        "threshold": [value if math.isfinite(value) else _IS_MISSING for value in tree.threshold.tolist()],
         "left": tree.children_left.tolist(),
         "right": tree.children_right.tolist(),
         "missing_goes_left": [bool(goes_left) for goes_left in tree.missing_go_to_left],
@@ -80,10 +87,9 @@ def fit_rule_baseline(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
     }
     encoder = fitted.encoder.as_dict()
     classifier = _build_classifier(schema, Encoder.from_dict(encoder), plain, threshold=fitted.threshold)
-    score = classifier.predict_proba(train).max(axis=1)
     return {
         "encoder": encoder,
-        "golden": make_golden_rows(classifier, train, score, n_rows=_N_GOLDEN_ROWS),
+        "golden": make_golden_rows(classifier, train, n_rows=_N_GOLDEN_ROWS),
         "threshold": fitted.threshold,
         "tree": plain,
     }

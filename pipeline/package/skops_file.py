@@ -88,6 +88,8 @@ _TRUSTED = (
     "xgboost.sklearn.XGBClassifier",
     "catboost.core.CatBoostClassifier",
     "collections.OrderedDict",
+    "numpy.dtype",
+    "sklearn.feature_selection._univariate_selection.f_classif",
 )
 _PLAIN_MODULES = frozenset({"builtins", "numpy", "numpy.random", "numpy.random.mtrand", "numpy.random._mt19937"})
 _GENERATORS = frozenset({"numpy.random._generator.Generator", "numpy.random._pcg64.PCG64"})

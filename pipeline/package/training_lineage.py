@@ -16,7 +16,7 @@ __all__ = ["lineage_record", "training_lineage"]
 _SETTINGS: Any = {
     "name": True,
     "seed": True,
-    "data": {"name", "columns", "target"},
+    "data": {"name", "columns", "target", "split"},
     "features": True,
     "model": True,
     "training": True,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline import files
-from pipeline.errors import DataError
+from pipeline.errors import DataError, IntegrityError
 from pipeline.modeling.classifier import predicted_classes
 from pipeline.package import skops_file
 from pipeline.package.golden import make_golden_rows
@@ -18,6 +18,7 @@ from pipeline.package.package_card import package_card
 from pipeline.package.parity import TOLERANCE, check_onnx_parity, onnx_classifier
 from pipeline.package.reference import build_reference
 from pipeline.package.rule_baseline import RULE_FILE, fit_rule_baseline
+from pipeline.package.train_row_filter import TRAIN_ROWS_FILE, build_train_row_filter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.training_config import TrainingConfig
     from pipeline.modeling.classifier import Classifier
+    from pipeline.schema import Schema
+    from pipeline.schema.feature_hash import HashSplit
 
 __all__ = ["write_package"]
 
@@ -46,6 +49,7 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
     lineage: Mapping[str, Any],
     training: TrainingConfig,
     model: str,
+    split: HashSplit | None = None,
 ) -> Manifest:
     """Write the package of `classifier` to `path`, atomically; equal inputs give equal bytes.
 
@@ -69,6 +73,8 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         `golden_rows` and `reference_bins` are read.
     model : str
         Name of the model in conf/model/.
+    split : HashSplit, optional
+        The rule that chose the rows of `train`; None for another splitter.
 
     Raises
     ------
@@ -86,17 +92,14 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         **_model_files(classifier),
         "lineage.json": dict(lineage),
         "metrics.json": dict(metrics),
-        RULE_FILE: fit_rule_baseline(train, classifier.schema),
+        **_train_row_files(train, classifier.schema, split),
         **_monitoring_files(classifier, onnx, train, scores=scores, training=training),
     }
     contents = {name: files.canonical_json(value).encode() for name, value in plain.items()}
     contents["card.md"] = package_card(
         classifier, model, proof, n_rows=len(train), metrics=metrics, lineage=lineage
     ).encode()
-    contents["schema.yaml"] = _schema_yaml(classifier).encode()
-    contents["model.skops"] = skops_file.dump_estimator(classifier.estimator)
-    if onnx is not None:
-        contents["model.onnx"] = onnx
+    contents |= {"schema.yaml": _schema_yaml(classifier).encode(), **_estimator_files(classifier, onnx)}
     with files.atomic_folder(path) as folder:
         manifest = Manifest.create(
             classifier.schema.name,
@@ -107,6 +110,19 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         )
         (folder / MANIFEST_FILE).write_bytes(files.canonical_json(manifest.as_dict()).encode())
     return manifest
+
+
+def _train_row_files(train: pd.DataFrame, schema: Schema, split: HashSplit | None) -> dict[str, Any]:
+    """Return the files that training rows give without the model: the rule baseline and the filter of known rows."""
+    return {
+        RULE_FILE: fit_rule_baseline(train, schema),
+        TRAIN_ROWS_FILE: build_train_row_filter(train, schema, split).as_dict(),
+    }
+
+
+def _estimator_files(classifier: Classifier, onnx: bytes | None) -> dict[str, bytes]:
+    skops = {"model.skops": skops_file.dump_estimator(classifier.estimator)}
+    return skops if onnx is None else {**skops, "model.onnx": onnx}
 
 
 def _schema_yaml(classifier: Classifier) -> str:
@@ -143,7 +159,7 @@ def _monitoring_files(
     reference = build_reference(
         train, classifier.schema, score=score, predicted=predicted, n_bins=bins, threshold=classifier.threshold
     )
-    golden = make_golden_rows(serving_classifier, train, score, n_rows=training.golden_rows)
+    golden = make_golden_rows(serving_classifier, train, n_rows=training.golden_rows)
     return {"golden.json": golden, "reference.json": reference.as_dict()}
 
 
@@ -164,7 +180,8 @@ def _convert_if_equal(classifier: Classifier, rows: pd.DataFrame) -> tuple[bytes
     """Return the ONNX form and its proof; None where there is none or its predictions differ."""
     try:
         data = convert_to_onnx(classifier.estimator, len(classifier.encoder.feature_names_out_))
-    except NotConvertible as reason:
+        onnx = OnnxModel(data, _known_classes(classifier))
+    except (NotConvertible, IntegrityError) as reason:
         return None, OnnxProof(used=False, rows=0, tolerance=TOLERANCE, reason=str(reason))
-    proof = check_onnx_parity(classifier, OnnxModel(data, _known_classes(classifier)), rows)
+    proof = check_onnx_parity(classifier, onnx, rows)
     return (data if proof.used else None), proof

@@ -6,20 +6,23 @@ import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.gates import compare_schemas
-from pipeline.metrics import METRICS
+from pipeline import files
+from pipeline.gates import compare_packages, compare_schemas
+from pipeline.metrics import METRICS, comparison_verdict
 from pipeline.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from pipeline.gates import SchemaChange
+    from pipeline.metrics import ComparisonVerdict, MetricEstimate
     from pipeline.package import Package
     from pipeline.state import ModelVersion
 
 __all__ = ["VersionDetails", "VersionDiff", "VersionDifference", "compare_versions", "diff_versions"]
 
-
+_CONFIDENCE_LEVEL = 0.95
 _HASH = re.compile(r"[0-9a-f]{32,64}")
 
 
@@ -55,10 +58,19 @@ class VersionDiff:
     settings: tuple[VersionDifference, ...]
     metrics: tuple[VersionDifference, ...]
     schema: tuple[SchemaChange, ...]
+    test_differences: Mapping[str, MetricEstimate]
+
+    def verdict(self, metric: str) -> ComparisonVerdict:
+        """Return what the paired difference on the test rows says; `not compared` without common test rows."""
+        return comparison_verdict(self.test_differences.get(metric), higher_is_better=METRICS[metric].higher_is_better)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        return asdict(self)
+        differences = {
+            name: {**difference.as_dict(), "verdict": self.verdict(name)}
+            for name, difference in self.test_differences.items()
+        }
+        return {**asdict(self), "test_differences": differences}
 
     def as_text(self) -> str:
         """Return lines for a terminal."""
@@ -68,13 +80,22 @@ class VersionDiff:
         yield f"version {self.old} -> version {self.new}"
         for title, differences in (("property", self.properties), ("setting", self.settings), ("metric", self.metrics)):
             yield from (
-                f"  {title:<9} {difference}{_improvement_note(difference) if title == 'metric' else ''}"
+                f"  {title:<9} {difference}{f' ({self._note(difference.name)})' if title == 'metric' else ''}"
                 for difference in differences
             )
         for change in self.schema:
             yield f"  {'feature':<9} {change}{' (breaks callers)' if change.is_breaking else ''}"
         if not any((self.properties, self.settings, self.metrics, self.schema)):
             yield "  no differences"
+
+    def _note(self, metric: str) -> str:
+        difference = self.test_differences.get(metric)
+        if metric not in METRICS or difference is None or difference.value is None:
+            return "not compared"
+        value = f"{difference.value:+.4g} on the test rows"
+        if difference.low is None or difference.high is None:
+            return f"{self.verdict(metric)}: {value}; {difference.reason}"
+        return f"{self.verdict(metric)}: {value}, from {difference.low:+.4g} to {difference.high:+.4g}"
 
 
 def compare_versions(versions: Sequence[ModelVersion]) -> list[dict[str, Any]]:
@@ -92,8 +113,16 @@ def compare_versions(versions: Sequence[ModelVersion]) -> list[dict[str, Any]]:
     ]
 
 
-def diff_versions(old: VersionDetails, new: VersionDetails) -> VersionDiff:
-    """Return the differences between two versions."""
+def diff_versions(old: VersionDetails, new: VersionDetails, *, test_rows: Path) -> VersionDiff:
+    """Return the differences between two versions.
+
+    Parameters
+    ----------
+    old, new : VersionDetails
+        Their metrics are means over folds.
+    test_rows : Path
+        File of test rows. It decides what is better when both versions were trained beside it.
+    """
     return VersionDiff(
         old=old.version.version,
         new=new.version.version,
@@ -101,7 +130,18 @@ def diff_versions(old: VersionDetails, new: VersionDetails) -> VersionDiff:
         settings=tuple(_differences(old.settings, new.settings)),
         metrics=tuple(_differences(old.package.metrics, new.package.metrics)),
         schema=tuple(compare_schemas(old.package.schema, new.package.schema)),
+        test_differences=_test_differences(old.package, new.package, test_rows),
     )
+
+
+def _test_differences(old: Package, new: Package, test_rows: Path) -> dict[str, MetricEstimate]:
+    """Return the paired differences on the test rows; empty when one version was not trained beside them."""
+    digests = {package.lineage.get("data_sha256", {}).get("test") for package in (old, new)}
+    if not test_rows.is_file() or digests != {files.sha256_file(test_rows)}:
+        return {}
+    names = [name for name in new.metrics if name in METRICS]
+    rows = files.read_parquet(test_rows)
+    return compare_packages(new, old, rows, names=names, confidence_level=_CONFIDENCE_LEVEL)
 
 
 def _version_properties(details: VersionDetails) -> dict[str, Any]:
@@ -125,12 +165,6 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Ver
     for name in dict.fromkeys((*old, *new)):
         if old.get(name) != new.get(name):
             yield VersionDifference(name, old.get(name), new.get(name))
-
-
-def _improvement_note(difference: VersionDifference) -> str:
-    if difference.name not in METRICS or difference.old is None or difference.new is None:
-        return ""
-    return " (better)" if (difference.new > difference.old) is METRICS[difference.name].higher_is_better else " (worse)"
 
 
 def _format_value(value: Any) -> str:

@@ -38,6 +38,8 @@ def deployments_after(entries: Sequence[AuditEntry]) -> list[PastDeployment]:
         for key in [key for key in deployments if key[0] == entry.model and key[1] not in entry.after]:
             del deployments[key]
         for stage, deployed in entry.after.items():
+            if stage not in ("Staging", "Production"):
+                continue
             current = deployments.get((entry.model, stage))
             if current is None or current.digest != deployed["digest"]:
                 deployments[entry.model, stage] = PastDeployment(

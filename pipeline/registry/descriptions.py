@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.gates import GateReport
+from pipeline.markdown_text import code_span, escape_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,10 +35,10 @@ def mlflow_description(version: ModelVersion) -> str:
 
 def _description_lines(version: ModelVersion) -> Iterator[str]:
     tags = version.tags
-    yield f"**{version.model} {version.semver}**, version {version.version} of the state database."
+    yield f"**{escape_markdown(version.model)} {version.semver}**, version {version.version} of the state database."
     if version.description:
         yield ""
-        yield version.description
+        yield escape_markdown(version.description)
     yield ""
     yield from _lineage_lines(version.digest, tags)
     metrics = tags.get("metrics") or {}
@@ -45,7 +46,9 @@ def _description_lines(version: ModelVersion) -> Iterator[str]:
         yield ""
         yield "| metric | mean over folds |"
         yield "| --- | --- |"
-        yield from (f"| {name} | {value:.4g} |" for name, value in metrics.items() if value is not None)
+        yield from (
+            f"| {escape_markdown(name)} | {value:.4g} |" for name, value in metrics.items() if value is not None
+        )
     yield ""
     gates = tags.get("gates")
     yield "The gates were never evaluated." if gates is None else GateReport.from_dict(gates).as_markdown()
@@ -58,9 +61,11 @@ def _lineage_lines(digest: str, tags: Mapping[str, Any]) -> Iterator[str]:
     commit = tags.get("git.commit")
     if commit is not None:
         dirty = " with uncommitted edits" if tags.get("git.dirty") == "true" else ""
-        yield f"- commit `{commit}`{dirty}"
+        yield f"- commit {code_span(commit)}{dirty}"
     if "data_sha256" in tags:
-        parts = ", ".join(f"{part} `{value[:12]}`" for part, value in tags["data_sha256"].items())
-        yield f"- data `{tags.get('data', 'unknown')}`: {parts}"
+        parts = ", ".join(
+            f"{escape_markdown(part)} {code_span(value[:12])}" for part, value in tags["data_sha256"].items()
+        )
+        yield f"- data {code_span(tags.get('data', 'unknown'))}: {parts}"
     if "params_sha256" in tags:
         yield f"- settings `{tags['params_sha256'][:12]}`"

@@ -243,6 +243,7 @@ def _deployment_tags(deployed: PastDeployment | None) -> dict[str, str]:
         "by": deployed.entry.actor,
         "because": deployed.entry.reason,
         "generation": str(deployed.generation),
+        "audit_head": str(deployed.entry.head),
     }
     return {f"deployed.{name}": value for name, value in values.items() if value}
 

@@ -16,6 +16,7 @@ from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.registry import stage_transitions
+from pipeline.registry.audit_verification import AuditVerification, restore_deployments, verify_audit
 from pipeline.registry.comparison import VersionDetails, VersionDiff, compare_versions, diff_versions
 from pipeline.registry.deployment_history import PastDeployment, deployments_after
 from pipeline.registry.descriptions import version_card
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["ModelRegistry", "open_model_registry"]
 
 _MIRROR_WAIT_S = 1.5
+_ESTIMATOR_ALONE = "{uri}: holds an estimator alone; use train_and_track_model(model, ..., register_model=True)"
 
 
 @dataclass
@@ -136,13 +138,11 @@ class ModelRegistry:
             return registration.version
 
     def evaluate_candidate(
-        self, name: str, candidate: Package, inputs: GateInputs, *, config: PromotionConfig, seed: int
+        self, name: str, candidate: Package, inputs: GateInputs, *, config: PromotionConfig
     ) -> GateReport:
         """Evaluate the gates of a candidate on the test rows, against the current Production version."""
         with self._open_state() as state:
-            return evaluate_candidate(
-                state, self.packages, name, candidate=candidate, inputs=inputs, config=config, seed=seed
-            )
+            return evaluate_candidate(state, self.packages, name, candidate=candidate, inputs=inputs, config=config)
 
     def submit(
         self, name: str, source: Path, report: GateReport, *, config: PromotionConfig, tags: Mapping[str, Any]
@@ -231,7 +231,8 @@ class ModelRegistry:
                 occupied = ", ".join(
                     f"{other_stage} has version {number}" for other_stage, number in deployment.versions.items()
                 )
-                raise UsageError(f"{name}: no version is in {wanted_stage}; {occupied or 'promote a version first'}")
+                hint = occupied or store.deployment_hint(connection, name)
+                raise UsageError(f"{name}: no version is in {wanted_stage}; {hint}")
             return self.packages.load(deployment.digests[wanted_stage])
 
     def list_models(self, name: str | None = None) -> list[ModelVersion]:
@@ -249,7 +250,7 @@ class ModelRegistry:
         """
         versions = self.list_models(name)
         if not versions:
-            raise UsageError(f"{name}: no version is registered; run `dvc repro`, then register models/candidate")
+            raise UsageError(f"{name}: no version is registered; {store.REGISTER_HINT}")
         return versions[-1]
 
     def get_version(self, name: str, version: int | str) -> ModelVersion:
@@ -304,9 +305,12 @@ class ModelRegistry:
         return compare_versions(self.list_models(name))
 
     def diff(self, name: str, old: int | str, new: int | str) -> VersionDiff:
-        """Return the differences between two versions: properties, settings, metrics, features."""
-        details = [self._version_details(version) for version in self._get_versions(name, (old, new))]
-        return diff_versions(*details)
+        """Return the differences between two versions: properties, settings, metrics, features.
+
+        Metrics are compared on the test rows of the workspace when both versions were trained beside them.
+        """
+        before, after = (self._version_details(version) for version in self._get_versions(name, (old, new)))
+        return diff_versions(before, after, test_rows=self._root / paths.TEST_ROWS)
 
     def _get_versions(self, name: str, versions: Sequence[int | str]) -> list[ModelVersion]:
         with self._open_state() as state, state.reading() as connection:
@@ -338,10 +342,20 @@ class ModelRegistry:
         with self._open_state() as state, state.reading() as connection:
             return store.read_audit_entries(connection, model=name, until=until)
 
-    def verify_history(self) -> list[store.ChainBreak]:
-        """Return every break in the hash chain of the audit trail."""
+    def audit_head(self) -> store.AuditHead:
+        """Return the number and hash of the last entry of the audit trail."""
         with self._open_state() as state, state.reading() as connection:
-            return store.verify_audit_chain(connection)
+            return store.read_audit_head(connection)
+
+    def verify_history(self, *, head: store.AuditHead | None = None) -> AuditVerification:
+        """Verify the audit trail, also against an earlier `head`, and the tables that decide against the trail."""
+        with self._open_state() as state:
+            return verify_audit(state, head=head)
+
+    def restore_deployments(self) -> list[AuditEntry]:
+        """Set deployments that were changed by hand to what the audit trail says, and return the new entries."""
+        with self._open_state() as state:
+            return restore_deployments(state, actor=self.actor or stage_transitions.current_actor())
 
     def mirror(self) -> MirrorResult:
         """Bring MLflow up to date for every model, and set back aliases that were changed in MLflow."""
@@ -365,6 +379,8 @@ class ModelRegistry:
             with require_store():
                 download = self._mlflow.download(run_id, path, Path(folder))
             nested = download / "package"
+            if (download / "MLmodel").is_file() and not nested.is_dir():
+                raise UsageError(_ESTIMATOR_ALONE.format(uri=uri))
             yield nested if nested.is_dir() else download, run_id
 
 

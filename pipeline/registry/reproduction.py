@@ -16,6 +16,7 @@ import numpy as np
 from pipeline import files, package
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.project import paths
+from pipeline.project.dvc_messages import explain_dvc_error
 from pipeline.project.dvc_outputs import file_md5, folder_md5
 from pipeline.text import shorten
 from pipeline.tracking.dvc_history import dvc_cache_folder
@@ -158,7 +159,8 @@ def _run(folder: Path, *command: str) -> None:
         [program, *command[1:]], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if completed.returncode != 0:
-        output = " ".join((completed.stderr or completed.stdout).split())[-400:]
+        printed = completed.stderr or completed.stdout
+        output = explain_dvc_error(printed) if "dvc" in command else " ".join(printed.split())[-400:]
         raise DependencyUnavailable(f"`{' '.join(command[:4])} ...` failed in a copy of the commit: {output}")
 
 

@@ -151,8 +151,7 @@ def promote_version(
 def _check_gates(version: ModelVersion, gates: Mapping[str, Any] | None) -> None:
     if gates is None:
         raise GateRefused(
-            f"{version.model} version {version.version}: its gates were never evaluated; run `dvc repro`, or use"
-            " --force with a reason"
+            f"{version.model} version {version.version}: its gates were never evaluated; use --force with a reason"
         )
     if gates["verdict"] != _PASSING_VERDICT:
         failed = [f"{gate['name']} ({gate['reason']})" for gate in gates["gates"] if gate["result"] != "pass"]

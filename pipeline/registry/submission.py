@@ -30,11 +30,14 @@ class Submission:
     is_new: bool
     stage: str | None
 
+    @property
+    def outcome(self) -> str:
+        """What happened to the version, in words that follow its name."""
+        where = f"promoted to {self.stage}" if self.stage is not None else f"is in stage {self.version.stage}"
+        return where if self.is_new else f"{where}, already registered"
+
     def __str__(self) -> str:
-        version = self.version
-        where = f"promoted to {self.stage}" if self.stage is not None else f"is in stage {version.stage}"
-        known = "" if self.is_new else ", already registered"
-        return f"{version.model} version {version.version} ({version.semver}) {where}{known}"
+        return f"{self.version.model} version {self.version.version} ({self.version.semver}) {self.outcome}"
 
 
 def evaluate_candidate(
@@ -45,13 +48,12 @@ def evaluate_candidate(
     candidate: Package,
     inputs: GateInputs,
     config: PromotionConfig,
-    seed: int,
 ) -> GateReport:
     """Evaluate the gates of a candidate against the current Production version."""
     with state.reading() as connection:
         digest = store.current_deployment(connection, model).digests.get("Production")
     champion = None if digest is None else packages.load(digest)
-    return evaluate_gates(candidate, inputs, config, champion=champion, seed=seed)
+    return evaluate_gates(candidate, inputs, config, champion=champion)
 
 
 def submit_candidate(

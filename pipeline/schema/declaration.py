@@ -146,6 +146,11 @@ class Schema:
         return tuple(column.name for column in self.features)
 
     @property
+    def accepted_names(self) -> frozenset[str]:
+        """Names that a row to predict may have: all declared columns and the target; only features are read."""
+        return frozenset((*(column.name for column in self.columns), self.target.column))
+
+    @property
     def drift_limits(self) -> dict[str, float]:
         """Limit of the drift effect by column, for the columns that declare one."""
         return {column.name: column.drift_limit for column in self.columns if column.drift_limit is not None}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator, Sequence
 
+    from pipeline.config.groups.monitoring_config import PredictionSource
     from pipeline.serving.loaded_model import LoadedModel
     from pipeline.serving.rows.row_parser import ParsedRows
     from pipeline.serving.scorer import ScoredRow
@@ -34,7 +35,9 @@ Response = bytes | PredictionBatch
 class PendingRequest:
     """One request in progress: its rows, the model that predicts for it, and the future that takes its response.
 
-    `body_digest` is the SHA-256 of the body, which distinguishes a retry from another request with the same key.
+    `idempotency_key` is the keyed digest of the caller's key. `body_digest` is that of the body, which distinguishes a
+    retry from another request with the same key. Rows of a request with `is_logged` False are neither logged nor
+    counted.
     """
 
     loaded_model: LoadedModel
@@ -42,16 +45,19 @@ class PendingRequest:
     kind: RequestKind
     future: asyncio.Future[Response]
     started_ns: int
+    source: PredictionSource = "api"
     idempotency_key: str | None = None
     body_digest: str = ""
     subject: str | None = None
+    is_logged: bool = True
 
 
 @dataclass(slots=True)
 class CompletedRequest:
     """The response to a request, the label and confidence of each row, and the rows for the log.
 
-    `logged_row` is set for a request of one row, `logged_rows` for a batch.
+    `logged_row` is set for a request of one row, `logged_rows` for a batch. `is_counted` is False for a request that
+    asked not to be logged.
     """
 
     response: Response
@@ -59,6 +65,7 @@ class CompletedRequest:
     confidences: Sequence[float] = ()
     logged_row: PredictionRow | None = None
     logged_rows: RequestRows | None = None
+    is_counted: bool = True
 
     @property
     def body(self) -> bytes:
@@ -116,7 +123,7 @@ class BatchPredictor:
     def _complete_row_request(self, request: PendingRequest, scored: ScoredRow) -> CompletedRequest:
         prediction_id = self._ids.next_id()
         row = None
-        if self._sample_rate == 1.0 or (self._sample_rate > 0.0 and self._random.random() < self._sample_rate):
+        if request.is_logged and (self._sample_rate == 1.0 or self._is_sampled()):
             row = PredictionRow(
                 prediction_id=prediction_id,
                 features=scored.logged_features,
@@ -126,14 +133,19 @@ class BatchPredictor:
                 **self._request_values(request),
             )
         body = _row_json(request.loaded_model, scored, prediction_id)
-        return CompletedRequest(body, (scored.label,), (scored.confidence,), row)
+        return CompletedRequest(body, (scored.label,), (scored.confidence,), row, is_counted=request.is_logged)
+
+    def _is_sampled(self) -> bool:
+        return self._random.random() < self._sample_rate
 
     def _complete_batch_request(self, request: PendingRequest, scored_rows: list[ScoredRow]) -> CompletedRequest:
         scored = _ScoredColumns._make(zip(*scored_rows, strict=True))
         ids = self._ids.next_ids(len(scored_rows))
-        rows = self._logged_rows(request, scored, ids) if self._sample_rate > 0.0 else None
+        rows = self._logged_rows(request, scored, ids) if request.is_logged and self._sample_rate > 0.0 else None
         response = _batch_response(request, scored, ids)
-        return CompletedRequest(response, scored.label, scored.confidence, logged_rows=rows)
+        return CompletedRequest(
+            response, scored.label, scored.confidence, logged_rows=rows, is_counted=request.is_logged
+        )
 
     def _logged_rows(self, request: PendingRequest, scored: _ScoredColumns, ids: list[str]) -> RequestRows:
         columns: tuple[Sequence[Any], ...] = (
@@ -143,10 +155,13 @@ class BatchPredictor:
             scored.probabilities_json,
             scored.confidence,
         )
+        shared = RequestValues(**self._request_values(request))
         if self._sample_rate < 1.0:
-            is_sampled = [self._random.random() < self._sample_rate for _ in ids]
+            is_sampled = [self._is_sampled() for _ in ids]
             columns = tuple(list(compress(column, is_sampled)) for column in columns)
-        return RequestRows(RequestValues(**self._request_values(request)), *columns)
+            if not is_sampled[0]:  # the latency is a property of the first row, sampled or not
+                shared = shared._replace(latency_us=0)
+        return RequestRows(shared, *columns)
 
     def _request_values(self, request: PendingRequest) -> dict[str, Any]:
         """Return the values that all rows of a request share, by the names of `RequestValues`."""
@@ -158,7 +173,7 @@ class BatchPredictor:
             "digest": model.digest,
             "generation": model.generation,
             "served_by": model.served_by,
-            "source": "api",
+            "source": request.source,
             "latency_us": (time.perf_counter_ns() - request.started_ns) // 1000,
             "weight": 1.0 / self._sample_rate,
             "idempotency_key": request.idempotency_key,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import hashlib
 import json
-import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,26 +13,30 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from pipeline.errors import MlopsError
-from pipeline.files import exclusive_lock
 from pipeline.package import PackageStore
 from pipeline.project import paths
 from pipeline.serving.batch_predictor import PendingRequest, batch_from_json
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.explanation import explanation_response
+from pipeline.serving.log_hash_key import load_hash_key
+from pipeline.serving.log_options import LOGGED, LogOptions, digest_body, digest_key
 from pipeline.serving.outcomes import read_outcomes, store_outcomes
 from pipeline.serving.prediction_types import PredictionBatch, Readiness
-from pipeline.serving.reloader import ModelReloader
+from pipeline.serving.reloader import ModelReloader, PollResult
 from pipeline.serving.retention import RetentionWorker
 from pipeline.serving.rows.row_parser import ParsedRows, parse_json
 from pipeline.serving.serving_errors import IdempotencyConflict, InvalidRequest, NotReady, StateUnavailable
+from pipeline.serving.serving_stats import ServingStats
+from pipeline.serving.storage_watch import StorageWatch
 from pipeline.serving.what_if import what_if_response
-from pipeline.serving.worker import PredictionWorker, ServingStats
+from pipeline.serving.worker import PredictionWorker
 from pipeline.state import PredictionWriter, open_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pipeline.config.groups.monitoring_config import PredictionSource
     from pipeline.config.groups.serving_config import EngineConfig, PredictionLogConfig
     from pipeline.serving.batch_predictor import RequestKind, Response
     from pipeline.serving.loaded_model import LoadedModel
@@ -42,12 +44,11 @@ if TYPE_CHECKING:
     from pipeline.serving.worker import RequestObserver
     from pipeline.state import State
 
-__all__ = ["Engine", "load_hash_key"]
+__all__ = ["Engine"]
 
 OnError = Literal["refuse", "partial"]
 
-_HASH_KEY_BYTES = 32
-_MAX_HEADER_LENGTH = 200
+_LOG_UNAVAILABLE = "the log is unavailable; the log of the server has the reason"
 _MAX_COMMAS_PER_OUTCOME = 20
 # Approximate size of one value in a body.
 _VALUE_BYTES = 24
@@ -55,12 +56,14 @@ _VALUE_BYTES = 24
 
 @dataclass(frozen=True, slots=True)
 class _StartedEngine:
-    """The database, worker, retention and reloader of a started engine."""
+    """The database of a started engine, and what works with it."""
 
     state: State
     worker: PredictionWorker
     retention: RetentionWorker
     reloader: ModelReloader
+    storage_watch: StorageWatch
+    hash_key: bytes
 
 
 class Engine:
@@ -79,6 +82,8 @@ class Engine:
         Both are sections of group `serving`.
     stage : str
         Stage whose version is served.
+    source : PredictionSource
+        Source that the log records of a request without one.
 
     Attributes
     ----------
@@ -86,21 +91,33 @@ class Engine:
         Set before the start; called with each model before it is served. A model for which it raises is refused.
     observer : RequestObserver, optional
         Set before the start; called when requests are submitted and when they are committed.
+    on_readiness_change : callable, optional
+        Set before the start; called with each readiness that differs from the one before.
     """
 
     def __init__(
-        self, root: Path, model: str, engine: EngineConfig, log: PredictionLogConfig, *, stage: str = "Production"
+        self,
+        root: Path,
+        model: str,
+        engine: EngineConfig,
+        log: PredictionLogConfig,
+        *,
+        stage: str = "Production",
+        source: PredictionSource = "api",
     ) -> None:
         self.model = model
         self.stage = stage
+        self.source = source
         self.loaded_model: LoadedModel | None = None
         self.previous_model: LoadedModel | None = None
         self.verify: Callable[[LoadedModel], None] | None = None
         self.observer: RequestObserver | None = None
+        self.on_readiness_change: Callable[[Readiness], None] | None = None
         self._root = root
         self._config = engine
         self._log_config = log
-        self._reason = "the engine was not started"
+        self._poll_result = PollResult(None, "the engine was not started")
+        self._last_readiness = Readiness(is_ready=False)
         self._in_flight: dict[str, tuple[str, asyncio.Future[Response]]] = {}
         self._started_at = time.time()
         self._poll_error: str | None = None
@@ -124,17 +141,22 @@ class Engine:
         reloader = ModelReloader(state, packages, self.model, self.stage, self._config, hash_key, self.verify)
         worker = PredictionWorker(PredictionWriter(state), self._log_config, state.clock, self.observer)
         worker.start(asyncio.get_running_loop())
-        self._running = _StartedEngine(state, worker, RetentionWorker(state, self._log_config), reloader)
+        watch = StorageWatch(state, worker, self._report_readiness)
+        self._running = _StartedEngine(
+            state, worker, RetentionWorker(state, self._log_config), reloader, watch, hash_key
+        )
         await self._reload_if_changed(is_forced=True)
         self._follower = asyncio.create_task(self._follow(), name="follow-state")
         self._running.retention.start()
+        watch.start()
 
     async def close(self) -> None:
         """Complete the requests in progress and release everything; does nothing before a start or after a close."""
         running, self._running = self._running, None
         if running is None:
             return
-        self.loaded_model, self._reason = None, "the engine was closed"
+        self.loaded_model, self._poll_result = None, PollResult(None, "the engine was closed")
+        await running.storage_watch.stop()
         if self._follower is not None:
             async with self._lock:  # a poll in progress ends first: its thread would leave a connection open
                 self._follower.cancel()
@@ -158,16 +180,8 @@ class Engine:
         """
         return self._require_running().state
 
-    async def predict_row(self, body: bytes, *, key: str | None = None, subject: str | None = None) -> bytes:
-        """Return the prediction for a body `{"features": {...}}` as JSON.
-
-        Parameters
-        ----------
-        body : bytes
-        key : str, optional
-            Idempotency key: a retry with the same body gets the stored response.
-        subject : str, optional
-            Whom the row is about, so that the rows of a subject can be erased later.
+    async def predict_row(self, body: bytes, options: LogOptions = LOGGED) -> bytes:
+        """Return the prediction for a body `{"features": {...}}` as JSON, logged as `options` say.
 
         Raises
         ------
@@ -180,13 +194,11 @@ class Engine:
         """
         model, worker = self._require_model(), self._require_running().worker
         row = await run_in_thread_if_large(len(body), model.parser.parse_row, body)
-        if key is None and subject is None and (cached := worker.predict_cached(model, row)) is not None:
+        if options is LOGGED and (cached := worker.predict_cached(model, row)) is not None:
             return cached
-        return _to_json(await self._submit(model, ParsedRows([row], [0]), "row", body, key=key, subject=subject))
+        return _to_json(await self._submit(model, ParsedRows([row], [0]), "row", body, options=options))
 
-    async def predict_batch(
-        self, body: bytes, *, key: str | None = None, subject: str | None = None, on_error: OnError = "refuse"
-    ) -> bytes:
+    async def predict_batch(self, body: bytes, options: LogOptions = LOGGED, *, on_error: OnError = "refuse") -> bytes:
         """Return the predictions for a body `{"instances": [{...}, ...]}` as JSON: one item for each row, in order.
 
         With `on_error="partial"` the item of an invalid row lists its problems, and valid rows get predictions.
@@ -196,14 +208,13 @@ class Engine:
         rows = await run_in_thread_if_large(len(body), model.parser.parse_batch, body, partial=on_error == "partial")
         if not rows.rows:
             raise InvalidRequest(rows.errors)
-        return _to_json(await self._submit(model, rows, "batch", body, key=key, subject=subject))
+        return _to_json(await self._submit(model, rows, "batch", body, options=options))
 
     async def predict_columns(
         self,
         columns: Mapping[str, Sequence[Any]],
+        options: LogOptions = LOGGED,
         *,
-        key: str | None = None,
-        subject: str | None = None,
         on_error: OnError = "refuse",
         lines: LineMap | None = None,
     ) -> PredictionBatch:
@@ -217,8 +228,8 @@ class Engine:
         rows = await run_in_thread_if_large(size, model.parser.parse_columns, columns, partial=is_partial, lines=lines)
         if not rows.rows:
             raise InvalidRequest(rows.errors)
-        body = b"" if key is None else msgspec.json.encode([rows.positions, rows.rows, rows.errors])
-        response = await self._submit(model, rows, "columns", body, key=key, subject=subject)
+        body = b"" if options.key is None else msgspec.json.encode([rows.positions, rows.rows, rows.errors])
+        response = await self._submit(model, rows, "columns", body, options=options)
         return response if isinstance(response, PredictionBatch) else batch_from_json(response, rows)
 
     async def feedback(self, body: bytes) -> bytes:
@@ -267,9 +278,12 @@ class Engine:
         """Return whether requests can get predictions."""
         running = self._running
         if self.loaded_model is None or running is None:
-            return Readiness(is_ready=False, reason=self._reason)
-        if running.worker.is_failing and self._log_config.on_log_failure == "reject":
-            return Readiness(is_ready=False, reason=f"the log is unavailable: {running.worker.stats.last_error}")
+            return Readiness(is_ready=False, reason=self._poll_result.reason, detail=self._poll_result.detail)
+        error = running.worker.log_error
+        if error is not None and self._log_config.on_log_failure == "reject":
+            return Readiness(
+                is_ready=False, reason="the log is unavailable; the log of the server has the reason", detail=error
+            )
         return Readiness(is_ready=True)
 
     def status(self) -> dict[str, Any]:
@@ -280,7 +294,7 @@ class Engine:
             "model": self.model,
             "stage": self.stage,
             "is_ready": readiness.is_ready,
-            "reason": readiness.reason or self._reason,
+            "reason": readiness.detail or readiness.reason or self._poll_result.detail,
             "poll_error": self._poll_error,
             "uptime_s": time.time() - self._started_at,
             "active": None if self.loaded_model is None else self.loaded_model.identity,
@@ -289,12 +303,7 @@ class Engine:
             "log": {
                 "mode": self._log_config.mode,
                 "is_failing": running is not None and running.worker.is_failing,
-                "last_error": stats.last_error,
-                "commit_duration_s": stats.commit_durations_s.as_dict(),
-                "n_logged": stats.n_logged,
-                "n_unlogged": stats.n_unlogged,
-                "n_batches": stats.n_batches,
-                "n_failures": stats.n_failures,
+                **stats.log_counts(),
                 "retention_error": None if running is None else running.retention.last_error,
             },
             "n_rows": stats.n_rows,
@@ -304,12 +313,12 @@ class Engine:
 
     def _require_model(self) -> LoadedModel:
         if self.loaded_model is None:
-            raise NotReady(self._reason, retry_after_s=5)
+            raise NotReady(self._poll_result.reason, retry_after_s=5)
         return self.loaded_model
 
     def _require_running(self) -> _StartedEngine:
         if self._running is None:
-            raise NotReady(self._reason, retry_after_s=5)
+            raise NotReady(self._poll_result.reason, retry_after_s=5)
         return self._running
 
     async def _submit(
@@ -319,20 +328,20 @@ class Engine:
         kind: RequestKind,
         body: bytes,
         *,
-        key: str | None,
-        subject: str | None,
+        options: LogOptions,
     ) -> Response:
-        worker = self._require_running().worker
-        digest = ""
-        if key is not None or subject is not None:
-            _check_header_word("Idempotency-Key", key)
-            _check_header_word("subject", subject)
-            digest = hashlib.sha256(kind.encode() + b"\0" + body).hexdigest()
+        running = self._require_running()
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        request = PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), key, digest, subject)
-        if key is not None:
-            return await self._submit_idempotent(worker, request, key)
-        worker.submit(request)
+        source = options.source or self.source
+        request = PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), source)
+        if options is not LOGGED:
+            options.check()
+            request.subject, request.is_logged = options.subject, options.is_logged
+            if options.key is not None and options.is_logged:
+                request.idempotency_key = digest_key(options, model=self.model, hash_key=running.hash_key)
+                request.body_digest = digest_body(kind, body, hash_key=running.hash_key)
+                return await self._submit_idempotent(running.worker, request, request.idempotency_key)
+        running.worker.submit(request)
         return await future
 
     async def _submit_idempotent(self, worker: PredictionWorker, request: PendingRequest, key: str) -> Response:
@@ -362,7 +371,7 @@ class Engine:
             result = await asyncio.to_thread(reloader.poll, current, is_forced=is_forced)
             if self._running is None:
                 return
-            self._reason = result.reason
+            self._poll_result = result
             if result.loaded_model is current:
                 return
             if current is not None and (result.loaded_model is None or result.loaded_model.digest != current.digest):
@@ -373,6 +382,12 @@ class Engine:
             gc.collect()
             gc.freeze()
 
+    def _report_readiness(self) -> None:
+        readiness, previous = self.ready(), self._last_readiness
+        self._last_readiness = readiness
+        if self.on_readiness_change is not None and readiness != previous:
+            self.on_readiness_change(readiness)
+
     def _store_outcomes(self, body: bytes, classes: Sequence[str]) -> int:
         max_rows = self._config.max_rows
         value = parse_json(body, max_commas=max_rows * _MAX_COMMAS_PER_OUTCOME)
@@ -381,19 +396,3 @@ class Engine:
 
 def _to_json(response: Response) -> bytes:
     return response if isinstance(response, bytes) else response.body
-
-
-def _check_header_word(header: str, value: str | None) -> None:
-    if value is not None and not (0 < len(value) <= _MAX_HEADER_LENGTH and value.isprintable() and value.isascii()):
-        raise InvalidRequest.for_field(header, "word", f"expected 1 to {_MAX_HEADER_LENGTH} printable ASCII characters")
-
-
-def load_hash_key(root: Path) -> bytes:
-    """Return the key of the hashes in the log; the first start creates it in the state folder."""
-    path = root / paths.LOG_HASH_KEY
-    lock = path.with_name(f"{path.name}.lock")
-    with exclusive_lock(lock, operation="creating the hash key of the log", wait_s=10):
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_bytes(os.urandom(_HASH_KEY_BYTES))
-        return path.read_bytes()

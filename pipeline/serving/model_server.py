@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config.config_loader import load_params
 from pipeline.errors import UsageError
 from pipeline.serving.engine import Engine
+from pipeline.serving.log_options import LogOptions
 from pipeline.serving.server_startup import start_server
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class ModelServer:
             When no model is loaded, or the prediction cannot be logged.
         """
         body = _to_json({"features": dict(features)})
-        response = self._run_coroutine(self._ensure_engine().predict_row(body, key=key, subject=subject))
+        response = self._run_coroutine(self._ensure_engine().predict_row(body, LogOptions(key=key, subject=subject)))
         prediction: dict[str, Any] = json.loads(response)
         return prediction
 
@@ -91,7 +92,7 @@ class ModelServer:
         """Return the predictions for a list of mappings or a DataFrame, in order; raises the errors of `predict`."""
         rows = instances.astype(object).to_dict("records") if hasattr(instances, "to_dict") else instances
         body = _to_json({"instances": [_with_none_for_missing(row) for row in rows]})
-        response = self._run_coroutine(self._ensure_engine().predict_batch(body, key=key, subject=subject))
+        response = self._run_coroutine(self._ensure_engine().predict_batch(body, LogOptions(key=key, subject=subject)))
         predictions: list[dict[str, Any]] = json.loads(response)["predictions"]
         return predictions
 
@@ -129,7 +130,7 @@ class ModelServer:
             config = load_params(self._root / "params.yaml")
             serving: ServingConfig = config.serving
             name = config.name if self.model_name is None else self.model_name
-            engine = Engine(self._root, name, serving.engine, serving.log, stage=self.model_stage)
+            engine = Engine(self._root, name, serving.engine, serving.log, stage=self.model_stage, source="library")
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._loop.run_forever, name="model-server", daemon=True)
             self._thread.start()

@@ -56,7 +56,26 @@ def read_outcomes(value: Any, classes: Sequence[str], *, max_rows: int) -> list[
         errors.extend(_field_errors(item, path, classes, with_hints=len(errors) < _MAX_HINTS))
     if errors:
         raise InvalidRequest(errors)
-    return [Outcome(**item, path=path) for item, path in zip(items, paths, strict=True)]
+    outcomes = [Outcome(**item, path=path) for item, path in zip(items, paths, strict=True)]
+    return _without_repetitions(outcomes)
+
+
+def _without_repetitions(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return one outcome for each prediction; refuse two that differ, because a request has no order."""
+    first_by_id: dict[str, Outcome] = {}
+    errors = [
+        FieldError(
+            f"{outcome.path}.outcome",
+            "conflict",
+            f"differs from {first.path}.outcome of the same prediction; expected one outcome for each prediction:"
+            " send a correction in a later request",
+        )
+        for outcome in outcomes
+        if (first := first_by_id.setdefault(outcome.prediction_id, outcome)).outcome != outcome.outcome
+    ]
+    if errors:
+        raise InvalidRequest(errors)
+    return list(first_by_id.values())
 
 
 def store_outcomes(state: State, outcomes: Sequence[Outcome]) -> int:

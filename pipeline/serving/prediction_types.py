@@ -44,10 +44,14 @@ class PredictionWarning:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether requests can get predictions, and the reason when they cannot."""
+    """Whether requests can get predictions, and the reason when they cannot.
+
+    Anybody may read the `reason`; `detail` may have paths and addresses, for the log and the status.
+    """
 
     is_ready: bool
     reason: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)

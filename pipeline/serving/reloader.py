@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from pipeline import state as store
 from pipeline.errors import IntegrityError, MlopsError
@@ -26,10 +26,19 @@ _RETRY_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """The model to serve (None for none), and the reason when it is not the deployed one."""
+    """The model to serve (None for none), and the reason when it is not the deployed one.
+
+    Probes tell anybody the `reason`, so it has no path, address or digest; `detail` has.
+    """
 
     loaded_model: LoadedModel | None
     reason: str = ""
+    detail: str = ""
+
+    @classmethod
+    def load_failure(cls, loaded_model: LoadedModel | None, detail: str) -> PollResult:
+        """Return the result when the deployed version could not be loaded."""
+        return cls(loaded_model, "the deployed version cannot be loaded; the log of the server has the reason", detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,15 @@ class _FailedLoad:
 
     def matches(self, deployment: Deployment, digest: str) -> bool:
         return (self.generation, self.digest) == (deployment.generation, digest)
+
+
+def _is_active(current: LoadedModel | None, deployment: Deployment, stage: str) -> TypeGuard[LoadedModel]:
+    """Whether the version in a stage is the one that is loaded; its generation may differ."""
+    return (
+        current is not None
+        and current.served_by == "production"
+        and (current.version, current.digest) == (deployment.versions[stage], deployment.digests[stage])
+    )
 
 
 @dataclass
@@ -78,22 +96,25 @@ class ModelReloader:
         """
         with self.state.reading() as connection:
             deployment = store.current_deployment(connection, self.model)
-        version = deployment.version(self.stage)
+            version = deployment.version(self.stage)
+            hint = "" if version is not None else store.deployment_hint(connection, self.model)
         if version is None:
             message = f"no version of {self.model} is in {self.stage}"
             if current is not None:
+                try:
+                    self._require_decided()
+                except IntegrityError as error:
+                    return PollResult.load_failure(current, str(error))
                 self._record_event("stopped", deployment, None, message)
-            return PollResult(None, f"{message}; promote one: `mlops promote VERSION`")
+            reason = f"no version is in {self.stage}; promote one: `mlops promote VERSION`"
+            return PollResult(None, reason, f"{message}; {hint}")
         digest = deployment.digests[self.stage]
-        if current is not None and current.served_by == "production":
-            if current.digest == digest and current.generation == deployment.generation:
-                return PollResult(current)
-            if current.digest == digest and current.version == version:
-                return PollResult(self._with_generation(current, deployment))
+        if _is_active(current, deployment, self.stage) and current.generation == deployment.generation:
+            return PollResult(current)
         failed_load = self._failed_load
         is_known = failed_load is not None and failed_load.matches(deployment, digest)
         if failed_load is not None and is_known and failed_load.is_recent and not is_forced:
-            return PollResult(current, failed_load.reason)
+            return PollResult.load_failure(current, failed_load.reason)
         return self._load_new(current, deployment)
 
     def _with_generation(self, current: LoadedModel, deployment: Deployment) -> LoadedModel:
@@ -112,6 +133,9 @@ class ModelReloader:
     def _load_new(self, current: LoadedModel | None, deployment: Deployment) -> PollResult:
         version, digest = deployment.versions[self.stage], deployment.digests[self.stage]
         try:
+            self._require_decided()
+            if _is_active(current, deployment, self.stage):
+                return PollResult(self._with_generation(current, deployment))
             model = self._load(version, digest, deployment.generation, "production")
         except MlopsError as error:
             is_new = self._failed_load is None or not self._failed_load.matches(deployment, digest)
@@ -123,11 +147,21 @@ class ModelReloader:
         self._record_event("activated", deployment, digest, f"version {version} is active")
         return PollResult(model)
 
+    def _require_decided(self) -> None:
+        """Refuse a deployment or version that was changed by hand."""
+        with self.state.reading() as connection:
+            changes = store.find_undecided_deployments(connection, self.model)
+        if changes:
+            raise IntegrityError(
+                f"the deployment of {self.model} does not follow from the audit trail: {'; '.join(map(str, changes))};"
+                " `mlops doctor` restores the decided deployment"
+            )
+
     def _fall_back(
         self, current: LoadedModel | None, deployment: Deployment, reason: str, *, is_new: bool
     ) -> PollResult:
         if current is not None:
-            return PollResult(current, reason)
+            return PollResult.load_failure(current, reason)
         for served_by, version, digest in self._fallbacks(deployment):
             try:
                 model = self._load(version, digest, deployment.generation, served_by)
@@ -136,8 +170,8 @@ class ModelReloader:
             if is_new:
                 source = "the rule baseline of version" if served_by == "rule" else "version"
                 self._record_event("fell_back", deployment, digest, f"{source} {version} is active instead")
-            return PollResult(model, reason)
-        return PollResult(None, reason)
+            return PollResult.load_failure(model, reason)
+        return PollResult.load_failure(None, reason)
 
     def _fallbacks(self, deployment: Deployment) -> list[tuple[ServedBy, int, str]]:
         """Return source, version and digest of each fallback that the settings allow, the preferred one first."""
@@ -154,8 +188,12 @@ class ModelReloader:
         """Return versions and digests that were active before the deployed one, the last one first."""
         with self.state.reading() as connection:
             events = store.read_serving_events(connection, self.model, kind="activated")
+            entries = store.read_audit_entries(connection, model=self.model)
+        decided = {deployed["digest"] for entry in entries if entry.generation for deployed in entry.after.values()}
         versions = [
-            (event.version, event.digest) for event in events if event.version is not None and event.digest is not None
+            (event.version, event.digest)
+            for event in events
+            if event.version is not None and event.digest is not None and event.digest in decided
         ]
         deployed = deployment.digests[self.stage]
         return [(version, digest) for version, digest in dict.fromkeys(versions) if digest != deployed]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from pipeline import state as store
-from pipeline.files import sha256
+from pipeline.errors import Conflict
+from pipeline.serving.steady_clock import SteadyClock
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -20,6 +24,11 @@ __all__ = ["RetentionWorker", "erase_subject", "prepare_partitions", "prune_log"
 _BATCH_ROWS = 2_000
 _INTERVAL_S = 60.0
 _STOP_TIMEOUT_S = 5.0
+# Longer than a server usually stands still.
+_MAX_CLOCK_GAP_US = 7 * store.DAY_US
+_CLOCK_RECORD_INTERVAL_US = 600_000_000
+_US_PER_S = 1_000_000
+_SERVER_ACTOR = "server"
 
 
 class RetentionWorker:
@@ -38,7 +47,8 @@ class RetentionWorker:
 
     def __init__(self, state: State, config: PredictionLogConfig) -> None:
         self.last_error: str | None = None
-        self._state = state
+        clock = SteadyClock(wall=lambda: state.clock() / _US_PER_S)
+        self._state = replace(state, clock=lambda: int(clock() * _US_PER_S))
         self._config = config
         self._stop_event = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-retention", daemon=True)
@@ -72,7 +82,7 @@ class RetentionWorker:
         prepare_partitions(self._state, self._config)
 
     def _prune(self) -> None:
-        prune_log(self._state, self._config, is_stopped=self._stop_event.is_set)
+        prune_log(self._state, self._config, actor=_SERVER_ACTOR, is_stopped=self._stop_event.is_set)
 
 
 def prepare_partitions(state: State, config: PredictionLogConfig) -> None:
@@ -97,21 +107,42 @@ def prepare_partitions(state: State, config: PredictionLogConfig) -> None:
             store.add_partitions(connection, moments, days=days)
 
 
-def prune_log(state: State, config: PredictionLogConfig, *, is_stopped: Callable[[], bool] = lambda: False) -> int:
+def prune_log(
+    state: State,
+    config: PredictionLogConfig,
+    *,
+    actor: str,
+    confirms_clock: bool = False,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> int:
     """Remove rows and stored responses that exceed their retention time, in short transactions; return their number.
 
-    Between two transactions it asks `is_stopped`, and returns early when that is true.
+    The audit trail records the number of predictions before they are removed.
+
+    Parameters
+    ----------
+    state : State
+    config : PredictionLogConfig
+    actor : str
+        For the audit trail.
+    confirms_clock : bool
+        Whether the clock of this machine is right although the log has seen no moment near it.
+    is_stopped : callable
+        Asked between two transactions; the function returns early when it is true.
 
     Raises
     ------
     Conflict
-        When readers hold partitions to remove; a later call tries again.
+        When the clock is far ahead of the last moment that the log has seen; or when readers hold partitions to
+        remove, and a later call tries again.
     DependencyUnavailable
         When the database cannot be written.
     """
     now = state.clock()
+    _check_clock(state, now, config, is_confirmed=confirms_clock)
     before, n_removed = now - config.retention_days * store.DAY_US, 0
     before -= before % store.HOUR_US  # whole hours, so that a new roll-up never counts half of one
+    _record_removal(state, before, config, actor=actor)
     if not state.is_file:
         n_removed += store.drop_partitions(state, before=before)
         # The partition that holds the end of the time is removed later as a whole; rows outside partitions go now.
@@ -127,15 +158,57 @@ def prune_log(state: State, config: PredictionLogConfig, *, is_stopped: Callable
             return n_removed
 
 
-def erase_subject(state: State, subject: str, *, actor: str) -> int:
+def _check_clock(state: State, now: int, config: PredictionLogConfig, *, is_confirmed: bool) -> None:
+    """Refuse a clock that is far ahead of what the log has seen, otherwise record it.
+
+    The limit is less than the retention time, so no jump of a clock removes the newest rows.
+    """
+    max_gap = min(_MAX_CLOCK_GAP_US, config.retention_days * store.DAY_US // 2)
+    with state.reading() as connection:
+        seen = store.read_seen_clock(connection, until=now, max_gap=max_gap)
+    if seen is not None and now > seen + max_gap and not is_confirmed:
+        ahead, last = (now - seen) // store.DAY_US, datetime.fromtimestamp(seen / _US_PER_S, UTC)
+        raise Conflict(
+            f"retention: the clock of this machine is {pluralize(ahead, 'day')} ahead of {last:%Y-%m-%d %H:%M} UTC, the"
+            " last moment that the log has seen; nothing was removed. Correct the clock; if it is right, run"
+            " `mlops prediction-log prune --confirm-clock`"
+        )
+    if seen is None or is_confirmed or now - seen > _CLOCK_RECORD_INTERVAL_US:
+        with state.writing() as connection:
+            store.record_seen_clock(connection, now)
+
+
+def _record_removal(state: State, before: int, config: PredictionLogConfig, *, actor: str) -> None:
+    """Write an audit entry about the predictions that are about to be removed, if there are any."""
+    with state.reading() as connection:
+        if not state.is_file:
+            before = store.droppable_until(connection, before=before, days=config.partition_days)
+        n_old = store.count_older_predictions(connection, before=before)
+    if not n_old:
+        return
+    with state.writing() as connection:
+        reason = f"{pluralize(n_old, 'prediction')} older than {pluralize(config.retention_days, 'day')}"
+        event = store.AuditEvent(actor, store.PRUNE_ACTION, state.clock(), reason)
+        store.append_audit_entry(connection, event, model="", after={"removed_before": before, "n_predictions": n_old})
+
+
+def erase_subject(state: State, subject: str, *, actor: str, hash_key: bytes) -> int:
     """Remove all data about a subject and return the number of removed predictions.
 
-    The audit trail records the removal with a digest of the subject, not the subject.
+    The audit trail records the removal with a digest of the subject under `hash_key`, not the subject. No byte of the
+    rows remains in the files of SQLite; PostgreSQL keeps them until its next vacuum.
+
+    Raises
+    ------
+    Conflict
+        When the rows are removed and a reader holds the write-ahead log; a second call empties it.
     """
     if not state.is_file:  # detached partitions may hold rows of the subject
         store.remove_detached_partitions(state)
+    digest = blake2b(subject.encode(), key=hash_key, digest_size=32, person=b"erased-subject").hexdigest()
     with state.writing() as connection:
         n_removed = store.erase_subject(connection, subject)
         event = store.AuditEvent(actor, "erase", state.clock(), f"{pluralize(n_removed, 'prediction')} of a subject")
-        store.append_audit_entry(connection, event, model="", after={"subject_sha256": sha256(subject.encode())})
+        store.append_audit_entry(connection, event, model="", after={"subject_digest": digest})
+    store.empty_wal(state)
     return n_removed

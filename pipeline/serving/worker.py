@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.errors import DependencyUnavailable
 from pipeline.serving.batch_predictor import BatchPredictor, CompletedRequest, PendingRequest
-from pipeline.serving.histogram import Histogram
 from pipeline.serving.serving_errors import IdempotencyConflict, LogQueueFull, LogUnavailable
-from pipeline.state import IdempotencyKeyTaken, StoredResponse
+from pipeline.serving.serving_stats import ServingStats
+from pipeline.state import IdempotencyKeyTaken, PredictionIdTaken, StoredResponse
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -30,32 +28,14 @@ if TYPE_CHECKING:
     from pipeline.serving.loaded_model import LoadedModel
     from pipeline.state import PredictionWriter
 
-__all__ = ["PredictionWorker", "RequestObserver", "ServingStats"]
+__all__ = ["PredictionWorker", "RequestObserver"]
 
 _MAX_BATCH_ROWS = 20_000
 _RETRY_PAUSE_S = 1.0
 # Rows that the event loop may predict itself where there is no log.
 _MAX_EVENT_LOOP_ROWS = 256
-_CONFIDENCE_BOUNDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-# Seconds: a commit to a local disk takes milliseconds, one to a busy database server up to a second.
-_COMMIT_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 RequestResult = CompletedRequest | BaseException
-
-
-@dataclass
-class ServingStats:
-    """Counts since the start, for status and metrics."""
-
-    n_rows: int = 0
-    n_logged: int = 0
-    n_unlogged: int = 0
-    n_batches: int = 0
-    n_failures: int = 0
-    by_class: Counter[str] = field(default_factory=Counter)
-    confidences: Histogram = field(default_factory=lambda: Histogram(_CONFIDENCE_BOUNDS))
-    commit_durations_s: Histogram = field(default_factory=lambda: Histogram(_COMMIT_BOUNDS_S))
-    last_error: str | None = None
 
 
 class RequestObserver(Protocol):
@@ -82,6 +62,11 @@ class PredictionWorker:
         Returns the current time in microseconds since 1970, UTC.
     observer : RequestObserver, optional
         Called for each request and each batch.
+
+    Attributes
+    ----------
+    storage_error : str or None
+        What is wrong with the state database; requests that must be logged are refused while it is set.
     """
 
     def __init__(
@@ -92,6 +77,7 @@ class PredictionWorker:
         observer: RequestObserver | None = None,
     ) -> None:
         self.stats = ServingStats()
+        self.storage_error: str | None = None
         self._writer = writer
         self._config = config
         self._now = now
@@ -112,8 +98,13 @@ class PredictionWorker:
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last batch could not be written."""
-        return self._failed_at is not None
+        """Whether the last batch could not be written, or the state database cannot take the next one."""
+        return self._config.mode != "none" and (self._failed_at is not None or self.storage_error is not None)
+
+    @property
+    def log_error(self) -> str | None:
+        """Why the log is failing; None while it is not."""
+        return (self.storage_error or self.stats.last_error) if self.is_failing else None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the thread; futures are resolved on `loop`."""
@@ -145,7 +136,12 @@ class PredictionWorker:
         ------
         LogQueueFull
             When too many rows wait already.
+        LogUnavailable
+            When the row must be logged, and the state database is lost.
         """
+        must_log = request.is_logged and self._config.on_log_failure == "reject"
+        if must_log and self.storage_error is not None and self.is_failing:
+            raise _log_unavailable_error()
         n_rows = len(request.rows.rows)
         with self._lock:
             if self._n_waiting and self._n_waiting + n_rows > self._config.max_queue_rows:
@@ -172,9 +168,25 @@ class PredictionWorker:
         else:
             self._queue.put(requests)
 
+    def check_log(self) -> None:
+        """Queue a check of the log: it closes a connection to a replaced file, and ends a failure that is over."""
+        if self._config.mode != "none":
+            self.run_between_batches(self._check_log)
+
     def run_between_batches(self, task: Callable[[PredictionWriter], None]) -> None:
         """Run a task with the writer between two batches; the task handles its own errors."""
         self._queue.put(task)
+
+    def _check_log(self, writer: PredictionWriter) -> None:
+        writer.close_if_replaced()
+        if self._failed_at is None or self.storage_error is not None:
+            return
+        try:
+            writer.check_log()
+        except DependencyUnavailable as error:
+            self.stats.last_error = str(error)
+        else:
+            self._failed_at = None
 
     def _run(self) -> None:
         is_open = True
@@ -257,7 +269,7 @@ class PredictionWorker:
             started = time.perf_counter()
             try:
                 self._writer.write(rows, responses, batches)
-            except IdempotencyKeyTaken:
+            except (IdempotencyKeyTaken, PredictionIdTaken):
                 continue
             ended = time.perf_counter()
             self.stats.commit_durations_s.observe(ended - started)
@@ -291,7 +303,7 @@ class PredictionWorker:
             response = responses.get(request.idempotency_key) if request.idempotency_key is not None else None
             if response is None:
                 continue
-            if response.request_sha256 == request.body_digest:
+            if response.request_digest == request.body_digest:
                 results[id(request)] = CompletedRequest(response.response.encode())
             else:
                 message = "this key belongs to another request; a retry sends the same body, a new request a new key"
@@ -316,23 +328,29 @@ class PredictionWorker:
         return list(completed), completed
 
     def _process_unlogged(self, requests: list[PendingRequest]) -> Sequence[RequestResult]:
-        if self._config.on_log_failure == "serve_unlogged":
-            results, _ = self._score(requests)
-            self.stats.n_unlogged += _count_rows(requests)
-            self._update_stats(results, n_logged=0)
-            return results
-        message = "the prediction log is unavailable, so predictions are refused; try again"
-        return [LogUnavailable(message, retry_after_s=2)] * len(requests)
+        serves_all = self._config.on_log_failure == "serve_unlogged"
+        served = [request for request in requests if serves_all or not request.is_logged]
+        results, _ = self._score(served)
+        self.stats.n_unlogged += _count_rows([request for request in served if request.is_logged])
+        self._update_stats(results, n_logged=0)
+        result_by_id = {id(request): result for request, result in zip(served, results, strict=True)}
+        return [result_by_id.get(id(request), _log_unavailable_error()) for request in requests]
 
     def _update_stats(self, results: Sequence[RequestResult], *, n_logged: int) -> None:
         stats = self.stats
         stats.n_batches += 1
         stats.n_logged += n_logged
         for result in results:
-            if isinstance(result, CompletedRequest):
+            if isinstance(result, CompletedRequest) and not result.is_counted:
+                stats.n_opted_out += len(result.labels)
+            elif isinstance(result, CompletedRequest):
                 stats.n_rows += len(result.labels)
                 stats.by_class.update(result.labels)
                 stats.confidences.observe_all(result.confidences)
+
+
+def _log_unavailable_error() -> LogUnavailable:
+    return LogUnavailable("the prediction log is unavailable, so predictions are refused; try again", retry_after_s=2)
 
 
 def _count_rows(requests: Sequence[PendingRequest]) -> int:

@@ -12,9 +12,11 @@ from pipeline.state.api_keys import (
 from pipeline.state.audit_trail import (
     AuditEntry,
     AuditEvent,
+    AuditHead,
     ChainBreak,
     append_audit_entry,
     read_audit_entries,
+    read_audit_head,
     verify_audit_chain,
 )
 from pipeline.state.bulk_reader import (
@@ -26,6 +28,7 @@ from pipeline.state.bulk_reader import (
     read_chunk_after,
 )
 from pipeline.state.database import STATE_URL_ENV, State, connect_to, connect_to_project, state_exists
+from pipeline.state.decided_state import UndecidedChange, find_undecided_changes, find_undecided_deployments
 from pipeline.state.deliveries import (
     Delivery,
     add_delivery,
@@ -37,9 +40,17 @@ from pipeline.state.deliveries import (
     mark_delivery_failed,
     read_deliveries,
 )
-from pipeline.state.deployments import STAGES, Deployment, DeploymentChange, current_deployment, set_deployment
+from pipeline.state.deployments import (
+    STAGES,
+    Deployment,
+    DeploymentChange,
+    current_deployment,
+    restore_decided_deployment,
+    set_deployment,
+)
 from pipeline.state.freshness import Freshness, read_freshness
 from pipeline.state.incidents import (
+    MONITOR_ACTOR,
     Incident,
     Silence,
     add_incident,
@@ -51,12 +62,13 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
-from pipeline.state.logged_outcomes import add_outcomes, latest_outcomes
+from pipeline.state.logged_outcomes import add_outcomes, latest_outcomes, read_outcomes
 from pipeline.state.mlflow_outbox import OutboxTask, enqueue_task, mark_task_done, mark_task_failed, read_pending_tasks
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.partitions import (
     add_partitions,
     drop_partitions,
+    droppable_until,
     missing_partitions,
     partition_start,
     remove_detached_partitions,
@@ -77,6 +89,7 @@ from pipeline.state.prediction_search import (
 )
 from pipeline.state.prediction_writer import (
     IdempotencyKeyTaken,
+    PredictionIdTaken,
     PredictionRow,
     PredictionWriter,
     RequestRows,
@@ -84,8 +97,10 @@ from pipeline.state.prediction_writer import (
     StoredResponse,
 )
 from pipeline.state.predictions import (
+    count_older_predictions,
     erase_subject,
     existing_prediction_ids,
+    find_prediction,
     iter_predictions,
     remove_predictions,
     remove_stored_responses,
@@ -103,21 +118,35 @@ from pipeline.state.rollup_counts import (
     read_rollups,
 )
 from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_state, schema_revision, upgrade_schema
+from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
-from pipeline.state.versions import ModelVersion, add_version, find_version, read_versions, version_by_digest
+from pipeline.state.versions import (
+    REGISTER_HINT,
+    ModelVersion,
+    add_version,
+    deployment_hint,
+    find_version,
+    read_versions,
+    version_by_digest,
+)
+from pipeline.state.wal_checkpoints import empty_wal
 
 __all__ = [
     "API_KEY_PREFIX",
     "CONFIDENCE_SCALE",
     "DAY_US",
     "HOUR_US",
+    "MONITOR_ACTOR",
+    "PRUNE_ACTION",
+    "REGISTER_HINT",
     "STAGES",
     "STATE_URL_ENV",
     "TEXT_SEPARATOR",
     "ApiKeyRecord",
     "AuditEntry",
     "AuditEvent",
+    "AuditHead",
     "ChainBreak",
     "CopiedTable",
     "Delivery",
@@ -133,6 +162,7 @@ __all__ = [
     "MonitorRun",
     "OutboxTask",
     "OutcomeChunk",
+    "PredictionIdTaken",
     "PredictionQuery",
     "PredictionRow",
     "PredictionWriter",
@@ -147,6 +177,7 @@ __all__ = [
     "Silence",
     "State",
     "StoredResponse",
+    "UndecidedChange",
     "add_delivery",
     "add_incident",
     "add_monitor_run",
@@ -164,17 +195,24 @@ __all__ = [
     "connect_to",
     "connect_to_project",
     "copy_state",
+    "count_older_predictions",
     "count_predictions",
     "count_rows_by_hour",
     "count_undelivered",
     "create_api_key",
     "current_deployment",
+    "deployment_hint",
     "drop_partitions",
+    "droppable_until",
+    "empty_wal",
     "end_silence",
     "enqueue_task",
     "erase_subject",
     "existing_prediction_ids",
     "find_incident",
+    "find_prediction",
+    "find_undecided_changes",
+    "find_undecided_deployments",
     "find_version",
     "has_due_delivery",
     "has_predictions",
@@ -195,19 +233,24 @@ __all__ = [
     "read_active_silences",
     "read_api_keys",
     "read_audit_entries",
+    "read_audit_head",
     "read_chunk_after",
     "read_deliveries",
     "read_freshness",
     "read_incidents",
+    "read_outcomes",
     "read_pending_tasks",
     "read_rollup_progress",
     "read_rollups",
+    "read_seen_clock",
     "read_serving_events",
     "read_versions",
     "record_api_key_use",
+    "record_seen_clock",
     "remove_detached_partitions",
     "remove_predictions",
     "remove_stored_responses",
+    "restore_decided_deployment",
     "revoke_api_key",
     "schema_revision",
     "search_predictions",

@@ -54,6 +54,10 @@ class ApiKeyRecord:
         public = ("id", "role", "name", "created_at", "expires_at", "last_used_at", "revoked_at")
         return {field: getattr(self, field) for field in public}
 
+    def decided_values(self) -> dict[str, str | int | None]:
+        """Return the values for the audit trail, which shows that a row was given another key or role."""
+        return {**self.as_dict(), "digest": self.digest}
+
 
 def parse_api_key(key: str) -> tuple[str, str] | None:
     """Return the public part of a key and the digest of the whole; None when the text is not an API key."""
@@ -74,7 +78,7 @@ def create_api_key(
     record = ApiKeyRecord(identifier, digest, role, name, at, expires_at, None, None)
     with state.writing() as connection:
         connection.execute(insert(api_keys).values(digest=digest, **record.as_dict()))
-        append_audit_entry(connection, AuditEvent(actor, "create key", at), model="", after=record.as_dict())
+        append_audit_entry(connection, AuditEvent(actor, "create key", at), model="", after=record.decided_values())
     return key, record
 
 
@@ -100,8 +104,8 @@ def revoke_api_key(state: State, identifier: str, *, actor: str, reason: str = "
             connection,
             AuditEvent(actor, "revoke key", at, reason),
             model="",
-            before=before.as_dict(),
-            after=after.as_dict(),
+            before=before.decided_values(),
+            after=after.decided_values(),
         )
         return after
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select
 
+from pipeline.errors import UsageError
 from pipeline.files import canonical_json, sha256
 from pipeline.state.sequence import next_number
+from pipeline.state.stored_json import parse_stored_object
 from pipeline.state.tables import audit, counters
 
 if TYPE_CHECKING:
@@ -17,9 +19,19 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = ["AuditEntry", "AuditEvent", "ChainBreak", "append_audit_entry", "read_audit_entries", "verify_audit_chain"]
+__all__ = [
+    "AuditEntry",
+    "AuditEvent",
+    "AuditHead",
+    "ChainBreak",
+    "append_audit_entry",
+    "read_audit_entries",
+    "read_audit_head",
+    "verify_audit_chain",
+]
 
 _GENESIS_HASH = "0" * 64
+_HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{64})")
 _HASHED_FIELDS = (
     "seq",
     "recorded_at",
@@ -63,6 +75,36 @@ class AuditEntry:
     reason: str
     evidence: dict[str, Any]
     hash: str
+
+    @property
+    def head(self) -> AuditHead:
+        """The head of the trail that ends with this entry."""
+        return AuditHead(self.seq, self.hash)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditHead:
+    """The number and hash of an entry; kept outside of the database, it shows that the trail was rewritten."""
+
+    seq: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text: str) -> AuditHead:
+        """Read the form SEQ:HASH.
+
+        Raises
+        ------
+        UsageError
+            When the text has another form.
+        """
+        match = _HEAD.fullmatch(text.strip())
+        if match is None:
+            raise UsageError(f"audit head {text!r}: expected SEQ:HASH, as `mlops audit head` prints it")
+        return cls(int(match[1]), match[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +161,29 @@ def read_audit_entries(
     return [_entry_from_row(row._asdict()) for row in reversed(connection.execute(query).all())]
 
 
-def verify_audit_chain(connection: Connection) -> list[ChainBreak]:
+def read_audit_head(connection: Connection) -> AuditHead:
+    """Return the number and hash of the last entry; 0 and the hash before the first entry without one."""
+    row = connection.execute(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)).one_or_none()
+    return AuditHead(0, _GENESIS_HASH) if row is None else AuditHead(row.seq, row.hash)
+
+
+def verify_audit_chain(connection: Connection, *, head: AuditHead | None = None) -> list[ChainBreak]:
     """Return every place where an entry was changed, removed or inserted; empty if the chain is intact.
 
-    The counter of the sequence, in another table, shows that the newest entries were removed.
+    The counter of the sequence, in another table, shows that the newest entries were removed. Who rewrites the whole
+    chain and the counter is found by `head`, an earlier head that was kept elsewhere.
     """
-    return list(_iter_breaks(connection))
+    return [*_iter_breaks(connection), *_iter_head_breaks(connection, head)]
+
+
+def _iter_head_breaks(connection: Connection, head: AuditHead | None) -> Iterator[ChainBreak]:
+    if head is None or (head.seq, head.hash) == (0, _GENESIS_HASH):
+        return
+    stored = connection.execute(select(audit.c.hash).where(audit.c.seq == head.seq)).scalar()
+    if stored is None:
+        yield ChainBreak(head.seq, "is the anchored head, and the entry is missing")
+    elif stored != head.hash:
+        yield ChainBreak(head.seq, "differs from the anchored head: the trail was rewritten")
 
 
 def _iter_breaks(connection: Connection) -> Iterator[ChainBreak]:
@@ -151,6 +210,9 @@ def _entry_hash(row: Mapping[str, Any]) -> str:
 
 
 def _entry_from_row(values: Mapping[str, Any]) -> AuditEntry:
-    plain = {name: json.loads(values[name]) for name in ("before", "after", "evidence")}
+    plain: dict[str, Any] = {
+        name: parse_stored_object(values[name], table="audit", row=str(values["seq"]), column=name)
+        for name in ("before", "after", "evidence")
+    }
     copied = ("seq", "recorded_at", "actor", "action", "model", "version", "generation", "reason", "hash")
     return AuditEntry(**{name: values[name] for name in copied}, **plain)

@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from pipeline.errors import ConfigError, Conflict, DependencyUnavailable
 from pipeline.project import paths
+from pipeline.state.database_file import DatabaseFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,12 @@ _BUSY_TIMEOUT_S = 10
 WRITER_LOCK_KEY = 6_021_023
 _LOCK_TIMEOUT_SQL = f"SET LOCAL lock_timeout = '{_BUSY_TIMEOUT_S}s'"
 
+# One statement that fails without one of the tables that serving needs.
+_SERVING_TABLES = ("predictions", "outcomes", "idempotent_responses", "counters", "deployments", "api_keys", "audit")
+_EXISTS_SQL = ", ".join(f"EXISTS (SELECT 1 FROM {table})" for table in _SERVING_TABLES)  # noqa: S608 - constants  # nosec B608
+_TABLES_SQL = f"SELECT version_num, {_EXISTS_SQL} FROM mlops_schema"  # noqa: S608 - constants  # nosec B608
+_IS_READ_ONLY_SQL = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+
 
 def utc_now_us() -> int:
     """Return the current time in microseconds since 1970, UTC."""
@@ -52,10 +59,13 @@ class State:
     engine : sqlalchemy.Engine
     clock : callable
         Returns the moment in microseconds since 1970, UTC.
+    file : DatabaseFile or None
+        The file of an SQLite database.
     """
 
     engine: Engine
     clock: Callable[[], int] = field(default=utc_now_us)
+    file: DatabaseFile | None = None
 
     @property
     def is_file(self) -> bool:
@@ -92,6 +102,7 @@ class State:
             except BaseException:
                 connection.rollback()
                 raise
+            self.check_connection(connection.info)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -103,6 +114,50 @@ class State:
                 connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
             yield connection
             connection.rollback()
+
+    def check_connection(self, info: dict[Any, Any]) -> None:
+        """Raise if the file of a connection was replaced or removed; `info` is that of the connection.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When what was committed may be in a file that no other program reads.
+        """
+        if self.file is not None and self.file.is_replaced(info):
+            raise DependencyUnavailable(
+                f"{self.address}: the file of the state database was replaced or removed while it was open;"
+                " the change may be lost, make it again"
+            )
+
+    def check_storage(self) -> bool:
+        """Check that the open database is the one at its address, has its tables, and can be written.
+
+        Returns
+        -------
+        bool
+            Whether connections were closed because the file had been replaced.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When the database is missing, read-only or full, or has other tables.
+        """
+        is_replaced = self.file is not None and self.file.take_replacement()
+        if is_replaced:
+            self.engine.dispose()
+        if self.file is not None:
+            self.file.check()
+        try:
+            with self.reading() as connection:
+                connection.exec_driver_sql(_TABLES_SQL).all()
+                if not self.is_file and connection.exec_driver_sql(_IS_READ_ONLY_SQL).scalar():
+                    raise DependencyUnavailable(f"{self.address}: the state database is read-only")
+        except exc.ProgrammingError as error:
+            reason = str(error.orig).strip().partition("\n")[0]
+            raise DependencyUnavailable(
+                f"{self.address}: the database has other tables ({reason}); restore a backup, or restart the server"
+            ) from error
+        return is_replaced
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -152,7 +207,12 @@ def connect_to(address: str, *, setting_name: str, clock: Callable[[], int] = ut
     ConfigError
         When the address is not valid.
     """
-    return State(_create_engine(address, setting_name), clock)
+    engine = _create_engine(address, setting_name)
+    if engine.dialect.name != "sqlite":
+        return State(engine, clock)
+    file = DatabaseFile(Path(str(engine.url.database)))
+    file.watch(engine)
+    return State(engine, clock, file)
 
 
 def _create_engine(address: str, setting_name: str) -> Engine:
@@ -183,13 +243,13 @@ def _create_sqlite_engine(address: str, database: str | None, setting_name: str)
             f"{setting_name}: an in-memory state database is not supported;"
             f" use a file: sqlite:///{paths.STATE_DATABASE}"
         )
-    Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(address, connect_args={"timeout": _BUSY_TIMEOUT_S, "isolation_level": None})
     event.listen(engine, "connect", _set_sqlite_pragmas)
     return engine
 
 
 def _set_sqlite_pragmas(connection: Any, _record: object) -> None:
-    """Use the write-ahead log, sync each commit, enforce foreign keys."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_S * 1000}"):
+    """Use the write-ahead log, sync each commit, enforce foreign keys, overwrite what is deleted."""
+    timeout = f"busy_timeout={_BUSY_TIMEOUT_S * 1000}"
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", timeout):
         connection.execute(f"PRAGMA {pragma}")

@@ -18,7 +18,7 @@ from pipeline.state.tables import alert_deliveries
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from sqlalchemy import Connection, Row, Select
+    from sqlalchemy import ColumnElement, Connection, Row, Select
 
 __all__ = [
     "Delivery",
@@ -31,6 +31,10 @@ __all__ = [
     "mark_delivery_failed",
     "read_deliveries",
 ]
+
+
+# Longer than the delay of a retry and the claim of a sender.
+_MAX_WAIT_US = 600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +140,13 @@ def _due_deliveries(at: int) -> Select[Any]:
         earlier.c.done_at.is_(None),
     )
     return select(alert_deliveries).where(
-        table.done_at.is_(None), table.due_at <= at, table.claimed_until <= at, ~waits_before.exists()
+        table.done_at.is_(None), ~_is_soon(table.due_at, at), ~_is_soon(table.claimed_until, at), ~waits_before.exists()
     )
+
+
+def _is_soon(moment: ColumnElement[int], at: int) -> ColumnElement[bool]:
+    """Return whether a moment lies ahead; one that lies further ahead than any wait is of a clock that was ahead."""
+    return (moment > at) & (moment <= at + _MAX_WAIT_US)
 
 
 def _delivery_from_row(row: Row[Any]) -> Delivery:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
-from pipeline.errors import Conflict, UsageError
+from pipeline.errors import Conflict, IntegrityError, UsageError
 from pipeline.state.audit_trail import AuditEntry, AuditEvent, append_audit_entry
+from pipeline.state.decided_state import find_undecided_deployments, replay_decisions
 from pipeline.state.tables import deployments, models, versions
 
 if TYPE_CHECKING:
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
 
     from pipeline.state.versions import ModelVersion
 
-__all__ = ["STAGES", "Deployment", "DeploymentChange", "current_deployment", "set_deployment"]
+__all__ = [
+    "STAGES",
+    "Deployment",
+    "DeploymentChange",
+    "current_deployment",
+    "restore_decided_deployment",
+    "set_deployment",
+]
 
 STAGES = ("None", "Staging", "Production", "Archived")
 _DEPLOYED_STAGES = ("Staging", "Production")
@@ -89,11 +97,14 @@ def set_deployment(
     ------
     Conflict
         When another decision was made since `expected_generation`.
+    IntegrityError
+        When the deployment does not follow from the audit trail.
     UsageError
         When there is no such stage.
     """
     if stage not in STAGES:
         raise UsageError(f"stage {stage!r} is none; accepted: {', '.join(STAGES)}")
+    _require_decided(connection, version.model)
     before = current_deployment(connection, version.model)
     generation = before.generation if expected_generation is None else expected_generation
     claimed = connection.execute(
@@ -115,9 +126,51 @@ def set_deployment(
         version=version.version,
         generation=after.generation,
         before=before.as_dict(),
-        after=after.as_dict(),
+        after=after.as_dict() if stage in _DEPLOYED_STAGES else {**after.as_dict(), **_undeployed(version, stage)},
     )
     return DeploymentChange(before, after, entry)
+
+
+def restore_decided_deployment(connection: Connection, model: str, *, actor: str, at: int) -> AuditEntry | None:
+    """Set the deployments, stages and generation of a model to what the audit trail says, with an entry of its own.
+
+    Return None if they already follow from the trail. The generation grows, so that each server reads them again.
+    """
+    changes = [change for change in find_undecided_deployments(connection, model) if change.is_restorable]
+    if not changes:
+        return None
+    decided, stored = replay_decisions(connection, model), current_deployment(connection, model)
+    generation = max(decided.generation, stored.generation) + 1
+    connection.execute(delete(deployments).where(deployments.c.model == model))
+    for stage, row in decided.deployments.items():
+        connection.execute(insert(deployments).values(model=model, stage=stage, **row))
+    for version, row in decided.versions.items():
+        _set_stage(connection, model, version, row["stage"])
+    connection.execute(update(models).where(models.c.name == model).values(generation=generation))
+    restored = current_deployment(connection, model).as_dict()
+    event = AuditEvent(
+        actor,
+        "restore deployment",
+        at,
+        "the tables did not follow from the audit trail",
+        {"found": stored.as_dict(), "differences": list(map(str, changes))},
+    )
+    return append_audit_entry(connection, event, model=model, generation=generation, before=restored, after=restored)
+
+
+def _require_decided(connection: Connection, model: str) -> None:
+    """Refuse to decide on top of a deployment that nobody decided."""
+    changes = [change for change in find_undecided_deployments(connection, model) if change.is_restorable]
+    if changes:
+        raise IntegrityError(
+            f"the deployment of {model} does not follow from the audit trail: {'; '.join(map(str, changes))};"
+            " `mlops doctor` restores the decided deployment"
+        )
+
+
+def _undeployed(version: ModelVersion, stage: str) -> dict[str, Any]:
+    """Return the stage without deployment that a version moved to, for the audit trail."""
+    return {stage: {"version": version.version, "digest": version.digest}}
 
 
 def _replace_in_stage(

@@ -24,15 +24,22 @@ class Freshness:
     deployed_at: int | None
 
 
-def read_freshness(connection: Connection, model: str) -> Freshness:
-    """Return the moments of the last prediction, outcome and change of the Production version of a model."""
-    last = select(func.max(predictions.c.predicted_at)).where(predictions.c.model == model)
+def read_freshness(connection: Connection, model: str, *, at: int) -> Freshness:
+    """Return the moments of the last prediction, outcome and change of the Production version of a model.
+
+    A moment after `at` was recorded while the clock was ahead, and says nothing about what arrived lately.
+    """
+    last = select(func.max(predictions.c.predicted_at)).where(
+        predictions.c.model == model, predictions.c.predicted_at <= at
+    )
     joined = outcomes.join(predictions, predictions.c.prediction_id == outcomes.c.prediction_id)
     # From the newest outcome on; by the index of models a database would look up the outcomes of every prediction.
-    known = select(outcomes.c.received_at).select_from(joined).where(func.coalesce(predictions.c.model, "") == model)
+    is_known = (func.coalesce(predictions.c.model, "") == model) & (outcomes.c.received_at <= at)
+    known = select(outcomes.c.received_at).select_from(joined).where(is_known)
     since = select(deployments.c.deployed_at).where(deployments.c.model == model, deployments.c.stage == "Production")
+    deployed_at = connection.execute(since).scalar()
     return Freshness(
         connection.execute(last).scalar(),
         connection.execute(known.order_by(outcomes.c.seq.desc()).limit(1)).scalar(),
-        connection.execute(since).scalar(),
+        None if deployed_at is None else min(deployed_at, at),
     )

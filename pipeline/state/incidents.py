@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
 __all__ = [
+    "MONITOR_ACTOR",
     "Incident",
     "Silence",
     "add_incident",
@@ -28,6 +29,8 @@ __all__ = [
     "read_incidents",
     "update_incident",
 ]
+
+MONITOR_ACTOR = "monitor"  # who resolved an incident whose rules no longer fire
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, ScalarSelect
 
-__all__ = ["add_outcomes", "latest_outcome", "latest_outcomes"]
+__all__ = ["add_outcomes", "latest_outcome", "latest_outcomes", "read_outcomes"]
 
 _IDS_PER_QUERY = 500
 
@@ -58,3 +58,9 @@ def latest_outcomes(connection: Connection, ids: Sequence[str]) -> dict[str, str
         query = select(known.c.prediction_id, latest_outcome(known.c.prediction_id).label("outcome"))
         outcome_by_id |= {row.prediction_id: row.outcome for row in connection.execute(query)}
     return outcome_by_id
+
+
+def read_outcomes(connection: Connection, prediction_id: str) -> list[str]:
+    """Return all outcomes of a prediction in the order of their arrival."""
+    query = select(outcomes.c.outcome).where(outcomes.c.prediction_id == prediction_id).order_by(outcomes.c.seq)
+    return list(connection.execute(query).scalars())

@@ -23,6 +23,7 @@ __all__ = [
     "PartitionRange",
     "add_partitions",
     "drop_partitions",
+    "droppable_until",
     "missing_partitions",
     "partition_start",
     "remove_detached_partitions",
@@ -94,6 +95,12 @@ def add_partitions(connection: Connection, moments: Iterable[int], *, days: int)
             f"ALTER TABLE predictions ATTACH PARTITION {name} FOR VALUES FROM ({partition.since}) TO ({until})",
         ):
             connection.exec_driver_sql(statement)
+
+
+def droppable_until(connection: Connection, *, before: int, days: int) -> int:
+    """Return the moment before which retention removes all rows: the end of the last partition that is old."""
+    ends = [span.until for span in _partition_ranges(connection).values() if span.until <= before]
+    return max([partition_start(before, days=days), *ends])
 
 
 def drop_partitions(state: State, *, before: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import func, literal, or_, select
 
 from pipeline.state.logged_outcomes import latest_outcome
 from pipeline.state.tables import outcomes, predictions
@@ -13,7 +13,7 @@ from pipeline.state.tables import outcomes, predictions
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import ColumnElement, Connection, Select
 
     from pipeline.state.rollup_counts import RollupProgress
 
@@ -97,12 +97,20 @@ def changed_outcomes(
     return [LoggedRow._make(row[:-1]) for row in raw_rows], [row[-1] for row in raw_rows], int(until)
 
 
-def window_predictions(connection: Connection, model: str, *, since: int, until: int) -> list[LoggedRow]:
+def window_predictions(
+    connection: Connection, model: str, *, since: int, until: int, sources: Sequence[str] = ()
+) -> list[LoggedRow]:
     """Return the predictions of a model in [since, until), in their order, with their last outcome.
 
-    Of several outcomes the last that arrived counts; one of a prediction that is not in the log waits for it.
+    `sources` limits them to those sources. Of several outcomes the last that arrived counts; one of a prediction that
+    is not in the log waits for it.
     """
-    where = (predictions.c.model == model, predictions.c.predicted_at >= since, predictions.c.predicted_at < until)
+    where = (
+        predictions.c.model == model,
+        predictions.c.predicted_at >= since,
+        predictions.c.predicted_at < until,
+        *_source_conditions(sources),
+    )
     return _read_logged_rows(connection, _select_rows(until=None).where(*where).order_by(predictions.c.seq))
 
 
@@ -117,14 +125,24 @@ def oldest_prediction_at(connection: Connection, model: str) -> int | None:
     return connection.execute(select(func.min(predictions.c.predicted_at)).where(predictions.c.model == model)).scalar()
 
 
-def time_of_nth_last(connection: Connection, model: str, n: int, *, before: int) -> int | None:
-    """Return the moment of the n-th last prediction of a model before a moment; None if there are fewer."""
+def time_of_nth_last(
+    connection: Connection, model: str, n: int, *, before: int, sources: Sequence[str] = ()
+) -> int | None:
+    """Return the moment of the n-th last prediction of a model before a moment; None if there are fewer.
+
+    `sources` limits them to those sources.
+    """
     query = (
         select(predictions.c.predicted_at)
-        .where(predictions.c.model == model, predictions.c.predicted_at < before)
+        .where(predictions.c.model == model, predictions.c.predicted_at < before, *_source_conditions(sources))
         .order_by(predictions.c.predicted_at.desc())
     )
     return connection.execute(query.limit(1).offset(n - 1)).scalar()
+
+
+def _source_conditions(sources: Sequence[str]) -> list[ColumnElement[bool]]:
+    # No IN: its list would be expanded when the statement runs, and `_iter_raw_rows` runs a compiled text.
+    return [or_(*(predictions.c.source == source for source in sources))] if sources else []
 
 
 def _is_of_model(model: str) -> Any:

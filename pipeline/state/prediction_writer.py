@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import exc
 
-from pipeline.errors import DependencyUnavailable
+from pipeline.errors import Conflict, DependencyUnavailable
 from pipeline.state.database import WRITER_LOCK_KEY
 from pipeline.state.wal_checkpoints import WalCheckpointer
 
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from pipeline.state.database import State
 
-__all__ = ["IdempotencyKeyTaken", "PredictionRow", "PredictionWriter", "RequestRows", "RequestValues", "StoredResponse"]
+__all__ = [
+    "IdempotencyKeyTaken",
+    "PredictionIdTaken",
+    "PredictionRow",
+    "PredictionWriter",
+    "RequestRows",
+    "RequestValues",
+    "StoredResponse",
+]
 
 
 class PredictionRow(NamedTuple):
@@ -63,7 +71,8 @@ class RequestValues(NamedTuple):
 class RequestRows(NamedTuple):
     """Rows of one request: the shared values, and one column for each value that differs by row.
 
-    Shared values are sent once, which saves a third of the time of a large request.
+    Shared values are sent once, which saves a third of the time of a large request. The first row has the latency of
+    the request and the others have 0, so that a large request counts as one.
     """
 
     shared: RequestValues
@@ -80,22 +89,28 @@ class RequestRows(NamedTuple):
 
     def iter_rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the values of a `PredictionRow` for each row."""
+        shared = self.shared
         for row_values in zip(*self[1:], strict=True):
-            yield _to_column_order((*self.shared, *row_values))
+            yield _to_column_order((*shared, *row_values))
+            shared = shared._replace(latency_us=0)
 
 
 class StoredResponse(NamedTuple):
-    """One row of the table `idempotent_responses`; `request_sha256` is the digest of the request body."""
+    """One row of the table `idempotent_responses`; key and request are stored as keyed digests."""
 
     idempotency_key: str
     created_at: int
-    request_sha256: str
+    request_digest: str
     response: str
     subject: str | None
 
 
 class IdempotencyKeyTaken(Exception):
     """Another server has stored a response for the same idempotency key; nothing was written."""
+
+
+class PredictionIdTaken(Conflict):
+    """The log has a prediction with one of these identifiers already; nothing was written."""
 
 
 # A group of 10,000 rows fits, and is not written to the disk in between because there is no more room.
@@ -107,12 +122,14 @@ _LOCK_SQL = (
 )
 _INCREMENT_COUNTER_SQL = "UPDATE counters SET value = value + {mark} WHERE name = 'predictions' RETURNING value"
 _CREATE_COUNTER_SQL = "INSERT INTO counters (name, value) VALUES ('predictions', {mark})"
+_TOUCH_COUNTERS_SQL = "UPDATE counters SET value = value WHERE name = 'predictions'"
 _INSERT_PREDICTIONS_SQL = "INSERT INTO predictions (seq, {columns}) VALUES {marks}"
 _INSERT_RESPONSES_SQL = "INSERT INTO idempotent_responses ({columns}) VALUES {marks}"
 # Rows of one statement: starting a statement costs as much as two rows of it. Few lengths, so that each stays prepared.
 _BATCH_SIZES = (128, 32, 8, 1)
 _REQUEST_COLUMNS, _ROW_COLUMNS = RequestValues._fields, RequestRows._fields[1:]
 _to_column_order = itemgetter(*map((*_REQUEST_COLUMNS, *_ROW_COLUMNS).index, PredictionRow._fields))
+_ID_TAKEN_MESSAGE = "prediction_id: the log has a prediction with this identifier already; choose another identifier"
 # A partition refuses identifiers that it has; those that callers choose must be in no other either.
 _FIND_EXISTING_ID_SQL = "SELECT prediction_id FROM predictions WHERE prediction_id = ANY(%s) LIMIT 1"
 _FIND_RESPONSES_SQL = "SELECT {columns} FROM idempotent_responses WHERE idempotency_key IN ({marks})"
@@ -157,9 +174,11 @@ class PredictionWriter:
         ------
         IdempotencyKeyTaken
             When a response with one of these keys exists already.
+        PredictionIdTaken
+            When the log has one of the identifiers already.
         DependencyUnavailable
-            When the database cannot be written, or has one of the identifiers; nothing was written then, unless the
-            connection was lost in the commit itself.
+            When the database cannot be written; nothing was written then, unless the connection was lost in the commit
+            itself.
         """
         if not self.state.is_file:
             rows, request_rows = [*rows, *chain.from_iterable(group.iter_rows() for group in request_rows)], ()
@@ -193,6 +212,23 @@ class PredictionWriter:
             cursor.execute(query, tuple(keys))
             return {row[0]: StoredResponse(*row) for row in cursor.fetchall()}
 
+    def check_log(self) -> None:
+        """Write without a change, so that a full or read-only disk shows before a prediction is lost.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When the database cannot be written.
+        """
+        with self._transaction() as cursor:
+            cursor.execute(_TOUCH_COUNTERS_SQL)
+
+    def close_if_replaced(self) -> None:
+        """Close the connection if its file was replaced, so that the next write opens the one under its name."""
+        if self._connection is not None and self._is_replaced():
+            self._checkpointer.close()
+            self._discard_connection()
+
     def close(self) -> None:
         """Close the connection."""
         self._checkpointer.close()
@@ -220,8 +256,7 @@ class PredictionWriter:
         cursor.execute(_FIND_EXISTING_ID_SQL, (ids,))
         existing = cursor.fetchone()
         if existing is not None:
-            reason = f"it has a prediction {existing[0]!r} already; choose another identifier"
-            raise DependencyUnavailable(f"{self.state.address}: the prediction log cannot be written ({reason})")
+            raise PredictionIdTaken(_ID_TAKEN_MESSAGE)
 
     def _reserve_numbers(self, cursor: Any, n: int) -> int:
         cursor.execute(_INCREMENT_COUNTER_SQL.format(mark=self._placeholder), (n,))
@@ -233,6 +268,7 @@ class PredictionWriter:
 
     @contextmanager
     def _transaction(self, *, is_read: bool = False) -> Iterator[Any]:
+        self.close_if_replaced()
         try:
             if self._connection is None:
                 self._connection = self.state.engine.raw_connection()
@@ -246,9 +282,13 @@ class PredictionWriter:
                 cursor.execute(_LOCK_SQL, (WRITER_LOCK_KEY,))
             yield cursor
             self._connection.commit()
+            self.state.check_connection(self._connection.info)
         except BaseException as error:
             self._discard_connection()
             raise self._translate_error(error) from error
+
+    def _is_replaced(self) -> bool:
+        return self.state.file is not None and self.state.file.is_replaced(self._connection.info)
 
     def _discard_connection(self) -> None:
         """Roll back, and discard a connection that may be broken."""
@@ -262,19 +302,36 @@ class PredictionWriter:
     def _translate_error(self, error: BaseException) -> BaseException:
         original = error.orig if isinstance(error, exc.DBAPIError) else error
         driver = self.state.engine.dialect.loaded_dbapi
-        violates_key = _VIOLATES_IDEMPOTENCY_KEY[self.state.engine.dialect.name]
-        if isinstance(original, driver.IntegrityError) and violates_key(original):
-            return IdempotencyKeyTaken(str(original))
+        violated_table = _VIOLATED_TABLE[self.state.engine.dialect.name]
+        if isinstance(original, driver.IntegrityError):
+            table = violated_table(original)
+            if table == "idempotent_responses":
+                return IdempotencyKeyTaken(str(original))
+            if table == "predictions":
+                return PredictionIdTaken(_ID_TAKEN_MESSAGE)
         if isinstance(error, exc.SQLAlchemyError) or isinstance(original, driver.Error):
             reason = str(original).strip().partition("\n")[0]
             return DependencyUnavailable(f"{self.state.address}: the prediction log cannot be written ({reason})")
         return error
 
 
-# SQLite names the column in its text; PostgreSQL sends the name of the constraint with the error.
-_VIOLATES_IDEMPOTENCY_KEY: dict[str, Callable[[Any], bool]] = {
-    "sqlite": lambda error: "idempotent_responses.idempotency_key" in str(error),
-    "postgresql": lambda error: bool(error.diag.constraint_name == "pk_idempotent_responses"),
+def _violated_table_of_sqlite(error: Any) -> str:
+    """Return the table whose unique column an error names in its text; empty for another error."""
+    unique = {"idempotent_responses.idempotency_key", "predictions.prediction_id"}
+    return next((name.partition(".")[0] for name in unique if name in str(error)), "")
+
+
+def _violated_table_of_postgresql(error: Any) -> str:
+    """Return the same of PostgreSQL, which sends the name of the constraint; a partition has one of its own."""
+    constraint = error.diag.constraint_name or ""
+    if constraint == "pk_idempotent_responses":
+        return "idempotent_responses"
+    return "predictions" if "prediction_id" in constraint else ""
+
+
+_VIOLATED_TABLE: dict[str, Callable[[Any], str]] = {
+    "sqlite": _violated_table_of_sqlite,
+    "postgresql": _violated_table_of_postgresql,
 }
 
 
@@ -286,17 +343,24 @@ def _insert_request_rows(cursor: Any, group: RequestRows, first: int) -> None:
         values[place::width] = column
     for n in _BATCH_SIZES:
         while group.n_rows - at >= n:
-            cursor.execute(_request_rows_sql(n), (first + at, *group.shared, *values[at * width : (at + n) * width]))
+            sql = _request_rows_sql(n, is_start=at == 0)
+            cursor.execute(sql, (first + at, *group.shared, *values[at * width : (at + n) * width]))
             at += n
 
 
 @cache
-def _request_rows_sql(n: int) -> str:
-    """Return a statement for `n` rows: ?1 is the number of the first, then what they share, then the values of each."""
+def _request_rows_sql(n: int, *, is_start: bool) -> str:
+    """Return a statement for `n` rows: ?1 is the number of the first, then what they share, then the values of each.
+
+    Only the row at the start of its request gets the latency.
+    """
     shared = [f"?{at}" for at in range(2, len(_REQUEST_COLUMNS) + 2)]
+    latency_at = _REQUEST_COLUMNS.index("latency_us")
+    without_latency = [*shared[:latency_at], "0", *shared[latency_at + 1 :]]
     marks = []
     for row in range(n):
         begin = len(_REQUEST_COLUMNS) + 2 + row * len(_ROW_COLUMNS)
         row_marks = [f"?{begin + at}" for at in range(len(_ROW_COLUMNS))]
-        marks.append(f"(?1 + {row}, {', '.join([*shared, *row_marks])})")
+        request_marks = shared if is_start and row == 0 else without_latency
+        marks.append(f"(?1 + {row}, {', '.join([*request_marks, *row_marks])})")
     return _INSERT_PREDICTIONS_SQL.format(columns=", ".join((*_REQUEST_COLUMNS, *_ROW_COLUMNS)), marks=", ".join(marks))

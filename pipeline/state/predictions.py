@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 __all__ = [
+    "count_older_predictions",
     "erase_subject",
     "existing_prediction_ids",
+    "find_prediction",
+    "iter_models",
     "iter_predictions",
     "remove_predictions",
     "remove_stored_responses",
@@ -34,13 +37,30 @@ def existing_prediction_ids(connection: Connection, ids: Sequence[str]) -> set[s
     return existing
 
 
+def find_prediction(connection: Connection, prediction_id: str) -> Any | None:
+    """Return the row of a logged prediction, None when the log has none with this identifier."""
+    return connection.execute(select(predictions).where(predictions.c.prediction_id == prediction_id)).first()
+
+
+def count_older_predictions(connection: Connection, *, before: int) -> int:
+    """Return the number of predictions that were given before a moment."""
+    return sum(
+        connection.execute(
+            select(func.count())
+            .select_from(predictions)
+            .where(predictions.c.model == model, predictions.c.predicted_at < before)
+        ).scalar_one()
+        for model in iter_models(connection)
+    )
+
+
 def remove_predictions(connection: Connection, *, before: int, limit: int) -> int:
     """Remove at most `limit` of the oldest predictions that were given before a moment, with their outcomes.
 
     It reads the index of models and moments, one model at a time: a long log without old predictions is not read.
     """
     numbers: list[int] = []
-    for model in _iter_models(connection):
+    for model in iter_models(connection):
         is_old = (predictions.c.model == model) & (predictions.c.predicted_at < before)
         oldest = (
             select(predictions.c.seq).where(is_old).order_by(predictions.c.predicted_at).limit(limit - len(numbers))
@@ -75,6 +95,14 @@ def erase_subject(connection: Connection, subject: str) -> int:
     return n_removed
 
 
+def iter_models(connection: Connection) -> Iterator[str]:
+    """Yield the models of the log, with one index lookup for each."""
+    model = connection.execute(select(func.min(predictions.c.model))).scalar()
+    while model is not None:
+        yield model
+        model = connection.execute(select(func.min(predictions.c.model)).where(predictions.c.model > model)).scalar()
+
+
 def iter_predictions(
     connection: Connection, *, since: int, until: int, batch_size: int = 10_000
 ) -> Iterator[list[Any]]:
@@ -92,14 +120,6 @@ def iter_predictions(
             return
         last = rows[-1].seq
         yield rows
-
-
-def _iter_models(connection: Connection) -> Iterator[str]:
-    """Yield the models of the log, with one index lookup for each."""
-    model = connection.execute(select(func.min(predictions.c.model))).scalar()
-    while model is not None:
-        yield model
-        model = connection.execute(select(func.min(predictions.c.model)).where(predictions.c.model > model)).scalar()
 
 
 def _remove_by_number(connection: Connection, numbers: Sequence[int]) -> int:

@@ -13,7 +13,7 @@ from pipeline.errors import Conflict, IntegrityError
 from pipeline.state.tables import counters, rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from sqlalchemy import Connection
@@ -150,8 +150,9 @@ def read_rollups(
     until: int,
     granularity: Literal["hour", "day"],
     digest: str | None = None,
+    sources: Sequence[str] = (),
 ) -> list[tuple[RollupKey, RollupCounts]]:
-    """Return the counts of the hours, or days, that begin in [since, until)."""
+    """Return the counts of the hours, or days, that begin in [since, until), of one package and of some sources."""
     where = [
         rollups.c.model == model,
         rollups.c.section == section,
@@ -161,6 +162,8 @@ def read_rollups(
     ]
     if digest is not None:
         where.append(rollups.c.digest == digest)
+    if sources:
+        where.append(rollups.c.source.in_(sources))
     rows = connection.execute(select(rollups).where(*where))
     return [
         (RollupKey(section, row.digest, row.source, row.bucket_start, row.weight), _counts_from_row(row))
@@ -169,9 +172,12 @@ def read_rollups(
 
 
 def count_rows_by_hour(
-    connection: Connection, model: str, section: str, *, since: int, until: int
+    connection: Connection, model: str, section: str, *, since: int, until: int, sources: Sequence[str] = ()
 ) -> dict[int, tuple[int, float]]:
-    """Return the counted rows of each hour that begins in [since, until), and the predictions that they represent."""
+    """Return the counted rows of each hour that begins in [since, until), and the predictions that they represent.
+
+    `sources` limits them to those sources.
+    """
     sums = func.sum(rollups.c.n_rows), func.sum(rollups.c.n_rows * rollups.c.weight)
     query = select(rollups.c.bucket_start, *sums).where(
         rollups.c.model == model,
@@ -180,6 +186,8 @@ def count_rows_by_hour(
         rollups.c.bucket_start >= since,
         rollups.c.bucket_start < until,
     )
+    if sources:
+        query = query.where(rollups.c.source.in_(sources))
     rows = connection.execute(query.group_by(rollups.c.bucket_start))
     return {start: (int(n_rows), float(n_predictions)) for start, n_rows, n_predictions in rows}
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 
 from pipeline.errors import Conflict, DependencyUnavailable
-from pipeline.files import atomic_file
+from pipeline.files import atomic_file, make_private_folder
 from pipeline.state.database import State, connect_to_project, utc_now_us
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def back_up_state(state: State, backups: Path) -> Path:
     if revision is None:
         raise DependencyUnavailable(f"{state.address}: the database is empty; there is nothing to back up")
     try:
-        backups.mkdir(parents=True, exist_ok=True)
+        make_private_folder(backups)
         if state.is_file:
             return _back_up_sqlite(
                 Path(str(state.engine.url.database)), backups / f"state-{revision}-{state.clock()}.db"
@@ -180,7 +180,7 @@ def back_up_state(state: State, backups: Path) -> Path:
 
 def _back_up_sqlite(source: Path, target: Path) -> Path:
     with (
-        atomic_file(target) as temporary,
+        atomic_file(target, is_private=True) as temporary,
         closing(sqlite3.connect(source)) as original,
         closing(sqlite3.connect(temporary)) as copy,
     ):
@@ -197,7 +197,7 @@ def _back_up_postgresql(state: State, target: Path) -> Path:
         )
     url = state.engine.url.set(drivername="postgresql", password=None).render_as_string()
     environment = {**os.environ, "PGPASSWORD": state.engine.url.password or os.environ.get("PGPASSWORD", "")}
-    with atomic_file(target) as temporary:
+    with atomic_file(target, is_private=True) as temporary:
         process = subprocess.run(  # noqa: S603 - no shell, fixed arguments
             [program, "--file", str(temporary), url], env=environment, capture_output=True, text=True, check=False
         )

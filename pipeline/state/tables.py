@@ -168,7 +168,7 @@ idempotent_responses = Table(
     METADATA,
     Column("idempotency_key", _NAME, primary_key=True),
     Column("created_at", BigInteger, nullable=False),
-    Column("request_sha256", _DIGEST, nullable=False),
+    Column("request_digest", _DIGEST, nullable=False),
     Column("response", Text, nullable=False),
     Column("subject", _NAME),
     Index(None, "created_at"),

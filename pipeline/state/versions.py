@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import func, insert, select
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
+from pipeline.state.stored_json import parse_stored_object
 from pipeline.state.tables import models, versions
 
 if TYPE_CHECKING:
@@ -17,7 +18,17 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = ["ModelVersion", "add_version", "find_version", "read_versions", "version_by_digest"]
+__all__ = [
+    "REGISTER_HINT",
+    "ModelVersion",
+    "add_version",
+    "deployment_hint",
+    "find_version",
+    "read_versions",
+    "version_by_digest",
+]
+
+REGISTER_HINT = "run `dvc repro`, then `mlops models register`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +96,16 @@ def find_version(connection: Connection, model: str, version: int) -> ModelVersi
     row = connection.execute(query).one_or_none()
     if row is None:
         known = [str(known_version.version) for known_version in read_versions(connection, model)]
-        there = f"versions: {', '.join(known)}" if known else "none is registered; run `dvc repro`"
+        there = f"versions: {', '.join(known)}" if known else f"none is registered; {REGISTER_HINT}"
         raise UsageError(f"{model} has no version {version}; {there}")
     return _version_from_row(row._asdict())
+
+
+def deployment_hint(connection: Connection, model: str) -> str:
+    """Return the next command for a model without a deployed version."""
+    if read_versions(connection, model):
+        return f"promote one: `mlops promote VERSION --model {shlex.quote(model)}`"
+    return f"none is registered; {REGISTER_HINT}"
 
 
 def read_versions(connection: Connection, model: str | None = None) -> list[ModelVersion]:
@@ -99,4 +117,6 @@ def read_versions(connection: Connection, model: str | None = None) -> list[Mode
 
 
 def _version_from_row(row: Mapping[str, Any]) -> ModelVersion:
-    return ModelVersion(**{**row, "tags": json.loads(row["tags"])})
+    name = f"{row['model']}, {row['version']}"
+    tags = parse_stored_object(row["tags"], table="versions", row=name, column="tags")
+    return ModelVersion(**{**row, "tags": tags})

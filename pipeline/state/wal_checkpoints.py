@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline.errors import Conflict
+
 if TYPE_CHECKING:
     from pipeline.state.database import State
 
-__all__ = ["WalCheckpointer"]
+__all__ = ["WalCheckpointer", "empty_wal"]
 
 _PAGE_BYTES = 4_096
 # Pages that the thread copies at a time.
@@ -35,6 +37,25 @@ _PAGES_PER_COMMIT = 5
 _ROWS_PER_PAGE = 6
 # PASSIVE waits for no reader or writer, and blocks none.
 _CHECKPOINT_SQL = "PRAGMA wal_checkpoint(PASSIVE)"
+
+
+def empty_wal(state: State) -> None:
+    """Copy the whole write-ahead log into the database and cut its file, so that nothing deleted remains in it.
+
+    Raises
+    ------
+    Conflict
+        When a reader or writer holds the log for ten seconds.
+    """
+    if not state.is_file:
+        return
+    with closing(state.engine.raw_connection()) as connection:
+        is_busy, _, _ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if is_busy:
+        raise Conflict(
+            f"{state.address}: another program reads the state database, so its write-ahead log still holds what was"
+            " erased; run the command again"
+        )
 
 
 @dataclass

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.hydra_job import plan_sweep
+from pipeline.errors import DependencyUnavailable
 from pipeline.metrics import METRICS
 from pipeline.sweeps import sweep_results
-from pipeline.tracking import ExperimentTracker, make_tracker
+from pipeline.tracking import ExperimentTracker, end_abandoned_runs, make_tracker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +31,7 @@ class SweepCallback:
         self._open_sweep: dict[str, Any] = {}
 
     def on_multirun_start(self, config: Any, **_: Any) -> None:
-        """Write the plan of the sweep."""
+        """Write the plan of the sweep, and end the runs of earlier sweeps whose process is gone."""
         plan = plan_sweep(config)
         error = _direction_error(plan)
         if error is not None:
@@ -38,6 +40,8 @@ class SweepCallback:
             raise SystemExit(3)
         plan.folder.mkdir(parents=True, exist_ok=True)
         sweep_results.write_plan(plan)
+        with suppress(DependencyUnavailable):
+            end_abandoned_runs(make_tracker(config.tracking))
         self._open_sweep = {"folder": plan.folder, "tracking": config.tracking}
         atexit.register(self._finish)
 

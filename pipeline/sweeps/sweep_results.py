@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import files
 from pipeline.config.hydra_job import FAILURE_FILE, SweepPlan
+from pipeline.tracking.run_process import current_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +17,7 @@ __all__ = [
     "read_failures",
     "read_parent",
     "read_plan",
+    "read_process",
     "read_trials",
     "write_parent",
     "write_plan",
@@ -23,6 +25,7 @@ __all__ = [
 ]
 
 _PLAN_FILE = "plan.json"
+_PROCESS_FILE = "process.json"
 _PARENT_FILE = "parent.json"
 _TRIAL_FILE = "trial.json"
 
@@ -48,8 +51,15 @@ class TrialResult:
 
 
 def write_plan(plan: SweepPlan) -> None:
-    """Write the plan of a sweep."""
+    """Write the plan of a sweep, and the process that runs it."""
     files.write_json(plan.folder / _PLAN_FILE, {**asdict(plan), "folder": plan.folder.name})
+    files.write_text(plan.folder / _PROCESS_FILE, current_process().as_tag())
+
+
+def read_process(folder: Path) -> str:
+    """Return the tag of the process that runs a sweep; that of this process if the sweep has no plan."""
+    path = folder / _PROCESS_FILE
+    return path.read_text(encoding="utf-8") if path.exists() else current_process().as_tag()
 
 
 def read_plan(folder: Path) -> SweepPlan | None:

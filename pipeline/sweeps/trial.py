@@ -20,6 +20,7 @@ from pipeline.sweeps import sweep_results
 from pipeline.sweeps.trial_rows import load_train_rows, train_rows_identity
 from pipeline.tracking import make_tracker
 from pipeline.tracking.projection import logged_params
+from pipeline.tracking.run_process import PROCESS_TAG
 
 if TYPE_CHECKING:
     from pipeline.config.root_config import Config
@@ -152,6 +153,8 @@ def _sweep_run_key(job: HydraJob, tracker: ExperimentTracker, config: Config) ->
                 "mlops.kind": "sweep",
                 "mlops.objective": config.training.selection_metric,
                 "mlops.sweep": folder.name,
+                # A launcher may run the trial in a worker, which ends before the sweep does.
+                PROCESS_TAG: sweep_results.read_process(folder),
             }
             run = tracker.start_run(f"sweep over {varies or 'nothing'} on {config.data.name}", tags=tags)
             run_key = _detach_run(tracker, run)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import files
 from pipeline.errors import DataError, DependencyUnavailable
 from pipeline.project import paths
+from pipeline.project.dvc_messages import explain_dvc_error
 from pipeline.tracking.projection import PROJECTED_OUTPUTS
 from pipeline.tracking.revision import parse_dvc_lock, run_git
 
@@ -109,7 +110,7 @@ def dvc_cache_folder(root: Path) -> Path:
         command, cwd=root, env=environment, capture_output=True, text=True, check=False
     )
     if process.returncode != 0:
-        raise DependencyUnavailable(f"`dvc cache dir` failed: {process.stderr.strip()[:300]}")
+        raise DependencyUnavailable(f"the folder of DVC's cache is unknown: {explain_dvc_error(process.stderr)}")
     return Path(process.stdout.strip().splitlines()[-1]) / "files" / "md5"
 
 

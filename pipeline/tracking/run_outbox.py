@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import uuid
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from pipeline.tracking.run_operations import (
     operation_from_dict,
     operation_to_dict,
 )
+from pipeline.tracking.run_process import PROCESS_TAG, RunProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,6 +78,12 @@ class PendingRun:
         """Whether the run has ended."""
         return any(isinstance(operation, EndRun) for operation in self.operations())
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the process of the run is gone."""
+        process = RunProcess.from_tag(self.header().tags.get(PROCESS_TAG, ""))
+        return process is not None and process.is_gone()
+
     def append(self, operation: RunOperation) -> None:
         """Store one operation; files are copied, because the originals may be deleted before they are sent."""
         lines = self.folder / _OPERATIONS_FILE
@@ -118,7 +126,7 @@ def _copy_file(source: Path, target: Path) -> Path:
 def create_pending_run(root: Path, header: PendingRunHeader) -> PendingRun:
     """Create the folder of a pending run below `root`."""
     folder = root / paths.RUN_OUTBOX / f"{header.started_ms}-{uuid.uuid4().hex[:12]}"
-    folder.mkdir(parents=True)
+    files.make_private_folder(folder)
     files.write_json(folder / _HEADER_FILE, asdict(header))
     return PendingRun(folder)
 
@@ -131,7 +139,8 @@ def pending_runs(root: Path) -> list[PendingRun]:
 def send_pending_runs(store: RunStore, root: Path, *, unfinished: bool = False) -> list[str]:
     """Send the pending runs below `root`, delete them, and return their run ids.
 
-    Runs that have not ended are skipped without `unfinished`: their process may still write.
+    A run that has not ended is skipped while its process may still write. If the process is gone, the run ends as
+    KILLED; with `unfinished` also if that cannot be known.
 
     Raises
     ------
@@ -139,7 +148,11 @@ def send_pending_runs(store: RunStore, root: Path, *, unfinished: bool = False) 
         When the store is still unreachable; all pending runs are still there.
     """
     sent_ids: dict[str, str] = {}
-    runs = [run for run in pending_runs(root) if unfinished or run.is_ended]
+    pending = pending_runs(root)
+    for run in pending:
+        if not run.is_ended and (unfinished or run.is_abandoned):
+            run.append(EndRun("KILLED", time.time_ns() // 1_000_000))
+    runs = [run for run in pending if run.is_ended]
     for run in runs:
         sent_ids[run.key] = _send_run(store, run, sent_ids)
     for run in runs:

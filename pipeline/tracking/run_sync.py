@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
-from pipeline.tracking import run_outbox
+from pipeline.tracking import run_outbox, run_process
 from pipeline.tracking.dvc_history import dvc_cache_folder, lock_commits, restored_commit
 from pipeline.tracking.projection import build_projection
 from pipeline.tracking.revision import revision_tags
@@ -21,16 +21,20 @@ if TYPE_CHECKING:
     from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.tracking.tracker import ExperimentTracker
 
-__all__ = ["SyncResult", "flush_outbox", "sync_runs"]
+__all__ = ["SyncResult", "end_abandoned_runs", "flush_outbox", "sync_runs"]
 
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """Result of a synchronization: published runs, runs sent from the outbox, and skipped commits."""
+    """Result of a synchronization: published runs, runs sent from the outbox, skipped commits, ended runs.
+
+    `killed_run_ids` are the runs whose process was gone; they ended as KILLED.
+    """
 
     published: tuple[PublishedRun, ...]
     sent_run_ids: tuple[str, ...]
     skipped: dict[str, str]
+    killed_run_ids: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -38,6 +42,7 @@ class SyncResult:
             "published": [run.as_dict() for run in self.published],
             "sent": list(self.sent_run_ids),
             "skipped": self.skipped,
+            "killed": list(self.killed_run_ids),
         }
 
 
@@ -54,6 +59,18 @@ def flush_outbox(config: TrackingConfig, *, unfinished: bool = False) -> tuple[s
         return tuple(run_outbox.send_pending_runs(tracker.store, tracker.store.root, unfinished=unfinished))
 
 
+def end_abandoned_runs(tracker: ExperimentTracker) -> tuple[str, ...]:
+    """End the running runs of an experiment whose process is gone as KILLED, and return their ids.
+
+    Raises
+    ------
+    DependencyUnavailable
+        When the store is unreachable.
+    """
+    with require_store():
+        return tuple(run_process.end_abandoned_runs(tracker.store, tracker.experiment_name))
+
+
 def sync_runs(
     root: Path,
     config: TrackingConfig,
@@ -61,7 +78,9 @@ def sync_runs(
     all_commits: bool = False,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> SyncResult:
-    """Publish the results below `root` and send the outbox; with `all_commits`, also publish all runs of the history.
+    """Publish the results below `root`, send the outbox, and end runs whose process is gone.
+
+    With `all_commits`, also publish all runs of the history.
 
     Parameters
     ----------
@@ -85,6 +104,7 @@ def sync_runs(
     with require_store():
         tracker.store.experiment_id(config.experiment)
         sent = run_outbox.send_pending_runs(tracker.store, root.resolve())
+    killed = end_abandoned_runs(tracker)
     published: dict[str, PublishedRun] = {}
     skipped: dict[str, str] = {}
     if all_commits:
@@ -92,9 +112,9 @@ def sync_runs(
     try:
         _add_run(published, _publish_outputs(tracker, root, revision_tags(root)), on_progress)
     except DataError:
-        if not published and not sent:
+        if not published and not sent and not killed:
             raise
-    return SyncResult(tuple(published.values()), tuple(sent), skipped)
+    return SyncResult(tuple(published.values()), tuple(sent), skipped, killed)
 
 
 def _publish_history(

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pipeline.evaluation.plots import draw_plot
+from pipeline.files import canonical_json
 from pipeline.project.root import find_project_root
 from pipeline.text import shorten
 from pipeline.tracing import current_trace_id
 from pipeline.tracking import comparison_plots, dataset_description, flavors, run_search
 from pipeline.tracking.active_run import ActiveRun, now_ms
 from pipeline.tracking.run_operations import ArtifactFiles, MetricPoint, RunBatch
+from pipeline.tracking.run_process import PROCESS_TAG, current_process
 from pipeline.tracking.run_store import RunStore, StoreUnreachable
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ class ExperimentTracker:
         """
         if self._open_runs and not nested:
             raise UsageError(f"start_run: run {self._open_runs[-1].name!r} is open; end it first, or pass nested=True")
-        all_tags = _clean_tags(tags, description, fingerprint)
+        all_tags = {PROCESS_TAG: current_process().as_tag(), **_clean_tags(tags, description, fingerprint)}
         trace_id = current_trace_id()
         if trace_id is not None:
             all_tags[TRACE_TAG] = trace_id
@@ -235,8 +237,8 @@ class ExperimentTracker:
         self._log_file(name, lambda path: path.write_text(text, encoding="utf-8"))
 
     def log_dict(self, values: Any, name: str) -> None:
-        """Log plain values as a JSON file."""
-        self.log_text(json.dumps(values, indent=2, sort_keys=True, default=str) + "\n", name)
+        """Log plain values as a JSON file; NaN and infinities, which JSON has no form for, become texts."""
+        self.log_text(canonical_json(json.loads(json.dumps(values, default=str), parse_constant=str)), name)
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a matplotlib figure as the file `name` (`.png` without a suffix)."""

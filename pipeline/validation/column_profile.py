@@ -70,7 +70,10 @@ def profile_column(column: ColumnStats) -> ColumnProfile:
 
 
 def _round_or_none(value: float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else float(f"{value:.10g}")
+    if value is None or not np.isfinite(value):
+        return None
+    rounded = float(f"{value:.10g}")
+    return rounded if np.isfinite(rounded) else value  # the largest floats round up to infinity
 
 
 def _histogram_bars(column: ColumnStats) -> tuple[tuple[str, int], ...]:

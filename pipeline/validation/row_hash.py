@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.schema.feature_hash import HASH_START, MISSING_HASH, mix_hashes
 from pipeline.validation.arrow_rows import is_missing
 
 if TYPE_CHECKING:
@@ -17,31 +18,21 @@ if TYPE_CHECKING:
 
 __all__ = ["count_duplicates", "duplicate_mask", "row_hashes"]
 
-_GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
-_MISSING_HASH = np.uint64(0xD1B54A32D192ED03)
-
 
 def row_hashes(batch: pa.RecordBatch, columns: Sequence[str]) -> NDArray[np.uint64]:
     """Return a hash of each row; rows with equal values in `columns` share it, and missing equals missing.
 
     Two different rows of 10 million share a hash with a chance of about 3 in a million (birthday
-    bound for 64 bits). The mixing step is that of SplitMix64 (Steele, Lea and Flood 2014).
+    bound for 64 bits).
     """
-    total = np.full(len(batch), _GOLDEN_GAMMA, dtype=np.uint64)
+    total = np.full(len(batch), HASH_START, dtype=np.uint64)
     for name in columns:
         array = batch.column(name)
         values = _to_uint64(array)
         if array.null_count:
-            values = np.where(is_missing(array), _MISSING_HASH, values)
-        total = _mix_splitmix64(total ^ values)
+            values = np.where(is_missing(array), MISSING_HASH, values)
+        total = mix_hashes(total ^ values)
     return total
-
-
-def _mix_splitmix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: NDArray[np.uint64] = (values ^ (values >> np.uint64(31))) + _GOLDEN_GAMMA
-    return mixed
 
 
 def _to_uint64(array: pa.Array) -> NDArray[np.uint64]:

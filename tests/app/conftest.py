@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import streamlit as st
@@ -27,6 +29,12 @@ PAGES = ("overview", "predict", "monitoring", "history", "models", "data", "expe
 def app_page(name: str) -> AppTest:
     """Return a page before its first run."""
     return AppTest.from_string(f"from app.views import {name}_page\n{name}_page.render()", default_timeout=60)
+
+
+def log_in(at: AppTest, **claims: Any) -> None:
+    """Configure a login, and give the session its claims; `is_logged_in=False` for a user who did not log in."""
+    at.secrets["auth"] = {"redirect_uri": "http://localhost:8501/oauth2callback", "cookie_secret": "x" * 64}
+    at.user = {"is_logged_in": True, "sub": "eve", "name": "Eve", "exp": time.time() + 600, **claims}
 
 
 def text_of(at: AppTest) -> str:
@@ -69,7 +77,7 @@ def project(_copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project before its first run."""
     (tmp_path / "dvc.yaml").touch()
-    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -52,7 +52,7 @@ def _save_screenshot(page: Any, name: str, folder: Path, *, tall: bool = True) -
 def _predict_by_form(page: Any, address: str) -> None:
     open_page(page, address, "predict")
     page.get_by_role("button", name="Predict").first.click()
-    page.get_by_text("logged as").first.wait_for()
+    page.get_by_text("not logged").first.wait_for()
     page.get_by_text("What-if").first.click()
     wait_until_drawn(page)
 

@@ -10,7 +10,7 @@ from app.api_client import ApiClient
 from pipeline import state as store
 from pipeline.errors import ConfigError, DependencyUnavailable
 from tests.app.conftest import app_page, errors_of, text_of
-from tests.app.views.test_predict_page import count_logged, logged_predictions, unlabeled_csv
+from tests.app.views.test_predict_page import count_logged, logged_predictions, predict_by_file, predict_by_form
 from tests.fixtures.server_process import RunningServer, run_server
 from tests.pipeline.serving.http.oidc_issuer import run_issuer
 
@@ -49,18 +49,17 @@ def api(server: RunningServer, keys: dict[str, str], project: Workspace, monkeyp
 
 def test_the_api_predicts_and_explains_the_form(api: Workspace) -> None:
     before = count_logged(api)
-    at = app_page("predict").run()
-    at.button[0].click().run()
+    at = predict_by_form()
+    newest = logged_predictions(api)[0]
     assert (errors_of(at), count_logged(api) - before) == ([], 1)
-    assert at.metric[0].value == logged_predictions(api)[0].prediction
+    assert (at.metric[0].value, newest.source) == (newest.prediction, "app")
     at.session_state["what_if_form"] = True
     at.run()
     assert "flips the prediction" in text_of(at)
 
 
 def test_the_api_stores_an_outcome(api: Workspace) -> None:
-    at = app_page("predict").run()
-    at.button[0].click().run()
+    at = predict_by_form()
     newest = logged_predictions(api)[0]
     at.pills[0].set_value(newest.prediction).run()
     at.button(key=f"save_{newest.prediction_id}").click().run()
@@ -68,9 +67,7 @@ def test_the_api_stores_an_outcome(api: Workspace) -> None:
 
 
 def test_the_api_predicts_a_file(api: Workspace) -> None:
-    at = app_page("predict").run()
-    at.file_uploader(key="batch_file").set_value([("rows.csv", unlabeled_csv(api).encode(), "text/csv")]).run()
-    at.button(key="batch_predict").click().run()
+    at = predict_by_file(api)
     tables = [element.value for element in at.dataframe]
     predictions = next(table for table in tables if "prediction_id" in table.columns)
     assert list(predictions["prediction_id"]) == [
@@ -86,12 +83,20 @@ def test_a_body_that_the_api_refuses_is_shown_with_its_field(api: Workspace) -> 
     assert "nonsense" in at.dataframe[0].value.to_string()
 
 
+def test_a_viewer_tries_the_model_through_the_api_and_nothing_is_logged(
+    api: Workspace, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_API_TOKEN", keys["viewer"])
+    before = count_logged(api)
+    at = predict_by_form(is_logged=False)
+    assert (errors_of(at), "not logged" in text_of(at), count_logged(api)) == ([], True, before)
+
+
 def test_a_token_without_the_role_is_reported(
     api: Workspace, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLOPS_API_TOKEN", keys["viewer"])
-    at = app_page("predict").run()
-    at.button[0].click().run()
+    at = predict_by_form()
     assert "Not allowed" in at.error[0].value
     assert any("needs the role predict" in code.value for code in at.code)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from pipeline.registry import ModelRegistry
 from tests.app.browser import CHROMIUM, EXCEPTION_SELECTOR, browser_page, open_page, running_app, shown_prediction_id
+from tests.app.conftest import PAGES
 from tests.app.drifting_day import log_drifting_day
 from tests.app.views.test_predict_page import unlabeled_csv
 from tests.fixtures.small_packages import write_small_package
@@ -47,6 +49,21 @@ def page(address: str) -> Iterator[Any]:
         yield opened
 
 
+def test_no_page_asks_a_foreign_host_or_violates_its_policy(page: Any, address: str) -> None:
+    requested: set[str] = set()
+    violations: list[str] = []
+    page.on("request", lambda request: requested.add(urlsplit(request.url).netloc))
+    page.on("websocket", lambda socket: requested.add(urlsplit(socket.url).netloc))
+    page.on("console", lambda line: violations.append(line.text) if "Security Policy" in line.text else None)
+    for name in PAGES:
+        open_page(page, address, "" if name == "overview" else name)
+        assert page.locator(EXCEPTION_SELECTOR).count() == 0
+    open_page(page, address, "models")
+    page.get_by_role("tab", name="Model card").click()
+    page.get_by_text("Download model card").wait_for()
+    assert (requested - {""}, violations) == ({urlsplit(address).netloc}, [])
+
+
 def upload(page: Any, content: str, name: str) -> None:
     page.get_by_role("tab", name="File").click()
     file = {"name": name, "mimeType": "text/csv", "buffer": content.encode()}
@@ -55,6 +72,7 @@ def upload(page: Any, content: str, name: str) -> None:
 
 def test_a_json_prediction_is_found_by_its_id(page: Any, address: str) -> None:
     open_page(page, address, "predict")
+    page.get_by_text("Log this prediction").click()
     page.get_by_role("tab", name="JSON").click()
     page.get_by_role("tabpanel").get_by_role("button", name="Predict").click()
     prediction_id = shown_prediction_id(page)

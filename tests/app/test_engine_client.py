@@ -40,7 +40,7 @@ def features(registry: ModelRegistry) -> dict[str, object]:
 
 
 def test_a_prediction_names_its_version_and_id(client: EngineClient, features: dict[str, object]) -> None:
-    prediction = client.predict(features)
+    prediction = client.predict(features, is_logged=True)
     assert (prediction["model_version"], prediction["model_name"]) in {(1, "iris_model"), ("1", "iris_model")}
     assert sum(prediction["probabilities"].values()) == pytest.approx(1)
     assert prediction["prediction"] in prediction["probabilities"]
@@ -48,8 +48,8 @@ def test_a_prediction_names_its_version_and_id(client: EngineClient, features: d
 
 
 def test_columns_give_the_predictions_of_their_rows(client: EngineClient, features: dict[str, object]) -> None:
-    batch = client.predict_columns({name: [value] * 3 for name, value in features.items()})
-    assert batch.predictions == [client.predict(features)["prediction"]] * 3
+    batch = client.predict_columns({name: [value] * 3 for name, value in features.items()}, is_logged=True)
+    assert batch.predictions == [client.predict(features, is_logged=True)["prediction"]] * 3
 
 
 def test_each_feature_has_a_contribution_and_variations(client: EngineClient, features: dict[str, object]) -> None:
@@ -61,7 +61,7 @@ def test_each_feature_has_a_contribution_and_variations(client: EngineClient, fe
 
 def test_an_unknown_feature_is_refused(client: EngineClient) -> None:
     with pytest.raises(InvalidRequest, match="nonsense"):
-        client.predict({"nonsense": 1})
+        client.predict({"nonsense": 1}, is_logged=False)
 
 
 def test_a_promotion_takes_effect_with_the_next_prediction(
@@ -70,5 +70,5 @@ def test_a_promotion_takes_effect_with_the_next_prediction(
     write_small_package(empty / "other", "iris", "model=naive_bayes")
     registry.register_model("other", "iris_model")
     registry.promote_model("iris_model", 2, "Production", force=True, reason="try it")
-    assert int(client.predict(features)["model_version"]) == 2
+    assert int(client.predict(features, is_logged=True)["model_version"]) == 2
     assert client.status()["is_ready"]

@@ -13,6 +13,7 @@ from app.formatting import (
     escape_markdown,
     format_age,
     format_number,
+    inert_markdown,
     message_markdown,
     shorten,
     time_zone,
@@ -72,3 +73,18 @@ def test_an_unknown_zone_is_utc(name: str | None) -> None:
 )
 def test_an_age_has_the_largest_unit_that_fits(seconds: int, text: str) -> None:
     assert format_age(0, seconds * 1_000_000) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![x](http://evil.example/x.png)", "[x](//evil.example)", "[x]\n\n[x]: http://evil.example", "<img src=x>",
+        "<http://evil.example>", "http://evil.example", "HTTPS://evil.example", "http:\\//evil.example",
+        "www.evil.example",
+        "h&#116;tp://evil.example", "eve@evil.example", "[x][y]", "&lt;b&gt;",
+    ],
+)  # fmt: skip
+def test_no_link_image_or_tag_of_others_survives(text: str) -> None:
+    written = inert_markdown(text)
+    assert written.replace("\u2060", "") == text
+    assert not re.search(r"\]\(|\]:|\]\[|<[a-z/!]|&#?\w|https?:|www\.|@\w", written, re.IGNORECASE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ def test_every_composed_value_has_an_origin() -> None:
 
 
 def test_without_conf_the_error_names_the_folder(empty: Path) -> None:
-    (empty / "conf").unlink()
+    shutil.rmtree(empty / "conf")
     with pytest.raises(DataError, match="conf/: no such folder here"):
         queries.composition()
 

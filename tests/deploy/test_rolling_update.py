@@ -53,6 +53,7 @@ class ReplicaSet:
         (root / "state").mkdir(parents=True)
         for name in ("params.yaml", "state/log.key"):
             shutil.copy(self.base_dir / "project" / name, root / name)
+        (root / "state/log.key").chmod(0o600)
         stack = ExitStack()
         server = stack.enter_context(run_server(root))
         self.servers.append((server, stack))
@@ -81,7 +82,8 @@ def replicas(
     monkeypatch.setenv("MLOPS_STATE_URL", f"{postgresql}/replicas")
     monkeypatch.setenv("MLOPS_PACKAGES_URL", (tmp_path / "shared").as_uri())
     make_project(tmp_path / "project", list(packages))
-    (tmp_path / "project/state/log.key").write_bytes(b"k" * 32)
+    (tmp_path / "project/state/log.key").write_bytes(bytes(range(32)))
+    (tmp_path / "project/state/log.key").chmod(0o600)
     return ReplicaSet(tmp_path)
 
 

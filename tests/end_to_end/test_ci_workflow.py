@@ -74,6 +74,15 @@ def test_deployments_wait_for_each_other_and_for_an_approval() -> None:
     assert all(job["timeout-minutes"] <= 60 for job in JOBS.values())
 
 
+def test_every_job_checks_what_dvc_reads_before_dvc_reads_it() -> None:
+    runs = {name: [step.get("run", "") for step in job["steps"]] for name, job in JOBS.items()}
+    using = {name: commands for name, commands in runs.items() if any("dvc repro" in command for command in commands)}
+    assert len(using) >= 3
+    for commands in using.values():
+        first = next(place for place, command in enumerate(commands) if "dvc repro" in command)
+        assert commands[first - 1] == ".venv/bin/mlops doctor --graph"
+
+
 def test_no_command_contains_an_expression() -> None:
     assert [step["run"] for step in STEPS if "${{" in step.get("run", "")] == []
 

@@ -43,6 +43,13 @@ def test_the_whole_graph_runs_on_them_and_learns(own_data: Workspace) -> None:
     source = json.loads((own_data.root / "data/source.json").read_text(encoding="utf-8"))
     assert (source["path"], source["rows"]) == ("data/external/customers.csv", ROWS)
     assert 0 < metrics["log_loss"] < 0.8
+    own_data.edit("conf/config.yaml", "- data: personality", "- data: customers")
+    own_data.edit("conf/config.yaml", "- model: hist_gradient_boosting", "- model: logistic_regression")
+    own_data.run("dvc", "repro")
+    assert "customers_model" not in own_data.run("mlops", "models", "list").stdout
+    registered = own_data.run("mlops", "models", "register", expect=5)
+    listed = own_data.run("mlops", "models", "list", "--model", "customers_model").stdout
+    assert "customers_model  version 1  1.0.0" in listed, registered.stdout + registered.stderr
 
 
 def test_a_queued_experiment_finds_them_in_its_own_folder(own_data: Workspace) -> None:

@@ -45,8 +45,9 @@ _SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
 _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _PLACEHOLDER_COMMANDS = re.compile(
-    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|python -m stages\.\w+"
-    r"|mlops (predict|data|config|tracking|models|audit|promote|rollback|simulate|change-report))$"
+    r"\.\.\.| \| |SEQ:HASH|^(dvc exp run( -S)?|dvc (add|metrics|plots|params)|python -m stages\.\w+"
+    r"|mlops (predict( --log)?|data( add)?|config|tracking|models( diff)?|audit|promote|rollback|simulate"
+    r"|change-report))$"
 )
 _NAMES = {
     "<name>": "customers",

@@ -12,7 +12,7 @@ import pytest
 from pipeline import package
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
-from pipeline.data.splitters import split_train_test
+from pipeline.data.splitters import hash_split, split_train_test
 from pipeline.evaluation import evaluate_package
 from pipeline.gates import GateInputs, GateReport, evaluate_gates
 from pipeline.modeling.classifier import encode_target
@@ -70,13 +70,14 @@ def evaluate_candidate_gates(
         lineage={},
         training=settings.training,
         model=settings.model.name,
+        split=hash_split(settings.data.split, seed=settings.seed),
     )
     candidate = package.load_package(folder)
     evaluation = evaluate_package(
         candidate, train, test, config=settings.evaluation, selection_metric="log_loss", seed=settings.seed
     ).as_dict()
     validation = validate_rows(train, declared, settings.validation).as_dict()
-    return evaluate_gates(candidate, GateInputs(test, evaluation, validation), settings.promotion, seed=settings.seed)
+    return evaluate_gates(candidate, GateInputs(test, evaluation, validation), settings.promotion)
 
 
 def failed_gates(report: GateReport) -> set[str]:

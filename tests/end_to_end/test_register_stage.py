@@ -63,5 +63,6 @@ def test_the_same_package_is_the_same_version_in_an_empty_registry(small: Worksp
     before = ModelRegistry(small.root).list_models()[0]
     shutil.rmtree(small.root / "state")
     assert small.repro() == set()
-    small.run("dvc", "repro", "--force", "--single-item", "register")
+    assert "`mlops models register`" in small.run("mlops", "models", "list").stdout
+    small.run("mlops", "models", "register")
     assert [version.digest for version in ModelRegistry(small.root).list_models()] == [before.digest]

@@ -97,3 +97,17 @@ def test_a_damaged_file_is_refused_with_the_way_out(tmp_path: Path, read: object
 def test_a_missing_file_is_refused_with_the_way_out(tmp_path: Path, read: object) -> None:
     with pytest.raises(DataError, match="no such file; run `dvc repro` to create it"):
         read(tmp_path / "missing")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ({"tree": {"threshold": [0.5, float("inf")]}}, r"tree\.threshold\[1\]: found inf"),
+        ({"columns": [{"name": "spent", "mean": float("nan")}]}, r"columns\[spent\]\.mean: found nan"),
+        ([1.0, (2.0, -float("inf"))], r"\[1\]\[1\]: found -inf"),
+        (float("nan"), "the value: found nan"),
+    ],
+)
+def test_a_number_that_json_cannot_hold_is_refused_with_its_place(value: object, place: str) -> None:
+    with pytest.raises(DataError, match=place):
+        files.canonical_json(value)

@@ -32,11 +32,11 @@ def test_everything_that_the_graph_promises_is_written(project: Path, capsys: py
     evaluate.main()
     report = files.read_json(paths.EVALUATION_REPORT)
     assert report["package"] == package.load_package(paths.CANDIDATE_PACKAGE).digest
-    assert report["rows"] == {"train": 320, "test": 80}
+    assert report["rows"] == {"train": 330, "test": 70}
     assert files.read_json(paths.TEST_METRICS)["log_loss"] == report["metrics"]["log_loss"]["value"]
     assert paths.MODEL_CARD.read_text(encoding="utf-8").startswith("# personality_model: Personality\n")
     assert {path.stem for path in paths.PLOTS.iterdir()} >= {"confusion", "roc", "pr", "calibration", "lift"}
-    assert "on 80 rows (majority" in capsys.readouterr().out
+    assert "on 70 rows (majority" in capsys.readouterr().out
 
 
 def test_the_same_package_and_rows_give_the_same_bytes(project: Path) -> None:

@@ -23,7 +23,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_train_and_test_rows_and_their_comparison_are_written(project: Path) -> None:
     split.main()
-    assert (len(files.read_parquet(paths.TRAIN_ROWS)), len(files.read_parquet(paths.TEST_ROWS))) == (240, 60)
+    assert (len(files.read_parquet(paths.TRAIN_ROWS)), len(files.read_parquet(paths.TEST_ROWS))) == (250, 50)
     assert isinstance(files.read_json(paths.SPLIT_REPORT), dict)
 
 

@@ -12,10 +12,12 @@ class NumericDriftConfig(Section):
 
     wasserstein: float = setting("Wasserstein distance", unit="reference standard deviations", gt=0)
     missing: Share = setting("Change of the missing share")
+    rare_values: Share = setting("Rise of the share of one rare value, or of values outside of training")
+    rank_biserial: float = setting("Rank-biserial correlation, for columns with heavy tails", gt=0, le=1)
 
 
 class CategoricalDriftConfig(Section):
-    """Drift threshold of categorical features; missing counts as a category."""
+    """Drift threshold of categories and of the bins of numbers; missing counts as a category."""
 
     jensen_shannon: float = setting("Jensen-Shannon distance, base 2", gt=0, le=1)
 

@@ -24,7 +24,6 @@ class EvaluationConfig(Section):
 
     metrics: Annotated[tuple[str, ...], Field(min_length=1)] = setting("Metrics to compute")
     confidence_level: float = setting("Level of the intervals", gt=0.5, lt=1)
-    bootstrap_samples: int = setting("Bootstrap resamples", unit="resamples", ge=100, le=100_000)
     slices: SliceConfig
     importance_repeats: Positive = setting("Permutations of each feature", unit="repeats")
     calibration_bins: int = setting("Bins of the calibration curve and of `ece`", unit="bins", ge=2, le=100)

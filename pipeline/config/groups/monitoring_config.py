@@ -7,13 +7,19 @@ from typing import Literal
 from pipeline.config.groups.alerts_config import Severity
 from pipeline.config.groups.section import Positive, Section, setting
 
-__all__ = ["MonitoringConfig"]
+__all__ = ["MonitoringConfig", "PredictionSource"]
+
+# Where a logged prediction comes from: the HTTP API, the app, a scored file, or a call of the library.
+PredictionSource = Literal["api", "app", "file", "library"]
 
 
 class MonitoringConfig(Section):
     """Which window is evaluated, and how often."""
 
     window_hours: Positive = setting("Length of the window", unit="h")
+    sources: tuple[PredictionSource, ...] = setting(
+        "Sources of logged predictions that monitoring counts; the others stay in the log", min_length=1
+    )
     label_delay_hours: float = setting(
         "How late outcomes may arrive; metrics are provisional until then", unit="h", ge=0
     )
@@ -28,4 +34,6 @@ class MonitoringConfig(Section):
         "Reference of drift: the training rows, or the previous window of the same length"
     )
     mlflow_runs: Literal["all", "findings", "none"] = setting("Which monitor runs MLflow gets")
-    bootstrap_samples: int = setting("Bootstrap resamples of those intervals", unit="resamples", ge=100, le=10_000)
+    bootstrap_samples: int = setting(
+        "Draws of outcomes, for the intervals of estimated metrics", unit="draws", ge=100, le=10_000
+    )

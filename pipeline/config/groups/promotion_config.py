@@ -27,7 +27,6 @@ class PromotionConfig(Section):
     )
     margin: float = setting("Margin of non-inferiority", unit="unit of the metric", ge=0)
     confidence_level: float = setting("Level of the intervals", gt=0.5, lt=1)
-    bootstrap_samples: int = setting("Paired bootstrap resamples", unit="resamples", ge=100, le=100_000)
     baselines: tuple[Literal["majority", "depth_2_tree"], ...] = setting("Baselines that the candidate must beat")
     metric_limits: dict[str, float] = setting("Worst accepted value on the test rows, by metric")
     slices: SliceGateConfig

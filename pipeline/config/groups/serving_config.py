@@ -23,7 +23,9 @@ class HttpLimitsConfig(Section):
     max_concurrent_requests: Positive = setting("Concurrent requests; more get 503 with Retry-After", unit="requests")
     max_inflight_mb: Positive = setting("Total size of concurrent request bodies", unit="MB")
     max_requests_per_s: float = setting("Requests of one credential; 0: no limit", unit="requests/s", ge=0)
-    max_auth_failures_per_min: Positive = setting("Failed authentications of one address", unit="requests/min")
+    max_auth_failures_per_min: Positive = setting(
+        "Wrong credentials of one address, and for one key; more get 429", unit="requests/min"
+    )
 
 
 class OidcConfig(Section):
@@ -72,7 +74,7 @@ class ServingConfig(Section):
     port: int = setting("Port to bind", ge=1, le=65535)
     authentication: Literal["none", "required"] = setting("Whether clients need an API key or a token")
     allowed_hosts: tuple[str, ...] = setting(
-        "Accepted Host names besides the address; if empty with authentication, all"
+        "Accepted Host names of API and app besides their addresses; if empty with authentication, the API accepts all"
     )
     log_requests: Literal["errors", "all"] = setting("Which requests are logged; slow ones always are")
     trace_sample_rate: Share = setting("Share of requests without a client trace that are traced, if tracing is on")

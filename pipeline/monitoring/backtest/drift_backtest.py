@@ -16,7 +16,7 @@ from pipeline.monitoring.backtest.threshold_search import (
     raise_column_thresholds,
     search_wider_thresholds,
 )
-from pipeline.monitoring.drift.detection import column_pairs, column_tests
+from pipeline.monitoring.drift.column_tests import column_pairs, column_tests
 from pipeline.monitoring.log.bin_counts import PREDICTION_OUTPUTS, BinCounts, reference_counts
 from pipeline.simulation.drift_injection import plan_drift_injections
 from pipeline.simulation.row_sampler import sample_column
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.config.groups.drift_config import DriftConfig
-    from pipeline.monitoring.drift.detection import ColumnTest
+    from pipeline.monitoring.drift.column_tests import ColumnTest
     from pipeline.package import Bins, Reference
     from pipeline.schema import Column, Schema
 
@@ -370,7 +370,9 @@ def _group_incidents(
                 (log.tests[t].column, float(log.values[run][is_drift[run, t], t].max()), float(test_thresholds[t]))
                 for t in np.flatnonzero(is_drift[run].any(axis=0)).tolist()
             ]
-            worst_first = tuple(sorted(columns, key=lambda column: -column[1] / column[2]))
+            columns.sort(key=lambda column: -column[1] / column[2])
+            worst = {column[0]: column for column in reversed(columns)}
+            worst_first = tuple(column for column in columns if worst[column[0]] is column)
             incidents.append(BacktestIncident(evaluated[start].since, evaluated[i - 1].until, i - start, worst_first))
             start = None
     return tuple(incidents)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.drift_config import DriftConfig
-    from pipeline.monitoring.drift.detection import ColumnTest
+    from pipeline.monitoring.drift.column_tests import ColumnTest
 
     Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
@@ -30,6 +30,8 @@ __all__ = [
 _SHARED_KEYS = {
     "wasserstein": "drift.numeric.wasserstein",
     "missing": "drift.numeric.missing",
+    "rare_values": "drift.numeric.rare_values",
+    "rank_biserial": "drift.numeric.rank_biserial",
     "jensen_shannon": "drift.categorical.jensen_shannon",
 }
 _ALPHA_KEY = "drift.alpha"
@@ -53,6 +55,8 @@ class DriftThresholds:
             _ALPHA_KEY: config.alpha,
             _SHARED_KEYS["wasserstein"]: config.numeric.wasserstein,
             _SHARED_KEYS["missing"]: config.numeric.missing,
+            _SHARED_KEYS["rare_values"]: config.numeric.rare_values,
+            _SHARED_KEYS["rank_biserial"]: config.numeric.rank_biserial,
             _SHARED_KEYS["jensen_shannon"]: config.categorical.jensen_shannon,
         }
         return cls(
@@ -116,10 +120,23 @@ class WindowCollection:
         """Return the threshold of each test."""
         return np.array(
             [
-                thresholds.values.get(self.config_key(i), thresholds.values[_SHARED_KEYS[self.tests[i].statistic]])
+                thresholds.values.get(self.config_key(i), self._first_threshold(i, thresholds))
+                * self.scale_of_key(i, thresholds)
                 for i in range(len(self.tests))
             ]
         )
+
+    def scale_of_key(self, i: int, thresholds: DriftThresholds) -> float:
+        """Return the threshold of one test divided by that of its key, which is of the column's first test."""
+        own = thresholds.values[_SHARED_KEYS[self.tests[i].statistic]]
+        return own / self._first_threshold(i, thresholds)
+
+    def _first_threshold(self, i: int, thresholds: DriftThresholds) -> float:
+        """Return the shared value for the key of one test."""
+        test = self.tests[i]
+        has_distance = (test.kind, test.column, "wasserstein") in self.test_names
+        is_scaled = has_distance and self.config_key(i) == _column_threshold_key(test.column)
+        return thresholds.values[_SHARED_KEYS["wasserstein" if is_scaled else test.statistic]]
 
     def config_key(self, i: int) -> str:
         """Return the key of conf/ for the threshold of one test: the column's own, or the shared one."""
@@ -215,7 +232,8 @@ def raise_column_thresholds(
         steps = []
         for i in np.flatnonzero(is_drift.any(axis=0)).tolist():
             value = float(logged_windows.values[is_drift[:, i], i].min())
-            steps.append((value / current[i], logged_windows.config_key(i), value))
+            scale = logged_windows.scale_of_key(i, thresholds)
+            steps.append((value / current[i], logged_windows.config_key(i), value / scale))
         _, key, value = min(steps)
         thresholds = thresholds.with_values({key: _round_up(value * _RAISE_MARGIN)})
     return thresholds

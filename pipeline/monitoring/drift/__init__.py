@@ -8,7 +8,12 @@ from pipeline.monitoring.drift.detection import (
 )
 from pipeline.monitoring.drift.domain_classifier import DomainAuc, domain_auc
 from pipeline.monitoring.drift.drift_report import DriftFinding, DriftReport
-from pipeline.monitoring.drift.frame_comparison import detect_drift_against_frame
+from pipeline.monitoring.drift.frame_comparison import (
+    detect_drift_against_frame,
+    joint_drift,
+    present_columns,
+    with_reference_problems,
+)
 from pipeline.monitoring.drift.interval_drift import IntervalDrift, drift_by_interval
 
 __all__ = [
@@ -21,6 +26,9 @@ __all__ = [
     "detect_drift_against_frame",
     "domain_auc",
     "drift_by_interval",
+    "joint_drift",
     "override_numeric_threshold",
+    "present_columns",
     "require_consecutive_windows",
+    "with_reference_problems",
 ]

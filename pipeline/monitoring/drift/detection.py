@@ -3,56 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.errors import UsageError
-from pipeline.monitoring.drift.drift_report import DriftFinding, DriftReport
+from pipeline.monitoring.drift.column_tests import column_pairs, column_tests, count_column_tests, find_rare_bin
+from pipeline.monitoring.drift.drift_report import WATCH_SHARE, DriftFinding, DriftReport
 from pipeline.monitoring.drift.drift_statistics import (
     chi_squared,
-    chi_squared_power,
     cumulative_shares,
-    homogeneity_p_value,
     jensen_shannon,
     kolmogorov_smirnov,
-    kolmogorov_smirnov_p_value,
-    kolmogorov_smirnov_power,
-    normal_power,
     psi,
+    rank_biserial,
     total_variation,
-    two_proportions_p_value,
     wasserstein,
 )
-from pipeline.monitoring.drift.shift_description import describe_shift
-from pipeline.monitoring.log.bin_counts import PREDICTION_OUTPUTS, BinCounts, reference_counts
+from pipeline.monitoring.drift.shift_description import describe_effect, describe_shift
+from pipeline.monitoring.log.bin_counts import reference_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Mapping, Sequence
 
     from pipeline.config.groups.drift_config import DriftConfig
     from pipeline.config.root_config import Config
+    from pipeline.monitoring.drift.column_tests import ColumnPair, ColumnTest
     from pipeline.monitoring.drift.verdict_severity import DriftVerdict
-    from pipeline.package import Bins, Reference
+    from pipeline.monitoring.log.bin_counts import BinCounts
+    from pipeline.package import Reference
     from pipeline.schema import Schema
-
-    Ints = NDArray[np.int64]
 
 __all__ = [
     "AdjustedTest",
-    "ColumnPair",
-    "ColumnTest",
     "DriftContext",
-    "column_pairs",
-    "column_tests",
     "detect_drift",
     "override_numeric_threshold",
     "require_consecutive_windows",
 ]
 
-_WATCH_SHARE = 0.5  # share of the threshold from which a significant change gives the verdict "watch"
 _SEVERITY_ORDER: tuple[DriftVerdict, ...] = ("drift", "watch", "stable")
 
 
@@ -67,7 +56,8 @@ class DriftContext:
     min_rows : int
         With fewer rows on either side the verdict is `not_enough_data`.
     column_thresholds : mapping of column to threshold
-        Overrides for single columns, in the unit of the column's statistic; the share of missing values keeps its own.
+        Overrides for single columns, in the unit of the column's first statistic; the other thresholds of the column
+        change by the same factor. The share of missing values keeps its own.
     importance : mapping of column to number
         Permutation importance of features; findings are ordered by it. Empty when it is not known.
     """
@@ -86,19 +76,6 @@ class DriftContext:
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnTest:
-    """One test of one column: its statistic, the threshold, the p-value under no drift, and its power."""
-
-    column: str
-    kind: Literal["feature", "prediction"]
-    statistic: str
-    value: float
-    threshold: float
-    p_value: float
-    power: float
-
-
-@dataclass(frozen=True, slots=True)
 class AdjustedTest:
     """A test with its level after the correction for multiple tests."""
 
@@ -108,31 +85,22 @@ class AdjustedTest:
     @property
     def verdict(self) -> DriftVerdict:
         """Drift when significant and above the threshold; watch when significant and above half of it."""
-        if self.test.p_value >= self.alpha:
+        if not self.is_significant:
             return "stable"
         if self.test.value > self.test.threshold:
             return "drift"
-        return "watch" if self.test.value > _WATCH_SHARE * self.test.threshold else "stable"
+        return "watch" if self.test.value > WATCH_SHARE * self.test.threshold else "stable"
 
     @property
-    def severity_key(self) -> tuple[int, float]:
-        """A key by which tests of a column sort, the most severe first."""
-        return _SEVERITY_ORDER.index(self.verdict), -self.test.value / self.test.threshold
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnPair:
-    """Counts of a column in the reference and in the window, in its finest bins."""
-
-    bins: Bins
-    kind: Literal["feature", "prediction"]
-    reference: Ints
-    current: Ints
+    def is_significant(self) -> bool:
+        """Whether the p-value is below the corrected level."""
+        return self.test.p_value < self.alpha
 
     @property
-    def is_numeric(self) -> bool:
-        """Whether distances on the number line are defined; a column without spread is compared by shares."""
-        return self.bins.kind != "words" and bool(self.bins.deviation)
+    def severity_key(self) -> tuple[int, bool, float]:
+        """A key by which tests of a column sort, the most severe first; equal for tests without significance."""
+        size = self.test.value / self.test.threshold if self.is_significant else 0.0
+        return _SEVERITY_ORDER.index(self.verdict), not self.is_significant, -size
 
 
 def detect_drift(
@@ -155,7 +123,7 @@ def detect_drift(
     """
     before = baseline if baseline is not None else reference_counts(reference)
     pairs = list(column_pairs(reference, before, window))
-    n_tests = sum(2 if pair.is_numeric else 1 for pair in pairs)
+    n_tests = sum(map(count_column_tests, pairs))
     level = context.config.alpha / max(n_tests, 1)
     tests = [
         test
@@ -177,7 +145,7 @@ def detect_drift(
 def override_numeric_threshold(config: DriftConfig, threshold: float | None) -> DriftConfig:
     """Return the settings with another threshold for numeric columns, and half of it for categorical ones.
 
-    None leaves the declared thresholds.
+    The thresholds of rare values and of ranks change by the same factor. None leaves the declared thresholds.
 
     Raises
     ------
@@ -188,7 +156,9 @@ def override_numeric_threshold(config: DriftConfig, threshold: float | None) -> 
         return config
     if not threshold > 0:
         raise UsageError(f"drift_threshold: {threshold}; expected a number above 0")
-    numeric = config.numeric.model_copy(update={"wasserstein": threshold})
+    scale = threshold / config.numeric.wasserstein
+    scaled = {name: scale * getattr(config.numeric, name) for name in ("rare_values", "rank_biserial")}
+    numeric = config.numeric.model_copy(update={"wasserstein": threshold, **scaled})
     categorical = config.categorical.model_copy(update={"jensen_shannon": threshold / 2})
     return config.model_copy(update={"numeric": numeric, "categorical": categorical})
 
@@ -222,78 +192,6 @@ def _sorted_findings(findings: Sequence[DriftFinding]) -> tuple[DriftFinding, ..
     return tuple(sorted(findings, key=lambda finding: finding.sort_key))
 
 
-def column_pairs(reference: Reference, baseline: BinCounts, window: BinCounts) -> Iterator[ColumnPair]:
-    """Yield every feature and prediction that both sides have counted."""
-    for bins in reference.columns:
-        if bins.name in window.features and bins.name in baseline.features:
-            yield ColumnPair(bins, "feature", baseline.features[bins.name], window.features[bins.name])
-    outputs = zip(PREDICTION_OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
-    for name, bins in outputs:
-        if name in window.outputs and name in baseline.outputs:
-            yield ColumnPair(bins, "prediction", baseline.outputs[name], window.outputs[name])
-
-
-def column_tests(
-    pair: ColumnPair, config: DriftConfig, alpha: float, *, column_thresholds: Mapping[str, float]
-) -> Iterator[ColumnTest]:
-    """Yield the tests of one column; `alpha` is the level at which their power is calculated."""
-    override = column_thresholds.get(pair.bins.name) if pair.kind == "feature" else None
-    if not pair.is_numeric:
-        yield _categorical_test(pair, override if override is not None else config.categorical.jensen_shannon, alpha)
-        return
-    yield _numeric_test(pair, override if override is not None else config.numeric.wasserstein, alpha)
-    yield _missing_test(pair, config.numeric.missing, alpha)
-
-
-def _numeric_test(pair: ColumnPair, threshold: float, alpha: float) -> ColumnTest:
-    name, deviation = pair.bins.name, pair.bins.deviation or 1.0
-    shares = cumulative_shares(pair.bins, pair.reference, pair.current)
-    if shares is None:  # a side has no values at all, which the test of missing values sees
-        return ColumnTest(name, pair.kind, "wasserstein", value=0.0, threshold=threshold, p_value=1.0, power=0.0)
-    n_reference, n_current = shares.n_reference, shares.n_current
-    return ColumnTest(
-        name,
-        pair.kind,
-        "wasserstein",
-        value=wasserstein(shares) / deviation,
-        threshold=threshold,
-        p_value=kolmogorov_smirnov_p_value(kolmogorov_smirnov(shares), n_reference, n_current),
-        power=kolmogorov_smirnov_power(threshold, n_reference, n_current, alpha=alpha),
-    )
-
-
-def _missing_test(pair: ColumnPair, threshold: float, alpha: float) -> ColumnTest:
-    (n_missing, n), (other_missing, other_n) = (
-        (float(counts[-1]), float(counts.sum())) for counts in (pair.reference, pair.current)
-    )
-    share = n_missing / max(n, 1)
-    variance = max(share * (1 - share), threshold) * (1 / max(n, 1) + 1 / max(other_n, 1))
-    return ColumnTest(
-        pair.bins.name,
-        pair.kind,
-        "missing",
-        value=abs(share - other_missing / max(other_n, 1)),
-        threshold=threshold,
-        p_value=two_proportions_p_value(n_missing, n, other_missing, other_n),
-        power=normal_power(threshold / np.sqrt(variance), alpha=alpha),
-    )
-
-
-def _categorical_test(pair: ColumnPair, threshold: float, alpha: float) -> ColumnTest:
-    reference, current = pair.bins.coarsen(pair.reference), pair.bins.coarsen(pair.current)
-    n_reference, n_current = float(reference.sum()), float(current.sum())
-    shares = reference / max(n_reference, 1)
-    return ColumnTest(
-        pair.bins.name,
-        pair.kind,
-        "jensen_shannon",
-        value=jensen_shannon(reference.astype(np.float64), current.astype(np.float64)),
-        threshold=threshold,
-        p_value=homogeneity_p_value(reference, current),
-        power=chi_squared_power(threshold, shares, n_reference, n_current, alpha=alpha),
-    )
-
-
 def _holm(tests: Sequence[ColumnTest], alpha: float) -> list[AdjustedTest]:
     """Return the tests with Holm's levels.
 
@@ -313,20 +211,24 @@ def _build_finding(
     pair: ColumnPair, tests: Sequence[AdjustedTest], shares: Mapping[str, float], *, is_enough: bool
 ) -> DriftFinding:
     worst = min(tests, key=lambda test: test.severity_key)
-    shift = describe_shift(pair.bins, pair.reference, pair.current, is_missing_first=worst.test.statistic == "missing")
+    verdict = worst.verdict if is_enough else "not_enough_data"
+    is_described = verdict in ("drift", "watch")
+    shift = describe_shift(pair.bins, pair.reference, pair.current) if is_described else None
+    effect = describe_effect(pair, worst.test)
     return DriftFinding(
         column=pair.bins.name,
         kind=pair.kind,
-        verdict=worst.verdict if is_enough else "not_enough_data",
+        verdict=verdict,
         statistic=worst.test.statistic,
         value=worst.test.value,
         threshold=worst.test.threshold,
         p_value=worst.test.p_value,
         alpha=worst.alpha,
-        power=min(adjusted.test.power for adjusted in tests),
-        direction=shift.direction,
+        power=worst.test.power,
+        direction=None if shift is None else shift.direction,
         importance=shares.get(pair.bins.name) if pair.kind == "feature" else None,
-        summary=shift.summary,
+        effect=effect,
+        changes=() if shift is None else tuple(part for part in shift.changes if part != effect),
         statistics=_all_statistics(pair),
         shares=_bin_shares(pair),
     )
@@ -356,6 +258,12 @@ def _all_statistics(pair: ColumnPair) -> dict[str, float]:
         statistics["kolmogorov_smirnov"] = kolmogorov_smirnov(shares)
         if pair.bins.deviation:
             statistics["wasserstein"] = wasserstein(shares) / pair.bins.deviation
+        if pair.is_numeric:
+            at, n_rare = find_rare_bin(pair.reference, pair.current)
+            rare = [float(counts[at]) / max(float(counts.sum()), 1.0) for counts in (pair.reference, pair.current)]
+            statistics["rare_values"] = max(rare[1] - rare[0], 0.0) if n_rare else 0.0
+        if pair.is_heavy_tailed:
+            statistics["rank_biserial"] = rank_biserial(pair.bins, pair.reference, pair.current).value
     return statistics
 
 

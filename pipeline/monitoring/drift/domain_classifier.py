@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainAuc", "auc_interval", "domain_auc"]
 
 _N_FOLDS = 5
+_CHANCE = 0.5  # AUC of a model that separates nothing
 _FEATURES_CONFIG = FeaturesConfig(
     missing="native", imputation="median", missing_indicators="never", categories="codes", scale="none"
 )
@@ -53,11 +54,11 @@ class DomainAuc:
         """Drift, watch, stable, or not enough data."""
         if self.value is None or self.low is None:
             return "not_enough_data"
-        if self.low <= 0.5:
+        if self.low <= _CHANCE:
             return "stable"
         if self.value > self.threshold:
             return "drift"
-        return "watch" if self.value - 0.5 > (self.threshold - 0.5) / 2 else "stable"
+        return "watch" if self.value - _CHANCE > (self.threshold - _CHANCE) / 2 else "stable"
 
     @property
     def summary(self) -> str:
@@ -65,7 +66,10 @@ class DomainAuc:
         if self.value is None or self.low is None or self.high is None:
             return "too few rows for a domain classifier"
         interval = f"{self.low:.3f} to {self.high:.3f}"
-        return f"a model separates live rows from training rows with AUC {self.value:.3f} ({interval})"
+        is_chance, is_small = self.low <= _CHANCE, self.verdict == "stable"
+        statement = f"{'no model' if is_chance else 'a model hardly' if is_small else 'a model'} separates"
+        limit = f"interval {interval}, limit {self.threshold:g}"
+        return f"{statement} live rows from reference rows: AUC {self.value:.3f} ({limit})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 6 significant digits."""

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pipeline.monitoring.drift.domain_classifier import DomainAuc
     from pipeline.monitoring.drift.verdict_severity import DriftVerdict
 
-__all__ = ["DriftFinding", "DriftReport"]
+__all__ = ["WATCH_SHARE", "DriftFinding", "DriftReport"]
+
+WATCH_SHARE = 0.5  # share of the threshold from which a significant change gives the verdict "watch"
 
 _SORT_ORDER: tuple[DriftVerdict, ...] = ("drift", "watch", "not_evaluated", "not_enough_data", "stable")
 _MAX_SUMMARY_COLUMNS = 3
@@ -32,16 +34,20 @@ class DriftFinding:
     verdict : DriftVerdict
     statistic : str
         The test that decided: `wasserstein` (in standard deviations of the reference), `jensen_shannon`
-        (base 2), or `missing` (change of the share).
+        (base 2), `missing` (change of the share), `rare_values` (rise of the share of one value that is rare in
+        the reference) or `rank_biserial` (in pairs of rows).
     value, threshold : float or None
         It drifts when the value is above the threshold and `p_value` below `alpha`, the level after correction.
     power : float or None
-        Probability to detect a change as large as the threshold, the least over the column's tests.
+        Probability that the test detects a change as large as the threshold.
     direction : "up", "down", "changed" or None
+        None unless the verdict is drift or watch.
     importance : float or None
         Share of the column in the permutation importance of all features.
-    summary : str
-        Description of the change.
+    effect : str
+        What the deciding test measured, with its value; the reason for `not_evaluated`.
+    changes : tuple of str
+        Other notable changes of the column.
     statistics : mapping of str to float
         Every statistic that is defined, whether it decides or not.
     shares : tuple of (bin, share of the reference, share of the window)
@@ -58,14 +64,41 @@ class DriftFinding:
     power: float | None = None
     direction: str | None = None
     importance: float | None = None
-    summary: str = ""
+    effect: str = ""
+    changes: tuple[str, ...] = ()
     statistics: Mapping[str, float] = field(default_factory=dict)
     shares: tuple[tuple[str, float, float], ...] = ()
 
     @classmethod
     def not_evaluated(cls, column: str, reason: str) -> DriftFinding:
         """Return the finding of a column that could not be counted."""
-        return cls(column, "feature", "not_evaluated", summary=f"not evaluated: {reason}")
+        return cls(column, "feature", "not_evaluated", effect=reason)
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the p-value is below the corrected level."""
+        return self.p_value is not None and self.alpha is not None and self.p_value < self.alpha
+
+    @property
+    def summary(self) -> str:
+        """The verdict in words, made from the verdict, the deciding statistic and its threshold."""
+        if self.verdict == "not_evaluated":
+            return f"not evaluated: {self.effect}"
+        if self.verdict == "not_enough_data":
+            return "too few rows for a verdict"
+        if not self.is_significant or self.value is None or self.threshold is None:
+            return "no significant change"
+        limit = f"limit {self.threshold:.3g}"
+        if self.verdict == "stable":
+            return f"significant but small: {self.effect} ({limit})"
+        if self.verdict == "watch":
+            is_over = self.value > self.threshold
+            limit += (
+                ", not over it in enough windows in a row"
+                if is_over
+                else f"; the verdict is watch from {WATCH_SHARE:.0%} of it"
+            )
+        return "; ".join([f"{self.effect} ({limit})", *self.changes])
 
     @property
     def priority(self) -> float:
@@ -81,7 +114,9 @@ class DriftFinding:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 6 significant digits."""
-        return {**_to_json_value(asdict(self)), "priority": _round_significant(self.priority)}
+        fields = asdict(self)
+        del fields["effect"], fields["changes"]
+        return {**_to_json_value(fields), "summary": self.summary, "priority": _round_significant(self.priority)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +145,30 @@ class DriftReport:
     def summary(self) -> str:
         """One sentence for people."""
         rows = f"{pluralize(self.n_rows, 'row')} against {self.n_reference:,}"
+        columns = self._columns_by_verdict
         drifted = [finding for finding in self.findings if finding.verdict == "drift"]
-        if self.verdict == "not_enough_data":
-            return f"not enough data: {rows}"
-        if not drifted:
-            watch_columns = [finding.column for finding in self.findings if finding.verdict == "watch"]
-            if self.multivariate is not None and self.multivariate.verdict == "drift":
-                return f"the joint distribution drifted, no single column did: {self.multivariate.summary} ({rows})"
-            return f"watch: {', '.join(watch_columns)} ({rows})" if watch_columns else f"stable: {rows}"
-        shown = "; ".join(f"{finding.column}: {finding.summary}" for finding in drifted[:_MAX_SUMMARY_COLUMNS])
-        n_hidden = len(drifted) - _MAX_SUMMARY_COLUMNS
-        hidden_note = f"; and {n_hidden} more" if n_hidden > 0 else ""
-        return f"{len(drifted)} of {len(self.findings)} drifted ({rows}). {shown}{hidden_note}"
+        n_skipped = len(columns["not_evaluated"])
+        skipped_note = f"; {pluralize(n_skipped, 'column')} not evaluated" if n_skipped else ""
+        if drifted:
+            shown = "; ".join(f"{finding.column}: {finding.summary}" for finding in drifted[:_MAX_SUMMARY_COLUMNS])
+            n_hidden = len(drifted) - _MAX_SUMMARY_COLUMNS
+            hidden_note = f"; and {n_hidden} more" if n_hidden > 0 else ""
+            return f"{len(drifted)} of {len(self.findings)} drifted ({rows}). {shown}{hidden_note}{skipped_note}"
+        if self.verdict == "drift" and self.multivariate is not None:
+            joint = self.multivariate.summary
+            return f"the joint distribution drifted, no single column did: {joint} ({rows}){skipped_note}"
+        if self.verdict == "watch":
+            names = columns["watch"] or ["the joint distribution"]
+            return f"watch: {', '.join(names)} ({rows}){skipped_note}"
+        words = {"not_enough_data": "not enough data", "not_evaluated": "not evaluated"}
+        return f"{words.get(self.verdict, self.verdict)}: {rows}{skipped_note}"
+
+    @property
+    def _columns_by_verdict(self) -> dict[str, list[str]]:
+        columns: dict[str, list[str]] = {verdict: [] for verdict in _SORT_ORDER}
+        for finding in self.findings:
+            columns[finding.verdict].append(finding.column)
+        return columns
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""

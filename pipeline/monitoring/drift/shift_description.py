@@ -1,4 +1,4 @@
-"""Describe in one line how the distribution of a column changed."""
+"""Describe what a drift test measured, and how else the distribution of a column changed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.monitoring.drift.column_tests import find_rare_bin
 from pipeline.text import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipeline.monitoring.drift.column_tests import ColumnPair, ColumnTest
     from pipeline.package import Bins
 
     Ints = NDArray[np.int64]
 
-__all__ = ["DistributionShift", "describe_shift"]
+__all__ = ["DistributionShift", "describe_effect", "describe_shift"]
 
 _MIN_SHARE_CHANGE = 0.01  # change of a share
 _MIN_MEAN_SHIFT = 0.05  # standard deviations
@@ -24,27 +26,46 @@ _MIN_MEAN_SHIFT = 0.05  # standard deviations
 
 @dataclass(frozen=True, slots=True)
 class DistributionShift:
-    """A description of a change and its direction: up, down or changed."""
+    """Descriptions of notable changes, and the direction: up, down or changed."""
 
-    summary: str
+    changes: tuple[str, ...]
     direction: str
 
 
-def describe_shift(bins: Bins, reference: Ints, current: Ints, *, is_missing_first: bool = False) -> DistributionShift:
-    """Return how counts in `bins.finest` changed: values, then missing values, or missing values first."""
-    coarse = bins.coarsen(reference), bins.coarsen(current)
-    shares = [counts / max(float(counts.sum()), 1.0) for counts in coarse]
-    parts: list[str] = []
+def describe_effect(pair: ColumnPair, test: ColumnTest) -> str:
+    """Return what a test measured, with the value of its statistic or the shares that it compared."""
+    if test.statistic == "missing":
+        before, after = (counts[-1] / max(float(counts.sum()), 1.0) for counts in (pair.reference, pair.current))
+        return _describe_share("share of missing values", before, after)
+    if test.statistic == "rare_values":
+        at, _ = find_rare_bin(pair.reference, pair.current)
+        before, after = (counts[at] / max(float(counts.sum()), 1.0) for counts in (pair.reference, pair.current))
+        return _describe_share(_bin_name(pair.bins.finest, at), before, after)
+    value = f"{test.value:.3g}"
+    if test.statistic == "wasserstein":
+        return f"values shifted by {value} standard deviations"
+    if test.statistic == "rank_biserial":
+        return f"values shifted by {value} in rank (rank-biserial correlation)"
+    what = "categories" if pair.bins.kind == "words" else "bins"
+    return f"shares of {what} changed by a Jensen-Shannon distance of {value}"
+
+
+def describe_shift(bins: Bins, reference: Ints, current: Ints) -> DistributionShift:
+    """Return how counts in `bins.finest` changed: values first, then missing values."""
+    shares = [bins.coarsen(counts) / max(float(counts.sum()), 1.0) for counts in (reference, current)]
     if bins.kind == "words":
-        parts = _describe_categories(bins, *shares)
-        direction = "changed"
+        parts, direction = _describe_categories(bins, *shares), "changed"
     else:
-        size, mean_part = _describe_mean(bins, *coarse)
+        size, mean_part = _describe_mean(bins, reference, current)
         direction = "up" if size > _MIN_MEAN_SHIFT else "down" if size < -_MIN_MEAN_SHIFT else "changed"
         parts = [mean_part, *_describe_shape(bins, *shares, is_same_mean=direction == "changed")]
-    missing = _describe_missing(*shares)
-    changes = [part for part in ([missing, *parts] if is_missing_first else [*parts, missing]) if part]
-    return DistributionShift("; ".join(changes) or "no notable change", direction if changes else "changed")
+    return DistributionShift(tuple(part for part in (*parts, _describe_missing(*shares)) if part), direction)
+
+
+def _bin_name(bins: Bins, at: int) -> str:
+    outside = {"below": "below the training range", "above": "above the training range", "unseen": "of unseen values"}
+    label = bins.labels[at]
+    return f"share {outside.get(label, f'of {label}') if at >= len(bins.labels) - 4 else f'of {label}'}"
 
 
 def _describe_missing(before: NDArray[np.float64], after: NDArray[np.float64]) -> str:
@@ -88,10 +109,11 @@ def _describe_mean(bins: Bins, before: Ints, after: Ints) -> tuple[float, str]:
 
     Values outside of the training range count as its nearest end.
     """
-    points = np.array(bins.points, dtype=np.float64)
+    finest = bins.finest
+    points = np.array(finest.points, dtype=np.float64)
     if len(points) == 0:
         return 0.0, ""
-    centers = points if bins.kind == "values" else (points[:-1] + points[1:]) / 2
+    centers = points if finest.kind == "values" else (points[:-1] + points[1:]) / 2
     places = np.concatenate([centers, points[[0, -1]]])
     sides = [counts[: len(places)] for counts in (before, after)]
     if min(float(counts.sum()) for counts in sides) == 0:
@@ -100,11 +122,21 @@ def _describe_mean(bins: Bins, before: Ints, after: Ints) -> tuple[float, str]:
     size = (means[1] - means[0]) / bins.deviation if bins.deviation else 0.0
     if abs(size) <= _MIN_MEAN_SHIFT:
         return size, ""
-    verb = "rose" if size > 0 else "fell"
-    return size, f"mean {verb} from {means[0]:.3g} to {means[1]:.3g} ({abs(size):.2f} standard deviations)"
+    low, high = _distinct_texts(*means)
+    return size, f"mean {'rose' if size > 0 else 'fell'} from {low} to {high}"
 
 
-def _describe_share(label: str, before: float, after: float, *, min_change: float) -> str:
+def _distinct_texts(first: float, second: float) -> tuple[str, str]:
+    """Return two different numbers with three digits, or as many as tell them apart."""
+    texts = ("", "")
+    for n_digits in (3, 6, 9, 12, 17):
+        texts = f"{first:.{n_digits}g}", f"{second:.{n_digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
+def _describe_share(label: str, before: float, after: float, *, min_change: float = 0.0) -> str:
     if abs(after - before) < min_change:
         return ""
     verb = "rose" if after > before else "fell"

@@ -72,7 +72,7 @@ def predictions_by_hour(
     hours: dict[int, dict[str, list[WeightedTally]]] = {}
     with log.state.reading() as connection:
         for section in (PREDICTIONS, UNCOUNTED):
-            for key, tally in _read_hourly_rollups(connection, log.model, section, (since, until), digest):
+            for key, tally in _read_hourly_rollups(connection, log, section, (since, until), digest):
                 hours.setdefault(key.hour_start, {}).setdefault(key.digest, []).append((key.weight, tally))
     return tuple(_hourly_predictions(log, hour, hours[hour]) for hour in sorted(hours))
 
@@ -83,7 +83,7 @@ def outcomes_by_hour(
     """Return how many predictions of each hour (UTC) were wrong; parameters as for `predictions_by_hour`."""
     hours: dict[int, list[float]] = {}
     with log.state.reading() as connection:
-        for key, tally in _read_hourly_rollups(connection, log.model, OUTCOMES, (since, until), digest):
+        for key, tally in _read_hourly_rollups(connection, log, OUTCOMES, (since, until), digest):
             package = log.packages(key.digest)
             if package is None or not len(tally.counts):
                 continue
@@ -97,11 +97,20 @@ def outcomes_by_hour(
 
 
 def _read_hourly_rollups(
-    connection: Any, model: str, section: str, bounds: tuple[int, int], digest: str | None
+    connection: Any, log: PredictionLog, section: str, bounds: tuple[int, int], digest: str | None
 ) -> list[tuple[RollupKey, RollupCounts]]:
     since, until = bounds
     first = since - since % HOUR_US
-    return store.read_rollups(connection, model, section, since=first, until=until, granularity="hour", digest=digest)
+    return store.read_rollups(
+        connection,
+        log.model,
+        section,
+        since=first,
+        until=until,
+        granularity="hour",
+        digest=digest,
+        sources=log.sources,
+    )
 
 
 def _hourly_predictions(

@@ -16,6 +16,7 @@ from pipeline.text import iso_timestamp
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pipeline.config.groups.monitoring_config import PredictionSource
     from pipeline.monitoring.log.bin_counts import BinCounts
     from pipeline.package import Package
     from pipeline.state import LoggedRow, RollupCounts, State
@@ -41,11 +42,14 @@ class PredictionLog:
     model : str
     packages : callable
         Returns the package with a digest, None when it cannot be loaded.
+    sources : tuple of PredictionSource
+        The sources that are counted; all when empty.
     """
 
     state: State
     model: str
     packages: Callable[[str], Package | None]
+    sources: tuple[PredictionSource, ...] = ()
 
     def roll_up(self) -> int:
         """Bring the hourly counts up to date; return the number of newly counted predictions."""
@@ -54,7 +58,9 @@ class PredictionLog:
     def rows(self, window: Window) -> list[LoggedRow]:
         """Return the logged rows of a window."""
         with self.state.reading() as connection:
-            return store.window_predictions(connection, self.model, since=window.since, until=window.until)
+            return store.window_predictions(
+                connection, self.model, since=window.since, until=window.until, sources=self.sources
+            )
 
     def version_names(self) -> dict[str, str]:
         """Return the registered versions by digest of their package."""
@@ -107,7 +113,7 @@ def window_by_time(log: PredictionLog, *, since: int, until: int) -> Window:
             row
             for begin, stop in edges
             if begin < stop
-            for row in store.window_predictions(connection, log.model, since=begin, until=stop)
+            for row in store.window_predictions(connection, log.model, since=begin, until=stop, sources=log.sources)
         ]
     return Window(since, until, start, end, tuple(rows))
 
@@ -120,14 +126,14 @@ def window_by_rows(log: PredictionLog, n_rows: int, *, until: int) -> Window:
     with log.state.reading() as connection:
         hours: dict[int, int] = {}
         for section in (PREDICTIONS, UNCOUNTED):
-            counts = store.count_rows_by_hour(connection, log.model, section, since=0, until=until)
+            counts = store.count_rows_by_hour(connection, log.model, section, since=0, until=until, sources=log.sources)
             for hour, (n_logged, _) in counts.items():
                 hours[hour] = hours.get(hour, 0) + n_logged
         n_left, end = n_rows, until
         for hour in sorted(hours, reverse=True):
             # The latest hour may have rows after `until`, so its rows are read one by one as well.
             if hours[hour] >= n_left or hour + HOUR_US > until:
-                since = store.time_of_nth_last(connection, log.model, n_left, before=end)
+                since = store.time_of_nth_last(connection, log.model, n_left, before=end, sources=log.sources)
                 break
             n_left, end = n_left - hours[hour], hour
         else:
@@ -170,6 +176,7 @@ class WindowTallies:
                     section,
                     since=self.window.whole_hours_start,
                     until=self.window.whole_hours_end,
+                    sources=self.log.sources,
                 )
                 for hour, (_, n) in counts.items():
                     n_by_hour[hour] = n_by_hour.get(hour, 0.0) + n
@@ -190,7 +197,13 @@ class WindowTallies:
             for span, since, until in self.window.buckets():
                 if since < until:
                     rollups = store.read_rollups(
-                        connection, log.model, section, since=since, until=until, granularity=span
+                        connection,
+                        log.model,
+                        section,
+                        since=since,
+                        until=until,
+                        granularity=span,
+                        sources=log.sources,
                     )
                     for key, tally in rollups:
                         add(key, tally)

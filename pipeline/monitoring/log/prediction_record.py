@@ -1,4 +1,4 @@
-"""Validate one prediction that a caller logs, and turn it into a row of the log."""
+"""Validate one prediction that a caller logs, and write it to the log once."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.errors import DataError
-from pipeline.state import PredictionRow
+from pipeline import state as store
+from pipeline.errors import Conflict, DataError
+from pipeline.state import PredictionIdTaken, PredictionRow, PredictionWriter
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.package import Package
+    from pipeline.state import State
 
-__all__ = ["MonitoredVersion", "check_class", "make_prediction_row"]
+__all__ = ["MonitoredVersion", "check_class", "log_once", "make_prediction_row"]
 
 _MAX_ID_LENGTH = 36
+# A retry agrees in these; the moment, the version in production and the latency may differ.
+_CONTENT_FIELDS = ("prediction", "confidence", "probabilities", "features")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +92,68 @@ def make_prediction_row(
         probabilities=json.dumps(probabilities),
         confidence=float(confidence),
         served_by="production",
-        source="api",
+        source="library",
         latency_us=0,
         weight=1.0,
         idempotency_key=None,
         subject=None,
     )
+
+
+def log_once(state: State, row: PredictionRow, *, outcome: str | None, has_client_id: bool) -> None:
+    """Write a prediction with its outcome; a retry with the same identifier and content changes nothing.
+
+    Raises
+    ------
+    Conflict
+        When the identifier belongs to a prediction of another model or with other content, or to one with another
+        outcome.
+    DependencyUnavailable
+        When the database cannot be written.
+    """
+    if outcome is not None and has_client_id:
+        _is_known_outcome(state, row.prediction_id, outcome)
+    writer = PredictionWriter(state)
+    try:
+        writer.write([row], has_client_ids=has_client_id)
+    except PredictionIdTaken as error:
+        _check_is_retry(state, row, error)
+    finally:
+        writer.close()
+    if outcome is not None and not _is_known_outcome(state, row.prediction_id, outcome):
+        with state.writing() as connection:
+            store.add_outcomes(connection, [(row.prediction_id, state.clock(), outcome, "monitor")])
+
+
+def _check_is_retry(state: State, row: PredictionRow, error: PredictionIdTaken) -> None:
+    with state.reading() as connection:
+        logged = store.find_prediction(connection, row.prediction_id)
+    if logged is None:  # it was removed between the two transactions
+        raise error
+    name = f"request_id: {row.prediction_id!r}"
+    if logged.model != row.model:
+        raise Conflict(
+            f"{name} belongs to a prediction of model {logged.model!r}; an identifier is unique among all models:"
+            f" log the prediction of {row.model!r} with another request_id"
+        ) from error
+    different = [field for field in _CONTENT_FIELDS if getattr(logged, field) != getattr(row, field)]
+    if different:
+        raise Conflict(
+            f"{name} belongs to a prediction with another value of {', '.join(different)}; expected the same values"
+            " in a retry: log another prediction with a new request_id"
+        ) from error
+
+
+def _is_known_outcome(state: State, prediction_id: str, outcome: str) -> bool:
+    """Whether the log has this outcome of a prediction, perhaps corrected since; another one is a conflict."""
+    with state.reading() as connection:
+        known = store.read_outcomes(connection, prediction_id)
+    if known and outcome not in known:
+        raise Conflict(
+            f"request_id: {prediction_id!r} has the outcome {known[-1]!r} already; expected the same `actual` in a"
+            " retry: correct an outcome with log_outcome"
+        )
+    return bool(known)
 
 
 def check_class(field_name: str, value: Any, classes: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipeline.metrics import METRICS, MetricEstimate, get_metric
+from pipeline.metrics import METRICS, MetricEstimate, comparison_verdict, estimate_metrics, get_metric
 from pipeline.metrics.labeled_predictions import LabeledPredictions, WeightedPredictions
 from pipeline.monitoring.performance.score_histogram import ScoreHistogram, coarsen
 
@@ -41,7 +41,7 @@ class IntervalOptions:
     ----------
     confidence_level : float between 0 and 1
     bootstrap_samples : int
-        Resamples of rows, or of outcomes where none is known.
+        Draws of outcomes, where none is known.
     seed : int
     """
 
@@ -97,7 +97,9 @@ def estimate_performance(
     concept drift, where the same features have other outcomes. Its error is that of the probabilities.
     """
     if histogram.n_rows == 0:
-        return Performance({name: MetricEstimate(None, None, None) for name in names}, 0, 0, is_estimated=True)
+        return Performance(
+            {name: MetricEstimate(None, reason="no predictions") for name in names}, 0, 0, is_estimated=True
+        )
     coarse, rng = coarsen(histogram), np.random.default_rng(intervals.seed)
     fine_values, coarse_values = (
         _metric_values(each.to_labeled_predictions(), _expected_outcome_weights(each), names)
@@ -118,7 +120,7 @@ def estimate_performance(
 def calculate_realized_performance(
     histogram: ScoreHistogram, names: Sequence[str], *, n_rows: int, intervals: IntervalOptions
 ) -> Performance:
-    """Return the metrics of the rows with a known outcome, with intervals of the bootstrap over rows.
+    """Return the metrics of the rows with a known outcome, with their intervals.
 
     Parameters
     ----------
@@ -131,25 +133,14 @@ def calculate_realized_performance(
     intervals : IntervalOptions
     """
     if histogram.outcome_counts is None or histogram.outcome_counts.sum() == 0:
-        return Performance({name: MetricEstimate(None, None, None) for name in names}, n_rows, 0, is_estimated=False)
-    values = _metric_values(
-        histogram.to_labeled_predictions(), histogram.outcome_counts.reshape(1, -1).astype(np.float64), names
-    )
-    # The coarse histogram is enough for the width of an interval; its center comes from all cells.
-    coarse = coarsen(histogram)
-    counts = np.asarray(coarse.outcome_counts).reshape(-1)
-    n_outcomes = round(float(counts.sum()))
-    rng = np.random.default_rng(intervals.seed)
-    resamples = rng.multinomial(n_outcomes, counts / counts.sum(), size=intervals.bootstrap_samples)
-    weights = np.concatenate([counts[None, :], resamples]).astype(np.float64)
-    samples = _metric_values(coarse.to_labeled_predictions(), weights, names)
-    estimates = {
-        name: _percentile_interval(
-            values[name], samples[name][1:] + (values[name][0] - samples[name][0]), intervals.confidence_level
+        return Performance(
+            {name: MetricEstimate(None, reason="no outcome is known") for name in names}, n_rows, 0, is_estimated=False
         )
-        for name in names
-    }
-    return Performance(estimates, n_rows, n_outcomes, is_estimated=False)
+    counts = histogram.outcome_counts.reshape(-1).astype(np.float64)
+    estimates = estimate_metrics(
+        histogram.to_labeled_predictions(), names, confidence_level=intervals.confidence_level, weights=counts
+    )
+    return Performance(estimates, n_rows, round(float(counts.sum())), is_estimated=False)
 
 
 def _expected_outcome_weights(histogram: ScoreHistogram) -> Floats:
@@ -178,9 +169,9 @@ def _metric_values(predictions: LabeledPredictions, weights: Floats, names: Sequ
 def _percentile_interval(values: Floats, samples: Floats, confidence_level: float) -> MetricEstimate:
     value, defined = float(values[0]), samples[~np.isnan(samples)]
     if np.isnan(value):
-        return MetricEstimate(None, None, None)
+        return MetricEstimate(None, reason="not defined on these rows")
     if len(defined) == 0:
-        return MetricEstimate(value, None, None)
+        return MetricEstimate(value, reason="not defined for the drawn outcomes")
     tail = (1.0 - confidence_level) / 2
     low, high = np.quantile(defined, [tail, 1.0 - tail])
     return MetricEstimate(value, float(low), float(high))
@@ -195,7 +186,7 @@ def estimates_agree(estimated: Performance, realized: Performance, *, min_outcom
         return {}
     agrees = {}
     for name, estimate in estimated.metrics.items():
-        actual = realized.metrics.get(name, MetricEstimate(None, None, None))
+        actual = realized.metrics.get(name, MetricEstimate(None))
         if estimate.low is None or estimate.high is None or actual.low is None or actual.high is None:
             continue
         agrees[name] = bool(estimate.low <= actual.high and actual.low <= estimate.high)
@@ -222,7 +213,8 @@ class Degradation:
         """`degraded` when the worsening is significant and above the threshold, `watch` when above half of it."""
         if self.worsening is None or self.worsening_lower_bound is None:
             return "not_enough_data"
-        is_significant = self.worsening_lower_bound > 0
+        interval = MetricEstimate(self.worsening, self.worsening_lower_bound, np.inf)
+        is_significant = comparison_verdict(interval, higher_is_better=False) == "worse"
         if self.worsening > self.threshold and is_significant:
             return "degraded"
         return "watch" if is_significant and self.worsening > self.threshold / 2 else "ok"
@@ -245,7 +237,7 @@ def detect_degradation(
     threshold : float
         Worsening that counts: a share of the baseline, or in the unit of the metric where `kind` is absolute.
     min_outcomes : int
-        With fewer outcomes the verdict is `not_enough_data`: the bootstrap of few equal rows shows no variation.
+        With fewer outcomes the verdict is `not_enough_data`: few rows show little of what happens.
 
     Raises
     ------
@@ -272,7 +264,7 @@ def _metric_degradation(
     kind: Literal["relative", "absolute"],
 ) -> Degradation:
     sign = 1.0 if METRICS[_canonical_metric_name(name)].higher_is_better else -1.0
-    estimate = performance.metrics.get(_canonical_metric_name(name), MetricEstimate(None, None, None))
+    estimate = performance.metrics.get(_canonical_metric_name(name), MetricEstimate(None))
     better_end = estimate.high if sign > 0 else estimate.low
     scale = abs(baseline) if kind == "relative" and baseline != 0 else 1.0
     return Degradation(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.metrics import wilson_interval
 from pipeline.monitoring.log.log_batch import LogBatch
 from pipeline.monitoring.log.rollup_layout import OUTCOMES, PREDICTIONS, RollupLayout
 from pipeline.monitoring.log.sampling_weights import effective_sample, row_weights
@@ -262,13 +263,6 @@ def _slice_performances(
     slices = []
     for column, label, n, n_correct in cells:
         accuracy = n_correct / n
-        low, high = _wilson_interval(accuracy, n, z)
+        low, high = wilson_interval(accuracy, n, z)
         slices.append(SlicePerformance(column, label, round(n), accuracy, low, high, is_below_overall=high < overall))
     yield from sorted(slices, key=lambda each: (each.high, each.column, each.value))
-
-
-def _wilson_interval(share: float, n: float, z: float) -> tuple[float, float]:
-    center = share + z * z / (2 * n)
-    half_width = z * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    scale = 1 + z * z / n
-    return (center - half_width) / scale, (center + half_width) / scale

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.files import sha256
-from pipeline.state import PredictionRow, PredictionWriter
+from pipeline.state import PredictionIdTaken, PredictionRow, PredictionWriter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,9 +21,11 @@ __all__ = ["FilePredictionLog", "derive_prediction_ids"]
 _BATCH_ROWS = 10_000
 
 
-def derive_prediction_ids(source_digest: str, package_digest: str, first_row: int, n_rows: int) -> list[str]:
-    """Return the identifiers of rows from `first_row` (from 1); the same file and package give the same ones."""
-    digest = sha256(f"{source_digest} {package_digest}".encode())
+def derive_prediction_ids(
+    source_digest: str, package_digest: str, *, model: str, first_row: int, n_rows: int
+) -> list[str]:
+    """Return the identifiers of rows from `first_row` (from 1); the same file, package and model give the same ones."""
+    digest = sha256(f"{source_digest} {package_digest} {model}".encode())
     prefix = f"{digest[:8]}-{digest[8:12]}-8{digest[12:15]}-8{digest[15:18]}-"
     return [f"{prefix}{number:012x}" for number in range(first_row, first_row + n_rows)]
 
@@ -47,30 +49,39 @@ class FilePredictionLog:
     generation: int
     scorer: RowScorer
 
-    def append(self, rows: pa.Table, ids: list[str]) -> None:
-        """Write the predictions of rows, in transactions of 10,000; rows of an earlier run stay unchanged.
+    def append(self, rows: pa.Table, *, source_digest: str, first_row: int) -> list[str]:
+        """Write the predictions of rows, in transactions of 10,000, and return their identifiers.
+
+        Rows of an earlier run stay unchanged. `source_digest` is that of the file, `first_row` the number of the first
+        row in it.
 
         Raises
         ------
         DependencyUnavailable
             When the database cannot be written.
         """
+        package_digest = self.scorer.package.digest
+        ids = derive_prediction_ids(
+            source_digest, package_digest, model=self.model, first_row=first_row, n_rows=rows.num_rows
+        )
         writer = PredictionWriter(self.state)
         try:
             for start in range(0, rows.num_rows, _BATCH_ROWS):
                 batch_ids = ids[start : start + _BATCH_ROWS]
                 with self.state.reading() as connection:
                     is_known = bool(store.existing_prediction_ids(connection, batch_ids[:1]))
-                if not is_known:
-                    writer.write(self._prediction_rows(rows.slice(start, _BATCH_ROWS), batch_ids), has_client_ids=True)
+                if is_known:
+                    continue
+                batch = self._prediction_rows(rows.slice(start, _BATCH_ROWS), batch_ids)
+                with suppress(PredictionIdTaken):  # another process logs the same file
+                    writer.write(batch, has_client_ids=True)
         finally:
             writer.close()
+        return ids
 
     def _prediction_rows(self, rows: pa.Table, ids: list[str]) -> list[PredictionRow]:
-        started_ns = time.perf_counter_ns()
         columns = [_to_request_values(rows.column(name)) for name in self.scorer.package.schema.feature_names]
         scored_rows = self.scorer.score(list(zip(*columns, strict=True)))
-        latency_us = (time.perf_counter_ns() - started_ns) // 1000
         shared: dict[str, Any] = {
             "predicted_at": self.state.clock(),
             "model": self.model,
@@ -79,7 +90,7 @@ class FilePredictionLog:
             "generation": self.generation,
             "served_by": "production",
             "source": "file",
-            "latency_us": latency_us,
+            "latency_us": 0,  # a file has no request that waits
             "weight": 1.0,
             "idempotency_key": None,
             "subject": None,

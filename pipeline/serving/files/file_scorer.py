@@ -21,7 +21,6 @@ from pyarrow import parquet as pq
 from pipeline import files
 from pipeline.errors import DataError, UsageError
 from pipeline.modeling.classifier import predicted_codes
-from pipeline.serving.files.file_log import derive_prediction_ids
 from pipeline.serving.files.file_reader import TableValidator, parquet_row_count, read_column_names, read_file_tables
 
 if TYPE_CHECKING:
@@ -86,7 +85,12 @@ def score_file(
     if chunk_rows < 1:
         raise UsageError(f"chunk_rows is {chunk_rows}; accepted is 1 or more")
     digest = _source_digest(source)
-    plan = {"source": digest, "package": package.digest, "part_rows": PART_ROWS, "is_logged": log is not None}
+    plan = {
+        "source": digest,
+        "package": package.digest,
+        "part_rows": PART_ROWS,
+        "log": None if log is None else log.model,
+    }
     parts = _PartStore(target, plan)
     total = parquet_row_count(source)
     n_done = n_resumed = 0
@@ -98,8 +102,7 @@ def score_file(
             elif log is None:
                 parts.add(number, scored)
             else:
-                ids = derive_prediction_ids(digest, package.digest, n_done + 1, rows.num_rows)
-                log.append(rows, ids)
+                ids = log.append(rows, source_digest=digest, first_row=n_done + 1)
                 parts.add(number, scored.append_column("prediction_id", pa.array(ids, pa.string())))
             output.write(parts.read(number))
             n_done += rows.num_rows

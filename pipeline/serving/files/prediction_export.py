@@ -35,7 +35,8 @@ _TYPES = {
 def export_day(state: State, day: date, path: Path) -> int:
     """Write the predictions of a day (UTC) with the last outcome of each, oldest first; return their number.
 
-    `features` and `probabilities` stay JSON. Equal rows give equal bytes; a day without predictions writes nothing.
+    Only this user can read the file. `features` and `probabilities` stay JSON.
+    Equal rows give equal bytes; a day without predictions writes nothing.
 
     Raises
     ------
@@ -49,7 +50,8 @@ def export_day(state: State, day: date, path: Path) -> int:
         first = next(batches, None)
         if first is None:
             return 0
-        with files.atomic_file(path) as temporary:
+        files.make_private_folder(path.parent)
+        with files.atomic_file(path, is_private=True) as temporary:
             table = _table(first, store.latest_outcomes(connection, [row.prediction_id for row in first]))
             with pq.ParquetWriter(temporary, table.schema, compression="zstd", version="2.6") as writer:
                 writer.write_table(table)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from pipeline import state as store
 from pipeline.errors import MlopsError
 from pipeline.serving.http.authentication import Principal
-from pipeline.state.database import utc_now_us
+from pipeline.serving.steady_clock import SteadyClock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.state import ApiKeyRecord, State
 
 __all__ = ["ApiKeyVerifier"]
@@ -28,9 +30,17 @@ class ApiKeyVerifier:
     """Verifies the keys of a state database.
 
     `reload_periodically` keeps them current: a revoked key is refused within two seconds.
+
+    Parameters
+    ----------
+    state : State or None
+        Set before the first `reload`.
+    clock : callable
+        Returns the seconds since 1970 by which keys expire.
     """
 
     state: State | None = None
+    clock: Callable[[], float] = field(default_factory=SteadyClock)
     _records: dict[str, tuple[ApiKeyRecord, Principal]] = field(default_factory=dict)
     _last_used: dict[str, int] = field(default_factory=dict)
 
@@ -49,7 +59,7 @@ class ApiKeyVerifier:
         if entry is None or not is_same:
             return None
         record, principal = entry
-        now_us = utc_now_us()
+        now_us = int(self.clock() * 1_000_000)
         if not record.is_valid(now_us):
             return None
         self._last_used[key_id] = now_us

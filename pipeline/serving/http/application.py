@@ -17,6 +17,7 @@ from pipeline.serving.http.messages import (
     HttpRequest,
     HttpResponse,
     check_single_headers,
+    is_opted_out,
     request_id_from,
 )
 from pipeline.serving.http.problems import HttpProblem
@@ -160,7 +161,7 @@ class Application:
             _write_to_cycle(cycle, response, request_id)
         name, duration_s = _route_name(route), perf_counter() - started_s
         self.request_metrics.observe(name, response.status, duration_s)
-        if self.access_log.should_log(response.status, duration_s):
+        if self.access_log.should_log(response.status, duration_s) or is_opted_out(scope["query_string"]):
             line = (name, response.status, round(duration_s * 1000, 3), request_id, caller_id, _client_address(scope))
             self.access_log.write_line(*line, kind=problem_kind)
 
@@ -180,7 +181,9 @@ class Application:
         principal = (
             UNRESTRICTED
             if self.authenticator.allows_everyone
-            else await self.authenticator.authorize(headers, route.role or "", _client_address(scope))
+            else await self.authenticator.authorize(
+                headers, route.accepted_roles(scope["query_string"]), _client_address(scope)
+            )
         )
         return HttpRequest(
             scope["method"], scope["path"], scope["query_string"], headers, request_id, principal, path_params

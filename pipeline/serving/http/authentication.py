@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipeline.serving.http.limits import RateLimiter
 from pipeline.serving.http.problems import HttpProblem
+from pipeline.state import parse_api_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +70,8 @@ class Authenticator:
     rate_limiter : RateLimiter or None
         Limits the requests of each caller; None for no limit.
     failure_limiter : RateLimiter
-        Limits the invalid credentials of each address.
+        Limits the invalid credentials of each address and of each key id. It decides the status of an invalid
+        credential alone: a valid one is accepted after any number of failures of others.
     """
 
     is_required: bool
@@ -82,19 +84,20 @@ class Authenticator:
         """Whether no request is refused: neither credentials nor a rate limit apply."""
         return not self.is_required and self.rate_limiter is None
 
-    async def authorize(self, headers: Mapping[bytes, bytes], role: str, address: str) -> Principal:
-        """Return the caller of a request to an endpoint that needs `role`.
+    async def authorize(self, headers: Mapping[bytes, bytes], roles: tuple[str, ...], address: str) -> Principal:
+        """Return the caller of a request that needs one of `roles`.
 
         Raises
         ------
         HttpProblem
             With 401, 403 or 429.
         """
-        if role == PUBLIC:
+        if PUBLIC in roles:
             return ANONYMOUS
         caller = await self._authenticate(headers, address) if self.is_required else UNRESTRICTED
-        if role not in caller.roles:
-            raise HttpProblem("role-missing", f"this endpoint needs the role {role}; use a credential that has it")
+        if caller.roles.isdisjoint(roles):
+            needed = " or ".join(roles)
+            raise HttpProblem("role-missing", f"this request needs the role {needed}; use a credential that has it")
         if self.rate_limiter is not None and (wait := self.rate_limiter.wait_s(caller.id or address)):
             raise _rate_limit_problem("this credential has exceeded its rate limit", wait)
         return caller
@@ -107,17 +110,21 @@ class Authenticator:
                 "send the header `Authorization: Bearer KEY`; an operator creates keys with `mlops keys create`",
                 headers=_CHALLENGE,
             )
-        if wait := self.failure_limiter.wait_s(address, consume=False):
-            raise _rate_limit_problem("too many invalid credentials from this address", wait)
         caller = await self._verify_header(authorization)
         if caller is None:
-            self.failure_limiter.wait_s(address)
-            raise HttpProblem(
-                "credential-refused",
-                "the credential is unknown, expired or revoked; ask an operator for another",
-                headers={"WWW-Authenticate": f'{_CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'},
-            )
+            raise self._refusal(authorization, address)
         return caller
+
+    def _refusal(self, authorization: bytes, address: str) -> HttpProblem:
+        """Count an invalid credential, and return the problem for it."""
+        waits = [self.failure_limiter.wait_s(name) for name in (address, _credential_id(authorization)) if name]
+        if wait := max(waits, default=0.0):
+            return _rate_limit_problem("too many invalid credentials from this address or for this key", wait)
+        return HttpProblem(
+            "credential-refused",
+            "the credential is unknown, expired or revoked; ask an operator for another",
+            headers={"WWW-Authenticate": f'{_CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'},
+        )
 
     async def _verify_header(self, authorization: bytes) -> Principal | None:
         if (
@@ -131,6 +138,13 @@ class Authenticator:
             if verifier.recognizes(token):
                 return await verifier.verify(token)
         return None
+
+
+def _credential_id(authorization: bytes) -> str:
+    """Return the public part of an API key, so that its secret cannot be guessed from many addresses; else nothing."""
+    scheme, _, token = authorization[:_MAX_HEADER_BYTES].decode("latin-1").partition(" ")
+    parts = parse_api_key(token.strip()) if scheme.lower() == "bearer" else None
+    return "" if parts is None else f"key {parts[0]}"
 
 
 def _rate_limit_problem(detail: str, wait_s: float) -> HttpProblem:

@@ -31,7 +31,8 @@ __all__ = ["ENDPOINT_CLASSES", "Endpoints"]
 
 _PROJECT = "declarative-mlops"
 _BATCH_MEDIA_TYPES = (*JSON_ONLY, *tabular.MEDIA_TYPES)
-_LOG_PARAMETERS = ("idempotency_key", "subject")
+_LOG_QUERY = ("log", "source")
+_LOG_PARAMETERS = (*_LOG_QUERY, "idempotency_key", "subject")
 _HTML_SECURITY_HEADERS = [
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 ]
@@ -91,13 +92,13 @@ class Endpoints:
         request="Row",
         response="Prediction",
         parameters=_LOG_PARAMETERS,
+        query_params=_LOG_QUERY,
+        unlogged_role="viewer",
         summary="Predict one row",
     )
     async def predict(self, request: HttpRequest) -> HttpResponse:
         """Predict one row."""
-        return HttpResponse(
-            await self.engine.predict_row(request.body, key=request.idempotency_key, subject=request.subject)
-        )
+        return HttpResponse(await self.engine.predict_row(request.body, request.log_options()))
 
     @route(
         "POST",
@@ -107,16 +108,15 @@ class Endpoints:
         request="Batch",
         response="Predictions",
         parameters=("on_error", *_LOG_PARAMETERS),
-        query_params=("on_error",),
+        query_params=("on_error", *_LOG_QUERY),
+        unlogged_role="viewer",
         summary="Predict many rows",
     )
     async def predict_batch(self, request: HttpRequest) -> HttpResponse:
         """Predict many rows, in any accepted format."""
         on_error: Any = request.query_param("on_error", ("refuse", "partial"), "refuse")
         if request.media_type == "application/json":
-            body = await self.engine.predict_batch(
-                request.body, key=request.idempotency_key, subject=request.subject, on_error=on_error
-            )
+            body = await self.engine.predict_batch(request.body, request.log_options(), on_error=on_error)
             return HttpResponse(body)
         table = await asyncio.to_thread(
             tabular.read_tabular_body,
@@ -127,7 +127,7 @@ class Endpoints:
             allows_partial=on_error == "partial",
         )
         predictions = await self.engine.predict_columns(
-            table.columns, key=request.idempotency_key, subject=request.subject, on_error=on_error, lines=table.lines
+            table.columns, request.log_options(), on_error=on_error, lines=table.lines
         )
         return HttpResponse(await run_in_thread_if_large(len(request.body), lambda: predictions.body))
 
@@ -137,6 +137,7 @@ class Endpoints:
         role="predict",
         accepts=JSON_ONLY,
         request="Explanation",
+        unlogged_role="viewer",
         summary="Return the contribution of each feature",
     )
     async def explain(self, request: HttpRequest) -> HttpResponse:
@@ -149,6 +150,7 @@ class Endpoints:
         role="predict",
         accepts=JSON_ONLY,
         request="Explanation",
+        unlogged_role="viewer",
         summary="Return how the prediction changes with each feature",
     )
     async def what_if(self, request: HttpRequest) -> HttpResponse:

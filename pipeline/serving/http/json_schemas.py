@@ -48,6 +48,9 @@ def row_schema() -> dict[str, Any]:
     }
 
 
+_IGNORED = {"description": "A declared column that is no feature; it is accepted and ignored."}
+
+
 def features_schema(schema: Schema | None) -> dict[str, Any]:
     """Return the schema of the features of a row."""
     if schema is None:
@@ -56,7 +59,10 @@ def features_schema(schema: Schema | None) -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "required": [column.name for column in schema.features if not column.nullable],
-        "properties": {column.name: _feature_schema(column) for column in schema.features},
+        "properties": {
+            **{column.name: _feature_schema(column) for column in schema.features},
+            **dict.fromkeys(sorted(schema.accepted_names - set(schema.feature_names)), _IGNORED),
+        },
     }
     examples = {column.name: column.example for column in schema.features if column.example is not None}
     return {**features, "examples": [examples]} if examples else features

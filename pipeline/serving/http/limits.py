@@ -35,16 +35,13 @@ class RateLimiter:
     clock: Callable[[], float] = time.monotonic
     _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
 
-    def wait_s(self, caller: str, *, consume: bool = True) -> float:
-        """Take a token and return 0; or, without one, return the seconds until the next token.
-
-        With `consume=False` no token is taken.
-        """
+    def wait_s(self, caller: str) -> float:
+        """Take a token and return 0; or, without one, return the seconds until the next token."""
         now = self.clock()
         n_tokens, updated_s = self._buckets.get(caller, (self.burst, now))
         n_tokens = min(self.burst, n_tokens + (now - updated_s) * self.per_s)
         wait_s = 0.0 if n_tokens >= 1 else (1 - n_tokens) / self.per_s
-        if consume and not wait_s:
+        if not wait_s:
             n_tokens -= 1
         self._buckets[caller] = (n_tokens, now)
         self._buckets.move_to_end(caller)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 from pipeline.errors import did_you_mean
 from pipeline.serving.http.problems import HttpProblem
+from pipeline.serving.log_options import LOGGED, LogOptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -27,6 +28,7 @@ __all__ = [
     "HttpRequest",
     "HttpResponse",
     "check_single_headers",
+    "is_opted_out",
     "request_id_from",
 ]
 
@@ -37,6 +39,9 @@ _JSON = JSON_MEDIA_TYPE.decode()
 _SINGLE_HEADERS = {b"host", b"authorization", b"content-type", b"content-encoding", b"idempotency-key", b"x-subject-id"}
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,128}")
+
+# What a caller may be; the first is the default.
+_SOURCES = ("api", "app")
 
 _REQUEST_NUMBERS = itertools.count(1)
 _PROCESS_ID = secrets.token_hex(6)
@@ -77,18 +82,37 @@ class HttpRequest:
 
     @property
     def idempotency_key(self) -> str | None:
-        """Idempotency key, prefixed by the id of the caller; None without one."""
+        """Idempotency key of the caller; None without one."""
         key = _header_text(self.headers, b"idempotency-key", "Idempotency-Key")
         if key is None:
             return None
         if len(key) > 2 and key[0] == key[-1] == '"':  # a structured field (RFC 8941)
             key = key[1:-1]
-        return f"{self.principal.id}:{key}" if self.principal.id else key
+        return key
 
     @property
     def subject(self) -> str | None:
         """The person whom the rows describe, for erasure; None without the header."""
         return _header_text(self.headers, b"x-subject-id", "X-Subject-Id")
+
+    def log_options(self) -> LogOptions:
+        """Return how the caller wants the request to be logged.
+
+        Raises
+        ------
+        HttpProblem
+            With 400 for a malformed header or parameter; with 403 when the caller may not name another source.
+        """
+        key, subject = self.idempotency_key, self.subject
+        if not self.query_string:
+            is_plain = key is None and subject is None
+            return LOGGED if is_plain else LogOptions(key, self.principal.id, subject)
+        self.query_param("log", ("true", "false"), "true")
+        source: Any = self.query_param("source", _SOURCES, _SOURCES[0])
+        if source != _SOURCES[0] and "viewer" not in self.principal.roles:
+            raise HttpProblem("role-missing", f"source={source} needs the role viewer; leave the parameter out")
+        is_logged = not is_opted_out(self.query_string)
+        return LogOptions(key, self.principal.id, subject, is_logged, source)
 
     def check_query_params(self, known: tuple[str, ...]) -> None:
         """Refuse unknown query parameters, so that a misspelled one is not ignored.
@@ -98,7 +122,7 @@ class HttpRequest:
         HttpProblem
             With 400.
         """
-        for name in parse_qs(self.query_string.decode("latin-1"), keep_blank_values=True):
+        for name in _parse_query(self.query_string):
             if name not in known:
                 expected = f"expected {', '.join(known)}" if known else "this path accepts none"
                 suggestion = did_you_mean(name[:64], known)
@@ -114,10 +138,19 @@ class HttpRequest:
         """
         if not self.query_string:
             return default
-        values = parse_qs(self.query_string.decode("latin-1"), keep_blank_values=True).get(name, [default])
+        values = _parse_query(self.query_string).get(name, [default])
         if len(values) != 1 or values[0] not in accepted_values:
             raise HttpProblem("bad-request", f"query parameter {name}: expected one of {', '.join(accepted_values)}")
         return values[0]
+
+
+def is_opted_out(query_string: bytes) -> bool:
+    """Whether a query asks for a prediction that is not logged."""
+    return query_string != b"" and _parse_query(query_string).get("log") == ["false"]
+
+
+def _parse_query(query_string: bytes) -> dict[str, list[str]]:
+    return parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
 
 
 def _header_text(headers: Mapping[bytes, bytes], name: bytes, display_name: str) -> str | None:

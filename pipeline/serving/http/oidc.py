@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import ipaddress
-import json
-import time
-import urllib.request
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from pipeline.errors import ConfigError
 from pipeline.serving.http.authentication import Principal
+from pipeline.serving.http.oidc_keys import IssuerKeys, check_issuer_address
+from pipeline.serving.steady_clock import SteadyClock, elapsed_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["OidcVerifier", "principal_from_claims"]
+__all__ = ["OidcVerifier", "are_claims_current", "principal_from_claims"]
 
-_FETCH_TIMEOUT_S = 5
-_MIN_FETCH_INTERVAL_S = 30
-_MAX_KEY_AGE_S = 3600
-_MAX_RESPONSE_BYTES = 1_000_000
 _MAX_CACHED_TOKENS = 1000
+_MAX_CACHE_AGE_S = 60.0
+# The year 9999; a moment beyond it is a mistake, or a token that never expires.
+_MAX_MOMENT_S = 253_402_300_799
+_INVALID = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @dataclass(slots=True)
@@ -44,6 +40,10 @@ class OidcVerifier:
         Claim with the list of roles.
     leeway_s : int
         Seconds by which clocks may differ.
+    clock : callable
+        Returns the seconds since 1970 by which tokens expire.
+    elapsed : callable
+        Returns the seconds of a clock that never jumps, by which keys and cached tokens get old.
     """
 
     issuer: str
@@ -51,16 +51,14 @@ class OidcVerifier:
     algorithms: tuple[str, ...]
     roles_claim: str
     leeway_s: int
-    clock: Callable[[], float] = time.time
-    _keys: dict[str, Any] = field(default_factory=dict)
-    _fetched_at: float = -1e9
-    _fetch_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _cached_principals: OrderedDict[bytes, tuple[float, Principal]] = field(default_factory=OrderedDict)
+    clock: Callable[[], float] = field(default_factory=SteadyClock)
+    elapsed: Callable[[], float] = elapsed_s
+    _keys: IssuerKeys = field(init=False)
+    _cached_claims: OrderedDict[bytes, tuple[float, dict[str, Any]]] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.issuer)
-        if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
-            raise ConfigError("the OIDC issuer: expected an https address (http only on loopback)")
+        check_issuer_address(self.issuer)
+        self._keys = IssuerKeys(self.issuer, self.elapsed)
 
     def recognizes(self, token: str) -> bool:
         """Whether the token has the three parts of a signed JWT."""
@@ -69,30 +67,35 @@ class OidcVerifier:
     async def verify(self, token: str) -> Principal | None:
         """Return the caller of a valid token, otherwise None."""
         token_digest = hashlib.sha256(token.encode()).digest()
-        cached = self._cached_principals.get(token_digest)
-        if cached is not None and cached[0] > self.clock():
-            return cached[1]
-        claims = await self._verified_claims(token)
-        if claims is None:
+        until_s, claims = self._cached_claims.get(token_digest, (-math.inf, None))
+        if claims is None or until_s <= self.elapsed():
+            claims = await self._signed_claims(token)
+        if claims is None or not are_claims_current(claims, now_s=self.clock(), leeway_s=self.leeway_s):
             return None
-        principal = principal_from_claims(claims, self.roles_claim)
-        self._cache_principal(token_digest, min(float(claims["exp"]), self.clock() + 60), principal)
+        try:
+            principal = principal_from_claims(claims, self.roles_claim)
+        except _INVALID:
+            return None
+        if until_s <= self.elapsed():
+            self._cache_claims(token_digest, claims)
         return principal
 
-    def _cache_principal(self, token_digest: bytes, expires_at_s: float, principal: Principal) -> None:
-        self._cached_principals[token_digest] = (expires_at_s, principal)
-        if len(self._cached_principals) > _MAX_CACHED_TOKENS:
-            self._cached_principals.popitem(last=False)
+    def _cache_claims(self, token_digest: bytes, claims: dict[str, Any]) -> None:
+        self._cached_claims[token_digest] = (self.elapsed() + _MAX_CACHE_AGE_S, claims)
+        self._cached_claims.move_to_end(token_digest)
+        if len(self._cached_claims) > _MAX_CACHED_TOKENS:
+            self._cached_claims.popitem(last=False)
 
-    async def _verified_claims(self, token: str) -> dict[str, Any] | None:
+    async def _signed_claims(self, token: str) -> dict[str, Any] | None:
+        """Return the claims of a token with a valid signature, issuer and audience; their moments are not compared."""
         import jwt
 
         try:
             head = jwt.get_unverified_header(token)
-            algorithm = head.get("alg")
-            if algorithm not in self.algorithms:
+            algorithm, kid = head.get("alg"), head.get("kid")
+            if algorithm not in self.algorithms or not isinstance(kid, str):
                 return None
-            key = await self._signing_key(head.get("kid"))
+            key = await self._keys.find(kid)
             if key is None:
                 return None
             claims: dict[str, Any] = jwt.decode(
@@ -101,63 +104,48 @@ class OidcVerifier:
                 algorithms=[algorithm],
                 audience=self.audience,
                 issuer=self.issuer,
-                leeway=self.leeway_s,
-                options={"require": ["exp", "iss", "aud", "sub"]},
+                options={
+                    "require": ["exp", "iss", "aud", "sub"],
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                },
             )
-        except (jwt.PyJWTError, TypeError, ValueError):
+        except (jwt.PyJWTError, *_INVALID):
             return None
         return claims
 
-    async def _signing_key(self, kid: Any) -> Any:
-        if not isinstance(kid, str):
-            return None
-        age = self.clock() - self._fetched_at
-        if age > _MAX_KEY_AGE_S or (kid not in self._keys and age > _MIN_FETCH_INTERVAL_S):
-            async with self._fetch_lock:
-                if self.clock() - self._fetched_at > _MIN_FETCH_INTERVAL_S:
-                    self._fetched_at = self.clock()
-                    await self._fetch_keys()
-        return self._keys.get(kid)
 
-    async def _fetch_keys(self) -> None:
-        import jwt
+def are_claims_current(claims: Mapping[str, Any], *, now_s: float, leeway_s: float = 0) -> bool:
+    """Whether a token has begun and is not over; `exp` is required, and each moment must be a plausible number."""
+    moments = {name: claims[name] for name in ("exp", "nbf", "iat") if name in claims}
+    if "exp" not in moments or not all(_is_moment(value) for value in moments.values()):
+        return False
+    begins_s = max(moments.get("nbf", 0), moments.get("iat", 0))
+    return bool(begins_s - leeway_s <= now_s < moments["exp"] + leeway_s)
 
-        try:
-            key_set = await asyncio.to_thread(self._download_key_set)
-            self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(key_set).keys if key.key_id is not None}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError):
-            return  # the fetched keys stay valid; tokens with an unknown key are refused until the next fetch
 
-    def _download_key_set(self) -> Any:
-        configuration = _fetch_json(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
-        return _fetch_json(str(configuration["jwks_uri"]))
+def _is_moment(value: Any) -> bool:
+    """Whether a value is a finite number of seconds since 1970, before the year 10000."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MAX_MOMENT_S
 
 
 def principal_from_claims(claims: Mapping[str, Any], roles_claim: str) -> Principal:
-    """Return the caller of verified claims; the roles are a list, or one string with blanks between them."""
-    roles = claims.get(roles_claim, [])
+    """Return the caller of verified claims; the roles are a list, or one string with blanks between them.
+
+    Raises
+    ------
+    ValueError
+        When the subject is no text, or is empty.
+    """
+    subject, roles = claims["sub"], claims.get(roles_claim, [])
+    if not isinstance(subject, str) or not subject:
+        raise ValueError("the claim sub is no text, or empty")
     names = roles.split() if isinstance(roles, str) else roles if isinstance(roles, list) else []
-    return Principal.from_roles(_caller_id(str(claims["sub"])), tuple(name for name in names if isinstance(name, str)))
+    return Principal.from_roles(_caller_id(subject), tuple(name for name in names if isinstance(name, str)))
 
 
 def _caller_id(subject: str) -> str:
     """Return an id of at most 45 printable ASCII characters for a caller; longer subjects are hashed."""
     is_short = subject.isascii() and subject.isprintable() and len(subject) <= 40
     return f"oidc:{subject if is_short else hashlib.sha256(subject.encode()).hexdigest()[:32]}"
-
-
-def _fetch_json(address: str) -> Any:
-    parts = urlsplit(address)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
-        raise ValueError("the keys of an issuer are fetched by https only")
-    with urllib.request.urlopen(address, timeout=_FETCH_TIMEOUT_S) as response:  # noqa: S310 - https only  # nosec B310
-        return json.loads(response.read(_MAX_RESPONSE_BYTES))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

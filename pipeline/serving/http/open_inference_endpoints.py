@@ -24,6 +24,7 @@ __all__ = ["OpenInferenceEndpoints"]
 
 _PROJECT = "declarative-mlops"
 _TENSOR_MEDIA_TYPES = (*JSON_ONLY, "application/octet-stream")
+_LOG_QUERY = ("log", "source")
 # Each endpoint of a model exists with and without a version.
 _MODEL = "/v2/models/{model}"
 _VERSION = "/v2/models/{model}/versions/{version}"
@@ -70,6 +71,9 @@ class OpenInferenceEndpoints:
         role="predict",
         accepts=_TENSOR_MEDIA_TYPES,
         request="Inference",
+        parameters=_LOG_QUERY,
+        query_params=_LOG_QUERY,
+        unlogged_role="viewer",
         allows_missing_content_type=True,
         summary="Predict the rows of tensors",
     )
@@ -80,6 +84,9 @@ class OpenInferenceEndpoints:
         role="predict",
         accepts=_TENSOR_MEDIA_TYPES,
         request="Inference",
+        parameters=_LOG_QUERY,
+        query_params=_LOG_QUERY,
+        unlogged_role="viewer",
         allows_missing_content_type=True,
         summary="Predict the rows of tensors",
     )
@@ -94,9 +101,7 @@ class OpenInferenceEndpoints:
             model.schema,
             max_rows=self.max_rows,
         )
-        predictions = await self.engine.predict_columns(
-            inference.columns, key=request.idempotency_key, subject=request.subject
-        )
+        predictions = await self.engine.predict_columns(inference.columns, request.log_options())
         body, json_length = open_inference.build_response(
             inference, predictions, name=model.name, version=str(model.version)
         )

@@ -62,6 +62,7 @@ def _operation_object(route: Route, path_values: Mapping[str, str]) -> dict[str,
         "operationId": route.name,
         "summary": route.summary,
         "x-required-role": route.role,
+        **({"x-unlogged-role": route.unlogged_role} if route.unlogged_role else {}),
         "security": [] if route.role == PUBLIC else [{"bearer": []}, {}],
         "responses": _responses(route),
     }
@@ -82,6 +83,18 @@ def _path_parameter(name: str, path_values: Mapping[str, str]) -> dict[str, Any]
 
 
 _PARAMETERS: dict[str, dict[str, Any]] = {
+    "log": {
+        "name": "log",
+        "in": "query",
+        "description": "false: the rows are neither logged nor counted; this needs the role viewer, not predict.",
+        "schema": {"type": "string", "enum": ["true", "false"], "default": "true"},
+    },
+    "source": {
+        "name": "source",
+        "in": "query",
+        "description": "The source that the log records; app needs the role viewer, too.",
+        "schema": {"type": "string", "enum": ["api", "app"], "default": "api"},
+    },
     "on_error": {
         "name": "on_error",
         "in": "query",

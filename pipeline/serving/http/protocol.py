@@ -4,6 +4,9 @@ uvicorn waits for a slow client without end and accepts headers of any size. Eac
 `close_expired` compares ten times a second, so a request needs no timer. A request that has arrived completely runs
 at once, and gets a task only when it waits for something.
 
+A request that has arrived completely gets its own response, whatever follows it on the connection: a problem with later
+bytes is reported after that response.
+
 The parts of uvicorn that this module uses are private: `test_uvicorn_internals.py` names each of them, and
 pyproject.toml has an upper bound. docs/decisions/0026-deadline-protocol-over-uvicorn.md says why.
 """
@@ -58,13 +61,16 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._is_draining = False
         self._is_parsing = False
         self._pending_start: tuple[Any, Any] | None = None
+        self._active_cycle: Any = None
+        self._late_problem: tuple[str, str] | None = None
+        self._is_half_closed = False
         self._idle_until: float | None = None
         self._write_paused_at: float | None = None
         self._deadline: float | None = self.loop.time() + self.timeouts.header_s
 
     def data_received(self, data: bytes) -> None:
         """Parse received bytes, and refuse headers that are too large."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._late_problem is not None:
             return
         self._idle_until = None
         if self._in_headers:
@@ -74,17 +80,23 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._is_parsing = False
         if self._pending_start is not None:
             (cycle, app), self._pending_start = self._pending_start, None
-            if cycle.more_body:
-                super()._start_asgi_task(cycle, app)
-            else:
+            if not cycle.more_body:
                 self._run_until_first_wait(cycle.run_asgi(app))
+            elif not self.transport.is_closing():
+                super()._start_asgi_task(cycle, app)
         if self._in_headers and self._n_header_bytes > _MAX_HEADER_BYTES:
             self._send_problem(
                 "head-too-large",
                 f"the headers of a request have at most {_MAX_HEADER_BYTES:,} bytes; send fewer or shorter headers",
             )
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # the base class lets the transport close
+        """Keep the connection of a client that sends no more and waits for responses."""
+        self._is_half_closed = self._awaits_response()
+        return self._is_half_closed
+
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._active_cycle = cycle
         if self._is_parsing and self._pending_start is None:
             self._pending_start = (cycle, app)  # the bytes that are being parsed may contain the body
         else:
@@ -129,7 +141,12 @@ class DeadlineProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            super()._start_asgi_task(*self.pipeline.pop())
+            self._active_cycle, app = self.pipeline.pop()
+            super()._start_asgi_task(self._active_cycle, app)
+        elif self._late_problem is not None:
+            self._send_problem(*self._late_problem)
+        elif self._is_half_closed:
+            self.transport.close()
         else:
             self._idle_until = self.loop.time() + self.timeout_keep_alive
 
@@ -172,13 +189,26 @@ class DeadlineProtocol(HttpToolsProtocol):
         else:
             self.cycle.keep_alive = False
 
+    def _awaits_response(self) -> bool:
+        """Whether a request that has arrived completely has no complete response."""
+        cycle = self._active_cycle
+        return cycle is not None and not cycle.more_body and not cycle.response_complete
+
     def _has_active_response(self) -> bool:
         """Whether the late bytes belong to a request behind one whose response is not complete."""
         return self._in_headers and self.cycle is not None and not self.cycle.response_complete
 
     def _send_problem(self, kind: str, detail: str) -> None:
-        """Write a problem document without the application, and close; during a response, only close."""
+        """Write a problem document without the application, and close; during a response, only close.
+
+        The problem is that of the last request: it waits for the responses to those before it.
+        """
         if self.transport.is_closing():
+            return
+        if self._awaits_response():
+            self._late_problem, self._deadline = (kind, detail), None
+            while self.pipeline and self.pipeline[0][0].more_body:
+                self.pipeline.popleft()
             return
         cycle = self.cycle
         # The refused request may have its response already, complete (its body was too large) or in part.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, did_you_mean
 from pipeline.serving.http.authentication import PUBLIC, ROLES
+from pipeline.serving.http.messages import is_opted_out
 from pipeline.serving.http.problems import HttpProblem
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Route:
         Names of the documented header and query parameters.
     query_params : tuple of str
         Those of them that are part of the query.
+    unlogged_role : str
+        Role that suffices for a request that is not logged, because it has `log=false` or the endpoint logs nothing.
     is_probe : bool
         A probe is never shed, limited, or checked for its host.
     allows_missing_content_type : bool
@@ -66,8 +69,18 @@ class Route:
     response_media_type: str = "application/json"
     parameters: tuple[str, ...] = ()
     query_params: tuple[str, ...] = ()
+    unlogged_role: str = ""
     is_probe: bool = False
     allows_missing_content_type: bool = False
+
+    def accepted_roles(self, query_string: bytes) -> tuple[str, ...]:
+        """Return the roles of which the caller of a request needs one."""
+        role = self.role or ""
+        if not self.unlogged_role:
+            return (role,)
+        if "log" not in self.query_params:
+            return (role, self.unlogged_role)
+        return (self.unlogged_role,) if is_opted_out(query_string) else (role,)
 
 
 def route(

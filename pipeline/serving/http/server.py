@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from pipeline.errors import DependencyUnavailable, NotAllowed
+from pipeline.serving.http.loopback import is_loopback
 from pipeline.serving.http.protocol import DeadlineProtocol, Timeouts, close_expired
 
 if TYPE_CHECKING:
@@ -20,20 +20,10 @@ if TYPE_CHECKING:
     from pipeline.serving.http.application import Application
     from pipeline.serving.http.request_tracing import TracedApplication
 
-__all__ = ["HttpServer", "bind_socket", "check_bind_address", "is_loopback"]
+__all__ = ["HttpServer", "bind_socket", "check_bind_address"]
 
 _SHUTDOWN_TIMEOUT_S = 9
 _MAX_ACCEPTS_PER_TURN = 200
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only programs on this machine can reach the address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_bind_address(host: str, *, is_protected: bool) -> None:

@@ -120,10 +120,13 @@ def _log_families(log: Mapping[str, Any], n_queued_rows: int) -> Iterable[Any]:
 
     prefix = "mlops_prediction_log"
     rows = CounterMetricFamily(
-        f"{prefix}_rows", "Number of predicted rows by result: committed to the log, or not.", labels=["result"]
+        f"{prefix}_rows",
+        "Number of predicted rows by result: committed to the log, not committed, or not to be logged.",
+        labels=["result"],
     )
     rows.add_metric(["logged"], log["n_logged"])
     rows.add_metric(["unlogged"], log["n_unlogged"])
+    rows.add_metric(["opted_out"], log["n_opted_out"])
     yield rows
     yield CounterMetricFamily(
         f"{prefix}_commit_failures", "Number of commits to the log that failed.", value=log["n_failures"]

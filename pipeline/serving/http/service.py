@@ -19,12 +19,13 @@ from pipeline.serving.http.authentication import Authenticator
 from pipeline.serving.http.endpoints import Endpoints
 from pipeline.serving.http.golden_replay import replay_golden_rows
 from pipeline.serving.http.limits import ConcurrencyLimiter, RateLimiter
+from pipeline.serving.http.loopback import is_loopback
 from pipeline.serving.http.monitor_metrics import MonitorMetrics
 from pipeline.serving.http.oidc import OidcVerifier
 from pipeline.serving.http.protocol import Timeouts
 from pipeline.serving.http.request_tracing import CommitTracer, TracedApplication, TracedRequestMetrics, add_trace_ids
 from pipeline.serving.http.router import Router
-from pipeline.serving.http.server import HttpServer, bind_socket, check_bind_address, is_loopback
+from pipeline.serving.http.server import HttpServer, bind_socket, check_bind_address
 from pipeline.serving.http.server_metrics import RequestMetrics
 from pipeline.tracing import open_tracing
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.serving_config import OidcConfig, ServingConfig
     from pipeline.serving.engine import Engine
     from pipeline.serving.http.authentication import CredentialVerifier
+    from pipeline.serving.prediction_types import Readiness
 
 __all__ = ["HttpService", "serve_http"]
 
@@ -58,6 +60,7 @@ class HttpService:
 
     async def run(self) -> None:
         """Load the model, handle requests until a signal, then finish the requests that have started."""
+        self.engine.on_readiness_change = self._log_readiness
         await self.engine.start()
         self.api_keys.state = self.monitor_metrics.state = self.engine.state
         await asyncio.to_thread(self.api_keys.reload)
@@ -70,7 +73,7 @@ class HttpService:
                 "listening",
                 address=f"http://{url_host}:{port}",
                 ready=readiness.is_ready,
-                reason=readiness.reason,
+                reason=readiness.detail or readiness.reason,
                 seconds=round(time.monotonic() - self.started_at_s, 3),
                 pid=os.getpid(),
             )
@@ -81,6 +84,12 @@ class HttpService:
                 await asyncio.to_thread(self.api_keys.save_last_used)
             await self.engine.close()
             self.logger.info("stopped")
+
+    def _log_readiness(self, readiness: Readiness) -> None:
+        if readiness.is_ready:
+            self.logger.info("ready")
+        else:
+            self.logger.warning("not ready", reason=readiness.reason, detail=readiness.detail)
 
 
 def serve_http(

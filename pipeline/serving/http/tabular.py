@@ -40,7 +40,7 @@ def read_tabular_body(
     MalformedBody
         When the body is not Parquet or Arrow.
     InvalidRequest
-        When a CSV line is invalid, or a column is not a feature.
+        When a CSV line is invalid, or a column is not declared.
     BodyTooLarge
         When it has too many rows.
     """
@@ -70,7 +70,7 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     column_names = _header_names(body)
     if column_names:
         _check_column_names(column_names, schema, "line 1.")
-        kinds = {name: kinds[name] for name in column_names}
+        kinds = {name: kinds.get(name, "text") for name in column_names}  # a column that is no feature is not read
     limit = MAX_INPUT_PROBLEMS if max_rows is None else max_rows * len(kinds)
     parsed = parse_csv_stream(io.BytesIO(body), kinds, CsvDialect(), where="body", limit=limit)
     errors = tuple(
@@ -140,12 +140,12 @@ def _header_names(body: bytes) -> list[str]:
 
 
 def _check_column_names(names: list[str], schema: Schema, prefix: str) -> None:
-    known = schema.feature_names
+    known, accepted = schema.feature_names, schema.accepted_names
     message = f"is not a feature of this model; known: {', '.join(known)}"
     errors = [
         FieldError(f"{prefix}{_shorten_name(name)}", "unknown", f"{message}{did_you_mean(name[:64], known)}")
         for name in names
-        if name not in known
+        if name not in accepted
     ]
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     errors += [FieldError(f"{prefix}{_shorten_name(name)}", "duplicate", "is given twice") for name in repeated]

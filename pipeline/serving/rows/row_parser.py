@@ -55,7 +55,8 @@ class RowParser:
     Parameters
     ----------
     schema : Schema
-        Its features are the accepted fields: a nullable one may be null or absent.
+        Its features are the fields of a row: a nullable one may be null or absent. Declared columns that are no
+        features may be given, too, and are ignored.
     max_rows : int
         Maximum number of rows of a body.
     """
@@ -63,6 +64,7 @@ class RowParser:
     def __init__(self, schema: Schema, *, max_rows: int) -> None:
         self.columns = schema.features
         self.names = schema.feature_names
+        self._accepted_names = schema.accepted_names
         self.max_rows = max_rows
         self._constraints = [column.value_constraints for column in self.columns]
         self._fast_decoder = FastDecoder(self.columns)
@@ -200,9 +202,8 @@ class RowParser:
     def _unknown_feature_errors(
         self, given: Mapping[str, Any], prefix: str, *, n_hints: int = _MAX_HINTS
     ) -> list[FieldError]:
-        known = set(self.names)
         message = f"is not a feature of this model; features: {', '.join(self.names)}"
-        unknown = [name for name in given if name not in known]
+        unknown = [name for name in given if name not in self._accepted_names]
         return [
             FieldError(
                 f"{prefix}{_to_printable(name)}", "unknown", f"{message}{self._hint(name) if at < n_hints else ''}"

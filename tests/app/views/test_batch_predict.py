@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.app.conftest import app_page, errors_of
-from tests.app.views.test_predict_page import count_logged, logged_predictions, unlabeled_csv
+from tests.app.views.test_predict_page import count_logged, logged_predictions, predict_by_file, unlabeled_csv
 
 if TYPE_CHECKING:
     from tests.fixtures.workspace import Workspace
@@ -16,9 +16,7 @@ pytestmark = pytest.mark.xdist_group("app")
 
 
 def test_a_file_is_predicted_row_by_row(project: Workspace) -> None:
-    at = app_page("predict").run()
-    at.file_uploader(key="batch_file").set_value([("rows.csv", unlabeled_csv(project).encode(), "text/csv")]).run()
-    at.button(key="batch_predict").click().run()
+    at = predict_by_file(project)
     tables = [element.value for element in at.dataframe]
     predictions = next(table for table in tables if "prediction_id" in table.columns)
     assert (errors_of(at), len(predictions)) == ([], 3)

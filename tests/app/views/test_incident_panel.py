@@ -6,10 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import streamlit as st
 
 from pipeline import state as store
-from tests.app.conftest import app_page, errors_of, text_of
+from tests.app.conftest import app_page, errors_of, log_in, text_of
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME
 
 if TYPE_CHECKING:
@@ -51,13 +50,21 @@ def test_an_incident_is_acknowledged_with_the_name_of_the_user(project: Workspac
     at.button(key=f"silence_{seq}_confirm").click().run()
     assert "silenced" in text_of(at)
     at.button(key=f"resolve_{seq}_confirm").click().run()
+    assert (any("Enter a reason" in error for error in errors_of(at)), status(project, seq)[0]) == (
+        True,
+        "acknowledged",
+    )
+    at.text_input(key=f"resolve_{seq}_reason").set_value("fixed at its source")
+    at.button(key=f"resolve_{seq}_confirm").click().run()
+    assert [toast.value for toast in at.toast] == [r"Resolved\: x \<b\>drifted\</b\>"]
     assert (errors_of(at), status(project, seq)[0]) == ([], "resolved")
 
 
 def test_without_the_role_operator_incidents_have_no_buttons(project: Workspace) -> None:
     seq = open_incident(project, group_name="drift:y", title="y drifted")
-    st.config.set_option("server.address", "0.0.0.0")
-    at = app_page("monitoring").run()
+    at = app_page("monitoring")
+    log_in(at, roles=["viewer"])
+    at.run()
     assert ("y drifted" in text_of(at), list(at.button)) == (True, [])
     assert any(" open alert" in element.value for element in app_page("overview").run().markdown)
     assert status(project, seq) == ("open", None)

@@ -26,7 +26,7 @@ def test_a_drifted_feature_is_listed_first_against_training_and_the_previous_per
     assert errors_of(at) == []
     assert features.options[0] == f"{label}: drift"
     at.segmented_control(key="baseline").set_value("previous_window").run()
-    at.segmented_control(key="window").set_value(1).run()
+    at.segmented_control(key="window").set_value("1h").run()
     assert errors_of(at) == []
 
 

@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.app.conftest import app_page
+from pipeline import state as store
+from tests.app.conftest import app_page, text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pipeline.registry import ModelRegistry
     from tests.fixtures.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("app")
@@ -17,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("app")
 def test_the_overview_shows_the_production_version_and_the_engine(project: Workspace) -> None:
     at = app_page("overview").run()
     cards = {metric.label: metric.value for metric in at.metric}
-    assert (cards["Version"], cards["Engine"]) == ("1", "ready")
+    assert (cards["Version"], cards["App engine"]) == ("1", "ready")
 
 
 def test_the_overview_lists_recent_activity_by_actor_and_the_test_metrics(project: Workspace) -> None:
@@ -27,3 +32,14 @@ def test_the_overview_lists_recent_activity_by_actor_and_the_test_metrics(projec
     assert any("**registered** version 1" in line for line in activity)
     metrics = next(element.value for element in at.dataframe if "Metric" in element.value.columns)
     assert list(metrics.columns) == ["Metric", "Value", "Interval"]
+
+
+def test_alerts_are_unknown_before_the_first_monitor_run(empty: Path, serving: Callable[[str], ModelRegistry]) -> None:
+    model = serving("iris").list_models()[0].model
+    assert {metric.label: metric.value for metric in app_page("overview").run().metric}["Open alerts"] == "unknown"
+    assert "the monitor never ran" in text_of(app_page("monitoring").run())
+    state = store.open_state(empty)
+    with state.writing() as connection:
+        store.add_monitor_run(connection, store.MonitorRun(model, 1, 1, 0, 1, "stable", None, {}))
+    state.close()
+    assert {metric.label: metric.value for metric in app_page("overview").run().metric}["Open alerts"] == "0"

@@ -1,4 +1,4 @@
-"""Predictions by form, JSON and file; their log entries; their outcomes."""
+"""Predictions by form, JSON and file are answered, and logged only if a person with the role says so."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from app import queries
+from app.login import User
 from pipeline import state as store
 from pipeline.config.config_loader import load_params
 from pipeline.files import read_parquet
-from tests.app.conftest import app_page, errors_of
+from tests.app.conftest import app_page, errors_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,9 +54,28 @@ def unlabeled_csv(project: Workspace, n: int = 3) -> str:
     return str(frame.head(n).to_csv(index=False))
 
 
-def predict_by_form() -> AppTest:
+def predict_page(*, is_logged: bool = True) -> AppTest:
+    """Return the page, with predictions to be logged."""
     at = app_page("predict").run()
+    return at.checkbox(key="log_prediction").check().run() if is_logged else at
+
+
+def predict_by_form(*, is_logged: bool = True) -> AppTest:
+    at = predict_page(is_logged=is_logged)
     at.button[0].click().run()
+    return at
+
+
+def predict_by_json() -> AppTest:
+    at = app_page("predict").run()
+    at.button(key="json_predict").click().run()
+    return at
+
+
+def predict_by_file(project: Workspace, *, is_logged: bool = True) -> AppTest:
+    at = predict_page(is_logged=is_logged)
+    at.file_uploader(key="batch_file").set_value([("rows.csv", unlabeled_csv(project).encode(), "text/csv")]).run()
+    at.button(key="batch_predict").click().run()
     return at
 
 
@@ -63,9 +84,33 @@ def test_the_form_predicts_and_logs_the_features(project: Workspace) -> None:
     at = predict_by_form()
     newest = logged_predictions(project)[0]
     assert (errors_of(at), count_logged(project) - before) == ([], 1)
-    assert at.metric[0].value == newest.prediction
+    assert (at.metric[0].value, newest.source) == (newest.prediction, "app")
     examples = {name: column.example for name, column in load_params(project.root / "params.yaml").data.columns.items()}
     assert newest.features == examples
+
+
+@pytest.mark.parametrize(
+    "predict",
+    [
+        lambda _: predict_by_form(is_logged=False),
+        lambda _: predict_by_json(),
+        lambda project: predict_by_file(project, is_logged=False),
+    ],
+    ids=["form", "JSON", "file"],
+)
+def test_a_prediction_is_not_logged_by_default(predict: Callable[[Workspace], AppTest], project: Workspace) -> None:
+    before = count_logged(project)
+    at = predict(project)
+    assert (errors_of(at), count_logged(project)) == ([], before)
+    assert "prediction" in at.dataframe[-1].value.columns if at.dataframe else "not logged" in text_of(at)
+
+
+def test_a_viewer_tries_the_model_and_cannot_log(project: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "current_user", lambda: User("ada", "ada", frozenset({"viewer"})))
+    before = count_logged(project)
+    at = predict_by_form(is_logged=False)
+    assert (errors_of(at), at.checkbox(key="log_prediction").disabled) == ([], True)
+    assert ("not logged" in text_of(at), count_logged(project)) == (True, before)
 
 
 @pytest.mark.parametrize(

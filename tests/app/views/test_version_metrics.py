@@ -36,5 +36,5 @@ def test_each_part_of_the_evaluation_is_shown(project: Workspace) -> None:
     ):
         assert f"**{heading}**" in text
     metrics = at.dataframe[0].value
-    assert list(metrics.columns)[:6] == ["Metric", "Value", "Low", "High", "Better", "Unit"]
+    assert list(metrics.columns)[:5] == ["Metric", "Value", "Interval", "Better", "Unit"]
     assert dict(zip(metrics["Metric"], metrics["Better"], strict=True))["log loss"] == "lower"

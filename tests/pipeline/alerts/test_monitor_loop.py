@@ -69,8 +69,8 @@ def test_many_drifted_columns_make_a_single_incident_with_ranked_causes(project:
     assert incident.title.startswith(f"{MODEL_NAME}: ")
     assert lines[0].endswith("(600 predictions)")
     assert lines[1] == "Most likely causes:"
-    assert lines[2].startswith(f"1. {numbers[1]}: mean rose from ")
-    assert lines[3].startswith(f"2. {numbers[0]}: mean rose from ")
+    assert lines[2].startswith(f"1. {numbers[1]}: shares of bins changed")
+    assert lines[3].startswith(f"2. {numbers[0]}: values shifted by ")
     assert len(incident.details["causes"]) <= 3
     assert 0.3 < incident.details["affected_share"] <= 1
     assert "wrong predictions than usual among 600 (accuracy estimated" in incident.message

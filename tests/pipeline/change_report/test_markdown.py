@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pipeline.change_report.change_report import MetricChange
 from pipeline.change_report.markdown import _interval_chart
+from pipeline.metrics import MetricEstimate
+
+Interval = tuple[float, float | None, float | None]
 
 
-def metric_change(before: tuple[float, float, float], after: tuple[float, float, float]) -> MetricChange:
-    return MetricChange("brier", "", False, before, after, None)
+def metric_change(before: Interval, after: Interval) -> MetricChange:
+    return MetricChange("brier", "", False, MetricEstimate(*before), MetricEstimate(*after), None)
 
 
 def test_both_intervals_are_drawn_over_one_axis() -> None:
@@ -23,7 +26,7 @@ def test_both_intervals_are_drawn_over_one_axis() -> None:
 
 
 def test_a_metric_without_an_interval_is_not_drawn() -> None:
-    assert list(_interval_chart([MetricChange("brier", "", False, (0.1, None, None), (0.2, 0.1, 0.3), None)])) == []
+    assert list(_interval_chart([metric_change((0.1, None, None), (0.2, 0.1, 0.3))])) == []
 
 
 def test_intervals_without_width_are_one_point() -> None:

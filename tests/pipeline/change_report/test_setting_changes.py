@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.change_report.change_report import ChangeReport, MetricChange, MetricInterval
+from pipeline.change_report.change_report import ChangeReport, MetricChange
 from pipeline.change_report.change_report_page import change_report_html
 from pipeline.change_report.markdown import change_headline, change_report_markdown
 from pipeline.change_report.setting_changes import changed_settings
 from pipeline.change_report.stage_changes import stages_that_ran
+from pipeline.metrics import MetricEstimate
 from tests.fixtures.composed_config import composed
 
 GRAPH = {"ingest": {"params": ["data.columns"]}, "train": {"params": ["model", "data.columns"]}}
@@ -57,16 +58,16 @@ def test_stages_that_ran_name_the_keys_below_their_params() -> None:
 @pytest.mark.parametrize(
     ("higher_is_better", "difference", "verdict"),
     [
-        (True, (0.1, 0.05, 0.2), "better"),
-        (False, (0.1, 0.05, 0.2), "worse"),
-        (True, (-0.1, -0.2, -0.05), "worse"),
-        (True, (0.1, -0.05, 0.2), "no significant difference"),
-        (True, (0.0, 0.0, 0.0), "equal"),
+        (True, MetricEstimate(0.1, 0.05, 0.2), "better"),
+        (False, MetricEstimate(0.1, 0.05, 0.2), "worse"),
+        (True, MetricEstimate(-0.1, -0.2, -0.05), "worse"),
+        (True, MetricEstimate(0.1, -0.05, 0.2), "no significant difference"),
+        (True, MetricEstimate(0.0, 0.0, 0.0), "equal"),
         (True, None, "not compared"),
     ],
 )
 def test_the_verdict_of_a_difference_needs_significance(
-    higher_is_better: bool, difference: MetricInterval | None, verdict: str
+    higher_is_better: bool, difference: MetricEstimate | None, verdict: str
 ) -> None:
     assert MetricChange("f", "share", higher_is_better, None, None, difference).verdict == verdict
 
@@ -76,7 +77,7 @@ def test_the_text_of_a_setting_is_escaped() -> None:
     after = {"name": "<script>alert(1)</script> | @everyone"}
     changed = changed_settings(before, after, {})
     change = ChangeReport(
-        "main", (), changed, (), (), None, (), (None, None), (), (), (), (None, None), None, {},
+        "main", (), changed, (), (), None, (), ("not judged", "not judged"), (), (), (), (None, None), None, {},
     )  # fmt: skip
     assert "<script" not in change_report_html(change) + change_report_markdown(change)
     assert "\\| @\u200beveryone" in change_report_markdown(change)

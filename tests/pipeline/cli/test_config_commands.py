@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 from tests.fixtures.toy_dataset import ROOT
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def test_check_accepts_the_shipped_settings(run_cli: CliRunner) -> None:
     run = run_cli("config", "check")
-    assert (run.exit_code, run.out, run.err) == (0, "ok      conf\nok      params.yaml\n", "")
+    assert (run.exit_code, run.out, run.err) == (0, "ok      conf\nok      data/external\nok      params.yaml\n", "")
 
 
 def test_check_validates_overrides(run_cli: CliRunner) -> None:
@@ -40,11 +41,11 @@ def test_check_refuses_files_beside_overrides(run_cli: CliRunner) -> None:
 
 
 def test_check_finds_a_stale_params_file(run_cli: CliRunner, tmp_path: Path) -> None:
-    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
     stale = (ROOT / "params.yaml").read_text(encoding="utf-8").replace("alpha: 0.02", "alpha: 0.03")
     (tmp_path / "params.yaml").write_text(stale, encoding="utf-8")
     run = run_cli("config", "check", cwd=tmp_path)
-    assert (run.exit_code, run.out) == (3, "ok      conf\ninvalid params.yaml\n")
+    assert (run.exit_code, run.out) == (3, "ok      conf\nok      data/external\ninvalid params.yaml\n")
 
 
 def test_why_names_the_file(run_cli: CliRunner) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fixtures.toy_dataset import ROOT
+from tests.pipeline.data.bad_lines import EMPTY_FIRST_LINES, MANY_BAD_LINES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,3 +119,26 @@ def test_an_error_exits_with_its_code_and_names_the_next_step(
     project.declare_customers()
     run = project.run(*words)
     assert (run.exit_code, message in run.err) == (code, True)
+
+
+@pytest.mark.parametrize("content", ["one line above the limit", "open quotes", "lone carriage returns"])
+def test_more_bad_lines_than_are_listed_are_refused(project: DataProject, content: str) -> None:
+    project.declare_customers()
+    (project.folder / "bad.csv").write_bytes(MANY_BAD_LINES[content])
+    (project.folder / "short.csv").write_text(HEADER + "C1,2026-01-01\n" * 101, encoding="utf-8")
+    check = project.run("check", "short.csv", "--data", "customers")
+    assert (check.exit_code, check.out.count(": fields: "), "short.csv: invalid" in check.out) == (4, 100, True)
+    project.run("add", "bad.csv")
+    init = project.run("init", "bad.csv", "--target", "answer")
+    assert (init.exit_code, "bad.csv:2:" in init.err, "first 100 problems" in init.err) == (4, True, True)
+
+
+@pytest.mark.parametrize("content", EMPTY_FIRST_LINES)
+def test_an_empty_first_line_is_named_by_check_and_init(project: DataProject, content: str) -> None:
+    project.declare_customers()
+    (project.folder / "empty.csv").write_bytes(EMPTY_FIRST_LINES[content])
+    check = project.run("check", "empty.csv", "--data", "customers")
+    assert (check.exit_code, "empty.csv:1:" in check.out) == (4, True)
+    project.run("add", "empty.csv")
+    init = project.run("init", "empty.csv", "--target", "answer")
+    assert (init.exit_code, "empty.csv:1:" in init.err) == (4, True)

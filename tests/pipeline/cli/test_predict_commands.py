@@ -10,6 +10,7 @@ import pytest
 
 from tests.fixtures.registered_project import make_rows, promote
 from tests.fixtures.toy_dataset import ROOT
+from tests.pipeline.data.bad_lines import EMPTY_FIRST_LINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +67,32 @@ def test_a_file_that_is_no_csv_is_refused(working_folder: Path, run_mlops: Mlops
     assert "outcomes.csv: cannot be read as CSV" in run_mlops("feedback", "outcomes.csv", expect=2)
     (working_folder / "outcomes.csv").write_bytes(b"\xff\xfe")
     assert "outcomes.csv: cannot be read as CSV" in run_mlops("feedback", "outcomes.csv", expect=2)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b"\nprediction_id,outcome\na,b\n", "outcomes.csv:1: found an empty line"),
+        (b"\n" * 50, "outcomes.csv:1: found an empty line"),
+        (b"", "outcomes.csv:1: found an empty line"),
+        (b",,\n", "outcomes.csv:1: found an empty line"),
+        (b"id;outcome\n1;2\n", "outcomes.csv:1: found the names id;outcome"),
+        (b"prediction_id,outcome\na,b,c\n", "outcomes.csv:2: has more fields"),
+    ],
+)
+def test_outcomes_without_a_header_are_refused_with_their_line(
+    working_folder: Path, run_mlops: Mlops, content: bytes, place: str
+) -> None:
+    (working_folder / "outcomes.csv").write_bytes(content)
+    assert place in run_mlops("feedback", "outcomes.csv", expect=4)
+
+
+@pytest.mark.parametrize("content", list(EMPTY_FIRST_LINES.values()), ids=list(EMPTY_FIRST_LINES))
+def test_a_file_with_an_empty_first_line_is_refused_by_its_place(
+    working_folder: Path, run_mlops: Mlops, content: bytes
+) -> None:
+    (working_folder / "in.csv").write_bytes(content)
+    assert "in.csv:1:" in run_mlops("predict", "in.csv", "-o", "out.csv", expect=4)
 
 
 def test_the_chunk_size_does_not_change_the_output(working_folder: Path, run_mlops: Mlops) -> None:

@@ -42,14 +42,25 @@ def test_a_year_out_of_range_is_refused(text: str) -> None:
         parse_timestamp(text, option="--at")
 
 
-def test_the_only_model_is_the_default(model_project: Path) -> None:
-    registry = ModelRegistry(model_project)
-    assert (resolve_model(registry, None), resolve_model(registry, NAME)) == (NAME, NAME)
-
-
-def test_several_models_need_the_option(model_project: Path) -> None:
+def test_the_model_of_the_settings_is_the_default(model_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(model_project)
     registry = ModelRegistry(model_project)
     registry.register_model(model_project / "package_0", "another_model")
-    with pytest.raises(UsageError, match=f"--model is required; registered models: another_model, {NAME}"):
-        resolve_model(registry, None)
-    assert resolve_model(registry, "another_model") == "another_model"
+    assert [resolve_model(registry, name) for name in (None, NAME, "another_model")] == [NAME, NAME, "another_model"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (None, f"new_model: no version is registered.*{NAME}.*mlops models register"),
+        ("unknown", f"--model unknown: no such model; registered: {NAME}"),
+    ],
+)
+def test_a_model_without_a_version_is_refused_with_the_registered_ones(
+    model_project: Path, monkeypatch: pytest.MonkeyPatch, name: str | None, message: str
+) -> None:
+    monkeypatch.chdir(model_project)
+    settings = (model_project / "params.yaml").read_text(encoding="utf-8")
+    (model_project / "params.yaml").write_text(settings.replace(f"name: {NAME}", "name: new_model"), encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        resolve_model(ModelRegistry(model_project), name)

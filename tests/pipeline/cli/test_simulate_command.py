@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ UNREACHABLE_URL = "http://127.0.0.1:1"
 @pytest.fixture
 def scenario_project(tmp_path: Path) -> Path:
     (tmp_path / "dvc.yaml").touch()
-    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     return tmp_path
 

@@ -10,7 +10,12 @@ import pytest
 
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config, load_params
-from pipeline.config.params_file import changed_value_lines, check_params_fresh, write_params
+from pipeline.config.params_file import (
+    changed_value_lines,
+    check_params_fresh,
+    summarize_changes,
+    write_params,
+)
 from pipeline.errors import ConfigError
 
 REPOSITORY = Path(__file__).parents[3]
@@ -96,3 +101,33 @@ def test_added_and_removed_keys_are_listed() -> None:
 
 def test_the_composed_file_and_conf_give_equal_settings(project: Path) -> None:
     assert load_params(project / "params.yaml") == build_config(compose(conf=project / "conf").values, where="conf")
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "personality_original"])
+def test_ten_lines_describe_another_problem_and_begin_with_its_name(name: str) -> None:
+    conf = REPOSITORY / "conf"
+    old, new = compose(conf=conf).values, compose([f"data={name}"], conf=conf).values
+    lines = summarize_changes(old, new)
+    assert len(lines) <= 10
+    if new["data"]["name"] != old["data"]["name"]:
+        source, target = new["data"]["source"], new["data"]["target"]["column"]
+        place = source.get("path") or source.get("name") or source["kind"]
+        assert lines[0] == f"problem '{name}' in place of 'personality': source {place}, target {target}"
+        assert len(changed_value_lines(old, new)) > 50
+
+
+def test_sections_that_go_come_and_differ_are_counted_and_single_settings_listed() -> None:
+    old = {"a": {"x": {str(i): i for i in range(9)}}, "b": {"x": {str(i): 0 for i in range(3)}}, "seed": 1}
+    new = {"a": {"y": {str(i): i for i in range(9)}}, "b": {"x": {str(i): 1 for i in range(3)}}, "seed": 2}
+    assert summarize_changes(old, new, note=" (note)") == [
+        "a.x: 9 settings go",
+        "a.y: 9 settings are new",
+        "b.x: 3 settings differ",
+        "seed: 1 -> 2 (note)",
+    ]
+
+
+def test_the_rest_of_many_sections_is_counted() -> None:
+    old, new = {f"k{i:02}": 0 for i in range(30)}, {f"k{i:02}": 1 for i in range(30)}
+    lines = summarize_changes(old, new)
+    assert (len(lines), lines[-1]) == (10, "... and 21 more changes; `dvc params diff` lists every setting")

@@ -81,3 +81,12 @@ def test_dvc_project_gets_a_pointer_for_git(tmp_path: Path, root: Path) -> None:
     assert added.pointer == "data/external/rows.csv.dvc"
     assert "path: rows.csv" in (root / added.pointer).read_text()
     assert (root / "data/external/.gitignore").read_text() == "/rows.csv\n"
+
+
+@pytest.mark.parametrize("command", ["add", "init"])
+def test_a_link_in_place_of_an_imported_file_is_refused_unread(tmp_path: Path, root: Path, command: str) -> None:
+    file = write_source_file(tmp_path)
+    (root / "data/external").mkdir(parents=True)
+    (root / "data/external/rows.csv").symlink_to("/etc/passwd")
+    with pytest.raises((Conflict, DataError), match=r"rows\.csv: is a link"):
+        import_file(file, root=root, replace=True) if command == "add" else find_imported_file(file, root=root)

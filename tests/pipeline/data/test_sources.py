@@ -1,5 +1,7 @@
 import json
+import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,38 @@ def test_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
 def test_missing_file_is_refused_with_the_import_command(tmp_path: Path, kind: str) -> None:
     with pytest.raises(DataError, match="mlops data add"):
         fetch_rows(data_config(kind=kind, path=f"data/external/people.{kind}"), root=tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: path.symlink_to("/proc/self/environ"), "is a link"),
+        (lambda path: path.symlink_to("/etc/passwd"), "is a link"),
+        (lambda path: path.symlink_to("neighbor"), "is a link"),
+        (os.mkfifo, "is a pipe, socket or device"),
+        (Path.mkdir, "is a folder"),
+    ],
+    ids=["environ", "passwd", "neighbor", "pipe", "folder"],
+)
+def test_what_is_no_regular_file_is_refused_unread(
+    tmp_path: Path, kind: str, make: Callable[[Path], None], reason: str
+) -> None:
+    path = external_path(tmp_path, f"people.{kind}")
+    (path.parent / "neighbor").write_text("SECRET\n", encoding="utf-8")
+    make(path)
+    with pytest.raises(DataError, match=rf"^data/external/people.{kind}: {reason}") as caught:
+        fetch_rows(data_config(kind=kind, path=f"data/external/people.{kind}"), root=tmp_path)
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", ["data", "data/external", "data/external/deep"])
+def test_a_file_below_a_linked_folder_is_refused(tmp_path: Path, folder: str) -> None:
+    external_path(tmp_path, "deep/people.csv").write_text("a\n", encoding="utf-8")
+    (tmp_path / folder).rename(tmp_path / "elsewhere")
+    (tmp_path / folder).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=f"the folder {folder} is a link"):
+        fetch_rows(data_config(kind="csv", path="data/external/deep/people.csv"), root=tmp_path)
 
 
 @pytest.fixture

@@ -62,12 +62,46 @@ def test_the_smallest_class_is_in_both_parts() -> None:
     assert ((parts.train["outcome"] == "c").sum(), (parts.test["outcome"] == "c").sum()) == (1, 1)
 
 
-@pytest.mark.parametrize("kind", ["stratified", "random"])
+@pytest.mark.parametrize("kind", ["by_hash", "stratified", "random"])
 def test_equal_seeds_give_equal_splits(kind: str) -> None:
     rows = make_frame(40, 40, 40)
     first, again, other = (split_train_test(rows, SCHEMA, split_config(kind), seed=seed).test for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
     assert first["number"].tolist() != other["number"].tolist()
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(st.tuples(*[st.integers(40, 90)] * 3), st.integers(1, 200), st.floats(0.1, 0.5), st.integers(0, 2**32 - 1))
+def test_by_hash_keeps_the_part_of_each_row_when_rows_are_added(
+    counts: tuple[int, int, int], n_more: int, share: float, seed: int
+) -> None:
+    rows = make_frame(*counts)
+    more = make_frame(n_more, 0, 0).assign(number=lambda new: new["number"] + 1000)
+    grown = pd.concat([more, rows.sample(frac=1, random_state=seed)], ignore_index=True)
+    before, after = (
+        split_train_test(frame, SCHEMA, split_config("by_hash", share=share), seed=seed) for frame in (rows, grown)
+    )
+    known = set(rows["number"])
+    assert set(after.test["number"]) & known == set(before.test["number"])
+
+
+def test_by_hash_keeps_equal_features_together() -> None:
+    rows = make_frame(40, 40, 40)
+    rows["number"] = pd.array([at % 17 for at in range(120)], dtype="Int64")
+    parts = split_train_test(rows, SCHEMA, split_config("by_hash"), seed=1)
+    assert not set(parts.train["number"]) & set(parts.test["number"])
+    assert set(parts.train["outcome"]) == set(parts.test["outcome"]) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_by_hash_has_every_class_of_a_small_set_in_both_parts(seed: int) -> None:
+    rows = make_frame(20, 2, 2)
+    parts, again = (
+        split_train_test(frame, SCHEMA, split_config("by_hash"), seed=seed)
+        for frame in (rows, rows.sample(frac=1, random_state=seed))
+    )
+    assert set(parts.train["outcome"]) == set(parts.test["outcome"]) == {"a", "b", "c"}
+    assert sorted(parts.test["number"]) == sorted(again.test["number"])
 
 
 def test_latest_rows_are_test_rows_and_equal_times_stay_together() -> None:
@@ -84,6 +118,12 @@ def test_latest_rows_are_test_rows_and_equal_times_stay_together() -> None:
     ("rows", "chosen", "message"),
     [
         (make_frame(9, 9, 1), split_config(), r"fewer than 2 rows .*: c \(1\)"),
+        (make_frame(9, 9, 1), split_config("by_hash"), r"fewer than 2 rows .*: c \(1\)"),
+        (
+            make_frame(9, 9, 9).assign(number=1),
+            split_config("by_hash"),
+            r"equal features together.*: a \(t.*stratified",
+        ),
         (
             make_frame(3, 3, 3).assign(outcome=pd.array(["a", "b", "c"] * 2 + ["a", "b", None], dtype="string")),
             split_config(),
@@ -108,6 +148,6 @@ def test_by_time_requires_a_column() -> None:
 
 
 def test_unknown_splitter_is_refused_with_the_known_names() -> None:
-    assert list(SPLITTERS) == ["stratified", "random", "by_time"]
+    assert list(SPLITTERS) == ["by_hash", "stratified", "random", "by_time"]
     with pytest.raises(UnknownOption, match="did you mean 'random'"):
         split_train_test(make_frame(9, 9, 9), SCHEMA, split_config("randm"), seed=0)

@@ -30,7 +30,7 @@ def scored_rows_with_errors(wrong: np.ndarray) -> LabeledPredictions:
 def evaluated_slices(column: Column, values: object, wrong: np.ndarray | None = None) -> SliceReport:
     frame = pd.DataFrame({column.name: values})
     scored = scored_rows_with_errors(np.zeros(N, dtype=bool) if wrong is None else wrong)
-    return evaluate_slices(scored, frame, frame, schema=Schema("s", (column,), TARGET), config=CONFIG, seed=0)
+    return evaluate_slices(scored, frame, frame, schema=Schema("s", (column,), TARGET), config=CONFIG)
 
 
 def n_rows_by_slice(column: Column, values: object) -> dict[str, int]:
@@ -100,7 +100,7 @@ def test_quantiles_are_those_of_training() -> None:
     train = pd.DataFrame({"n": pd.array(np.arange(N) % 4, dtype="Int64")})
     test = pd.DataFrame({"n": pd.array(np.arange(N) % 4 + 100, dtype="Int64")})
     report = evaluate_slices(
-        scored_rows_with_errors(CODE > 1), train, test, schema=Schema("s", (column,), TARGET), config=CONFIG, seed=0
+        scored_rows_with_errors(CODE > 1), train, test, schema=Schema("s", (column,), TARGET), config=CONFIG
     )
     assert [(slice_.value, slice_.n_rows) for slice_ in report.evaluated] == [("above 2", N)]
 
@@ -109,7 +109,7 @@ def test_the_worst_slice_comes_first_and_is_clearly_worse() -> None:
     color = pd.array(np.where(np.arange(N) < 100, "red", "blue"), dtype="string")
     wrong = (np.arange(N) < 100) & (np.arange(N) % 3 == 0)
     slices = evaluated_slices(Column("c", "category", "category", categories=("blue", "red")), color, wrong).evaluated
-    assert [(slice_.value, slice_.is_clearly_worse) for slice_ in slices] == [("red", True), ("blue", False)]
+    assert [(slice_.value, slice_.is_clearly_worse) for slice_ in slices] == [("red", True), ("blue", None)]
     assert slices[0].metrics["accuracy"] == 0.66
     assert slices[0].estimate.low < slices[0].estimate.value < slices[0].estimate.high
 
@@ -143,7 +143,7 @@ def test_slices_with_an_undefined_metric_come_last() -> None:
     column = Column("c", "category", "category", categories=("blue", "red"))
     wrong = np.arange(N) % 7 == 0
     report = evaluate_slices(
-        scored_rows_with_errors(wrong), frame, frame, schema=Schema("s", (column,), TARGET), config=config, seed=0
+        scored_rows_with_errors(wrong), frame, frame, schema=Schema("s", (column,), TARGET), config=config
     )
     undefined = report.evaluated[1:]
     assert [(slice_.value, slice_.estimate.value is None, slice_.is_clearly_worse) for slice_ in undefined] == [

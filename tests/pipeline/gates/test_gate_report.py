@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from pipeline.gates import Gate, GateReport
+from pipeline.gates import ComparedRows, Gate, GateReport
 
 CANDIDATE, CHAMPION = "c" * 64, "d" * 64
 ECE = Gate("limit ece", "pass", "0.01 | calibrated", value=0.01, threshold=0.02, fails_when="above", unit="probability")
@@ -38,8 +39,22 @@ def test_reproducible_gates_depend_on_neither_machine_nor_champion() -> None:
 
 
 def test_a_report_survives_json() -> None:
-    gates = report(ECE, SUPERIORITY, LATENCY)
+    gates = replace(report(ECE, SUPERIORITY, LATENCY), compared=ComparedRows(n_rows=70, n_learned_by_champion=30))
     assert GateReport.from_dict(json.loads(json.dumps(gates.as_dict()))) == gates
+
+
+@pytest.mark.parametrize(
+    ("compared", "sentence"),
+    [
+        (ComparedRows(1, 0), "on 1 test row; the champion learned from none of them"),
+        (ComparedRows(1200, 1), "on 1,200 test rows; 1 test row that the champion learned from left the comparison"),
+        (ComparedRows(0, 1200), "on 0 test rows; 1,200 test rows that the champion learned from left the comparison"),
+    ],
+)
+def test_text_and_card_say_which_rows_left_the_comparison(compared: ComparedRows, sentence: str) -> None:
+    gates = replace(report(ECE), compared=compared)
+    assert sentence in gates.as_text()
+    assert sentence in gates.as_markdown()
 
 
 def test_the_text_aligns_the_columns_and_ends_with_the_verdict() -> None:
@@ -53,7 +68,7 @@ def test_the_text_aligns_the_columns_and_ends_with_the_verdict() -> None:
 def test_the_markdown_has_one_row_for_each_gate_and_no_stray_cells() -> None:
     lines = report(ECE, SUPERIORITY).as_markdown().splitlines()
     assert "Verdict: **hold** (against champion `dddddddddddd`)." in lines
-    assert "| limit ece | pass | 0.01 (at most 0.02) probability | 0.01 / calibrated |" in lines
+    assert "| limit ece | pass | 0.01 (at most 0.02) probability | 0.01 \\| calibrated |" in lines
     assert "| champion | hold |  | inconclusive on these rows |" in lines
 
 

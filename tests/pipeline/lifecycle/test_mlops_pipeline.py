@@ -31,7 +31,6 @@ pytestmark = pytest.mark.usefixtures("heavy_computation")
 
 SETTINGS = (
     "training.folds=3",
-    "evaluation.bootstrap_samples=200",
     "evaluation.importance_repeats=1",
     "promotion.baselines=[majority]",
     "promotion.metric_limits.ece=0.2",
@@ -114,6 +113,23 @@ def test_the_run_holds_parameters_metrics_gates_and_the_package(mlops: MLOpsPipe
     assert run.metrics["test.log_loss"] == pytest.approx(trained.metrics["log_loss"])
     registered = mlops.registry.register_model(f"runs:/{trained.run_id}/model", "personality_model")
     assert registered.digest == trained.package.digest
+
+
+def test_an_estimator_of_a_run_is_no_version_and_the_message_names_the_way(mlops: MLOpsPipeline) -> None:
+    estimator = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    with mlops.tracker.start_run("an estimator alone") as run:
+        mlops.tracker.log_model(estimator, "model")
+    with pytest.raises(UsageError, match=r"holds an estimator alone.*train_and_track_model.*register_model=True"):
+        mlops.registry.register_model(f"runs:/{run.run_id}/model", "personality_model")
+    assert [model.name for model in mlops.registry.list_models()] == []
+
+
+def test_a_package_logged_by_the_tracker_is_registered_and_listed_by_name(mlops: MLOpsPipeline) -> None:
+    write_small_package(Path("models/candidate"), "personality", "model=naive_bayes", n_rows=400)
+    with mlops.tracker.start_run("a package") as run:
+        mlops.tracker.log_model("models/candidate", "model")
+    mlops.registry.register_model(f"runs:/{run.run_id}/model", "personality_model", description="Naive Bayes")
+    assert [model.name for model in mlops.registry.list_models()] == ["personality_model"]
 
 
 def test_the_commit_is_that_of_the_project_whatever_the_current_folder(

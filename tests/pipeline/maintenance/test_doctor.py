@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -14,7 +11,7 @@ import pytest
 from pipeline import files
 from pipeline.config.composition import compose
 from pipeline.files import exclusive_lock
-from pipeline.maintenance.doctor import Diagnosis, run_diagnostics
+from pipeline.maintenance.doctor import run_diagnostics
 from pipeline.project import paths
 from pipeline.registry import ModelRegistry
 from pipeline.tracking.run_store import RunStore
@@ -24,56 +21,13 @@ from tests.fixtures.toy_dataset import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.maintenance.diagnosis import Diagnosis
+
 pytestmark = pytest.mark.usefixtures("heavy_computation")
 
 
 def by_check(root: Path, *, repair: bool) -> dict[str, Diagnosis]:
     return {diagnosis.check: diagnosis for diagnosis in run_diagnostics(root, repair=repair)}
-
-
-def hold(root: Path, content: str) -> Path:
-    path = root / ".dvc/tmp/rwlock"
-    path.parent.mkdir(parents=True)
-    path.write_text(content, encoding="utf-8")
-    return path
-
-
-def ended_process() -> int:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-def noted(pid: int) -> str:
-    return json.dumps({"read": {"data": [{"pid": pid, "cmd": "dvc repro"}]}, "write": {}})
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"read": {"data": [7]}}'])
-def test_a_damaged_lock_is_repaired(tmp_path: Path, content: str) -> None:
-    path = hold(tmp_path, content)
-    assert by_check(tmp_path, repair=True)["dvc locks"].state == "repaired"
-    assert not path.exists()
-
-
-@pytest.mark.usefixtures("starts_processes")
-def test_the_lock_of_a_dead_process_is_repaired(tmp_path: Path) -> None:
-    path = hold(tmp_path, noted(ended_process()))
-    assert by_check(tmp_path, repair=True)["dvc locks"].state == "repaired"
-    assert not path.exists()
-
-
-def test_a_dry_run_only_names_the_problem(tmp_path: Path) -> None:
-    path = hold(tmp_path, "")
-    assert by_check(tmp_path, repair=False)["dvc locks"].state == "problem"
-    assert path.exists()
-
-
-@pytest.mark.usefixtures("starts_processes")
-def test_the_lock_of_a_living_dvc_is_left_alone(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()", "dvc"], stdin=subprocess.PIPE) as dvc:
-        path = hold(tmp_path, noted(dvc.pid))
-        assert by_check(tmp_path, repair=True)["dvc locks"].state == "ok"
-        assert path.exists()
 
 
 def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
@@ -132,7 +86,17 @@ def test_a_changed_audit_trail_is_a_problem(registered: ModelRegistry, tmp_path:
         connection.execute("DROP TRIGGER audit_delete")
         connection.execute("DELETE FROM audit WHERE seq = 1")
     diagnosis = by_check(tmp_path, repair=True)["audit trail"]
-    assert (diagnosis.state, "entry 1 entries 1 to 1 are missing" in diagnosis.detail) == ("problem", True)
+    assert (diagnosis.state, "entry 1: entries 1 to 1 are missing" in diagnosis.detail) == ("problem", True)
+
+
+def test_a_deployment_that_was_changed_by_hand_is_restored(registered: ModelRegistry, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state/state.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE models SET generation = 0")
+        connection.execute("UPDATE versions SET stage = 'Archived'")
+    assert by_check(tmp_path, repair=False)["audit trail"].state == "problem"
+    assert by_check(tmp_path, repair=True)["audit trail"].state == "repaired"
+    assert registered.verify_history().is_intact
+    assert registered.history()[-1].action == "restore deployment"
 
 
 def test_without_mlflow_the_aliases_are_not_compared_and_nothing_stops(

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.errors import IntegrityError
 from pipeline.maintenance.output_verification import verify_project
+from pipeline.project.stage_runs import record_stage_end, record_stage_start
 from tests.fixtures.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -98,3 +99,60 @@ def test_the_command_lists_findings_and_exits_with_the_code_for_integrity(
     run = run_cli("verify", "--json", cwd=project.root)
     assert run.exit_code == 8
     assert json.loads(run.out)["findings"][0]["path"] == "file"
+
+
+RAN = [
+    ("register", 5, "the gates reject it", "stage register ended with exit code 5 (the gates reject it)"),
+    ("validate", 4, "data/raw.parquet: 3 rows", "stage validate ended with exit code 4 (data/raw.parquet: 3 rows)"),
+    ("train", 130, "stopped", "stage train ended with exit code 130 (stopped)"),
+    ("compose", 0, "", "stage compose ended"),
+]
+
+
+def locked_project(root: Path, stage: str) -> None:
+    """Write a project without DVC: one stage with a file and a folder, whose checksums are those of other content."""
+    md5 = "ab" * 16
+    outs = f"[{{path: report, md5: {md5}}}, {{path: folder, md5: {md5}.dir}}]"
+    (root / "dvc.yaml").write_text(f"stages: {{{stage}: {{cmd: x, outs: [report, folder]}}}}", encoding="utf-8")
+    (root / "dvc.lock").write_text(f"schema: '2.0'\nstages: {{{stage}: {{cmd: x, outs: {outs}}}}}\n", encoding="utf-8")
+    (root / ".dvc").mkdir()
+    (root / "folder").mkdir()
+    (root / "folder/a").write_text("a", encoding="utf-8")
+    (root / "report").write_text("new", encoding="utf-8")
+
+
+@pytest.mark.parametrize(("stage", "exit_code", "reason", "summary"), RAN)
+def test_what_a_stage_left_without_dvc_locking_it_is_no_finding(
+    tmp_path: Path, stage: str, exit_code: int, reason: str, summary: str
+) -> None:
+    locked_project(tmp_path, stage)
+    record_stage_start(tmp_path, stage)
+    record_stage_end(tmp_path, stage, exit_code=exit_code, reason=reason)
+    verification = verify_project(tmp_path)
+    assert verification.findings == ()
+    assert [(left.path, left.reason) for left in verification.unlocked] == [("report", summary), ("folder", summary)]
+
+
+@pytest.mark.parametrize("path", ["report", "folder/a"])
+def test_a_change_after_the_stage_ended_is_a_finding(tmp_path: Path, path: str) -> None:
+    locked_project(tmp_path, "register")
+    record_stage_end(tmp_path, "register", exit_code=5, reason="")
+    (tmp_path / path).write_text("tampered", encoding="utf-8")
+    assert [finding.path for finding in verify_project(tmp_path).findings] == [path.partition("/")[0]]
+
+
+def test_outputs_that_a_killed_stage_left_missing_are_no_finding_but_changed_ones_are(tmp_path: Path) -> None:
+    locked_project(tmp_path, "train")
+    record_stage_start(tmp_path, "train")
+    (tmp_path / "report").unlink()
+    verification = verify_project(tmp_path)
+    assert [left.reason for left in verification.unlocked] == ["stage train runs, or was killed"]
+    assert [finding.path for finding in verification.findings] == ["folder"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"stage": 1}'])
+def test_a_damaged_record_explains_nothing(tmp_path: Path, content: str) -> None:
+    locked_project(tmp_path, "train")
+    record_stage_end(tmp_path, "train", exit_code=5, reason="")
+    (tmp_path / ".dvc/tmp/mlops-stages/train.json").write_text(content, encoding="utf-8")
+    assert len(verify_project(tmp_path).findings) == 2

@@ -22,11 +22,14 @@ def _summary(*, onnx: bool = True) -> ProjectSummary:
         quality_score=97.25,
         warnings=("missing",),
         metrics=(
-            SummaryMetric(name="log_loss", value=0.25, low=0.2, high=0.3, baselines={"majority": 0.6}),
-            SummaryMetric(name="roc_auc", value=None, low=None, high=None, baselines={}),
+            SummaryMetric(name="log_loss", value=0.25, low=0.2, high=0.3, reason=None, baselines={"majority": 0.6}),
+            SummaryMetric(
+                name="roc_auc", value=None, low=None, high=None, reason="not defined on these rows", baselines={}
+            ),
         ),
         confidence=0.95,
         is_onnx=onnx,
+        registration="toy_model version 1 (1.0.0), stage Production",
     )
 
 
@@ -34,7 +37,7 @@ def test_the_text_has_rows_metrics_and_next_commands() -> None:
     text = _summary().as_text()
     assert "small: 1,200 rows, quality 97.2 of 100, warnings: missing" in text
     assert "log_loss    0.2500  [0.2000, 0.3000]   (majority 0.6000)" in text
-    assert "roc_auc     -\n" in text
+    assert "roc_auc     -  [no interval: not defined on these rows]\n" in text
     assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in text
 
 

@@ -144,3 +144,11 @@ def test_what_dvc_compares_is_small_and_plain() -> None:
 
 def test_the_summary_is_one_line() -> None:
     assert "over 3 folds (majority 0.69" in trained().summary
+
+
+def test_an_estimator_that_cannot_predict_a_fold_is_reported_as_a_setting() -> None:
+    config = settings("model=knn", "training.folds=3", "model.estimator.n_neighbors=250")
+    with pytest.raises(ConfigError, match=r"fitted to 200 rows, it cannot predict the other 100 of a fold"):
+        train_classifier(
+            rows(300), schema(), config.features, model=config.model, training=config.training, seed=config.seed
+        )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pipeline.config.groups.monitoring_config import PredictionSource
     from pipeline.package import Package
 
 MODEL_NAME = "personality_model"
@@ -56,6 +57,8 @@ def write_log(
     stop: int,
     prefix: str = "p",
     weights: Sequence[float] | None = None,
+    source: PredictionSource = "api",
+    latencies_us: Sequence[int] | None = None,
 ) -> list[str]:
     """Log rows evenly over [start, stop), not in the order of their moments; return their identifiers."""
     package, version = production_package(root)
@@ -81,8 +84,8 @@ def write_log(
                 probabilities=json.dumps(by_class),
                 confidence=by_class[str(predicted[i])],
                 served_by="production",
-                source="api",
-                latency_us=900,
+                source=source,
+                latency_us=900 if latencies_us is None else latencies_us[i],
                 weight=1.0 if weights is None else weights[i],
                 idempotency_key=None,
                 subject=None,

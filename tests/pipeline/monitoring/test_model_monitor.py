@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, f1_score
 import pipeline
 from pipeline import state as store
 from pipeline.config.config_loader import load_params
-from pipeline.errors import DataError, UsageError
+from pipeline.errors import ConfigError, DataError, UsageError
 from pipeline.monitoring import ModelMonitor, count_frame
 from pipeline.monitoring.log.log_batch import loggable_reference
 from pipeline.monitoring.log.log_window import PredictionLog, WindowTallies, window_by_time
@@ -206,7 +206,7 @@ def test_an_outcome_of_unknown_class_is_refused_and_not_stored(project: Path) ->
 
 def test_a_model_without_production_version_gets_a_usage_error(project: Path) -> None:
     monitor = replace(make_monitor(project), model_name="another")
-    with pytest.raises(UsageError, match="no version is in production"):
+    with pytest.raises(UsageError, match="no version is in Production"):
         monitor.detect_data_drift()
 
 
@@ -258,3 +258,39 @@ def test_a_report_holds_everything_about_a_window(project: Path) -> None:
     assert report["performance"]["estimated"]["accuracy"]["value"] > 0.8
     assert {finding["metric"] for finding in report["degradation"]["findings"]} >= {"accuracy", "log_loss"}
     assert report["drift"]["window"]["until"] == "2026-02-02T02:40:00Z"
+
+
+@pytest.mark.parametrize("window", [{"window_hours": 7.3}, {"window_rows": 400}])
+def test_only_the_declared_sources_are_counted(project: Path, window: dict[str, float]) -> None:
+    """Rows of the app drift far away; whole hours come from roll-ups, the ends of the window from rows."""
+    frame = live_rows(600)
+    column = numeric_feature(production_package(project)[0])
+    shifted = frame.assign(**{column: frame[column].max()})
+    ids = write_log(project, frame, start=NOW - hours_us(8), stop=NOW)
+    app_ids = write_log(
+        project, shifted, start=NOW - hours_us(8), stop=NOW, prefix="a", source="app", latencies_us=[10**6] * 600
+    )
+    write_outcomes(project, [(prediction_id, "Introvert") for prediction_id in [*ids, *app_ids]])
+    reports = {}
+    for sources in (("api", "file"), ("app",), ("api", "app")):
+        config = make_monitor(project).resolved_config
+        config = config.model_copy(update={"monitoring": config.monitoring.model_copy(update={"sources": sources})})
+        monitor = replace(make_monitor(project), config=config)
+        with monitor.open_window(window.get("window_hours", 24), window_rows=window.get("window_rows")) as view:
+            reports[sources] = view.report()
+    api, app, both = (reports[sources]["dashboard"] for sources in reports)
+    assert (set(api["predictions_by_source"]), set(app["predictions_by_source"])) == ({"api"}, {"app"})
+    assert set(both["predictions_by_source"]) == {"api", "app"}
+    assert sum(hour["n"] for hour in api["predictions_by_hour"]) == api["total_predictions"] == api["n_outcomes"]
+    assert (api["latency_ms"]["95"] < 1, app["latency_ms"]["95"] > 900) == (True, True)
+    drifted = [column in reports[sources]["drift"]["drifted_features"] for sources in (("api", "file"), ("app",))]
+    assert drifted == [False, True]
+
+
+def test_an_unknown_source_is_refused_where_settings_are_read(project: Path) -> None:
+    make_monitor(project)
+    params = project / "params.yaml"
+    text = params.read_text()
+    params.write_text(text.replace("  - library\n", "  - stream\n"))
+    with pytest.raises(ConfigError, match=r"monitoring.sources.*'api', 'app', 'file' or 'library'"):
+        load_params(params)

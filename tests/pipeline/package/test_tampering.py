@@ -33,6 +33,7 @@ FILES = (
     "model.skops",
     "reference.json",
     "rule.json",
+    "train_rows.json",
     "schema.yaml",
 )
 

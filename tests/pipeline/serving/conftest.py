@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.package import PackageStore
 from pipeline.serving.loaded_model import load_model
+from pipeline.serving.log_options import LogOptions
 from pipeline.state import open_state
 from tests.fixtures.registered_project import NAME, engine_settings, make_engine, make_rows, row_body
 
@@ -55,7 +56,9 @@ def logged_state(project: Path) -> Iterator[State]:
         await engine.start()
         for number, row in enumerate(make_rows(5)):
             subject = "ada" if number < 3 else "bob"
-            prediction = json.loads(await engine.predict_row(row_body(row), key=f"k{number}", subject=subject))
+            prediction = json.loads(
+                await engine.predict_row(row_body(row), LogOptions(key=f"k{number}", subject=subject))
+            )
             outcome = {"prediction_id": prediction["prediction_id"], "outcome": "Introvert"}
             await engine.feedback(json.dumps(outcome).encode())
         await engine.close()

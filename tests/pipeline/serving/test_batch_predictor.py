@@ -43,7 +43,7 @@ def make_request(
         rows = ParsedRows([model.parser.parse_row(row_body(features[0]))], [0])
     else:
         rows = model.parser.parse_batch(batch_body(features), partial=True)
-    return PendingRequest(model, rows, kind, loop.create_future(), 0, subject="ada")
+    return PendingRequest(model, rows, kind, loop.create_future(), 0, "api", subject="ada")
 
 
 def items_of(completed: CompletedRequest) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from pipeline import state as store
 from pipeline.package import PackageStore
 from pipeline.serving import Engine, InvalidRequest, NotReady, Readiness
+from pipeline.serving.log_options import LogOptions
 from pipeline.serving.serving_errors import IdempotencyConflict
 from pipeline.state import open_state
 from pipeline.state.tables import outcomes, predictions
@@ -109,7 +110,7 @@ def test_every_prediction_has_a_row_in_the_log(project: Path) -> None:
     rows = make_rows(40)
 
     async def use(engine: Engine) -> list[dict[str, Any]]:
-        bodies = await asyncio.gather(*(engine.predict_row(row_body(row), subject="bob") for row in rows))
+        bodies = await asyncio.gather(*(engine.predict_row(row_body(row), LogOptions(subject="bob")) for row in rows))
         return [json.loads(body) for body in bodies]
 
     responses = run_with_engine(project, use)
@@ -128,13 +129,13 @@ def test_a_retry_gets_the_stored_response_even_after_a_restart(project: Path) ->
     row, other = make_rows(2)
 
     async def ask(engine: Engine) -> list[bytes]:
-        return list(await asyncio.gather(*(engine.predict_row(row_body(row), key="k") for _ in range(3))))
+        return list(await asyncio.gather(*(engine.predict_row(row_body(row), LogOptions(key="k")) for _ in range(3))))
 
     first, second = run_with_engine(project, ask), run_with_engine(project, ask)
     assert len({*first, *second}) == 1
     assert len(logged_rows(project)) == 1
     with pytest.raises(InvalidRequest, match="this key belongs to another request"):
-        run_with_engine(project, lambda engine: engine.predict_row(row_body(other), key="k"))
+        run_with_engine(project, lambda engine: engine.predict_row(row_body(other), LogOptions(key="k")))
 
 
 def test_an_invalid_row_is_left_out_on_request(project: Path) -> None:
@@ -251,18 +252,18 @@ def test_a_retry_of_columns_gets_the_stored_predictions_and_other_columns_are_re
     reordered = {name: list(reversed(values)) for name, values in columns.items()}
 
     async def ask(engine: Engine) -> list[str]:
-        return (await engine.predict_columns(columns, key="k")).prediction_ids
+        return (await engine.predict_columns(columns, LogOptions(key="k"))).prediction_ids
 
     assert run_with_engine(project, ask) == run_with_engine(project, ask)
     with pytest.raises(IdempotencyConflict, match="this key belongs to another request"):
-        run_with_engine(project, lambda engine: engine.predict_columns(reordered, key="k"))
+        run_with_engine(project, lambda engine: engine.predict_columns(reordered, LogOptions(key="k")))
 
 
 def test_two_requests_in_progress_with_one_key_need_the_same_body(project: Path) -> None:
     row, other = (row_body(features) for features in make_rows(2))
 
     async def use(engine: Engine) -> list[Any]:
-        requests = (engine.predict_row(body, key="k") for body in (row, row, other))
+        requests = (engine.predict_row(body, LogOptions(key="k")) for body in (row, row, other))
         return list(await asyncio.gather(*requests, return_exceptions=True))
 
     first, retry, conflict = run_with_engine(project, use)
@@ -275,6 +276,6 @@ def test_two_requests_in_progress_with_one_key_need_the_same_body(project: Path)
 def test_a_key_or_subject_with_unusual_characters_is_refused(project: Path, word: str) -> None:
     body = row_body(make_rows(1)[0])
     with pytest.raises(InvalidRequest, match="Idempotency-Key: expected 1 to 200 printable ASCII characters"):
-        run_with_engine(project, lambda engine: engine.predict_row(body, key=word))
+        run_with_engine(project, lambda engine: engine.predict_row(body, LogOptions(key=word)))
     with pytest.raises(InvalidRequest, match="subject: expected 1 to 200 printable ASCII characters"):
-        run_with_engine(project, lambda engine: engine.predict_row(body, subject=word))
+        run_with_engine(project, lambda engine: engine.predict_row(body, LogOptions(subject=word)))

@@ -23,10 +23,17 @@ def read(value: Any, *, max_rows: int = 3) -> list[Outcome]:
 
 def test_one_outcome_may_come_alone_or_in_a_list() -> None:
     assert read(VALID) == [Outcome("p1", "yes")]
-    assert read({"outcomes": [VALID, {**VALID, "source": "crm"}]}) == [
+    other = {**VALID, "prediction_id": "p2", "source": "crm"}
+    assert read({"outcomes": [VALID, other]}) == [
         Outcome("p1", "yes", path="outcomes[0]"),
-        Outcome("p1", "yes", source="crm", path="outcomes[1]"),
+        Outcome("p2", "yes", source="crm", path="outcomes[1]"),
     ]
+
+
+def test_a_repeated_outcome_counts_once_and_one_that_differs_is_a_conflict() -> None:
+    assert read({"outcomes": [VALID, {**VALID, "source": "crm"}, VALID]}) == [Outcome("p1", "yes", path="outcomes[0]")]
+    with pytest.raises(InvalidRequest, match=r"outcomes\[2\].outcome: differs from outcomes\[0\].outcome"):
+        read({"outcomes": [VALID, {**VALID, "prediction_id": "p2"}, {**VALID, "outcome": "no"}]})
 
 
 @pytest.mark.parametrize(

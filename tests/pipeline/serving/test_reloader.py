@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline import state as store
 from pipeline.errors import IntegrityError
 from pipeline.package import PackageStore
 from pipeline.serving.reloader import ModelReloader
@@ -71,7 +72,9 @@ def test_without_a_version_in_the_stage_there_is_no_model(project: Path, state: 
     promote(project, 1, "Archived")
     result = reloader.poll(current)
     assert result.loaded_model is None
-    assert result.reason == f"no version of {NAME} is in Production; promote one: `mlops promote VERSION`"
+    assert (
+        result.detail == f"no version of {NAME} is in Production; promote one: `mlops promote VERSION --model {NAME}`"
+    )
     assert event_kinds(state) == ["activated", "stopped"]
 
 
@@ -80,7 +83,7 @@ def test_a_version_that_fails_its_verification_leaves_the_current_model(project:
     current = reloader.poll(None).loaded_model
     promote(project, 2)
     results = [reloader.poll(current), reloader.poll(current), reloader.poll(current, is_forced=True)]
-    assert {result.reason for result in results} == {"version 2 fails its verification"}
+    assert {result.detail for result in results} == {"version 2 fails its verification"}
     assert all(result.loaded_model is current for result in results)
     assert event_kinds(state) == ["activated", "refused"]
 
@@ -91,7 +94,7 @@ def test_an_unexpected_error_of_the_verification_names_the_package(project: Path
 
     result = make_reloader(project, state, verify=fail, fallback_to_last_good=False).poll(None)
     assert result.loaded_model is None
-    assert result.reason == f"{package_folder(project, 1)}: cannot be loaded (division by zero)"
+    assert result.detail == f"{package_folder(project, 1)}: cannot be loaded (division by zero)"
 
 
 def test_a_failed_load_is_tried_again_after_the_pause_or_when_forced(
@@ -133,5 +136,38 @@ def test_a_start_falls_back_in_the_declared_order(
     result = make_reloader(project, state, **settings).poll(None)
     model = result.loaded_model
     assert (None if model is None else (model.served_by, model.version)) == expected
-    assert "model.onnx" in result.reason or "encoder.json" in result.reason
+    assert "model.onnx" in result.detail or "encoder.json" in result.detail
     assert event_kinds(state) == ["activated", "refused", *(["fell_back"] if expected else [])]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE deployments SET version = 2, digest = (SELECT digest FROM versions WHERE version = 2), generation = 2",
+        "UPDATE deployments SET digest = (SELECT digest FROM versions WHERE version = 2)",
+        "UPDATE deployments SET stage = 'Staging'",
+        "DELETE FROM deployments",
+        "UPDATE models SET generation = generation + 1",
+    ],
+)
+def test_a_deployment_that_was_changed_by_hand_leaves_the_current_model(
+    project: Path, state: State, statement: str
+) -> None:
+    reloader = make_reloader(project, state)
+    current = reloader.poll(None).loaded_model
+    with state.writing() as connection:
+        connection.exec_driver_sql(statement)
+    result = reloader.poll(current)
+    assert result.loaded_model is current
+    assert "does not follow from the audit trail" in result.detail
+    assert reloader.poll(None).loaded_model is None
+
+
+def test_a_fallback_is_a_version_that_was_deployed_by_a_decision(project: Path, state: State) -> None:
+    reloader = make_reloader(project, state, fallback_to_last_good=True)
+    digests = [version.digest for version in store.read_versions(state.engine.connect(), NAME)]
+    event = store.ServingEvent(state.clock(), NAME, "activated", 2, digests[1], 1, "version 2 is active")
+    with state.writing() as connection:
+        store.add_serving_event(connection, event)
+    remove_model_files(package_folder(project, 1))
+    assert reloader.poll(None).loaded_model is None

@@ -64,7 +64,7 @@ def make_request(model: LoadedModel, n_rows: int = 1, *, key: str | None = None,
     else:
         rows = model.parser.parse_batch(batch_body(features))
     future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-    return PendingRequest(model, rows, "row" if n_rows == 1 else "batch", future, 0, key, digest)
+    return PendingRequest(model, rows, "row" if n_rows == 1 else "batch", future, 0, "api", key, digest)
 
 
 def make_broken_request(model: LoadedModel) -> PendingRequest:

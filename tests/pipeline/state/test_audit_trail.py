@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from pipeline import state as store
+from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -92,3 +93,25 @@ def test_entries_are_filtered_by_model_and_time(state: store.State) -> None:
         {"log_loss": 0.13},
         {"Production": 4},
     )
+
+
+def test_a_chain_that_was_rewritten_as_a_whole_differs_from_an_earlier_head(state: store.State) -> None:
+    append_entries(state)
+    with state.reading() as connection:
+        heads = [entry.head for entry in store.read_audit_entries(connection)]
+    with state.writing() as connection:
+        _drop_audit_guard(connection)
+        connection.execute(text("DELETE FROM audit"))
+        connection.execute(text("UPDATE counters SET value = 0 WHERE name = 'audit'"))
+        for number in range(5):
+            act = store.AuditEvent("eve", "promote", number)
+            store.append_audit_entry(connection, act, model="m", version=number, generation=number)
+    with state.reading() as connection:
+        assert store.verify_audit_chain(connection) == []
+        assert [len(store.verify_audit_chain(connection, head=head)) for head in heads] == [1] * 5
+
+
+@pytest.mark.parametrize("head", ["", "5", "5:", f"5:{'A' * 64}", f"-1:{'a' * 64}", f"5:{'a' * 63}", "5:a:b"])
+def test_another_form_of_a_head_is_refused(head: str) -> None:
+    with pytest.raises(UsageError, match="expected SEQ:HASH, as `mlops audit head` prints it"):
+        store.AuditHead.parse(head)

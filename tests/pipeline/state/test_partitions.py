@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from pipeline import state as store
-from pipeline.errors import Conflict, DependencyUnavailable
+from pipeline.errors import Conflict
 from pipeline.serving.retention import erase_subject
 from pipeline.state.tables import outcomes, predictions
 from tests.fixtures import postgresql_server
@@ -138,7 +138,7 @@ def test_a_subject_is_erased_from_detached_partitions(postgresql_state: store.St
     with postgresql_state.writing() as connection:
         connection.execute(text("ALTER TABLE predictions DETACH PARTITION predictions_2024_10_04"))
         connection.execute(text("ALTER TABLE predictions_2024_10_04 RENAME TO detached_predictions_2024_10_04"))
-    assert erase_subject(postgresql_state, "s", actor="eve") == 1
+    assert erase_subject(postgresql_state, "s", actor="eve", hash_key=b"key") == 1
     with postgresql_state.reading() as connection:
         assert connection.execute(text("SELECT to_regclass('detached_predictions_2024_10_04')")).scalar() is None
 
@@ -179,9 +179,9 @@ def test_an_identifier_that_a_caller_chose_is_refused_whatever_partition_has_it(
     add_day_partitions(postgresql_state, START, START + DAY)
     journal = store.PredictionWriter(postgresql_state)
     journal.write([make_row("a", START)])
-    with pytest.raises(DependencyUnavailable, match="it has a prediction 'a' already; choose another"):
+    with pytest.raises(store.PredictionIdTaken, match="already; choose another"):
         journal.write([make_row("b", START + DAY), make_row("a", START + DAY)], has_client_ids=True)
-    with pytest.raises(DependencyUnavailable, match="predictions_2024_10_04_prediction_id_key"):
+    with pytest.raises(store.PredictionIdTaken, match="already; choose another"):
         journal.write([make_row("a", START)])
     journal.close()
     assert read_prediction_ids(postgresql_state) == ["a"]

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import select
 
 from pipeline import state as store
-from pipeline.errors import DependencyUnavailable
 from pipeline.state.tables import idempotent_responses, predictions
 
 if TYPE_CHECKING:
@@ -46,7 +45,9 @@ def test_rows_are_numbered_without_a_gap_over_groups_and_writers(
     assert read_ids(state) == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
 
 
-def test_request_rows_are_stored_like_single_rows(state: store.State, journal: store.PredictionWriter) -> None:
+def test_request_rows_are_stored_like_single_rows_and_the_first_has_the_latency(
+    state: store.State, journal: store.PredictionWriter
+) -> None:
     rows = [
         make_row(f"r{at}", "key", "subject")._replace(features=f'{{"a":{at}}}', confidence=at / 200)
         for at in range(170)
@@ -62,14 +63,15 @@ def test_request_rows_are_stored_like_single_rows(state: store.State, journal: s
     last = make_row("last", "key", "subject")._replace(
         features="{}", prediction="no", probabilities="{}", confidence=0.5
     )
-    assert found == [(at, *one) for at, one in enumerate([make_row("before"), *rows, last], 1)]
+    others = [row._replace(latency_us=0) for row in rows[1:]]
+    assert found == [(at, *one) for at, one in enumerate([make_row("before"), rows[0], *others, last], 1)]
 
 
 def test_a_failed_group_is_rolled_back_and_the_next_is_written(
     state: store.State, journal: store.PredictionWriter
 ) -> None:
     journal.write([make_row("a")])
-    with pytest.raises(DependencyUnavailable, match="the prediction log cannot be written"):
+    with pytest.raises(store.PredictionIdTaken, match="the log has a prediction with this identifier already"):
         journal.write([make_row("b"), make_row("a")])
     journal.write([make_row("c")])
     assert read_ids(state) == [(1, "a"), (2, "c")]

@@ -25,7 +25,6 @@ CONF = Path(__file__).parents[3] / "conf"
 SMALL = (
     "data.source.rows=600",
     "training.folds=2",
-    "evaluation.bootstrap_samples=100",
     "evaluation.importance_repeats=1",
 )
 SMALL += ("model.estimator.max_iter=10", "evaluation.metrics=[log_loss,roc_auc,accuracy]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -224,3 +225,10 @@ def test_a_signature_accepts_missing_integers(tracker: ExperimentTracker) -> Non
     loaded = pyfunc.load_model(uri)
     as_floats = frame.astype("float64")
     assert list(loaded.predict(as_floats)) == list(model.predict(as_floats))
+
+
+def test_a_logged_dictionary_is_json_whatever_its_numbers(tracker: ExperimentTracker, tmp_path: Path) -> None:
+    with tracker.start_run("numbers") as run:
+        tracker.log_dict({"mean": float("nan"), "bounds": [float("-inf"), float("inf"), 1.5]}, "numbers.json")
+    text = tracker.store.download(run.run_id, "numbers.json", tmp_path).read_text(encoding="utf-8")
+    assert json.loads(text, parse_constant=pytest.fail) == {"mean": "NaN", "bounds": ["-Infinity", "Infinity", 1.5]}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.files import canonical_json
 from pipeline.validation.column_profile import profile_column
 from tests.pipeline.validation.validation_samples import stats_of
 
@@ -26,3 +27,10 @@ def test_statistic_that_overflows_is_left_out() -> None:
     profile = profile_column(stats_of(size=np.full(30, 1.7e308)).column("size"))
     assert profile.mean is None
     assert profile.as_dict()["bars"] == [{"value": "1.7e+308", "rows": 30}]
+
+
+@pytest.mark.parametrize("largest", [np.finfo(np.float64).max, -np.finfo(np.float64).max])
+def test_the_largest_float_is_not_rounded_to_infinity(largest: float) -> None:
+    profile = profile_column(stats_of(size=[float(largest)] * 30).column("size"))
+    assert (profile.low, profile.high) == (largest, largest)
+    assert canonical_json(profile.as_dict())

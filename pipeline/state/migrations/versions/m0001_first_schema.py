@@ -239,7 +239,7 @@ def _create_idempotent_responses() -> None:
         "idempotent_responses",
         _name("idempotency_key"),
         _big("created_at"),
-        _word("request_sha256", 64),
+        _word("request_digest", 64),
         _text("response"),
         _name("subject", nullable=True),
         sa.PrimaryKeyConstraint("idempotency_key", name=op.f("pk_idempotent_responses")),

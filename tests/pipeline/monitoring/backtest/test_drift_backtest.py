@@ -55,7 +55,8 @@ def test_equal_seeds_give_equal_backtests() -> None:
 
 def _proposed_config(report: BacktestReport) -> Any:
     values = report.thresholds.values
-    numeric = {"wasserstein": values["drift.numeric.wasserstein"], "missing": values["drift.numeric.missing"]}
+    names = ("wasserstein", "missing", "rare_values", "rank_biserial")
+    numeric = {name: values[f"drift.numeric.{name}"] for name in names}
     return LOOSE_CONFIG.model_copy(
         update={
             "alpha": values["drift.alpha"],
@@ -89,7 +90,7 @@ def test_backtest_verdicts_equal_those_of_the_monitor() -> None:
 
 def test_thresholds_of_the_noisiest_column_are_raised_until_the_log_meets_the_budget() -> None:
     shifted = {2, 5, 8, 11}
-    frames = [sample_rows(2_000, i, shift=0.2 + 0.01 * i if i in shifted else 0.0) for i in range(14)]
+    frames = [sample_rows(2_000, 80 + i, shift=0.2 + 0.01 * i if i in shifted else 0.0) for i in range(14)]
     past = [LoggedWindow(str(i), str(i + 1), count_rows(REFERENCE, frame)) for i, frame in enumerate(frames)]
     report = run_backtest(AlertBudget(1.0, 24.0), seed=0, config=CONFIG, past=past, n=40)
     assert (len(report.incidents), report.n_incidents_with_proposal) == (4, 2)

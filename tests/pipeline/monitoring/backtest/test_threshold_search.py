@@ -28,7 +28,7 @@ def test_raising_thresholds_ends_when_every_window_drifts() -> None:
 
 
 def _column_tests(counts: BinCounts) -> list[Any]:
-    from pipeline.monitoring.drift.detection import column_pairs, column_tests
+    from pipeline.monitoring.drift.column_tests import column_pairs, column_tests
     from pipeline.monitoring.log.bin_counts import reference_counts
 
     pairs = column_pairs(REFERENCE, reference_counts(REFERENCE), counts)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
 from pipeline.monitoring.drift import drift_statistics
+from pipeline.package import Bins
 from pipeline.schema import Column, Schema, Target
 from tests.pipeline.monitoring.drift_fixtures import make_reference
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-
-    from pipeline.package import Bins
 
 COUNTS = st.lists(st.integers(0, 500), min_size=2, max_size=8)
 
@@ -146,3 +145,17 @@ def test_parts_of_a_window_give_the_statistics_of_the_whole(seed: int, cut: int)
 def test_a_column_without_values_on_one_side_has_no_order() -> None:
     bins = make_bins(np.full(100, np.nan), "float")
     assert drift_statistics.cumulative_shares(bins, np.array(bins.finest.counts), bins.finest.count([1.0])) is None
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_the_rank_comparison_equals_the_mann_whitney_test_of_scipy(shift: int) -> None:
+    rng = np.random.default_rng(3)
+    before, after = np.round(rng.lognormal(5, 2, 800)), np.round(rng.lognormal(5, 2, 500)) + 40 * shift
+    points = np.unique(np.concatenate([before, after]))
+    counts = [np.append(np.searchsorted(np.sort(side), points, side="right"), [0, 0, 0, 0]) for side in (before, after)]
+    sides = [np.concatenate([np.diff(side[:-4], prepend=0), side[-4:]]) for side in counts]
+    bins = Bins("amount", "values", tuple(points.tolist()), tuple(sides[0].tolist()))
+    ranks = drift_statistics.rank_biserial(bins, *sides)
+    expected = scipy.stats.mannwhitneyu(after, before, use_continuity=False, method="asymptotic")
+    assert ranks.value == pytest.approx(2 * expected.statistic / (800 * 500) - 1, abs=1e-12)
+    assert ranks.p_value == pytest.approx(expected.pvalue, rel=1e-9)

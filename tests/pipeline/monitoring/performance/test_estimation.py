@@ -116,7 +116,10 @@ def test_a_window_without_outcomes_has_no_realized_metrics() -> None:
     realized = calculate_realized_performance(
         make_histogram(sample_scores(100, 0)[0]), ["accuracy"], n_rows=100, intervals=INTERVALS
     )
-    assert (realized.metrics["accuracy"], realized.coverage) == (MetricEstimate(None, None, None), 0.0)
+    assert (realized.metrics["accuracy"], realized.coverage) == (
+        MetricEstimate(None, reason="no outcome is known"),
+        0.0,
+    )
     assert estimates_agree(realized, realized) == {}
 
 
@@ -148,14 +151,14 @@ def test_a_metric_degrades_beyond_threshold_and_chance(
 
 
 def test_few_outcomes_give_neither_degradation_nor_disagreement() -> None:
-    """The bootstrap of three rows that are all wrong has no variation: its interval is a point."""
     score = np.full(3, 0.9)
     realized = calculate_realized_performance(
         make_histogram(score, np.zeros(3, dtype=np.int64)), ["accuracy"], n_rows=900, intervals=INTERVALS
     )
     estimated = estimate_performance(make_histogram(score), ["accuracy"], intervals=INTERVALS)
     (degradation,) = detect_degradation(realized, {"accuracy": 0.9}, threshold=0.05, min_outcomes=200)
-    assert (realized.metrics["accuracy"].high, degradation.verdict) == (0.0, "not_enough_data")
+    assert realized.metrics["accuracy"].high > 0.5
+    assert degradation.verdict == "not_enough_data"
     assert estimates_agree(estimated, realized, min_outcomes=200) == {}
 
 

@@ -122,7 +122,7 @@ def test_a_start_without_a_valid_package_is_not_ready_and_recovers(project: Path
     async def run() -> None:
         engine = make_engine(project, engine=engine_settings(fallback_to_last_good=False))
         await engine.start()
-        assert "no model package" in engine.ready().reason
+        assert "no model package" in engine.ready().detail
         with pytest.raises(NotReady):
             await engine.predict_row(row_body(make_rows(1)[0]))
         await asyncio.to_thread(promote, project, 2)

@@ -38,13 +38,14 @@ N_KILLS = proof_rounds(3, long=50)
 SERVER = """
 import asyncio, json, sys
 from pathlib import Path
+from pipeline.serving.log_options import LogOptions
 from tests.fixtures.registered_project import make_engine, row_body
 ROW = row_body(json.loads(sys.argv[2]))
 
 async def predict(engine, name):
     for number in range(int(sys.argv[3])):
         key = f"{sys.argv[4]}-{name}-{number}" if number % 2 else None
-        prediction = json.loads(await engine.predict_row(ROW, key=key))
+        prediction = json.loads(await engine.predict_row(ROW, LogOptions(key=key)))
         sys.stdout.write(prediction["prediction_id"] + "\\n")
         sys.stdout.flush()
 

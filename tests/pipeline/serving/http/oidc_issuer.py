@@ -14,7 +14,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["OidcIssuer", "run_issuer"]
 
@@ -24,6 +24,8 @@ class OidcIssuer:
     address: str = ""
     keys: dict[str, Any] = field(default_factory=dict)
     n_requests: int = 0
+    # Writes another response to the request with a path, and returns whether it did.
+    respond: Callable[[BaseHTTPRequestHandler], bool] = field(default=lambda _: False)
 
     def add_key(self, kid: str, kind: str = "RS256") -> None:
         is_rsa = kind.startswith("RS")
@@ -55,6 +57,8 @@ def run_issuer() -> Iterator[OidcIssuer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             issuer.n_requests += 1
+            if issuer.respond(self):
+                return
             is_keys = self.path == "/keys"
             body = json.dumps(issuer.public_keys() if is_keys else {"jwks_uri": f"{issuer.address}/keys"}).encode()
             self.send_response(200)
@@ -67,7 +71,7 @@ def run_issuer() -> Iterator[OidcIssuer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     issuer.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield issuer

@@ -81,7 +81,8 @@ def test_a_library_with_other_predictions_blocks_readiness_and_names_the_row(pac
     with run_server(root, PYTHONPATH=path) as server, server.client() as client:
         response = client.get("/readyz")
         assert response.status_code == 503
-        assert "row 0" in response.json()["reason"]
+        assert response.json()["reason"].startswith("the deployed version cannot be loaded")
+        assert "row 0" in client.get("/v1/status").json()["reason"]
         assert client.post("/predict", json={"features": ROW}).status_code == 503
 
 

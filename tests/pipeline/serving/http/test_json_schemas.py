@@ -35,8 +35,13 @@ def test_a_timestamp_has_a_pattern_without_a_time_zone() -> None:
     assert features_schema(schema())["properties"]["seen_at"]["pattern"].startswith(r"^\d{4}-\d{2}-\d{2}")
 
 
-def test_the_row_id_is_not_a_feature() -> None:
-    assert "row" not in features_schema(schema())["properties"]
+def test_the_row_id_and_the_target_are_accepted_and_ignored() -> None:
+    properties = features_schema(schema())["properties"]
+    extra = schema().accepted_names - set(schema().feature_names)
+    assert "row" in extra
+    assert {properties[name]["description"] for name in extra} == {
+        "A declared column that is no feature; it is accepted and ignored."
+    }
 
 
 def test_a_feature_that_may_not_be_missing_is_required() -> None:

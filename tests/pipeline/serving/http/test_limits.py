@@ -32,11 +32,6 @@ def test_callers_do_not_share_a_bucket() -> None:
     assert (buckets.wait_s("a"), buckets.wait_s("b"), buckets.wait_s("a")) == (0, 0, 1)
 
 
-def test_looking_takes_no_token() -> None:
-    buckets = RateLimiter(per_s=1, burst=1, clock=Clock())
-    assert [buckets.wait_s("a", consume=False), buckets.wait_s("a"), buckets.wait_s("a")] == [0, 0, 1]
-
-
 def test_a_flood_of_callers_is_bounded_in_memory() -> None:
     buckets = RateLimiter(per_s=1, burst=1, max_callers=100, clock=Clock())
     for number in range(10_000):

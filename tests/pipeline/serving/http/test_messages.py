@@ -7,6 +7,7 @@ import pytest
 from pipeline.serving.http.authentication import ANONYMOUS, Principal
 from pipeline.serving.http.messages import HttpRequest, check_single_headers, request_id_from
 from pipeline.serving.http.problems import HttpProblem
+from pipeline.serving.log_options import LogOptions
 
 
 def make_request(
@@ -35,12 +36,25 @@ def test_an_idempotency_key_is_read_with_and_without_quotes(header: bytes, expec
     assert make_request({b"idempotency-key": header}).idempotency_key == expected
 
 
-def test_callers_do_not_share_idempotency_keys() -> None:
-    keys = {
-        make_request({b"idempotency-key": b"k"}, principal=Principal(caller, frozenset())).idempotency_key
-        for caller in ("ada", "bob")
-    }
-    assert keys == {"ada:k", "bob:k"}
+@pytest.mark.parametrize(
+    ("query", "roles", "expected"),
+    [
+        (b"", (), LogOptions(caller="ada", key="k")),
+        (b"log=false", ("viewer",), LogOptions("k", "ada", is_logged=False, source="api")),
+        (b"log=true&source=app", ("predict", "viewer"), LogOptions("k", "ada", source="app")),
+    ],
+)
+def test_the_query_decides_whether_and_how_a_request_is_logged(
+    query: bytes, roles: tuple[str, ...], expected: LogOptions
+) -> None:
+    request = make_request({b"idempotency-key": b"k"}, query=query, principal=Principal.from_roles("ada", roles))
+    assert request.log_options() == expected
+
+
+@pytest.mark.parametrize("query", [b"log=no", b"log=false&log=true", b"log=", b"source=file", b"source=app"])
+def test_a_wrong_log_parameter_is_refused(query: bytes) -> None:
+    with pytest.raises(HttpProblem, match=r"log|source"):
+        make_request({}, query=query, principal=Principal.from_roles("ada", ("predict",))).log_options()
 
 
 @pytest.mark.parametrize("value", [b"", b"a b", b"\xe9", b"a" * 129, b"a\x00"])

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import state as store
 from pipeline.alerts.rule_inputs import fetch_server_metrics
-from pipeline.alerts.run_summary import summarize_run
+from pipeline.alerts.run_summary import flatten_metrics, summarize_run
 from pipeline.config.config_loader import load_params
 from tests.fixtures.server_process import MODEL_NAME, ROW
 from tests.fixtures.toy_dataset import ROOT
@@ -132,3 +132,8 @@ def test_a_dashboard_has_an_address_and_panels_that_do_not_overlap(path: Any) ->
     assert dashboard["uid"] == f"mlops-{path.stem}"
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in dashboard["panels"]]
     assert len(set(places)) == len(places) == len({panel["id"] for panel in dashboard["panels"]})
+
+
+def test_the_number_of_drifted_columns_counts_those_beyond_the_listed_ones() -> None:
+    summary = summarize_run(drift_report(150), (), None)
+    assert (len(summary["columns"]), flatten_metrics(summary)["columns_drifted"]) == (100, 150.0)

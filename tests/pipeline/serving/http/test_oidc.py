@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +10,8 @@ import jwt
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.serving.http.oidc import OidcVerifier
+from pipeline.serving.http.oidc import OidcVerifier, are_claims_current
+from pipeline.serving.steady_clock import SteadyClock
 from tests.pipeline.serving.http.oidc_issuer import OidcIssuer, run_issuer
 
 if TYPE_CHECKING:
@@ -113,8 +116,8 @@ def test_a_flood_of_unknown_keys_asks_the_issuer_once(issuer: OidcIssuer) -> Non
 
 
 def test_a_new_key_of_the_issuer_is_fetched_after_the_pause(issuer: OidcIssuer) -> None:
-    moment = [time.time()]
-    tokens = OidcVerifier(issuer.address, "mlops", ("RS256",), "roles", 0, clock=lambda: moment[0])
+    moment = [0.0]
+    tokens = OidcVerifier(issuer.address, "mlops", ("RS256",), "roles", 0, elapsed=lambda: moment[0])
 
     async def both() -> tuple[Any, Any]:
         await tokens.verify(issuer.token())
@@ -125,6 +128,56 @@ def test_a_new_key_of_the_issuer_is_fetched_after_the_pause(issuer: OidcIssuer) 
 
     early, late = asyncio.run(both())
     assert (early, late is None) == (None, False)
+
+
+@pytest.mark.parametrize("jump_s", [-86_400.0, -3600.0, 3600.0, 10 * 365 * 86_400.0], ids=str)
+def test_a_jump_of_the_clock_admits_no_token_and_breaks_none(issuer: OidcIssuer, jump_s: float) -> None:
+    wall, elapsed = [time.time()], [0.0]
+    clock = SteadyClock(wall=lambda: wall[0], elapsed=lambda: elapsed[0])
+    tokens = OidcVerifier(issuer.address, "mlops", ("RS256",), "roles", 0, clock=clock, elapsed=lambda: elapsed[0])
+    good, over = issuer.token(), issuer.token(exp=int(wall[0]) - 60, sub="eve")
+    ends_soon = issuer.token(exp=int(wall[0]) + 5, sub="bob")
+    new_key = f"new{jump_s}"
+
+    async def run() -> list[bool]:
+        before = [await tokens.verify(token) is not None for token in (good, ends_soon)]
+        wall[0] += jump_s + 31
+        elapsed[0] += 31
+        issuer.add_key(new_key)
+        tokens_after = (good, ends_soon, over, issuer.token(new_key))
+        after = [await tokens.verify(token) is not None for token in tokens_after]
+        return before + after
+
+    assert asyncio.run(run()) == [True, True, True, False, False, True]
+
+
+ABSURD_NUMBERS = [10**400, -(10**400), 10**20, -1, math.nan, math.inf, -math.inf, "soon", "4102444800", True, [], {}]
+
+
+@pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize("value", ABSURD_NUMBERS, ids=lambda value: repr(value)[:20])
+def test_a_moment_that_is_no_plausible_number_is_refused(issuer: OidcIssuer, claim: str, value: Any) -> None:
+    assert verify(issuer, signed(issuer, {**issuer.claims(), claim: value})) is None
+    assert not are_claims_current({"exp": 4_102_444_800, claim: value}, now_s=time.time())
+
+
+@pytest.mark.parametrize("subject", ["", 7, True, [], {}, "\ud800"], ids=repr)
+def test_a_subject_that_is_no_text_is_refused(issuer: OidcIssuer, subject: Any) -> None:
+    assert verify(issuer, signed(issuer, {**issuer.claims(), "sub": subject})) is None
+
+
+@pytest.mark.parametrize(
+    "payload", [b"[]", b"7", b"null", b"[" * 100_000, b'{"exp": 1e999}', b'{"exp": ' + b"9" * 9000]
+)
+def test_a_signed_payload_that_is_no_claims_is_refused(issuer: OidcIssuer, payload: bytes) -> None:
+    token = jwt.api_jws.encode(payload, issuer.keys["k1"], algorithm="RS256", headers={"kid": "k1"})
+    assert verify(issuer, token) is None
+
+
+def signed(issuer: OidcIssuer, claims: dict[str, Any]) -> str:
+    """Return a token with any claims; PyJWT refuses to encode some of them."""
+    payload = json.dumps(claims).encode()
+    return jwt.api_jws.encode(payload, issuer.keys["k1"], algorithm="RS256", headers={"kid": "k1"})
 
 
 @pytest.mark.parametrize("address", ["http://issuer.example", "ftp://issuer.example", "issuer.example"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -227,3 +228,84 @@ def test_one_call_closes_every_expired_connection(loop: asyncio.AbstractEventLoo
         transports.append(transport)
     close_expired(connections, loop.time() + 6)
     assert [transport.is_closed for transport in transports] == [True] * 3
+
+
+CHUNKED = b"POST /a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
+CLOSING = REQUEST.replace(b"Content-Length", b"Connection: close\r\nContent-Length")
+UPGRADING = REQUEST.replace(b"Content-Length", b"Connection: Upgrade\r\nUpgrade: other\r\nContent-Length")
+TRAILING_BYTES = {
+    "nothing": b"",
+    "rubbish": b"\x00\xff rubbish\r\n\r\n",
+    "a body that is longer than declared": b" and more",
+    "half of the headers": REQUEST[:20],
+    "headers without their body": HEADERS,
+    "a body that ends in the middle": HEADERS + b"bo",
+    "a chunk that is none": CHUNKED[:-12] + b"zz\r\n",
+    "headers that are too large": b"GET / HTTP/1.1\r\nX: " + b"a" * 70_000,
+    "an end of the connection": None,
+}
+
+
+class Handler:
+    """Handles each complete request after a pause, as one that waits for the log, and counts them."""
+
+    def __init__(self) -> None:
+        self.n_handled = 0
+
+    async def __call__(self, scope: Any, receive: Any, _send: Any) -> None:
+        cycle = scope.pop(CYCLE_KEY)
+        body = take_complete_body(cycle)
+        if body is None:
+            message = await receive()
+            while message["type"] != "http.disconnect" and message["more_body"]:
+                message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+        self.n_handled += 1
+        await asyncio.sleep(0.01)
+        write_response(cycle, 200, b"content-length: 4\r\n", b"body", closes_connection=False)
+
+
+@pytest.mark.parametrize(
+    "request_bytes", [REQUEST, CHUNKED, CLOSING, UPGRADING], ids=["length", "chunked", "close", "upgrade"]
+)
+@pytest.mark.parametrize("is_one_segment", [True, False], ids=["one segment", "two segments"])
+@pytest.mark.parametrize("trailing", TRAILING_BYTES.values(), ids=TRAILING_BYTES)
+def test_bytes_behind_a_request_never_change_its_response(
+    loop: asyncio.AbstractEventLoop, request_bytes: bytes, trailing: bytes | None, is_one_segment: bool
+) -> None:
+    handler = Handler()
+    protocol, transport = connect(loop, handler)
+
+    async def exchange() -> None:
+        if trailing is None:
+            protocol.data_received(request_bytes)
+            if not protocol.eof_received():
+                transport.close()
+        elif is_one_segment:
+            protocol.data_received(request_bytes + trailing)
+        else:
+            protocol.data_received(request_bytes)
+            protocol.data_received(trailing)
+        await asyncio.sleep(0.03)
+        protocol.close_expired(loop.time() + 60)
+
+    loop.run_until_complete(exchange())
+    assert (handler.n_handled, transport.written.count(b"HTTP/1.1 200")) == (1, 1)
+    assert transport.written.startswith(b"HTTP/1.1 200")
+    assert len(re.findall(rb"HTTP/1.1 [0-9]", transport.written)) <= 2
+
+
+def test_each_of_two_pipelined_requests_is_answered_before_the_rubbish_behind_them(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    handler = Handler()
+    protocol, transport = connect(loop, handler)
+
+    async def exchange() -> None:
+        protocol.data_received(REQUEST + CHUNKED + b"\x00rubbish\r\n\r\n")
+        await asyncio.sleep(0.05)
+
+    loop.run_until_complete(exchange())
+    statuses = re.findall(rb"HTTP/1.1 ([0-9]+)", transport.written)
+    assert (handler.n_handled, statuses, transport.is_closed) == (2, [b"200", b"200", b"400"], True)

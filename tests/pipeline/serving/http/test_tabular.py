@@ -101,3 +101,13 @@ def test_an_invalid_csv_line_refuses_the_body_unless_it_may_be_partial() -> None
     assert body.columns == {"size": [1.5, 2.5], "count": [3, 5]}
     assert body.lines is not None
     assert (list(body.lines.row_lines), [error.path for error in body.lines.errors]) == ([2, 4], ["line 3.size"])
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", PARQUET, ARROW_STREAM])
+def test_the_target_and_other_declared_columns_are_ignored_as_from_a_file(media_type: str) -> None:
+    extra = sorted(schema().accepted_names - set(schema().feature_names))
+    table = pa.table({**{name: ["any", ""] for name in extra}, "size": [1.5, 2.5]})
+    csv_body = "\n".join([",".join([*extra, "size"]), *(",".join([*["any"] * len(extra), n]) for n in ("1.5", "2.5"))])
+    body = csv_body.encode() if media_type == "text/csv" else encode(media_type, table)
+    assert extra
+    assert read(media_type, body).columns == {"size": [1.5, 2.5]}

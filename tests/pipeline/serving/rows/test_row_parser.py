@@ -73,7 +73,6 @@ def test_a_whole_number_may_be_written_as_a_float() -> None:
         ({"note": "\ud800"}, "features.note", "type"),
         ({"seen_at": "2026-02-30"}, "features.seen_at", "type"),
         ({"seen_at": "2026-01-31T18:30:00Z"}, "features.seen_at", "type"),
-        ({"row": 1}, "features.row", "unknown"),
         ({"Count": 1}, "features.Count", "unknown"),
     ],
 )
@@ -244,3 +243,19 @@ def test_suggestions_are_limited_to_the_listed_errors() -> None:
     error = raised_error(json.dumps({"features": {"size": 1.5, **{f"coun{at}": 1 for at in range(100)}}}).encode())
     assert (error.n_errors, len(error.errors)) == (100, 20)
     assert all("did you mean 'count'?" in field.message for field in error.errors)
+
+
+@pytest.mark.parametrize("extra", [{"row": 7}, {"row": "any"}, {"outcome": "yes"}, {"row": None, "outcome": "no"}])
+def test_declared_columns_that_are_no_features_are_ignored(extra: dict[str, Any]) -> None:
+    expected = PARSER.parse_row(row_body())
+    batch = json.dumps({"instances": [{"size": 1.5, **extra}] * 2}).encode()
+    columns = {"size": [1.5], **{name: [value] for name, value in extra.items()}}
+    assert PARSER.parse_row(row_body(**extra)) == expected
+    assert PARSER.parse_batch(batch).rows == [expected] * 2
+    assert PARSER.parse_columns(columns).rows == [expected]
+
+
+@pytest.mark.parametrize("name", ["rows", "Outcome", "outcome "])
+def test_an_undeclared_column_beside_them_is_still_refused(name: str) -> None:
+    error = raised_error(row_body(row=7, **{name: 1}))
+    assert [(field.path, field.rule) for field in error.errors] == [(f"features.{name}", "unknown")]

@@ -51,7 +51,14 @@ def test_the_table_of_limits_has_the_defaults(key: str, text: str) -> None:
 def exported_metrics() -> list[tuple[str, str, str]]:
     """Return name, type and help of each metric of a server that has a model, and a monitor run."""
     histogram = Histogram((1.0,)).as_dict()
-    log = {"n_logged": 1, "n_unlogged": 0, "n_failures": 0, "is_failing": False, "commit_duration_s": histogram}
+    log = {
+        "n_logged": 1,
+        "n_unlogged": 0,
+        "n_opted_out": 0,
+        "n_failures": 0,
+        "is_failing": False,
+        "commit_duration_s": histogram,
+    }
     status = {
         "active": {"version": 1, "generation": 1}, "is_ready": True, "queue_rows": 0, "by_class": {"yes": 1},
         "confidence": histogram, "log": log,

@@ -1,0 +1,62 @@
+"""Keep the choices of a page in its address by id, so that a link survives changed labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["choose", "forget"]
+
+_T = TypeVar("_T")
+
+
+def choose(
+    widget: Callable[..., Any],
+    options: Sequence[_T],
+    *,
+    parameter: str,
+    key: str,
+    default: _T,
+    format_func: Callable[[_T], str],
+    **settings: Any,
+) -> _T:
+    """Show a widget that selects one option, and keep the selected one in the address as `parameter`.
+
+    An unknown id in the address selects `default`. Streamlit keeps the label of a selection; if labels change, the
+    selected id stays.
+
+    Parameters
+    ----------
+    widget : callable
+        Such as `st.selectbox`.
+    options : sequence
+        The ids.
+    parameter, key : str
+        Name in the address, and key of the widget.
+    default : an option
+    format_func : callable
+        Label of an option on the page.
+    settings
+        Passed to the widget: `label` and others.
+    """
+    by_id = {str(option): option for option in options}
+    labels_key = f"{key}_labels"
+    labels = [format_func(option) for option in options]
+    if key not in st.session_state or st.session_state.get(labels_key) != labels:
+        st.session_state[key] = by_id.get(st.query_params.get(parameter, ""), default)
+    st.session_state[labels_key] = labels
+    selected: _T | None = widget(options=list(options), format_func=format_func, key=key, **settings)
+    chosen = default if selected is None else selected
+    if st.query_params.get(parameter) != str(chosen):
+        st.query_params[parameter] = str(chosen)
+    return chosen
+
+
+def forget(*, parameter: str, key: str) -> None:
+    """Forget a choice, so that the next run of the page starts with its default."""
+    st.session_state.pop(key, None)
+    st.query_params.pop(parameter, None)

@@ -1,0 +1,121 @@
+"""Verdicts of the champion gate when data grows by 30 % and a model is trained again with equal settings.
+
+Run it with `python benchmarks/growing_data.py`; the target is at most one "inferior" in 20 retrains of by_hash.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from pipeline import package  # noqa: E402 - needs the path above
+from pipeline.config.composition import compose  # noqa: E402 - needs the path above
+from pipeline.config.config_loader import build_config  # noqa: E402 - needs the path above
+from pipeline.data.sources import fetch_rows  # noqa: E402 - needs the path above
+from pipeline.data.splitters import hash_split, split_train_test  # noqa: E402 - needs the path above
+from pipeline.gates import GateInputs, evaluate_gates  # noqa: E402 - needs the path above
+from pipeline.modeling.training import train_classifier  # noqa: E402 - needs the path above
+from pipeline.package.train_row_filter import build_train_row_filter  # noqa: E402 - needs the path above
+from pipeline.schema import Schema  # noqa: E402 - needs the path above
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.config.root_config import Config
+    from pipeline.data.splitters import TrainTestSplit
+    from pipeline.package import Package
+
+__all__ = ["count_verdicts"]
+
+GROWTH = 1.3
+_SETTINGS = ("training.folds=2", "training.golden_rows=8", "promotion.baselines=[]")
+_SOUND = {"level": "ok", "leakage": []}
+
+
+def count_verdicts(n_retrains: int, n_rows: int, *overrides: str, ignore_train_rows: bool = False) -> Counter[str]:
+    """Return how often each verdict of the champion gate was given.
+
+    Parameters
+    ----------
+    n_retrains : int
+        Pairs of champion and candidate, each with other rows and another seed.
+    n_rows : int
+        Rows of the champion's snapshot; the candidate's has 30 % more.
+    *overrides : str
+        Settings that differ from conf/.
+    ignore_train_rows : bool
+        Whether rows that the champion learned from stay in the comparison.
+    """
+    return Counter(_retrain(seed, n_rows, overrides, ignore_train_rows=ignore_train_rows) for seed in range(n_retrains))
+
+
+def _retrain(seed: int, n_rows: int, overrides: tuple[str, ...], *, ignore_train_rows: bool) -> str:
+    n_grown = round(GROWTH * n_rows)
+    words = (*_SETTINGS, f"seed={seed}", f"data.source.rows={n_grown}", f"data.source.seed={seed}", *overrides)
+    config = build_config(compose(words, conf=ROOT / "conf").values, where="conf")
+    frame = fetch_rows(config.data, root=ROOT).frame
+    champion, _ = _train(frame.head(n_rows), config)
+    candidate, parts = _train(frame, config)
+    if ignore_train_rows:
+        nothing = build_train_row_filter(parts.train.head(0), champion.schema)
+        champion = replace(champion, train_rows=nothing)
+    promotion = config.promotion.model_copy(update={"metric_limits": {}})
+    inputs = GateInputs(parts.test, {"metrics": {}, "baselines": {}}, _SOUND)
+    report = evaluate_gates(candidate, inputs, promotion, champion=champion)
+    (gate,) = [gate for gate in report.gates if gate.name == "champion"]
+    return gate.reason.partition(":")[0]
+
+
+def _train(frame: pd.DataFrame, config: Config) -> tuple[Package, TrainTestSplit]:
+    schema = Schema.from_config(config.data)
+    parts = split_train_test(frame, schema, config.data.split, seed=config.seed)
+    result = train_classifier(
+        parts.train, schema, config.features, model=config.model, training=config.training, seed=config.seed
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        package.write_package(
+            Path(folder) / "package",
+            result.classifier,
+            train=parts.train,
+            parity_rows=parts.test.head(50),
+            scores=result.out_of_fold,
+            metrics=result.mean_metrics,
+            lineage={},
+            training=config.training,
+            model=config.model.name,
+            split=hash_split(config.data.split, seed=config.seed),
+        )
+        return package.load_package(Path(folder) / "package"), parts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--retrains", type=int, default=20, help="retrains of each line")
+    parser.add_argument("--rows", type=int, default=8000, help="rows of the champion's snapshot")
+    parser.add_argument("settings", nargs="*", help="settings that differ from conf/, such as model=random_forest")
+    arguments = parser.parse_args()
+    lines = {
+        "by_hash": (("data.split.kind=by_hash",), False),
+        "stratified, known rows left out": (("data.split.kind=stratified",), False),
+        "stratified, known rows stay": (("data.split.kind=stratified",), True),
+    }
+    verdicts = ("superior", "inconclusive on these rows", "inferior")
+    print(f"{arguments.retrains} retrains, {arguments.rows:,} -> {round(GROWTH * arguments.rows):,} rows")
+    print(f"{'split':<34}{''.join(verdict.partition(' ')[0].rjust(14) for verdict in verdicts)}")
+    for name, (words, ignore_train_rows) in lines.items():
+        counts = count_verdicts(
+            arguments.retrains, arguments.rows, *words, *arguments.settings, ignore_train_rows=ignore_train_rows
+        )
+        print(f"{name:<34}{''.join(str(counts[verdict]).rjust(14) for verdict in verdicts)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The file of an SQLite database: private from its creation, and watched while connections are open.
+
+An open connection follows a file, not its name. After the file was replaced, removed or moved, commits succeed and
+reach a file that no other program reads. So each connection carries the identity of its files, which is compared with
+the files under these names.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import event, exc
+
+from pipeline.errors import DependencyUnavailable
+from pipeline.files import make_private_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+__all__ = ["DatabaseFile", "FileIdentity"]
+
+_INFO_KEY = "file_identity"
+_SUFFIXES = ("", "-wal", "-shm")
+# A commit needs this much; SQLite itself reports a full disk only when a commit fails.
+_MIN_FREE_BYTES = 1_000_000
+_PRIVATE_MODE = 0o600
+_WRITE_BITS = 0o222
+
+
+class FileIdentity(NamedTuple):
+    """Device and inode of the database, its write-ahead log and its shared memory; None for a file that is absent."""
+
+    database: tuple[int, int] | None
+    wal: tuple[int, int] | None
+    shared_memory: tuple[int, int] | None
+
+
+@dataclass
+class DatabaseFile:
+    """The file of a state database; `watch` applies it to each connection of an engine.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    path: Path
+    _has_connected: bool = field(default=False, init=False)
+    _is_replaced: bool = field(default=False, init=False)
+    _identity: FileIdentity | None = field(default=None, init=False)
+    _lost: FileIdentity | None = field(default=None, init=False)
+    _largest_bytes: int = field(default=0, init=False)
+
+    def watch(self, engine: Engine) -> None:
+        """Open only the file that is expected, and discard connections whose file was replaced."""
+        event.listen(engine, "do_connect", self._open)
+        event.listen(engine, "connect", self._remember_identity)
+        event.listen(engine, "checkout", self._check_connection)
+
+    def is_replaced(self, info: dict[str, Any]) -> bool:
+        """Whether the files of a connection are no longer those under their names; `info` is that of its record."""
+        known: FileIdentity | None = info.get(_INFO_KEY)
+        if known is None:
+            return False
+        now = self._read_identity()
+        if all(before is None or before == after for before, after in zip(known, now, strict=True)):
+            return False
+        self._is_replaced, self._lost = True, known
+        return True
+
+    def take_replacement(self) -> bool:
+        """Whether the files changed since the last call, so that all connections have to be closed."""
+        if self._identity is not None:
+            self.is_replaced({_INFO_KEY: self._identity})
+        is_replaced, self._is_replaced = self._is_replaced, False
+        if is_replaced:
+            self._identity, self._largest_bytes = None, 0
+        return is_replaced
+
+    def check(self) -> None:
+        """Raise unless the file exists and can be written.
+
+        Raises
+        ------
+        DependencyUnavailable
+            Naming what is wrong with it.
+        """
+        try:
+            status, folder = self.path.stat(), self.path.parent.stat()
+            file_system = os.statvfs(self.path)
+        except OSError as error:
+            raise self._fault(f"cannot be found ({error.strerror})", "put it back, or restore a backup") from error
+        if status.st_size < self._largest_bytes:
+            raise self._fault(
+                "was overwritten while it was open", "stop the server, restore a backup without -wal and -shm, start it"
+            )
+        self._largest_bytes = status.st_size
+        self._check_wal()
+        is_writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+        if not is_writable or file_system.f_flag & os.ST_RDONLY or not status.st_mode & folder.st_mode & _WRITE_BITS:
+            raise self._fault("is read-only", "make the file and its folder writable")
+        if file_system.f_bavail * file_system.f_frsize < _MIN_FREE_BYTES:
+            raise self._fault("cannot grow, the disk is full", "free disk space")
+
+    def _check_wal(self) -> None:
+        """Refuse a file beside the log of the one before: SQLite would write pages of the old file into the new one."""
+        if self._lost is None:
+            return
+        now = self._read_identity()
+        if now.database not in (None, self._lost.database) and now.wal is not None and now.wal == self._lost.wal:
+            raise self._fault(
+                "was replaced, and the write-ahead log beside it belongs to the file before",
+                "stop the server, restore a backup without -wal and -shm, start it",
+            )
+
+    def _fault(self, fault: str, advice: str) -> DependencyUnavailable:
+        return DependencyUnavailable(f"{self.path}: the state database {fault}; {advice}")
+
+    def _open(self, dialect: Any, _record: object, _args: list[Any], options: dict[str, Any]) -> Any:
+        """Open the file, which the first connection may create; SQLite would create a removed one anew and empty."""
+        if not self._has_connected:
+            self._create()
+        self._check_wal()
+        mode = "rw" if self._has_connected else "rwc"
+        return dialect.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, **options)
+
+    def _create(self) -> None:
+        """Create the file for this user alone; SQLite gives the files beside it the same permissions."""
+        make_private_folder(self.path.parent)
+        with suppress(OSError):  # it exists, or SQLite says why it cannot be opened
+            # Only a new file: closing any descriptor of an open one would release SQLite's locks.
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE_MODE))
+            self.path.chmod(_PRIVATE_MODE)
+
+    def _remember_identity(self, connection: Any, record: Any) -> None:
+        # Reading opens the log, which exists from here on until the last connection is closed.
+        connection.execute("PRAGMA schema_version").fetchone()
+        self._has_connected = True
+        self._identity = record.info[_INFO_KEY] = self._read_identity()
+
+    def _check_connection(self, _connection: Any, record: Any, _proxy: object) -> None:
+        if self.is_replaced(record.info):
+            raise exc.DisconnectionError(f"{self.path}: the file was replaced")
+
+    def _read_identity(self) -> FileIdentity:
+        return FileIdentity(*(_file_id(f"{self.path}{suffix}") for suffix in _SUFFIXES))
+
+
+def _file_id(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - twice as fast, and asked for each commit
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

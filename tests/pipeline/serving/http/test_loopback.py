@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.serving.http.loopback import is_loopback
+
+HOSTS = [
+    ("localhost", True),
+    ("127.0.0.1", True),
+    ("127.8.8.8", True),
+    ("::1", True),
+    ("0.0.0.0", False),
+    ("::", False),
+    ("192.0.2.1", False),
+    ("example.org", False),
+    ("", False),
+]
+
+
+@pytest.mark.parametrize(("host", "expected"), HOSTS)
+def test_only_loopback_addresses_are_private_to_the_machine(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
