@@ -124,8 +124,7 @@ def serve_http(
     ConfigError
         When a variable of OpenTelemetry has an invalid value.
     """
-    is_protected = config.authentication == "required"
-    check_bind_address(config.host, is_protected=is_protected)
+    check_bind_address(config.host, is_protected=config.authentication == "required")
     variables = os.environ if environment is None else environment
     tracing = open_tracing(variables, _SERVICE_NAME, sample_rate=config.trace_sample_rate)
     logger = access_log.configure_logging() if tracing is None else access_log.configure_logging(add_trace_ids)

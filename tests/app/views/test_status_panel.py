@@ -37,7 +37,7 @@ def _show_status(state: str) -> None:
 
 
 @pytest.mark.parametrize("state", ["unknown", "degraded", "down"])
-def test_the_headline_has_the_color_of_the_worst_state_and_healthy_components_stand_apart(state: str) -> None:
+def test_the_headline_has_the_color_of_the_worst_state_and_healthy_components_share_a_line(state: str) -> None:
     at = AppTest.from_function(_show_status, args=(state,), default_timeout=60).run()
     text = text_of(at)
     assert not list(at.exception)

@@ -21,7 +21,7 @@ def test_the_latest_forced_decision_about_the_version_counts() -> None:
     assert find_gate_override(version(2, verdict="reject"), entries) == GateOverride(2, 2, "bob", "new")
 
 
-def test_the_sentence_says_what_is_known() -> None:
+def test_the_sentence_names_what_is_known() -> None:
     assert GateOverride(2, 1, "ada", "urgent").sentence == (
         "Version 2 is in Production although 1 gate did not pass; ada forced it: urgent"
     )

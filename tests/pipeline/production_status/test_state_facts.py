@@ -47,7 +47,7 @@ def test_a_database_at_an_address_that_has_no_file_is_missing(tmp_path: Path, mo
     assert not (tmp_path / "elsewhere.db").exists()
 
 
-def test_a_database_without_versions_beside_packages_is_told_apart_from_a_new_one(tmp_path: Path) -> None:
+def test_a_database_without_versions_beside_packages_is_not_a_new_one(tmp_path: Path) -> None:
     store.open_state(tmp_path).close()
     assert inspect_project_state(tmp_path, "m").condition == "ok"
     _add_package(tmp_path)
