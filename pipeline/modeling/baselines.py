@@ -29,7 +29,7 @@ BASELINES: dict[str, ModelConfig] = {
     ),
     "depth_2_tree": ModelConfig(
         name="depth_2_tree",
-        estimator={"_target_": "sklearn.tree.DecisionTreeClassifier", "max_depth": 2, "min_samples_leaf": 20},
+        estimator={"_target_": "sklearn.tree.DecisionTreeClassifier", "max_depth": 2},
         inputs=_BASELINE_INPUTS,
     ),
 }
@@ -39,8 +39,7 @@ def fit_baseline(name: str, frame: pd.DataFrame, schema: Schema, *, seed: int) -
     """Return the baseline called `name`, fitted to `frame`.
 
     `majority` predicts the shares of the classes for every row; `depth_2_tree` is a decision tree of depth 2,
-    which finds the obvious rule. Its leaves hold 20 rows: one of a single row would claim certainty, and a log loss
-    without bound, so that one row would decide a comparison.
+    which finds the obvious rule.
 
     Raises
     ------
