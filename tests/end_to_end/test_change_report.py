@@ -65,8 +65,8 @@ def test_metrics_of_a_run_branch_are_compared_on_the_same_rows(branch: Branch) -
     assert loss.after
     assert loss.difference
     expected = json.loads(branch.project.read("metrics/test.json"))["log_loss"]
-    assert loss.after[0] == pytest.approx(expected, rel=1e-9)
-    assert loss.difference[0] == pytest.approx((loss.after[0] or 0) - (loss.before[0] or 0), rel=1e-6)
+    assert loss.after.value == pytest.approx(expected, rel=1e-9)
+    assert loss.difference.value == pytest.approx((loss.after.value or 0) - (loss.before.value or 0), rel=1e-6)
     assert loss.verdict == "worse"
     assert [change.stage for change in branch.run.executed_stages] == ["compose", "train", "evaluate", "register"]
 
