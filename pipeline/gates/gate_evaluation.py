@@ -223,7 +223,7 @@ def _baseline_gate(gate: str, name: str, values: Mapping[str, Any] | None) -> Ga
         return Gate(gate, "fail", _not_evaluated(name))
     estimate = MetricEstimate.from_dict(values)
     if estimate.low is None or estimate.high is None:
-        return Gate(gate, "fail", f"{name} differs by {estimate.value:+.4g}, not shown to be better: {estimate.reason}")
+        return Gate(gate, "hold", f"{name} differs by {estimate.value:+.4g}, not shown to be better: {estimate.reason}")
     side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
     verdict = comparison_verdict(estimate, higher_is_better=metric.higher_is_better)
     return Gate(
