@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-__all__ = ["SPLITTERS", "TrainTestSplit", "hash_split", "split_train_test"]
+__all__ = ["SPLITTERS", "TrainTestSplit", "check_split", "hash_split", "split_train_test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,13 @@ def split_train_test(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *
 
     Raises
     ------
+    ConfigError
+        When the splitter is unknown, or lacks its column.
     DataError
         When the target or another column that the splitter needs is missing, or when a part, or a class of it, would be
         empty.
     """
+    check_split(config)
     _require_columns(frame, [schema.target.column])
     if frame.empty:
         raise DataError("split: the data has no rows; both parts need at least one")
@@ -71,6 +74,20 @@ def split_train_test(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *
         if part.empty:
             raise DataError(f"split: {len(frame)} rows at test_share {config.test_share} leave the {name} part empty")
     return TrainTestSplit(parts["train"].reset_index(drop=True), parts["test"].reset_index(drop=True))
+
+
+def check_split(config: SplitConfig) -> None:
+    """Refuse an unknown splitter, and `by_time` without its column.
+
+    Raises
+    ------
+    UnknownOption
+        When `kind` is not a member of `SPLITTERS`.
+    ConfigError
+        When `by_time` has no column to sort by.
+    """
+    if SPLITTERS[config.kind] is split_by_time and config.column is None:
+        raise ConfigError("data.split.column: is null; by_time needs the column to sort by")
 
 
 def _require_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
@@ -178,8 +195,7 @@ def split_by_time(
     seed: int,  # noqa: ARG001 - the signature of a Splitter
 ) -> Mask:
     """Put the latest rows into the test part; rows of one moment stay together."""
-    if config.column is None:
-        raise ConfigError("data.split.column: is null; by_time needs the column to sort by")
+    assert config.column is not None  # noqa: S101 - check_split refuses None
     _require_columns(frame, [config.column])
     values = frame[config.column]
     if values.isna().any():

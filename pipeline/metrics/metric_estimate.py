@@ -15,7 +15,7 @@ __all__ = ["TOO_FEW_DIFFERENT_ROWS", "ComparisonVerdict", "MetricEstimate", "com
 
 _SIGNIFICANT_DIGITS = 10
 
-TOO_FEW_DIFFERENT_ROWS = "the models differ in fewer than 4 rows"
+TOO_FEW_DIFFERENT_ROWS = "too few rows tell the two models apart"
 
 ComparisonVerdict = Literal["better", "worse", "equal", "no significant difference", "not compared"]
 
