@@ -14,7 +14,6 @@ from pipeline.metrics import (
     comparison_verdict,
     compute_metrics,
     estimate_metrics,
-    get_metric,
     round_significant,
 )
 
@@ -100,7 +99,7 @@ def evaluate_slices(
     config : EvaluationConfig
         `slices`, `metrics` and `confidence_level` are read.
     """
-    metric = get_metric(config.slices.metric, setting="evaluation.slices.metric").name
+    metric = config.slices.metric
     overall = compute_metrics(scored, [metric])[metric]
     slices, too_small = [], []
     for column, value, inside in slice_rows(schema, train, test, n_quantiles=config.slices.quantiles):

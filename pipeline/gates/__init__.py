@@ -1,7 +1,7 @@
 """Decide whether a candidate may replace the Production version: each gate has a result, a value and a reason."""
 
 from pipeline.gates.compatibility import SchemaChange, compare_schemas
-from pipeline.gates.gate_evaluation import GateInputs, evaluate_gates, misses_limit
+from pipeline.gates.gate_evaluation import GateInputs, check_promotion, evaluate_gates, misses_limit
 from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
 from pipeline.gates.package_comparison import compare_packages, score_with_both
 
@@ -11,6 +11,7 @@ __all__ = [
     "GateInputs",
     "GateReport",
     "SchemaChange",
+    "check_promotion",
     "compare_packages",
     "compare_schemas",
     "evaluate_gates",

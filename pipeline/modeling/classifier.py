@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from pipeline.config.groups.model_config import ModelConfig
     from pipeline.schema import Schema, Target
 
-__all__ = ["Classifier", "encode_target", "fit_classifier", "predicted_classes", "predicted_codes"]
+__all__ = [
+    "Classifier",
+    "check_classifier",
+    "encode_target",
+    "fit_classifier",
+    "predicted_classes",
+    "predicted_codes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +147,9 @@ def fit_classifier(
         raise DataError(f"{schema.target.column}: only one class occurs in {len(codes)} rows; at least two are needed")
     encoder = make_encoder(schema, features, model.inputs)
     matrix = encoder.fit_transform(frame)
-    estimator = build_estimator(model, seed=seed, class_weight=class_weight)
-    weights: dict[str, Any] = {}
-    if class_weight is not None and not supports_class_weight(estimator):
-        estimator = build_estimator(model, seed=seed)
-        weights = {"sample_weight": _balanced_row_weights(estimator, codes, model.name)}
+    weighted = _build_weighted(model, seed=seed, class_weight=class_weight)
+    estimator = weighted.estimator
+    weights = {"sample_weight": _balanced_row_weights(codes)} if weighted.needs_row_weights else {}
     # Sums of values near the largest float32 overflow inside of scikit-learn's own check of its input.
     with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
         try:
@@ -158,6 +163,19 @@ def fit_classifier(
         calibration=Calibration(),
         threshold=0.5 if schema.target.is_binary else None,
     )
+
+
+def check_classifier(model: ModelConfig, *, seed: int, class_weight: str | None) -> None:
+    """Refuse an estimator that cannot be built, or cannot balance the classes; nothing is fitted.
+
+    Raises
+    ------
+    ConfigError
+        Naming the setting.
+    DependencyUnavailable
+        When the package of the estimator is not installed.
+    """
+    _build_weighted(model, seed=seed, class_weight=class_weight)
 
 
 def _refuse_infinities(frame: pd.DataFrame, schema: Schema) -> None:
@@ -180,14 +198,31 @@ def _as_float64(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
     return matrix.astype(np.float64)
 
 
-def _balanced_row_weights(estimator: Any, codes: NDArray[np.int64], name: str) -> NDArray[np.float64]:
-    """Return row weights that give every class the same sum."""
+@dataclass(frozen=True, slots=True)
+class _WeightedEstimator:
+    """An unfitted estimator, and whether the weights of classes must be given to it row by row."""
+
+    estimator: Any
+    needs_row_weights: bool
+
+
+def _build_weighted(model: ModelConfig, *, seed: int, class_weight: str | None) -> _WeightedEstimator:
+    """Return the estimator of `model`, which balances the classes itself or takes row weights."""
     from sklearn.utils.validation import has_fit_parameter
 
+    estimator = build_estimator(model, seed=seed, class_weight=class_weight)
+    if class_weight is None or supports_class_weight(estimator):
+        return _WeightedEstimator(estimator, needs_row_weights=False)
+    estimator = build_estimator(model, seed=seed)
     if not has_fit_parameter(estimator, "sample_weight"):
         raise ConfigError(
-            f"training.class_weight: {name} does not support weights; set it to null or choose another model"
+            f"training.class_weight: {model.name} does not support weights; set it to null or choose another model"
         )
+    return _WeightedEstimator(estimator, needs_row_weights=True)
+
+
+def _balanced_row_weights(codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return row weights that give every class the same sum."""
     counts = np.bincount(codes).astype(np.float64)
     weight = len(codes) / ((counts > 0).sum() * np.maximum(counts, 1.0))
     return np.asarray(weight[codes])
