@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
 from pipeline.errors import DependencyUnavailable, IntegrityError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize
+from pipeline.text import pluralize, visible_line
 
 if TYPE_CHECKING:
     from pipeline.production_status import HealthState, ProductionStatus
@@ -102,4 +102,4 @@ def _print_production(status: ProductionStatus) -> None:
     typer.secho(f"\n  {status.headline}", fg=_COLORS[status.state], bold=True)
     for component in status.components:
         state = typer.style(f"{component.state:8}", fg=_COLORS[component.state])
-        typer.echo(f"    {state}  {component.label}: {component.text}")
+        typer.echo(f"    {state}  {component.label}: {visible_line(component.text)}")
