@@ -156,7 +156,8 @@ class MixedTraffic:
 
     def _bytes_behind(self, generator: random.Random) -> str:
         body = self._random_body(generator)
-        head = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        lines = ("POST /predict HTTP/1.1", "Host: localhost", "Content-Type: application/json", "Content-Length: ")
+        head = "\r\n".join(lines) + str(len(body))
         with self._open_socket(generator) as connection:
             connection.sendall(head.encode() + b"\r\n\r\n" + body + generator.randbytes(100) + b"\r\n\r\n")
             return connection.recv(65_536)[9:12].decode("ascii", "replace")
