@@ -10,8 +10,7 @@ from pipeline.data.splitters import check_split
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.evaluation import check_evaluation, evaluated_metrics
 from pipeline.gates import check_promotion
-from pipeline.modeling.classifier import check_classifier
-from pipeline.modeling.encoder import encoded_columns
+from pipeline.modeling.dry_fit import check_fit
 from pipeline.modeling.training import check_training
 from pipeline.schema import Schema
 from pipeline.schema.pandera_schema import pandera_schema
@@ -64,10 +63,9 @@ def _checks(config: Config, root: Path) -> Iterator[Callable[[], object]]:
     if schema:
         yield lambda: check_source(data, schema[0], root=root)
         yield lambda: pandera_schema(schema[0])
-        yield lambda: encoded_columns(schema[0].columns)
         yield lambda: check_training(training, schema[0].target)
+        yield lambda: check_fit(schema[0], config.features, model=config.model, training=training, seed=config.seed)
     yield lambda: check_split(data.split)
-    yield lambda: check_classifier(config.model, seed=config.seed, class_weight=training.class_weight)
     yield lambda: check_evaluation(config.evaluation)
     yield lambda: check_promotion(config.promotion, evaluated_metrics(config.evaluation, training.selection_metric))
     yield lambda: check_bind_address(config.serving.host, is_protected=config.serving.authentication == "required")

@@ -4,7 +4,7 @@ from pipeline.evaluation.evaluation_report import Baseline, EvaluationReport, Pa
 from pipeline.evaluation.importance import Importance
 from pipeline.evaluation.model_card import model_card
 from pipeline.evaluation.package_evaluation import check_evaluation, evaluate_package, evaluated_metrics
-from pipeline.evaluation.slices import Slice
+from pipeline.evaluation.slices import Slice, slice_rows
 
 __all__ = [
     "Baseline",
@@ -16,4 +16,5 @@ __all__ = [
     "evaluate_package",
     "evaluated_metrics",
     "model_card",
+    "slice_rows",
 ]

@@ -3,7 +3,7 @@
 from pipeline.gates.compatibility import SchemaChange, compare_schemas
 from pipeline.gates.gate_evaluation import GateInputs, check_promotion, evaluate_gates, misses_limit
 from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
-from pipeline.gates.package_comparison import compare_packages
+from pipeline.gates.package_comparison import compare_packages, score_with_both
 
 __all__ = [
     "ComparedRows",
@@ -16,4 +16,5 @@ __all__ = [
     "compare_schemas",
     "evaluate_gates",
     "misses_limit",
+    "score_with_both",
 ]

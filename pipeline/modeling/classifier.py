@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.errors import ConfigError, DataError
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.encoder import Encoder, make_encoder
-from pipeline.modeling.estimators import build_estimator, supports_class_weight
+from pipeline.modeling.estimators import ALLOWED_PACKAGES, build_estimator, supports_class_weight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Classifier",
-    "check_classifier",
     "encode_target",
     "fit_classifier",
     "predicted_classes",
@@ -154,8 +153,10 @@ def fit_classifier(
     with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
         try:
             estimator.fit(_as_float64(matrix), codes, **weights)
-        except ValueError as error:
-            raise ConfigError(f"model.estimator: {model.name} cannot be fitted to these rows: {error}") from error
+        except Exception as error:
+            if not _is_of_estimator(error):
+                raise
+            raise ConfigError(f"model.estimator: {model.name} cannot be fitted: {str(error).strip()}") from error
     return Classifier(
         schema=schema,
         encoder=encoder,
@@ -165,17 +166,9 @@ def fit_classifier(
     )
 
 
-def check_classifier(model: ModelConfig, *, seed: int, class_weight: str | None) -> None:
-    """Refuse an estimator that cannot be built, or cannot balance the classes; nothing is fitted.
-
-    Raises
-    ------
-    ConfigError
-        Naming the setting.
-    DependencyUnavailable
-        When the package of the estimator is not installed.
-    """
-    _build_weighted(model, seed=seed, class_weight=class_weight)
+def _is_of_estimator(error: Exception) -> bool:
+    """Return whether arguments or rows caused `error`: native libraries raise errors of their own classes."""
+    return isinstance(error, ValueError | TypeError) or type(error).__module__.split(".")[0] in ALLOWED_PACKAGES
 
 
 def _refuse_infinities(frame: pd.DataFrame, schema: Schema) -> None:

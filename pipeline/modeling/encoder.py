@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.model_config import EstimatorInputsConfig
     from pipeline.schema import Column, Schema
 
-__all__ = ["Encoder", "encoded_columns", "make_encoder"]
+__all__ = ["Encoder", "make_encoder"]
 
 _FORMAT = 1
 _DAY_US = 86_400_000_000
@@ -149,7 +149,9 @@ class Encoder:
         ConfigError
             When no column is left to encode.
         """
-        used = encoded_columns(self.columns)
+        used = [column for column in self.columns if column.kind in _ENCODED_KINDS and column.role == "feature"]
+        if not used:
+            raise ConfigError("data.columns: no feature is a number, a category, a boolean or a datetime")
         self._encodings = tuple(self._fit_column(column, _column_values(frame, column.name)) for column in used)
         return self
 
@@ -251,20 +253,6 @@ class Encoder:
 
 
 _SETTINGS = ("missing", "imputation", "missing_indicators", "categories", "scale")
-
-
-def encoded_columns(columns: Sequence[Column]) -> tuple[Column, ...]:
-    """Return the columns that become numbers: features of any kind but text.
-
-    Raises
-    ------
-    ConfigError
-        When there is none.
-    """
-    encoded = tuple(column for column in columns if column.kind in _ENCODED_KINDS and column.role == "feature")
-    if not encoded:
-        raise ConfigError("data.columns: no feature is a number, a category, a boolean or a datetime")
-    return encoded
 
 
 def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInputsConfig) -> Encoder:
