@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compare_paired"]
 
-_MIN_DIFFERENT_ROWS = {"scores": 4.0, "labels": 10.0}  # rows of equal weight that tell two models apart
+_MIN_DIFFERENT_ROWS = {"scores": 4.0, "labels": 10.0}  # rows of equal weight that distinguish two models
 
 
 def compare_paired(
@@ -47,7 +47,7 @@ def compare_paired(
     Returns
     -------
     dict of MetricEstimate
-        Without an interval, and with the reason, where too few rows tell the models apart.
+        Without an interval, and with the reason, where too few rows distinguish the models.
 
     Raises
     ------
@@ -75,14 +75,14 @@ def _compare(
     by_class = _influence(metric, scored) - _influence(metric, other)
     influence = scored.of_true_class(by_class)
     second = float((influence**2).sum())
-    if not _tells_apart(metric, by_class, _mean_probabilities(scored, other)) or second == 0.0:
+    if not _distinguishes(metric, by_class, _mean_probabilities(scored, other)) or second == 0.0:
         return MetricEstimate(value, reason=TOO_FEW_DIFFERENT_ROWS)
     quantile = quantile_of_variance(influence, np.ones(scored.n_rows), level, freedom=1.0)
     half_width = quantile * math.sqrt(second) / scored.n_rows
     return MetricEstimate(value, value - half_width, value + half_width)
 
 
-def _tells_apart(metric: Metric, by_class: Floats, probabilities: Floats) -> bool:
+def _distinguishes(metric: Metric, by_class: Floats, probabilities: Floats) -> bool:
     """Return whether an interval holds: by the effective number of rows in which the models are expected to differ.
 
     The number is that of Kish (1965): few rows of great influence count as few, however many others there are.
