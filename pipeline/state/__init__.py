@@ -35,7 +35,15 @@ from pipeline.state.bulk_reader import (
     RowChunk,
     read_chunk_after,
 )
-from pipeline.state.database import STATE_URL_ENV, State, connect_to, connect_to_project, state_exists
+from pipeline.state.database import (
+    BACKUP_GUIDE,
+    STATE_URL_ENV,
+    State,
+    connect_to,
+    connect_to_project,
+    count_packages,
+    state_exists,
+)
 from pipeline.state.decided_state import UndecidedChange, find_undecided_changes, find_undecided_deployments
 from pipeline.state.deliveries import (
     Delivery,
@@ -57,7 +65,7 @@ from pipeline.state.deployments import (
     restore_decided_deployment,
     set_deployment,
 )
-from pipeline.state.freshness import Freshness, read_freshness
+from pipeline.state.freshness import Freshness, last_prediction_from, read_freshness
 from pipeline.state.incidents import (
     MONITOR_ACTOR,
     Incident,
@@ -138,6 +146,7 @@ from pipeline.state.wal_checkpoints import empty_wal
 __all__ = [
     "ACCOUNTS",
     "API_KEY_PREFIX",
+    "BACKUP_GUIDE",
     "CONFIDENCE_SCALE",
     "DAY_US",
     "DEFAULT_PREFIX",
@@ -204,6 +213,7 @@ __all__ = [
     "connect_to_project",
     "copy_state",
     "count_older_predictions",
+    "count_packages",
     "count_predictions",
     "count_rows_by_hour",
     "count_undelivered",
@@ -229,6 +239,7 @@ __all__ = [
     "last_incident",
     "last_monitor_run",
     "last_notifications",
+    "last_prediction_from",
     "latest_outcomes",
     "mark_delivered",
     "mark_delivery_failed",
