@@ -61,6 +61,11 @@ class Column:
         return self.kind in ("integer", "float")
 
     @property
+    def is_private(self) -> bool:
+        """Whether no single person's value may leave the data: the prediction log does not store it in full."""
+        return self.store != "full"
+
+    @property
     def constraints(self) -> tuple[Constraint, ...]:
         """The declared checks, in their declared order; they are built anew each time."""
         return build_constraints(self.name, self.kind, self.checks)
