@@ -299,9 +299,7 @@ def _to_numbers(plan: _ColumnEncoding, values: Any) -> NDArray[np.float64]:
     try:
         if plan.kind == "category":
             return _category_codes(plan.categories, values)
-        numbers = (
-            _days_since_origin(values, plan.origin_us or 0) if plan.kind == "datetime" else _to_float64(values)
-        )
+        numbers = _days_since_origin(values, plan.origin_us or 0) if plan.kind == "datetime" else _to_float64(values)
         return plan.groups.replace(numbers)
     except (TypeError, ValueError) as error:
         raise DataError(f"{plan.name}: cannot be read as {plan.kind} ({error})") from error

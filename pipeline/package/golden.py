@@ -84,20 +84,24 @@ def _mix_columns(frame: pd.DataFrame, schema: Schema, *, n: int) -> pd.DataFrame
 
 
 def _anonymous_values(column: Column, values: pd.Series, *, n: int) -> pd.Series:
-    """Return `n` values that belong to no single row: declared categories, or levels of groups of rows."""
+    """Return `n` accepted values that belong to no single row: levels of groups of rows, or declared values."""
     import pandas as pd
 
-    if column.kind in ("category", "boolean", "text"):
-        words: Sequence[object] = column.categories or ((False, True) if column.kind == "boolean" else (None,))
-        return pd.Series([words[i % len(words)] for i in range(n)], dtype=values.dtype)
-    levels: Sequence[float | None] = group_values(to_floats(values), max_groups=n).levels or (None,)
-    numbers = [levels[i % len(levels)] for i in range(n)]
+    accepted = [value for value in _group_levels(column, values, n=n) if column.accepts(value)]
+    stand_ins: Sequence[object] = accepted or column.stand_ins or (None,)
+    return pd.Series([stand_ins[i % len(stand_ins)] for i in range(n)], dtype=values.dtype)
+
+
+def _group_levels(column: Column, values: pd.Series, *, n: int) -> list[Any]:
+    """Return the level of each group of a column of numbers or dates, in the column's type; none of other kinds."""
+    import pandas as pd
+
+    if column.kind not in ("integer", "float", "datetime"):
+        return []
+    levels = group_values(to_floats(values), max_groups=n).levels
     if column.kind == "datetime":
-        moments = np.array(["NaT" if number is None else int(number) for number in numbers], dtype="datetime64[us]")
-        return pd.Series(moments).astype(values.dtype)
-    if column.kind == "integer":
-        numbers = [None if number is None else round(number) for number in numbers]
-    return pd.Series(numbers, dtype=values.dtype)
+        return [pd.Timestamp(int(level), unit="us") for level in levels]
+    return [round(level) for level in levels] if column.kind == "integer" else list(levels)
 
 
 def _with_edge_case_rows(frame: pd.DataFrame, mixed: pd.DataFrame, schema: Schema) -> pd.DataFrame:

@@ -91,9 +91,7 @@ def _histogram_bars(column: ColumnStats) -> tuple[tuple[str, int], ...]:
     return tuple(zip(names, [round(n * scale) for n in counts.tolist()], strict=True))
 
 
-def _value_bars(
-    values: tuple[Any, ...], counts: list[int], is_shown: tuple[bool, ...]
-) -> tuple[tuple[str, int], ...]:
+def _value_bars(values: tuple[Any, ...], counts: list[int], is_shown: tuple[bool, ...]) -> tuple[tuple[str, int], ...]:
     """Return the most frequent values in their order; those that are not shown count together."""
     pairs = [(shorten_text(str(value)), n) for value, n, shown in zip(values, counts, is_shown, strict=True) if shown]
     n_hidden = sum(n for n, shown in zip(counts, is_shown, strict=True) if not shown)

@@ -77,7 +77,8 @@ def _without_private_values(failures: RowFailures, schema: Schema) -> RowFailure
         notes[", ".join(schema.unique)] = "not shown"
     for rule in failures.rules:
         if rule.column in notes:
-            rule.values = [None if value is None else notes[rule.column] for value in rule.values]
+            note = notes[rule.column]
+            rule.values = [None if value is None else note for value in rule.values]  # noqa: PD011 - a list
     columns = tuple(
         replace(failure, reason=notes[failure.column]) if failure.reason and failure.column in notes else failure
         for failure in failures.columns
