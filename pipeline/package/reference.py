@@ -30,6 +30,7 @@ _MIN_SHARED_SHARE = 0.95  # a bin for each integer of a private column needs as 
 # A grid bin holds at most a thousandth of the train rows unless they are equal, which bounds the error of a
 # Kolmogorov-Smirnov statistic, and its width is limited, which bounds that of a Wasserstein distance.
 _N_GRID_BINS = 1000
+_MAX_GROUPS = 1000
 _MAX_GRID_WIDTH = 0.04
 # Scores are between 0 and 1: bins of equal width as well, for the estimated performance of any model.
 _N_SCORE_GRID_BINS = 500
@@ -169,19 +170,17 @@ def _shared_numbers(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _grouped_bins(name: str, numbers: NDArray[np.float64], n_bins: int) -> Bins:
-    """Return bins between groups of rows, so that no edge is a single person's value.
+    """Return bins whose edges are levels of groups of rows, so that no edge is a single person's value.
 
-    The outermost edges are the levels of the outermost groups: a few rows lie beyond them.
+    A few rows lie beyond the outermost levels. There is no grid: the log stores such a column by bin, or not at all.
     """
-    groups = group_values(numbers, max_groups=_N_GRID_BINS)
+    groups = group_values(numbers, max_groups=_MAX_GROUPS)
     if not groups.levels:
         return _with_counts(Bins(name=name, kind="quantiles", points=(), counts=()), numbers)
     levels = np.sort(groups.replace(numbers[~np.isnan(numbers)]))
     edges = _two_or_more(_bin_edges(levels, n_bins, is_whole=False))
     bins = Bins(name, "quantiles", tuple(edges.tolist()), (), *_mean_and_deviation(levels))
-    limits = np.array(groups.limits, dtype=np.float64)
-    inner = limits[(limits > edges[0]) & (limits < edges[-1])]
-    return _with_grid(bins, np.unique(np.concatenate([edges, inner])), numbers)
+    return _with_counts(bins, numbers)
 
 
 def _without_tails(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -211,17 +210,12 @@ def _quantile_bins(
     if extra_edges is not None:
         # The outermost bins are unchanged, so both divisions count the same rows below and above.
         points = np.unique(np.concatenate([points, extra_edges[(extra_edges > edges[0]) & (extra_edges < edges[-1])]]))
-    return _with_grid(bins, points, numbers)
+    grid = _with_counts(Bins(name=name, kind="quantiles", points=tuple(points.tolist()), counts=()), numbers)
+    return replace(_with_counts(bins, numbers), grid=grid)
 
 
 def _two_or_more(edges: NDArray[np.float64]) -> NDArray[np.float64]:
     return edges if len(edges) > 1 else np.sort([edges[0], _next_below(edges)[0]])
-
-
-def _with_grid(bins: Bins, points: NDArray[np.float64], numbers: NDArray[np.float64]) -> Bins:
-    """Return `bins` with counts, and with the finer division at `points`, its edges among them."""
-    grid = Bins(name=bins.name, kind="quantiles", points=tuple(points.tolist()), counts=())
-    return replace(_with_counts(bins, numbers), grid=_with_counts(grid, numbers))
 
 
 def _bin_edges(present: NDArray[np.float64], n_bins: int, *, is_whole: bool) -> NDArray[np.float64]:
