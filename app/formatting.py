@@ -7,6 +7,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pipeline.text import visible_line, visible_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
@@ -28,7 +30,6 @@ __all__ = [
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=@])")
 # Where a link, an image, a reference, a tag, an entity or an address of its own begins.
 _ACTIVE_MARKDOWN = re.compile(r"(?<=\])(?=[(\[:])|(?<=<)|(?<=&)|(?<=@)|(?<=ht)(?=tp)|(?<=w)(?=ww)", re.IGNORECASE)
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+")
 _MAX_NAME_LENGTH = 120
 _AGE_UNITS = ((60, "minute"), (3600, "hour"), (86_400, "day"))
 
@@ -39,14 +40,14 @@ def escape_markdown(text: object) -> str:
 
 
 def shorten(text: object, max_length: int = 60) -> str:
-    """Return text on one line, cut to a length, without control characters and direction marks."""
-    line = _CONTROL_CHARACTERS.sub(" ", str(text)).strip()
+    """Return text on one line, cut to a length, without invisible characters."""
+    line = visible_line(text)
     return line if len(line) <= max_length else f"{line[: max_length - 1]}…"
 
 
 def message_markdown(text: object) -> str:
     """Return a message of ours as Markdown: text in backticks becomes code, everything else is escaped."""
-    parts = _CONTROL_CHARACTERS.sub(" ", str(text)).split("`")
+    parts = visible_line(text).split("`")
     is_paired = len(parts) % 2 == 1
     code = {at: f"`{part}`" for at, part in enumerate(parts) if at % 2 and is_paired and part.strip()}
     return "".join(code.get(at, _MARKUP.sub(r"\\\1", part)) for at, part in enumerate(parts))
@@ -60,7 +61,7 @@ def inert_markdown(text: str) -> str:
     >>> inert_markdown("![a](http://b)").replace("\u2060", "|")
     '![a]|(ht|tp://b)'
     """
-    return _ACTIVE_MARKDOWN.sub("\u2060", text)
+    return _ACTIVE_MARKDOWN.sub("\u2060", visible_text(text))
 
 
 def table_cell_text(value: Any) -> str:

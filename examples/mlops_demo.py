@@ -7,6 +7,7 @@ python examples/mlops_demo.py
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from sklearn.linear_model import LogisticRegression
 
@@ -14,6 +15,9 @@ from pipeline import MLOpsPipeline, ModelServer, files
 from pipeline.config.config_loader import load_params
 from pipeline.errors import MlopsError
 from pipeline.project import paths
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 N_ROWS = 200
 

@@ -1,6 +1,7 @@
 """Put names, words and titles of users into Markdown: as text, as code, or as cells of a table.
 
-No character of such a text acts: no image, link, HTML, mention, table cell or change of direction.
+No character of such a text acts: no image, link, HTML, mention, reference, heading, table cell or change of direction.
+What renderers link without markup becomes code.
 """
 
 from __future__ import annotations
@@ -8,17 +9,26 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pipeline.text import visible_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["code_span", "escape_markdown", "markdown_table"]
 
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_ACTING = re.compile(r"([\\`\[\]|])")
-_ACTING_IN_CODE = re.compile(r"[&<>\\`\[\]|]")
-# What renderers link without any markup: URLs, hosts, addresses and mentions. An invisible character breaks them.
-_LINKED = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=mailto)(?=:)|(?<=@)", re.IGNORECASE)
+_ACTING = re.compile(r"[&<>\\`\[\]|]")
+_PART = re.compile(r"[&<>\\`\[\]|]|[^\s&<>\\`\[\]|]+")
+# URLs, hosts, addresses, mentions, issues (#1, GH-1; !1 of GitLab), commits, and names of emoji.
+_LINKED = re.compile(
+    r"://|www\.|(?:mailto|xmpp):|@[\w-]|[#!]\d|\bgh-\d"
+    r"|(?<!\w)(?=\d*[a-f])[\da-f]{7,64}(?!\w)|(?<![\w.,])\d{7,64}(?!\w|[.,]\d)"
+    r"|:[a-z+-][\w+-]*:",
+    re.IGNORECASE,
+)
+_PUNCTUATION = re.compile(r"([({\"']*)(.*?)([.,;:!?)}\"']*)")
+# A heading, a list, a line, a fence: whether the text stands at the start of a line or not.
+_BLOCK = re.compile(r"^(\d{1,9}(?=[.)](?:\s|$))|(?=[-+*](?:\s|$)|#{1,6}(?:\s|$)|=|~~~|[-_*](?:\s*[-_*]){2,}$))")
 
 
 def escape_markdown(text: object) -> str:
@@ -27,10 +37,11 @@ def escape_markdown(text: object) -> str:
     Examples
     --------
     >>> escape_markdown("![p](https://example.org/p.png) <b>|")
-    '!\\[p\\](https:\u200b//example.org/p.png) &lt;b&gt;\\|'
+    '!\\[p\\](`https://example.org/p.png`) &lt;b&gt;\\|'
+    >>> escape_markdown("# as in #12, says @eve.")
+    '\\# as in `#12`, says `@eve`.'
     """
-    escaped = _ACTING.sub(r"\\\1", "".join(_ENTITIES.get(character, character) for character in _one_line(text)))
-    return _LINKED.sub("\u200b", escaped)
+    return _BLOCK.sub(r"\1\\", _PART.sub(_escape_part, visible_line(text)))
 
 
 def code_span(text: object) -> str:
@@ -41,8 +52,8 @@ def code_span(text: object) -> str:
     >>> code_span("log_loss"), code_span("<b>")
     ('`log_loss`', '&lt;b&gt;')
     """
-    line = _one_line(text)
-    return f"`{line}`" if line and not _ACTING_IN_CODE.search(line) else escape_markdown(line)
+    line = visible_line(text)
+    return f"`{line}`" if line and not _ACTING.search(line) else escape_markdown(line)
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -51,5 +62,12 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterat
         yield f"| {' | '.join(row)} |"
 
 
-def _one_line(text: object) -> str:
-    return " ".join(_INVISIBLE.sub(" ", str(text)).split())
+def _escape_part(match: re.Match[str]) -> str:
+    """Escape one acting character, or a word without such a character."""
+    part = match[0]
+    if _ACTING.match(part):
+        return _ENTITIES.get(part, f"\\{part}")
+    if not _LINKED.search(part):
+        return part
+    before, word, after = _PUNCTUATION.fullmatch(part).groups()  # type: ignore[union-attr]  # it matches any text
+    return f"{before}`{word}`{after}" if word else part

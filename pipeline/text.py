@@ -1,4 +1,4 @@
-"""Format counts, numbers, shares, moments and long texts for people.
+"""Format counts, numbers, shares, moments, long texts and texts of others for people.
 
 Every text that the project prints rounds here: numbers to four decimals, shares to one decimal of a percent,
 moments to the second.
@@ -6,15 +6,23 @@ moments to the second.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-__all__ = ["iso_timestamp", "number", "percent", "pluralize", "shorten", "timestamp"]
+__all__ = ["iso_timestamp", "number", "percent", "pluralize", "shorten", "timestamp", "visible_line", "visible_text"]
 
 _MAX_PERCENT_DECIMALS = 4
+# Control characters, Unicode's Default_Ignorable_Code_Point (zero width, direction, soft hyphen, variation selectors,
+# tags, fillers), line separators, annotations, the blank pattern of Braille, and halves of a character.
+_INVISIBLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff]+"
+)
 
 
 def pluralize(n: int, singular: str, plural: str | None = None) -> str:
@@ -38,6 +46,22 @@ def shorten(text: object, max_length: int = 60) -> str:
     """
     line = str(text)
     return line if len(line) <= max_length else f"{line[: max_length - 3]}..."
+
+
+def visible_line(text: object) -> str:
+    r"""Return a text on one line without a character that nobody sees; one blank stands for several.
+
+    Examples
+    --------
+    >>> visible_line("gnp\u202eexe \n a\u00adb")
+    'gnp exe a b'
+    """
+    return " ".join(_INVISIBLE.sub(" ", str(text)).split())
+
+
+def visible_text(text: str) -> str:
+    """Return a text without a character that nobody sees, but with its lines and indentation."""
+    return _INVISIBLE.sub(lambda match: "".join(c for c in match[0] if c in "\n\t") or " ", text)
 
 
 def number(value: object, *, missing: str = "not defined", signed: bool = False) -> str:

@@ -10,14 +10,15 @@ import numpy as np
 
 from pipeline import files
 from pipeline.change_report.gate_verdicts import NOT_JUDGED, locked_registration, registration_of_folder
+from pipeline.change_report.paired_evaluation import evaluate_paired
 from pipeline.change_report.setting_changes import changed_settings
 from pipeline.change_report.snapshots import snapshots_before_and_after
 from pipeline.change_report.stage_changes import stages_that_ran, stages_to_run
 from pipeline.config.config_loader import build_config
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import ConfigError
-from pipeline.gates import compare_packages, compare_schemas
-from pipeline.metrics import METRICS, MetricEstimate, comparison_verdict
+from pipeline.gates import compare_schemas
+from pipeline.metrics import MetricEstimate, comparison_verdict
 from pipeline.project import paths
 from pipeline.schema import Schema
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pipeline.change_report.paired_evaluation import SliceChange
     from pipeline.change_report.setting_changes import SettingChange
     from pipeline.change_report.snapshots import ProjectSnapshot
     from pipeline.change_report.stage_changes import StageChange
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from pipeline.metrics import ComparisonVerdict
     from pipeline.package import Package
 
-__all__ = ["ChangeReport", "GateChange", "MetricChange", "SliceChange", "build_change_report"]
+__all__ = ["ChangeReport", "GateChange", "MetricChange", "build_change_report"]
 
 _N_WARM_UP, _N_TIMED = 5, 101
 _CURVES = {"calibration": ("predicted", "observed"), "roc": ("false_positive_rate", "true_positive_rate")}
@@ -72,19 +74,6 @@ class GateChange:
 
 
 @dataclass(frozen=True, slots=True)
-class SliceChange:
-    """A slice of the test rows with a worse metric; significant if it is outside the previous interval."""
-
-    column: str
-    value: str
-    metric: str
-    n_rows: int
-    before: float
-    after: float
-    is_significant: bool
-
-
-@dataclass(frozen=True, slots=True)
 class ChangeReport:
     """The effects of a change; `notes` explain what could not be compared, and what to do."""
 
@@ -111,7 +100,8 @@ class ChangeReport:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         metrics = [{**asdict(metric), "verdict": metric.verdict} for metric in self.metrics]
-        return {**asdict(self), "metrics": metrics}
+        slices = [{**asdict(slice_), "verdict": slice_.verdict} for slice_ in self.slices]
+        return {**asdict(self), "metrics": metrics, "slices": slices}
 
 
 def build_change_report(root: Path, base: str, *, with_latency: bool = False) -> ChangeReport:
@@ -139,19 +129,19 @@ def build_change_report(root: Path, base: str, *, with_latency: bool = False) ->
         config = build_config(after.settings, where="conf/")
         packages = before.load_package(), after.load_package()
         digests = tuple(None if package is None else package.digest for package in packages)
-        differences = _paired_differences(before, after, packages, config)
+        paired = evaluate_paired(before, after, packages, config.evaluation)
         registrations = locked_registration(before), registration_of_folder(root, after, to_run)
         return ChangeReport(
             before.name,
-            tuple(_notes(before, after, to_run, is_paired=bool(differences))),
+            tuple(_notes(before, after, to_run, is_paired=paired is not None)),
             changed_settings(before.settings, after.settings, graph),
             stages_that_ran(before.lock, after.lock) if before.lock else (),
             to_run,
             None if None in digests else digests[0] == digests[1],
-            tuple(_metric_changes(before, after, differences)),
+            tuple(_metric_changes(before, after, {} if paired is None else paired.differences)),
             (_gate_verdict(registrations[0]), _gate_verdict(registrations[1])),
             tuple(_gate_changes(*registrations)),
-            tuple(_worsened_slices(before, after)),
+            () if paired is None else paired.worse_slices,
             tuple(_schema_changes(before, config)),
             (_package_size_mb(packages[0]), _package_size_mb(packages[1])),
             _latencies_ms(packages, after) if with_latency else None,
@@ -167,26 +157,6 @@ def _notes(
         yield "the metrics of this folder are from its last run; run `dvc repro` to update them"
     if before.missing_reason is None and after.missing_reason is None and not is_paired:
         yield "the test rows or classes differ, so metrics are shown without a comparison"
-
-
-def _paired_differences(
-    before: ProjectSnapshot, after: ProjectSnapshot, packages: tuple[Package | None, Package | None], config: Config
-) -> dict[str, MetricEstimate]:
-    """Return the paired differences of all metrics on the same test rows; empty if the models are not comparable."""
-    old, new = packages
-    test_md5 = before.output_md5(paths.TEST_ROWS)
-    has_same_rows = test_md5 is not None and test_md5 == after.output_md5(paths.TEST_ROWS)
-    if old is None or new is None or not has_same_rows or not (after.folder / paths.TEST_ROWS).is_file():
-        return {}
-    evaluation = config.evaluation
-    return compare_packages(
-        new,
-        old,
-        files.read_parquet(after.folder / paths.TEST_ROWS),
-        names=[name for name in evaluation.metrics if name in METRICS],
-        confidence_level=evaluation.confidence_level,
-        n_bins=evaluation.calibration_bins,
-    )
 
 
 def _metric_changes(
@@ -220,29 +190,6 @@ def _gate_changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | N
         old_gate, new_gate = old.get(name, {}), new.get(name, {})
         reason = NOT_JUDGED if after is None else (new_gate or old_gate)["reason"]
         yield GateChange(name, old_gate.get("result"), new_gate.get("result"), reason)
-
-
-def _worsened_slices(before: ProjectSnapshot, after: ProjectSnapshot) -> Iterator[SliceChange]:
-    """Yield the slices with worse metrics: significant ones first, then by difference."""
-    old, new = (
-        {
-            (slice_["column"], slice_["part"], slice_["metric"]): slice_
-            for slice_ in (snapshot.read_json(paths.EVALUATION_REPORT) or {}).get("slices", ())
-        }
-        for snapshot in (before, after)
-    )
-    worse: list[SliceChange] = []
-    for key in sorted(set(old) & set(new)):
-        old_slice, new_slice = old[key], new[key]
-        if key[2] not in METRICS or old_slice["value"] is None or new_slice["value"] is None:
-            continue
-        sign = -1.0 if METRICS[key[2]].higher_is_better else 1.0
-        if sign * (new_slice["value"] - old_slice["value"]) <= 0:
-            continue
-        edge = old_slice["low"] if sign < 0 else old_slice["high"]
-        is_significant = edge is not None and sign * (new_slice["value"] - edge) > 0
-        worse.append(SliceChange(*key, new_slice["rows"], old_slice["value"], new_slice["value"], is_significant))
-    yield from sorted(worse, key=lambda change: (not change.is_significant, -abs(change.after - change.before)))
 
 
 def _schema_changes(before: ProjectSnapshot, config: Config) -> list[SchemaChange]:

@@ -84,7 +84,7 @@ def _sections(change: ChangeReport) -> Iterator[str]:
                 metric.name,
                 format_interval(metric.before),
                 format_interval(metric.after),
-                format_difference(metric),
+                format_difference(metric.difference),
                 metric.verdict,
                 metric.unit,
             )
@@ -105,10 +105,10 @@ def _gate_and_slice_sections(change: ChangeReport) -> Iterator[str]:
     )
     yield _html_table(
         "Worse slices",
-        ("slice", "rows", "metric", "before", "after", "outside previous interval"),
+        ("slice", "rows", "metric", "before", "after", "difference", "verdict"),
         [
             (f"{slice_.column} = {slice_.value}", f"{slice_.n_rows:,}", slice_.metric, f"{slice_.before:.4g}",
-             f"{slice_.after:.4g}", "yes" if slice_.is_significant else "no")
+             f"{slice_.after:.4g}", format_difference(slice_.difference), slice_.verdict)
             for slice_ in change.slices
         ],
     )  # fmt: skip

@@ -94,7 +94,7 @@ def _metrics_section(change: ChangeReport) -> Iterator[str]:
             metric.name,
             format_interval(metric.before),
             format_interval(metric.after),
-            format_difference(metric),
+            format_difference(metric.difference),
             metric.verdict,
         )
         for metric in change.metrics
@@ -146,10 +146,10 @@ def _gate_slice_and_cost_sections(change: ChangeReport) -> Iterator[str]:
     yield from _markdown_table("Gates", ("gate", "before", "after", "reason"), [*rows, verdicts] if rows else [])
     worse = [
         (f"{slice_.column} = {slice_.value}", f"{slice_.n_rows:,}", slice_.metric, f"{slice_.before:.4g}",
-         f"{slice_.after:.4g}", "**yes**" if slice_.is_significant else "no")
+         f"{slice_.after:.4g}", format_difference(slice_.difference), slice_.verdict)
         for slice_ in change.slices[:_MAX_SLICES]
     ]  # fmt: skip
-    head = ("slice", "rows", "metric", "before", "after", "outside previous interval")
+    head = ("slice", "rows", "metric", "before", "after", "difference", "verdict")
     yield from _markdown_table("Worse slices", head, worse)
     if len(change.slices) > _MAX_SLICES:
         yield f"{len(change.slices) - _MAX_SLICES} more slices are worse by less."
@@ -179,9 +179,9 @@ def format_interval(estimate: MetricEstimate | None) -> str:
     return _format_estimate(estimate, ".4g")
 
 
-def format_difference(metric: MetricChange) -> str:
-    """Return the difference with its sign, and its interval or the reason for none."""
-    return _format_estimate(metric.difference, "+.4g")
+def format_difference(difference: MetricEstimate | None) -> str:
+    """Return a difference with its sign, and its interval or the reason for none."""
+    return _format_estimate(difference, "+.4g")
 
 
 def _format_estimate(estimate: MetricEstimate | None, form: str) -> str:

@@ -29,6 +29,7 @@ _COMPARED_OUTPUTS = (
     paths.VALIDATION_REPORT,
     paths.REGISTRATION_REPORT,
     paths.CANDIDATE_PACKAGE,
+    paths.TRAIN_ROWS,
     paths.TEST_ROWS,
     paths.PLOTS,
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
-from pipeline.errors import ConfigError, UsageError, did_you_mean
+from pipeline.errors import ConfigError, MlopsError, UsageError, did_you_mean
 from pipeline.files import canonical_json
 from pipeline.project import paths
 
@@ -57,13 +57,15 @@ def check(
 def _check_path(path: Path, overrides: list[str]) -> dict[str, Any]:
     from pipeline.config.composition import compose
     from pipeline.config.config_loader import build_config, load_params
+    from pipeline.settings_check import check_settings
 
     def validate() -> None:
         if path.is_dir():
             composition = compose(overrides, conf=path)
-            build_config(composition.values, where=f"{path}/config.yaml", origin=composition.origin)
+            config = build_config(composition.values, where=f"{path}/config.yaml", origin=composition.origin)
         else:
-            load_params(path)
+            config = load_params(path)
+        check_settings(config, root=path.parent)
 
     return _check_result(str(path), validate)
 
@@ -83,7 +85,7 @@ def _check_params_file() -> dict[str, Any]:
 def _check_result(path: str, check: Callable[[], None]) -> dict[str, Any]:
     try:
         check()
-    except ConfigError as error:
+    except MlopsError as error:
         return {"path": path, "ok": False, "message": str(error)}
     return {"path": path, "ok": True, "message": None}
 

@@ -14,8 +14,10 @@ from pipeline.errors import ConfigError
 from pipeline.project import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from pipeline.config.root_config import Config
 
 __all__ = ["changed_value_lines", "check_params_fresh", "summarize_changes", "write_params"]
 
@@ -23,11 +25,12 @@ _MAX_LINES = 10
 _MAX_LISTED_PER_SECTION = 2
 
 
-def write_params(root: Path) -> list[str]:
+def write_params(root: Path, *, check: Callable[[Config], None]) -> list[str]:
     """Write params.yaml and the origin of every value below `root`; return at most ten lines about the changes.
 
     `dvc exp run` has already composed conf/ with its overrides. In that case params.yaml is only
-    validated, and each difference from conf/ is attributed to an override.
+    validated, and each difference from conf/ is attributed to an override. `check` gets the typed settings before
+    anything is written.
 
     Raises
     ------
@@ -39,11 +42,11 @@ def write_params(root: Path) -> list[str]:
     if "DVC_EXP_NAME" in os.environ and params.exists():
         values = read_yaml(params)
         origin = _experiment_origins(values, composition)
-        build_config(values, where=str(paths.PARAMS), origin=lambda: origin)
+        check(build_config(values, where=str(paths.PARAMS), origin=lambda: origin))
         printed = summarize_changes(composition.values, values, note=" (override of this experiment)")
     else:
         origin = list(composition.origin())
-        build_config(composition.values, where=f"{paths.CONF}/config.yaml", origin=lambda: origin)
+        check(build_config(composition.values, where=f"{paths.CONF}/config.yaml", origin=lambda: origin))
         current = _read_current_params(params)
         printed = (
             summarize_changes(current, composition.values)

@@ -90,15 +90,21 @@ def _with_tracing(name: str, task: StageTask) -> StageTask:
     return run
 
 
-def run_compose_stage() -> None:
-    """Run the stage that writes params.yaml from conf/, and print each changed key."""
+def run_compose_stage(check: Callable[[Config], None]) -> None:
+    """Run the stage that writes params.yaml from conf/, and print each changed key.
+
+    Parameters
+    ----------
+    check : callable
+        Refuses settings that a later stage would refuse; then nothing is written.
+    """
     if {"-h", "--help"} & set(sys.argv[1:]):
         _show_help("compose")
     else:
-        _run_or_exit("compose", _write_params, writes_outputs=True)
+        _run_or_exit("compose", lambda: _write_params(check), writes_outputs=True)
 
 
-def _write_params() -> None:
+def _write_params(check: Callable[[Config], None]) -> None:
     from pipeline.config.params_file import write_params
 
     if sys.argv[1:]:
@@ -112,7 +118,7 @@ def _write_params() -> None:
         root_span("stage compose", _SERVICE_NAME),
     ):
         check_declared_files(Path())
-        for line in write_params(Path()):
+        for line in write_params(Path(), check=check):
             sys.stdout.write(f"[compose] {line}\n")
 
 

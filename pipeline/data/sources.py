@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.data_config import DataConfig
 
-__all__ = ["SOURCES", "FetchedRows", "content_hash", "fetch_rows"]
+__all__ = ["SOURCES", "FetchedRows", "check_source", "content_hash", "fetch_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,29 @@ def fetch_rows(config: DataConfig, *, root: Path) -> FetchedRows:
     if source.kind in ("csv", "parquet"):
         fingerprint |= {"path": source.path, "file_sha256": sha256_file(root / source.path)}
     return FetchedRows(frame, fingerprint)
+
+
+def check_source(config: DataConfig, schema: Schema, *, root: Path) -> None:
+    """Refuse a source whose declaration contradicts itself, or whose file the project lacks; no row is read.
+
+    Raises
+    ------
+    ConfigError
+        When the query is not a single ordered SELECT, or profile and declared columns do not fit together.
+    DataError
+        When the file is neither there nor tracked by DVC, or is a link, a folder, a pipe or a device.
+    """
+    from pipeline.data.synthetic import check_profile
+
+    source = config.source
+    if source.kind == "sql":
+        _check_query(source.query)
+    if source.kind in ("csv", "parquet"):
+        is_pulled_later = not os.path.lexists(root / source.path) and (root / f"{source.path}.dvc").is_file()
+        if not is_pulled_later:
+            locate_imported_file(source.path, root=root)
+    if config.profile is not None:
+        check_profile(config.profile, schema)
 
 
 def content_hash(frame: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.errors import ConfigError, DataError
 from pipeline.lookup import LookupTable
 from pipeline.schema.feature_hash import HashSplit, feature_hashes
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-__all__ = ["SPLITTERS", "TrainTestSplit", "hash_split", "split_train_test"]
+__all__ = ["SPLITTERS", "TrainTestSplit", "check_split", "hash_split", "split_train_test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,44 @@ def split_train_test(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *
 
     Raises
     ------
+    ConfigError
+        When the splitter is unknown, or lacks its column.
     DataError
-        When a part, or a class of it, would be empty.
+        When the target or another column that the splitter needs is missing, or when a part, or a class of it, would be
+        empty.
     """
+    check_split(config)
+    _require_columns(frame, [schema.target.column])
+    if frame.empty:
+        raise DataError("split: the data has no rows; both parts need at least one")
     is_test = SPLITTERS[config.kind](frame, schema, config, seed=seed)
     parts = {"train": frame[~is_test], "test": frame[is_test]}
     for name, part in parts.items():
         if part.empty:
             raise DataError(f"split: {len(frame)} rows at test_share {config.test_share} leave the {name} part empty")
     return TrainTestSplit(parts["train"].reset_index(drop=True), parts["test"].reset_index(drop=True))
+
+
+def check_split(config: SplitConfig) -> None:
+    """Refuse an unknown splitter, and `by_time` without its column.
+
+    Raises
+    ------
+    UnknownOption
+        When `kind` is not a member of `SPLITTERS`.
+    ConfigError
+        When `by_time` has no column to sort by.
+    """
+    if SPLITTERS[config.kind] is split_by_time and config.column is None:
+        raise ConfigError("data.split.column: is null; by_time needs the column to sort by")
+
+
+def _require_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
+    if absent := [name for name in names if name not in frame.columns]:
+        raise DataError(
+            f"split: the rows lack {pluralize(len(absent), 'column')}: {', '.join(absent)};"
+            " correct data.columns and data.target, or the file: `mlops data check` compares them"
+        )
 
 
 def hash_split(config: SplitConfig, *, seed: int) -> HashSplit | None:
@@ -78,8 +108,9 @@ def split_by_hash(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, s
     """Give each row its part by the hash of its features, so that it has the same part in every snapshot.
 
     Rows with equal features stay together. A class without rows in a part gets there the rows of one hash: those
-    whose position is nearest to the border between the parts.
+    whose position is nearest to the border between the parts. These rows move at most when the class gains rows.
     """
+    _require_columns(frame, schema.feature_names)
     labels = _target_labels(frame, schema)
     hashes, rule = feature_hashes(frame, schema), HashSplit(seed, config.test_share)
     positions = rule.positions(hashes)
@@ -164,8 +195,8 @@ def split_by_time(
     seed: int,  # noqa: ARG001 - the signature of a Splitter
 ) -> Mask:
     """Put the latest rows into the test part; rows of one moment stay together."""
-    if config.column is None:
-        raise ConfigError("data.split.column: is null; by_time needs the column to sort by")
+    assert config.column is not None  # noqa: S101 - check_split refuses None
+    _require_columns(frame, [config.column])
     values = frame[config.column]
     if values.isna().any():
         raise DataError(f"split: {int(values.isna().sum())} rows have no {config.column}; by_time needs it in each row")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Codes = NDArray[np.int64]
 
-__all__ = ["generate_rows"]
+__all__ = ["check_profile", "generate_rows"]
 
 _CHUNK_ROWS = 1 << 17
 
@@ -55,9 +55,8 @@ def generate_rows(profile: SyntheticProfile, schema: Schema, *, n_rows: int, see
     ConfigError
         When the profile and the declared columns do not fit together.
     """
+    check_profile(profile, schema)
     components = list(profile.components.values())
-    for name, component in profile.components.items():
-        _check_component(f"data.profile.components.{name}", component, schema)
     n_missing = max(len(component.missing_count) for component in components) - 1
     width = 2 + len(schema.columns) + n_missing
     generator = np.random.Generator(np.random.PCG64(seed))
@@ -69,6 +68,21 @@ def generate_rows(profile: SyntheticProfile, schema: Schema, *, n_rows: int, see
     columns = {column.name: _decode_values(codes[:, i], column) for i, column in enumerate(schema.columns)}
     columns[schema.target.column] = _decode_categories(codes[:, -1], schema.target.classes)
     return to_frame(pa.table(columns))
+
+
+def check_profile(profile: SyntheticProfile, schema: Schema) -> None:
+    """Refuse a profile that does not fit the declared columns.
+
+    Raises
+    ------
+    ConfigError
+        When a component omits a column, names another, omits the weight of a value, or no component has a share.
+    """
+    if not profile.components:
+        raise ConfigError("data.profile.components: is empty; add at least one component")
+    _check_sum("data.profile.components.*.share", [component.share for component in profile.components.values()])
+    for name, component in profile.components.items():
+        _check_component(f"data.profile.components.{name}", component, schema)
 
 
 def _check_component(key: str, component: MixtureComponent, schema: Schema) -> None:

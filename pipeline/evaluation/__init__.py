@@ -3,7 +3,18 @@
 from pipeline.evaluation.evaluation_report import Baseline, EvaluationReport, Parity
 from pipeline.evaluation.importance import Importance
 from pipeline.evaluation.model_card import model_card
-from pipeline.evaluation.package_evaluation import evaluate_package
-from pipeline.evaluation.slices import Slice
+from pipeline.evaluation.package_evaluation import check_evaluation, evaluate_package, evaluated_metrics
+from pipeline.evaluation.slices import Slice, slice_rows
 
-__all__ = ["Baseline", "EvaluationReport", "Importance", "Parity", "Slice", "evaluate_package", "model_card"]
+__all__ = [
+    "Baseline",
+    "EvaluationReport",
+    "Importance",
+    "Parity",
+    "Slice",
+    "check_evaluation",
+    "evaluate_package",
+    "evaluated_metrics",
+    "model_card",
+    "slice_rows",
+]

@@ -18,6 +18,7 @@ from pipeline.metrics import (
     compare_paired,
     compute_metrics,
     estimate_metrics,
+    get_metric,
     round_significant,
 )
 from pipeline.modeling.baselines import BASELINES, baseline_metric_names, fit_baseline
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.schema import Schema, Target
 
-__all__ = ["evaluate_package"]
+__all__ = ["check_evaluation", "evaluate_package", "evaluated_metrics"]
 
 
 def evaluate_package(
@@ -70,7 +71,8 @@ def evaluate_package(
     """
     from threadpoolctl import threadpool_limits
 
-    names = tuple(dict.fromkeys((*config.metrics, selection_metric, *baseline_metric_names(selection_metric))))
+    check_evaluation(config)
+    names = evaluated_metrics(config, selection_metric)
     codes = encode_target(test, package.schema.target)
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as executor:
         probabilities = package.predict_proba(test)
@@ -97,6 +99,24 @@ def evaluate_package(
             confidence_level=config.confidence_level,
             n_train=len(train),
         )
+
+
+def evaluated_metrics(config: EvaluationConfig, selection_metric: str) -> tuple[str, ...]:
+    """Return the metrics of the test rows: those of the settings, the selection metric and those of the baselines."""
+    return tuple(dict.fromkeys((*config.metrics, selection_metric, *baseline_metric_names(selection_metric))))
+
+
+def check_evaluation(config: EvaluationConfig) -> None:
+    """Refuse an unknown metric.
+
+    Raises
+    ------
+    UnknownOption
+        Naming the setting and the known metrics.
+    """
+    for name in config.metrics:
+        get_metric(name, setting="evaluation.metrics")
+    get_metric(config.slices.metric, setting="evaluation.slices.metric")
 
 
 def _score(

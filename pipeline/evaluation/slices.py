@@ -14,7 +14,6 @@ from pipeline.metrics import (
     comparison_verdict,
     compute_metrics,
     estimate_metrics,
-    get_metric,
     round_significant,
 )
 from pipeline.schema.value_groups import group_values
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-__all__ = ["Slice", "SliceReport", "SmallSlice", "evaluate_slices"]
+__all__ = ["Slice", "SliceReport", "SmallSlice", "evaluate_slices", "slice_rows"]
 
 _MAX_GROUPS = 1_000
 
@@ -104,22 +103,27 @@ def evaluate_slices(
     config : EvaluationConfig
         `slices`, `metrics` and `confidence_level` are read.
     """
-    metric = get_metric(config.slices.metric, setting="evaluation.slices.metric").name
+    metric = config.slices.metric
     overall = compute_metrics(scored, [metric])[metric]
     slices, too_small = [], []
-    for column in schema.columns:
-        if column.kind == "text" or not (column.role == "feature" or column.protected):
-            continue
-        for value, inside in _column_slices(
-            column, train[column.name], test[column.name], quantiles=config.slices.quantiles
-        ):
-            n_rows = int(inside.sum())
-            if n_rows and (column.protected or n_rows >= config.slices.min_rows):
-                rows = scored.take(inside)
-                slices.append(_evaluate_slice(column.name, value, rows, overall=overall, config=config))
-            elif n_rows:
-                too_small.append(SmallSlice(column.name, value, n_rows))
+    for column, value, inside in slice_rows(schema, train, test, n_quantiles=config.slices.quantiles):
+        n_rows = int(inside.sum())
+        if n_rows and (column.protected or n_rows >= config.slices.min_rows):
+            rows = scored.take(inside)
+            slices.append(_evaluate_slice(column.name, value, rows, overall=overall, config=config))
+        elif n_rows:
+            too_small.append(SmallSlice(column.name, value, n_rows))
     return SliceReport(tuple(sorted(slices, key=_worst_first_key)), tuple(too_small))
+
+
+def slice_rows(
+    schema: Schema, train: pd.DataFrame, test: pd.DataFrame, *, n_quantiles: int
+) -> Iterator[tuple[Column, str, Mask]]:
+    """Yield each slice: its column, its name, and a mask of its rows in `test`."""
+    for column in schema.columns:
+        if column.kind != "text" and (column.role == "feature" or column.protected):
+            slices = _column_slices(column, train[column.name], test[column.name], quantiles=n_quantiles)
+            yield from ((column, value, inside) for value, inside in slices)
 
 
 def _evaluate_slice(

@@ -1,9 +1,9 @@
 """Decide whether a candidate may replace the Production version: each gate has a result, a value and a reason."""
 
 from pipeline.gates.compatibility import SchemaChange, compare_schemas
-from pipeline.gates.gate_evaluation import GateInputs, evaluate_gates, misses_limit
+from pipeline.gates.gate_evaluation import GateInputs, check_promotion, evaluate_gates, misses_limit
 from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
-from pipeline.gates.package_comparison import compare_packages
+from pipeline.gates.package_comparison import compare_packages, score_with_both
 
 __all__ = [
     "ComparedRows",
@@ -11,8 +11,10 @@ __all__ = [
     "GateInputs",
     "GateReport",
     "SchemaChange",
+    "check_promotion",
     "compare_packages",
     "compare_schemas",
     "evaluate_gates",
     "misses_limit",
+    "score_with_both",
 ]

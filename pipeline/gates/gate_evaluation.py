@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pipeline.errors import ConfigError
 from pipeline.gates.compatibility import compare_schemas
 from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
 from pipeline.gates.worst_slice import worst_slice
@@ -24,7 +25,7 @@ from pipeline.modeling.scored_rows import make_scored_rows
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pipeline.metrics import Metric
     from pipeline.package import Package
 
-__all__ = ["GateInputs", "evaluate_gates", "misses_limit"]
+__all__ = ["GateInputs", "check_promotion", "evaluate_gates", "misses_limit"]
 
 _N_WARM_UP_ROWS, _N_TIMED_ROWS = 5, 51
 _MIN_COMPARED_ROWS = 30
@@ -103,10 +104,7 @@ def evaluate_gates(
     UnknownOption
         When a setting names an unknown metric.
     """
-    get_metric(config.metric, setting="promotion.metric")
-    get_metric(config.slices.metric, setting="promotion.slices.metric")
-    for name in config.metric_limits:
-        get_metric(name, setting="promotion.metric_limits")
+    _check_metric_names(config)
     rows = None if champion is None else _rows_unknown_to(champion, candidate, inputs.test)
     context = _GateContext(candidate=candidate, champion=champion, inputs=inputs, config=config, compared_rows=rows)
     gates = [gate for evaluate_gate in _GATES for gate in evaluate_gate(context)]
@@ -115,6 +113,34 @@ def evaluate_gates(
     ]
     compared = None if rows is None else ComparedRows(len(rows), len(inputs.test) - len(rows))
     return GateReport(candidate.digest, None if champion is None else champion.digest, tuple(gates), compared)
+
+
+def check_promotion(config: PromotionConfig, evaluated: Collection[str]) -> None:
+    """Refuse an unknown metric, and one that a gate needs and `evaluated` lacks.
+
+    Raises
+    ------
+    ConfigError
+        Naming the setting.
+    """
+    _check_metric_names(config)
+    needed = {f"promotion.metric_limits.{name}": name for name in config.metric_limits}
+    if config.baselines:
+        needed["promotion.metric"] = config.metric
+    for key, name in needed.items():
+        if name not in evaluated:
+            raise ConfigError(f"{key}: {_not_evaluated(name)}")
+
+
+def _check_metric_names(config: PromotionConfig) -> None:
+    get_metric(config.metric, setting="promotion.metric")
+    get_metric(config.slices.metric, setting="promotion.slices.metric")
+    for name in config.metric_limits:
+        get_metric(name, setting="promotion.metric_limits")
+
+
+def _not_evaluated(name: str) -> str:
+    return f"{name} is not evaluated; add it to evaluation.metrics"
 
 
 def _rows_unknown_to(champion: Package, candidate: Package, test: pd.DataFrame) -> NDArray[np.intp] | None:
@@ -165,7 +191,7 @@ def misses_limit(metric: Metric, estimate: MetricEstimate, threshold: float) -> 
 def _metric_threshold_gate(name: str, threshold: float, values: Mapping[str, Any] | None) -> Gate:
     metric = METRICS[name]
     if values is None or values["value"] is None:
-        return Gate(f"limit {name}", "fail", "not evaluated; add it to evaluation.metrics", threshold=threshold)
+        return Gate(f"limit {name}", "fail", _not_evaluated(name), threshold=threshold)
     estimate = MetricEstimate.from_dict(values)
     interval = f"no interval: {estimate.reason}"
     if estimate.low is not None:
@@ -194,10 +220,10 @@ def _baseline_gates(context: _GateContext) -> list[Gate]:
 def _baseline_gate(gate: str, name: str, values: Mapping[str, Any] | None) -> Gate:
     metric = METRICS[name]
     if values is None or values["value"] is None:
-        return Gate(gate, "fail", f"{name} was not evaluated; add it to evaluation.metrics")
+        return Gate(gate, "fail", _not_evaluated(name))
     estimate = MetricEstimate.from_dict(values)
     if estimate.low is None or estimate.high is None:
-        return Gate(gate, "fail", f"{name} differs by {estimate.value:+.4g}, not shown to be better: {estimate.reason}")
+        return Gate(gate, "hold", f"{name} differs by {estimate.value:+.4g}, not shown to be better: {estimate.reason}")
     side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
     verdict = comparison_verdict(estimate, higher_is_better=metric.higher_is_better)
     return Gate(

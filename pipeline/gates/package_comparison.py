@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.metrics import MetricEstimate
+    from pipeline.metrics import LabeledPredictions, MetricEstimate
     from pipeline.package import Package
 
-__all__ = ["compare_packages"]
+__all__ = ["compare_packages", "score_with_both"]
 
 
 def compare_packages(
@@ -35,13 +35,21 @@ def compare_packages(
     n_bins : int
         Bins of the calibration error.
     """
+    scored = score_with_both(new, old, rows, n_bins=n_bins)
+    return {} if scored is None else compare_paired(*scored, names, confidence_level=confidence_level)
+
+
+def score_with_both(
+    new: Package, old: Package, rows: pd.DataFrame, *, n_bins: int = 10
+) -> tuple[LabeledPredictions, LabeledPredictions] | None:
+    """Return the rows scored by `new` and by `old`; None when one of them cannot score the rows."""
     features = (*old.schema.feature_names, *new.schema.feature_names)
     if old.classes != new.classes or any(name not in rows for name in features):
-        return {}
+        return None
     target = new.schema.target
     codes = encode_target(rows, target)
     scored, other = (
         make_scored_rows(target, codes, package.predict_proba(rows), threshold=package.threshold, n_bins=n_bins)
         for package in (new, old)
     )
-    return compare_paired(scored, other, names, confidence_level=confidence_level)
+    return scored, other

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline.config.composition import compose
-from pipeline.config.config_loader import load_params
+from pipeline.config.config_loader import build_config, load_params
 from pipeline.config.declared_files import find_undeclared_files
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, MlopsError
 from pipeline.files import atomic_file, write_text
 from pipeline.maintenance.diagnosis import Diagnosis
 from pipeline.project import paths
 from pipeline.project.dvc_messages import explain_dvc_error
 from pipeline.project.dvc_outputs import cache_object_path, file_md5
+from pipeline.settings_check import check_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,17 +141,19 @@ def check_params(root: Path, *, repair: bool) -> Diagnosis:
         return Diagnosis("settings", "ok", "there is no conf/")
     try:
         composition = compose(conf=root / paths.CONF)
-    except ConfigError as error:
+        where = f"{paths.CONF}/config.yaml"
+        check_settings(build_config(composition.values, where=where, origin=composition.origin), root=root)
+    except MlopsError as error:
         return Diagnosis("settings", "problem", f"{error}; `mlops config check` checks again")
     path = root / paths.PARAMS
     if not path.exists():
-        return Diagnosis("settings", "ok", "compose; params.yaml is not written yet")
+        return Diagnosis("settings", "ok", "every stage accepts conf/; params.yaml is not written yet")
     try:
         load_params(path)
     except ConfigError as error:
         problem = f"params.yaml cannot be read ({str(error).splitlines()[0]})"
     else:
-        return Diagnosis("settings", "ok", "conf/ composes, and params.yaml can be read")
+        return Diagnosis("settings", "ok", "every stage accepts conf/, and params.yaml can be read")
     if not repair:
         return Diagnosis("settings", "problem", f"{problem}; run `python -m stages.compose`")
     write_text(path, composition.text)

@@ -15,7 +15,7 @@ __all__ = ["TOO_FEW_DIFFERENT_ROWS", "ComparisonVerdict", "MetricEstimate", "com
 
 _SIGNIFICANT_DIGITS = 10
 
-TOO_FEW_DIFFERENT_ROWS = "the models differ in fewer than 4 rows"
+TOO_FEW_DIFFERENT_ROWS = "too few rows distinguish the two models"
 
 ComparisonVerdict = Literal["better", "worse", "equal", "no significant difference", "not compared"]
 
@@ -77,7 +77,7 @@ def comparison_verdict(
     -------
     str
         `better` or `worse` when the whole interval lies on that side, `equal` when it is the point 0,
-        `no significant difference` when it holds 0 or too few rows tell two models apart, `not compared` without an
+        `no significant difference` when it holds 0 or too few rows distinguish two models, `not compared` without an
         interval for another reason.
     """
     if difference is None or difference.low is None or difference.high is None:

@@ -31,12 +31,14 @@ class ScoreSpread:
     `influence` returns the influence of rows, shape (n_rows, n_classes), from rows and weights. The variance of few
     unequal rows is itself uncertain: the interval takes a quantile of Student's t with `freedom` times the degrees of
     freedom of the variance (Satterthwaite 1946), and the normal quantile when None. `n_unseen` adds the variance of so
-    many rows of each class that are ranked worst, since few rows seldom hold one.
+    many rows of each class that are ranked worst, since few rows seldom hold one. The interval of a difference of two
+    models needs `min_paired_rows`.
     """
 
     influence: Callable[[LabeledPredictions, Floats], Floats]
     freedom: float | None = None
     n_unseen: float = 0.0
+    min_paired_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def _brier(rows: WeightedPredictions) -> Floats:
     return rows.weighted_mean(rows.scored.of_true_class(rows.scored.squared_errors))
 
 
-@_metric("roc_auc", "probability", "scores", spread=ScoreSpread(roc_auc_influence, n_unseen=0.1))
+@_metric("roc_auc", "probability", "scores", spread=ScoreSpread(roc_auc_influence, n_unseen=0.1, min_paired_rows=1_000))
 def _roc_auc(rows: WeightedPredictions) -> Floats:
     """Probability that a row of the class is ranked before another (Mann-Whitney); mean over one-against-rest."""
     return _mean_of_defined([_binary_roc_auc(*rows.cumulative_weights[code]) for code in rows.scored.ranked_classes])

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["MIN_DIFFERENT_ROWS", "compare_paired"]
+__all__ = ["compare_paired"]
 
-MIN_DIFFERENT_ROWS = 4.0  # rows of equal weight with the same kurtosis of influence
+_MIN_DIFFERENT_ROWS = {"scores": 4.0, "labels": 10.0}  # rows of equal weight that distinguish two models
 
 
 def compare_paired(
@@ -33,9 +33,9 @@ def compare_paired(
 ) -> dict[str, MetricEstimate]:
     """Return the metrics of `scored` minus those of `other`, with intervals of the paired difference.
 
-    Both hold the same rows, scored by two models, so the difficulty of rows cancels. The variance of the difference
-    is the greater of that of the rows and that which both models' probabilities imply: a few rows may not show how
-    unlike two models are.
+    Both hold the same rows, scored by two models, so the difficulty of rows cancels. Whether an interval is shown
+    depends on the probabilities of both models, never on the classes that were seen: samples chosen by their classes
+    would be those whose interval is wrong.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def compare_paired(
     Returns
     -------
     dict of MetricEstimate
-        Without an interval, and with the reason, where the models differ in fewer than 4 rows.
+        Without an interval, and with the reason, where too few rows distinguish the models.
 
     Raises
     ------
@@ -73,16 +73,24 @@ def _compare(
     if metric.needs == "scores" and metric.spread is None:
         return MetricEstimate(value, reason="the difference of two calibration errors has no known distribution")
     by_class = _influence(metric, scored) - _influence(metric, other)
-    influence, weights = scored.of_true_class(by_class), np.ones(scored.n_rows)
-    second, fourth = float((influence**2).sum()), float((influence**4).sum())
-    n_different = second**2 / fourth if fourth > 0.0 else 0.0
-    if n_different < MIN_DIFFERENT_ROWS:
+    influence = scored.of_true_class(by_class)
+    second = float((influence**2).sum())
+    if not _distinguishes(metric, by_class, _mean_probabilities(scored, other)) or second == 0.0:
         return MetricEstimate(value, reason=TOO_FEW_DIFFERENT_ROWS)
-    expected = float((_mean_probabilities(scored, other) * by_class**2).sum())
-    half_width = (
-        quantile_of_variance(influence, weights, level, freedom=1.0) * math.sqrt(max(second, expected)) / scored.n_rows
-    )
+    quantile = quantile_of_variance(influence, np.ones(scored.n_rows), level, freedom=1.0)
+    half_width = quantile * math.sqrt(second) / scored.n_rows
     return MetricEstimate(value, value - half_width, value + half_width)
+
+
+def _distinguishes(metric: Metric, by_class: Floats, probabilities: Floats) -> bool:
+    """Return whether an interval holds: by the effective number of rows in which the models are expected to differ.
+
+    The number is that of Kish (1965): few rows of great influence count as few, however many others there are.
+    """
+    if metric.spread is not None and len(by_class) < metric.spread.min_paired_rows:
+        return False
+    second, fourth = (float((probabilities * by_class**power).sum()) for power in (2, 4))
+    return fourth > 0.0 and second**2 / fourth >= _MIN_DIFFERENT_ROWS[metric.needs]
 
 
 def _influence(metric: Metric, scored: LabeledPredictions) -> Floats:

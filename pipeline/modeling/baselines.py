@@ -10,6 +10,7 @@ from pipeline.modeling.classifier import fit_classifier
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sklearn.tree._tree import Tree
 
     from pipeline.modeling.classifier import Classifier
     from pipeline.schema import Schema
@@ -39,14 +40,23 @@ def fit_baseline(name: str, frame: pd.DataFrame, schema: Schema, *, seed: int) -
     """Return the baseline called `name`, fitted to `frame`.
 
     `majority` predicts the shares of the classes for every row; `depth_2_tree` is a decision tree of depth 2,
-    which finds the obvious rule.
+    which finds the obvious rule. Its leaves have the Laplace correction, one row more of each class (Provost and
+    Domingos 2003): a leaf of one class would claim certainty, and one row against it would decide a log loss.
 
     Raises
     ------
     DataError
         When rows do not match the schema, or fewer than two classes occur.
     """
-    return fit_classifier(frame, schema, _DEFAULT_FEATURES, model=BASELINES[name], seed=seed)
+    classifier = fit_classifier(frame, schema, _DEFAULT_FEATURES, model=BASELINES[name], seed=seed)
+    if name == "depth_2_tree":
+        _correct_leaves(classifier.estimator.tree_)
+    return classifier
+
+
+def _correct_leaves(tree: Tree) -> None:
+    n_rows = tree.weighted_n_node_samples[:, None, None]
+    tree.value[:] = (tree.value * n_rows + 1.0) / (n_rows + tree.value.shape[2])
 
 
 def baseline_metric_names(selection_metric: str) -> tuple[str, ...]:

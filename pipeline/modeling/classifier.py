@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.errors import ConfigError, DataError
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.encoder import Encoder, make_encoder
-from pipeline.modeling.estimators import build_estimator, supports_class_weight
+from pipeline.modeling.estimators import ALLOWED_PACKAGES, build_estimator, supports_class_weight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from pipeline.config.groups.model_config import ModelConfig
     from pipeline.schema import Schema, Target
 
-__all__ = ["Classifier", "encode_target", "fit_classifier", "predicted_classes", "predicted_codes"]
+__all__ = [
+    "Classifier",
+    "encode_target",
+    "fit_classifier",
+    "predicted_classes",
+    "predicted_codes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +146,17 @@ def fit_classifier(
         raise DataError(f"{schema.target.column}: only one class occurs in {len(codes)} rows; at least two are needed")
     encoder = make_encoder(schema, features, model.inputs)
     matrix = encoder.fit_transform(frame)
-    estimator = build_estimator(model, seed=seed, class_weight=class_weight)
-    weights: dict[str, Any] = {}
-    if class_weight is not None and not supports_class_weight(estimator):
-        estimator = build_estimator(model, seed=seed)
-        weights = {"sample_weight": _balanced_row_weights(estimator, codes, model.name)}
+    weighted = _build_weighted(model, seed=seed, class_weight=class_weight)
+    estimator = weighted.estimator
+    weights = {"sample_weight": _balanced_row_weights(codes)} if weighted.needs_row_weights else {}
     # Sums of values near the largest float32 overflow inside of scikit-learn's own check of its input.
     with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
         try:
             estimator.fit(_as_float64(matrix), codes, **weights)
-        except ValueError as error:
-            raise ConfigError(f"model.estimator: {model.name} cannot be fitted to these rows: {error}") from error
+        except Exception as error:
+            if not _is_of_estimator(error):
+                raise
+            raise ConfigError(f"model.estimator: {model.name} cannot be fitted: {str(error).strip()}") from error
     return Classifier(
         schema=schema,
         encoder=encoder,
@@ -158,6 +164,11 @@ def fit_classifier(
         calibration=Calibration(),
         threshold=0.5 if schema.target.is_binary else None,
     )
+
+
+def _is_of_estimator(error: Exception) -> bool:
+    """Return whether arguments or rows caused `error`: native libraries raise errors of their own classes."""
+    return isinstance(error, ValueError | TypeError) or type(error).__module__.split(".")[0] in ALLOWED_PACKAGES
 
 
 def _refuse_infinities(frame: pd.DataFrame, schema: Schema) -> None:
@@ -180,14 +191,31 @@ def _as_float64(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
     return matrix.astype(np.float64)
 
 
-def _balanced_row_weights(estimator: Any, codes: NDArray[np.int64], name: str) -> NDArray[np.float64]:
-    """Return row weights that give every class the same sum."""
+@dataclass(frozen=True, slots=True)
+class _WeightedEstimator:
+    """An unfitted estimator, and whether the weights of classes must be given to it row by row."""
+
+    estimator: Any
+    needs_row_weights: bool
+
+
+def _build_weighted(model: ModelConfig, *, seed: int, class_weight: str | None) -> _WeightedEstimator:
+    """Return the estimator of `model`, which balances the classes itself or takes row weights."""
     from sklearn.utils.validation import has_fit_parameter
 
+    estimator = build_estimator(model, seed=seed, class_weight=class_weight)
+    if class_weight is None or supports_class_weight(estimator):
+        return _WeightedEstimator(estimator, needs_row_weights=False)
+    estimator = build_estimator(model, seed=seed)
     if not has_fit_parameter(estimator, "sample_weight"):
         raise ConfigError(
-            f"training.class_weight: {name} does not support weights; set it to null or choose another model"
+            f"training.class_weight: {model.name} does not support weights; set it to null or choose another model"
         )
+    return _WeightedEstimator(estimator, needs_row_weights=True)
+
+
+def _balanced_row_weights(codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return row weights that give every class the same sum."""
     counts = np.bincount(codes).astype(np.float64)
     weight = len(codes) / ((counts > 0).sum() * np.maximum(counts, 1.0))
     return np.asarray(weight[codes])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.model_config import ModelConfig
 
 __all__ = [
+    "ALLOWED_PACKAGES",
     "build_estimator",
     "estimator_to_config",
     "iter_estimators",
@@ -24,7 +25,7 @@ __all__ = [
     "supports_class_weight",
 ]
 
-_ALLOWED_PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost", "pipeline")
+ALLOWED_PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost", "pipeline")
 _IMPORT_PATH = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
 _FORBIDDEN_MODULES = frozenset({"conftest", "datasets", "externals", "testing", "tests"})
 _MAX_DEPTH = 8
@@ -102,11 +103,12 @@ def resolve_estimator_class(name: object, *, key: str = f"{_ESTIMATOR_KEY}._targ
     DependencyUnavailable
         When the package is not installed.
     """
-    allowed = f"expected a scikit-learn estimator of {', '.join(_ALLOWED_PACKAGES)}, such as sklearn.svm.LinearSVC"
+    packages = ", ".join(ALLOWED_PACKAGES)
+    allowed = f"expected a scikit-learn estimator of {packages}, such as sklearn.linear_model.LogisticRegression"
     if not isinstance(name, str) or not _IMPORT_PATH.fullmatch(name):
         raise TargetRefused(f"{key}: {name!r} is not the import path of a class; {allowed}")
     *path, last = name.split(".")
-    if path[0] not in _ALLOWED_PACKAGES or _FORBIDDEN_MODULES & set(path):
+    if path[0] not in ALLOWED_PACKAGES or _FORBIDDEN_MODULES & set(path):
         raise TargetRefused(f"{key}: {name} is not on the allow-list; {allowed}")
     candidate_ = getattr(_import_module(".".join(path), key), last, None)
     if not isinstance(candidate_, type) or not _is_estimator_class(candidate_):
@@ -131,7 +133,7 @@ def _is_estimator_class(candidate: type) -> bool:
     from sklearn.base import BaseEstimator
 
     home = candidate.__module__.split(".")
-    if home[0] not in _ALLOWED_PACKAGES or _FORBIDDEN_MODULES & set(home) or inspect.isabstract(candidate):
+    if home[0] not in ALLOWED_PACKAGES or _FORBIDDEN_MODULES & set(home) or inspect.isabstract(candidate):
         return False
     if home[0] == "catboost":  # its classes follow scikit-learn's protocol without deriving from it
         return hasattr(candidate, "fit") and hasattr(candidate, "get_params")

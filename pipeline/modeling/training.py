@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["TrainResult", "train_classifier"]
+__all__ = ["TrainResult", "check_training", "train_classifier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +125,8 @@ def train_classifier(
     """
     from threadpoolctl import threadpool_limits
 
-    selection_metric = get_metric(training.selection_metric, setting="training.selection_metric").name
-    check_threshold_rule(training.threshold, schema.target)
+    check_training(training, schema.target)
+    selection_metric = training.selection_metric
     codes = encode_target(frame, schema.target)
     fold_of = _assign_folds(codes, schema.target, training.folds, seed=seed)
 
@@ -153,6 +153,18 @@ def train_classifier(
         selection_metric=selection_metric,
         selection_value=selection_value,
     )
+
+
+def check_training(training: TrainingConfig, target: Target) -> None:
+    """Refuse an unknown selection metric, and a threshold rule that does not fit the target.
+
+    Raises
+    ------
+    ConfigError
+        Naming the setting.
+    """
+    get_metric(training.selection_metric, setting="training.selection_metric")
+    check_threshold_rule(training.threshold, target)
 
 
 @dataclass(frozen=True, slots=True)

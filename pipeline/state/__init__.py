@@ -81,21 +81,14 @@ from pipeline.state.prediction_reader import (
     time_of_nth_last,
     window_predictions,
 )
+from pipeline.state.prediction_rows import PredictionRow, RequestRows, RequestValues, StoredResponse
 from pipeline.state.prediction_search import (
     LoggedPrediction,
     PredictionQuery,
     count_predictions,
     search_predictions,
 )
-from pipeline.state.prediction_writer import (
-    IdempotencyKeyTaken,
-    PredictionIdTaken,
-    PredictionRow,
-    PredictionWriter,
-    RequestRows,
-    RequestValues,
-    StoredResponse,
-)
+from pipeline.state.prediction_writer import IdempotencyKeyTaken, PredictionIdTaken, PredictionWriter
 from pipeline.state.predictions import (
     count_older_predictions,
     erase_subject,

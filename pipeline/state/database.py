@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from pipeline.errors import ConfigError, Conflict, DependencyUnavailable
 from pipeline.project import paths
 from pipeline.state.database_file import DatabaseFile
+from pipeline.state.stored_rows import watch_inserts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -208,6 +209,7 @@ def connect_to(address: str, *, setting_name: str, clock: Callable[[], int] = ut
         When the address is not valid.
     """
     engine = _create_engine(address, setting_name)
+    watch_inserts(engine)
     if engine.dialect.name != "sqlite":
         return State(engine, clock)
     file = DatabaseFile(Path(str(engine.url.database)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, insert, select
 
 from pipeline.state.sequence import next_number
+from pipeline.state.stored_rows import require_stored
 from pipeline.state.tables import outcomes
 
 if TYPE_CHECKING:
@@ -20,11 +21,19 @@ _IDS_PER_QUERY = 500
 
 
 def add_outcomes(connection: Connection, rows: Sequence[tuple[str, int, str, str]]) -> None:
-    """Append outcomes, each as prediction identifier, moment, outcome and source."""
+    """Append outcomes, each as prediction identifier, moment, outcome and source.
+
+    Raises
+    ------
+    DependencyUnavailable
+        When the table does not keep them.
+    """
     first = next_number(connection, "outcomes", n=len(rows))
     names = ("prediction_id", "received_at", "outcome", "source")
     values = [{"seq": first + offset, **dict(zip(names, row, strict=True))} for offset, row in enumerate(rows)]
     connection.execute(insert(outcomes), values)
+    n_stored = connection.execute(select(func.count()).where(outcomes.c.seq >= first)).scalar_one()
+    require_stored("outcomes", n_stored, n_rows=len(rows))
 
 
 def latest_outcome(prediction_id: ColumnElement[str], *, until_seq: int | None = None) -> ScalarSelect[Any]:

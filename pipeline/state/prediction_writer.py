@@ -6,13 +6,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exc
 
 from pipeline.errors import Conflict, DependencyUnavailable
 from pipeline.state.database import WRITER_LOCK_KEY
+from pipeline.state.prediction_rows import REQUEST_COLUMNS, ROW_COLUMNS, PredictionRow, RequestRows, StoredResponse
+from pipeline.state.stored_rows import require_stored
 from pipeline.state.wal_checkpoints import WalCheckpointer
 
 if TYPE_CHECKING:
@@ -23,86 +24,8 @@ if TYPE_CHECKING:
 __all__ = [
     "IdempotencyKeyTaken",
     "PredictionIdTaken",
-    "PredictionRow",
     "PredictionWriter",
-    "RequestRows",
-    "RequestValues",
-    "StoredResponse",
 ]
-
-
-class PredictionRow(NamedTuple):
-    """One row of the table `predictions`, without its number."""
-
-    prediction_id: str
-    predicted_at: int
-    model: str
-    version: int
-    digest: str
-    generation: int
-    features: str
-    prediction: str
-    probabilities: str
-    confidence: float
-    served_by: str
-    source: str
-    latency_us: int
-    weight: float
-    idempotency_key: str | None
-    subject: str | None
-
-
-class RequestValues(NamedTuple):
-    """The values that all rows of one request share."""
-
-    predicted_at: int
-    model: str
-    version: int
-    digest: str
-    generation: int
-    served_by: str
-    source: str
-    latency_us: int
-    weight: float
-    idempotency_key: str | None
-    subject: str | None
-
-
-class RequestRows(NamedTuple):
-    """Rows of one request: the shared values, and one column for each value that differs by row.
-
-    Shared values are sent once, which saves a third of the time of a large request. The first row has the latency of
-    the request and the others have 0, so that a large request counts as one.
-    """
-
-    shared: RequestValues
-    prediction_id: Sequence[str]
-    features: Sequence[str]
-    prediction: Sequence[str]
-    probabilities: Sequence[str]
-    confidence: Sequence[float]
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows."""
-        return len(self.prediction_id)
-
-    def iter_rows(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the values of a `PredictionRow` for each row."""
-        shared = self.shared
-        for row_values in zip(*self[1:], strict=True):
-            yield _to_column_order((*shared, *row_values))
-            shared = shared._replace(latency_us=0)
-
-
-class StoredResponse(NamedTuple):
-    """One row of the table `idempotent_responses`; key and request are stored as keyed digests."""
-
-    idempotency_key: str
-    created_at: int
-    request_digest: str
-    response: str
-    subject: str | None
 
 
 class IdempotencyKeyTaken(Exception):
@@ -125,10 +48,16 @@ _CREATE_COUNTER_SQL = "INSERT INTO counters (name, value) VALUES ('predictions',
 _TOUCH_COUNTERS_SQL = "UPDATE counters SET value = value WHERE name = 'predictions'"
 _INSERT_PREDICTIONS_SQL = "INSERT INTO predictions (seq, {columns}) VALUES {marks}"
 _INSERT_RESPONSES_SQL = "INSERT INTO idempotent_responses ({columns}) VALUES {marks}"
+# A table can accept rows and discard them. Identifiers and key of the probe have characters that no caller may send.
+_COUNT_ROWS_SQL = "SELECT count(*) FROM predictions WHERE seq BETWEEN ? AND ?"
+_COUNT_ROWS_BETWEEN_SQL = (
+    "SELECT count(*) FROM predictions WHERE seq BETWEEN %s AND %s AND predicted_at BETWEEN %s AND %s"
+)
+_COUNT_RESPONSES_SQL = "SELECT count(*) FROM idempotent_responses WHERE idempotency_key IN ({marks})"
+_PROBE_ROW = PredictionRow("?", 0, "?", 0, "", 0, "{}", "?", "{}", 0.0, "production", "api", 0, 1.0, None, None)
+_PROBE_RESPONSE = StoredResponse("?", 0, "", "{}", None)
 # Rows of one statement: starting a statement costs as much as two rows of it. Few lengths, so that each stays prepared.
 _BATCH_SIZES = (128, 32, 8, 1)
-_REQUEST_COLUMNS, _ROW_COLUMNS = RequestValues._fields, RequestRows._fields[1:]
-_to_column_order = itemgetter(*map((*_REQUEST_COLUMNS, *_ROW_COLUMNS).index, PredictionRow._fields))
 _ID_TAKEN_MESSAGE = "prediction_id: the log has a prediction with this identifier already; choose another identifier"
 # A partition refuses identifiers that it has; those that callers choose must be in no other either.
 _FIND_EXISTING_ID_SQL = "SELECT prediction_id FROM predictions WHERE prediction_id = ANY(%s) LIMIT 1"
@@ -177,23 +106,16 @@ class PredictionWriter:
         PredictionIdTaken
             When the log has one of the identifiers already.
         DependencyUnavailable
-            When the database cannot be written; nothing was written then, unless the connection was lost in the commit
-            itself.
+            When the database cannot be written or does not keep the rows; nothing was written then, unless the
+            connection was lost in the commit itself.
         """
         if not self.state.is_file:
             rows, request_rows = [*rows, *chain.from_iterable(group.iter_rows() for group in request_rows)], ()
-        n_rows = len(rows) + sum(group.n_rows for group in request_rows)
         with self._transaction() as cursor:
             if has_client_ids and not self.state.is_file:
                 self._reject_existing_ids(cursor, [row[0] for row in rows])
-            first = self._reserve_numbers(cursor, n_rows) if n_rows else 0
-            numbered = [(number, *row) for number, row in enumerate(rows, first)]
-            self._insert(cursor, numbered, _INSERT_PREDICTIONS_SQL, PredictionRow._fields)
-            first += len(rows)
-            for group in request_rows:
-                _insert_request_rows(cursor, group, first)
-                first += group.n_rows
-            self._insert(cursor, responses, _INSERT_RESPONSES_SQL, StoredResponse._fields)
+            n_rows = self._insert_predictions(cursor, rows, request_rows)
+            self._insert_responses(cursor, responses)
         if self.state.is_file:
             self._checkpointer.record_commit(self._connection, n_rows)
 
@@ -218,9 +140,13 @@ class PredictionWriter:
         Raises
         ------
         DependencyUnavailable
-            When the database cannot be written.
+            When the database cannot be written or does not keep rows.
         """
         with self._transaction() as cursor:
+            cursor.execute("SAVEPOINT probe")
+            self._insert_predictions(cursor, [_PROBE_ROW._replace(predicted_at=self.state.clock())], ())
+            self._insert_responses(cursor, [_PROBE_RESPONSE])
+            cursor.execute("ROLLBACK TO SAVEPOINT probe")
             cursor.execute(_TOUCH_COUNTERS_SQL)
 
     def close_if_replaced(self) -> None:
@@ -240,6 +166,36 @@ class PredictionWriter:
     @property
     def _placeholder(self) -> str:
         return "?" if self.state.is_file else "%s"
+
+    def _insert_predictions(
+        self, cursor: Any, rows: Sequence[tuple[Any, ...]], request_rows: Sequence[RequestRows]
+    ) -> int:
+        """Insert rows under the next numbers, require that the table has them, and return how many they are."""
+        n_rows = len(rows) + sum(group.n_rows for group in request_rows)
+        if not n_rows:
+            return 0
+        first = at = self._reserve_numbers(cursor, n_rows)
+        numbered = [(number, *row) for number, row in enumerate(rows, first)]
+        self._insert(cursor, numbered, _INSERT_PREDICTIONS_SQL, PredictionRow._fields)
+        at += len(rows)
+        for group in request_rows:
+            _insert_request_rows(cursor, group, at)
+            at += group.n_rows
+        if self.state.is_file:
+            cursor.execute(_COUNT_ROWS_SQL, (first, first + n_rows - 1))
+        else:  # the moments name the partitions to look at
+            moments = [row[1] for row in rows]
+            cursor.execute(_COUNT_ROWS_BETWEEN_SQL, (first, first + n_rows - 1, min(moments), max(moments)))
+        require_stored("predictions", cursor.fetchone()[0], n_rows=n_rows)
+        return n_rows
+
+    def _insert_responses(self, cursor: Any, responses: Sequence[StoredResponse]) -> None:
+        if not responses:
+            return
+        self._insert(cursor, responses, _INSERT_RESPONSES_SQL, StoredResponse._fields)
+        marks = ", ".join([self._placeholder] * len(responses))
+        cursor.execute(_COUNT_RESPONSES_SQL.format(marks=marks), tuple(response[0] for response in responses))
+        require_stored("idempotent_responses", cursor.fetchone()[0], n_rows=len(responses))
 
     def _insert(self, cursor: Any, rows: Sequence[tuple[Any, ...]], statement: str, columns: tuple[str, ...]) -> None:
         at = 0
@@ -337,7 +293,7 @@ _VIOLATED_TABLE: dict[str, Callable[[Any], str]] = {
 
 def _insert_request_rows(cursor: Any, group: RequestRows, first: int) -> None:
     """Write the rows of a group into SQLite, numbered from `first` on."""
-    width, at = len(_ROW_COLUMNS), 0
+    width, at = len(ROW_COLUMNS), 0
     values: list[Any] = [None] * (width * group.n_rows)
     for place, column in enumerate(group[1:]):
         values[place::width] = column
@@ -354,13 +310,13 @@ def _request_rows_sql(n: int, *, is_start: bool) -> str:
 
     Only the row at the start of its request gets the latency.
     """
-    shared = [f"?{at}" for at in range(2, len(_REQUEST_COLUMNS) + 2)]
-    latency_at = _REQUEST_COLUMNS.index("latency_us")
+    shared = [f"?{at}" for at in range(2, len(REQUEST_COLUMNS) + 2)]
+    latency_at = REQUEST_COLUMNS.index("latency_us")
     without_latency = [*shared[:latency_at], "0", *shared[latency_at + 1 :]]
     marks = []
     for row in range(n):
-        begin = len(_REQUEST_COLUMNS) + 2 + row * len(_ROW_COLUMNS)
-        row_marks = [f"?{begin + at}" for at in range(len(_ROW_COLUMNS))]
+        begin = len(REQUEST_COLUMNS) + 2 + row * len(ROW_COLUMNS)
+        row_marks = [f"?{begin + at}" for at in range(len(ROW_COLUMNS))]
         request_marks = shared if is_start and row == 0 else without_latency
         marks.append(f"(?1 + {row}, {', '.join([*request_marks, *row_marks])})")
-    return _INSERT_PREDICTIONS_SQL.format(columns=", ".join((*_REQUEST_COLUMNS, *_ROW_COLUMNS)), marks=", ".join(marks))
+    return _INSERT_PREDICTIONS_SQL.format(columns=", ".join((*REQUEST_COLUMNS, *ROW_COLUMNS)), marks=", ".join(marks))

@@ -26,9 +26,10 @@ def test_every_markup_character_is_escaped(text: str) -> None:
     assert re.search(r"(?<!\\)(?:\\\\)*[*_`<>\[\]$:#|~]", escape_markdown(text)) is None
 
 
-@pytest.mark.parametrize("sign", ["\u202e", "\n", "\x00", "\u2066"])
-def test_control_characters_become_blanks(sign: str) -> None:
-    assert escape_markdown(f"a{sign}b") == "a b"
+@pytest.mark.parametrize("sign", ["\u202e", "\n", "\x00", "\u2066", "\u200b", "\u00ad", "\ufe0f", "\U000e0041"])
+def test_invisible_characters_become_blanks(sign: str) -> None:
+    assert (escape_markdown(f"a{sign}b"), message_markdown(f"a{sign}b")) == ("a b", "a b")
+    assert inert_markdown(f"a\n  b{sign}c") == ("a\n  b\nc" if sign == "\n" else "a\n  b c")
 
 
 def test_names_of_any_script_stay_unchanged() -> None:

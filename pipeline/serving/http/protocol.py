@@ -5,7 +5,8 @@ uvicorn waits for a slow client without end and accepts headers of any size. Eac
 at once, and gets a task only when it waits for something.
 
 A request that has arrived completely gets its own response, whatever follows it on the connection: a problem with later
-bytes is reported after that response.
+bytes is reported after that response. A request to upgrade to another protocol gets its response in HTTP/1.1, as
+RFC 9110 section 7.8 allows.
 
 The parts of uvicorn that this module uses are private: `test_uvicorn_internals.py` names each of them, and
 pyproject.toml has an upper bound. docs/decisions/0026-deadline-protocol-over-uvicorn.md says why.
@@ -18,6 +19,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from pipeline.serving.http import problems
@@ -60,6 +62,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._in_headers = True
         self._is_draining = False
         self._is_parsing = False
+        self._is_upgrade = False
         self._pending_start: tuple[Any, Any] | None = None
         self._active_cycle: Any = None
         self._late_problem: tuple[str, str] | None = None
@@ -76,7 +79,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self._in_headers:
             self._n_header_bytes += len(data)
         self._is_parsing = True
-        super().data_received(data)
+        self._parse(data)
         self._is_parsing = False
         if self._pending_start is not None:
             (cycle, app), self._pending_start = self._pending_start, None
@@ -89,6 +92,36 @@ class DeadlineProtocol(HttpToolsProtocol):
                 "head-too-large",
                 f"the headers of a request have at most {_MAX_HEADER_BYTES:,} bytes; send fewer or shorter headers",
             )
+
+    def _parse(self, data: bytes) -> None:
+        """Parse bytes; the headers of a request for an upgrade once more, without it.
+
+        The parser takes the body of such a request for bytes of the other protocol.
+        """
+        unparsed = memoryview(data)
+        try:
+            while unparsed:
+                try:
+                    self.parser.feed_data(unparsed)
+                except httptools.HttpParserUpgrade as upgrade:
+                    if not self._is_upgrade:
+                        return
+                    unparsed = unparsed[upgrade.args[0] :]
+                    headers = self._headers_without_upgrade()
+                    self.parser = httptools.HttpRequestParser(self)
+                    self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+                    self.parser.feed_data(headers)
+                else:
+                    return
+        except httptools.HttpParserCallbackError:
+            self.send_400_response("the target cannot be parsed")
+        except httptools.HttpParserError as error:
+            self.send_400_response(str(error))
+
+    def _headers_without_upgrade(self) -> bytes:
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (self.parser.get_method(), self.url, version, b"".join(lines))
 
     def eof_received(self) -> bool:  # type: ignore[override]  # the base class lets the transport close
         """Keep the connection of a client that sends no more and waits for responses."""
@@ -120,6 +153,10 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the timeout of the body."""
+        # CONNECT asks for a tunnel, whatever its headers are.
+        self._is_upgrade = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if self._is_upgrade:
+            return
         self._in_headers = False
         self._deadline = self.loop.time() + self.timeouts.body_s
         super().on_headers_complete()
@@ -131,6 +168,8 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Stop the timeout: the request has arrived."""
+        if self._is_upgrade:
+            return
         self._deadline = None
         super().on_message_complete()
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from pipeline.errors import DependencyUnavailable, NotAllowed
-from pipeline.serving.http.loopback import is_loopback
+from pipeline.errors import DependencyUnavailable
 from pipeline.serving.http.protocol import DeadlineProtocol, Timeouts, close_expired
 
 if TYPE_CHECKING:
@@ -20,26 +19,10 @@ if TYPE_CHECKING:
     from pipeline.serving.http.application import Application
     from pipeline.serving.http.request_tracing import TracedApplication
 
-__all__ = ["HttpServer", "bind_socket", "check_bind_address"]
+__all__ = ["HttpServer", "bind_socket"]
 
 _SHUTDOWN_TIMEOUT_S = 9
 _MAX_ACCEPTS_PER_TURN = 200
-
-
-def check_bind_address(host: str, *, is_protected: bool) -> None:
-    """Refuse an address that other machines can reach, unless credentials are required.
-
-    Raises
-    ------
-    NotAllowed
-        When `host` is not a loopback address and credentials are not required.
-    """
-    if not is_loopback(host) and not is_protected:
-        raise NotAllowed(
-            f"serving.host {host}: other machines can reach this address, and serving.authentication is 'none'."
-            " Listen on 127.0.0.1, or create a key (`mlops keys create --role predict`) and start with"
-            " --authentication required"
-        )
 
 
 def bind_socket(host: str, port: int) -> socket.socket:

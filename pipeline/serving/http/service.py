@@ -19,13 +19,13 @@ from pipeline.serving.http.authentication import Authenticator
 from pipeline.serving.http.endpoints import Endpoints
 from pipeline.serving.http.golden_replay import replay_golden_rows
 from pipeline.serving.http.limits import ConcurrencyLimiter, RateLimiter
-from pipeline.serving.http.loopback import is_loopback
+from pipeline.serving.http.loopback import check_bind_address, is_loopback
 from pipeline.serving.http.monitor_metrics import MonitorMetrics
 from pipeline.serving.http.oidc import OidcVerifier
 from pipeline.serving.http.protocol import Timeouts
 from pipeline.serving.http.request_tracing import CommitTracer, TracedApplication, TracedRequestMetrics, add_trace_ids
 from pipeline.serving.http.router import Router
-from pipeline.serving.http.server import HttpServer, bind_socket, check_bind_address
+from pipeline.serving.http.server import HttpServer, bind_socket
 from pipeline.serving.http.server_metrics import RequestMetrics
 from pipeline.tracing import open_tracing
 

@@ -80,5 +80,5 @@ def test_the_text_of_a_setting_is_escaped() -> None:
         "main", (), changed, (), (), None, (), ("not judged", "not judged"), (), (), (), (None, None), None, {},
     )  # fmt: skip
     assert "<script" not in change_report_html(change) + change_report_markdown(change)
-    assert "\\| @\u200beveryone" in change_report_markdown(change)
+    assert "\\| `@everyone`" in change_report_markdown(change)
     assert change_headline(change) == "1 setting changed; all stages are up to date"

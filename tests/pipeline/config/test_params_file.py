@@ -17,6 +17,7 @@ from pipeline.config.params_file import (
     write_params,
 )
 from pipeline.errors import ConfigError
+from pipeline.settings_check import check_settings
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -48,8 +49,8 @@ def test_the_committed_params_hold_nothing_machine_specific() -> None:
 
 def test_a_change_of_conf_reaches_params_and_is_listed(project: Path) -> None:
     _edit(project / "conf/drift/default.yaml", "alpha: 0.02", "alpha: 0.01")
-    assert write_params(project) == ["drift.alpha: 0.02 -> 0.01"]
-    assert write_params(project) == []
+    assert write_params(project, check=check_settings) == ["drift.alpha: 0.02 -> 0.01"]
+    assert write_params(project, check=check_settings) == []
     assert _origin(project, "drift.alpha")["file"] == "conf/drift/default.yaml"
 
 
@@ -63,7 +64,7 @@ def test_an_invalid_setting_leaves_params_unchanged(project: Path) -> None:
     before = (project / "params.yaml").read_bytes()
     _edit(project / "conf/drift/default.yaml", "alpha: 0.02", "alpha: 5")
     with pytest.raises(ConfigError, match=r"conf/drift/default.yaml: drift.alpha: found 5"):
-        write_params(project)
+        write_params(project, check=check_settings)
     assert (project / "params.yaml").read_bytes() == before
     assert not (project / "reports").exists()
 
@@ -74,7 +75,7 @@ def test_params_of_an_experiment_stay_unchanged_and_name_the_override(
     monkeypatch.setenv("DVC_EXP_NAME", "odd-name")
     _edit(project / "params.yaml", "\n  alpha: 0.02", "\n  alpha: 0.2")
     before = (project / "params.yaml").read_bytes()
-    assert write_params(project) == ["drift.alpha: 0.02 -> 0.2 (override of this experiment)"]
+    assert write_params(project, check=check_settings) == ["drift.alpha: 0.02 -> 0.2 (override of this experiment)"]
     assert (project / "params.yaml").read_bytes() == before
     assert _origin(project, "drift.alpha")["override"] == "dvc exp run -S drift.alpha=0.2"
 
@@ -83,12 +84,12 @@ def test_params_of_an_experiment_are_validated(project: Path, monkeypatch: pytes
     monkeypatch.setenv("DVC_EXP_NAME", "odd-name")
     _edit(project / "params.yaml", "\n  alpha: 0.02", "\n  alpha: 7.5")
     with pytest.raises(ConfigError, match=r"dvc exp run -S drift.alpha=7.5: drift.alpha: found 7.5"):
-        write_params(project)
+        write_params(project, check=check_settings)
 
 
 def test_unreadable_params_are_replaced(project: Path) -> None:
     (project / "params.yaml").write_text("a: [", encoding="utf-8")
-    assert write_params(project) == ["params.yaml was created from conf/"]
+    assert write_params(project, check=check_settings) == ["params.yaml was created from conf/"]
     check_params_fresh(project)
 
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -93,6 +94,29 @@ def test_by_hash_keeps_equal_features_together() -> None:
     assert set(parts.train["outcome"]) == set(parts.test["outcome"]) == {"a", "b", "c"}
 
 
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(st.integers(2, 6), st.integers(0, 60), st.integers(0, 5), st.integers(10, 200), st.integers(0, 2**32 - 1))
+def test_by_hash_moves_rows_only_with_a_rare_class_that_grows_and_then_one_value(
+    n_rare: int, n_more: int, n_rare_more: int, n_values: int, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    grown = make_frame(60 + n_more, 60, n_rare + n_rare_more).sample(frac=1, random_state=seed)
+    grown["number"] = pd.array(generator.integers(0, n_values, len(grown)), dtype="Int64")
+    is_new = grown.groupby("outcome").cumcount() >= grown["outcome"].map({"a": 60, "b": 60, "c": n_rare})
+    try:
+        before, after = (
+            set(split_train_test(frame, SCHEMA, split_config("by_hash"), seed=seed).test["number"])
+            for frame in (grown[~is_new], grown)
+        )
+    except DataError:  # all rows of a class are equal
+        return
+    known = set(grown["number"][~is_new])
+    changed_parts = (before ^ after) & known
+    # One value leaves the part that another enters.
+    assert len(changed_parts) <= (2 if n_rare_more else 0)
+    assert changed_parts <= set(grown["number"][grown["outcome"] == "c"])
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_by_hash_has_every_class_of_a_small_set_in_both_parts(seed: int) -> None:
     rows = make_frame(20, 2, 2)
@@ -140,6 +164,25 @@ def test_rows_that_cannot_be_split_are_refused(rows: pd.DataFrame, chosen: Split
     )
     with pytest.raises(DataError, match=message):
         split_train_test(rows, schema, chosen, seed=0)
+
+
+@pytest.mark.parametrize("kind", ["by_hash", "stratified", "random", "by_time"])
+@pytest.mark.parametrize("absent", ["outcome", "number", "day"])
+def test_a_missing_column_is_named(kind: str, absent: str) -> None:
+    rows = make_frame(9, 9, 9).drop(columns=absent)
+    chosen = split_config(kind, column="day" if kind == "by_time" else None)
+    is_needed = {"outcome": True, "number": kind == "by_hash", "day": kind == "by_time"}[absent]
+    if not is_needed:
+        assert len(split_train_test(rows, SCHEMA, chosen, seed=0).train)
+        return
+    with pytest.raises(DataError, match=f"the rows lack 1 column: {absent}; .*`mlops data check`"):
+        split_train_test(rows, SCHEMA, chosen, seed=0)
+
+
+@pytest.mark.parametrize("kind", ["by_hash", "stratified", "random", "by_time"])
+def test_no_rows_are_refused(kind: str) -> None:
+    with pytest.raises(DataError, match="the data has no rows"):
+        split_train_test(make_frame(0, 0, 0), SCHEMA, split_config(kind, column="day"), seed=0)
 
 
 def test_by_time_requires_a_column() -> None:

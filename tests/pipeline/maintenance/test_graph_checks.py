@@ -80,6 +80,20 @@ def test_a_damaged_params_file_is_composed_again(project: Path, content: str) ->
     check_params_fresh(project)
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("training", "selection_metric: log_loss", "selection_metric: logloss", "training.selection_metric: 'logloss'"),
+        ("promotion", "policy: ", "policy: un", "promotion.policy: found"),
+    ],
+)
+def test_settings_that_a_stage_refuses_are_a_problem(project: Path, name: str, old: str, new: str, words: str) -> None:
+    path = project / "conf" / name / "default.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    diagnosis = graph_checks.check_params(project, repair=True)
+    assert (diagnosis.state, words in diagnosis.detail) == ("problem", True)
+
+
 @pytest.mark.parametrize("content", [None, "", "stages: [", "stages: []", "a: 1", "stages: {one: 7}"])
 def test_a_missing_or_damaged_graph_is_a_problem(project: Path, content: str | None) -> None:
     (project / "dvc.yaml").unlink()

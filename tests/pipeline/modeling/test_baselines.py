@@ -21,6 +21,12 @@ def test_the_tree_has_depth_2() -> None:
     assert tree.get_depth() == 2
 
 
+def test_a_leaf_of_one_class_does_not_claim_certainty() -> None:
+    frame = rows(300).assign(colour=lambda frame: np.where(frame["answer"] == "yes", "red", "blue"))
+    probabilities = fit_baseline("depth_2_tree", frame, schema(), seed=0).predict_proba(frame)[:, 1]
+    assert sorted(set(probabilities)) == pytest.approx([1 / 152, 151 / 152])
+
+
 def test_every_baseline_can_be_fitted_to_three_classes() -> None:
     frame = rows(300, 3)
     shapes = {fit_baseline(name, frame, schema(3), seed=0).predict_proba(frame).shape for name in BASELINES}

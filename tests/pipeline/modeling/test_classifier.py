@@ -99,5 +99,5 @@ def test_rows_without_the_target_are_refused() -> None:
 
 def test_an_error_of_the_estimator_names_the_model() -> None:
     config = settings("model=stacking", "model.estimator.cv=40")
-    with pytest.raises(ConfigError, match=r"model\.estimator: stacking cannot be fitted to these rows"):
+    with pytest.raises(ConfigError, match=r"model\.estimator: stacking cannot be fitted: "):
         fit_classifier(rows(40), schema(), config.features, model=config.model, seed=1)

@@ -17,6 +17,7 @@ from pipeline.serving import Engine, NotReady
 from pipeline.state import open_state
 from tests.fixtures.project_databases import DATABASE_KIND
 from tests.fixtures.registered_project import make_engine, make_rows, promote, row_body
+from tests.pipeline.state.test_stored_rows import DISCARDING, run_statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -255,3 +256,27 @@ def test_tables_that_are_gone_are_noticed_on_each_kind_of_database(project_on: P
 
     refused, answered = asyncio.run(run())
     assert (refused, answered is None) == (None, False)
+
+
+def test_a_log_that_discards_rows_is_noticed_by_the_first_request_and_recovers(project_on: Path) -> None:
+    state = open_state(project_on)
+    discard, restore = DISCARDING[state.engine.dialect.name]["a trigger deletes the row"]
+
+    async def run() -> tuple[list[str | None], bool]:
+        engine = make_engine(project_on)
+        await engine.start()
+        ids = [await predict(engine)]
+        await asyncio.to_thread(run_statements, state, discard, "predictions")
+        ids += [await predict(engine), await predict(engine)]
+        is_ready = engine.ready().is_ready
+        await asyncio.sleep(0.6)  # a check of the log in between does not end the failure
+        is_ready = is_ready or engine.ready().is_ready
+        await asyncio.to_thread(run_statements, state, restore, "predictions")
+        assert await wait_for(engine, is_ready=True)
+        ids.append(await predict(engine))
+        await engine.close()
+        return ids, is_ready
+
+    ids, was_ready = asyncio.run(run())
+    state.close()
+    assert ([prediction_id is None for prediction_id in ids], was_ready) == ([False, True, True, False], False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,17 +41,26 @@ def guarded(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     }
     address = f"http://127.0.0.1:{port}"
     with server(empty_store, folder, port, "--app-name", "basic-auth", "--serve-artifacts", **environment):
-        response = requests.post(
-            f"{address}/api/2.0/mlflow/users/create",
-            json={"username": "writer", "password": WRITER},
-            auth=("admin", ADMIN),
-            timeout=30,
-        )
-        assert response.status_code == 200, response.text
+        for password in ("password-before-4711", WRITER):
+            create_account(address, "writer", password)
         yield address
     log = (folder / "log").read_text(encoding="utf-8", errors="replace")
     assert ADMIN not in log
     assert WRITER not in log
+
+
+def create_account(address: str, name: str, password: str, *, admin_password: str = ADMIN) -> str:
+    """Create an account as Compose does, and return what the program prints."""
+    variables = {
+        "MLFLOW_TRACKING_URI": address,
+        "MLFLOW_AUTH_ADMIN_PASSWORD": admin_password,
+        "MLFLOW_ACCOUNT_PASSWORD": password,
+    }
+    program = [sys.executable, "-I", ROOT / "deploy/docker/create_account.py", name]
+    done = subprocess.run(program, env=variables, capture_output=True, text=True, check=False)
+    assert admin_password not in done.stdout + done.stderr
+    assert bool(done.stderr) == (done.returncode != 0), done.stderr
+    return done.stdout or done.stderr
 
 
 def as_user(patch: pytest.MonkeyPatch, name: str, password: str) -> None:
@@ -97,6 +108,21 @@ def test_a_call_without_an_account_names_the_variables_and_loses_nothing(
     stored = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
     assert any(path.name == "note.txt" for path in stored)
     assert not any(re.search(rb"4711", path.read_bytes()) for path in stored)
+
+
+def test_the_account_of_the_services_is_no_administrator(guarded: str) -> None:
+    refused = requests.post(
+        f"{guarded}/api/2.0/mlflow/users/create",
+        json={"username": "other", "password": "other-account-4711"},
+        auth=("writer", WRITER),
+        timeout=30,
+    )
+    assert refused.status_code == 403
+
+
+def test_a_wrong_password_of_the_administrator_is_named(guarded: str) -> None:
+    printed = create_account(guarded, "writer", WRITER, admin_password="wrong-password-4711")
+    assert printed.strip().endswith("check MLFLOW_AUTH_ADMIN_PASSWORD")
 
 
 def test_results_and_pending_runs_are_synced_with_the_right_account(

@@ -137,3 +137,12 @@ def test_a_dashboard_has_an_address_and_panels_that_do_not_overlap(path: Any) ->
 def test_the_number_of_drifted_columns_counts_those_beyond_the_listed_ones() -> None:
     summary = summarize_run(drift_report(150), (), None)
     assert (len(summary["columns"]), flatten_metrics(summary)["columns_drifted"]) == (100, 150.0)
+
+
+@pytest.mark.parametrize("result", ["logged", "unlogged", "opted_out"])
+def test_a_panel_shows_what_became_of_the_predicted_rows(result: str, samples: dict[str, Any]) -> None:
+    name = "mlops_prediction_log_rows_total"
+    assert result in {labels["result"] for labels, _ in samples[name]}
+    expressions = promql_expressions()
+    assert f"sum by (result) (rate({name}[5m]))" in expressions
+    assert result == "logged" or any(f'{name}{{result="{result}"}}' in expression for expression in expressions)

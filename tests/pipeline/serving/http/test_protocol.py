@@ -266,6 +266,72 @@ class Handler:
         write_response(cycle, 200, b"content-length: 4\r\n", b"body", closes_connection=False)
 
 
+UPGRADES = {
+    "http/2": b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n",
+    "websocket": b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+    "several protocols": b"Upgrade: TLS/1.2, HTTP/3.0\r\nConnection: upgrade\r\n",
+    "two headers each": b"UPGRADE: h2c\r\nConnection: foo\r\nupgrade: other\r\nconnection: UPGRADE\r\n",
+    "a connection that ends": b"Connection: close, Upgrade\r\nUpgrade: h2c\r\n",
+}
+WITH_BODY = {
+    "length": REQUEST,
+    "chunked": CHUNKED,
+    "no body": b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "empty body": b"POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+    "two requests": REQUEST + CHUNKED,
+    "rubbish behind": REQUEST + b"\x00rubbish\r\n\r\n",
+    "HTTP/1.0": REQUEST.replace(b"HTTP/1.1", b"HTTP/1.0"),
+}
+
+
+async def echo(scope: Any, receive: Any, _send: Any) -> None:
+    """Write back the method and the whole body."""
+    cycle, body, more = scope.pop(CYCLE_KEY), b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body, more = body + message["body"], message["more_body"]
+    body = scope["method"].encode() + b" " + body
+    write_response(cycle, 200, b"content-length: %d\r\n" % len(body), body, closes_connection=False)
+
+
+def answer(loop: asyncio.AbstractEventLoop, *segments: bytes) -> tuple[bytes, bool]:
+    """Return what an echoing connection writes to these segments, and whether it closes."""
+    protocol, transport = connect(loop, echo)
+
+    async def exchange() -> None:
+        for segment in segments:
+            protocol.data_received(segment)
+            await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    loop.run_until_complete(exchange())
+    return transport.written, transport.is_closed
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=UPGRADES)
+@pytest.mark.parametrize("request_bytes", WITH_BODY.values(), ids=WITH_BODY)
+def test_a_request_for_an_upgrade_gets_the_answer_of_one_without(
+    loop: asyncio.AbstractEventLoop, request_bytes: bytes, upgrade: bytes
+) -> None:
+    closes = b"Connection: close\r\n" if b"close" in upgrade else b""
+    expected = answer(loop, request_bytes.replace(b"Host:", closes + b"Host:"))
+    upgrading = request_bytes.replace(b"Host:", upgrade + b"Host:")
+    cuts = range(1, len(upgrading), 7)
+    answers = [answer(loop, upgrading), answer(loop, *(upgrading[at : at + 1] for at in range(len(upgrading))))]
+    answers += [answer(loop, upgrading[:cut], upgrading[cut:]) for cut in cuts]
+    assert expected[0].startswith(b"HTTP/1.1 200")
+    assert set(answers) == {expected}
+
+
+def test_a_tunnel_is_refused_whatever_it_upgrades_to(loop: asyncio.AbstractEventLoop) -> None:
+    for headers in (b"", *UPGRADES.values()):
+        written, is_closed = answer(loop, b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n" + headers + b"\r\nbytes")
+        assert (written[:13], is_closed) == (b"HTTP/1.1 400 ", True)
+
+
 @pytest.mark.parametrize(
     "request_bytes", [REQUEST, CHUNKED, CLOSING, UPGRADING], ids=["length", "chunked", "close", "upgrade"]
 )

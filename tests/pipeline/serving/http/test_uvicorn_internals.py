@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from pipeline.serving.http import application, protocol, server
 
 PROTOCOL_NAMES = {
-    "connection_made", "data_received", "on_message_begin", "on_headers_complete", "on_message_complete",
+    "connection_made", "headers", "parser", "url", "on_message_begin", "on_headers_complete", "on_message_complete",
     "on_response_complete", "pause_writing", "resume_writing", "send_400_response", "shutdown",
     "timeout_keep_alive_handler", "_start_asgi_task",
     "cycle", "flow", "loop", "pipeline", "server_state", "tasks", "timeout_keep_alive", "transport",

@@ -1,2 +1,0 @@
--- The tracking server keeps its tables apart from ours.
-CREATE DATABASE mlflow;
