@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Column", "Schema", "Target"]
 
+_PYTHON_TYPES: dict[ColumnKind, type | tuple[type, ...]] = {
+    "integer": int,
+    "float": (int, float),
+    "boolean": bool,
+    "category": str,
+    "text": str,
+    "datetime": str,
+}
 _KIND_BY_DTYPE: dict[str, ColumnKind] = {
     "Int64": "integer",
     "Float64": "float",
@@ -87,11 +95,14 @@ class Column:
             return (False, True)
         listed = self.checks.get("isin", ())
         listed = listed.get("allowed_values", ()) if isinstance(listed, dict) else listed
-        prefixes = [self.checks.get("str_startswith")] if isinstance(self.checks.get("str_startswith"), str) else []
-        example = () if self.example is None else (self.example,)
-        any_text = ("text", *prefixes) if self.kind == "text" else ()
-        candidates = self.categories or (*example, *(listed if isinstance(listed, list | tuple) else ()), *any_text)
-        return tuple(value for value in candidates if self.accepts(value))
+        candidates: list[Any] = list(self.categories or (listed if isinstance(listed, list | tuple) else ()))
+        if self.example is not None and not self.categories:
+            candidates.insert(0, self.example)
+        if self.kind == "text":
+            candidates += ["text", self.checks.get("str_startswith")]
+        return tuple(
+            value for value in candidates if isinstance(value, _PYTHON_TYPES[self.kind]) and self.accepts(value)
+        )
 
     @property
     def label(self) -> str:
