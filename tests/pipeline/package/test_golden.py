@@ -48,7 +48,7 @@ def test_no_golden_row_is_a_row_of_the_data(store: str) -> None:
 @pytest.mark.parametrize("store", ["bin", "hash", "drop"])
 def test_a_value_of_a_person_is_in_no_golden_row_of_a_column_that_is_not_stored_in_full(store: str) -> None:
     _, golden = golden_of(store)
-    text = json.dumps(golden)
+    text = json.dumps(golden["columns"])
     assert [canary for canary in CANARY_TEXTS if canary in text] == []
     assert golden["columns"]["size"]
 
