@@ -111,10 +111,10 @@ def test_by_hash_moves_rows_only_with_a_rare_class_that_grows_and_then_one_value
     except DataError:  # all rows of a class are equal
         return
     known = set(grown["number"][~is_new])
-    moved = (before ^ after) & known
+    changed_parts = (before ^ after) & known
     # One value leaves the part that another enters.
-    assert len(moved) <= (2 if n_rare_more else 0)
-    assert moved <= set(grown["number"][grown["outcome"] == "c"])
+    assert len(changed_parts) <= (2 if n_rare_more else 0)
+    assert changed_parts <= set(grown["number"][grown["outcome"] == "c"])
 
 
 @pytest.mark.parametrize("seed", range(12))

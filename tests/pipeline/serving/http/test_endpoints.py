@@ -281,41 +281,6 @@ def test_a_key_in_quotes_is_the_key_and_quotes_alone_are_a_key_too(client: httpx
     assert len({ask(key) for key in ('"', '""', '"order-67', "order-67")}) == 4
 
 
-def read_row_counters(client: httpx.Client) -> dict[str, str]:
-    lines = client.get("/metrics").text.splitlines()
-    names = ("mlops_prediction_log_rows_total", "mlops_predictions_total")
-    return dict(line.rsplit(" ", 1) for line in lines if line.startswith(names))
-
-
-@pytest.mark.parametrize("path", ["/predict", "/predict/batch", f"/v2/models/{MODEL_NAME}/infer"])
-def test_a_request_that_opts_out_is_answered_and_neither_logged_nor_counted(client: httpx.Client, path: str) -> None:
-    tensors = [
-        {"name": name, "shape": [1], "datatype": "BYTES" if isinstance(value, str) else "FP64", "data": [value]}
-        for name, value in ROW.items()
-    ]
-    body = {"/predict": {"features": ROW}, "/predict/batch": {"instances": [ROW]}}.get(path, {"inputs": tensors})
-    before = read_row_counters(client)
-    response = client.post(f"{path}?log=false", json=body)
-    opted_out = 'mlops_prediction_log_rows_total{result="opted_out"}'
-    assert response.status_code == 200
-    assert read_row_counters(client) == {**before, opted_out: str(float(before[opted_out]) + 1)}
-
-
-@pytest.mark.parametrize("path", ["/v1/explain", "/v1/what-if"])
-def test_trying_the_model_is_neither_logged_nor_counted_as_predictions(client: httpx.Client, path: str) -> None:
-    before = read_row_counters(client)
-    assert client.post(path, json={"features": ROW}).status_code == 200
-    assert read_row_counters(client) == before
-
-
-def test_a_request_that_opts_out_stores_no_response(client: httpx.Client) -> None:
-    responses = [
-        client.post("/predict?log=false", json={"features": ROW}, headers={"Idempotency-Key": "k"}) for _ in range(2)
-    ]
-    assert [response.status_code for response in responses] == [200, 200]
-    assert len({response.json()["prediction_id"] for response in responses}) == 2
-
-
 def test_feedback_is_accepted_for_a_known_prediction_only(client: httpx.Client) -> None:
     known = client.post("/predict", json={"features": ROW}).json()["prediction_id"]
     outcome = {"prediction_id": known, "outcome": "Extrovert"}
