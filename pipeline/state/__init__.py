@@ -27,7 +27,15 @@ from pipeline.state.bulk_reader import (
     RowChunk,
     read_chunk_after,
 )
-from pipeline.state.database import STATE_URL_ENV, State, connect_to, connect_to_project, state_exists
+from pipeline.state.database import (
+    BACKUP_GUIDE,
+    STATE_URL_ENV,
+    State,
+    connect_to,
+    connect_to_project,
+    count_packages,
+    state_exists,
+)
 from pipeline.state.decided_state import UndecidedChange, find_undecided_changes, find_undecided_deployments
 from pipeline.state.deliveries import (
     Delivery,
@@ -48,7 +56,7 @@ from pipeline.state.deployments import (
     restore_decided_deployment,
     set_deployment,
 )
-from pipeline.state.freshness import Freshness, read_freshness
+from pipeline.state.freshness import Freshness, last_prediction_from, read_freshness
 from pipeline.state.incidents import (
     MONITOR_ACTOR,
     Incident,
@@ -127,6 +135,7 @@ from pipeline.state.wal_checkpoints import empty_wal
 
 __all__ = [
     "API_KEY_PREFIX",
+    "BACKUP_GUIDE",
     "CONFIDENCE_SCALE",
     "DAY_US",
     "HOUR_US",
@@ -189,6 +198,7 @@ __all__ = [
     "connect_to_project",
     "copy_state",
     "count_older_predictions",
+    "count_packages",
     "count_predictions",
     "count_rows_by_hour",
     "count_undelivered",
@@ -213,6 +223,7 @@ __all__ = [
     "last_incident",
     "last_monitor_run",
     "last_notifications",
+    "last_prediction_from",
     "latest_outcomes",
     "mark_delivered",
     "mark_delivery_failed",
