@@ -45,7 +45,8 @@ class Bins:
     outlier cannot shift them. Both are None for words.
 
     `grid` is a finer division of the bins of kind `quantiles` and contains their edges; statistics of the whole
-    distribution are computed from it. It is None for other kinds, whose bins are already exact.
+    distribution are computed from it. It is None for other kinds, whose bins are already exact, and for private
+    columns.
     """
 
     name: str
