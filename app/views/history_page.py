@@ -62,9 +62,10 @@ def _search_form(model: str, classes: tuple[str, ...]) -> PredictionQuery:
         label="Prediction",
     )
     number = _select_version(version_box, model)
-    low, high = confidence_box.slider(
+    confidence = confidence_box.slider(
         "Confidence", 0, 100, (0, 100), format="%d %%", key="history_confidence", bind="query-params"
     )
+    low, high = sorted(confidence)  # an address may name the ends in any order
     hours = _PERIOD_HOURS[period]
     return PredictionQuery(
         model,
