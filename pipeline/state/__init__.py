@@ -1,5 +1,13 @@
 """The state database: deployments, the audit trail, predictions, incidents, and updates pending for MLflow."""
 
+from pipeline.state.account_privileges import (
+    ACCOUNTS,
+    DEFAULT_PREFIX,
+    Privilege,
+    account_privileges,
+    apply_grants,
+    grant_statements,
+)
 from pipeline.state.api_keys import (
     API_KEY_PREFIX,
     ApiKeyRecord,
@@ -53,6 +61,7 @@ from pipeline.state.deployments import (
     Deployment,
     DeploymentChange,
     current_deployment,
+    may_change_stage,
     restore_decided_deployment,
     set_deployment,
 )
@@ -78,6 +87,7 @@ from pipeline.state.partitions import (
     drop_partitions,
     droppable_until,
     missing_partitions,
+    owns_log,
     partition_start,
     remove_detached_partitions,
 )
@@ -134,10 +144,12 @@ from pipeline.state.versions import (
 from pipeline.state.wal_checkpoints import empty_wal
 
 __all__ = [
+    "ACCOUNTS",
     "API_KEY_PREFIX",
     "BACKUP_GUIDE",
     "CONFIDENCE_SCALE",
     "DAY_US",
+    "DEFAULT_PREFIX",
     "HOUR_US",
     "MONITOR_ACTOR",
     "PRUNE_ACTION",
@@ -168,6 +180,7 @@ __all__ = [
     "PredictionQuery",
     "PredictionRow",
     "PredictionWriter",
+    "Privilege",
     "RequestRows",
     "RequestValues",
     "RollupCounts",
@@ -180,6 +193,7 @@ __all__ = [
     "State",
     "StoredResponse",
     "UndecidedChange",
+    "account_privileges",
     "add_delivery",
     "add_incident",
     "add_monitor_run",
@@ -190,6 +204,7 @@ __all__ = [
     "add_silence",
     "add_version",
     "append_audit_entry",
+    "apply_grants",
     "back_up_state",
     "changed_outcomes",
     "claim_delivery",
@@ -217,6 +232,7 @@ __all__ = [
     "find_undecided_changes",
     "find_undecided_deployments",
     "find_version",
+    "grant_statements",
     "has_due_delivery",
     "has_predictions",
     "iter_predictions",
@@ -229,9 +245,11 @@ __all__ = [
     "mark_delivery_failed",
     "mark_task_done",
     "mark_task_failed",
+    "may_change_stage",
     "missing_partitions",
     "oldest_prediction_at",
     "open_state",
+    "owns_log",
     "parse_api_key",
     "partition_start",
     "read_active_silences",

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import create_engine, event, exc, text
 from sqlalchemy.engine import make_url
 
-from pipeline.errors import ConfigError, Conflict, DatabaseDamaged, DatabaseMissing, DependencyUnavailable
+from pipeline.errors import (
+    ConfigError,
+    Conflict,
+    DatabaseDamaged,
+    DatabaseMissing,
+    DependencyUnavailable,
+    NotAllowed,
+)
 from pipeline.project import paths
 from pipeline.state.database_file import DatabaseFile
 from pipeline.state.stored_rows import watch_inserts
@@ -32,6 +39,7 @@ __all__ = [
     "connect_to",
     "connect_to_project",
     "count_packages",
+    "is_insufficient_privilege",
     "refuse_new_database",
     "state_exists",
     "utc_now_us",
@@ -47,6 +55,8 @@ _PACKAGE_NAME = re.compile(r"[0-9a-f]{64}")
 _SIGNS_OF_DAMAGE = ("not a database", "malformed")
 # One writer at a time, so that sequences have no gaps: SQLite's own rule, and this lock on PostgreSQL.
 WRITER_LOCK_KEY = 6_021_023
+# PostgreSQL's code of a statement that the account has no right to.
+_INSUFFICIENT_PRIVILEGE = "42501"
 _LOCK_TIMEOUT_SQL = f"SET LOCAL lock_timeout = '{_BUSY_TIMEOUT_S}s'"
 
 # One statement that fails without one of the tables that serving needs.
@@ -100,6 +110,8 @@ class State:
             When another writer holds the database for ten seconds.
         DependencyUnavailable
             When the database is unavailable, or the disk is full; DatabaseDamaged when its file is damaged.
+        NotAllowed
+            When the account of the address has no right to a statement.
         """
         with self._translate_errors(), self.engine.connect() as connection:
             if self.is_file:
@@ -168,6 +180,8 @@ class State:
             raise DependencyUnavailable(
                 f"{self.address}: the database has other tables ({reason}); restore a backup, or restart the server"
             ) from error
+        except NotAllowed as error:
+            raise DependencyUnavailable(str(error)) from error
         return is_replaced
 
     @contextmanager
@@ -176,6 +190,12 @@ class State:
         try:
             yield
         except exc.DatabaseError as error:
+            if is_insufficient_privilege(error):
+                reason = str(error.orig).strip().partition("\n")[0]
+                raise NotAllowed(
+                    f"{self.address}: the database refused a statement of the account {self.engine.url.username}"
+                    f" ({reason}); use an account that has the right, or run `mlops state grant --apply` as the owner"
+                ) from error
             if isinstance(error, exc.IntegrityError | exc.ProgrammingError | exc.DataError | exc.NotSupportedError):
                 raise  # the statement is wrong, not the environment
             reason = str(error.orig).strip().partition("\n")[0]
@@ -192,6 +212,11 @@ class State:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def is_insufficient_privilege(error: exc.DatabaseError) -> bool:
+    """Whether PostgreSQL refused a statement because the account has no right to it."""
+    return getattr(error.orig, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE
 
 
 def state_exists(root: Path) -> bool:
