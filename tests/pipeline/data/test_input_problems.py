@@ -45,21 +45,21 @@ def test_no_message_quotes_a_value_of_a_private_column(door: str, row: str, tmp_
     path = tmp_path / "rows.csv"
     path.write_text(f"salary,note,y\n1,a,no\n{row}\n", encoding="utf-8")
     try:
-        told = str(DOORS[door](path))
+        message = str(DOORS[door](path))
     except DataError as error:
-        told = str(error)
-    assert CANARY[:8] not in told
-    assert "rows.csv:3:" in told
-    assert "not shown (" in told
+        message = str(error)
+    assert CANARY[:8] not in message
+    assert "rows.csv:3:" in message
+    assert "not shown (" in message
 
 
 @pytest.mark.parametrize("door", ["data check", "app"])
 def test_no_message_quotes_a_private_value_that_breaks_a_check(door: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(f"salary,note,y\n1,{CANARY},no\n", encoding="utf-8")
-    told = str(DOORS[door](path))
-    assert CANARY not in told
-    assert "note: str_length: 'not shown (store: drop)'" in told
+    message = str(DOORS[door](path))
+    assert CANARY not in message
+    assert "note: str_length: 'not shown (store: drop)'" in message
 
 
 @pytest.mark.parametrize("door", ["app", "predict FILE"])
