@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import ConfigError, DependencyUnavailable, NotAllowed
+from pipeline.production_status import API_URL_ENV
 from pipeline.serving import InvalidRequest, NotReady, PredictionBatch
 from pipeline.serving.serving_errors import BodyTooLarge, FieldError, MalformedBody
 
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-__all__ = ["API_URL_ENV", "ApiClient"]
+__all__ = ["ApiClient"]
 
-API_URL_ENV = "MLOPS_API_URL"
 _RESPONSE_TIMEOUT_S = 30
 _MAX_RESPONSE_BYTES = 200_000_000
 _MAX_REQUEST_ROWS = 1000

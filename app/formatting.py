@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "escape_markdown",
-    "format_age",
     "format_interval",
     "format_number",
     "humanize",
@@ -31,7 +30,6 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=@])")
 # Where a link, an image, a reference, a tag, an entity or an address of its own begins.
 _ACTIVE_MARKDOWN = re.compile(r"(?<=\])(?=[(\[:])|(?<=<)|(?<=&)|(?<=@)|(?<=ht)(?=tp)|(?<=w)(?=ww)", re.IGNORECASE)
 _MAX_NAME_LENGTH = 120
-_AGE_UNITS = ((60, "minute"), (3600, "hour"), (86_400, "day"))
 
 
 def escape_markdown(text: object) -> str:
@@ -117,19 +115,3 @@ def time_zone(name: str | None) -> tzinfo:
         return ZoneInfo(name) if name else UTC
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return UTC
-
-
-def format_age(at_us: int, now_us: int) -> str:
-    """Return the age of a timestamp in the largest unit that fits.
-
-    Examples
-    --------
-    >>> format_age(0, 3 * 3600 * 1_000_000), format_age(0, 5_000_000)
-    ('3 hours ago', 'just now')
-    """
-    seconds = max(0, now_us - at_us) // 1_000_000
-    fitting = [(seconds // size, unit) for size, unit in _AGE_UNITS if seconds >= size]
-    if not fitting:
-        return "just now"
-    n, unit = fitting[-1]
-    return f"{n} {unit}{'' if n == 1 else 's'} ago"

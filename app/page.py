@@ -14,6 +14,8 @@ from app import formatting, login, queries
 from pipeline.errors import (
     ConfigError,
     Conflict,
+    DatabaseDamaged,
+    DatabaseMissing,
     DataError,
     DependencyUnavailable,
     GateRefused,
@@ -22,6 +24,7 @@ from pipeline.errors import (
     NotAllowed,
     UsageError,
 )
+from pipeline.text import format_age
 from pipeline.text import timestamp as format_timestamp
 
 if TYPE_CHECKING:
@@ -50,6 +53,8 @@ __all__ = [
 
 _LOGGER = logging.getLogger("app")
 _ERROR_MESSAGES: tuple[tuple[type[MlopsError], str, str], ...] = (
+    (DatabaseMissing, "The state database is missing", "Restore a backup; the message below names the guide."),
+    (DatabaseDamaged, "The state database is damaged", "Restore a backup; the message below names the guide."),
     (ConfigError, "Invalid setting", "Fix the file named below; `mlops config check` reports the same."),
     (GateRefused, "Promotion blocked: gates failed", "The gates of this version are listed below."),
     (
@@ -200,7 +205,7 @@ def to_local_time(timestamps_us: Sequence[int]) -> pd.DatetimeIndex:
 
 def timestamp(at_us: int) -> str:
     """Return a timestamp in the user's zone with its age."""
-    return f"{format_timestamp(at_us, user_time_zone())} ({formatting.format_age(at_us, now_us())})"
+    return f"{format_timestamp(at_us, user_time_zone())} ({format_age(at_us, now_us())})"
 
 
 def can_operate(role: str) -> tuple[bool, str]:

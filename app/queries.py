@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import streamlit as st
 
 from app import login
-from app.api_client import API_URL_ENV, ApiClient
+from app.api_client import ApiClient
 from app.engine_client import EngineClient
 from pipeline import state as store
 from pipeline.config.composition import compose
@@ -25,6 +25,7 @@ from pipeline.data.scoring_file import ScoringRows, read_scoring_file
 from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
 from pipeline.package import PackageStore
+from pipeline.production_status import API_URL_ENV
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.registry import open_model_registry
@@ -133,8 +134,11 @@ def _cached_json(path: str, stamp: FileStamp) -> Any:  # noqa: ARG001 - a new st
 
 
 def has_state() -> bool:
-    """Return whether a state database exists; the first registration creates it."""
-    return bool(os.environ.get(store.STATE_URL_ENV)) or (project_root() / paths.STATE_DATABASE).exists()
+    """Return whether a state database exists; the first registration creates it.
+
+    DatabaseMissing if it is gone, although registered packages exist.
+    """
+    return store.state_exists(project_root())
 
 
 def state() -> State:

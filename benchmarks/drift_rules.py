@@ -31,6 +31,7 @@ from pipeline.package.reference import build_reference  # noqa: E402 - needs the
 from pipeline.schema import Column, Schema, Target  # noqa: E402 - needs the path above
 
 if TYPE_CHECKING:
+    from benchmarks.drift_shapes import Store
     from pipeline.config.groups.drift_config import DriftConfig
     from pipeline.package import Bins, Reference
 
@@ -204,6 +205,7 @@ def detection_rates(case: DriftCase, rounds: int, seed: int, rules: tuple[str, .
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=int(os.environ.get("ROUNDS", "200")), help="draws for each line")
+    parser.add_argument("--store", choices=("full", "bin"), default="full", help="how the log stores the shapes")
     arguments = parser.parse_args()
     started = time.perf_counter()
     print(
@@ -216,19 +218,19 @@ def main() -> None:
         verdict = rates["engine"] >= BAR_FOUND if case.is_drifted else rates["engine"] <= BAR_FALSE
         row = "  ".join(f"{share:24.1%}" for share in rates.values())
         print(f"{case.n:9,} {case.shift:6.2f}  {row}  {'met' if verdict else 'MISSED'}", flush=True)
-    print_shapes(arguments.rounds)
+    print_shapes(arguments.rounds, arguments.store)
     print(f"{time.perf_counter() - started:.0f} s")
 
 
-def print_shapes(rounds: int) -> None:
+def print_shapes(rounds: int, store: Store) -> None:
     """Print the power of the engine's rule for each shape, and its false alarms over all shapes together."""
     context = DriftContext(drift_config(), min_rows=200)
     for number, shape in enumerate(drift_shapes.SHAPES):
-        share = drift_shapes.power_of(shape, rounds, number, context)
+        share = drift_shapes.power_of(shape, rounds, number, context, store=store)
         verdict = "met" if share >= BAR_FOUND else "MISSED"
         print(f"{shape.n_rows:9,}  {shape.name:18} {shape.change:30} {share:6.1%}  {verdict}", flush=True)
     for n, n_reference in SHAPE_WINDOWS:
-        share = drift_shapes.false_alarm_rate(n, rounds, n, context, n_reference=n_reference)
+        share = drift_shapes.false_alarm_rate(n, rounds, n, context, n_reference=n_reference, store=store)
         verdict = "met" if share <= BAR_FALSE else "MISSED"
         print(
             f"{n:9,}  no change, {len(drift_shapes.SHAPES)} columns, {n_reference:,} {share:6.1%}  {verdict}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Rng = np.random.Generator
     Draw = Callable[[Rng, int], NDArray[np.float64]]
+    Store = Literal["full", "bin"]
 
 __all__ = ["SHAPES", "Shape", "draw_frame", "false_alarm_rate", "power_of", "shape_reference", "shape_report"]
 
@@ -123,7 +124,7 @@ SHAPES = (
 )
 
 
-def _schema(shapes: tuple[Shape, ...]) -> Schema:
+def _schema(shapes: tuple[Shape, ...], store: Store) -> Schema:
     dtypes = {"integer": "Int64", "float": "Float64", "category": "category"}
     columns = tuple(
         Column(
@@ -132,6 +133,7 @@ def _schema(shapes: tuple[Shape, ...]) -> Schema:
             dtypes[shape.kind],
             nullable=True,
             categories=_WORDS if shape.kind == "category" else (),
+            store=store,
         )
         for shape in shapes
     )
@@ -148,10 +150,11 @@ def draw_frame(rng: Rng, n: int, shapes: tuple[Shape, ...], *, changed: str = ""
     return pd.DataFrame(columns)
 
 
-def shape_reference(frame: pd.DataFrame, shapes: tuple[Shape, ...]) -> Reference:
+def shape_reference(frame: pd.DataFrame, shapes: tuple[Shape, ...], *, store: Store = "full") -> Reference:
     """Return the reference of rows of the shapes."""
     score = np.linspace(0.0, 1.0, len(frame))
-    return build_reference(frame, _schema(shapes), score=score, predicted=np.where(score < 0.5, "no", "yes"), n_bins=10)
+    predicted = np.where(score < 0.5, "no", "yes")
+    return build_reference(frame, _schema(shapes, store), score=score, predicted=predicted, n_bins=10)
 
 
 def shape_report(reference: Reference, frame: pd.DataFrame, context: DriftContext) -> DriftReport:
@@ -159,26 +162,33 @@ def shape_report(reference: Reference, frame: pd.DataFrame, context: DriftContex
     return detect_drift(reference, count_frame(reference, frame, n_rows=len(frame)), context)
 
 
-def power_of(shape: Shape, rounds: int, seed: int, context: DriftContext) -> float:
+def power_of(shape: Shape, rounds: int, seed: int, context: DriftContext, *, store: Store = "full") -> float:
     """Return the share of draws in which the changed shape drifts, among all shapes."""
     rng = np.random.default_rng(seed)
     n_found, others = 0, tuple(other for other in SHAPES if other.name != shape.name)[:6]
     for round_ in range(rounds):
         if round_ % 10 == 0:
-            reference = shape_reference(draw_frame(rng, _N_REFERENCE, (shape, *others)), (shape, *others))
+            rows = draw_frame(rng, _N_REFERENCE, (shape, *others))
+            reference = shape_reference(rows, (shape, *others), store=store)
         window = draw_frame(rng, shape.n_rows, (shape, *others), changed=shape.name)
         n_found += shape.name in shape_report(reference, window, context).drifted_columns
     return n_found / rounds
 
 
 def false_alarm_rate(
-    n_rows: int, rounds: int, seed: int, context: DriftContext, *, n_reference: int = _N_REFERENCE
+    n_rows: int,
+    rounds: int,
+    seed: int,
+    context: DriftContext,
+    *,
+    n_reference: int = _N_REFERENCE,
+    store: Store = "full",
 ) -> float:
     """Return the share of draws without any change in which some shape drifts."""
     rng = np.random.default_rng(seed)
     n_raised = 0
     for round_ in range(rounds):
         if round_ % 5 == 0:
-            reference = shape_reference(draw_frame(rng, n_reference, SHAPES), SHAPES)
+            reference = shape_reference(draw_frame(rng, n_reference, SHAPES), SHAPES, store=store)
         n_raised += bool(shape_report(reference, draw_frame(rng, n_rows, SHAPES), context).drifted_columns)
     return n_raised / rounds

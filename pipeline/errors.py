@@ -11,6 +11,8 @@
     |-- GateRefused            5  a candidate failed its gates
     |-- Conflict               6  another process holds a lock or changed the state first
     |-- DependencyUnavailable  7  a server, disk or package is unavailable
+    |   |-- DatabaseMissing        the state database is gone, packages that it registered are there
+    |   `-- DatabaseDamaged        the file of the state database is damaged
     |-- IntegrityError         8  checksum mismatch
     `-- NotAllowed             9  the caller lacks the role
 """
@@ -27,6 +29,8 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "DataError",
+    "DatabaseDamaged",
+    "DatabaseMissing",
     "DependencyUnavailable",
     "GateRefused",
     "IntegrityError",
@@ -87,6 +91,14 @@ class DependencyUnavailable(MlopsError):
     """A server, a disk or an optional package is unavailable."""
 
     exit_code = 7
+
+
+class DatabaseMissing(DependencyUnavailable):
+    """The state database is missing, although registered packages exist."""
+
+
+class DatabaseDamaged(DependencyUnavailable):
+    """The file of the state database is damaged."""
 
 
 class IntegrityError(MlopsError):

@@ -13,9 +13,21 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-__all__ = ["iso_timestamp", "number", "percent", "pluralize", "shorten", "timestamp", "visible_line", "visible_text"]
+__all__ = [
+    "format_age",
+    "format_duration",
+    "iso_timestamp",
+    "number",
+    "percent",
+    "pluralize",
+    "shorten",
+    "timestamp",
+    "visible_line",
+    "visible_text",
+]
 
 _MAX_PERCENT_DECIMALS = 4
+_DURATION_UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 # Control characters, Unicode's Default_Ignorable_Code_Point (zero width, direction, soft hyphen, variation selectors,
 # tags, fillers), line separators, annotations, the blank pattern of Braille, and halves of a character.
 _INVISIBLE = re.compile(
@@ -118,3 +130,27 @@ def iso_timestamp(at_us: int, timespec: Literal["seconds", "milliseconds"] = "se
     ('2026-01-01T00:00:00Z', '2026-01-01T00:00:00.250Z')
     """
     return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def format_duration(duration_us: int) -> str:
+    """Return a duration in the largest unit that fits, at least one second.
+
+    Examples
+    --------
+    >>> format_duration(86_400_000_000), format_duration(5 * 60_000_000), format_duration(0)
+    ('1 day', '5 minutes', '1 second')
+    """
+    seconds = max(1, duration_us // 1_000_000)
+    size, unit = next((size, unit) for size, unit in _DURATION_UNITS if seconds >= size)
+    return pluralize(seconds // size, unit)
+
+
+def format_age(at_us: int, now_us: int) -> str:
+    """Return the age of a timestamp in the largest unit that fits.
+
+    Examples
+    --------
+    >>> format_age(0, 3 * 3600 * 1_000_000), format_age(0, 12_000_000), format_age(0, 500_000)
+    ('3 hours ago', '12 seconds ago', 'just now')
+    """
+    return "just now" if now_us - at_us < 1_000_000 else f"{format_duration(now_us - at_us)} ago"

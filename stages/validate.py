@@ -10,7 +10,7 @@ from pipeline.errors import DataError
 from pipeline.project import paths
 from pipeline.schema import Schema
 from pipeline.text import pluralize
-from pipeline.validation import quarantine_rows, validate_rows, validation_report_html
+from pipeline.validation import quarantine_rows, refusal_lines, validate_rows, validation_report_html
 
 if TYPE_CHECKING:
     from pipeline.config.root_config import Config
@@ -19,17 +19,16 @@ if TYPE_CHECKING:
 @stage("validate")
 def main(config: Config) -> None:
     """Write the report as JSON and HTML, then the valid and the quarantined rows."""
-    report = validate_rows(paths.RAW_ROWS, Schema.from_config(config.data), config.validation, name=config.data.name)
+    schema = Schema.from_config(config.data)
+    report = validate_rows(paths.RAW_ROWS, schema, config.validation, name=config.data.name)
     files.write_json(paths.VALIDATION_REPORT, report.as_dict())
     files.write_text(paths.VALIDATION_HTML, validation_report_html(report))
     print(
         f"[validate] {pluralize(report.n_rows, 'row')}, quality {report.quality.score:.1f} of 100, level {report.level}"
     )
-    if report.blocks_training:
+    if refusals := refusal_lines(report, schema, config.validation):
         raise DataError(
-            f"{paths.RAW_ROWS}: the rows are not fit for training:\n{report.as_text()}\n"
-            f"See {paths.VALIDATION_HTML}. Fix the source or the declaration,"
-            " or quarantine invalid rows with validation.quarantine=true"
+            "\n".join([f"{paths.RAW_ROWS}: the rows are not fit for training; see {paths.VALIDATION_HTML}", *refusals])
         )
     valid, quarantined = quarantine_rows(files.read_parquet(paths.RAW_ROWS), report)
     files.write_parquet(paths.VALID_ROWS, valid)

@@ -8,12 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from app import formatting, monitoring_queries, page, queries
-from app.views import health_summary, hourly_charts, override_mark
+from app.views import health_summary, hourly_charts, status_panel
 from pipeline.errors import MlopsError
 from pipeline.project import paths
 from pipeline.text import percent, pluralize, timestamp
 
 if TYPE_CHECKING:
+    from pipeline.production_status import ProductionStatus
     from pipeline.state import AuditEntry, ModelVersion
 
 __all__ = ["render"]
@@ -30,13 +31,18 @@ def render() -> None:
 
 def _render_body() -> None:
     model = queries.config().name
+    status = status_panel.production_status()
+    is_new = status.component("database").condition == "new"
+    if not is_new:
+        status_panel.show_production_status(status)
+    if status.component("database").state == "down":
+        return
     versions = queries.versions(model)
     if not versions:
         _show_getting_started()
         return
     production = next((version for version in versions if version.stage == "Production"), None)
-    override_mark.show_override(production)
-    _show_metric_cards(model, production)
+    _show_metric_cards(model, production, status)
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
         page.error_boundary(lambda: _show_traffic(model))
@@ -45,7 +51,7 @@ def _render_body() -> None:
         for step in _next_steps(versions, production):
             st.markdown(f"- {step}")
     if production is not None:
-        page.error_boundary(lambda: health_summary.show_health_summary(production))
+        page.error_boundary(lambda: health_summary.show_health_summary(production, versions))
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
         page.error_boundary(lambda: _show_recent_activity(model))
@@ -61,7 +67,7 @@ def _show_getting_started() -> None:
     )
 
 
-def _show_metric_cards(model: str, production: ModelVersion | None) -> None:
+def _show_metric_cards(model: str, production: ModelVersion | None, status: ProductionStatus) -> None:
     cards = st.columns(5)
     generation = queries.current_deployment(model).generation
     cards[0].metric(
@@ -70,27 +76,25 @@ def _show_metric_cards(model: str, production: ModelVersion | None) -> None:
         border=True,
         help=_production_help(production, generation),
     )
-    is_ready, reason = _engine_health(production)
-    cards[1].metric("App engine", "ready" if is_ready else "not ready", border=True, help=reason)
+    api, alerts = status.component("api"), status.component("alerts")
+    cards[1].metric("API", api.summary, border=True, help=formatting.message_markdown(api.text))
     hours = monitoring_queries.hourly_activity(model, 24).predictions
     n_rows = sum(hour.n_predictions for hour in hours)
-    cards[2].metric("Predictions, 24 h", f"{n_rows:,.0f}", border=True, help="In whole hours")
+    counts = monitoring_queries.predictions_by_version(model, 24)
+    by_version = ", ".join(f"version {number}: {n:,}" for number, n in counts.items() if n)
+    cards[2].metric(
+        "Predictions, 24 h", f"{n_rows:,.0f}", border=True, help=f"All versions, in whole hours; {by_version or 'none'}"
+    )
     mean = sum(hour.mean_confidence * hour.n_predictions for hour in hours) / n_rows if n_rows else None
-    cards[3].metric("Confidence", percent(mean, missing="-"), border=True, help="Mean of the last 24 hours")
-    n_alerts, explanation = _alert_status(model)
-    cards[4].metric("Open alerts", n_alerts, border=True, help=explanation)
-
-
-def _alert_status(model: str) -> tuple[str, str]:
-    """Return the number of open alerts, unknown if the monitor never ran, and its explanation in Markdown."""
-    incidents = monitoring_queries.open_incidents(model)
-    run = monitoring_queries.last_monitor_run(model)
-    monitor = "The monitor never ran" if run is None else f"The monitor ran last {page.timestamp(run.recorded_at)}"
-    if incidents:
-        return str(len(incidents)), f"{formatting.escape_markdown(incidents[0].title)}. {monitor}"
-    if run is None:
-        return "unknown", f"{monitor}: run `python -m stages.monitor`, or schedule it"
-    return "0", monitor
+    cards[3].metric(
+        "Confidence", percent(mean, missing="-"), border=True, help="Mean of the last 24 hours, all versions"
+    )
+    cards[4].metric(
+        alerts.label,
+        alerts.summary,
+        border=True,
+        help=formatting.message_markdown(f"{alerts.text}. {status.component('monitor').text}"),
+    )
 
 
 def _production_help(production: ModelVersion | None, generation: int) -> str:
@@ -102,20 +106,8 @@ def _production_help(production: ModelVersion | None, generation: int) -> str:
     )
 
 
-def _engine_health(production: ModelVersion | None) -> tuple[bool, str]:
-    if production is None:
-        return False, "No version is in Production"
-    try:
-        status = queries.engine().status()
-    except MlopsError as error:
-        return False, formatting.escape_markdown(error)
-    return bool(status["is_ready"]), formatting.escape_markdown(
-        status["reason"] or "Predictions of this app and their log work"
-    )
-
-
 def _show_traffic(model: str) -> None:
-    st.markdown("**Predictions by hour**")
+    st.markdown("**Predictions by hour, all versions**")
     hours = st.segmented_control(
         "Period", [24, 72, 168], default=24, format_func=_span_label, key="span", label_visibility="collapsed"
     )
@@ -195,7 +187,8 @@ def _activity_text(entry: AuditEntry) -> str:
 
 
 def _show_test_metrics(production: ModelVersion | None) -> None:
-    st.markdown("**Test-set performance**")
+    version = "" if production is None else f" of version {production.version}"
+    st.markdown(f"**Test-set performance{version}**")
     evaluation = None if production is None else queries.find_package_evaluation(production.digest)
     if evaluation is None:
         st.caption("The evaluation of the production version is not available; see the page Models.")

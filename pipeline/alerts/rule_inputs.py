@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from pipeline.errors import ConfigError
+from pipeline.production_status.api_probe import get_from_server, server_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,29 +73,14 @@ def fetch_server_metrics(config: MonitoredServerConfig, serving: ServingConfig) 
     ConfigError
         When the address in the environment is not valid.
     """
-    address = os.environ.get(config.url_env) or f"http://{serving.host}:{serving.port}"
-    invalid = ConfigError(f"{config.url_env}: the address is not valid; expected http://HOST:PORT or https://HOST:PORT")
-    kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise invalid from error
-    if parts.scheme not in kinds or not host:
-        raise invalid
+    address = server_address(config, serving)
     key = os.environ.get(config.api_key_env)
-    connection = kinds[parts.scheme](host, port, timeout=_TIMEOUT_S)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        connection.request(
-            "GET", f"{parts.path.rstrip('/')}/metrics", headers={"Authorization": f"Bearer {key}"} if key else {}
-        )
-        response = connection.getresponse()
-        text = response.read(_MAX_BYTES).decode("utf-8", "replace")
-        return _parse_metrics(text) if response.status == 200 else None
-    except (OSError, http.client.HTTPException, ValueError):
+        status, body = get_from_server(address, "/metrics", timeout_s=_TIMEOUT_S, max_bytes=_MAX_BYTES, headers=headers)
+        return _parse_metrics(body.decode("utf-8", "replace")) if status == 200 else None
+    except (OSError, ValueError):
         return None
-    finally:
-        connection.close()
 
 
 def _parse_metrics(text: str) -> ServerMetrics | None:

@@ -15,7 +15,7 @@ from pipeline.project import paths
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.data_config import DataConfig
+    from pipeline.config.root_config import Config
 
 __all__ = ["app"]
 
@@ -84,14 +84,17 @@ def check(
     unlabeled: Annotated[bool, typer.Option("--unlabeled", help="The files have no target column.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check files and print each problem as file:line:column: rule: value; at most 100 a file."""
+    """Check files and print each problem as file:line:column: rule: value; at most 100 a file.
+
+    Of a file with the target, also print why the graph would refuse its rows as a whole, and what helps.
+    """
     from pipeline.config.composition import compose
     from pipeline.config.config_loader import build_config
 
     if binary := [file for file in files if file.suffix.lower() == ".parquet"]:
         raise UsageError(f"{binary[0]}: a Parquet file has no lines to point to; `dvc repro` checks it on reading")
     composition = compose([] if data is None else [f"data={data}"])
-    config = build_config(composition.values, where="conf", origin=composition.origin).data
+    config = build_config(composition.values, where="conf", origin=composition.origin)
     results = [_check_file(file, config, with_target=not unlabeled) for file in files]
     if as_json:
         typer.echo(canonical_json(results), nl=False)
@@ -103,26 +106,26 @@ def check(
     n_invalid = sum(not result["ok"] for result in results)
     if n_invalid:
         raise DataError(
-            f"{n_invalid} of {pluralize(len(results), 'file')} invalid; expected rows as in data={config.name}"
+            f"{n_invalid} of {pluralize(len(results), 'file')} invalid; expected rows as in data={config.data.name}"
         )
 
 
-def _check_file(file: Path, config: DataConfig, *, with_target: bool) -> dict[str, Any]:
-    from pipeline.data.csv_check import check_csv
+def _check_file(file: Path, config: Config, *, with_target: bool) -> dict[str, Any]:
     from pipeline.data.file_import import locate_imported_file
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
-    from pipeline.schema import Schema
+    from pipeline.rows_check import check_file
 
     try:
         if file.parts[:2] == paths.EXTERNAL.parts:
             locate_imported_file(file.as_posix(), root=Path())
-        problems = check_csv(file, Schema.from_config(config), config.csv_dialect, with_target=with_target)
+        checked = check_file(file, config, with_target=with_target)
     except DataError as error:
-        return {"path": str(file), "ok": False, "is_cut": False, "problems": [], "lines": [str(error)]}
+        return {"path": str(file), "ok": False, "is_cut": False, "problems": [], "refusals": [], "lines": [str(error)]}
     return {
         "path": str(file),
-        "ok": not problems,
-        "is_cut": len(problems) >= MAX_INPUT_PROBLEMS,
-        "problems": [asdict(problem) for problem in problems],
-        "lines": [str(problem) for problem in problems],
+        "ok": checked.is_accepted,
+        "is_cut": len(checked.problems) >= MAX_INPUT_PROBLEMS,
+        "problems": [asdict(problem) for problem in checked.problems],
+        "refusals": list(checked.refusals),
+        "lines": [*map(str, checked.problems), *(f"{file}: {refusal}" for refusal in checked.refusals)],
     }

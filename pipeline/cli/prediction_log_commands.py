@@ -74,15 +74,16 @@ def prune(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete predictions and stored responses past their retention time; the server may run."""
+    """Delete predictions and stored responses past their retention time, and prepare partitions; the server may run."""
     from pipeline.config.config_loader import load_params
     from pipeline.project.root import find_state_root
     from pipeline.registry.stage_transitions import current_actor
-    from pipeline.serving.retention import prune_log
+    from pipeline.serving.retention import prepare_partitions, prune_log
 
     root = find_state_root()
     config = load_params(root / "params.yaml").serving.log
     with open_state(root) as state:
+        prepare_partitions(state, config)
         n_removed = prune_log(state, config, actor=current_actor(), confirms_clock=confirms_clock)
     _print_removed(n_removed, "row", as_json=as_json)
 

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
 from pipeline.errors import DependencyUnavailable, IntegrityError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize
+from pipeline.text import pluralize, visible_line
+
+if TYPE_CHECKING:
+    from pipeline.production_status import HealthState, ProductionStatus
 
 __all__ = ["app", "doctor", "status", "verify"]
+
+_COLORS: dict[HealthState, str] = {
+    "healthy": typer.colors.GREEN,
+    "unknown": typer.colors.BRIGHT_BLACK,
+    "degraded": typer.colors.YELLOW,
+    "down": typer.colors.RED,
+}
 
 app = typer.Typer(help="Verify, diagnose and summarize the project in this folder.", no_args_is_help=True)
 
@@ -65,8 +75,31 @@ def doctor(
 
 @app.command()
 def status(*, as_json: AsJson = False) -> None:
-    """Summarize the last run: outputs, test metrics and next steps."""
+    """Report the status of production, and summarize the last run: outputs, test metrics and next steps."""
+    from pipeline.config.config_loader import load_params
+    from pipeline.maintenance.production_check import check_production
     from pipeline.maintenance.project_summary import summarize_project
+    from pipeline.project import paths
 
-    summary = summarize_project(Path())
-    typer.echo(canonical_json(summary.as_dict()) if as_json else summary.as_text(), nl=False)
+    root = Path()
+    has_run = (root / paths.EVALUATION_REPORT).exists()
+    production = check_production(root, load_params(root / paths.PARAMS)) if (root / paths.PARAMS).exists() else None
+    is_new = production is None or production.component("database").condition == "new"
+    # A machine that only serves has no run; a new project is told how to make one.
+    summary = summarize_project(root) if has_run or is_new else None
+    if as_json:
+        values = {"production": production, "last_run": summary}
+        plain = {name: None if value is None else value.as_dict() for name, value in values.items()}
+        typer.echo(canonical_json(plain), nl=False)
+        return
+    if production is not None:
+        _print_production(production)
+    typer.echo("  no run in this folder\n" if summary is None else summary.as_text(), nl=False)
+
+
+def _print_production(status: ProductionStatus) -> None:
+    """Print the headline and one line for each component, in the color of its state on a terminal."""
+    typer.secho(f"\n  {status.headline}", fg=_COLORS[status.state], bold=True)
+    for component in status.components:
+        state = typer.style(f"{component.state:8}", fg=_COLORS[component.state])
+        typer.echo(f"    {state}  {component.label}: {visible_line(component.text)}")

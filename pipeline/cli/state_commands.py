@@ -1,4 +1,4 @@
-"""`mlops state`: upgrade, back up and copy the state database."""
+"""`mlops state`: upgrade, back up, copy and share out the state database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Upgrade, back up and copy the state database.", no_args_is_help=True)
+app = typer.Typer(
+    help="Upgrade, back up and copy the state database, and grant rights to its accounts.", no_args_is_help=True
+)
 
 _PROGRESS_EVERY_ROWS = 100_000
 
@@ -66,6 +68,30 @@ def backup(*, as_json: AsJson = False) -> None:
         typer.echo(canonical_json({"backup": str(path), "bytes": n_bytes}), nl=False)
     else:
         typer.echo(f"{path}: {n_bytes:,} bytes")
+
+
+@app.command()
+def grant(
+    *,
+    is_applied: Annotated[
+        bool, typer.Option("--apply", help="Run the SQL as the account of MLOPS_STATE_URL, which owns the tables.")
+    ] = False,
+    prefix: Annotated[str, typer.Option("--prefix", help="First word of the names of the accounts.")] = "mlops",
+) -> None:
+    """Print the SQL that gives each account of PostgreSQL the rights that it needs, or run it in one transaction."""
+    from pipeline import state as store
+    from pipeline.project.root import find_project_root
+
+    if not is_applied:
+        for statement in store.grant_statements(prefix=prefix):
+            typer.echo(f"{statement};")
+        return
+    state = store.connect_to_project(find_project_root())
+    try:
+        names = store.apply_grants(state, prefix=prefix)
+    finally:
+        state.close()
+    typer.echo(f"{state.address}: {', '.join(names)} have the rights that they need, and no others")
 
 
 @app.command()

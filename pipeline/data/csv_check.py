@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.config.groups.data_config import CsvDialect
+    from pipeline.data.csv_reader import ParsedFile
     from pipeline.schema import Schema
 
-__all__ = ["check_csv"]
+__all__ = ["check_csv", "list_problems"]
 
 
 def check_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: bool = True) -> list[InputProblem]:
@@ -28,7 +29,13 @@ def check_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: b
     DataError
         When there is no such file.
     """
-    parsed = parse_csv(path, schema, dialect, with_target=with_target)
+    return list_problems(
+        path, parse_csv(path, schema, dialect, with_target=with_target), schema, with_target=with_target
+    )
+
+
+def list_problems(path: Path, parsed: ParsedFile, schema: Schema, *, with_target: bool = True) -> list[InputProblem]:
+    """Return the problems of a parsed file, and those of its values, in the order of its lines, at most 100."""
     problems = InputProblems(str(path), items=list(parsed.problems))
     if len(parsed.frame) and not problems.is_full:
         invalid_cells = {(problem.line, problem.column) for problem in parsed.problems}

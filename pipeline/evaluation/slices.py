@@ -16,6 +16,7 @@ from pipeline.metrics import (
     estimate_metrics,
     round_significant,
 )
+from pipeline.schema.value_groups import group_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 __all__ = ["Slice", "SliceReport", "SmallSlice", "evaluate_slices", "slice_rows"]
+
+_MAX_GROUPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ def evaluate_slices(
     scored : LabeledPredictions
         The rows of `test` with their predictions.
     train, test : DataFrame
-        Quantiles are those of `train`, so a slice means the same for the next model.
+        Quantiles are those of `train`, so a slice means the same for the next model. Those of a private column are
+        levels of groups of rows.
     schema : Schema
         Every feature is sliced, and every protected column whatever its size; text is not.
     config : EvaluationConfig
@@ -177,7 +181,7 @@ def _to_floats(values: pd.Series, column: Column) -> NDArray[np.float64]:
 def _range_slices(
     column: Column, train: NDArray[np.float64], test: NDArray[np.float64], *, quantiles: int
 ) -> Iterator[tuple[str, Mask]]:
-    present = train[~np.isnan(train)]
+    present = _numbers_to_show(column, train[~np.isnan(train)])
     if not len(present):
         return
     shares = np.arange(1, quantiles) / quantiles
@@ -190,6 +194,15 @@ def _range_slices(
     for low, high in pairwise(edges):
         yield _range_label(low, high, column), (test > low) & (test <= high)
     yield f"above {_format_edge(edges[-1], column)}", test > edges[-1]
+
+
+def _numbers_to_show(column: Column, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the numbers, or of a private column the levels of their groups; none where there are too few rows."""
+    if not column.is_private:
+        return numbers
+    groups = group_values(numbers, max_groups=_MAX_GROUPS)
+    levels = groups.replace(numbers) if groups.levels else numbers[:0]
+    return np.floor(levels) if column.kind == "integer" else levels
 
 
 def _range_label(low: float, high: float, column: Column) -> str:

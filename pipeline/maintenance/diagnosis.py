@@ -10,10 +10,10 @@ __all__ = ["Diagnosis"]
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The result of one check."""
+    """The result of one check; a `problem` keeps the project from working, the other states do not."""
 
     check: str
-    state: Literal["ok", "repaired", "problem"]
+    state: Literal["ok", "repaired", "unknown", "warning", "problem"]
     detail: str
 
     def as_dict(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pipeline.maintenance.graph_checks import (
     check_params,
     check_sources,
 )
+from pipeline.maintenance.production_check import diagnose_production
 from pipeline.project import paths
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def run_diagnostics(root: Path, *, repair: bool, only_graph: bool = False) -> tu
         *(check(root, repair=repair) for check in before),
         *graph,
         *(check(root, repair=repair) for check in after),
+        *diagnose_production(root),
     )
 
 
@@ -120,10 +122,10 @@ def _check_leftovers(root: Path, *, repair: bool) -> Diagnosis:
 
 def _check_audit_trail(root: Path, *, repair: bool) -> Diagnosis:
     """Verify the hash chain, and restore deployments that do not follow from it; a broken chain restores nothing."""
-    registry = _open_registry(root)
-    if registry is None:
-        return Diagnosis("audit trail", "ok", "no version is registered yet")
     try:
+        registry = _open_registry(root)
+        if registry is None:
+            return Diagnosis("audit trail", "unknown", "no version is registered yet")
         verification = registry.verify_history()
         if verification.is_intact:
             return Diagnosis(
@@ -145,10 +147,10 @@ def _check_audit_trail(root: Path, *, repair: bool) -> Diagnosis:
 
 def _check_aliases(root: Path, *, repair: bool) -> Diagnosis:
     """Compare the aliases in MLflow with the deployments; a changed alias affects no server."""
-    registry = _open_registry(root)
-    if registry is None:
-        return Diagnosis("mlflow aliases", "ok", "no version is registered yet")
     try:
+        registry = _open_registry(root)
+        if registry is None:
+            return Diagnosis("mlflow aliases", "unknown", "no version is registered yet")
         if repair:
             done = registry.mirror()
             overridden, error = done.overridden_aliases, done.error
@@ -157,7 +159,7 @@ def _check_aliases(root: Path, *, repair: bool) -> Diagnosis:
     except (Conflict, DependencyUnavailable) as caught:
         overridden, error = (), str(caught)
     if error is not None:
-        return Diagnosis("mlflow aliases", "ok", f"not compared, which blocks nothing: {error}")
+        return Diagnosis("mlflow aliases", "unknown", f"not compared, which blocks nothing: {error}")
     if not overridden:
         return Diagnosis("mlflow aliases", "ok", "equal to the deployments")
     detail = f"changed in MLflow, which affects no server: {', '.join(overridden)}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from pipeline.errors import ConfigError, DataError, IntegrityError
+from pipeline.schema.value_groups import ValueGroups, group_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,12 @@ __all__ = ["Encoder", "make_encoder"]
 _FORMAT = 1
 _DAY_US = 86_400_000_000
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+_MAX_GROUPS = 255  # histogram gradient boosting has as many bins
 _ENCODED_KINDS = frozenset({"integer", "float", "boolean", "category", "datetime"})
+
+
+_NO_GROUPS = ValueGroups((), ())
+_ONE_GROUP = ValueGroups((), (0.0,))  # too few rows have a value: only whether there is one is encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,8 @@ class _ColumnEncoding:
     """How one column is encoded, in numbers that float32 represents exactly.
 
     `fill`, `center` and `scale` are None where nothing is filled or scaled. `origin_us` is the time
-    (microseconds since 1970, UTC) from which a datetime column counts days.
+    (microseconds since 1970, UTC) from which a datetime column counts days. `groups` has levels for a private
+    column of numbers or dates: each number is replaced by that of its group.
     """
 
     name: str
@@ -45,6 +52,7 @@ class _ColumnEncoding:
     scale: float | None = None
     origin_us: int | None = None
     indicator: bool = False
+    groups: ValueGroups = _NO_GROUPS
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -62,6 +70,8 @@ class Encoder:
     - Numbers are rounded to float32 before training and clipped to its range. Integers above 16,777,216
       therefore lose their last digits.
     - Datetimes become days since the earliest training value, as numbers.
+    - Numbers and datetimes of a private column (`store` is not `full`) become the level of their group of at least 5
+      train rows, at most 255 groups, so no estimator learns a single person's value.
     - A category becomes its position in the declared list (`codes`), or one column for each category
       (`one_hot`). An undeclared category gets the position behind the last (`codes`), or zeros.
     - Booleans are the categories false and true, in one column.
@@ -188,8 +198,12 @@ class Encoder:
                 column.name, column.kind, categories=column.categories, one_hot=self.categories == "one_hot"
             )
         else:
-            origin = _origin_us(column.name, values) if column.kind == "datetime" else None
+            origin = _origin_us(column, values) if column.kind == "datetime" else None
             plan = _ColumnEncoding(column.name, column.kind, origin_us=origin)
+            if column.is_private and column.kind != "boolean":
+                numbers = _round_to_float32(_to_numbers(plan, values))
+                groups = group_values(numbers, max_groups=_MAX_GROUPS)
+                plan = replace(plan, groups=groups if groups.levels else _ONE_GROUP)
         numbers = _to_numbers(plan, values)
         has_missing = bool(np.isnan(numbers).any())
         settings = {name: getattr(plan, name) for name in _ColumnEncoding.__slots__}
@@ -227,7 +241,10 @@ class Encoder:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values (strings, numbers, lists) from which `from_dict` builds an equal encoder."""
-        plans = [{**asdict(plan), "categories": list(plan.categories)} for plan in self.encodings_]
+        plans = [
+            {**asdict(plan), "categories": list(plan.categories), "groups": plan.groups.as_dict()}
+            for plan in self.encodings_
+        ]
         return {"format": _FORMAT, **{name: getattr(self, name) for name in _SETTINGS}, "columns": plans}
 
     @classmethod
@@ -242,14 +259,17 @@ class Encoder:
         try:
             if value["format"] != _FORMAT:
                 raise IntegrityError(f"encoder: format {value['format']!r} is not known; this version reads {_FORMAT}")
-            plans = tuple(
-                _ColumnEncoding(**{**plan, "categories": tuple(plan["categories"])}) for plan in value["columns"]
-            )
+            plans = tuple(_encoding_from_dict(plan) for plan in value["columns"])
             encoder = cls((), **{name: value[name] for name in _SETTINGS})
         except (KeyError, TypeError) as error:
             raise IntegrityError(f"encoder: invalid content ({error}); restore the package") from error
         encoder._encodings = plans
         return encoder
+
+
+def _encoding_from_dict(plan: Mapping[str, Any]) -> _ColumnEncoding:
+    groups = ValueGroups.from_dict(plan["groups"])
+    return _ColumnEncoding(**{**plan, "categories": tuple(plan["categories"]), "groups": groups})
 
 
 _SETTINGS = ("missing", "imputation", "missing_indicators", "categories", "scale")
@@ -279,9 +299,8 @@ def _to_numbers(plan: _ColumnEncoding, values: Any) -> NDArray[np.float64]:
     try:
         if plan.kind == "category":
             return _category_codes(plan.categories, values)
-        if plan.kind == "datetime":
-            return _days_since_origin(values, plan.origin_us or 0)
-        return _to_float64(values)
+        numbers = _days_since_origin(values, plan.origin_us or 0) if plan.kind == "datetime" else _to_float64(values)
+        return plan.groups.replace(numbers)
     except (TypeError, ValueError) as error:
         raise DataError(f"{plan.name}: cannot be read as {plan.kind} ({error})") from error
 
@@ -324,13 +343,17 @@ def _days_since_origin(values: Any, origin_us: int) -> NDArray[np.float64]:
     return np.asarray(days)
 
 
-def _origin_us(name: str, values: Any) -> int:
+def _origin_us(column: Column, values: Any) -> int:
+    """Return the earliest value; of a private column the start of the earliest group's day."""
     try:
         moments = _to_datetimes(values)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{name}: cannot be read as datetime ({error})") from error
+        raise DataError(f"{column.name}: cannot be read as datetime ({error})") from error
     present = moments[~np.isnat(moments)].astype(np.int64)
-    return int(present.min()) if len(present) else 0
+    if not column.is_private:
+        return int(present.min()) if len(present) else 0
+    levels = group_values(present.astype(np.float64), max_groups=_MAX_GROUPS).levels
+    return int(levels[0]) // _DAY_US * _DAY_US if levels else 0
 
 
 def _nearest_float32(value: float) -> float:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["TrainResult", "check_training", "train_classifier"]
+__all__ = ["TrainResult", "check_folds", "check_training", "train_classifier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +257,21 @@ class _FoldEvaluation:
         return compute_metrics(make_scored_rows(self.target, self.codes[inside], scores, threshold=threshold))
 
 
-def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, seed: int) -> NDArray[np.intp]:
-    """Return the fold of each row; the folds are stratified by class."""
-    from sklearn.model_selection import StratifiedKFold
+def check_folds(codes: NDArray[np.int64], target: Target, n_folds: int) -> None:
+    """Refuse classes that have fewer rows than there are folds.
 
+    Parameters
+    ----------
+    codes : int, shape (n_rows,)
+        Classes of the train rows as positions in `target.classes`.
+    target : Target
+    n_folds : int
+
+    Raises
+    ------
+    DataError
+        Naming the class, its rows and the setting.
+    """
     counts = np.bincount(codes, minlength=len(target.classes))
     rare = [(int(n), name) for n, name in zip(counts, target.classes, strict=True) if 0 < n < n_folds]
     if rare:
@@ -268,6 +279,13 @@ def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, see
             f"{target.column}: {rare[0][1]} has {rare[0][0]} rows in the train part and training.folds is {n_folds};"
             " each fold needs one: lower training.folds, or add rows of this class"
         )
+
+
+def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, seed: int) -> NDArray[np.intp]:
+    """Return the fold of each row; the folds are stratified by class."""
+    from sklearn.model_selection import StratifiedKFold
+
+    check_folds(codes, target, n_folds)
     fold_of = np.empty(len(codes), dtype=np.intp)
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     for fold, (_, inside) in enumerate(splitter.split(codes, codes)):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -28,7 +30,7 @@ _NORMAL_QUARTILE_RANGE = 1.349  # interquartile range of a normal column in stan
 _MAX_DIGITS = 17  # they tell any two numbers of 64 bits apart
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what follows from the bins is computed once
 class Bins:
     """The bins of one column, and how many training rows fell into each.
 
@@ -43,7 +45,8 @@ class Bins:
     outlier cannot shift them. Both are None for words.
 
     `grid` is a finer division of the bins of kind `quantiles` and contains their edges; statistics of the whole
-    distribution are computed from it. It is None for other kinds, whose bins are already exact.
+    distribution are computed from it. It is None for other kinds, whose bins are already exact, and for private
+    columns.
     """
 
     name: str
@@ -63,8 +66,11 @@ class Bins:
         """Return counts in these bins from counts in the bins of `finest`, shape (len(labels),)."""
         if self.grid is None or len(self.points) < 2:
             return counts
-        starts = np.searchsorted(self.grid.points, self.points[:-1])
-        return np.concatenate([np.add.reduceat(counts[:-3], starts), counts[-3:]])
+        return np.concatenate([np.add.reduceat(counts[:-3], self._starts_in_grid), counts[-3:]])
+
+    @cached_property
+    def _starts_in_grid(self) -> NDArray[np.intp]:
+        return np.searchsorted(np.array(self.finest.points, dtype=np.float64), self.points[:-1])
 
     @property
     def n_bins(self) -> int:
@@ -73,7 +79,7 @@ class Bins:
             return max(len(self.points) - 1, 0) + 3
         return len(self.points) + (2 if self.kind == "words" else 4)
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """One name for each bin, in the order of `counts`."""
         if self.kind == "words":
@@ -82,7 +88,7 @@ class Bins:
             return (*(f"{point:g}" for point in self.points), "below", "above", "unseen", "missing")
         return (*_interval_labels(self.points), "below", "above", "missing")
 
-    @property
+    @cached_property
     def single_values(self) -> NDArray[np.bool_]:
         """Which bins of `finest`, without those outside of training, hold one frequent value among many others."""
         if self.kind != "quantiles":
@@ -94,7 +100,7 @@ class Bins:
             is_single[np.searchsorted(finest.points, ends) - 1] = True
         return is_single
 
-    @property
+    @cached_property
     def robust_deviation(self) -> float | None:
         """The interquartile range of training values as a standard deviation (÷ 1.349), without frequent values.
 
@@ -221,8 +227,7 @@ def to_floats(values: Any) -> NDArray[np.float64]:
 
 def _is_adjacent(low: float, high: float) -> bool:
     """Whether no number lies between two edges, so that the bin holds a single value."""
-    with np.errstate(over="ignore"):
-        return bool(np.nextafter(low, np.inf) >= high)
+    return math.nextafter(low, math.inf) >= high
 
 
 def _interval_labels(points: tuple[float, ...]) -> list[str]:

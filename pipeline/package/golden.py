@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import IntegrityError
+from pipeline.package.bins import to_floats
+from pipeline.schema.value_groups import group_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,14 +23,13 @@ __all__ = ["GOLDEN_TOLERANCE", "check_golden", "make_golden_rows"]
 
 GOLDEN_TOLERANCE = 1e-6
 _N_MIXED_ROWS = 2_000
-_MIN_GROUP_ROWS = 5  # a mean of fewer rows could be one person's value
 
 
 def make_golden_rows(classifier: Classifier, frame: pd.DataFrame, *, n_rows: int) -> dict[str, Any]:
     """Return `n_rows` rows spread evenly over the scores, then edge cases, with their expected predictions.
 
-    No row is one of `frame`: each column is mixed on its own, so values of one row do not meet. A column that the log
-    does not store in full gets declared categories and means of several rows instead. Edge cases are the middle row
+    No row is one of `frame`: each column is mixed on its own, so values of one row do not meet. A private column
+    gets declared categories and levels of groups of rows instead. Edge cases are the middle row
     with one value changed: to the smallest and the largest of a column that is stored in full, to a missing value, to
     a category that the train rows lack; then all values missing. The schema accepts each of them.
     """
@@ -76,26 +77,31 @@ def _mix_columns(frame: pd.DataFrame, schema: Schema, *, n: int) -> pd.DataFrame
     for name in map(str, frame.columns):
         # Sorted first, since a permutation with a known seed can be undone.
         values = frame[name].sort_values(kind="stable", ignore_index=True).iloc[spread]
-        if schema.column(name).store != "full":
+        if schema.column(name).is_private:
             values = _anonymous_values(schema.column(name), frame[name], n=n)
         mixed[name] = values.iloc[generator.permutation(n)].reset_index(drop=True)
     return pd.DataFrame(mixed)
 
 
 def _anonymous_values(column: Column, values: pd.Series, *, n: int) -> pd.Series:
-    """Return `n` values that belong to no single row: declared categories, or means of groups of rows."""
+    """Return `n` accepted values that belong to no single row: levels of groups of rows, or declared values."""
     import pandas as pd
 
-    present = values.dropna().sort_values()
-    if column.kind in ("category", "boolean", "text") or present.empty:
-        words: Sequence[object] = column.categories or ((False, True) if column.kind == "boolean" else (None,))
-        return pd.Series([words[i % len(words)] for i in range(n)], dtype=values.dtype)
-    n_groups = max(1, min(n, len(present) // _MIN_GROUP_ROWS))
-    groups = np.array_split(present.to_numpy(), n_groups)
-    means = [pd.Series(group).mean() for group in groups]
-    if column.kind == "integer":
-        means = [round(mean) for mean in means]
-    return pd.Series([means[i % n_groups] for i in range(n)], dtype=values.dtype)
+    accepted = [value for value in _group_levels(column, values, n=n) if column.accepts(value)]
+    stand_ins: Sequence[object] = accepted or column.stand_ins or (None,)
+    return pd.Series([stand_ins[i % len(stand_ins)] for i in range(n)], dtype=values.dtype)
+
+
+def _group_levels(column: Column, values: pd.Series, *, n: int) -> list[Any]:
+    """Return the level of each group of a column of numbers or dates, in the column's type; none of other kinds."""
+    import pandas as pd
+
+    if column.kind not in ("integer", "float", "datetime"):
+        return []
+    levels = group_values(to_floats(values), max_groups=n).levels
+    if column.kind == "datetime":
+        return [pd.Timestamp(int(level), unit="us") for level in levels]
+    return [round(level) for level in levels] if column.kind == "integer" else list(levels)
 
 
 def _with_edge_case_rows(frame: pd.DataFrame, mixed: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -116,7 +122,7 @@ def _with_edge_case_rows(frame: pd.DataFrame, mixed: pd.DataFrame, schema: Schem
 def _edge_case_values(column: Column, values: pd.Series) -> list[object]:
     edge_cases: list[object] = [None] if column.nullable else []
     present = values.dropna()
-    if column.is_numeric and column.store == "full" and not present.empty:
+    if column.is_numeric and not column.is_private and not present.empty:
         edge_cases += [present.min(), present.max()]
     if column.kind == "category":
         seen = set(present.astype(object))

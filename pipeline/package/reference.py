@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.errors import IntegrityError
 from pipeline.package.bins import Bins, to_floats
+from pipeline.schema.value_groups import MIN_GROUP_ROWS, group_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,9 +26,11 @@ __all__ = ["Reference", "build_reference"]
 _FORMAT_VERSION = 2
 _MAX_DISTINCT_VALUES = 32
 _TAIL_SHARE = 0.001
+_MIN_SHARED_SHARE = 0.95  # a bin for each integer of a private column needs as many rows with integers that others have
 # A grid bin holds at most a thousandth of the train rows unless they are equal, which bounds the error of a
 # Kolmogorov-Smirnov statistic, and its width is limited, which bounds that of a Wasserstein distance.
 _N_GRID_BINS = 1000
+_MAX_GROUPS = 1000
 _MAX_GRID_WIDTH = 0.04
 # Scores are between 0 and 1: bins of equal width as well, for the estimated performance of any model.
 _N_SCORE_GRID_BINS = 500
@@ -138,16 +141,46 @@ def _column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
         categories = column.categories if column.kind == "category" else ("false", "true")
         return _with_counts(Bins(name=column.name, kind="words", points=categories, counts=()), values)
     numbers = to_floats(values)
-    if column.kind == "integer":
-        core = _without_tails(numbers)
-        seen = np.unique(core)
-        if len(seen) and seen[-1] - seen[0] < _MAX_DISTINCT_VALUES:
-            seen = np.arange(seen[0], seen[-1] + 1)
-        if len(seen) <= _MAX_DISTINCT_VALUES:
-            return _with_counts(
-                Bins(column.name, "values", tuple(seen.astype(int).tolist()), (), *_mean_and_deviation(core)), values
-            )
+    bins = _integer_bins(column, numbers) if column.kind == "integer" else None
+    if bins is not None:
+        return bins
+    if column.is_private:
+        return _grouped_bins(column.name, numbers, n_bins)
     return _quantile_bins(column.name, numbers, n_bins, is_whole=column.kind == "integer")
+
+
+def _integer_bins(column: Column, numbers: NDArray[np.float64]) -> Bins | None:
+    """Return a bin for each integer where there are few; of a private column, for those that several rows have."""
+    core = _without_tails(_shared_numbers(numbers) if column.is_private else numbers)
+    seen = np.unique(core)
+    if len(seen) and seen[-1] - seen[0] < _MAX_DISTINCT_VALUES:
+        seen = np.arange(seen[0], seen[-1] + 1)
+    if len(seen) > _MAX_DISTINCT_VALUES:
+        return None
+    if column.is_private and np.isin(numbers, seen).sum() < _MIN_SHARED_SHARE * np.isfinite(numbers).sum():
+        return None
+    points = tuple(seen.astype(int).tolist())
+    return _with_counts(Bins(column.name, "values", points, (), *_mean_and_deviation(core)), numbers)
+
+
+def _shared_numbers(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    values, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
+    shared = values[counts >= MIN_GROUP_ROWS]
+    return numbers[np.isin(numbers, shared)]
+
+
+def _grouped_bins(name: str, numbers: NDArray[np.float64], n_bins: int) -> Bins:
+    """Return bins whose edges are levels of groups of rows, so that no edge is a single person's value.
+
+    A few rows lie beyond the outermost levels. There is no grid: the log stores such a column by bin, or not at all.
+    """
+    groups = group_values(numbers, max_groups=_MAX_GROUPS)
+    if not groups.levels:
+        return _with_counts(Bins(name=name, kind="quantiles", points=(), counts=()), numbers)
+    levels = np.sort(groups.replace(numbers[~np.isnan(numbers)]))
+    edges = _two_or_more(_bin_edges(levels, n_bins, is_whole=False))
+    bins = Bins(name, "quantiles", tuple(edges.tolist()), (), *_mean_and_deviation(levels))
+    return _with_counts(bins, numbers)
 
 
 def _without_tails(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -170,9 +203,7 @@ def _quantile_bins(
     present = np.sort(numbers[~np.isnan(numbers)])
     if len(present) == 0:
         return _with_counts(Bins(name=name, kind="quantiles", points=(), counts=()), numbers)
-    edges = _bin_edges(present, n_bins, is_whole=is_whole)
-    if len(edges) == 1:
-        edges = np.sort([edges[0], _next_below(edges)[0]])
+    edges = _two_or_more(_bin_edges(present, n_bins, is_whole=is_whole))
     inside = np.clip(present, edges[0], edges[-1])
     bins = Bins(name, "quantiles", tuple(edges.tolist()), (), *_mean_and_deviation(inside))
     points = _grid_edges(present, edges, bins.deviation or 0.0, is_whole=is_whole)
@@ -181,6 +212,10 @@ def _quantile_bins(
         points = np.unique(np.concatenate([points, extra_edges[(extra_edges > edges[0]) & (extra_edges < edges[-1])]]))
     grid = _with_counts(Bins(name=name, kind="quantiles", points=tuple(points.tolist()), counts=()), numbers)
     return replace(_with_counts(bins, numbers), grid=grid)
+
+
+def _two_or_more(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    return edges if len(edges) > 1 else np.sort([edges[0], _next_below(edges)[0]])
 
 
 def _bin_edges(present: NDArray[np.float64], n_bins: int, *, is_whole: bool) -> NDArray[np.float64]:

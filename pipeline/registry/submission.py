@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
-from pipeline.errors import Conflict
+from pipeline.errors import Conflict, NotAllowed
 from pipeline.gates import GateInputs, GateReport, evaluate_gates
 from pipeline.registry import stage_transitions
 
@@ -68,13 +68,17 @@ def submit_candidate(
 ) -> Submission:
     """Register the package at `source`; promote one that passes by `config.policy`, the first ever to Production.
 
-    A package that is already registered keeps its stage, so running the graph again changes no deployment.
+    A package that is already registered keeps its stage, so running the graph again changes no deployment. The first
+    version goes to Staging where the database account may not change Production.
 
     Raises
     ------
     Conflict
         When another version was promoted to Production since the gates were evaluated.
+    NotAllowed
+        When the policy is production and the database account may not change Production; nothing was registered.
     """
+    may_deploy = _may_deploy_to_production(state, config, model=model)
     candidate = packages.add(source)
     registration = stage_transitions.register_package(
         state,
@@ -92,7 +96,8 @@ def submit_candidate(
         deployment = store.current_deployment(connection, model)
     if deployment.digests.get("Production") != report.champion:
         raise Conflict(f"{model}: another version was promoted to Production meanwhile; run `dvc repro` again")
-    stage = "Production" if config.policy == "production" or report.champion is None else "Staging"
+    is_for_production = config.policy == "production" or (report.champion is None and may_deploy)
+    stage = "Production" if is_for_production else "Staging"
     stage_transitions.promote_version(
         state,
         model,
@@ -102,6 +107,21 @@ def submit_candidate(
         expected_generation=deployment.generation,
     )
     return Submission(version, is_new=is_new, stage=stage)
+
+
+def _may_deploy_to_production(state: State, config: PromotionConfig, *, model: str) -> bool:
+    """Whether the database account may change Production; refuse a policy that needs it to."""
+    if state.is_file:
+        return True
+    with state.writing() as connection:
+        may_deploy = store.may_change_stage(connection, "Production")
+    if config.policy == "production" and not may_deploy:
+        raise NotAllowed(
+            f"{model}: promotion.policy is production, and the database account {state.engine.url.username} may not"
+            " change Production; nothing was registered. Set promotion.policy=staging, and promote with an account"
+            " that may, such as mlops_decider: `mlops promote VERSION`"
+        )
+    return may_deploy
 
 
 def _description(candidate: Package) -> str:

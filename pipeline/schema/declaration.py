@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Column", "Schema", "Target"]
 
+_PYTHON_TYPES: dict[ColumnKind, type | tuple[type, ...]] = {
+    "integer": int,
+    "float": (int, float),
+    "boolean": bool,
+    "category": str,
+    "text": str,
+    "datetime": str,
+}
 _KIND_BY_DTYPE: dict[str, ColumnKind] = {
     "Int64": "integer",
     "Float64": "float",
@@ -61,6 +69,11 @@ class Column:
         return self.kind in ("integer", "float")
 
     @property
+    def is_private(self) -> bool:
+        """Whether no single person's value may leave the data: the prediction log does not store it in full."""
+        return self.store != "full"
+
+    @property
     def constraints(self) -> tuple[Constraint, ...]:
         """The declared checks, in their declared order; they are built anew each time."""
         return build_constraints(self.name, self.kind, self.checks)
@@ -69,6 +82,27 @@ class Column:
     def value_constraints(self) -> tuple[Constraint, ...]:
         """The declared checks of single values."""
         return tuple(constraint for constraint in self.constraints if constraint.is_per_value)
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether a present value of the column's kind passes the declared checks of single values."""
+        shown = value.isoformat() if self.kind == "datetime" and hasattr(value, "isoformat") else value
+        return all(constraint.accepts(shown) for constraint in self.value_constraints)
+
+    @property
+    def stand_ins(self) -> tuple[Any, ...]:
+        """Accepted values that come from the declaration alone: where rows are shown without a person's value."""
+        if self.kind == "boolean":
+            return (False, True)
+        listed = self.checks.get("isin", ())
+        listed = listed.get("allowed_values", ()) if isinstance(listed, dict) else listed
+        candidates: list[Any] = list(self.categories or (listed if isinstance(listed, list | tuple) else ()))
+        if self.example is not None and not self.categories:
+            candidates.insert(0, self.example)
+        if self.kind == "text":
+            candidates += ["text", self.checks.get("str_startswith")]
+        return tuple(
+            value for value in candidates if isinstance(value, _PYTHON_TYPES[self.kind]) and self.accepts(value)
+        )
 
     @property
     def label(self) -> str:
@@ -108,7 +142,8 @@ class Schema:
         Raises
         ------
         ConfigError
-            When a category column has no list of categories, or a bound is beyond the type of its column.
+            When a category column has no list of categories, a bound is beyond the type of its column, or a private
+            text feature has checks that neither its `example` nor a listed text passes.
         """
         columns = tuple(_column_from_entry(name, entry) for name, entry in config.columns.items())
         target = config.target
@@ -171,7 +206,7 @@ def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
                 f" (from -{_MAX_ABS_BOUND[kind]} to {_MAX_ABS_BOUND[kind]}); write a smaller one, or leave it out"
             )
     fields = entry.model_dump(exclude={"checks"})
-    return Column(
+    column = Column(
         name=name,
         kind=kind,
         categories=categories,
@@ -180,6 +215,18 @@ def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
         checks=dict(entry.checks),
         **fields,
     )
+    _check_stand_ins(column)
+    return column
+
+
+def _check_stand_ins(column: Column) -> None:
+    """Raise if the package of a model could hold no text that the checks of a private column accept."""
+    is_required_text = column.kind == "text" and column.role == "feature" and not column.nullable
+    if column.is_private and is_required_text and not column.stand_ins:
+        raise ConfigError(
+            f"data.columns.{column.name}.example: found {column.example!r}; expected a made-up text that passes the"
+            f" checks: with store: {column.store} a package holds it instead of a person's text"
+        )
 
 
 def _declared_categories(name: str, entry: ColumnConfig) -> tuple[str, ...]:

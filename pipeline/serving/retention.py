@@ -1,4 +1,7 @@
-"""Remove log rows that exceed the retention time, in batches or by partition, while the server runs."""
+"""Remove log rows that exceed the retention time, in batches or by partition, while the server runs.
+
+An account that does not own the log removes nothing and reports what is overdue.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.serving_config import PredictionLogConfig
     from pipeline.state import State
 
-__all__ = ["RetentionWorker", "erase_subject", "prepare_partitions", "prune_log"]
+__all__ = ["RetentionWorker", "check_upkeep", "erase_subject", "prepare_partitions", "prune_log"]
 
 _BATCH_ROWS = 2_000
 _INTERVAL_S = 60.0
@@ -79,10 +82,45 @@ class RetentionWorker:
         self.last_error = "; ".join(errors) or None
 
     def _prepare_partitions(self) -> None:
-        prepare_partitions(self._state, self._config)
+        if _owns_log(self._state):
+            prepare_partitions(self._state, self._config)
 
     def _prune(self) -> None:
-        prune_log(self._state, self._config, actor=_SERVER_ACTOR, is_stopped=self._stop_event.is_set)
+        if _owns_log(self._state):
+            prune_log(self._state, self._config, actor=_SERVER_ACTOR, is_stopped=self._stop_event.is_set)
+        else:
+            check_upkeep(self._state, self._config)
+
+
+def _owns_log(state: State) -> bool:
+    if state.is_file:
+        return True
+    with state.reading() as connection:
+        return store.owns_log(connection)
+
+
+def check_upkeep(state: State, config: PredictionLogConfig) -> None:
+    """Check that the owner of a log on PostgreSQL prepares partitions and removes old rows in time.
+
+    Raises
+    ------
+    Conflict
+        When today has no partition, or rows are a day past their retention time.
+    """
+    now, days = state.clock(), config.partition_days
+    before = now - (config.retention_days + 1) * store.DAY_US
+    with state.reading() as connection:
+        is_unprepared = bool(store.missing_partitions(connection, [now], days=days))
+        until = store.droppable_until(connection, before=before, days=days)
+        n_overdue = store.count_older_predictions(connection, before=until)
+    problems = ["the prediction log has no partition for today"] if is_unprepared else []
+    if n_overdue:
+        problems.append(f"{pluralize(n_overdue, 'prediction')} exceeded {pluralize(config.retention_days, 'day')}")
+    if problems:
+        raise Conflict(
+            f"retention: {' and '.join(problems)}; run `mlops prediction-log prune` each hour with the account that"
+            " owns the tables"
+        )
 
 
 def prepare_partitions(state: State, config: PredictionLogConfig) -> None:

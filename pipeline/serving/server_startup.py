@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.config_loader import load_params
+from pipeline.production_status import monitor_period_us
 from pipeline.project import paths
 from pipeline.project.root import find_state_root
 from pipeline.serving.engine import Engine
@@ -53,7 +54,7 @@ def start_server(
     )
     gc.set_threshold(50_000, 20, 50)  # thousands of short-lived rows without reference cycles
     engine = Engine(root, model if model is not None else settings.name, config.engine, config.log, stage=stage)
-    serve_http(engine, config, started_at_s=started_at_s)
+    serve_http(engine, config, monitor_period_us=monitor_period_us(settings.monitoring), started_at_s=started_at_s)
 
 
 def _load_settings(root: Path) -> Any:

@@ -1,5 +1,13 @@
 """The state database: deployments, the audit trail, predictions, incidents, and updates pending for MLflow."""
 
+from pipeline.state.account_privileges import (
+    ACCOUNTS,
+    DEFAULT_PREFIX,
+    Privilege,
+    account_privileges,
+    apply_grants,
+    grant_statements,
+)
 from pipeline.state.api_keys import (
     API_KEY_PREFIX,
     ApiKeyRecord,
@@ -27,7 +35,15 @@ from pipeline.state.bulk_reader import (
     RowChunk,
     read_chunk_after,
 )
-from pipeline.state.database import STATE_URL_ENV, State, connect_to, connect_to_project, state_exists
+from pipeline.state.database import (
+    BACKUP_GUIDE,
+    STATE_URL_ENV,
+    State,
+    connect_to,
+    connect_to_project,
+    count_packages,
+    state_exists,
+)
 from pipeline.state.decided_state import UndecidedChange, find_undecided_changes, find_undecided_deployments
 from pipeline.state.deliveries import (
     Delivery,
@@ -45,10 +61,11 @@ from pipeline.state.deployments import (
     Deployment,
     DeploymentChange,
     current_deployment,
+    may_change_stage,
     restore_decided_deployment,
     set_deployment,
 )
-from pipeline.state.freshness import Freshness, read_freshness
+from pipeline.state.freshness import Freshness, last_prediction_from, read_freshness
 from pipeline.state.incidents import (
     MONITOR_ACTOR,
     Incident,
@@ -70,6 +87,7 @@ from pipeline.state.partitions import (
     drop_partitions,
     droppable_until,
     missing_partitions,
+    owns_log,
     partition_start,
     remove_detached_partitions,
 )
@@ -126,9 +144,12 @@ from pipeline.state.versions import (
 from pipeline.state.wal_checkpoints import empty_wal
 
 __all__ = [
+    "ACCOUNTS",
     "API_KEY_PREFIX",
+    "BACKUP_GUIDE",
     "CONFIDENCE_SCALE",
     "DAY_US",
+    "DEFAULT_PREFIX",
     "HOUR_US",
     "MONITOR_ACTOR",
     "PRUNE_ACTION",
@@ -159,6 +180,7 @@ __all__ = [
     "PredictionQuery",
     "PredictionRow",
     "PredictionWriter",
+    "Privilege",
     "RequestRows",
     "RequestValues",
     "RollupCounts",
@@ -171,6 +193,7 @@ __all__ = [
     "State",
     "StoredResponse",
     "UndecidedChange",
+    "account_privileges",
     "add_delivery",
     "add_incident",
     "add_monitor_run",
@@ -181,6 +204,7 @@ __all__ = [
     "add_silence",
     "add_version",
     "append_audit_entry",
+    "apply_grants",
     "back_up_state",
     "changed_outcomes",
     "claim_delivery",
@@ -189,6 +213,7 @@ __all__ = [
     "connect_to_project",
     "copy_state",
     "count_older_predictions",
+    "count_packages",
     "count_predictions",
     "count_rows_by_hour",
     "count_undelivered",
@@ -207,20 +232,24 @@ __all__ = [
     "find_undecided_changes",
     "find_undecided_deployments",
     "find_version",
+    "grant_statements",
     "has_due_delivery",
     "has_predictions",
     "iter_predictions",
     "last_incident",
     "last_monitor_run",
     "last_notifications",
+    "last_prediction_from",
     "latest_outcomes",
     "mark_delivered",
     "mark_delivery_failed",
     "mark_task_done",
     "mark_task_failed",
+    "may_change_stage",
     "missing_partitions",
     "oldest_prediction_at",
     "open_state",
+    "owns_log",
     "parse_api_key",
     "partition_start",
     "read_active_silences",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,10 +13,18 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import create_engine, event, exc, text
 from sqlalchemy.engine import make_url
 
-from pipeline.errors import ConfigError, Conflict, DependencyUnavailable
+from pipeline.errors import (
+    ConfigError,
+    Conflict,
+    DatabaseDamaged,
+    DatabaseMissing,
+    DependencyUnavailable,
+    NotAllowed,
+)
 from pipeline.project import paths
 from pipeline.state.database_file import DatabaseFile
 from pipeline.state.stored_rows import watch_inserts
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,20 +32,31 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 __all__ = [
+    "BACKUP_GUIDE",
     "STATE_URL_ENV",
     "WRITER_LOCK_KEY",
     "State",
     "connect_to",
     "connect_to_project",
+    "count_packages",
+    "is_insufficient_privilege",
+    "refuse_new_database",
     "state_exists",
     "utc_now_us",
 ]
 
 STATE_URL_ENV = "MLOPS_STATE_URL"
 
+BACKUP_GUIDE = "docs/how-to/backup.md"
+
 _BUSY_TIMEOUT_S = 10
+_PACKAGE_NAME = re.compile(r"[0-9a-f]{64}")
+# Words of SQLite about a file whose bytes are wrong.
+_SIGNS_OF_DAMAGE = ("not a database", "malformed")
 # One writer at a time, so that sequences have no gaps: SQLite's own rule, and this lock on PostgreSQL.
 WRITER_LOCK_KEY = 6_021_023
+# PostgreSQL's code of a statement that the account has no right to.
+_INSUFFICIENT_PRIVILEGE = "42501"
 _LOCK_TIMEOUT_SQL = f"SET LOCAL lock_timeout = '{_BUSY_TIMEOUT_S}s'"
 
 # One statement that fails without one of the tables that serving needs.
@@ -89,7 +109,9 @@ class State:
         Conflict
             When another writer holds the database for ten seconds.
         DependencyUnavailable
-            When the database is unavailable, or the disk is full.
+            When the database is unavailable, or the disk is full; DatabaseDamaged when its file is damaged.
+        NotAllowed
+            When the account of the address has no right to a statement.
         """
         with self._translate_errors(), self.engine.connect() as connection:
             if self.is_file:
@@ -158,6 +180,8 @@ class State:
             raise DependencyUnavailable(
                 f"{self.address}: the database has other tables ({reason}); restore a backup, or restart the server"
             ) from error
+        except NotAllowed as error:
+            raise DependencyUnavailable(str(error)) from error
         return is_replaced
 
     @contextmanager
@@ -166,12 +190,22 @@ class State:
         try:
             yield
         except exc.DatabaseError as error:
+            if is_insufficient_privilege(error):
+                reason = str(error.orig).strip().partition("\n")[0]
+                raise NotAllowed(
+                    f"{self.address}: the database refused a statement of the account {self.engine.url.username}"
+                    f" ({reason}); use an account that has the right, or run `mlops state grant --apply` as the owner"
+                ) from error
             if isinstance(error, exc.IntegrityError | exc.ProgrammingError | exc.DataError | exc.NotSupportedError):
                 raise  # the statement is wrong, not the environment
             reason = str(error.orig).strip().partition("\n")[0]
             if "lock" in reason or "busy" in reason:
                 raise Conflict(
                     f"{self.address}: another program holds the lock of the state database ({reason}); try again"
+                ) from error
+            if any(sign in reason for sign in _SIGNS_OF_DAMAGE):
+                raise DatabaseDamaged(
+                    f"{self.address}: the state database is damaged ({reason}); restore a backup ({BACKUP_GUIDE})"
                 ) from error
             raise DependencyUnavailable(f"{self.address}: the state database is unavailable ({reason})") from error
 
@@ -180,9 +214,52 @@ class State:
         self.engine.dispose()
 
 
+def is_insufficient_privilege(error: exc.DatabaseError) -> bool:
+    """Whether PostgreSQL refused a statement because the account has no right to it."""
+    return getattr(error.orig, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE
+
+
 def state_exists(root: Path) -> bool:
-    """Whether the project at `root` has a state database: its file, or an address in `MLOPS_STATE_URL`."""
+    """Whether the project at `root` has a state database: its file, or an address in `MLOPS_STATE_URL`.
+
+    Raises
+    ------
+    DatabaseMissing
+        When the file is missing, although packages that it registered exist.
+    """
+    _require_state_file(root)
     return bool(os.environ.get(STATE_URL_ENV)) or (root / paths.STATE_DATABASE).exists()
+
+
+def _require_state_file(root: Path) -> None:
+    """Raise for a missing file of a project that has packages: SQLite would create it anew."""
+    path = root / paths.STATE_DATABASE
+    if not path.exists() or not path.stat().st_size:
+        refuse_new_database(root)
+
+
+def refuse_new_database(root: Path) -> None:
+    """Raise if registered packages exist: a project that lost its database must not look like a new one.
+
+    The database at an address in `MLOPS_STATE_URL` may be new, because packages are copied there first.
+
+    Raises
+    ------
+    DatabaseMissing
+        Naming the file and the number of packages.
+    """
+    n_packages = 0 if os.environ.get(STATE_URL_ENV) else count_packages(root)
+    if n_packages:
+        packages = f"{pluralize(n_packages, 'registered package')} {'exists' if n_packages == 1 else 'exist'}"
+        raise DatabaseMissing(
+            f"{root / paths.STATE_DATABASE}: the state database is missing, although {packages} in"
+            f" {paths.PACKAGES}; restore a backup ({BACKUP_GUIDE}), or remove {paths.PACKAGES} to start anew"
+        )
+
+
+def count_packages(root: Path) -> int:
+    """Return the number of packages in the package store of the project at `root`."""
+    return sum(_PACKAGE_NAME.fullmatch(path.name) is not None for path in (root / paths.PACKAGES).glob("*"))
 
 
 def connect_to_project(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
@@ -192,7 +269,10 @@ def connect_to_project(root: Path, *, clock: Callable[[], int] = utc_now_us) -> 
     ------
     ConfigError
         When the address is not valid.
+    DatabaseMissing
+        When the file is gone, although packages that it registered exist.
     """
+    _require_state_file(root)
     return connect_to(
         os.environ.get(STATE_URL_ENV) or f"sqlite:///{root / paths.STATE_DATABASE}",
         setting_name=STATE_URL_ENV,

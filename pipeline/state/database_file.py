@@ -55,6 +55,11 @@ class DatabaseFile:
     _identity: FileIdentity | None = field(default=None, init=False)
     _lost: FileIdentity | None = field(default=None, init=False)
     _largest_bytes: int = field(default=0, init=False)
+    _names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Name the files once; they are looked up for each commit."""
+        self._names = tuple(f"{self.path}{suffix}" for suffix in _SUFFIXES)
 
     def watch(self, engine: Engine) -> None:
         """Open only the file that is expected, and discard connections whose file was replaced."""
@@ -148,7 +153,7 @@ class DatabaseFile:
             raise exc.DisconnectionError(f"{self.path}: the file was replaced")
 
     def _read_identity(self) -> FileIdentity:
-        return FileIdentity(*(_file_id(f"{self.path}{suffix}") for suffix in _SUFFIXES))
+        return FileIdentity(*map(_file_id, self._names))
 
 
 def _file_id(path: str) -> tuple[int, int] | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exc, insert, select, update
 
-from pipeline.errors import Conflict, IntegrityError, UsageError
+from pipeline.errors import Conflict, IntegrityError, NotAllowed, UsageError
 from pipeline.state.audit_trail import AuditEntry, AuditEvent, append_audit_entry
+from pipeline.state.database import is_insufficient_privilege
 from pipeline.state.decided_state import find_undecided_deployments, replay_decisions
 from pipeline.state.tables import deployments, models, versions
 
@@ -22,6 +23,7 @@ __all__ = [
     "Deployment",
     "DeploymentChange",
     "current_deployment",
+    "may_change_stage",
     "restore_decided_deployment",
     "set_deployment",
 ]
@@ -99,6 +101,8 @@ def set_deployment(
         When another decision was made since `expected_generation`.
     IntegrityError
         When the deployment does not follow from the audit trail.
+    NotAllowed
+        When the database account may not change a stage that the version leaves or enters.
     UsageError
         When there is no such stage.
     """
@@ -106,6 +110,8 @@ def set_deployment(
         raise UsageError(f"stage {stage!r} is none; accepted: {', '.join(STAGES)}")
     _require_decided(connection, version.model)
     before = current_deployment(connection, version.model)
+    left = [deployed for deployed, number in before.versions.items() if number == version.version]
+    _require_rights(connection, {stage, *left}, decision=f"{version.model} version {version.version} to {stage}")
     generation = before.generation if expected_generation is None else expected_generation
     claimed = connection.execute(
         update(models)
@@ -140,6 +146,8 @@ def restore_decided_deployment(connection: Connection, model: str, *, actor: str
     if not changes:
         return None
     decided, stored = replay_decisions(connection, model), current_deployment(connection, model)
+    changed_stages = {*decided.deployments, *stored.versions}
+    _require_rights(connection, changed_stages, decision=f"{model} to what was decided")
     generation = max(decided.generation, stored.generation) + 1
     connection.execute(delete(deployments).where(deployments.c.model == model))
     for stage, row in decided.deployments.items():
@@ -156,6 +164,40 @@ def restore_decided_deployment(connection: Connection, model: str, *, actor: str
         {"found": stored.as_dict(), "differences": list(map(str, changes))},
     )
     return append_audit_entry(connection, event, model=model, generation=generation, before=restored, after=restored)
+
+
+def may_change_stage(connection: Connection, stage: str) -> bool:
+    """Whether the database account may deploy to a stage; the database itself is asked, in a writing transaction.
+
+    An SQLite file has no accounts: who may write it may decide.
+    """
+    if connection.dialect.name == "sqlite" or stage not in _DEPLOYED_STAGES:
+        return True
+    savepoint = connection.begin_nested()
+    try:
+        # No model has this name: with the right, the foreign key refuses the row.
+        row = {"model": "", "stage": stage, "version": 0, "digest": "", "generation": 0, "deployed_at": 0}
+        connection.execute(insert(deployments).values(**row))
+    except exc.IntegrityError:
+        return True
+    except exc.ProgrammingError as error:
+        if is_insufficient_privilege(error):
+            return False
+        raise
+    finally:
+        savepoint.rollback()
+    return True
+
+
+def _require_rights(connection: Connection, stages: set[str], *, decision: str) -> None:
+    """Refuse a decision about a stage that the database account may not change."""
+    for stage in sorted(stages):
+        if not may_change_stage(connection, stage):
+            raise NotAllowed(
+                f"{decision}: the database account {connection.engine.url.username} may not change {stage};"
+                " nothing was changed. Set MLOPS_STATE_URL to an account that may, such as mlops_decider"
+                " (`mlops state grant` lists the rights)"
+            )
 
 
 def _require_decided(connection: Connection, model: str) -> None:

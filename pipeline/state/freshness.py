@@ -12,7 +12,9 @@ from pipeline.state.tables import deployments, outcomes, predictions
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["Freshness", "read_freshness"]
+__all__ = ["Freshness", "last_prediction_from", "read_freshness"]
+
+_N_SEARCHED_ROWS = 10_000  # the newest ones, by their index; a search of the whole log would take seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,18 @@ def read_freshness(connection: Connection, model: str, *, at: int) -> Freshness:
         connection.execute(known.order_by(outcomes.c.seq.desc()).limit(1)).scalar(),
         None if deployed_at is None else min(deployed_at, at),
     )
+
+
+def last_prediction_from(connection: Connection, model: str, source: str, *, at: int) -> int | None:
+    """Return the moment of the last prediction from a source, among the newest 10,000 up to `at`; None without one."""
+    is_known = (predictions.c.model == model) & (predictions.c.predicted_at <= at)
+    newest = (
+        select(predictions.c.predicted_at, predictions.c.source)
+        .where(is_known)
+        .order_by(predictions.c.predicted_at.desc())
+        .limit(_N_SEARCHED_ROWS)
+        .subquery()
+    )
+    last = select(func.max(newest.c.predicted_at)).where(newest.c.source == source)
+    moment: int | None = connection.execute(last).scalar()
+    return moment

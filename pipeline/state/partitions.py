@@ -25,6 +25,7 @@ __all__ = [
     "drop_partitions",
     "droppable_until",
     "missing_partitions",
+    "owns_log",
     "partition_start",
     "remove_detached_partitions",
 ]
@@ -37,6 +38,7 @@ _DEFAULT_PARTITION = "predictions_default"
 _DETACHED_PREFIX = "detached_"
 # Readers must not be held up: a change of partitions that has to wait longer for them is left for the next time.
 _LOCK_TIMEOUT_SQL = "SET LOCAL lock_timeout = '200ms'"
+_OWNS_LOG_SQL = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('predictions')"
 _ATTACHED_PARTITIONS_SQL = """
 SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = to_regclass('predictions')
@@ -58,6 +60,11 @@ class PartitionRange(NamedTuple):
 def partition_start(at: int, *, days: int) -> int:
     """Return the start of the partition that contains a moment."""
     return at - at % (days * _DAY_US)
+
+
+def owns_log(connection: Connection) -> bool:
+    """Whether the account may change the partitions of the log, and so looks after them."""
+    return bool(connection.execute(text(_OWNS_LOG_SQL)).scalar())
 
 
 def missing_partitions(connection: Connection, moments: Iterable[int], *, days: int) -> list[PartitionRange]:

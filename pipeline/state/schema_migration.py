@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text
 
 from pipeline.errors import Conflict, DependencyUnavailable
 from pipeline.files import atomic_file, make_private_folder
-from pipeline.state.database import State, connect_to_project, utc_now_us
+from pipeline.state.database import State, connect_to_project, refuse_new_database, utc_now_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,10 +67,12 @@ def open_state(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
     Conflict
         When the schema is older than this program needs (run `mlops state upgrade`), or newer.
     DependencyUnavailable
-        When the database is unavailable.
+        When the database is unavailable; DatabaseMissing when its file is gone, although registered packages exist.
     """
     state = connect_to_project(root, clock=clock)
     try:
+        if schema_revision(state).current is None:
+            refuse_new_database(root)
         ensure_schema(state)
     except BaseException:
         state.close()

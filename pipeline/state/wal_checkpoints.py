@@ -8,11 +8,11 @@ that came since.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -70,6 +70,11 @@ class WalCheckpointer:
     _thread: threading.Thread | None = field(default=None, init=False)
     _n_pages_since_checkpoint: int = field(default=0, init=False)
     _n_wal_pages: int = field(default=0, init=False)
+    _wal_path: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Name the file once."""
+        self._wal_path = f"{self.state.engine.url.database}-wal"
 
     def disable_autocheckpoint(self, connection: Any) -> None:
         """Turn off automatic checkpoints of the writer's connection, and limit the size of a log that restarts."""
@@ -104,9 +109,10 @@ class WalCheckpointer:
 
     def _wal_size_bytes(self) -> int:
         """Return the size of the log file, which does not shrink when SQLite restarts the log."""
-        with suppress(OSError):
-            return Path(f"{self.state.engine.url.database}-wal").stat().st_size
-        return 0
+        try:
+            return os.stat(self._wal_path).st_size  # noqa: PTH116 - asked for each commit
+        except OSError:
+            return 0
 
     def _start_checkpoint_thread(self) -> None:
         self._n_pages_since_checkpoint = 0

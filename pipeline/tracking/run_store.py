@@ -105,6 +105,26 @@ class RunStore:
                 self._client = self._open_client()
         return self._client
 
+    def probe(self) -> bool | None:
+        """Return whether the store exists, without MLflow; None for an address that only MLflow can open.
+
+        Raises
+        ------
+        StoreUnreachable
+            When the store exists and does not respond in time.
+        """
+        if self.is_server:
+            _probe_server(self.address, self.timeout_s)
+            return True
+        if self.address.startswith("sqlite:///"):
+            return _has_tables(Path(self.address.removeprefix("sqlite:///")), self.timeout_s)
+        return None
+
+    @property
+    def display_address(self) -> str:
+        """The address without credentials."""
+        return _CREDENTIALS.sub("//", self.address)
+
     def experiment_id(self, name: str) -> str:
         """Return the id of an experiment; create it if it does not exist."""
         if name not in self._experiment_ids:

@@ -1,6 +1,7 @@
 """Validate rows against the declaration and report what makes them unfit for training."""
 
 from pipeline.validation.dataset_validation import quarantine_rows, validate_rows
+from pipeline.validation.remedies import refusal_lines
 from pipeline.validation.split_report import SplitReport, compare_split
 from pipeline.validation.validation_html import validation_report_html
 from pipeline.validation.validation_report import ValidationReport
@@ -12,6 +13,7 @@ __all__ = [
     "ValidationReport",
     "compare_split",
     "quarantine_rows",
+    "refusal_lines",
     "validate_rows",
     "validation_report_html",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.schema.value_groups import MIN_GROUP_ROWS, group_values
 from pipeline.validation.arrow_rows import is_missing
 from pipeline.validation.row_hash import count_duplicates, row_hashes
 
@@ -25,6 +26,7 @@ __all__ = ["ColumnStats", "DatasetStats", "collect_stats"]
 
 _MAX_DISTINCT_VALUES = 2_000
 _MAX_SAMPLE_ROWS = 200_000
+_MAX_GROUPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class ColumnStats:
         Class of each member of `sample`, -1 where it has none.
     low, high : float or None
         Extremes over all rows; like `sample`, without infinity.
+    is_private : bool
+        Whether reports must not show the value of a single row.
     """
 
     name: str
@@ -58,6 +62,28 @@ class ColumnStats:
     sample_classes: Ints
     low: float | None
     high: float | None
+    is_private: bool = False
+
+    @property
+    def shown_sample(self) -> Floats:
+        """The sample that reports may show: of a private column the levels of groups of rows, none of too few rows."""
+        if not self.is_private:
+            return self.sample
+        groups = group_values(self.sample, max_groups=_MAX_GROUPS)
+        return groups.replace(self.sample) if groups.levels else self.sample[:0]
+
+    @property
+    def shown_range(self) -> tuple[float | None, float | None]:
+        """The extremes that reports may show."""
+        if not self.is_private:
+            return self.low, self.high
+        shown = self.shown_sample
+        return (float(shown[0]), float(shown[-1])) if len(shown) else (None, None)
+
+    @property
+    def shown_values(self) -> tuple[bool, ...]:
+        """Which of `values` reports may show: of a private column those that several rows have."""
+        return tuple(not self.is_private or count >= MIN_GROUP_ROWS for count in self.counts.tolist())
 
     @property
     def counts(self) -> Ints:
@@ -175,7 +201,11 @@ def collect_stats(rows: ArrowRows, schema: Schema) -> DatasetStats:
         incomplete += _count_incomplete(batch, features)
         hashes[start : start + len(batch)] = row_hashes(batch, compared)
         start += len(batch)
-    columns = tuple(accumulator.to_stats(rows.n_rows) for accumulator in accumulators)
+    private = {column.name for column in schema.columns if column.is_private}
+    columns = tuple(
+        replace(accumulator.to_stats(rows.n_rows), is_private=accumulator.name in private)
+        for accumulator in accumulators
+    )
     return DatasetStats(rows.n_rows, columns, classes[:-1], incomplete, count_duplicates(hashes))
 
 

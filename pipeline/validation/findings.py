@@ -54,6 +54,11 @@ class ValidationFinding:
     rows: tuple[int, ...] = ()
     values: tuple[str | None, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """The rule, and its column where it has one."""
+        return self.rule if self.column is None else f"{self.rule} of {self.column}"
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         plain = asdict(self)

@@ -76,10 +76,15 @@ def _is_copy(table: NDArray[np.int64]) -> bool:
 def _contingency_table(column: ColumnStats) -> tuple[list[str], NDArray[np.int64]]:
     """Return a name and the counts by class of each value, or of each bin of the numbers."""
     if column.values is not None and (len(column.values) <= _MAX_DISTINCT or not len(column.sample)):
-        return [shorten_text(str(value)) for value in column.values], column.counts_by_class[:, :-1]
+        names = [
+            shorten_text(str(value)) if shown else "a value of few rows"
+            for value, shown in zip(column.values, column.shown_values, strict=True)
+        ]
+        return names, column.counts_by_class[:, :-1]
     n_classes = column.counts_by_class.shape[1] - 1
     inner = np.linspace(0, 1, _N_BINS + 1)[1:-1]
-    edges = np.unique(np.quantile(column.sample, inner)) if len(column.sample) else np.empty(0)
+    shown = column.shown_sample
+    edges = np.unique(np.quantile(shown, inner)) if len(shown) else np.empty(0)
     known = column.sample_classes >= 0
     bin_index = np.searchsorted(edges, column.sample, side="left")
     table = np.zeros((len(edges) + 1, n_classes), dtype=np.int64)

@@ -44,12 +44,15 @@ def find_outliers(column: ColumnStats, config: OutlierConfig) -> Outliers | None
 
 
 def _count_beyond_fences(column: ColumnStats, config: OutlierConfig) -> Outliers | None:
-    lower, median, upper = np.quantile(column.sample, [0.25, 0.5, 0.75])
+    shown = column.shown_sample  # messages name the fences
+    if not len(shown):
+        return None
+    lower, median, upper = np.quantile(shown, [0.25, 0.5, 0.75])
     spread = (upper - lower) * config.iqr_factor
     if spread == 0:
         return None
     fences = (float(lower - spread), float(upper + spread))
-    deviation = float(np.median(np.abs(column.sample - median))) * _MAD_TO_STD
+    deviation = float(np.median(np.abs(shown - median))) * _MAD_TO_STD
     margin = deviation * config.robust_z
     robust_fences = (float(median - margin), float(median + margin))
     n_robust_z = _count_outside(column, *robust_fences) if deviation else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,11 +61,29 @@ def find_row_failures(rows: ArrowRows, schema: Schema, *, max_examples: int, pan
 
     Up to `pandera_max_rows` rows Pandera checks a frame in memory. Beyond, the same rules run over Arrow
     batches; Pandera runs a check without an Arrow form (a custom one) on its column alone. Both ways give
-    equal counts, and the cost does not depend on the number of failures.
+    equal counts, and the cost does not depend on the number of failures. Values of private columns are left out.
     """
     if rows.n_rows <= pandera_max_rows:
-        return _check_with_pandera(rows.to_frame(), schema, rows.n_rows, max_examples, with_target=True)
-    return _check_with_arrow(rows, schema, max_examples)
+        failures = _check_with_pandera(rows.to_frame(), schema, rows.n_rows, max_examples, with_target=True)
+    else:
+        failures = _check_with_arrow(rows, schema, max_examples)
+    return _without_private_values(failures, schema)
+
+
+def _without_private_values(failures: RowFailures, schema: Schema) -> RowFailures:
+    """Return failures without the values of private columns, and without reasons that may quote one."""
+    notes = {column.name: f"not shown (store: {column.store})" for column in schema.columns if column.is_private}
+    if schema.unique is not None and not notes.keys().isdisjoint(schema.unique):
+        notes[", ".join(schema.unique)] = "not shown"
+    for rule in failures.rules:
+        if rule.column in notes:
+            note = notes[rule.column]
+            rule.values = [None if value is None else note for value in rule.values]  # noqa: PD011 - a list
+    columns = tuple(
+        replace(failure, reason=notes[failure.column]) if failure.reason and failure.column in notes else failure
+        for failure in failures.columns
+    )
+    return replace(failures, columns=columns)
 
 
 def _check_with_pandera(

@@ -117,11 +117,7 @@ class ValidationReport:
 
     def as_text(self) -> str:
         """Return the findings above level ok as lines, the most severe first, at most twenty."""
-        lines = [
-            f"{finding.level}: {finding.rule}"
-            f"{f' of {finding.column}' if finding.column is not None else ''}: {finding.message}"
-            for finding in self.notable_findings()
-        ]
+        lines = [f"{finding.level}: {finding.title}: {finding.message}" for finding in self.notable_findings()]
         n_omitted = len(lines) - _MAX_LISTED
         return "\n".join(lines[:_MAX_LISTED] + ([f"and {n_omitted} more"] if n_omitted > 0 else []))
 

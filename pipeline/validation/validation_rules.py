@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.schema import Schema
     from pipeline.schema.failures import ColumnFailure
     from pipeline.validation.dataset_drift import DriftTestResult
-    from pipeline.validation.dataset_stats import DatasetStats
+    from pipeline.validation.dataset_stats import ColumnStats, DatasetStats
     from pipeline.validation.row_failures import RowFailures
 
     StatsCheck = Callable[[DatasetStats, Schema, ValidationConfig], Iterable[ValidationFinding]]
@@ -208,7 +208,7 @@ def _check_constant_columns(
     features = set(schema.feature_names)
     for column in stats.columns:
         if column.name in features and column.n_distinct is not None and column.n_distinct <= 1:
-            message = f"always {shorten_text(repr(column.values[0]))}" if column.values else "always missing"
+            message = _constant_message(column)
             cause = "It carries no information; give it the role `ignore`, or correct its source."
             yield _make_finding(
                 "constant",
@@ -219,6 +219,12 @@ def _check_constant_columns(
                 message=message,
                 cause=cause,
             )
+
+
+def _constant_message(column: ColumnStats) -> str:
+    if not column.values:
+        return "always missing"
+    return f"always {shorten_text(repr(column.values[0]))}" if column.shown_values[0] else "a single value of few rows"
 
 
 def _check_leakage(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from app.formatting import (
     escape_markdown,
-    format_age,
     format_number,
     inert_markdown,
     message_markdown,
@@ -67,13 +66,6 @@ def test_a_timestamp_names_its_zone() -> None:
 @pytest.mark.parametrize("name", [None, "", "Nowhere/Land", "../etc/passwd"])
 def test_an_unknown_zone_is_utc(name: str | None) -> None:
     assert time_zone(name) is UTC
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(59, "just now"), (60, "1 minute ago"), (7200, "2 hours ago"), (86_400 * 3, "3 days ago")]
-)
-def test_an_age_has_the_largest_unit_that_fits(seconds: int, text: str) -> None:
-    assert format_age(0, seconds * 1_000_000) == text
 
 
 @pytest.mark.parametrize(

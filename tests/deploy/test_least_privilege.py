@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.deploy import dockerfile
-from tests.deploy.test_manifests import OVERLAYS, pod_templates, render_overlay
+from tests.deploy.test_manifests import MANIFESTS_DIR, OVERLAYS, containers_of, pod_templates, render_overlay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,19 +99,36 @@ def password_holders() -> dict[str, set[str]]:
     return holders
 
 
+# Upgrades, rights and retention are the work of the owner of the tables.
+OWNERS = {"migrate", "grant", "retention"}
+
+
+def test_a_password_is_known_to_the_service_that_checks_it_and_to_one_that_presents_it() -> None:
+    holders = password_holders()
+    assert holders.pop("OWNER_PASSWORD") - {"postgres"} == OWNERS
+    assert {name: services for name, services in holders.items() if len(services) > 2} == {}
+
+
+def test_each_service_logs_in_to_the_database_with_its_own_account() -> None:
+    urls = {
+        name: re.findall(r"//(\w+):\$\{(\w+)\}@postgres", str(service.get("environment")))
+        for name, service in SERVICES.items()
+    }
+    accounts = {name: found[0][0] for name, found in urls.items() if found}
+    assert {name for name, account in accounts.items() if account == "mlops_owner"} == OWNERS
+    assert {name: account for name, account in accounts.items() if name not in OWNERS} == {
+        "api": "mlops_api",
+        "app": "mlops_app",
+        "monitor": "mlops_monitor",
+        "mlflow": "mlflow",
+    }
+
+
 def test_administrators_passwords_are_known_to_no_service_that_people_or_callers_reach() -> None:
     holders = password_holders()
     assert holders["POSTGRES_PASSWORD"] == {"postgres"}
     assert holders["MLFLOW_ADMIN_PASSWORD"] == {"mlflow", "mlflow-account"}
     assert holders["GRAFANA_PASSWORD"] == {"grafana"}
-
-
-def test_mlflow_logs_in_to_its_own_database_with_a_role_that_is_no_superuser() -> None:
-    uri = SERVICES["mlflow"]["environment"]["MLFLOW_BACKEND_STORE_URI"]
-    sql = (dockerfile.ROOT / "deploy/docker/accounts.sql").read_text(encoding="utf-8")
-    assert re.fullmatch(r"postgresql\+psycopg://mlflow:[^@]+@postgres/mlflow", uri)
-    assert "CREATE DATABASE mlflow OWNER mlflow;" in sql
-    assert re.findall(r"SUPERUSER|CREATEROLE|CREATEDB|BYPASSRLS|REPLICATION", sql.replace("superuser's", "")) == []
 
 
 def test_make_up_generates_each_password_that_compose_asks_for() -> None:
@@ -205,11 +222,18 @@ def test_each_pod_takes_its_own_secret_and_no_other(manifests: tuple[dict[str, A
     assert (all(len(own) == 1 for own in secrets.values()), set().union(*shared.values())) == (True, set())
 
 
+def test_the_database_of_kubernetes_gets_the_accounts_of_compose() -> None:
+    deploy = dockerfile.ROOT / "deploy"
+    assert (MANIFESTS_DIR / "overlays/local/accounts.sql").read_text(encoding="utf-8") == (
+        deploy / "docker/accounts.sql"
+    ).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("overlay", ["local", "production"])
 def test_each_image_that_is_not_built_here_is_named_by_digest(
     overlay: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     manifests = render_overlay(overlay, tmp_path_factory.getbasetemp() / "kustomize")
-    images = {container["image"] for _, pod in pod_templates(manifests) for container in pod["spec"]["containers"]}
+    images = {container["image"] for _, pod in pod_templates(manifests) for container in containers_of(pod)}
     built_here = {f"mlops-{stage}" for stage in STAGES} if overlay == "local" else set()
     assert sorted(image for image in images - built_here if not _PINNED.fullmatch(image)) == []

@@ -62,6 +62,11 @@ def pod_templates(manifests: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, 
             yield manifest["metadata"]["name"], spec["template"]
 
 
+def containers_of(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the containers of a pod, those that run before the others too."""
+    return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
+
+
 def restricted_policy_violations(pod: dict[str, Any]) -> list[str]:
     """Return what the Pod Security Standard `restricted` refuses of a pod."""
     pod_context = pod["spec"].get("securityContext", {})
@@ -77,7 +82,7 @@ def restricted_policy_violations(pod: dict[str, Any]) -> list[str]:
         "ephemeral",
     }
     violations += [f"volume {v['name']}" for v in pod["spec"].get("volumes", []) if not (set(v) - {"name"}) <= allowed]
-    for container in pod["spec"]["containers"] + pod["spec"].get("initContainers", []):
+    for container in containers_of(pod):
         context = pod_context | container.get("securityContext", {})
         requirements = {
             "runAsNonRoot": context.get("runAsNonRoot") is True and context.get("runAsUser") != 0,
@@ -118,7 +123,7 @@ def test_the_policy_of_these_tests_refuses_what_is_not_restricted() -> None:
 def test_every_pod_has_a_read_only_root_no_token_and_limits(manifests: tuple[dict[str, Any], ...]) -> None:
     for name, pod in pod_templates(manifests):
         assert pod["spec"]["automountServiceAccountToken"] is False, name
-        for container in pod["spec"]["containers"]:
+        for container in containers_of(pod):
             assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
             assert {"cpu", "memory"} <= set(container["resources"]["requests"]), name
             assert "memory" in container["resources"]["limits"], name
@@ -129,7 +134,7 @@ def test_no_manifest_contains_a_secret(manifests: tuple[dict[str, Any], ...]) ->
     literal = [
         variable["name"]
         for _, pod in pod_templates(manifests)
-        for container in pod["spec"]["containers"]
+        for container in containers_of(pod)
         for variable in container.get("env", [])
         if "PASSWORD" in variable["name"] and "value" in variable
     ]
@@ -174,7 +179,7 @@ def test_a_rollout_never_reduces_the_ready_replicas(form: str, tmp_path_factory:
 
 def test_images_of_the_manifests_are_targets_of_the_dockerfile(tmp_path_factory: pytest.TempPathFactory) -> None:
     manifests = render_overlay("local", tmp_path_factory.getbasetemp() / "kustomize")
-    images = {container["image"] for _, pod in pod_templates(manifests) for container in pod["spec"]["containers"]}
+    images = {container["image"] for _, pod in pod_templates(manifests) for container in containers_of(pod)}
     assert {image.removeprefix("mlops-") for image in images if image.startswith("mlops-")} <= set(
         dockerfile.read_stages()
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from pipeline.state import ACCOUNTS
 from tests.fixtures.server_process import run_server
 
 if TYPE_CHECKING:
@@ -72,6 +73,34 @@ def test_deployments_wait_for_each_other_and_for_an_approval() -> None:
         "production": ("production", False),
     }
     assert all(job["timeout-minutes"] <= 60 for job in JOBS.values())
+
+
+def runs_on_main_only(name: str) -> bool:
+    """Whether a job, or one that it needs, asks for the branch `main`; a job is skipped with one that it needs."""
+    job = JOBS[name]
+    needs = job.get("needs", [])
+    asks = "github.ref == 'refs/heads/main'" in str(job.get("if", ""))
+    return asks or any(runs_on_main_only(other) for other in ([needs] if isinstance(needs, str) else needs))
+
+
+def test_a_job_with_a_secret_names_its_environment_and_runs_on_main_only() -> None:
+    trusted = {name for name, job in JOBS.items() if re.search(r"secrets\.", str(job))}
+    assert trusted == {"model-training", "staging", "production"}
+    assert {name: JOBS[name].get("environment") for name in trusted} == {
+        "model-training": "training",
+        "staging": "staging",
+        "production": "production",
+    }
+    assert [name for name in trusted if not runs_on_main_only(name)] == []
+
+
+def test_the_guide_names_for_each_environment_the_account_that_its_address_has() -> None:
+    guide = (ROOT / "docs/how-to/deploy.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| `mlops_(\w+)`: .*\|$", guide, re.MULTILINE)
+    accounts = {name: account for names, account in rows for name in re.findall(r"\w+", names)}
+    assert accounts == {"training": "training", "staging": "training", "production": "decider"}
+    assert set(accounts) == {job["environment"] for job in JOBS.values() if "environment" in job}
+    assert set(accounts.values()) <= set(ACCOUNTS)
 
 
 def test_every_job_checks_what_dvc_reads_before_dvc_reads_it() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.monitoring import DriftReport
-from pipeline.text import iso_timestamp, number, percent, pluralize, shorten, timestamp
+from pipeline.text import format_age, format_duration, iso_timestamp, number, percent, pluralize, shorten, timestamp
 
 
 @pytest.mark.parametrize(("n", "text"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (12_000, "12,000 rows")])
@@ -101,3 +101,12 @@ def test_an_iso_timestamp_reads_back_to_the_second(moment: datetime) -> None:
 
 def test_an_iso_timestamp_holds_milliseconds_on_request() -> None:
     assert iso_timestamp(1_767_225_600_250_000, "milliseconds") == "2026-01-01T00:00:00.250Z"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(59, "59 seconds ago"), (60, "1 minute ago"), (7200, "2 hours ago"), (86_400 * 3, "3 days ago"), (-5, "just now")],
+)
+def test_an_age_has_the_largest_unit_that_fits(seconds: int, text: str) -> None:
+    assert format_age(0, seconds * 1_000_000) == text
+    assert format_duration(max(seconds, 1) * 1_000_000) in f"{text} 1 second"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.serving.http.limits import ConcurrencyLimiter
     from pipeline.serving.http.messages import HttpRequest
     from pipeline.serving.http.monitor_metrics import MonitorMetrics
+    from pipeline.serving.http.production_reader import ProductionReader
     from pipeline.serving.http.router import Route
     from pipeline.serving.http.server_metrics import RequestMetrics
     from pipeline.serving.loaded_model import LoadedModel
@@ -62,6 +63,7 @@ class Endpoints:
     has_docs_page : bool
         Whether `/docs` exists.
     monitor_metrics : MonitorMetrics
+    production : ProductionReader
     """
 
     engine: Engine
@@ -71,6 +73,7 @@ class Endpoints:
     server_status: ServerStatus
     has_docs_page: bool
     monitor_metrics: MonitorMetrics
+    production: ProductionReader
     _cached_description: _Description | None = field(default=None)
 
     def routes(self) -> tuple[Route, ...]:
@@ -164,10 +167,15 @@ class Endpoints:
 
     # Operation
 
-    @route("GET", "/v1/status", role="viewer", summary="Report the loaded model, the queue and counts since the start")
+    @route("GET", "/v1/status", role="viewer", summary="Report production, the loaded model, the queue and counts")
     async def status(self, _request: HttpRequest) -> HttpResponse:
-        """Report the state of engine and server."""
-        body = {**self.engine.status(), "http": self._server_gauges(), "shed": self.concurrency_limiter.n_shed}
+        """Report the status of production, and the state of engine and server."""
+        body = {
+            "production": await self.production.read(is_draining=self.server_status.is_draining),
+            **self.engine.status(),
+            "http": self._server_gauges(),
+            "shed": self.concurrency_limiter.n_shed,
+        }
         return HttpResponse(to_json(body))
 
     @route(

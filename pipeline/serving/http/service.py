@@ -22,6 +22,7 @@ from pipeline.serving.http.limits import ConcurrencyLimiter, RateLimiter
 from pipeline.serving.http.loopback import check_bind_address, is_loopback
 from pipeline.serving.http.monitor_metrics import MonitorMetrics
 from pipeline.serving.http.oidc import OidcVerifier
+from pipeline.serving.http.production_reader import ProductionReader
 from pipeline.serving.http.protocol import Timeouts
 from pipeline.serving.http.request_tracing import CommitTracer, TracedApplication, TracedRequestMetrics, add_trace_ids
 from pipeline.serving.http.router import Router
@@ -93,7 +94,12 @@ class HttpService:
 
 
 def serve_http(
-    engine: Engine, config: ServingConfig, *, started_at_s: float, environment: Mapping[str, str] | None = None
+    engine: Engine,
+    config: ServingConfig,
+    *,
+    monitor_period_us: int,
+    started_at_s: float,
+    environment: Mapping[str, str] | None = None,
 ) -> None:
     """Serve HTTP at `config.host` and `config.port` until SIGTERM or SIGINT.
 
@@ -102,6 +108,8 @@ def serve_http(
     engine : Engine
         Not started yet.
     config : ServingConfig
+    monitor_period_us : int
+        Longest time between two runs of the monitor, for the status of production.
     started_at_s : float
         Monotonic time at which the process started, for the duration in the log.
     environment : mapping, optional
@@ -116,8 +124,7 @@ def serve_http(
     ConfigError
         When a variable of OpenTelemetry has an invalid value.
     """
-    is_protected = config.authentication == "required"
-    check_bind_address(config.host, is_protected=is_protected)
+    check_bind_address(config.host, is_protected=config.authentication == "required")
     variables = os.environ if environment is None else environment
     tracing = open_tracing(variables, _SERVICE_NAME, sample_rate=config.trace_sample_rate)
     logger = access_log.configure_logging() if tracing is None else access_log.configure_logging(add_trace_ids)
@@ -130,6 +137,7 @@ def serve_http(
         _create_authenticator(api_keys, config, variables),
         logger=logger,
         monitor_metrics=monitor_metrics,
+        production=ProductionReader(engine, monitor_period_us),
         request_metrics=RequestMetrics() if tracing is None else TracedRequestMetrics(),
     )
     limits = config.limits
@@ -157,6 +165,7 @@ def _create_application(
     *,
     logger: Any,
     monitor_metrics: MonitorMetrics,
+    production: ProductionReader,
     request_metrics: RequestMetrics,
 ) -> Application:
     limits = config.limits
@@ -170,6 +179,7 @@ def _create_application(
         server_status=server_status,
         has_docs_page=is_loopback(config.host),
         monitor_metrics=monitor_metrics,
+        production=production,
     )
     return Application(
         Router(endpoints.routes()),

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("app")
 
 
-@pytest.mark.parametrize("name", ["overview", "models", "predict"])
+@pytest.mark.parametrize("name", ["models", "predict"])
 def test_a_forced_version_is_marked_with_actor_and_reason(name: str, serving: Callable[[str], ModelRegistry]) -> None:
     serving("iris")
     warnings = [element.value for element in app_page(name).run().warning]
-    assert any("in Production without evaluated gates. ada overrode them: the first." in text for text in warnings)
+    assert any(
+        "in Production without evaluated gates; ada forced it: the first" in text.replace("\\", "") for text in warnings
+    )

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("app")
 
 
-def test_the_overview_shows_the_production_version_and_the_engine(project: Workspace) -> None:
+def test_the_overview_shows_the_production_version_and_the_api(project: Workspace) -> None:
     at = app_page("overview").run()
     cards = {metric.label: metric.value for metric in at.metric}
-    assert (cards["Version"], cards["App engine"]) == ("1", "ready")
+    assert (cards["Version"], cards["API"]) == ("1", "not configured")
 
 
 def test_the_overview_lists_recent_activity_by_actor_and_the_test_metrics(project: Workspace) -> None:
@@ -40,6 +40,7 @@ def test_alerts_are_unknown_before_the_first_monitor_run(empty: Path, serving: C
     assert "the monitor never ran" in text_of(app_page("monitoring").run())
     state = store.open_state(empty)
     with state.writing() as connection:
-        store.add_monitor_run(connection, store.MonitorRun(model, 1, 1, 0, 1, "stable", None, {}))
+        now = state.clock()
+        store.add_monitor_run(connection, store.MonitorRun(model, 1, now, now - 1, now, "stable", None, {}))
     state.close()
     assert {metric.label: metric.value for metric in app_page("overview").run().metric}["Open alerts"] == "0"

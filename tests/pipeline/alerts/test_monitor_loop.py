@@ -78,6 +78,22 @@ def test_many_drifted_columns_make_a_single_incident_with_ranked_causes(project:
     assert [one.receiver for one in read_all_deliveries(project)] == ["log"] * len(found.incidents)
 
 
+@pytest.mark.parametrize("state_database", ["postgresql"], indirect=True)
+def test_the_rights_of_the_monitors_account_are_enough_for_a_run(
+    project_on: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_rows(project_on, is_shifted=True, prefix="a")
+    owner = store.open_state(project_on)
+    store.apply_grants(owner)
+    url = owner.engine.url.set(drivername="postgresql", username="mlops_monitor").render_as_string()
+    owner.close()
+    monkeypatch.setenv(store.STATE_URL_ENV, url)
+    config = make_config(project_on)
+    first, second = (monitor_loop.run_monitor_once(config, project_on) for _ in range(2))
+    assert [incident.status for incident in first.incidents] == [incident.status for incident in second.incidents]
+    assert [delivery.receiver for delivery in read_all_deliveries(project_on)] == ["log"] * len(first.incidents)
+
+
 def test_an_incident_is_notified_once_per_cooldown_and_when_resolved(project: Path) -> None:
     config = make_config(project, {"window_hours": 1})
     log_rows(project, is_shifted=True, prefix="a")

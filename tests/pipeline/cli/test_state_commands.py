@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from pipeline.registry import ModelRegistry
+from tests.fixtures import postgresql_server
 
 if TYPE_CHECKING:
     import pytest
@@ -42,3 +45,26 @@ def test_copy_onto_itself_is_refused(model_project: Path, run_cli: CliRunner) ->
     url = f"sqlite:///{model_project}/state/state.db"
     run = run_cli("state", "copy", "--to", url, cwd=model_project)
     assert (run.exit_code, "is the database to copy from; name another database" in run.err) == (2, True)
+
+
+def test_grant_prints_sql_that_a_server_accepts_and_applies_the_same(
+    model_project: Path, postgresql: str, run_cli: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = postgresql_server.new_database(postgresql, template=postgresql_server.template_database(postgresql))
+    sql = run_cli("state", "grant", "--prefix", "cli", cwd=model_project).out
+    with psycopg.connect(address) as connection:
+        connection.execute(sql.encode())
+    monkeypatch.setenv("MLOPS_STATE_URL", address)
+    applied = run_cli("state", "grant", "--prefix", "cli", "--apply", cwd=model_project)
+    assert (applied.exit_code, "cli_api, cli_app, cli_decider, cli_monitor, cli_training have" in applied.out) == (
+        0,
+        True,
+    )
+    monkeypatch.setenv("MLOPS_STATE_URL", address.replace("//tester@", "//cli_decider@"))
+    refused = run_cli("state", "grant", "--apply", cwd=model_project)
+    assert (refused.exit_code, "the account cli_decider" in refused.err) == (9, True)
+
+
+def test_grant_on_a_file_names_the_variable(model_project: Path, run_cli: CliRunner) -> None:
+    run = run_cli("state", "grant", "--apply", cwd=model_project)
+    assert (run.exit_code, "set MLOPS_STATE_URL to a PostgreSQL database" in run.err) == (2, True)

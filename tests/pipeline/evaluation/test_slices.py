@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from pipeline.evaluation.slices import SliceReport, SmallSlice, _column_slices, evaluate_slices
 from pipeline.metrics import LabeledPredictions
 from pipeline.schema import Column, Schema, Target
+from tests.fixtures.private_columns import PRIVATE_POLICIES, people, people_schema
 from tests.fixtures.toy_dataset import FAST, settings
+from tests.fixtures.value_search import ValueSearch
 
 N = 400
 CONFIG = settings(*FAST, "evaluation.slices.min_rows=20").evaluation
@@ -163,3 +165,15 @@ def test_the_slices_of_a_column_hold_each_row_once(values: list[int | None], qua
     slices = dict(_column_slices(column, series, series, quantiles=quantiles))
     assert np.sum([inside.astype(int) for inside in slices.values()], axis=0).tolist() == [1] * len(values)
     assert len(slices) <= quantiles + 1
+
+
+@pytest.mark.parametrize("store", PRIVATE_POLICIES)
+def test_a_slice_of_a_private_column_names_no_single_persons_value(store: str) -> None:
+    frame, schema = people(N), people_schema(store)
+    report = evaluate_slices(
+        scored_rows_with_errors(np.zeros(N, dtype=bool)), frame, frame, schema=schema, config=CONFIG
+    )
+    names = " ".join(slice_.value for slice_ in (*report.evaluated, *report.too_small))
+    assert ValueSearch(frame).in_bytes(names.encode()) == set()
+    ranges = [slice_ for slice_ in report.evaluated if slice_.column == "number" and slice_.value != "missing"]
+    assert (len(ranges), sum(slice_.n_rows for slice_ in ranges)) == (4, N - 6)

@@ -16,7 +16,9 @@ from sklearn.base import clone
 from pipeline.errors import ConfigError, DataError, IntegrityError
 from pipeline.modeling.encoder import Encoder, make_encoder
 from pipeline.schema import Column
+from tests.fixtures.private_columns import PRIVATE_POLICIES, people, people_schema
 from tests.fixtures.toy_dataset import rows, schema, settings
+from tests.fixtures.value_search import ValueSearch
 
 FEATURES = schema().features
 FORMS = (
@@ -169,3 +171,31 @@ def test_a_declaration_without_a_feature_is_refused() -> None:
 def test_invalid_values_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(IntegrityError, match="encoder"):
         Encoder.from_dict({**fitted().as_dict(), **change})
+
+
+@pytest.mark.parametrize("store", PRIVATE_POLICIES)
+@pytest.mark.parametrize("form", FORMS)
+def test_an_estimator_sees_no_single_persons_value_of_a_private_column(store: str, form: dict[str, str]) -> None:
+    frame = people()
+    encoder = Encoder(people_schema(store).features, **{**form, "scale": "none"}).fit(frame)
+    matrix = encoder.transform(frame)
+    for name, number in (("amount", frame["amount"]), ("number", frame["number"])):
+        values = set(number.dropna().astype(float).astype("float32"))
+        assert values.isdisjoint(matrix[:, encoder.feature_names_out_.index(name)])
+    assert ValueSearch(frame).in_bytes(json.dumps(encoder.as_dict()).encode()) == set()
+
+
+def test_too_few_values_of_a_private_column_are_encoded_as_present() -> None:
+    frame = people(12)
+    frame.loc[3:, "amount"] = None
+    matrix = Encoder(people_schema("drop").features[:1]).fit(frame).transform(frame)
+    assert matrix[:, 0].tolist()[:3] == [0.0] * 3
+    assert np.isnan(matrix[3:]).all()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_row_with_private_columns_gets_the_same_bits_alone(form: dict[str, str]) -> None:
+    frame = people(80)
+    encoder = Encoder(people_schema("bin").features, **form).fit(frame)
+    alone = np.concatenate([encoder.transform(frame.iloc[at : at + 1]) for at in range(len(frame))])
+    assert np.array_equal(alone, encoder.transform(frame), equal_nan=True)

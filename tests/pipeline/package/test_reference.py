@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,15 +15,19 @@ from pipeline.errors import DataError, IntegrityError
 from pipeline.package import Bins, Reference
 from pipeline.package.reference import build_reference
 from pipeline.schema import Column, Schema, Target
+from tests.fixtures.private_columns import PRIVATE_POLICIES, people, people_schema
+from tests.fixtures.value_search import ValueSearch
 
 NUMBERS = st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=200)
 COUNTS = st.lists(st.none() | st.integers(-50, 50), min_size=1, max_size=200)
 WORDS = st.lists(st.none() | st.sampled_from(["blue", "red", "green"]), min_size=1, max_size=200)
 
 
-def reference(values: list[object], kind: str, n_bins: int = 10) -> Bins:
+def reference(values: list[object], kind: str, n_bins: int = 10, store: Any = "full") -> Bins:
     dtype = {"float": "Float64", "integer": "Int64", "category": "string", "boolean": "boolean"}[kind]
-    column = Column("x", kind, dtype, nullable=True, categories=("blue", "red") if kind == "category" else ())
+    column = Column(
+        "x", kind, dtype, nullable=True, categories=("blue", "red") if kind == "category" else (), store=store
+    )
     schema = Schema("one", (column,), Target("y", ("no", "yes"), "yes"))
     frame = pd.DataFrame({"x": pd.Series(values, dtype=dtype)})
     n = len(values)
@@ -161,3 +166,35 @@ def test_values_of_another_kind_are_refused() -> None:
 def test_invalid_values_are_refused(value: dict[str, object]) -> None:
     with pytest.raises(IntegrityError, match="reference"):
         Reference.from_dict(value)
+
+
+@pytest.mark.parametrize("store", PRIVATE_POLICIES)
+@pytest.mark.parametrize("n_rows", [40, 200, 1_501])
+def test_a_reference_holds_no_single_persons_value_of_a_private_column(store: str, n_rows: int) -> None:
+    frame = people(n_rows)
+    predicted = np.full(n_rows, "no")
+    built = build_reference(
+        frame, people_schema(store), score=np.linspace(0, 1, n_rows), predicted=predicted, n_bins=10
+    )
+    assert ValueSearch(frame, round_from=8e9).in_bytes(json.dumps(built.as_dict()).encode()) == set()
+    for bins in built.columns:
+        assert (sum(bins.counts), bins.grid) == (n_rows, None)
+
+
+@pytest.mark.parametrize("outlier", [48, -300])
+def test_an_integer_that_fewer_than_five_rows_have_has_no_bin_in_a_private_column(outlier: int) -> None:
+    values = [*([0] * 100), *([1] * 60), *([2] * 30), *([3] * 5), outlier]
+    bins = reference(values, "integer", store="drop")
+    assert bins.labels == ("0", "1", "2", "3", "below", "above", "unseen", "missing")
+    assert bins.counts == (100, 60, 30, 5, outlier < 0, outlier > 0, 0, 0)
+
+
+def test_zeros_keep_a_bin_of_their_own_in_a_private_column() -> None:
+    amounts = np.random.default_rng(0).lognormal(5, 1, 300)
+    bins = reference([0.0] * 300 + amounts.tolist(), "float", store="bin")
+    assert bins.counts[bins.labels.index("0")] == 300
+    assert bins.single_values.sum() == 1
+
+
+def test_a_private_column_of_few_rows_has_no_edges() -> None:
+    assert reference([1.5, 2.5, None], "float", store="hash").points == ()

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.errors import Conflict
+from pipeline import state as store
+from pipeline.errors import Conflict, NotAllowed
+from pipeline.registry import ModelRegistry
+from tests.fixtures import postgresql_server
 from tests.fixtures.toy_dataset import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.registry import ModelRegistry
 from tests.pipeline.registry.test_model_registry import NAME, report, stages
 
 
@@ -40,3 +42,39 @@ def test_the_policy_decides_the_stage(registry: ModelRegistry, packages: dict[st
     assert registry.submit(NAME, packages["second"], gates, config=production, tags={}).stage == "Production"
     with pytest.raises(Conflict, match="another version was promoted to Production"):
         registry.submit(NAME, packages["third"], gates, config=production, tags={})
+
+
+@pytest.mark.parametrize(("policy", "stage"), [("staging", "Staging"), ("manual", None)])
+def test_the_first_version_is_staged_where_the_account_may_not_change_production(
+    postgresql: str,
+    packages: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    policy: str,
+    stage: str,
+) -> None:
+    registry = registry_of_training(postgresql, tmp_path, monkeypatch)
+    config = settings(f"promotion.policy={policy}").promotion
+    assert registry.submit(NAME, packages["first"], report(), config=config, tags={}).stage == stage
+
+
+@pytest.mark.parametrize("verdict", ["promote", "hold"])
+def test_the_policy_gives_no_right_that_the_account_lacks(
+    postgresql: str, packages: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: str
+) -> None:
+    registry = registry_of_training(postgresql, tmp_path, monkeypatch)
+    config = settings("promotion.policy=production").promotion
+    with pytest.raises(NotAllowed, match="policy is production, and the database account mlops_training may not"):
+        registry.submit(NAME, packages["first"], report(verdict), config=config, tags={})
+    assert registry.list_models() == []
+
+
+def registry_of_training(postgresql: str, root: Path, patch: pytest.MonkeyPatch) -> ModelRegistry:
+    """Return a registry without versions, as the job that trains opens it."""
+    address = postgresql_server.new_database(postgresql, template=postgresql_server.template_database(postgresql))
+    owner = store.connect_to(address, setting_name="here")
+    store.apply_grants(owner)
+    owner.close()
+    patch.setenv(store.STATE_URL_ENV, address.replace("//tester@", "//mlops_training@"))
+    return ModelRegistry(root, tracking_uri="http://127.0.0.1:1")

@@ -67,3 +67,32 @@ def test_bound_beyond_the_type_of_the_column_is_refused(dtype: str, bound: float
     with pytest.raises(ConfigError, match=match):
         declared_column(dtype, {"ge": bound})
     assert declared_column("Float64", {"ge": 2**63}).minimum == 2**63
+
+
+@pytest.mark.parametrize(
+    ("checks", "example", "stand_ins"),
+    [
+        ({}, None, ("text",)),
+        ({"str_length": {"max_value": 3}}, "abc", ("abc",)),
+        ({"isin": ["red", "blue"]}, "green", ("red", "blue")),
+        ({"str_startswith": "id-"}, None, ("id-",)),
+    ],
+)
+def test_stand_ins_of_a_text_come_from_the_declaration_and_pass_its_checks(
+    checks: dict[str, Any], example: str | None, stand_ins: tuple[str, ...]
+) -> None:
+    column = Column("note", "text", "string", checks=checks, example=example, store="drop")
+    assert column.stand_ins == stand_ins
+
+
+@pytest.mark.parametrize("store", ["bin", "hash", "drop"])
+def test_a_private_text_with_checks_needs_an_example_that_passes_them(store: str) -> None:
+    data = settings().data
+    name, entry = next(iter(data.columns.items()))
+    more = {"dtype": "string", "checks": {"str_matches": "^[0-9]{4}$"}, "store": store, "nullable": False}
+    with pytest.raises(ConfigError, match=rf"data\.columns\.{name}\.example: found 'x'; expected a made-up text"):
+        Schema.from_config(
+            data.model_copy(update={"columns": {name: entry.model_copy(update=more | {"example": "x"})}})
+        )
+    column = {name: entry.model_copy(update=more | {"example": "0000"})}
+    assert Schema.from_config(data.model_copy(update={"columns": column})).column(name).stand_ins == ("0000",)

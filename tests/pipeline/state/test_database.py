@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import exc, text
 
 from pipeline import state as store
-from pipeline.errors import ConfigError, Conflict, DependencyUnavailable
+from pipeline.errors import ConfigError, Conflict, DatabaseDamaged, DatabaseMissing, DependencyUnavailable
 from pipeline.state.schema_migration import HEAD_REVISION
 from pipeline.state.tables import METADATA
 from tests.fixtures.toy_dataset import ROOT
@@ -151,5 +151,18 @@ def test_an_unreachable_server_is_named_without_its_password(tmp_path: Path, mon
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "state.db").write_text("no database, but long enough to have a header" * 50, encoding="utf-8")
     monkeypatch.setenv(store.STATE_URL_ENV, f"sqlite:///{tmp_path / 'state.db'}")
-    with pytest.raises(DependencyUnavailable, match="not a database"):
+    with pytest.raises(
+        DatabaseDamaged, match=r"the state database is damaged \(file is not a database\); restore a backup"
+    ):
         store.open_state(tmp_path)
+
+
+@pytest.mark.parametrize("is_empty_file", [False, True])
+def test_a_lost_database_is_not_created_anew_beside_its_packages(is_empty_file: bool, tmp_path: Path) -> None:
+    (tmp_path / "state/packages" / ("a" * 64)).mkdir(parents=True)
+    if is_empty_file:
+        (tmp_path / "state/state.db").touch()
+    for opens in (store.open_state, store.connect_to_project, store.state_exists):
+        with pytest.raises(DatabaseMissing, match="although 1 registered package exists in state/packages; restore"):
+            opens(tmp_path)
+    assert (tmp_path / "state/state.db").exists() == is_empty_file

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,10 @@ import pytest
 from pipeline import files
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema
-from pipeline.validation import ValidationReport, quarantine_rows, validate_rows
+from pipeline.validation import ValidationReport, quarantine_rows, validate_rows, validation_report_html
+from tests.fixtures.private_columns import PRIVATE_POLICIES, people, people_schema
 from tests.fixtures.toy_dataset import ROOT, settings
+from tests.fixtures.value_search import ValueSearch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -178,3 +181,18 @@ def test_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
     files.write_text(tmp_path / "rows.parquet", "a,b\n")
     with pytest.raises(DataError, match="not a readable Parquet file"):
         validate_rows(tmp_path / "rows.parquet", PERSONALITY, validation_config())
+
+
+@pytest.mark.parametrize("store", PRIVATE_POLICIES)
+@pytest.mark.parametrize("pandera_max_rows", [0, 1_000])
+def test_a_report_shows_no_single_persons_value_of_a_private_column(store: Any, pandera_max_rows: int) -> None:
+    frame, schema = people(), people_schema(store)
+    checks: dict[str, dict[str, Any]] = {"amount": {"le": 3_000}, "number": {"ge": 50_000_000}, "note": {"isin": ["a"]}}
+    columns = tuple(replace(column, checks=checks.get(column.name, {})) for column in schema.columns)
+    report = validate_rows(
+        frame, replace(schema, columns=columns), validation_config(pandera_max_rows=pandera_max_rows)
+    )
+    shown = json.dumps(report.as_dict()) + validation_report_html(report) + report.as_text()
+    assert ValueSearch(frame, round_from=8e9).in_bytes(shown.encode()) == set()
+    (of_note,) = [finding.as_dict() for finding in report.findings if finding.check == "isin"]
+    assert [example["value"] for example in of_note["examples"]] == [f"not shown (store: {store})"] * 194

@@ -1,0 +1,32 @@
+"""The status of production as one value, from which the app, the CLI and the API word it."""
+
+from pipeline.production_status.api_probe import API_URL_ENV, ApiFacts, probe_api
+from pipeline.production_status.component_status import ComponentStatus, HealthState, ProductionStatus
+from pipeline.production_status.gate_override import GateOverride, find_gate_override
+from pipeline.production_status.production_assessment import ProductionFacts, TrackingFacts, assess_production
+from pipeline.production_status.state_facts import (
+    DatabaseFacts,
+    ModelFacts,
+    inspect_project_state,
+    inspect_state,
+    monitor_period_us,
+)
+
+__all__ = [
+    "API_URL_ENV",
+    "ApiFacts",
+    "ComponentStatus",
+    "DatabaseFacts",
+    "GateOverride",
+    "HealthState",
+    "ModelFacts",
+    "ProductionFacts",
+    "ProductionStatus",
+    "TrackingFacts",
+    "assess_production",
+    "find_gate_override",
+    "inspect_project_state",
+    "inspect_state",
+    "monitor_period_us",
+    "probe_api",
+]

@@ -1,0 +1,201 @@
+"""Assess the status of production from facts; the only place that decides what is healthy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC
+from typing import TYPE_CHECKING, Literal
+
+from pipeline import state as store
+from pipeline.production_status.component_status import ComponentStatus, ProductionStatus
+from pipeline.production_status.monitor_assessment import assess_alerts, assess_monitor
+from pipeline.text import format_age, pluralize, timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import tzinfo
+
+    from pipeline.production_status.api_probe import ApiFacts
+    from pipeline.production_status.component_status import HealthState
+    from pipeline.production_status.state_facts import DatabaseFacts, ModelFacts
+
+__all__ = ["ProductionFacts", "TrackingFacts", "assess_production"]
+
+_START_API = "run `mlops serve`"
+_DATABASE_STATES: Mapping[str, tuple[HealthState, str, str]] = {
+    "without_versions": (
+        "degraded",
+        "no versions",
+        f"restore a backup ({store.BACKUP_GUIDE}) if versions were lost, otherwise run `mlops models register`",
+    ),
+    "missing": ("down", "missing", f"restore a backup ({store.BACKUP_GUIDE})"),
+    "damaged": ("down", "damaged", f"restore a backup ({store.BACKUP_GUIDE})"),
+    "busy": ("degraded", "busy", "wait for the other writer, then look again"),
+    "other_schema": ("down", "other schema", "run `mlops state upgrade`, or use the newer program"),
+    "unavailable": ("down", "unavailable", "check its address, its server and its permissions"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingFacts:
+    """Whether MLflow was reachable, at which address, and if not, why.
+
+    `new` is a store without a run, `not_checked` one of a kind that only MLflow itself can open.
+    """
+
+    condition: Literal["reachable", "unreachable", "new", "not_checked"]
+    address: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionFacts:
+    """What was found at `checked_at` (microseconds since 1970, UTC); `tracking` is None where it was not asked."""
+
+    model: str
+    checked_at: int
+    monitor_period_us: int
+    database: DatabaseFacts
+    api: ApiFacts
+    tracking: TrackingFacts | None
+
+    @property
+    def saw_api(self) -> bool:
+        """Whether the API of the project responded."""
+        return self.api.outcome in ("ready", "not_ready")
+
+    def with_api_seen_at(self, at: int | None) -> ProductionFacts:
+        """Return the facts with a moment at which the caller saw the API respond."""
+        known = self.database.model
+        if at is None or known is None or at <= (known.api_seen_at or 0):
+            return self
+        return replace(self, database=replace(self.database, model=replace(known, api_seen_at=at)))
+
+
+def assess_production(facts: ProductionFacts, *, zone: tzinfo = UTC) -> ProductionStatus:
+    """Return the status of each component; its sentences have moments in `zone`."""
+    known = facts.database.model
+    components = [
+        _assess_database(facts.database),
+        _assess_version(facts.database, facts.model),
+        _assess_api(facts, zone),
+        assess_monitor(known, facts.checked_at, facts.monitor_period_us, zone=zone),
+        assess_alerts(known, facts.checked_at, facts.monitor_period_us),
+    ]
+    if facts.tracking is not None:
+        components.append(_assess_tracking(facts.tracking))
+    return ProductionStatus(facts.model, facts.checked_at, tuple(components))
+
+
+def _assess_database(facts: DatabaseFacts) -> ComponentStatus:
+    if facts.condition == "ok":
+        return ComponentStatus("database", "healthy", "ok", "ok", f"{facts.detail} can be read and written")
+    if facts.condition == "new":
+        sentence = facts.detail or "It does not exist yet; the first registration creates it"
+        return ComponentStatus("database", "unknown", "new", "new", sentence, "run `make run`")
+    state, summary, next_step = _DATABASE_STATES[facts.condition]
+    return ComponentStatus("database", state, facts.condition, summary, facts.detail, next_step)
+
+
+def _assess_version(database: DatabaseFacts, model: str) -> ComponentStatus:
+    known = database.model
+    if known is None:
+        return ComponentStatus("version", "unknown", "unknown", "unknown", "The state database cannot be read")
+    if not known.n_versions:
+        return ComponentStatus(
+            "version", "unknown", "none_registered", "none", f"No version of {model} is registered", "run `make run`"
+        )
+    if known.production is None:
+        sentence = f"No version of {model} is in Production, {pluralize(known.n_versions, 'version')} registered"
+        next_step = "promote one with `mlops promote VERSION`"
+        return ComponentStatus("version", "down", "none_in_production", "none", sentence, next_step)
+    number = known.production.version
+    if known.override is not None:
+        next_step = f"review its gates, then promote a version that passes them, or run `mlops rollback {model}`"
+        return ComponentStatus(
+            "version", "degraded", "forced", f"{number}, gates overridden", known.override.sentence, next_step
+        )
+    sentence = f"Version {number} ({known.production.semver}) is in Production and passed its gates"
+    return ComponentStatus("version", "healthy", "passed", str(number), sentence)
+
+
+def _assess_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
+    api, known = facts.api, facts.database.model
+    if api.outcome == "invalid":
+        return ComponentStatus("api", "unknown", "invalid_address", "unknown", api.detail, "correct the address")
+    if api.outcome == "foreign":
+        sentence = f"{api.address} responds, but it is not this API ({api.detail})"
+        return ComponentStatus("api", "down", "foreign", "down", sentence, _address_step(api, _START_API))
+    if api.outcome == "no_response":
+        return _assess_silent_api(facts, zone)
+    if api.outcome == "not_ready":
+        sentence = f"{api.address} is not ready: {api.detail}"
+        next_step = "read the log of the server, or `GET /v1/status`"
+        return ComponentStatus("api", "down", "not_ready", "not ready", sentence, next_step)
+    return _find_api_fault(facts) or ComponentStatus(
+        "api",
+        "healthy" if known is not None else "unknown",
+        "ready",
+        "healthy" if known is not None else "ready",
+        f"{api.address} is ready, {_last_prediction(known, facts.checked_at)}",
+    )
+
+
+def _assess_silent_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
+    """Tell an API that is down from one that nobody ever started."""
+    api, known = facts.api, facts.database.model
+    seen_at = None if known is None else known.api_seen_at
+    if seen_at is None and not api.is_declared:
+        sentence = f"No API responds at {api.address} (conf/serving), none has responded before"
+        next_step = f"{_START_API}, or set MLOPS_SERVER_URL"
+        return ComponentStatus("api", "unknown", "not_configured", "not configured", sentence, next_step)
+    seen = "never seen before"
+    if seen_at is not None:
+        seen = f"last seen {timestamp(seen_at, zone)}, {format_age(seen_at, facts.checked_at)}"
+    sentence = f"{api.address} does not respond ({api.detail}), {seen}"
+    return ComponentStatus("api", "down", "no_response", "down", sentence, _address_step(api, _START_API))
+
+
+def _address_step(api: ApiFacts, step: str) -> str:
+    return f"{step}, or correct its address" if api.is_declared else step
+
+
+def _find_api_fault(facts: ProductionFacts) -> ComponentStatus | None:
+    """Return the fault of an API that is ready and serves something else than what was decided; None without one."""
+    api, known = facts.api, facts.database.model
+    if api.model is not None and api.model != facts.model:
+        sentence = f"{api.address} serves the model {api.model}, not {facts.model}"
+        return ComponentStatus("api", "down", "other_model", "other model", sentence, _address_step(api, _START_API))
+    if api.served_by == "rule":
+        sentence = f"Version {api.version} cannot be loaded; its rule baseline predicts instead"
+        next_step = "run `mlops verify`, then read the log of the server"
+        return ComponentStatus("api", "degraded", "rule_baseline", "rule baseline", sentence, next_step)
+    production = None if known is None else known.production
+    if production is not None and api.version is not None and api.version != production.version:
+        sentence = f"Version {api.version} serves, but version {production.version} is in Production"
+        next_step = "wait for its next poll, then read the log of the server"
+        return ComponentStatus("api", "degraded", "other_version", "other version", sentence, next_step)
+    return None
+
+
+def _last_prediction(known: ModelFacts | None, now: int) -> str:
+    if known is None:
+        return "when it predicted last is unknown"
+    if known.last_prediction_at is None:
+        return "no prediction is logged yet"
+    return f"last prediction {format_age(known.last_prediction_at, now)}"
+
+
+def _assess_tracking(facts: TrackingFacts) -> ComponentStatus:
+    if facts.condition == "reachable":
+        return ComponentStatus("tracking", "healthy", "reachable", "reachable", f"{facts.address} responds")
+    if facts.condition == "new":
+        return ComponentStatus(
+            "tracking", "unknown", "new", "no runs", f"{facts.address}: no run is recorded yet", "run `make run`"
+        )
+    if facts.condition == "not_checked":
+        sentence = f"{facts.address} is not checked: only MLflow can open it"
+        return ComponentStatus("tracking", "unknown", "not_checked", "not checked", sentence)
+    sentence = f"{facts.address} cannot be reached ({facts.detail}); runs wait in state/outbox"
+    next_step = "start or repair it, then run `mlops tracking sync`"
+    return ComponentStatus("tracking", "degraded", "unreachable", "unreachable", sentence, next_step)

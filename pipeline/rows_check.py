@@ -1,0 +1,83 @@
+"""Ask every stage whether it accepts rows, before the graph runs: each function here is called by a stage as well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.data.csv_check import list_problems
+from pipeline.data.csv_reader import parse_csv
+from pipeline.data.splitters import split_train_test
+from pipeline.errors import DataError
+from pipeline.modeling.classifier import encode_target
+from pipeline.modeling.training import check_folds
+from pipeline.schema import Schema
+from pipeline.validation import quarantine_rows, refusal_lines, validate_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from pipeline.config.root_config import Config
+    from pipeline.data.input_problems import InputProblem
+
+__all__ = ["CheckedFile", "check_file", "check_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """What is wrong with a file.
+
+    Attributes
+    ----------
+    problems : tuple of InputProblem
+        Of single lines and values, at most 100.
+    refusals : tuple of str
+        Why a stage of the graph refuses the rows as a whole.
+    is_accepted : bool
+        Whether the graph trains on these rows. Rows may break a declared check and be quarantined.
+    """
+
+    problems: tuple[InputProblem, ...]
+    refusals: tuple[str, ...]
+    is_accepted: bool
+
+
+def check_file(path: Path, config: Config, *, with_target: bool = True) -> CheckedFile:
+    """Return what is wrong with a CSV file; without the target only its lines and values are checked.
+
+    Raises
+    ------
+    DataError
+        When there is no such file.
+    """
+    schema = Schema.from_config(config.data)
+    parsed = parse_csv(path, schema, config.data.csv_dialect, with_target=with_target)
+    problems = tuple(list_problems(path, parsed, schema, with_target=with_target))
+    if not with_target or parsed.problems:
+        return CheckedFile(problems, (), is_accepted=not problems)
+    refusals = check_rows(parsed.frame, config)
+    return CheckedFile(problems, refusals, is_accepted=not refusals)
+
+
+def check_rows(frame: pd.DataFrame, config: Config) -> tuple[str, ...]:
+    """Return why the stages validate, split or train refuse `frame`; none where they accept it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows as the stage ingest writes them.
+    config : Config
+    """
+    schema = Schema.from_config(config.data)
+    report = validate_rows(frame, schema, config.validation, name=config.data.name)
+    if refusals := refusal_lines(report, schema, config.validation):
+        return refusals
+    valid, _ = quarantine_rows(frame, report)
+    try:
+        train = split_train_test(valid, schema, config.data.split, seed=config.seed).train
+        check_folds(encode_target(train, schema.target), schema.target, config.training.folds)
+    except DataError as error:
+        return (str(error),)
+    return ()
