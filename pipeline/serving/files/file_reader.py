@@ -41,10 +41,10 @@ def read_file_tables(path: Path, schema: Schema, ids: tuple[str, ...]) -> Iterat
     """
     kinds: dict[str, ColumnKind] = {name: schema.column(name).kind for name in (*ids, *schema.feature_names)}
     if path.suffix == ".csv":
-        yield from iter_csv_tables(path, kinds, CsvDialect())
+        yield from iter_csv_tables(path, kinds, CsvDialect(), private_notes=schema.private_notes)
     elif path.suffix == ".parquet":
         for table in _read_parquet(path, list(kinds)):
-            yield coerce_table(table, kinds, where=str(path))
+            yield coerce_table(table, kinds, where=str(path), private_notes=schema.private_notes)
     else:
         raise UsageError(f"{path}: accepted are files that end with .csv or .parquet")
 
