@@ -154,8 +154,8 @@ def drift_matrix(frame: pd.DataFrame) -> Chart:
     across = alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True))
     legend = alt.Legend(title="Drift / threshold", orient="top", format=".1f", gradientLength=220, values=[0, 1, 2])
     scale = alt.Scale(domain=[0, 1, 2], range=["#DCEBF5", "#E69F00", "#B23A00"], clamp=True, interpolate="rgb")
-    not_enough = {"test": "datum.verdict == 'not enough data'", "value": "#BBBBBB"}
-    color = alt.Color("ratio:Q", scale=scale, legend=legend, condition=not_enough)
+    unknown = {"test": "datum.verdict == 'not enough data' || datum.verdict == 'not evaluated'", "value": "#BBBBBB"}
+    color = alt.Color("ratio:Q", scale=scale, legend=legend, condition=unknown)
     rectangles = base.mark_rect(stroke="white", strokeWidth=0.5).encode(x=across, x2=alt.X2("until:T"), color=color)
     middle = frame.assign(at=frame["at"] + (frame["until"] - frame["at"]) / 2)
     dots = (

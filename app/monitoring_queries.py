@@ -31,6 +31,7 @@ __all__ = [
     "hourly_activity",
     "last_monitor_run",
     "open_incidents",
+    "predictions_by_version",
     "window_summary",
 ]
 
@@ -160,6 +161,17 @@ def _cached_health_summary(
     monitor = ModelMonitor(model, Path(folder), config=queries.config(), version=version)
     with monitor.open_window(hours) as view:
         return HealthSummary(view.drift_values(view.drift), view.degradation_values(view.detect_degradation()))
+
+
+def predictions_by_version(model: str, hours: int) -> dict[int, int]:
+    """Return how many predictions each version made in the last hours, the newest version first; none is left out."""
+    versions = {version.digest: version.version for version in queries.versions(model)}
+    counts = dict.fromkeys(sorted(versions.values(), reverse=True), 0.0)
+    for hour in hourly_activity(model, hours).predictions:
+        for digest, n in hour.by_package.items():
+            if digest in versions:
+                counts[versions[digest]] += n
+    return {number: round(n) for number, n in counts.items()}
 
 
 def open_incidents(model: str) -> list[Incident]:

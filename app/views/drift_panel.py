@@ -44,6 +44,13 @@ _SHARE_STATISTICS = (
 
 def show_drift(overview: monitoring_queries.DriftOverview, titles: dict[str, str], *, reference_label: str) -> None:
     """Show the drift of a window; `reference_label` names the other side of the comparison."""
+    if overview.report["shortage"]:
+        with st.container(border=True):
+            st.markdown("**Feature drift**")
+            st.caption(formatting.message_markdown(overview.report["summary"]))
+            if any(interval.value is not None for interval in overview.intervals):
+                _show_drift_over_time(overview, titles)
+        return
     left, right = st.columns(2)
     with left, st.container(border=True):
         _show_drift_ratios(overview.report, titles)

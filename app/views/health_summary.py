@@ -1,4 +1,4 @@
-"""The health summary of the overview: feature drift and performance of the last 24 hours."""
+"""The health summary of the overview: feature drift and performance of the last 24 hours, of one named version."""
 
 from __future__ import annotations
 
@@ -9,34 +9,71 @@ import streamlit as st
 
 from app import charts, formatting, monitoring_queries, page, queries
 from app.views import drift_panel
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pipeline.state import ModelVersion
 
-__all__ = ["show_health_summary"]
+__all__ = ["describe_other_traffic", "show_health_summary", "version_with_traffic"]
 
 _WINDOW_HOURS = 24
+_PERIOD = "the last 24 hours"
 _MAX_FEATURES = 8
 _VERDICT_LABELS = {"ok": "ok", "watch": "watch", "degraded": "degraded"}
 
 
-def show_health_summary(version: ModelVersion) -> None:
-    """Show drift against `monitoring.baseline` and performance against training in the last 24 hours."""
-    summary = monitoring_queries.health_summary(version.model, version.version, _WINDOW_HOURS)
+def show_health_summary(production: ModelVersion, versions: Sequence[ModelVersion]) -> None:
+    """Show drift against `monitoring.baseline` and performance against training in the last 24 hours.
+
+    After a promotion the version in Production has few rows. Then the summary is about the version that made the most
+    predictions, and says so.
+    """
+    counts = monitoring_queries.predictions_by_version(production.model, _WINDOW_HOURS)
+    number = version_with_traffic(counts, production.version, min_rows=queries.config().monitoring.min_rows)
+    version = next(known for known in versions if known.version == number)
+    if number != production.version:
+        st.info(
+            f"{describe_other_traffic(counts, production.version, _PERIOD)} Drift and performance below are those of"
+            f" version {number}.",
+            icon=":material/swap_horiz:",
+        )
+    summary = monitoring_queries.health_summary(version.model, number, _WINDOW_HOURS)
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
         titles = {column.name: column.label for column in queries.load_package(version.digest).schema.columns}
-        _show_feature_drift(summary.drift, titles)
+        _show_feature_drift(summary.drift, titles, number)
     with right, st.container(border=True):
-        _show_degradation(summary.degradation)
+        _show_degradation(summary.degradation, number)
 
 
-def _show_feature_drift(report: dict[str, Any], titles: dict[str, str]) -> None:
-    st.markdown("**Feature drift, last 24 hours**", help="Details are on the page Monitoring")
-    if not report["n_rows"]:
-        st.caption("No predictions in the last 24 hours.")
-        return
+def version_with_traffic(counts: Mapping[int, int], production: int, *, min_rows: int) -> int:
+    """Return the version in Production, or the one with the most predictions if only that one has enough of them."""
+    busiest = max(counts, key=lambda number: counts[number], default=production)
+    is_instead = counts.get(production, 0) < min_rows <= counts.get(busiest, 0)
+    return busiest if is_instead else production
+
+
+def describe_other_traffic(counts: Mapping[int, int], number: int, period: str) -> str:
+    """Return how many predictions a version made in a period, and how many the others made.
+
+    Examples
+    --------
+    >>> describe_other_traffic({2: 0, 1: 10_673}, 2, "the last day")
+    'Version 2 made no predictions in the last day; version 1 made 10,673.'
+    """
+    n = counts.get(number, 0)
+    made = pluralize(n, "prediction") if n else "no predictions"
+    others = [f"version {other} made {count:,}" for other, count in counts.items() if count and other != number]
+    return f"{'; '.join([f'Version {number} made {made} in {period}', *others])}."
+
+
+def _show_feature_drift(report: dict[str, Any], titles: dict[str, str], number: int) -> None:
+    st.markdown(f"**Feature drift of version {number}, last 24 hours**", help="Details are on the page Monitoring")
     st.caption(formatting.message_markdown(formatting.shorten(report["summary"], 200)))
+    if report["shortage"]:
+        return
     ordered = drift_panel.drift_ratio_frame(report, titles).sort_values("ratio", ascending=False, kind="stable")
     page.show_chart(
         charts.drift_ratios(ordered.head(_MAX_FEATURES)),
@@ -44,9 +81,9 @@ def _show_feature_drift(report: dict[str, Any], titles: dict[str, str]) -> None:
     )
 
 
-def _show_degradation(report: dict[str, Any]) -> None:
+def _show_degradation(report: dict[str, Any], number: int) -> None:
     st.markdown(
-        "**Performance against training, last 24 hours**",
+        f"**Performance of version {number} against training, last 24 hours**",
         help="Measured from outcomes; the line is the threshold",
     )
     rows = [
@@ -64,12 +101,15 @@ def _show_degradation(report: dict[str, Any]) -> None:
     ]
     if not rows:
         st.caption(
-            f"Not enough outcomes yet ({report['n_outcomes']:,.0f})."
+            f"{report['n_outcomes']:,.0f} of {queries.config().monitoring.min_rows:,} outcomes needed."
             " Record outcomes on the page History or with `POST /feedback`."
         )
         return
     worse = [formatting.humanize(name) for name in report["degraded_metrics"]]
+    outcomes = pluralize(round(report["n_outcomes"]), "outcome")
     st.caption(
-        f"Significantly worse: {', '.join(worse)}" if worse else "No metric is significantly worse than its threshold"
+        f"Significantly worse: {', '.join(worse)} ({outcomes})"
+        if worse
+        else f"No metric is significantly worse than its threshold ({outcomes})"
     )
     page.show_chart(charts.drift_ratios(pd.DataFrame(rows)), alt="Worsening as a multiple of its threshold, by metric")

@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from app import address, charts, formatting, monitoring_queries, page, queries
-from app.views import drift_panel, hourly_charts, incident_panel
-from pipeline.text import percent
+from app.views import drift_panel, health_summary, hourly_charts, incident_panel
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from pipeline.state import ModelVersion
@@ -95,8 +95,10 @@ def _show_window(version: ModelVersion, hours: int, *, against_previous_window: 
     with st.container(border=True):
         page.error_boundary(lambda: incident_panel.show_incidents(version.model))
     if not traffic["total_predictions"]:
+        counts = monitoring_queries.predictions_by_version(version.model, hours)
         page.empty_state(
-            "No predictions in this period", "choose a longer period, or make a prediction on the page Predict"
+            health_summary.describe_other_traffic(counts, version.version, f"the last {pluralize(hours, 'hour')}"),
+            "choose a longer window or another version, or make a prediction on the page Predict",
         )
         return
     titles = {column.name: column.label for column in queries.load_package(version.digest).schema.columns}
@@ -109,7 +111,7 @@ def _show_window(version: ModelVersion, hours: int, *, against_previous_window: 
     with right, st.container(border=True):
         _show_predictions(traffic, version)
     with st.container(border=True):
-        _show_performance(performance, summary.degradation)
+        _show_performance(performance, summary.degradation, version)
 
 
 def _show_activity_over_time(activity: monitoring_queries.HourlyActivity, hours: int) -> None:
@@ -172,9 +174,9 @@ def _show_predictions(traffic: dict[str, Any], version: ModelVersion) -> None:
     st.caption(f"Version {version.version}: {sources}")
 
 
-def _show_performance(performance: dict[str, Any], degradation: dict[str, Any]) -> None:
+def _show_performance(performance: dict[str, Any], degradation: dict[str, Any], version: ModelVersion) -> None:
     st.markdown(
-        "**Performance**",
+        f"**Performance of version {version.version}**",
         help="Measured from outcomes; estimated from predicted probabilities",
     )
     if degradation["degradation_detected"]:
@@ -183,10 +185,7 @@ def _show_performance(performance: dict[str, Any], degradation: dict[str, Any]) 
             f"Significantly worse than in training: {formatting.escape_markdown(worse)}",
             icon=":material/trending_down:",
         )
-    if not performance["n_outcomes"]:
-        st.caption(
-            "No outcomes yet; metrics are estimated from predicted probabilities. Record outcomes on the page History."
-        )
+    st.caption(_performance_basis(performance, queries.config().monitoring.min_rows))
     rows = [
         {
             "Metric": formatting.humanize(name),
@@ -197,6 +196,20 @@ def _show_performance(performance: dict[str, Any], degradation: dict[str, Any]) 
         for name, estimate in performance["estimated"].items()
     ]
     page.show_table(pd.DataFrame(rows))
+
+
+def _performance_basis(performance: dict[str, Any], min_rows: int) -> str:
+    """Return from how many outcomes and predictions the metrics come, and what is lacking."""
+    n_outcomes, n_rows = performance["n_outcomes"], performance["total_predictions"]
+    basis = f"{pluralize(n_outcomes, 'outcome')} of {pluralize(n_rows, 'prediction')}."
+    if n_rows < min_rows:
+        return f"{basis} No estimates: {n_rows:,} of {min_rows:,} predictions needed."
+    if n_outcomes < min_rows:
+        return (
+            f"{basis} {n_outcomes:,} of {min_rows:,} outcomes needed for a comparison with training;"
+            " estimates follow from predicted probabilities. Record outcomes on the page History."
+        )
+    return basis
 
 
 def _interval_text(interval: list[float | None] | None) -> str:

@@ -51,7 +51,7 @@ def _render_body() -> None:
         for step in _next_steps(versions, production):
             st.markdown(f"- {step}")
     if production is not None:
-        page.error_boundary(lambda: health_summary.show_health_summary(production))
+        page.error_boundary(lambda: health_summary.show_health_summary(production, versions))
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
         page.error_boundary(lambda: _show_recent_activity(model))
@@ -80,9 +80,15 @@ def _show_metric_cards(model: str, production: ModelVersion | None, status: Prod
     cards[1].metric("API", api.summary, border=True, help=formatting.message_markdown(api.text))
     hours = monitoring_queries.hourly_activity(model, 24).predictions
     n_rows = sum(hour.n_predictions for hour in hours)
-    cards[2].metric("Predictions, 24 h", f"{n_rows:,.0f}", border=True, help="In whole hours")
+    counts = monitoring_queries.predictions_by_version(model, 24)
+    by_version = ", ".join(f"version {number}: {n:,}" for number, n in counts.items() if n)
+    cards[2].metric(
+        "Predictions, 24 h", f"{n_rows:,.0f}", border=True, help=f"All versions, in whole hours; {by_version or 'none'}"
+    )
     mean = sum(hour.mean_confidence * hour.n_predictions for hour in hours) / n_rows if n_rows else None
-    cards[3].metric("Confidence", percent(mean, missing="-"), border=True, help="Mean of the last 24 hours")
+    cards[3].metric(
+        "Confidence", percent(mean, missing="-"), border=True, help="Mean of the last 24 hours, all versions"
+    )
     cards[4].metric(
         alerts.label,
         alerts.summary,
@@ -101,7 +107,7 @@ def _production_help(production: ModelVersion | None, generation: int) -> str:
 
 
 def _show_traffic(model: str) -> None:
-    st.markdown("**Predictions by hour**")
+    st.markdown("**Predictions by hour, all versions**")
     hours = st.segmented_control(
         "Period", [24, 72, 168], default=24, format_func=_span_label, key="span", label_visibility="collapsed"
     )
@@ -181,7 +187,8 @@ def _activity_text(entry: AuditEntry) -> str:
 
 
 def _show_test_metrics(production: ModelVersion | None) -> None:
-    st.markdown("**Test-set performance**")
+    version = "" if production is None else f" of version {production.version}"
+    st.markdown(f"**Test-set performance{version}**")
     evaluation = None if production is None else queries.find_package_evaluation(production.digest)
     if evaluation is None:
         st.caption("The evaluation of the production version is not available; see the page Models.")

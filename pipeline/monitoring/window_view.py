@@ -27,6 +27,7 @@ from pipeline.monitoring.performance import (
     estimates_agree,
     evaluate_frame,
     evaluate_window,
+    sufficient_estimates,
 )
 from pipeline.package.reference import build_reference
 from pipeline.state import HOUR_US
@@ -151,6 +152,7 @@ class WindowView(ABC):
         """Return realized and estimated metrics as plain values."""
         realized, estimated = self.performance.realized, self.performance.estimated
         metrics = {_public_name(name): metric.as_dict() for name, metric in realized.metrics.items()}
+        estimates = sufficient_estimates(estimated, min_rows=self.config.monitoring.min_rows)
         agree = estimates_agree(estimated, realized, min_outcomes=self.config.monitoring.min_rows)
         return {
             **{name: metric["value"] for name, metric in metrics.items()},
@@ -159,7 +161,7 @@ class WindowView(ABC):
             "coverage": realized.coverage,
             "provisional": self.is_provisional,
             "intervals": {name: [metric["low"], metric["high"]] for name, metric in metrics.items()},
-            "estimated": {_public_name(name): metric.as_dict() for name, metric in estimated.metrics.items()},
+            "estimated": {_public_name(name): metric.as_dict() for name, metric in estimates.items()},
             "estimates_agree": {_public_name(name): is_equal for name, is_equal in agree.items()},
             "by_version": {name: part.as_dict() for name, part in self.performance.by_version.items()},
             "by_source": {name: part.as_dict() for name, part in self.performance.by_source.items()},

@@ -18,6 +18,7 @@ from pipeline.project import paths
 from pipeline.serving.batch_predictor import PendingRequest, batch_from_json
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.explanation import explanation_response
+from pipeline.serving.heap import release_free_memory
 from pipeline.serving.log_hash_key import load_hash_key
 from pipeline.serving.log_options import LOGGED, LogOptions, digest_body, digest_key
 from pipeline.serving.outcomes import read_outcomes, store_outcomes
@@ -381,6 +382,7 @@ class Engine:
             gc.unfreeze()
             gc.collect()
             gc.freeze()
+            await asyncio.to_thread(release_free_memory)
 
     def _report_readiness(self) -> None:
         readiness, previous = self.ready(), self._last_readiness

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AdjustedTest",
     "DriftContext",
+    "describe_shortage",
     "detect_drift",
     "override_numeric_threshold",
     "require_consecutive_windows",
@@ -54,7 +55,7 @@ class DriftContext:
     config : DriftConfig
         Thresholds by statistic, level of the tests, consecutive windows.
     min_rows : int
-        With fewer rows on either side the verdict is `not_enough_data`.
+        With fewer rows on either side the verdict is `not_enough_data`, and a finding has no number but its power.
     column_thresholds : mapping of column to threshold
         Overrides for single columns, in the unit of the column's first statistic; the other thresholds of the column
         change by the same factor. The share of missing values keeps its own.
@@ -122,6 +123,7 @@ def detect_drift(
         An earlier window to compare with.
     """
     before = baseline if baseline is not None else reference_counts(reference)
+    shortage = describe_shortage(window.n_rows, before.n_rows, min_rows=context.min_rows)
     pairs = list(column_pairs(reference, before, window))
     n_tests = sum(map(count_column_tests, pairs))
     level = context.config.alpha / max(n_tests, 1)
@@ -130,16 +132,31 @@ def detect_drift(
         for pair in pairs
         for test in column_tests(pair, context.config, level, column_thresholds=context.column_thresholds)
     ]
-    shares = _importance_shares(context.importance)
-    is_enough = min(window.n_rows, before.n_rows) >= context.min_rows
     by_column: dict[tuple[str, str], list[AdjustedTest]] = {}
     for adjusted in _holm(tests, context.config.alpha):
         by_column.setdefault((adjusted.test.kind, adjusted.test.column), []).append(adjusted)
-    findings = [
-        _build_finding(pair, by_column[pair.kind, pair.bins.name], shares, is_enough=is_enough) for pair in pairs
-    ]
+    shares = _importance_shares(context.importance)
+    findings = [_build_finding(pair, by_column[pair.kind, pair.bins.name], shares, shortage) for pair in pairs]
     findings += [DriftFinding.not_evaluated(column, reason) for column, reason in window.problems.items()]
-    return DriftReport(before.n_rows, window.n_rows, _sorted_findings(findings))
+    return DriftReport(before.n_rows, window.n_rows, _sorted_findings(findings), shortage=shortage)
+
+
+def describe_shortage(n_rows: int, n_reference: int, *, min_rows: int) -> str:
+    """Return how many rows a comparison lacks; empty if both sides have at least `min_rows`.
+
+    Examples
+    --------
+    >>> describe_shortage(1, 500, min_rows=100), describe_shortage(0, 500, min_rows=100)
+    ('1 of 100 rows needed', 'no rows in this window, 100 needed')
+    >>> describe_shortage(500, 0, min_rows=100)
+    'no rows to compare with, 100 needed'
+    """
+    if n_rows < min_rows:
+        return f"{n_rows:,} of {min_rows:,} rows needed" if n_rows else f"no rows in this window, {min_rows:,} needed"
+    if n_reference < min_rows:
+        few = f"{n_reference:,} of {min_rows:,} rows needed to compare with"
+        return few if n_reference else f"no rows to compare with, {min_rows:,} needed"
+    return ""
 
 
 def override_numeric_threshold(config: DriftConfig, threshold: float | None) -> DriftConfig:
@@ -208,17 +225,26 @@ def _holm(tests: Sequence[ColumnTest], alpha: float) -> list[AdjustedTest]:
 
 
 def _build_finding(
-    pair: ColumnPair, tests: Sequence[AdjustedTest], shares: Mapping[str, float], *, is_enough: bool
+    pair: ColumnPair, tests: Sequence[AdjustedTest], shares: Mapping[str, float], shortage: str
 ) -> DriftFinding:
     worst = min(tests, key=lambda test: test.severity_key)
-    verdict = worst.verdict if is_enough else "not_enough_data"
-    is_described = verdict in ("drift", "watch")
+    importance = shares.get(pair.bins.name) if pair.kind == "feature" else None
+    if shortage:
+        return DriftFinding(
+            pair.bins.name,
+            pair.kind,
+            "not_enough_data",
+            power=worst.test.power,
+            importance=importance,
+            effect=shortage,
+        )
+    is_described = worst.verdict in ("drift", "watch")
     shift = describe_shift(pair.bins, pair.reference, pair.current) if is_described else None
     effect = describe_effect(pair, worst.test)
     return DriftFinding(
         column=pair.bins.name,
         kind=pair.kind,
-        verdict=verdict,
+        verdict=worst.verdict,
         statistic=worst.test.statistic,
         value=worst.test.value,
         threshold=worst.test.threshold,
@@ -226,7 +252,7 @@ def _build_finding(
         alpha=worst.alpha,
         power=worst.test.power,
         direction=None if shift is None else shift.direction,
-        importance=shares.get(pair.bins.name) if pair.kind == "feature" else None,
+        importance=importance,
         effect=effect,
         changes=() if shift is None else tuple(part for part in shift.changes if part != effect),
         statistics=_all_statistics(pair),

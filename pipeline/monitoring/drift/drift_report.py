@@ -45,7 +45,8 @@ class DriftFinding:
     importance : float or None
         Share of the column in the permutation importance of all features.
     effect : str
-        What the deciding test measured, with its value; the reason for `not_evaluated`.
+        What the deciding test measured, with its value; the reason for `not_evaluated` and `not_enough_data`,
+        whose findings have neither value nor statistics.
     changes : tuple of str
         Other notable changes of the column.
     statistics : mapping of str to float
@@ -85,7 +86,7 @@ class DriftFinding:
         if self.verdict == "not_evaluated":
             return f"not evaluated: {self.effect}"
         if self.verdict == "not_enough_data":
-            return "too few rows for a verdict"
+            return f"too few rows for a verdict: {self.effect}"
         if not self.is_significant or self.value is None or self.threshold is None:
             return "no significant change"
         limit = f"limit {self.threshold:.3g}"
@@ -121,12 +122,13 @@ class DriftFinding:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """The findings of one window, the most severe first."""
+    """The findings of one window, the most severe first; `shortage` says which rows are lacking, or is empty."""
 
     n_reference: int
     n_rows: int
     findings: tuple[DriftFinding, ...]
     multivariate: DomainAuc | None = None
+    shortage: str = ""
 
     @property
     def verdict(self) -> DriftVerdict:
@@ -160,6 +162,8 @@ class DriftReport:
         if self.verdict == "watch":
             names = columns["watch"] or ["the joint distribution"]
             return f"watch: {', '.join(names)} ({rows}){skipped_note}"
+        if self.shortage:
+            return f"not enough data: {self.shortage}{skipped_note}"
         words = {"not_enough_data": "not enough data", "not_evaluated": "not evaluated"}
         return f"{words.get(self.verdict, self.verdict)}: {rows}{skipped_note}"
 
@@ -177,6 +181,7 @@ class DriftReport:
             "summary": self.summary,
             "n_reference": self.n_reference,
             "n_rows": self.n_rows,
+            "shortage": self.shortage,
             "drifted": list(self.drifted_columns),
             "multivariate": None if self.multivariate is None else self.multivariate.as_dict(),
             "findings": [finding.as_dict() for finding in self.findings],

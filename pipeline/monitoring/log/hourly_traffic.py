@@ -32,13 +32,14 @@ class HourlyPredictions:
     """The predictions of the hour that begins at `hour`, in microseconds since 1970.
 
     With a sampled log they are estimates for all predictions, and no whole numbers. `by_class` leaves out predictions
-    of packages that cannot be loaded; `mean_confidence` covers all.
+    of packages that cannot be loaded; `mean_confidence` and `by_package`, the number by digest, cover all.
     """
 
     hour: int
     n_predictions: float
     by_class: Mapping[str, float]
     mean_confidence: float
+    by_package: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,16 @@ def _hourly_predictions(
     log: PredictionLog, hour: int, by_digest: Mapping[str, list[WeightedTally]]
 ) -> HourlyPredictions:
     by_class: dict[str, float] = {}
-    n, confidence_sum = 0.0, 0.0
+    by_package: dict[str, float] = {}
+    confidence_sum = 0.0
     for digest, tallies in by_digest.items():
         for name, n_class in _class_counts(log.packages(digest), tallies):
             by_class[name] = by_class.get(name, 0.0) + n_class
         for weight, tally in tallies:
-            n, confidence_sum = n + weight * tally.n_rows, confidence_sum + weight * tally.confidence_sum
-    return HourlyPredictions(hour, n, dict(sorted(by_class.items())), confidence_sum / n if n else 0.0)
+            by_package[digest] = by_package.get(digest, 0.0) + weight * tally.n_rows
+            confidence_sum += weight * tally.confidence_sum
+    n = sum(by_package.values())
+    return HourlyPredictions(hour, n, dict(sorted(by_class.items())), confidence_sum / n if n else 0.0, by_package)
 
 
 def _class_counts(package: Package | None, tallies: Iterable[WeightedTally]) -> Iterable[tuple[str, float]]:

@@ -9,6 +9,7 @@ from pipeline.monitoring.performance.estimation import (
     detect_degradation,
     estimate_performance,
     estimates_agree,
+    sufficient_estimates,
 )
 from pipeline.monitoring.performance.performance_report import PerformanceReport, evaluate_frame, evaluate_window
 from pipeline.monitoring.performance.score_histogram import ScoreHistogram
@@ -26,4 +27,5 @@ __all__ = [
     "estimates_agree",
     "evaluate_frame",
     "evaluate_window",
+    "sufficient_estimates",
 ]

@@ -27,6 +27,7 @@ __all__ = [
     "detect_degradation",
     "estimate_performance",
     "estimates_agree",
+    "sufficient_estimates",
 ]
 
 # Metrics that calibrated probabilities determine; an estimated calibration error would always be 0.
@@ -175,6 +176,14 @@ def _percentile_interval(values: Floats, samples: Floats, confidence_level: floa
     tail = (1.0 - confidence_level) / 2
     low, high = np.quantile(defined, [tail, 1.0 - tail])
     return MetricEstimate(value, float(low), float(high))
+
+
+def sufficient_estimates(estimated: Performance, *, min_rows: int) -> dict[str, MetricEstimate]:
+    """Return the estimated metrics; without a value, and with the reason, if there are fewer than `min_rows` rows."""
+    if estimated.n_rows >= min_rows:
+        return dict(estimated.metrics)
+    reason = f"{estimated.n_rows:,} of {min_rows:,} rows needed"
+    return {name: MetricEstimate(None, reason=reason) for name in estimated.metrics}
 
 
 def estimates_agree(estimated: Performance, realized: Performance, *, min_outcomes: int = 1) -> dict[str, bool]:

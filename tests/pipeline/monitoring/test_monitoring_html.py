@@ -96,7 +96,7 @@ def test_the_stage_writes_both_reports_and_exits_as_declared(project: Path) -> N
     make_monitor(project)
     process = run_command(project, sys.executable, "-m", "stages.monitor", "-cd", ".", "-cn", "params")
     assert process.returncode == 0, process.stderr
-    assert "personality_model: not enough data: 0 rows" in process.stdout
+    assert "personality_model: not enough data: no rows in this window, 200 needed" in process.stdout
     report = json.loads((project / "reports/monitoring.json").read_text(encoding="utf-8"))
     assert report["dashboard"]["total_predictions"] == 0
     assert (project / "reports/monitoring.html").read_text(encoding="utf-8").startswith("<!doctype html>")

@@ -231,3 +231,28 @@ def test_the_context_has_the_thresholds_of_the_columns() -> None:
     columns = tuple(replace(column, drift_limit=0.7 if column.name == "size" else None) for column in SCHEMA.columns)
     context = DriftContext.from_config(settings(), replace(SCHEMA, columns=columns), importance={"size": 1.0})
     assert context == DriftContext(CONFIG, settings().monitoring.min_rows, {"size": 0.7}, {"size": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_baseline", "shortage"),
+    [
+        (0, None, "no rows in this window, 200 needed"),
+        (1, None, "1 of 200 rows needed"),
+        (199, None, "199 of 200 rows needed"),
+        (500, 0, "no rows to compare with, 200 needed"),
+        (500, 150, "150 of 200 rows needed to compare with"),
+    ],
+)
+def test_too_few_rows_have_no_numbers_and_name_what_is_needed(
+    n_rows: int, n_baseline: int | None, shortage: str
+) -> None:
+    reference = make_reference()
+    window = count_rows(reference, sample_rows(max(n_rows, 1), 7, shift=3.0).head(n_rows))
+    baseline = None if n_baseline is None else count_rows(reference, sample_rows(500, 3).head(n_baseline))
+    report = detect_drift(reference, window, CONTEXT, baseline=baseline)
+    assert (report.verdict, report.summary) == ("not_enough_data", f"not enough data: {shortage}")
+    for finding in report.as_dict()["findings"]:
+        numbers = [finding[name] for name in ("value", "threshold", "p_value", "alpha", "statistic", "direction")]
+        assert set(numbers) == {None}
+        assert (finding["statistics"], finding["shares"]) == ({}, [])
+        assert finding["summary"] == f"too few rows for a verdict: {shortage}"
