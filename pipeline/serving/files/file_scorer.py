@@ -90,13 +90,8 @@ def score_file(
     if chunk_rows < 1:
         raise UsageError(f"chunk_rows is {chunk_rows}; accepted is 1 or more")
     digest = _source_digest(source)
-    plan = {
-        "source": digest,
-        "package": package.digest,
-        "part_rows": PART_ROWS,
-        "log": None if log is None else log.model,
-    }
-    parts = _PartStore(target, plan)
+    log_model = None if log is None else log.model
+    parts = _PartStore(target, _plan(package, source=digest, dialect=dialect, log_model=log_model))
     total = parquet_row_count(source)
     n_done = n_resumed = 0
     with parts.open_output() as output:
@@ -116,6 +111,17 @@ def score_file(
             raise DataError(f"{source} has no rows")
     parts.remove()
     return FileScoringResult(target, n_done, n_resumed, package.digest)
+
+
+def _plan(package: Package, *, source: str, dialect: CsvDialect, log_model: str | None) -> dict[str, Any]:
+    """Return what finished parts depend on; a run with another plan starts anew."""
+    return {
+        "source": source,
+        "dialect": dialect.model_dump(mode="json", include=set(CsvDialect.model_fields)),
+        "package": package.digest,
+        "part_rows": PART_ROWS,
+        "log": log_model,
+    }
 
 
 def _prefetch(items: Iterator[_Item]) -> Iterator[_Item]:
