@@ -11,7 +11,7 @@ from pipeline.data.cell_parsers import CELL_GRAMMARS, to_frame
 from pipeline.data.coercion import coerce_to_schema
 from pipeline.data.csv_check import check_csv, expectation
 from pipeline.data.csv_reader import read_csv
-from pipeline.data.input_problems import InputProblem, quote_shortened
+from pipeline.data.input_problems import InputProblem, InputProblems, quote_shortened
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema
 from pipeline.schema.failures import list_failures
@@ -94,17 +94,14 @@ def name_problems(names: Sequence[str], schema: Schema, *, path: str) -> tuple[I
     """
     if not names or (len(names) == 1 and names[0] not in schema.accepted_names):
         return ()
-    unknown = [
-        InputProblem(path, 1, str(number), "header", quote_shortened(name), schema.unknown_name_message(name))
-        for number, name in enumerate(names, start=1)
-        if name not in schema.accepted_names
-    ]
-    absent = [
-        InputProblem(path, 1, column.name, "header", "missing", f"expected {column.expected}, and not null")
-        for column in schema.features
-        if not column.nullable and column.name not in names
-    ]
-    return (*unknown, *absent)[:_MAX_PROBLEMS]
+    problems = InputProblems(path, private_notes=schema.private_notes)
+    for number, name in enumerate(names, start=1):
+        if name not in schema.accepted_names:
+            problems.add(1, number, "header", quote_shortened(name), schema.unknown_name_message(name))
+    for column in schema.features:
+        if not column.nullable and column.name not in names:
+            problems.add(1, column.name, "header", "missing", f"expected {column.expected}, and not null")
+    return tuple(problems.items)
 
 
 def _file_schema(schema: Schema, names: Sequence[str]) -> Schema:

@@ -200,6 +200,11 @@ class Schema:
         return tuple(column.name for column in self.features)
 
     @property
+    def private_notes(self) -> dict[str, str]:
+        """By private column: the text that messages and reports show in place of a value."""
+        return {column.name: f"not shown (store: {column.store})" for column in self.columns if column.is_private}
+
+    @property
     def accepted_names(self) -> frozenset[str]:
         """Names that a row to predict may have: all declared columns and the target; only features are read."""
         return frozenset((*(column.name for column in self.columns), self.target.column))

@@ -20,7 +20,7 @@ from pipeline.serving.rows.value_checks import check_value
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pipeline.schema import Column, ColumnKind, Schema
@@ -52,8 +52,8 @@ def read_file_tables(
         raise to_data_error(problems)
     kinds: dict[str, ColumnKind] = {name: schema.column(name).kind for name in (*ids, *schema.feature_names)}
     given = {name: kind for name, kind in kinds.items() if not names or name in names}
-    tables = iter_csv_tables(path, given, dialect) if path.suffix == ".csv" else _read_parquet(path, given)
-    for table in tables:
+    notes = schema.private_notes
+    for table in _read_tables(path, given, dialect, private_notes=notes):
         yield pa.table(
             {
                 name: table.column(name) if name in given else pa.nulls(table.num_rows, CELL_GRAMMARS[kind].arrow_type)
@@ -76,12 +76,17 @@ def read_column_names(path: Path, dialect: CsvDialect = _DEFAULT_DIALECT) -> lis
     return list(_open_parquet(path).schema_arrow.names)
 
 
-def _read_parquet(path: Path, kinds: dict[str, ColumnKind]) -> Iterator[pa.Table]:
+def _read_tables(
+    path: Path, kinds: dict[str, ColumnKind], dialect: CsvDialect, *, private_notes: Mapping[str, str]
+) -> Iterator[pa.Table]:
+    if path.suffix == ".csv":
+        yield from iter_csv_tables(path, kinds, dialect, private_notes=private_notes)
+        return
     file = _open_parquet(path)
     present = [name for name in kinds if name in file.schema_arrow.names]
     try:
         for batch in file.iter_batches(batch_size=_PARQUET_BATCH_ROWS, columns=present):
-            yield coerce_table(pa.Table.from_batches([batch]), kinds, where=str(path))
+            yield coerce_table(pa.Table.from_batches([batch]), kinds, where=str(path), private_notes=private_notes)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
 
