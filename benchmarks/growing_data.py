@@ -107,14 +107,14 @@ def main() -> None:
         "stratified, known rows left out": (("data.split.kind=stratified",), False),
         "stratified, known rows stay": (("data.split.kind=stratified",), True),
     }
-    verdicts = ("superior", "inconclusive on these rows", "inferior")
+    verdicts = ("superior", "no significant difference", "inferior")
     print(f"{arguments.retrains} retrains, {arguments.rows:,} -> {round(GROWTH * arguments.rows):,} rows")
-    print(f"{'split':<34}{''.join(verdict.partition(' ')[0].rjust(14) for verdict in verdicts)}")
+    print(f"{'split':<34}{''.join(verdict.rjust(27) for verdict in verdicts)}")
     for name, (words, ignore_train_rows) in lines.items():
         counts = count_verdicts(
             arguments.retrains, arguments.rows, *words, *arguments.settings, ignore_train_rows=ignore_train_rows
         )
-        print(f"{name:<34}{''.join(str(counts[verdict]).rjust(14) for verdict in verdicts)}", flush=True)
+        print(f"{name:<34}{''.join(str(counts[verdict]).rjust(27) for verdict in verdicts)}", flush=True)
 
 
 if __name__ == "__main__":

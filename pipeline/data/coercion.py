@@ -39,14 +39,19 @@ def coerce_to_schema(table: pa.Table, schema: Schema, *, where: str) -> pd.DataF
     DataError
         When a column is missing, or one of them has values of another type: one line for each.
     """
-    coerced = coerce_table(table, column_kinds(schema), where=where)
+    coerced = coerce_table(table, column_kinds(schema), where=where, private_notes=schema.private_notes)
     if not table.num_rows:
         raise DataError(f"{where}: has no rows; check its query or file")
     return to_frame(coerced)
 
 
-def coerce_table(table: pa.Table, kinds: Mapping[str, ColumnKind], *, where: str) -> pa.Table:
-    """Return the columns of `kinds` with their types; raises as `coerce_to_schema` does, but accepts an empty table."""
+def coerce_table(
+    table: pa.Table, kinds: Mapping[str, ColumnKind], *, where: str, private_notes: Mapping[str, str]
+) -> pa.Table:
+    """Return the columns of `kinds` with their types; raises as `coerce_to_schema` does, but accepts an empty table.
+
+    `private_notes` replace details of errors, which quote values.
+    """
     columns: dict[str, pa.Array] = {}
     problems: list[str] = []
     for name, kind in kinds.items():
@@ -59,7 +64,8 @@ def coerce_table(table: pa.Table, kinds: Mapping[str, ColumnKind], *, where: str
             columns[name] = _coerce_column(column, kind)
         except pa.ArrowException as error:
             types = f"{CELL_GRAMMARS[kind].arrow_type} is declared, the source has {column.type}"
-            problems.append(f"{where}: {name}: {kind}: {types}: {' '.join(str(error).split())[:200]}")
+            detail = private_notes.get(name) or " ".join(str(error).split())[:200]
+            problems.append(f"{where}: {name}: {kind}: {types}: {detail}")
     if problems:
         raise DataError("\n".join([*problems, f"{where}: nothing was read; correct the source or its declaration"]))
     return pa.table(columns)
@@ -80,6 +86,8 @@ def _coerce_column(column: pa.Array, kind: ColumnKind) -> pa.Array:
     if kind == "integer" and pa.types.is_decimal(column.type):
         column = column.cast(pa.decimal128(38, 0))
     values = column.cast(grammar.arrow_type)
+    if kind in ("text", "category") and pc.any(pc.match_substring(values, "\0")).as_py():
+        raise pa.ArrowInvalid("a text with the character U+0000")
     if kind == "float" and pc.any(pc.is_inf(values)).as_py():
         raise pa.ArrowInvalid("an infinite value")
     return values

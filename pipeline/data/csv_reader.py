@@ -104,7 +104,11 @@ def parse_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: b
     DataError
         When there is no such file.
     """
-    return _parse_file(path, column_kinds(schema, with_target=with_target), dialect)
+    problems = InputProblems(str(path), private_notes=schema.private_notes)
+    with _open_binary(path) as stream:
+        kinds = column_kinds(schema, with_target=with_target)
+        table, numbers, listed = _parse_csv_blocks(stream, kinds, dialect, problems)
+    return ParsedFile(to_frame(table), numbers, listed)
 
 
 def column_kinds(schema: Schema, *, with_target: bool = True) -> dict[str, ColumnKind]:
@@ -141,12 +145,6 @@ def parse_csv_stream(
     return ParsedStream(*_parse_csv_blocks(stream, kinds, dialect, InputProblems(where, limit)))
 
 
-def _parse_file(path: Path, kinds: Mapping[str, ColumnKind], dialect: CsvDialect) -> ParsedFile:
-    with _open_binary(path) as stream:
-        table, numbers, problems = _parse_csv_blocks(stream, kinds, dialect, InputProblems(str(path)))
-    return ParsedFile(to_frame(table), numbers, problems)
-
-
 def _parse_csv_blocks(
     stream: IO[bytes], kinds: Mapping[str, ColumnKind], dialect: CsvDialect, problems: InputProblems
 ) -> tuple[pa.Table, NDArray[np.int64], list[InputProblem]]:
@@ -167,17 +165,19 @@ def _parse_csv_blocks(
     return table, np.concatenate(numbers), problems.sorted_by_line()
 
 
-def iter_csv_tables(path: Path, kinds: Mapping[str, ColumnKind], dialect: CsvDialect) -> Iterator[pa.Table]:
+def iter_csv_tables(
+    path: Path, kinds: Mapping[str, ColumnKind], dialect: CsvDialect, *, private_notes: Mapping[str, str]
+) -> Iterator[pa.Table]:
     """Yield a file block by block as typed tables with the columns of `kinds`; other columns are left out.
 
-    Memory is bounded by one block (8 MB of text).
+    Memory is bounded by one block (8 MB of text). `private_notes` replace values in errors.
 
     Raises
     ------
     DataError
         When the file lacks a column, or at the first block with an invalid line or cell.
     """
-    problems = InputProblems(str(path))
+    problems = InputProblems(str(path), private_notes=private_notes)
     with _open_binary(path) as stream, ThreadPoolExecutor(_N_THREADS) as pool:
         lines = LineReader(stream, delimiter=dialect.delimiter, problems=problems)
         header = _check_header_names(lines.read_header(), problems)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -42,19 +42,30 @@ class InputProblem:
 
 @dataclass(slots=True)
 class InputProblems:
-    """The problems of one file; beyond the limit, adding one only sets `is_truncated`."""
+    """The problems of one file; beyond the limit, adding one only sets `is_truncated`.
+
+    `private_notes` has the texts that are shown in place of values of private columns. Where there are any, no part
+    of a line below the header is quoted either.
+    """
 
     path: str
     limit: int = MAX_INPUT_PROBLEMS
+    private_notes: Mapping[str, str] = field(default_factory=dict)
     items: list[InputProblem] = field(default_factory=list)
     is_truncated: bool = False
 
     def add(self, line: int, column: str | int, rule: str, value: str, hint: str) -> None:
         """Add a problem; at the limit, only record that there are more."""
         if len(self.items) < self.limit:
-            self.items.append(InputProblem(self.path, line, str(column), rule, value, hint))
+            shown = value if line == 1 else self._value_to_show(column, value)
+            self.items.append(InputProblem(self.path, line, str(column), rule, shown, hint))
         else:
             self.is_truncated = True
+
+    def _value_to_show(self, column: str | int, value: str) -> str:
+        if self.private_notes and isinstance(column, int):
+            return "not shown (the file has private columns)"
+        return self.private_notes.get(str(column), value)
 
     def take_reportable(self, places: _Places) -> _Places:
         """Return the first of `places` that can still be added; record when there are more."""

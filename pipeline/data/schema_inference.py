@@ -19,6 +19,7 @@ from pipeline.data.cell_parsers import parse_column
 from pipeline.errors import DataError, did_you_mean
 from pipeline.schema import DTYPES
 from pipeline.schema.column_kinds import MAX_CATEGORIES
+from pipeline.schema.value_groups import MIN_GROUP_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -237,8 +238,23 @@ def _round_outward(value: float, *, up: bool) -> float:
 def _example_value(kind: ColumnKind, values: pa.Array) -> Any:
     if kind in ("category", "boolean"):
         return pc.mode(values)[0]["mode"].as_py() if kind == "boolean" else _most_frequent(values)
+    return _anonymous_middle(kind, values)
+
+
+def _anonymous_middle(kind: ColumnKind, values: pa.Array) -> Any:
+    """Return the middle value; where fewer than `MIN_GROUP_ROWS` rows have it, with two digits, or as its month."""
+    if kind == "datetime":
+        values = pc.strftime(values, "%Y-%m-%d")
     middle = values.take(pc.sort_indices(values))[len(values) // 2]
-    return middle.as_py() if kind != "datetime" else pc.strftime(middle, "%Y-%m-%d").as_py()
+    value = middle.as_py()
+    if pc.sum(pc.equal(values, middle)).as_py() >= MIN_GROUP_ROWS:
+        return value
+    if kind == "datetime":
+        return f"{value[:7]}-01"
+    rounded = float(f"{value:.2g}")
+    if math.isinf(rounded):
+        return 0.0
+    return int(rounded) if isinstance(value, int) else rounded
 
 
 def _most_frequent(values: pa.Array) -> str:

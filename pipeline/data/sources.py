@@ -223,7 +223,16 @@ def _run_query(query: str, url: str, url_env: str) -> pa.Table:
         engine.dispose()
     if len(set(names)) != len(names):
         raise ConfigError(f"data.source.query: two columns of the result have one name: {', '.join(names)}")
+    return pa.table({name: _to_array([row[i] for row in rows], name, url_env) for i, name in enumerate(names)})
+
+
+def _to_array(values: list[Any], name: str, url_env: str) -> pa.Array:
+    import pyarrow as pa
+
     try:
-        return pa.table({name: pa.array([row[i] for row in rows]) for i, name in enumerate(names)})
-    except pa.ArrowException as error:
-        raise DataError(f"the query of ${url_env}: a column holds values of several types: {error}") from error
+        return pa.array(values)
+    except pa.ArrowException:
+        # The reason quotes a value, and the column may be private.
+        raise DataError(
+            f"the query of ${url_env}: {name}: holds values of several types; convert them with CAST"
+        ) from None

@@ -1,7 +1,7 @@
 """Decide whether a candidate may replace the Production version: each gate has a result, a value and a reason."""
 
 from pipeline.gates.compatibility import SchemaChange, compare_schemas
-from pipeline.gates.gate_evaluation import GateInputs, check_promotion, evaluate_gates, misses_limit
+from pipeline.gates.gate_evaluation import GateInputs, check_promotion, evaluate_gates, limit_result
 from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
 from pipeline.gates.package_comparison import compare_packages, score_with_both
 
@@ -15,6 +15,6 @@ __all__ = [
     "compare_packages",
     "compare_schemas",
     "evaluate_gates",
-    "misses_limit",
+    "limit_result",
     "score_with_both",
 ]

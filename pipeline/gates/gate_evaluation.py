@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pipeline.metrics import Metric
     from pipeline.package import Package
 
-__all__ = ["GateInputs", "check_promotion", "evaluate_gates", "misses_limit"]
+__all__ = ["GateInputs", "check_promotion", "evaluate_gates", "limit_result"]
 
 _N_WARM_UP_ROWS, _N_TIMED_ROWS = 5, 51
 _MIN_COMPARED_ROWS = 30
@@ -174,18 +174,20 @@ def _metric_threshold_gates(context: _GateContext) -> list[Gate]:
     ]
 
 
-def misses_limit(metric: Metric, estimate: MetricEstimate, threshold: float) -> bool:
-    """Return whether a metric misses its limit, and not by chance alone.
+def limit_result(metric: Metric, estimate: MetricEstimate, threshold: float) -> Literal["pass", "hold", "fail"]:
+    """Return whether a metric keeps its limit, and fail only what chance alone does not explain.
 
-    The whole interval has to lie on the worse side of the limit; without an interval, the value. A calibration error
-    that is significantly above 0 misses when its estimate does: chance gives an error, but none whose interval
-    excludes 0.
+    A metric fails when its whole interval lies on the worse side of the limit. A calibration error fails when its
+    interval excludes 0 and its estimate is above the limit: chance gives an error, but none whose interval excludes
+    0. Without an interval, nothing shows that a value beyond the limit is more than chance: the gate holds.
     """
-    if metric.name == "ece" and estimate.low is not None:
-        return estimate.low > 0.0 and (estimate.value or 0.0) > threshold
-    point = MetricEstimate(estimate.value, estimate.value, estimate.value)
-    difference = (point if estimate.low is None else estimate).minus(threshold)
-    return comparison_verdict(difference, higher_is_better=metric.higher_is_better) == "worse"
+    if estimate.low is None:
+        is_beyond = estimate.value is not None and metric.is_better(threshold, estimate.value)
+        return "hold" if is_beyond else "pass"
+    if metric.name == "ece":
+        return "fail" if estimate.low > 0.0 and (estimate.value or 0.0) > threshold else "pass"
+    verdict = comparison_verdict(estimate.minus(threshold), higher_is_better=metric.higher_is_better)
+    return "fail" if verdict == "worse" else "pass"
 
 
 def _metric_threshold_gate(name: str, threshold: float, values: Mapping[str, Any] | None) -> Gate:
@@ -199,7 +201,7 @@ def _metric_threshold_gate(name: str, threshold: float, values: Mapping[str, Any
     side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
     return Gate(
         name=f"limit {name}",
-        result="fail" if misses_limit(metric, estimate, threshold) else "pass",
+        result=limit_result(metric, estimate, threshold),
         reason=f"{estimate.value:.4g}, {interval}",
         value=estimate.value,
         threshold=threshold,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compare_paired"]
 
-_MIN_DIFFERENT_ROWS = {"scores": 4.0, "labels": 10.0}  # rows of equal weight that distinguish two models
+_MIN_DIFFERENT_ROWS = {"scores": 6.0, "labels": 10.0}  # rows of equal weight that distinguish two models
 
 
 def compare_paired(

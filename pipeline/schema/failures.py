@@ -10,6 +10,8 @@ import pandas as pd
 from pipeline.schema.pandera_schema import pandera_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pandera.errors import SchemaError
 
     from pipeline.schema.declaration import Schema
@@ -106,14 +108,17 @@ def _drop_partial_keys(cells: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 def list_failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> list[CellFailure]:
     """Return every cell of `frame` (its index is ignored) that breaks a rule, by row, column and rule.
 
-    Failures of whole columns come first and refer to row 0.
+    Failures of whole columns come first and refer to row 0. Values of private columns are not shown.
     """
-    failures = find_failures(frame, schema, with_target=with_target)
+    failures, notes = find_failures(frame, schema, with_target=with_target), schema.private_notes
     of_columns = [
-        CellFailure(0, failure.column, failure.rule, failure.reason or "the column as a whole")
-        for failure in failures.columns
+        CellFailure(0, failure.column, failure.rule, _reason_to_show(failure, notes)) for failure in failures.columns
     ]
     return of_columns + [
-        CellFailure(int(row), str(column), str(rule), None if pd.isna(value) else str(value))
+        CellFailure(int(row), str(column), str(rule), None if pd.isna(value) else notes.get(str(column), str(value)))
         for row, column, rule, value in failures.cells.itertuples(index=False)
     ]
+
+
+def _reason_to_show(failure: ColumnFailure, notes: Mapping[str, str]) -> str:
+    return "the column as a whole" if failure.reason is None else notes.get(failure.column, failure.reason)

@@ -241,7 +241,12 @@ class _ColumnEncoder:
             message = f"the value is {label} the training range; the prediction is an extrapolation"
             return PredictionWarning(self._column.name, "out_of_range", message)
         if label == "unseen":
-            message = "the value does not occur in the training rows; the prediction uses the other features only"
+            rarity = (
+                "occurs in few training rows, or in none"
+                if self._column.is_private
+                else "does not occur in the training rows"
+            )
+            message = f"the value {rarity}; the prediction uses the other features only"
             return PredictionWarning(self._column.name, "unseen", message)
         return None
 

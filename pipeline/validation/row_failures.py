@@ -72,7 +72,7 @@ def find_row_failures(rows: ArrowRows, schema: Schema, *, max_examples: int, pan
 
 def _without_private_values(failures: RowFailures, schema: Schema) -> RowFailures:
     """Return failures without the values of private columns, and without reasons that may quote one."""
-    notes = {column.name: f"not shown (store: {column.store})" for column in schema.columns if column.is_private}
+    notes = schema.private_notes
     if schema.unique is not None and not notes.keys().isdisjoint(schema.unique):
         notes[", ".join(schema.unique)] = "not shown"
     for rule in failures.rules:

@@ -41,8 +41,10 @@ def people(n: int, seed: int) -> pd.DataFrame:
         columns[f"{policy}_note"] = [f"note{rng.bytes(6).hex()}" for _ in range(n)]
     frame = pd.DataFrame(columns)
     for policy in POLICIES:
-        frame.loc[7, f"{policy}_amount"] = rng.uniform(8.1e9, 8.9e9)
-        frame.loc[8, f"{policy}_number"] = rng.integers(9_100_000_000, 9_900_000_000)
+        # Rounded to two digits, no extreme of a private column looks like one of another.
+        scale = 1 if policy == "full" else 10
+        frame.loc[7, f"{policy}_amount"] = scale * rng.uniform(8.1e8, 8.9e8)
+        frame.loc[8, f"{policy}_number"] = scale * rng.integers(910_000_000, 990_000_000)
         frame.loc[9, f"{policy}_seen"] = pd.Timestamp("2043-05-06 07:08:09") + pd.Timedelta(rng.integers(10**9), "us")
     score = sum(frame[f"{policy}_amount"].rank() for policy in POLICIES) + rng.normal(0, n / 4, n)
     return frame.assign(outcome=np.where(score > score.median(), "yes", "no"))
@@ -79,12 +81,14 @@ def project(tmp_path: Path) -> Workspace:
 def test_values_stay_in_the_data_and_an_erased_subject_is_in_no_file(project: Workspace) -> None:
     project.repro()
     trained, live = people(N_ROWS, 0), people(20, 1).drop(columns="outcome").drop(index=7)
-    private = ValueSearch(pd.concat([trained, live])[PRIVATE], round_from=8e9)
+    crowd = people(300, 2).drop(columns="outcome").drop(index=7)  # enough rows for a verdict of the monitor
+    private = ValueSearch(pd.concat([trained, live, crowd])[PRIVATE], round_from=8e9)
     of_subject = ValueSearch(live.filter(like="full_").assign(subject=SUBJECT))
     with project.serving("mlops", "serve") as port:
-        answers = "".join(predict(port, row) for row in as_json(live))
+        answers = "".join(predict(port, row) for row in as_json(live)) + predict_batch(port, as_json(crowd))
         assert ValueSearch(trained[PRIVATE], round_from=8e9).in_bytes(answers.encode()) == set()
-        project.run("mlops", "monitor", "report")
+        project.run("python", "-m", "stages.monitor")
+        assert json.loads(project.read("reports/monitoring.json"))["dashboard"]["predictions_by_source"] == {"api": 318}
         project.run("mlops", "prediction-log", "export", "--since", today(), "-o", "exported")
         assert private.in_files(project.root, allowed=ALLOWED) == {}
         assert of_subject.in_files(project.root / "state") == {"state.db-wal": set(of_subject.names)}
@@ -110,6 +114,10 @@ def predict(port: int, row: dict[str, Any]) -> str:
     requests += [("v1/explain", row, {}), ("v1/what-if", row | {"hash_note": "x"}, {})]
     requests += [("predict", row | {name: [row[name]]}, {}) for name in PRIVATE[:3]]
     return "".join(_post(f"http://127.0.0.1:{port}/{path}", {"features": body}, more) for path, body, more in requests)
+
+
+def predict_batch(port: int, rows: list[dict[str, Any]]) -> str:
+    return _post(f"http://127.0.0.1:{port}/predict/batch", {"instances": rows}, {"Idempotency-Key": "crowd"})
 
 
 def _post(url: str, body: object, headers: dict[str, str]) -> str:

@@ -59,7 +59,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "ingest": lambda path: read_csv(path, SCHEMA, DIALECT),
     "data init": _refuse_text,
     "data check": _refuse_check,
-    "predict FILE": lambda path: list(iter_csv_tables(path, column_kinds(SCHEMA), DIALECT)),
+    "predict FILE": lambda path: list(iter_csv_tables(path, column_kinds(SCHEMA), DIALECT, private_notes={})),
     "the app": _refuse_scoring_file,
     "POST /predict/batch": _refuse_body,
 }

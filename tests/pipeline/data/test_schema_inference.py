@@ -112,3 +112,18 @@ def test_column_without_classes_is_refused_as_target(target: str, message: str) 
     table = pa.table({"outcome": ["a", "b"] * 30, "same": ["a"] * 60, "number": [str(number) for number in range(60)]})
     with pytest.raises(DataError, match=message):
         infer_target(table, target)
+
+
+@pytest.mark.parametrize(
+    ("texts", "example"),
+    [
+        (("52437", "987654", "41250"), 52000),
+        (("249.5", "-3.25", "1e9"), 250.0),
+        (("1.79e308", "1.78e308", "1.79e308"), 0.0),
+        (("2026-03-17", "2025-01-02", "2027-01-01"), "2026-03-01"),
+        (("37",) * 5 + ("20", "99"), 37),
+        (("2026-03-17",) * 5 + ("2025-01-02",), "2026-03-17"),
+    ],
+)
+def test_an_example_is_no_value_of_fewer_than_five_rows(texts: tuple[str, ...], example: Any) -> None:
+    assert infer_single_column(*texts).example == example

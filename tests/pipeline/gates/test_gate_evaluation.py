@@ -12,7 +12,7 @@ import pytest
 from pipeline import package
 from pipeline.data.splitters import split_train_test
 from pipeline.evaluation import evaluate_package
-from pipeline.gates import ComparedRows, GateInputs, GateReport, evaluate_gates, misses_limit
+from pipeline.gates import ComparedRows, GateInputs, GateReport, evaluate_gates, limit_result
 from pipeline.gates.gate_evaluation import _champion_test_gate
 from pipeline.metrics import METRICS, LabeledPredictions, MetricEstimate, compare_paired
 from pipeline.package.train_row_filter import build_train_row_filter
@@ -139,20 +139,24 @@ def test_a_missed_limit_shows_value_and_limit(packages: dict[str, Package], over
 
 
 @pytest.mark.parametrize(
-    ("metric", "estimate", "threshold", "misses"),
+    ("metric", "estimate", "threshold", "result"),
     [
-        ("ece", MetricEstimate(0.02, 0.005, 0.04), 0.01, True),
-        ("ece", MetricEstimate(0.02, 0.0, 0.04), 0.01, False),  # chance explains it
-        ("ece", MetricEstimate(0.008, 0.002, 0.02), 0.01, False),
-        ("log_loss", MetricEstimate(0.4, 0.35, 0.45), 0.3, True),
-        ("log_loss", MetricEstimate(0.32, 0.28, 0.36), 0.3, False),
-        ("roc_auc", MetricEstimate(0.7, 0.65, 0.75), 0.8, True),
-        ("roc_auc", MetricEstimate(0.78, 0.74, 0.82), 0.8, False),
-        ("roc_auc", MetricEstimate(0.7, None, None, "the rows do not vary"), 0.8, True),
+        ("ece", MetricEstimate(0.02, 0.005, 0.04), 0.01, "fail"),
+        ("ece", MetricEstimate(0.02, 0.0, 0.04), 0.01, "pass"),  # chance explains it
+        ("ece", MetricEstimate(0.008, 0.002, 0.02), 0.01, "pass"),
+        ("log_loss", MetricEstimate(0.4, 0.35, 0.45), 0.3, "fail"),
+        ("log_loss", MetricEstimate(0.32, 0.28, 0.36), 0.3, "pass"),
+        ("roc_auc", MetricEstimate(0.7, 0.65, 0.75), 0.8, "fail"),
+        ("roc_auc", MetricEstimate(0.78, 0.74, 0.82), 0.8, "pass"),
+        ("roc_auc", MetricEstimate(0.7, None, None, "the rows do not vary"), 0.8, "hold"),
+        ("ece", MetricEstimate(0.08, None, None, "the rarest class has 8 rows"), 0.01, "hold"),
+        ("ece", MetricEstimate(0.004, None, None, "the rarest class has 8 rows"), 0.01, "pass"),
     ],
 )
-def test_a_limit_is_missed_beyond_chance(metric: str, estimate: MetricEstimate, threshold: float, misses: bool) -> None:
-    assert misses_limit(METRICS[metric], estimate, threshold) is misses
+def test_a_limit_fails_beyond_chance_alone(
+    metric: str, estimate: MetricEstimate, threshold: float, result: str
+) -> None:
+    assert limit_result(METRICS[metric], estimate, threshold) == result
 
 
 def evaluate_on(rows: pd.DataFrame, candidate: Package, champion: Package) -> GateReport:

@@ -14,7 +14,7 @@ ECE = Gate("limit ece", "pass", "0.01 | calibrated", value=0.01, threshold=0.02,
 LATENCY = Gate(
     "latency", "fail", "median", value=7.0, threshold=5.0, fails_when="above", unit="ms", depends_on="machine"
 )
-SUPERIORITY = Gate("champion", "hold", "inconclusive on these rows", depends_on="champion")
+SUPERIORITY = Gate("champion", "hold", "no significant difference", depends_on="champion")
 
 
 def report(*gates: Gate) -> GateReport:
@@ -69,7 +69,7 @@ def test_the_markdown_has_one_row_for_each_gate_and_no_stray_cells() -> None:
     lines = report(ECE, SUPERIORITY).as_markdown().splitlines()
     assert "Verdict: **hold** (against champion `dddddddddddd`)." in lines
     assert "| limit ece | pass | 0.01 (at most 0.02) probability | 0.01 \\| calibrated |" in lines
-    assert "| champion | hold |  | inconclusive on these rows |" in lines
+    assert "| champion | hold |  | no significant difference |" in lines
 
 
 def test_the_markdown_names_a_missing_champion() -> None:

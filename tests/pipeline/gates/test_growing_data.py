@@ -15,5 +15,5 @@ def test_a_retrain_on_more_rows_is_not_inferior() -> None:
 
 @pytest.mark.parametrize(("ignore_train_rows", "is_inferior"), [(True, True), (False, False)])
 def test_a_new_split_needs_the_rows_of_the_champion(*, ignore_train_rows: bool, is_inferior: bool) -> None:
-    counts = count_verdicts(2, 1500, "data.split.kind=stratified", ignore_train_rows=ignore_train_rows)
+    counts = count_verdicts(2, 2000, "data.split.kind=stratified", ignore_train_rows=ignore_train_rows)
     assert (counts["inferior"] > 0) is is_inferior

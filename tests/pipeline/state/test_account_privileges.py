@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import psycopg
 import pytest
 
+from pipeline import alerts
 from pipeline import state as store
 from pipeline.errors import NotAllowed, UsageError
 from pipeline.registry.stage_transitions import promote_version, roll_back_version
+from pipeline.state.schema_migration import ensure_schema
 from pipeline.state.tables import METADATA
 from tests.fixtures import postgresql_server
 
@@ -284,6 +286,58 @@ def test_the_deciding_account_promotes_rolls_back_and_silences(fresh: Accounts) 
     with state.reading() as connection:
         assert store.verify_audit_chain(connection) == []
     assert change.after.versions["Production"] == 1
+    state.close()
+
+
+def test_the_account_of_the_app_decides_and_logs(fresh: Accounts) -> None:
+    state = fresh.open("app")
+    promote_version(state, MODEL, 2, stage="Production", decided_by="eve")
+    writer = store.PredictionWriter(state)
+    row = store.PredictionRow("p2", 5, MODEL, 2, "d2", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)
+    writer.write([row], [store.StoredResponse("k", 1, "d", "{}", None)])
+    writer.close()
+    with state.writing() as connection:
+        store.add_outcomes(connection, [("p2", 1, "yes", "app")])
+    with state.reading() as connection:
+        assert store.find_undecided_changes(connection) == []
+    state.close()
+
+
+@pytest.mark.parametrize("account", ["app", "decider"])
+def test_an_incident_of_the_monitor_is_handled_by_an_account_that_decides(fresh: Accounts, account: str) -> None:
+    state = fresh.open("monitor")
+    with state.writing() as connection:
+        incident = store.Incident("quality", MODEL, ("drift",), "warning", "t", "m", {}, 1, 1)
+        number = store.add_incident(connection, incident)
+        store.add_delivery(connection, number, "log", "k", {"event": "opened"}, at=1)
+    state.close()
+    state, actor = fresh.open(account), alerts.Actor("eve")
+    assert alerts.acknowledge_incident(state, number, actor=actor).status == "acknowledged"
+    silence = alerts.create_silence(state, MODEL, minutes=5, actor=actor, reason="a reason")
+    alerts.expire_silence(state, silence.seq, actor=actor)
+    assert alerts.resolve_incident(state, number, actor=actor).status == "resolved"
+    with state.reading() as connection:
+        assert store.find_undecided_changes(connection) == []
+    state.close()
+
+
+def test_an_empty_database_names_the_commands_of_the_owner(postgresql: str) -> None:
+    address = postgresql_server.new_database(postgresql)
+    with psycopg.connect(address) as connection:
+        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        connection.execute("CREATE ROLE empty_api LOGIN")
+    state = store.connect_to(address.replace("//tester@", "//empty_api@"), setting_name="here")
+    with pytest.raises(NotAllowed, match="the account empty_api may not create them; run `mlops state upgrade`"):
+        ensure_schema(state)
+    state.close()
+
+
+def test_an_account_that_may_not_enter_the_database_is_named(accounts: Accounts) -> None:
+    with psycopg.connect(accounts.address) as connection:
+        connection.execute("CREATE ROLE stranger LOGIN")
+    state = store.connect_to(accounts.address.replace("//tester@", "//stranger@"), setting_name="here")
+    with pytest.raises(NotAllowed, match="stranger may not enter the database; run `mlops state grant --apply`"):
+        store.schema_revision(state)
     state.close()
 
 
