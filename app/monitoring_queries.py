@@ -16,7 +16,7 @@ from pipeline.monitoring import ModelMonitor, PredictionLog, outcomes_by_hour, p
 if TYPE_CHECKING:
     from pipeline.monitoring import HourlyOutcomes, HourlyPredictions, IntervalDrift
     from pipeline.package import Package
-    from pipeline.state import Incident, MonitorRun, Silence
+    from pipeline.state import Incident, Silence
 
     Baseline = Literal["training", "previous_window"]
 
@@ -29,7 +29,6 @@ __all__ = [
     "active_silences",
     "health_summary",
     "hourly_activity",
-    "last_monitor_run",
     "open_incidents",
     "predictions_by_version",
     "window_summary",
@@ -177,14 +176,6 @@ def predictions_by_version(model: str, hours: int) -> dict[int, int]:
 def open_incidents(model: str) -> list[Incident]:
     """Return the incidents of a model that are not resolved, newest first."""
     return alerts.list_incidents(queries.state(), model) if queries.has_state() else []
-
-
-def last_monitor_run(model: str) -> MonitorRun | None:
-    """Return the newest monitor run of a model; None if the monitor never ran."""
-    if not queries.has_state():
-        return None
-    with queries.state().reading() as connection:
-        return store.last_monitor_run(connection, model)
 
 
 def active_silences(model: str) -> list[Silence]:

@@ -21,7 +21,7 @@ from app.engine_client import EngineClient
 from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import load_params
-from pipeline.data.scoring_file import ScoringRows, read_scoring_file
+from pipeline.data.scoring_file import ScoringRows, read_scoring_file, scoring_dialect
 from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
 from pipeline.package import PackageStore
@@ -276,7 +276,8 @@ def scoring_rows(name: str, content: bytes, digest: str) -> ScoringRows:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"upload{suffix}"
         path.write_bytes(content)
-        return read_scoring_file(path, load_package(digest).schema, config().data.csv_dialect)
+        schema = load_package(digest).schema
+        return read_scoring_file(path, schema, scoring_dialect(config().data, schema))
 
 
 def composition() -> tuple[Composition, tuple[Origin, ...]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.data.csv_check import list_problems
 from pipeline.data.csv_reader import parse_csv
+from pipeline.data.scoring_file import read_scoring_file
 from pipeline.data.splitters import split_train_test
 from pipeline.errors import DataError
 from pipeline.modeling.classifier import encode_target
@@ -45,7 +46,7 @@ class CheckedFile:
 
 
 def check_file(path: Path, config: Config, *, with_target: bool = True) -> CheckedFile:
-    """Return what is wrong with a CSV file; without the target only its lines and values are checked.
+    """Return what is wrong with a CSV file; without the target it is read as `mlops predict` reads it.
 
     Raises
     ------
@@ -53,10 +54,13 @@ def check_file(path: Path, config: Config, *, with_target: bool = True) -> Check
         When there is no such file.
     """
     schema = Schema.from_config(config.data)
-    parsed = parse_csv(path, schema, config.data.csv_dialect, with_target=with_target)
-    problems = tuple(list_problems(path, parsed, schema, with_target=with_target))
-    if not with_target or parsed.problems:
+    if not with_target:
+        problems = read_scoring_file(path, schema, config.data.csv_dialect).problems
         return CheckedFile(problems, (), is_accepted=not problems)
+    parsed = parse_csv(path, schema, config.data.csv_dialect)
+    problems = tuple(list_problems(path, parsed, schema))
+    if parsed.problems:
+        return CheckedFile(problems, (), is_accepted=False)
     refusals = check_rows(parsed.frame, config)
     return CheckedFile(problems, refusals, is_accepted=not refusals)
 

@@ -31,7 +31,9 @@ def render() -> None:
 
 def _render_body() -> None:
     composed, origin = queries.composition()
-    values, changed, files = st.tabs(["Values and origin", "Changes since production", "YAML"])
+    values, changed, files = st.tabs(
+        ["Values and origin", "Changes since production", "YAML"], key="configuration_tab", bind="query-params"
+    )
     with values:
         _warn_if_stale(composed)
         _show_values(origin)

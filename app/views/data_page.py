@@ -29,7 +29,7 @@ def render() -> None:
 def _render_body() -> None:
     report = queries.load_report(paths.VALIDATION_REPORT)
     _show_quality(report)
-    checks, columns, split = st.tabs(["Checks", "Columns", "Split"])
+    checks, columns, split = st.tabs(["Checks", "Columns", "Split"], key="data_tab", bind="query-params")
     with checks:
         _show_checks(report)
     with columns:

@@ -34,7 +34,7 @@ def render() -> None:
 def _render_body() -> None:
     config = queries.config()
     search = _search_form(config.name, config.data.target.classes)
-    is_live = st.toggle("Live", value=False, key="history_live", help="Refreshes every 5 seconds")
+    is_live = st.toggle("Live", value=False, key="history_live", help="Refreshes every 5 seconds", bind="query-params")
     page.refresh_every(5 if is_live else None, lambda: _show_results(search, config.data.target.classes))
 
 
@@ -62,7 +62,10 @@ def _search_form(model: str, classes: tuple[str, ...]) -> PredictionQuery:
         label="Prediction",
     )
     number = _select_version(version_box, model)
-    low, high = confidence_box.slider("Confidence", 0, 100, (0, 100), format="%d %%", key="history_confidence")
+    confidence = confidence_box.slider(
+        "Confidence", 0, 100, (0, 100), format="%d %%", key="history_confidence", bind="query-params"
+    )
+    low, high = sorted(confidence)  # an address may name the ends in any order
     hours = _PERIOD_HOURS[period]
     return PredictionQuery(
         model,

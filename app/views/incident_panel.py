@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import formatting, monitoring_queries, page, queries
+from app.views import status_panel
 from pipeline import alerts
 from pipeline.errors import MlopsError
 from pipeline.text import timestamp
@@ -38,11 +39,9 @@ def show_incidents(model: str) -> None:
         st.toast(formatting.escape_markdown(result), icon=":material/check_circle:")
     incidents = monitoring_queries.open_incidents(model)
     if not incidents:
-        run = monitoring_queries.last_monitor_run(model)
-        state = (
-            "Unknown, because the monitor never ran" if run is None else f"None at {page.timestamp(run.recorded_at)}"
-        )
-        st.caption(f"{state}. The monitor opens them: run `python -m stages.monitor`, or schedule it.")
+        status = status_panel.production_status()
+        st.markdown(status_panel.component_markdown(status.component("alerts")))
+        st.caption(status_panel.component_markdown(status.component("monitor")))
         return
     is_allowed, reason = page.can_operate("operator")
     silences = monitoring_queries.active_silences(model)

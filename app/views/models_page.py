@@ -43,7 +43,10 @@ def _render_body() -> None:
     override_mark.show_override(selected)
     promotion_form.show_stage_actions(selected, versions)
     gates, metrics, card, lineage, audit = st.tabs(
-        ["Gates", "Metrics", "Model card", "Lineage", "Audit trail"], key="models_tab", on_change="rerun"
+        ["Gates", "Metrics", "Model card", "Lineage", "Audit trail"],
+        key="models_tab",
+        on_change="rerun",
+        bind="query-params",
     )
     with gates:
         _show_gates(selected)

@@ -56,7 +56,9 @@ def _render_body() -> None:
             help="Training: the training data. Previous period: the same number of hours just before.",
         )
         version = _select_version(model)
-        is_live = st.toggle("Live", value=False, key="monitoring_live", help="Refreshes every 15 seconds")
+        is_live = st.toggle(
+            "Live", value=False, key="monitoring_live", help="Refreshes every 15 seconds", bind="query-params"
+        )
     is_previous_window = baseline == "previous_window"
     hours = _WINDOW_HOURS[window]
     page.refresh_every(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import formatting, monitoring_queries, page, queries
+from app import address, formatting, monitoring_queries, page, queries
 from app.views import health_summary, hourly_charts, status_panel
 from pipeline.errors import MlopsError
 from pipeline.project import paths
@@ -22,6 +22,8 @@ __all__ = ["render"]
 _HEADLINE_METRICS = ("log_loss", "roc_auc", "accuracy", "ece")
 _ACTION_LABELS = {"register": "registered", "promote": "promoted", "force": "promoted", "rollback": "rolled back to"}
 _STAGE_ACTIONS = ("promote", "force")
+_SPAN_LABELS = {"1d": "24 hours", "3d": "3 days", "7d": "7 days"}
+_SPAN_HOURS = {"1d": 24, "3d": 72, "7d": 168}
 
 
 def render() -> None:
@@ -108,19 +110,23 @@ def _production_help(production: ModelVersion | None, generation: int) -> str:
 
 def _show_traffic(model: str) -> None:
     st.markdown("**Predictions by hour, all versions**")
-    hours = st.segmented_control(
-        "Period", [24, 72, 168], default=24, format_func=_span_label, key="span", label_visibility="collapsed"
+    span = address.choose(
+        st.segmented_control,
+        list(_SPAN_LABELS),
+        parameter="span",
+        key="span",
+        default="1d",
+        format_func=_SPAN_LABELS.__getitem__,
+        label="Period",
+        label_visibility="collapsed",
     )
-    activity = monitoring_queries.hourly_activity(model, hours or 24)
+    hours = _SPAN_HOURS[span]
+    activity = monitoring_queries.hourly_activity(model, hours)
     if not activity.predictions:
         st.caption("No predictions in this period. Make one on the page Predict.")
         return
-    hourly_charts.show_predictions(activity, hours or 24)
+    hourly_charts.show_predictions(activity, hours)
     hourly_charts.show_confidence(activity)
-
-
-def _span_label(hours: int) -> str:
-    return f"{hours} hours" if hours == 24 else f"{hours // 24} days"
 
 
 def _next_steps(versions: list[ModelVersion], production: ModelVersion | None) -> list[str]:

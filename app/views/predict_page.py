@@ -47,7 +47,7 @@ def _render_body() -> None:
     )
     package = queries.load_package(digest)
     is_logged = _log_checkbox()
-    form, body, file = st.tabs(["Form", "JSON", "File"], key="predict_tab")
+    form, body, file = st.tabs(["Form", "JSON", "File"], key="predict_tab", bind="query-params")
     with form:
         page.error_boundary(lambda: _form_tab(package, is_logged=is_logged))
     with body:

@@ -81,7 +81,7 @@ def check(
     data: Annotated[
         str | None, typer.Option("--data", help="A file of conf/data/; the default problem if omitted.")
     ] = None,
-    unlabeled: Annotated[bool, typer.Option("--unlabeled", help="The files have no target column.")] = False,
+    unlabeled: Annotated[bool, typer.Option("--unlabeled", help="Rows to predict, without the target.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check files and print each problem as file:line:column: rule: value; at most 100 a file.

@@ -17,6 +17,7 @@ from pipeline.text import percent, pluralize
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipeline.config.groups.data_config import CsvDialect
     from pipeline.package import Package
     from pipeline.serving.files.file_log import FilePredictionLog
     from pipeline.state import State
@@ -47,7 +48,15 @@ def predict(
 
     with _open_version(model, version) as opened:
         log = opened.prediction_log() if is_logged else None
-        report = score_file(opened.package, source, target, chunk_rows=chunk_rows, log=log, on_progress=_print_progress)
+        report = score_file(
+            opened.package,
+            source,
+            target,
+            chunk_rows=chunk_rows,
+            dialect=opened.csv_dialect(),
+            log=log,
+            on_progress=_print_progress,
+        )
     if as_json:
         body = {
             "output": str(report.path),
@@ -113,6 +122,14 @@ class _OpenVersion:
     version: int
     generation: int
     package: Package
+
+    def csv_dialect(self) -> CsvDialect:
+        from pipeline.config.config_loader import load_params
+        from pipeline.data.scoring_file import scoring_dialect
+        from pipeline.project import paths
+
+        params = self.root / paths.PARAMS
+        return scoring_dialect(load_params(params).data if params.exists() else None, self.package.schema)
 
     def prediction_log(self) -> FilePredictionLog:
         from pipeline.serving.files.file_log import FilePredictionLog

@@ -86,6 +86,8 @@ def _coerce_column(column: pa.Array, kind: ColumnKind) -> pa.Array:
     if kind == "integer" and pa.types.is_decimal(column.type):
         column = column.cast(pa.decimal128(38, 0))
     values = column.cast(grammar.arrow_type)
+    if kind in ("text", "category") and pc.any(pc.match_substring(values, "\0")).as_py():
+        raise pa.ArrowInvalid("a text with the character U+0000")
     if kind == "float" and pc.any(pc.is_inf(values)).as_py():
         raise pa.ArrowInvalid("an infinite value")
     return values

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from pipeline.config.groups.data_config import CsvDialect
     from pipeline.data.csv_reader import ParsedFile
     from pipeline.schema import Schema
+    from pipeline.schema.failures import CellFailure
 
-__all__ = ["check_csv", "list_problems"]
+__all__ = ["check_csv", "expectation", "list_problems"]
 
 
 def check_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: bool = True) -> list[InputProblem]:
@@ -43,5 +44,15 @@ def list_problems(path: Path, parsed: ParsedFile, schema: Schema, *, with_target
             line = int(parsed.line_numbers[failure.row])
             if (line, failure.column) not in invalid_cells:
                 value = "an empty cell" if failure.value is None else quote_shortened(failure.value)
-                problems.add(line, failure.column, failure.rule, value, "the value breaks a declared check")
+                problems.add(line, failure.column, failure.rule, value, expectation(schema, failure))
     return problems.sorted_by_line()
+
+
+def expectation(schema: Schema, failure: CellFailure) -> str:
+    """Return what was expected in place of a value, in the words of every reader of rows."""
+    if failure.rule in ("unique", "unique_together"):
+        return "expected each value once" if failure.rule == "unique" else "expected each combination once"
+    if failure.column == schema.target.column:
+        return f"expected one of {', '.join(schema.target.classes)}"
+    expected = schema.column(failure.column).expected
+    return f"expected {expected}, and not null" if failure.rule == "missing" else f"expected {expected}"

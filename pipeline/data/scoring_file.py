@@ -1,27 +1,32 @@
-"""Read rows to score: features are required, other declared columns are optional."""
+"""Read rows to score: a nullable feature may be absent, other declared columns are optional."""
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pipeline.config.groups.data_config import CsvDialect
+from pipeline.data.cell_parsers import CELL_GRAMMARS, to_frame
 from pipeline.data.coercion import coerce_to_schema
-from pipeline.data.csv_check import check_csv
+from pipeline.data.csv_check import check_csv, expectation
 from pipeline.data.csv_reader import read_csv
-from pipeline.data.input_problems import InputProblem, quote_shortened
+from pipeline.data.input_problems import InputProblem, InputProblems, quote_shortened
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema
 from pipeline.schema.failures import list_failures
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pandas as pd
     import pyarrow as pa
 
-    from pipeline.config.groups.data_config import CsvDialect
+    from pipeline.config.groups.data_config import DataConfig
+    from pipeline.schema.failures import CellFailure
 
-__all__ = ["ScoringRows", "read_scoring_file"]
+__all__ = ["ScoringRows", "name_problems", "read_header_names", "read_scoring_file", "scoring_dialect"]
 
 _MAX_HEADER_BYTES = 1 << 20
 _MAX_PROBLEMS = 100
@@ -39,7 +44,8 @@ def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> Scorin
     """Return the rows of a CSV or Parquet file (by its suffix) with every feature in its declared type.
 
     The file may have the other declared columns (an id, a time, the target) with any values; they are returned
-    unchanged. The declared checks of single values apply to features.
+    unchanged. A nullable feature that it lacks is missing in each row. The declared checks of single values apply to
+    features.
 
     Raises
     ------
@@ -48,54 +54,103 @@ def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> Scorin
     """
     if path.suffix == ".parquet":
         return _read_parquet(path, schema)
-    file_schema = _file_schema(schema, _read_header_names(path, dialect.delimiter))
-    problems = tuple(check_csv(path, file_schema, dialect, with_target=False))
-    if problems:
+    names = read_header_names(path, dialect)
+    if problems := name_problems(names, schema, path=str(path)):
         return ScoringRows(None, problems)
-    return ScoringRows(read_csv(path, file_schema, dialect, with_target=False))
+    file_schema = _file_schema(schema, names)
+    if csv_problems := tuple(check_csv(path, file_schema, dialect, with_target=False)):
+        return ScoringRows(None, csv_problems)
+    return ScoringRows(_with_absent_features(read_csv(path, file_schema, dialect, with_target=False), schema))
 
 
-def _file_schema(schema: Schema, present: set[str]) -> Schema:
-    """Return the declaration of the file: each feature, and the other declared columns that it has."""
-    target = Column(schema.target.column, "text", "string", nullable=True, role="ignore")
-    names = [column.name for column in (*schema.columns, target) if column.role != "feature"]
-    others = {name: Column(name, "text", "string", nullable=True, role="ignore") for name in names if name in present}
-    features = tuple(replace(column, unique=False) for column in schema.features)
-    return Schema(schema.name, (*features, *others.values()), schema.target)
+def scoring_dialect(config: DataConfig | None, schema: Schema) -> CsvDialect:
+    """Return the dialect of CSV files to score: that of `config` if it declares the same problem, else the default."""
+    return config.csv_dialect if config is not None and config.name == schema.name else CsvDialect()
 
 
-def _read_header_names(path: Path, delimiter: str) -> set[str]:
+def read_header_names(path: Path, dialect: CsvDialect) -> list[str]:
+    """Return the names in the first line of a CSV file; none where it is no header, which the reader explains.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read.
+    """
     try:
         with path.open("rb") as stream:
-            header = stream.readline(_MAX_HEADER_BYTES).decode("utf-8", "replace")
+            line = stream.readline(_MAX_HEADER_BYTES).decode("utf-8", "replace")
     except OSError as error:
-        raise DataError(f"{path.name}: cannot be read: {error.strerror}") from error
-    return {name.strip('"') for name in header.lstrip("\ufeff").rstrip("\r\n").split(delimiter)}
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    names = next(csv.reader([line.rstrip("\r\n")], delimiter=dialect.delimiter), [])
+    is_header = all(name and name == name.strip("\ufeff \t") for name in names) and len(set(names)) == len(names)
+    return names if is_header else []
+
+
+def name_problems(names: Sequence[str], schema: Schema, *, path: str) -> tuple[InputProblem, ...]:
+    """Return the names of columns that are not declared, and the features that must be there and are not.
+
+    None where `names` is empty, or has one name that is not declared: then the delimiter is another, which the reader
+    explains.
+    """
+    if not names or (len(names) == 1 and names[0] not in schema.accepted_names):
+        return ()
+    problems = InputProblems(path, private_notes=schema.private_notes)
+    for number, name in enumerate(names, start=1):
+        if name not in schema.accepted_names:
+            problems.add(1, number, "header", quote_shortened(name), schema.unknown_name_message(name))
+    for column in schema.features:
+        if not column.nullable and column.name not in names:
+            problems.add(1, column.name, "header", "missing", f"expected {column.expected}, and not null")
+    return tuple(problems.items)
+
+
+def _file_schema(schema: Schema, names: Sequence[str]) -> Schema:
+    """Return the declaration of the file: the features and the other declared columns that it has."""
+    target = Column(schema.target.column, "text", "string", nullable=True, role="ignore")
+    other_names = [column.name for column in (*schema.columns, target) if column.role != "feature"]
+    others = [Column(name, "text", "string", nullable=True, role="ignore") for name in other_names if name in names]
+    return Schema(schema.name, (*_present_features(schema, names), *others), schema.target)
+
+
+def _present_features(schema: Schema, names: Sequence[str]) -> tuple[Column, ...]:
+    """Return the features that a file has, or should have; scoring does not ask whether values are unique."""
+    required = [column for column in schema.features if not names or column.name in names or not column.nullable]
+    return tuple(replace(column, unique=False) for column in required)
+
+
+def _with_absent_features(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return the frame with each feature that it lacks as missing values, the features first."""
+    import pyarrow as pa
+
+    absent = {
+        column.name: pa.nulls(len(frame), CELL_GRAMMARS[column.kind].arrow_type)
+        for column in schema.features
+        if column.name not in frame
+    }
+    others = [name for name in frame if name not in schema.feature_names]
+    if not absent:
+        return frame[[*schema.feature_names, *others]]
+    return frame.join(to_frame(pa.table(absent)))[[*schema.feature_names, *others]]
 
 
 def _read_parquet(path: Path, schema: Schema) -> ScoringRows:
     table = _read_parquet_table(path)
-    features = Schema(schema.name, tuple(replace(column, unique=False) for column in schema.features), schema.target)
-    other_names = [name for name in table.column_names if name not in schema.feature_names]
-    completed = _with_empty_target(table, schema)
-    frame = coerce_to_schema(completed, features, where=path.name).drop(columns=[schema.target.column])
+    if problems := name_problems(table.column_names, schema, path=path.name):
+        return ScoringRows(None, problems)
+    features = Schema(schema.name, _present_features(schema, table.column_names), schema.target)
+    frame = coerce_to_schema(_with_empty_target(table, features), features, where=path.name)
+    frame = frame.drop(columns=[schema.target.column])
     failures = list_failures(frame, features, with_target=False)[:_MAX_PROBLEMS]
     if failures:
-        return ScoringRows(
-            None,
-            tuple(
-                InputProblem(
-                    path.name,
-                    failure.row + 1,
-                    failure.column,
-                    failure.rule,
-                    "an empty cell" if failure.value is None else quote_shortened(failure.value),
-                    "the value breaks a declared check",
-                )
-                for failure in failures
-            ),
-        )
-    return ScoringRows(frame.assign(**{name: table.column(name).to_pandas() for name in other_names}))
+        return ScoringRows(None, tuple(_cell_problem(path, schema, failure) for failure in failures))
+    other_names = [name for name in table.column_names if name not in schema.feature_names]
+    frame = frame.assign(**{name: table.column(name).to_pandas() for name in other_names})
+    return ScoringRows(_with_absent_features(frame, schema))
+
+
+def _cell_problem(path: Path, schema: Schema, failure: CellFailure) -> InputProblem:
+    value = "an empty cell" if failure.value is None else quote_shortened(failure.value)
+    return InputProblem(path.name, failure.row + 1, failure.column, failure.rule, value, expectation(schema, failure))
 
 
 def _with_empty_target(table: pa.Table, schema: Schema) -> pa.Table:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Conflict, DependencyUnavailable
+from pipeline.errors import Conflict, DependencyUnavailable, NotAllowed
 from pipeline.files import exclusive_lock
 from pipeline.maintenance.diagnosis import Diagnosis
 from pipeline.maintenance.dvc_locks import check_repository_lock, check_running_stages
@@ -135,6 +135,8 @@ def _check_audit_trail(root: Path, *, repair: bool) -> Diagnosis:
         remaining = registry.verify_history().problems if restored else verification.problems
     except (Conflict, DependencyUnavailable) as error:
         return Diagnosis("audit trail", "problem", str(error))
+    except NotAllowed as error:
+        return Diagnosis("audit trail", "unknown", f"not compared, or not restored: {error}")
     if restored and not remaining:
         names = ", ".join(entry.model for entry in restored)
         return Diagnosis("audit trail", "repaired", f"restored the decided deployment of {names}")
@@ -156,7 +158,7 @@ def _check_aliases(root: Path, *, repair: bool) -> Diagnosis:
             overridden, error = done.overridden_aliases, done.error
         else:
             overridden, error = registry.overridden_aliases(), None
-    except (Conflict, DependencyUnavailable) as caught:
+    except (Conflict, DependencyUnavailable, NotAllowed) as caught:
         overridden, error = (), str(caught)
     if error is not None:
         return Diagnosis("mlflow aliases", "unknown", f"not compared, which blocks nothing: {error}")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.config_loader import load_params
-from pipeline.errors import DataError, DependencyUnavailable
+from pipeline.errors import DataError, DependencyUnavailable, NotAllowed
 from pipeline.files import read_json
 from pipeline.project import paths
 from pipeline.registry import open_model_registry
@@ -153,7 +153,7 @@ def summarize_project(root: Path) -> ProjectSummary:
 def _registration(root: Path, config: Config) -> str:
     try:
         version = registered_candidate(open_model_registry(config.tracking, root), root, config)
-    except DependencyUnavailable as error:
+    except (DependencyUnavailable, NotAllowed) as error:
         return f"unknown, because {error}"
     if version is None:
         return f"the package is no version of {config.name} yet; run `mlops models register`"

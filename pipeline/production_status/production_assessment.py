@@ -32,6 +32,7 @@ _DATABASE_STATES: Mapping[str, tuple[HealthState, str, str]] = {
     "damaged": ("down", "damaged", f"restore a backup ({store.BACKUP_GUIDE})"),
     "busy": ("degraded", "busy", "wait for the other writer, then look again"),
     "other_schema": ("down", "other schema", "run `mlops state upgrade`, or use the newer program"),
+    "not_allowed": ("unknown", "not allowed", "set MLOPS_STATE_URL to an account that may read it"),
     "unavailable": ("down", "unavailable", "check its address, its server and its permissions"),
 }
 

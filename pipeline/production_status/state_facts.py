@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import state as store
-from pipeline.errors import Conflict, DatabaseDamaged, DatabaseMissing, IntegrityError, MlopsError
+from pipeline.errors import Conflict, DatabaseDamaged, DatabaseMissing, IntegrityError, MlopsError, NotAllowed
 from pipeline.production_status.gate_override import GateOverride, find_gate_override
 from pipeline.project import paths
 from pipeline.text import pluralize
@@ -23,7 +23,7 @@ _MINUTE_US = 60_000_000
 _API_SOURCE = "api"
 
 DatabaseCondition = Literal[
-    "ok", "new", "without_versions", "missing", "damaged", "busy", "other_schema", "unavailable"
+    "ok", "new", "without_versions", "missing", "damaged", "busy", "other_schema", "not_allowed", "unavailable"
 ]
 
 
@@ -136,6 +136,7 @@ def _facts_of_error(error: MlopsError) -> DatabaseFacts:
         (DatabaseDamaged, "damaged"),
         (IntegrityError, "damaged"),
         (Conflict, "busy"),
+        (NotAllowed, "not_allowed"),
     )
     for kind, condition in conditions:
         if isinstance(error, kind):

@@ -24,16 +24,21 @@ __all__ = ["Submission", "evaluate_candidate", "submit_candidate"]
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The registered version of a candidate, and the stage that the policy promoted it to (None when it did not)."""
+    """The registered version of a candidate, and the stage that the policy promoted it to (None when it did not).
+
+    `reason` is why the stage is another than the policy's.
+    """
 
     version: ModelVersion
     is_new: bool
     stage: str | None
+    reason: str = ""
 
     @property
     def outcome(self) -> str:
         """What happened to the version, in words that follow its name."""
         where = f"promoted to {self.stage}" if self.stage is not None else f"is in stage {self.version.stage}"
+        where += f" ({self.reason})" if self.reason else ""
         return where if self.is_new else f"{where}, already registered"
 
     def __str__(self) -> str:
@@ -106,7 +111,8 @@ def submit_candidate(
         reason=f"policy: {config.policy}",
         expected_generation=deployment.generation,
     )
-    return Submission(version, is_new=is_new, stage=stage)
+    reason = "" if may_deploy or report.champion is not None else _lacks_right(state)
+    return Submission(version, is_new=is_new, stage=stage, reason=reason)
 
 
 def _may_deploy_to_production(state: State, config: PromotionConfig, *, model: str) -> bool:
@@ -117,11 +123,15 @@ def _may_deploy_to_production(state: State, config: PromotionConfig, *, model: s
         may_deploy = store.may_change_stage(connection, "Production")
     if config.policy == "production" and not may_deploy:
         raise NotAllowed(
-            f"{model}: promotion.policy is production, and the database account {state.engine.url.username} may not"
-            " change Production; nothing was registered. Set promotion.policy=staging, and promote with an account"
-            " that may, such as mlops_decider: `mlops promote VERSION`"
+            f"{model}: promotion.policy is production, and {_lacks_right(state)}; nothing was registered. Set"
+            " promotion.policy=staging, and promote with an account that may, such as mlops_decider:"
+            " `mlops promote VERSION`"
         )
     return may_deploy
+
+
+def _lacks_right(state: State) -> str:
+    return f"the database account {state.engine.url.username} may not change Production"
 
 
 def _description(candidate: Package) -> str:

@@ -7,7 +7,8 @@ from math import inf
 from sys import float_info
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, did_you_mean
+from pipeline.schema.constraint_base import format_value
 from pipeline.schema.constraints import build_constraints
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Column", "Schema", "Target"]
 
+_MAX_HINT_LENGTH = 60
 _PYTHON_TYPES: dict[ColumnKind, type | tuple[type, ...]] = {
     "integer": int,
     "float": (int, float),
@@ -34,6 +36,14 @@ _KIND_BY_DTYPE: dict[str, ColumnKind] = {
     "category": "category",
     "string": "text",
     "datetime64[us]": "datetime",
+}
+_EXPECTED: dict[ColumnKind, str] = {
+    "integer": "a whole number",
+    "float": "a number",
+    "boolean": "true or false, without quotes",
+    "category": "a string in quotes",
+    "text": "a string in quotes",
+    "datetime": 'a date or a moment in quotes such as "2026-01-31" or "2026-01-31T18:30:00", without a zone',
 }
 
 
@@ -103,6 +113,15 @@ class Column:
         return tuple(
             value for value in candidates if isinstance(value, _PYTHON_TYPES[self.kind]) and self.accepts(value)
         )
+
+    @property
+    def expected(self) -> str:
+        """The values that it accepts, as the text that follows "expected"."""
+        phrases = [_EXPECTED[self.kind], *(constraint.expected for constraint in self.value_constraints)]
+        unit = f" (unit: {self.unit})" if self.unit else ""
+        example = f", such as {format_value(self.example)}" if self.example is not None else ""
+        missing = ", or null" if self.nullable else ""
+        return f"{' '.join(phrases)}{unit}{example}{missing}"
 
     @property
     def label(self) -> str:
@@ -189,6 +208,11 @@ class Schema:
     def accepted_names(self) -> frozenset[str]:
         """Names that a row to predict may have: all declared columns and the target; only features are read."""
         return frozenset((*(column.name for column in self.columns), self.target.column))
+
+    def unknown_name_message(self, name: str, *, has_hint: bool = True) -> str:
+        """Return what is wrong with a name that is none of `accepted_names`."""
+        hint = did_you_mean(name[:_MAX_HINT_LENGTH], self.feature_names) if has_hint else ""
+        return f"is not a feature of this model; features: {', '.join(self.feature_names)}{hint}"
 
     @property
     def drift_limits(self) -> dict[str, float]:

@@ -101,15 +101,16 @@ _SERVING = (
 _SERVING_COUNTERS = ("predictions", "outcomes", "serving_events")
 _MIRRORING = (*_insert("mlflow_outbox"), Privilege("UPDATE", "mlflow_outbox", ("attempts", "error", "done_at")))
 _DECIDING = (
-    *_insert("audit", "deployments", "alert_silences"),
+    *_insert("audit", "deployments", "alert_silences", "alert_deliveries"),
     Privilege("DELETE", "deployments"),
     Privilege("UPDATE", "models", ("generation",)),
     Privilege("UPDATE", "versions", ("stage",)),
     Privilege("UPDATE", "alert_silences", ("until",)),
     Privilege("UPDATE", "incidents"),
+    Privilege("UPDATE", "alert_deliveries"),
     *_MIRRORING,
 )
-_DECIDING_COUNTERS = ("audit", "mlflow_outbox", "alert_silences")
+_DECIDING_COUNTERS = ("audit", "mlflow_outbox", "alert_silences", "alert_deliveries")
 _OUTSIDE_PRODUCTION = "stage <> 'Production'"
 
 _PRIVILEGES: dict[str, tuple[Privilege, ...]] = {

@@ -57,6 +57,8 @@ _SIGNS_OF_DAMAGE = ("not a database", "malformed")
 WRITER_LOCK_KEY = 6_021_023
 # PostgreSQL's code of a statement that the account has no right to.
 _INSUFFICIENT_PRIVILEGE = "42501"
+# PostgreSQL's words when it refuses the connection itself.
+_NO_ENTRY = "permission denied for database"
 _LOCK_TIMEOUT_SQL = f"SET LOCAL lock_timeout = '{_BUSY_TIMEOUT_S}s'"
 
 # One statement that fails without one of the tables that serving needs.
@@ -164,6 +166,8 @@ class State:
         ------
         DependencyUnavailable
             When the database is missing, read-only or full, or has other tables.
+        NotAllowed
+            When the account may not read the tables that serving needs.
         """
         is_replaced = self.file is not None and self.file.take_replacement()
         if is_replaced:
@@ -180,8 +184,6 @@ class State:
             raise DependencyUnavailable(
                 f"{self.address}: the database has other tables ({reason}); restore a backup, or restart the server"
             ) from error
-        except NotAllowed as error:
-            raise DependencyUnavailable(str(error)) from error
         return is_replaced
 
     @contextmanager
@@ -190,7 +192,7 @@ class State:
         try:
             yield
         except exc.DatabaseError as error:
-            if is_insufficient_privilege(error):
+            if not self.is_file and is_insufficient_privilege(error):
                 reason = str(error.orig).strip().partition("\n")[0]
                 raise NotAllowed(
                     f"{self.address}: the database refused a statement of the account {self.engine.url.username}"
@@ -202,6 +204,11 @@ class State:
             if "lock" in reason or "busy" in reason:
                 raise Conflict(
                     f"{self.address}: another program holds the lock of the state database ({reason}); try again"
+                ) from error
+            if _NO_ENTRY in reason:
+                raise NotAllowed(
+                    f"{self.address}: the account {self.engine.url.username} may not enter the database; run"
+                    " `mlops state grant --apply` as the owner of its tables"
                 ) from error
             if any(sign in reason for sign in _SIGNS_OF_DAMAGE):
                 raise DatabaseDamaged(

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select
 
+from pipeline.state.stored_rows import require_removed
 from pipeline.state.tables import idempotent_responses, outcomes, predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
 __all__ = [
     "count_older_predictions",
@@ -88,10 +89,17 @@ def remove_stored_responses(connection: Connection, *, before: int, limit: int) 
 
 
 def erase_subject(connection: Connection, subject: str) -> int:
-    """Remove predictions, outcomes and stored responses of a subject; return the number of removed predictions."""
+    """Remove predictions, outcomes and stored responses of a subject; return the number of removed predictions.
+
+    Raises
+    ------
+    DependencyUnavailable
+        When a table keeps the rows.
+    """
     numbers = list(connection.execute(select(predictions.c.seq).where(predictions.c.subject == subject)).scalars())
     n_removed = _remove_by_number(connection, numbers)
     connection.execute(delete(idempotent_responses).where(idempotent_responses.c.subject == subject))
+    _require_none(connection, idempotent_responses.c.subject == subject)
     return n_removed
 
 
@@ -127,5 +135,14 @@ def _remove_by_number(connection: Connection, numbers: Sequence[int]) -> int:
         part = numbers[at : at + _IDS_PER_QUERY]
         removed = select(predictions.c.prediction_id).where(predictions.c.seq.in_(part))
         connection.execute(delete(outcomes).where(outcomes.c.prediction_id.in_(removed)))
+        _require_none(connection, outcomes.c.prediction_id.in_(removed))
         connection.execute(delete(predictions).where(predictions.c.seq.in_(part)))
+        _require_none(connection, predictions.c.seq.in_(part))
     return len(numbers)
+
+
+def _require_none(connection: Connection, condition: ColumnElement[bool]) -> None:
+    """Require that the table of a condition has no row that meets it."""
+    query = select(func.count()).where(condition)
+    (table,) = query.get_final_froms()
+    require_removed(str(table), connection.execute(query).scalar_one())

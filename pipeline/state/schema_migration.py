@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 
-from pipeline.errors import Conflict, DependencyUnavailable
+from pipeline.errors import Conflict, DependencyUnavailable, NotAllowed
 from pipeline.files import atomic_file, make_private_folder
 from pipeline.state.database import State, connect_to_project, refuse_new_database, utc_now_us
 
@@ -98,7 +98,7 @@ def ensure_schema(state: State) -> None:
     if known.is_current:
         return
     if known.current is None:
-        _migrate(state)
+        _create_tables(state)
     elif known.is_newer:
         raise Conflict(_newer_schema_message(state, known))
     else:
@@ -106,6 +106,16 @@ def ensure_schema(state: State) -> None:
             f"{state.address}: the schema version is {known.current}, this program needs {known.head};"
             " run `mlops state upgrade` (it makes a backup first)"
         )
+
+
+def _create_tables(state: State) -> None:
+    try:
+        _migrate(state)
+    except NotAllowed as error:
+        raise NotAllowed(
+            f"{state.address}: the database has no tables, and the account {state.engine.url.username} may not create"
+            " them; run `mlops state upgrade`, then `mlops state grant --apply`, as the account that is to own them"
+        ) from error
 
 
 def upgrade_schema(state: State, backups: Path) -> Path | None:

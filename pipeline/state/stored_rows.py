@@ -1,4 +1,4 @@
-"""Notice a table that accepts rows and does not keep them: a trigger, a rule or a view can discard them silently."""
+"""Notice a table that accepts a change and does not make it: a trigger, a rule or a view can discard it silently."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.errors import DependencyUnavailable
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-__all__ = ["require_stored", "watch_inserts"]
+__all__ = ["require_removed", "require_stored", "watch_inserts"]
 
 
 def require_stored(table: str, n_stored: int, *, n_rows: int) -> None:
@@ -26,6 +26,21 @@ def require_stored(table: str, n_stored: int, *, n_rows: int) -> None:
         raise DependencyUnavailable(
             f"the table {table} of the state database keeps {n_stored} of {n_rows} written rows;"
             " remove the trigger, rule or view that discards them"
+        )
+
+
+def require_removed(table: str, n_left: int) -> None:
+    """Raise if a table still has rows that the current transaction removed.
+
+    Raises
+    ------
+    DependencyUnavailable
+        Naming the table; the caller rolls its transaction back.
+    """
+    if n_left:
+        raise DependencyUnavailable(
+            f"the table {table} of the state database keeps {n_left} removed rows;"
+            " remove the trigger, rule or view that ignores the removal"
         )
 
 

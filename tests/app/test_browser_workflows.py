@@ -9,9 +9,18 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipeline.registry import ModelRegistry
-from tests.app.browser import CHROMIUM, EXCEPTION_SELECTOR, browser_page, open_page, running_app, shown_prediction_id
+from tests.app.browser import (
+    CHROMIUM,
+    EXCEPTION_SELECTOR,
+    browser_page,
+    open_page,
+    running_app,
+    shown_prediction_id,
+    wait_until_drawn,
+)
 from tests.app.conftest import PAGES
 from tests.app.drifting_day import log_drifting_day
+from tests.app.views.test_incident_panel import open_incident
 from tests.app.views.test_predict_page import unlabeled_csv
 from tests.fixtures.small_packages import write_small_package
 
@@ -99,6 +108,48 @@ def test_a_drifting_day_shows_the_number_of_drifting_features(page: Any, address
     card = page.locator("[data-testid='stMetric']").filter(has_text="Drift")
     assert re.search(r"^\d+ of \d+$", card.inner_text(), re.MULTILINE)
     page.locator("[data-testid='stVegaLiteChart']").nth(4).wait_for()
+    assert page.locator(EXCEPTION_SELECTOR).count() == 0
+
+
+def popovers(page: Any) -> Any:
+    return page.locator("[data-testid='stPopoverBody']")
+
+
+def test_an_action_on_an_incident_closes_its_dialog_and_opens_no_other(page: Any, address: str, own: Workspace) -> None:
+    open_incident(own, title="first drifted")
+    open_incident(own, title="second drifted", group_name="drift:other")
+    open_page(page, address, "monitoring")
+    for action, result in (("Acknowledge", "Acknowledged"), ("Silence", "Silenced"), ("Resolve", "Resolved")):
+        # The newest incident is the first, and the buttons after an action stand where others stood.
+        page.get_by_role("button", name=action).first.click()
+        dialog = popovers(page)
+        dialog.get_by_label("Reason").fill("looked at it")
+        dialog.get_by_role("button", name="Confirm").click()
+        page.get_by_text(f"{result}: second drifted").wait_for()
+        wait_until_drawn(page)
+        assert popovers(page).count() == 0, action
+    assert page.get_by_text("first drifted").count() == 1
+    assert page.get_by_text("looked at it").count() == 0
+    assert page.locator(EXCEPTION_SELECTOR).count() == 0
+
+
+def test_live_span_confidence_and_tab_are_in_the_address(page: Any, address: str) -> None:
+    open_page(page, address, "?span=7d")
+    assert page.get_by_role("radio", name="7 days").is_checked()
+    page.get_by_text("3 days", exact=True).click()
+    page.wait_for_url("**/?*span=3d*")
+    open_page(page, address, "history?history_confidence=20&history_confidence=80")
+    values = [thumb.get_attribute("aria-valuetext") for thumb in page.get_by_role("slider").all()]
+    assert values == ["20 %", "80 %"]
+    page.get_by_text("Live", exact=True).click()
+    page.wait_for_url("**/history?*history_live=true*")
+    open_page(page, address, page.url.removeprefix(f"{address}/"))
+    assert page.get_by_role("switch", name="Live").is_checked()
+    open_page(page, address, "models")
+    page.get_by_role("tab", name="Lineage").click()
+    page.wait_for_url("**/models?*models_tab=Lineage*")
+    open_page(page, address, page.url.removeprefix(f"{address}/"))
+    assert page.get_by_role("tab", name="Lineage").get_attribute("aria-selected") == "true"
     assert page.locator(EXCEPTION_SELECTOR).count() == 0
 
 

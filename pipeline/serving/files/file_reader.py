@@ -10,14 +10,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config.groups.data_config import CsvDialect
+from pipeline.data.cell_parsers import CELL_GRAMMARS
 from pipeline.data.coercion import coerce_table
 from pipeline.data.csv_reader import iter_csv_tables
+from pipeline.data.input_problems import to_data_error
+from pipeline.data.scoring_file import name_problems, read_header_names
 from pipeline.errors import DataError, UsageError
 from pipeline.serving.rows.value_checks import check_value
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pipeline.schema import Column, ColumnKind, Schema
@@ -27,26 +30,36 @@ __all__ = ["TableValidator", "parquet_row_count", "read_column_names", "read_fil
 _PARQUET_BATCH_ROWS = 65_536
 _MAX_CACHED_VALUES = 100_000
 _MAX_REPORTED_ERRORS = 20
+_DEFAULT_DIALECT = CsvDialect()
 
 
-def read_file_tables(path: Path, schema: Schema, ids: tuple[str, ...]) -> Iterator[pa.Table]:
+def read_file_tables(
+    path: Path, schema: Schema, ids: tuple[str, ...], *, dialect: CsvDialect = _DEFAULT_DIALECT
+) -> Iterator[pa.Table]:
     """Yield a file in batches: the features of the model and the columns `ids`, with their declared types.
+
+    A nullable feature that the file lacks is missing in each row; declared columns that are neither are left out.
 
     Raises
     ------
     DataError
-        When the file cannot be read, lacks a column, or has a value of another type.
+        When the file cannot be read, lacks a column, has one that is not declared, or a value of another type.
     UsageError
         When it is neither CSV nor Parquet.
     """
+    names = read_column_names(path, dialect)
+    if problems := name_problems(names, schema, path=str(path)):
+        raise to_data_error(problems)
     kinds: dict[str, ColumnKind] = {name: schema.column(name).kind for name in (*ids, *schema.feature_names)}
-    if path.suffix == ".csv":
-        yield from iter_csv_tables(path, kinds, CsvDialect(), private_notes=schema.private_notes)
-    elif path.suffix == ".parquet":
-        for table in _read_parquet(path, list(kinds)):
-            yield coerce_table(table, kinds, where=str(path), private_notes=schema.private_notes)
-    else:
-        raise UsageError(f"{path}: accepted are files that end with .csv or .parquet")
+    given = {name: kind for name, kind in kinds.items() if not names or name in names}
+    notes = schema.private_notes
+    for table in _read_tables(path, given, dialect, private_notes=notes):
+        yield pa.table(
+            {
+                name: table.column(name) if name in given else pa.nulls(table.num_rows, CELL_GRAMMARS[kind].arrow_type)
+                for name, kind in kinds.items()
+            }
+        )
 
 
 def parquet_row_count(path: Path) -> int | None:
@@ -54,23 +67,26 @@ def parquet_row_count(path: Path) -> int | None:
     return pq.ParquetFile(path).metadata.num_rows if path.suffix == ".parquet" else None
 
 
-def read_column_names(path: Path) -> list[str]:
+def read_column_names(path: Path, dialect: CsvDialect = _DEFAULT_DIALECT) -> list[str]:
     """Return the column names of a Parquet file, or the names in the first line of a CSV file."""
-    if path.suffix == ".parquet":
-        return list(_open_parquet(path).schema_arrow.names)
-    try:
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            return [name.strip('"') for name in stream.readline().rstrip("\r\n").split(",")]
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    if path.suffix not in (".csv", ".parquet"):
+        raise UsageError(f"{path}: accepted are files that end with .csv or .parquet")
+    if path.suffix == ".csv":
+        return read_header_names(path, dialect)
+    return list(_open_parquet(path).schema_arrow.names)
 
 
-def _read_parquet(path: Path, names: list[str]) -> Iterator[pa.Table]:
+def _read_tables(
+    path: Path, kinds: dict[str, ColumnKind], dialect: CsvDialect, *, private_notes: Mapping[str, str]
+) -> Iterator[pa.Table]:
+    if path.suffix == ".csv":
+        yield from iter_csv_tables(path, kinds, dialect, private_notes=private_notes)
+        return
     file = _open_parquet(path)
-    present = [name for name in names if name in file.schema_arrow.names]
+    present = [name for name in kinds if name in file.schema_arrow.names]
     try:
         for batch in file.iter_batches(batch_size=_PARQUET_BATCH_ROWS, columns=present):
-            yield pa.Table.from_batches([batch])
+            yield coerce_table(pa.Table.from_batches([batch]), kinds, where=str(path), private_notes=private_notes)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
 

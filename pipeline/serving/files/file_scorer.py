@@ -19,6 +19,7 @@ from pyarrow import csv
 from pyarrow import parquet as pq
 
 from pipeline import files
+from pipeline.config.groups.data_config import CsvDialect
 from pipeline.errors import DataError, UsageError
 from pipeline.modeling.classifier import predicted_codes
 from pipeline.serving.files.file_reader import TableValidator, parquet_row_count, read_column_names, read_file_tables
@@ -35,6 +36,7 @@ __all__ = ["PART_ROWS", "FileScoringResult", "score_file"]
 PART_ROWS = 131_072
 _Item = TypeVar("_Item")
 _SUFFIXES = (".csv", ".parquet")
+_DEFAULT_DIALECT = CsvDialect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def score_file(
     target: Path,
     *,
     chunk_rows: int = PART_ROWS,
+    dialect: CsvDialect = _DEFAULT_DIALECT,
     log: FilePredictionLog | None = None,
     on_progress: Callable[[int, int | None], None] = lambda _done, _all: None,
 ) -> FileScoringResult:
@@ -68,6 +71,8 @@ def score_file(
         CSV or Parquet, by their suffix; `target` is replaced at the end, as a whole.
     chunk_rows : int
         Rows that are scored at once; it bounds the memory and changes nothing else.
+    dialect : CsvDialect, optional
+        Of a CSV `source`.
     log : FilePredictionLog, optional
         Logs the predictions too, each row once; the output then has a column `prediction_id`.
     on_progress : callable
@@ -85,17 +90,12 @@ def score_file(
     if chunk_rows < 1:
         raise UsageError(f"chunk_rows is {chunk_rows}; accepted is 1 or more")
     digest = _source_digest(source)
-    plan = {
-        "source": digest,
-        "package": package.digest,
-        "part_rows": PART_ROWS,
-        "log": None if log is None else log.model,
-    }
-    parts = _PartStore(target, plan)
+    log_model = None if log is None else log.model
+    parts = _PartStore(target, _plan(package, source=digest, dialect=dialect, log_model=log_model))
     total = parquet_row_count(source)
     n_done = n_resumed = 0
     with parts.open_output() as output:
-        valid_parts = _prefetch(_validated_parts(package, source))
+        valid_parts = _prefetch(_validated_parts(package, source, dialect))
         for number, (rows, scored) in enumerate(_prefetch(_scored_parts(package, valid_parts, parts, chunk_rows))):
             if scored is None:
                 n_resumed += rows.num_rows
@@ -113,6 +113,17 @@ def score_file(
     return FileScoringResult(target, n_done, n_resumed, package.digest)
 
 
+def _plan(package: Package, *, source: str, dialect: CsvDialect, log_model: str | None) -> dict[str, Any]:
+    """Return what finished parts depend on; a run with another plan starts anew."""
+    return {
+        "source": source,
+        "dialect": dialect.model_dump(mode="json", include=set(CsvDialect.model_fields)),
+        "package": package.digest,
+        "part_rows": PART_ROWS,
+        "log": log_model,
+    }
+
+
 def _prefetch(items: Iterator[_Item]) -> Iterator[_Item]:
     """Yield `items`; a thread prepares the next one while the caller uses one."""
     with ThreadPoolExecutor(1) as worker:
@@ -122,10 +133,10 @@ def _prefetch(items: Iterator[_Item]) -> Iterator[_Item]:
             yield item
 
 
-def _validated_parts(package: Package, source: Path) -> Iterator[pa.Table]:
+def _validated_parts(package: Package, source: Path, dialect: CsvDialect) -> Iterator[pa.Table]:
     validator = TableValidator(package.schema, where=str(source))
     n_rows = 0
-    for part in _read_parts(package, source):
+    for part in _read_parts(package, source, dialect):
         validator.check(part, first_row=n_rows + 1)
         n_rows += part.num_rows
         yield part
@@ -150,15 +161,16 @@ def _source_digest(source: Path) -> str:
         raise DataError(f"{source}: cannot be read: {error.strerror}") from error
 
 
-def _id_columns(package: Package, source: Path) -> tuple[str, ...]:
-    present = read_column_names(source)
+def _id_columns(package: Package, source: Path, dialect: CsvDialect) -> tuple[str, ...]:
+    present = read_column_names(source, dialect)
     return tuple(column.name for column in package.schema.columns if column.role == "id" and column.name in present)
 
 
-def _read_parts(package: Package, source: Path) -> Iterator[pa.Table]:
+def _read_parts(package: Package, source: Path, dialect: CsvDialect) -> Iterator[pa.Table]:
     pending: list[pa.Table] = []
     n_rows = 0
-    for table in read_file_tables(source, package.schema, _id_columns(package, source)):
+    ids = _id_columns(package, source, dialect)
+    for table in read_file_tables(source, package.schema, ids, dialect=dialect):
         pending.append(table)
         n_rows += table.num_rows
         while n_rows >= PART_ROWS:

@@ -84,7 +84,7 @@ def parse_request(body: bytes, header_length: bytes | None, schema: Schema, *, m
     MalformedBody
         When the body is not JSON, or its binary part does not match the JSON.
     InvalidRequest
-        When it is not a request of the protocol, or its tensors are not the features.
+        When it is not a request of the protocol, or one of its tensors is not declared.
     BodyTooLarge
         When it has too many rows or values.
     """
@@ -140,22 +140,24 @@ def _requested_outputs(request: _RequestBody) -> dict[str, bool]:
 def _feature_columns(tensors: list[_Tensor], tail: bytes, schema: Schema, max_rows: int) -> dict[str, list[Any]]:
     kinds = {column.name: column for column in schema.features}
     columns: dict[str, list[Any]] = {}
+    names: set[str] = set()
     n_rows: int | None = None
     at = 0
     for number, tensor in enumerate(tensors):
         where = f"inputs[{number}]"
         column = kinds.get(tensor.name)
-        if column is None:
-            raise InvalidRequest.for_field(
-                where, "unknown", f"is not a feature of this model; known: {', '.join(kinds)}"
-            )
-        if tensor.name in columns:
-            raise InvalidRequest.for_field(where, "duplicate", f"{column.name} is given twice")
+        if column is None and tensor.name not in schema.accepted_names:
+            raise InvalidRequest.for_field(where, "unknown", schema.unknown_name_message(tensor.name))
+        if tensor.name in names:
+            raise InvalidRequest.for_field(where, "duplicate", f"{tensor.name} is given twice")
+        names.add(tensor.name)
         n = _count_rows(tensor, where)
         if n_rows is not None and n != n_rows:
             raise InvalidRequest.for_field(f"{where}.shape", "shape", f"has {n} rows; the first tensor has {n_rows}")
         n_rows = n
-        columns[tensor.name], at = _tensor_values(tensor, column, n, where, tail, at)
+        values, at = _tensor_values(tensor, column, n, where, tail, at)
+        if column is not None:
+            columns[tensor.name] = values
     if n_rows is not None and n_rows > max_rows:
         raise BodyTooLarge.for_field("inputs[0].shape", "rows", f"at most {max_rows:,} rows at a time")
     if at != len(tail):
@@ -171,14 +173,16 @@ def _count_rows(tensor: _Tensor, location: str) -> int:
 
 
 def _tensor_values(
-    tensor: _Tensor, column: Column, n_rows: int, location: str, tail: bytes, offset: int
+    tensor: _Tensor, column: Column | None, n_rows: int, location: str, tail: bytes, offset: int
 ) -> tuple[list[Any], int]:
-    """Return the values of a tensor, and the offset of the next tensor in the binary part."""
-    wants_number = _DATATYPES[column.kind] != "BYTES"
+    """Return the values of a tensor, and the offset of the next tensor in the binary part.
+
+    A tensor of any datatype is accepted where `column` is None: it is declared and no feature.
+    """
     if tensor.datatype not in _NUMPY_TYPES and tensor.datatype != "BYTES":
         accepted = ", ".join([*_NUMPY_TYPES, "BYTES"])
         raise InvalidRequest.for_field(f"{location}.datatype", "datatype", f"expected one of {accepted}")
-    if wants_number is (tensor.datatype == "BYTES"):
+    if column is not None and (_DATATYPES[column.kind] == "BYTES") is not (tensor.datatype == "BYTES"):
         raise InvalidRequest.for_field(
             f"{location}.datatype", "datatype", f"{column.name} is {_DATATYPES[column.kind]}"
         )

@@ -8,7 +8,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import did_you_mean
 from pipeline.serving.prediction_types import LineMap
 from pipeline.serving.serving_errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 
@@ -140,10 +139,9 @@ def _header_names(body: bytes) -> list[str]:
 
 
 def _check_column_names(names: list[str], schema: Schema, prefix: str) -> None:
-    known, accepted = schema.feature_names, schema.accepted_names
-    message = f"is not a feature of this model; known: {', '.join(known)}"
+    accepted = schema.accepted_names
     errors = [
-        FieldError(f"{prefix}{_shorten_name(name)}", "unknown", f"{message}{did_you_mean(name[:64], known)}")
+        FieldError(f"{prefix}{_shorten_name(name)}", "unknown", schema.unknown_name_message(name))
         for name in names
         if name not in accepted
     ]

@@ -10,7 +10,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import did_you_mean
 from pipeline.serving.rows.fast_decoder import FastDecoder
 from pipeline.serving.rows.value_checks import check_value
 from pipeline.serving.serving_errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
@@ -30,7 +29,6 @@ _FIRST_DATA_LINE = 2
 _ROUTES_BY_KEY = {"features": "POST /predict", "instances": "POST /predict/batch"}
 # A suggestion costs more than the check; only the listed errors get one.
 _MAX_HINTS = 20
-_MAX_HINT_LENGTH = 60
 # The commas of larger bodies are counted before decoding, those of smaller ones after decoding fails.
 _LARGE_BODY_BYTES = 4_000_000
 _SPARE_COMMAS = 100_000
@@ -64,6 +62,7 @@ class RowParser:
     def __init__(self, schema: Schema, *, max_rows: int) -> None:
         self.columns = schema.features
         self.names = schema.feature_names
+        self._schema = schema
         self._accepted_names = schema.accepted_names
         self.max_rows = max_rows
         self._constraints = [column.value_constraints for column in self.columns]
@@ -202,17 +201,15 @@ class RowParser:
     def _unknown_feature_errors(
         self, given: Mapping[str, Any], prefix: str, *, n_hints: int = _MAX_HINTS
     ) -> list[FieldError]:
-        message = f"is not a feature of this model; features: {', '.join(self.names)}"
         unknown = [name for name in given if name not in self._accepted_names]
         return [
             FieldError(
-                f"{prefix}{_to_printable(name)}", "unknown", f"{message}{self._hint(name) if at < n_hints else ''}"
+                f"{prefix}{_to_printable(name)}",
+                "unknown",
+                self._schema.unknown_name_message(name, has_hint=at < n_hints),
             )
             for at, name in enumerate(unknown)
         ]
-
-    def _hint(self, name: str) -> str:
-        return did_you_mean(name[:_MAX_HINT_LENGTH], self.names)
 
 
 def _to_printable(name: str) -> str:

@@ -9,7 +9,6 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.schema.constraint_base import format_value
 from pipeline.schema.intervals import MAX_INT64
 from pipeline.serving.serving_errors import FieldError
 
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["check_value"]
 
 _DATETIME_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?")
-_EXPECTED = {
-    "integer": "a whole number",
-    "float": "a number",
-    "boolean": "true or false, without quotes",
-    "category": "a string in quotes",
-    "text": "a string in quotes",
-    "datetime": 'a date or a moment in quotes such as "2026-01-31" or "2026-01-31T18:30:00", without a zone',
-}
 
 
 def check_value(
@@ -50,26 +41,15 @@ def check_value(
     if value is None:
         if column.nullable:
             return None, None
-        message = f"is missing; expected {_describe_expected(column, constraints)}, and not null"
-        return None, FieldError(path, "missing", message)
+        return None, FieldError(path, "missing", f"is missing; expected {column.expected}, and not null")
     try:
         converted = _CONVERTERS[column.kind](value)
     except (TypeError, ValueError, OverflowError):
-        return None, FieldError(
-            path, "type", f"expected {_describe_expected(column, constraints)}; found {_describe_kind(value)}"
-        )
+        return None, FieldError(path, "type", f"expected {column.expected}; found {_describe_kind(value)}")
     for constraint in constraints:
         if not constraint.accepts(converted):
-            return None, FieldError(path, constraint.name, f"expected {_describe_expected(column, constraints)}")
+            return None, FieldError(path, constraint.name, f"expected {column.expected}")
     return converted, None
-
-
-def _describe_expected(column: Column, constraints: tuple[Constraint, ...]) -> str:
-    phrases = [_EXPECTED[column.kind], *(constraint.expected for constraint in constraints)]
-    unit = f" (unit: {column.unit})" if column.unit else ""
-    example = f", such as {format_value(column.example)}" if column.example is not None else ""
-    missing = ", or null" if column.nullable else ""
-    return f"{' '.join(phrases)}{unit}{example}{missing}"
 
 
 def _describe_kind(value: Any) -> str:

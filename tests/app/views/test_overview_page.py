@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("app")
 
 
-def test_the_overview_shows_the_production_version_and_the_api(project: Workspace) -> None:
+def test_the_overview_shows_the_production_version_and_the_api(serving: Callable[[str], ModelRegistry]) -> None:
+    serving("iris")
     at = app_page("overview").run()
     cards = {metric.label: metric.value for metric in at.metric}
     assert (cards["Version"], cards["API"]) == ("1", "not configured")
@@ -37,7 +38,7 @@ def test_the_overview_lists_recent_activity_by_actor_and_the_test_metrics(projec
 def test_alerts_are_unknown_before_the_first_monitor_run(empty: Path, serving: Callable[[str], ModelRegistry]) -> None:
     model = serving("iris").list_models()[0].model
     assert {metric.label: metric.value for metric in app_page("overview").run().metric}["Open alerts"] == "unknown"
-    assert "the monitor never ran" in text_of(app_page("monitoring").run())
+    assert "The monitor never ran" in text_of(app_page("monitoring").run())
     state = store.open_state(empty)
     with state.writing() as connection:
         now = state.clock()

@@ -63,7 +63,8 @@ def test_features_are_read_with_any_other_declared_columns(text: str, tmp_path: 
         ("size,colour\n99,red\n", [(2, "size", "in_range")]),
         ("size,colour\n,red\n", [(2, "size", "missing")]),
         ("size,colour\n1.5,red\nmany,blue\n", [(3, "size", "float")]),
-        ("size,weight\n1.5,2\n", [(1, "2", "header"), (1, "colour", "header")]),
+        ("size,weight\n1.5,2\n", [(1, "2", "header")]),
+        ("row,colour\n1,red\n", [(1, "size", "header")]),
         ("size,colour\n1.5,red,3\n", [(2, "3", "fields")]),
     ],
 )
@@ -75,10 +76,10 @@ def test_problems_name_line_column_and_rule(text: str, places: list[tuple[int, s
 
 def test_parquet_preserves_other_columns_and_is_checked_by_the_same_rules(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
-    pd.DataFrame({"size": [1.0, 2.0], "colour": ["red", None], "other": [5, 6]}).to_parquet(path)
+    pd.DataFrame({"size": [1.0, 2.0], "colour": ["red", None], "row": [5, 6]}).to_parquet(path)
     frame = read_scoring_file(path, SCHEMA, DIALECT).frame
     assert frame is not None
-    assert (frame["size"].tolist(), frame["other"].tolist(), "outcome" in frame) == ([1.0, 2.0], [5, 6], False)
+    assert (frame["size"].tolist(), frame["row"].tolist(), "outcome" in frame) == ([1.0, 2.0], [5, 6], False)
     pd.DataFrame({"size": [1.0, 99.0], "colour": ["red", "red"]}).to_parquet(path)
     problems = read_scoring_file(path, SCHEMA, DIALECT).problems
     assert [(problem.line, problem.column, problem.rule) for problem in problems] == [(2, "size", "in_range")]

@@ -23,6 +23,7 @@ _CASES: list[tuple[dict[str, Any], str, str, str, str]] = [
     ({"database": DatabaseFacts("damaged", "bad bytes")}, "database", "down", "damaged", "restore a backup"),
     ({"database": DatabaseFacts("busy", "locked")}, "database", "degraded", "busy", "wait for the other writer"),
     ({"database": DatabaseFacts("other_schema", "older")}, "database", "down", "other_schema", "mlops state upgrade"),
+    ({"database": DatabaseFacts("not_allowed", "refused")}, "database", "unknown", "not_allowed", "an account that"),
     ({"database": DatabaseFacts("unavailable", "off")}, "database", "down", "unavailable", "check its address"),
     ({"database": DatabaseFacts("without_versions", "none")}, "database", "degraded", "without_versions", "backup"),
     ({}, "version", "healthy", "passed", "Version 2 (1.0.0) is in Production and passed its gates"),

@@ -146,3 +146,23 @@ def test_an_entry_of_the_trail_that_is_ignored_undoes_its_decision(state: store.
     event = store.AuditEvent("eve", "register", 5)
     with pytest.raises(DependencyUnavailable, match=r"the table audit .* keeps 0 of 1"), state.writing() as connection:
         store.append_audit_entry(connection, event, model="m")
+
+
+KEEPING = {
+    "sqlite": "CREATE TRIGGER ignore_removal BEFORE DELETE ON {table} BEGIN SELECT RAISE(IGNORE); END",
+    "postgresql": "CREATE RULE ignore_removal AS ON DELETE TO {table} DO INSTEAD NOTHING",
+}
+
+
+@pytest.mark.parametrize("table", KEYS)
+def test_rows_that_are_not_removed_are_not_reported_as_erased(
+    state: store.State, writer: store.PredictionWriter, table: str
+) -> None:
+    writer.write([make_row("a", subject="ada")], [store.StoredResponse("k", 5, "", "{}", "ada")])
+    with state.writing() as connection:
+        store.add_outcomes(connection, [("a", 6, "yes", "api")])
+        connection.exec_driver_sql(KEEPING[state.engine.dialect.name].format(table=table))
+    message = f"the table {table} .* keeps 1 removed rows"
+    with pytest.raises(DependencyUnavailable, match=message), state.writing() as connection:
+        store.erase_subject(connection, "ada")
+    assert [count_rows(state, each) for each in KEYS] == [1, 1, 1]

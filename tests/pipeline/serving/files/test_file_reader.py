@@ -21,6 +21,7 @@ SCHEMA = Schema(
         Column("size", "float", "Float64", nullable=True, checks={"gt": 0}, minimum=0),
         Column("color", "category", "category", categories=("blue", "red"), checks={"isin": ["blue", "red"]}),
         Column("row", "integer", "Int64", role="id"),
+        Column("extra", "text", "string", role="ignore"),
     ),
     Target("answer", ("no", "yes"), "yes"),
 )

@@ -127,14 +127,25 @@ def test_an_invalid_value_is_named_by_its_row_and_nothing_is_written(package: Pa
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_a_missing_column_is_named(package: Package, tmp_path: Path) -> None:
-    source = write_frame(tmp_path / "in.csv", make_frame(5).drop(columns="Stage_fear"))
-    with pytest.raises(DataError, match="Stage_fear"):
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_feature_that_the_file_lacks_is_missing_in_each_row(package: Package, suffix: str, tmp_path: Path) -> None:
+    frame = make_frame(5)
+    lacking = write_frame(tmp_path / f"lacking{suffix}", frame.drop(columns="Stage_fear"))
+    empty = write_frame(tmp_path / f"empty{suffix}", frame.assign(Stage_fear=None))
+    for source in (lacking, empty):
+        score_file(package, source, source.with_name(f"{source.stem}.out.csv"))
+    assert (tmp_path / "lacking.out.csv").read_bytes() == (tmp_path / "empty.out.csv").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_column_that_is_not_declared_is_refused(package: Package, suffix: str, tmp_path: Path) -> None:
+    source = write_frame(tmp_path / f"in{suffix}", make_frame(5).rename(columns={"Stage_fear": "Stage_fears"}))
+    with pytest.raises(DataError, match=r"'Stage_fears' \(is not a feature of this model.*did you mean 'Stage_fear'"):
         score_file(package, source, tmp_path / "out.csv")
 
 
-def test_columns_beyond_the_features_are_left_out(package: Package, tmp_path: Path) -> None:
-    source = write_frame(tmp_path / "in.parquet", make_frame(5).assign(Personality="Introvert", more=1))
+def test_declared_columns_beyond_the_features_are_left_out(package: Package, tmp_path: Path) -> None:
+    source = write_frame(tmp_path / "in.parquet", make_frame(5).assign(Personality="Introvert"))
     score_file(package, source, tmp_path / "out.parquet")
     names = ["prediction", "confidence", *(f"probability_{name}" for name in package.classes)]
     assert pq.read_schema(tmp_path / "out.parquet").names == names
