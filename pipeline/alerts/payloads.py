@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.files import sha256
 from pipeline.lookup import LookupTable
-from pipeline.text import iso_timestamp
+from pipeline.text import iso_timestamp, visible_line, visible_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,17 +18,17 @@ _MAX_SLACK_CHARS = 2900  # a block of Slack takes 3,000 characters
 
 
 def subject_line(payload: Mapping[str, Any]) -> str:
-    """Return the subject of a message."""
+    """Return the subject of a message, on one line of visible characters."""
     status = "resolved" if payload["event"] == "resolved" else payload["severity"]
     suffix = " (still open)" if payload["event"] == "still open" else ""
-    return f"[{status}] {payload['title']}{suffix}"
+    return visible_line(f"[{status}] {payload['title']}{suffix}")
 
 
 def body_text(payload: Mapping[str, Any]) -> str:
-    """Return the text below the subject."""
+    """Return the text below the subject, in visible characters."""
     if payload["event"] == "resolved":
-        return f"Incident {payload['number']} is resolved.\n{payload['message']}"
-    return f"{payload['message']}\nAcknowledge with: {payload['acknowledge']}"
+        return visible_text(f"Incident {payload['number']} is resolved.\n{payload['message']}")
+    return visible_text(f"{payload['message']}\nAcknowledge with: {payload['acknowledge']}")
 
 
 @PAYLOAD_FORMATS.add("json")
@@ -57,7 +57,7 @@ def _alertmanager_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
         "group": payload["group"],
         "severity": payload["severity"],
     }
-    annotations = {"summary": payload["title"], "description": body_text(payload)}
+    annotations = {"summary": visible_line(payload["title"]), "description": body_text(payload)}
     ended_at = payload["last_seen_at"] if status == "resolved" else None
     group_key = f'{{}}:{{model="{payload["model"]}", group="{payload["group"]}"}}'
     alert = {

@@ -124,7 +124,7 @@ class _GreetedSMTP(smtplib.SMTP):
 def _email_message(payload: Mapping[str, Any], sender: str, to: str) -> EmailMessage:
     message = EmailMessage()
     # A title holds names of users; a line break in it would add a header.
-    message["Subject"] = " ".join(subject_line(payload).split())
+    message["Subject"] = subject_line(payload)
     message["From"], message["To"] = sender, to
     message["Message-ID"] = f"<{payload['key']}@mlops.invalid>"
     message["Auto-Submitted"] = "auto-generated"

@@ -372,6 +372,8 @@ class ModelRegistry:
     def _fetch_package(self, uri: str) -> Iterator[tuple[Path, str | None]]:
         """Yield the folder of a package, and the ID of its MLflow run."""
         if not uri.startswith("runs:/"):
+            if ":/" in uri:
+                raise UsageError(f"{uri}: expected runs:/RUN/model, or a package as train_and_track_model writes it")
             yield self._root / uri, None
             return
         run_id, _, path = uri.removeprefix("runs:/").partition("/")

@@ -192,7 +192,7 @@ class State:
         try:
             yield
         except exc.DatabaseError as error:
-            if is_insufficient_privilege(error):
+            if not self.is_file and is_insufficient_privilege(error):
                 reason = str(error.orig).strip().partition("\n")[0]
                 raise NotAllowed(
                     f"{self.address}: the database refused a statement of the account {self.engine.url.username}"

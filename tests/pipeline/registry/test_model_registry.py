@@ -137,3 +137,12 @@ def test_the_actor_is_the_user_unless_the_environment_names_one(monkeypatch: pyt
     assert current_actor() == "deploy-bot"
     monkeypatch.delenv("MLOPS_ACTOR")
     assert current_actor()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["models:/m-0123456789abcdef", "models:/personality_model/1", "s3://bucket/model", "mlflow-artifacts:/1/model"],
+)
+def test_an_address_that_is_no_run_is_refused_with_what_is_accepted(registry: ModelRegistry, uri: str) -> None:
+    with pytest.raises(UsageError, match=r"expected runs:/RUN/model, or a package as train_and_track_model"):
+        registry.register_model(uri, NAME)

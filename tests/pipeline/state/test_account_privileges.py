@@ -2,91 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
-from pipeline import alerts
 from pipeline import state as store
 from pipeline.errors import NotAllowed, UsageError
-from pipeline.registry.stage_transitions import promote_version, roll_back_version
-from pipeline.state.schema_migration import ensure_schema
 from pipeline.state.tables import METADATA
-from tests.fixtures import postgresql_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-MODEL = "personality_model"
-PASSED = {"verdict": "promote", "gates": []}
+    from tests.pipeline.state.database_accounts import Accounts
+
 PRODUCTION = '{"Production": {"digest": "d1", "version": 1}}'
 FORGED = '{"Production": {"digest": "d3", "version": 3}}'
-
-
-class Accounts(NamedTuple):
-    """A database with three versions, the second in Staging and the first in Production, and its accounts."""
-
-    address: str
-
-    def url(self, account: str) -> str:
-        return self.address.replace("//tester@", f"//mlops_{account}@")
-
-    def open(self, account: str) -> store.State:
-        return store.connect_to(self.url(account), setting_name="the test's account")
-
-    def run(self, account: str, statement: str) -> int:
-        """Run a statement and roll it back; return the number of its rows."""
-        with psycopg.connect(self.url(account)) as connection:
-            done = connection.execute(statement.encode())
-            connection.rollback()
-            return done.rowcount
-
-
-@pytest.fixture(scope="module")
-def accounts(postgresql: str) -> Accounts:
-    address = postgresql_server.new_database(postgresql, template=postgresql_server.template_database(postgresql))
-    owner = store.connect_to(address, setting_name="here")
-    fill_database(owner)
-    store.apply_grants(owner)
-    owner.close()
-    return Accounts(address)
-
-
-@pytest.fixture
-def fresh(postgresql: str) -> Iterator[Accounts]:
-    """The same for a test that changes it."""
-    address = postgresql_server.new_database(postgresql, template=postgresql_server.template_database(postgresql))
-    owner = store.connect_to(address, setting_name="here")
-    fill_database(owner)
-    store.apply_grants(owner)
-    yield Accounts(address)
-    owner.close()
-
-
-def fill_database(owner: store.State) -> None:
-    for number in (1, 2, 3):
-        register(owner, number)
-    promote_version(owner, MODEL, 1, stage="Production", decided_by="eve")
-    promote_version(owner, MODEL, 2, stage="Staging", decided_by="eve")
-    store.create_api_key(owner, "predict", name="k", actor="eve")
-    writer = store.PredictionWriter(owner)
-    row = store.PredictionRow("p1", 5, MODEL, 1, "d1", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)
-    writer.write([row])
-    writer.close()
-
-
-def register(state: store.State, number: int) -> None:
-    with state.writing() as connection:
-        tags = {"gates": PASSED}
-        version = store.add_version(
-            connection, MODEL, f"d{number}", at=number, semver=f"1.0.{number}", description="", tags=tags
-        )
-        event = store.AuditEvent("ci", "register", number, evidence=PASSED)
-        after = {"digest": version.digest, "semver": version.semver}
-        store.append_audit_entry(connection, event, model=MODEL, version=version.version, after=after)
-        store.enqueue_task(connection, "mirror", {"model": MODEL}, at=number)
 
 
 AUDIT_INSERT = (
@@ -235,120 +166,6 @@ def test_each_table_is_read_by_an_account_and_written_by_one_or_by_the_owner_alo
     assert read == {*METADATA.tables, "mlops_schema"}
     # A new table must be given to an account here, or be named as one of the owner.
     assert {*METADATA.tables} - written == {"api_keys"}
-
-
-@pytest.mark.parametrize("stage", ["Staging", "None", "Archived"])
-def test_the_training_account_registers_and_stages(fresh: Accounts, stage: str) -> None:
-    state = fresh.open("training")
-    register(state, 4)
-    change = promote_version(state, MODEL, 4, stage=stage, decided_by="ci")
-    assert change.after.versions["Production"] == 1
-    with state.reading() as connection:
-        assert store.find_undecided_deployments(connection, MODEL) == []
-    state.close()
-
-
-def test_the_training_account_registers_the_first_version_of_a_model(fresh: Accounts) -> None:
-    state = fresh.open("training")
-    with state.writing() as connection:
-        store.add_version(connection, "another_model", "d1", at=1, semver="1.0.0", description="", tags={})
-    with state.writing() as connection:
-        assert not store.may_change_stage(connection, "Production")
-        assert store.may_change_stage(connection, "Staging")
-    state.close()
-
-
-@pytest.mark.parametrize(
-    ("version", "stage", "force"),
-    [(2, "Production", False), (3, "Production", True), (1, "Staging", False), (1, "Archived", False)],
-)
-@pytest.mark.parametrize("account", ["training", "api", "monitor"])
-def test_an_account_without_the_right_is_named_with_the_stage_and_changes_nothing(
-    fresh: Accounts, account: str, version: int, stage: str, *, force: bool
-) -> None:
-    state = fresh.open(account)
-    with pytest.raises(NotAllowed, match=rf"the database account mlops_{account} may not change \w+; nothing was"):
-        promote_version(state, MODEL, version, stage=stage, force=force, reason="a reason", decided_by="ci")
-    with state.reading() as connection:
-        assert store.current_deployment(connection, MODEL).versions == {"Production": 1, "Staging": 2}
-        assert store.find_undecided_deployments(connection, MODEL) == []
-    state.close()
-
-
-def test_the_deciding_account_promotes_rolls_back_and_silences(fresh: Accounts) -> None:
-    state = fresh.open("decider")
-    promote_version(state, MODEL, 2, stage="Production", decided_by="eve")
-    change = roll_back_version(state, MODEL, decided_by="eve")
-    with state.writing() as connection:
-        store.mark_task_done(connection, store.read_pending_tasks(connection)[0], at=1)
-        silence = store.Silence(MODEL, None, 1, 9, "eve", "", 0)
-        store.end_silence(connection, store.add_silence(connection, silence), at=2)
-    with state.reading() as connection:
-        assert store.verify_audit_chain(connection) == []
-    assert change.after.versions["Production"] == 1
-    state.close()
-
-
-def test_the_account_of_the_app_decides_and_logs(fresh: Accounts) -> None:
-    state = fresh.open("app")
-    promote_version(state, MODEL, 2, stage="Production", decided_by="eve")
-    writer = store.PredictionWriter(state)
-    row = store.PredictionRow("p2", 5, MODEL, 2, "d2", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)
-    writer.write([row], [store.StoredResponse("k", 1, "d", "{}", None)])
-    writer.close()
-    with state.writing() as connection:
-        store.add_outcomes(connection, [("p2", 1, "yes", "app")])
-    with state.reading() as connection:
-        assert store.find_undecided_changes(connection) == []
-    state.close()
-
-
-@pytest.mark.parametrize("account", ["app", "decider"])
-def test_an_incident_of_the_monitor_is_handled_by_an_account_that_decides(fresh: Accounts, account: str) -> None:
-    state = fresh.open("monitor")
-    with state.writing() as connection:
-        incident = store.Incident("quality", MODEL, ("drift",), "warning", "t", "m", {}, 1, 1)
-        number = store.add_incident(connection, incident)
-        store.add_delivery(connection, number, "log", "k", {"event": "opened"}, at=1)
-    state.close()
-    state, actor = fresh.open(account), alerts.Actor("eve")
-    assert alerts.acknowledge_incident(state, number, actor=actor).status == "acknowledged"
-    silence = alerts.create_silence(state, MODEL, minutes=5, actor=actor, reason="a reason")
-    alerts.expire_silence(state, silence.seq, actor=actor)
-    assert alerts.resolve_incident(state, number, actor=actor).status == "resolved"
-    with state.reading() as connection:
-        assert store.find_undecided_changes(connection) == []
-    state.close()
-
-
-def test_an_empty_database_names_the_commands_of_the_owner(postgresql: str) -> None:
-    address = postgresql_server.new_database(postgresql)
-    with psycopg.connect(address) as connection:
-        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-        connection.execute("CREATE ROLE empty_api LOGIN")
-    state = store.connect_to(address.replace("//tester@", "//empty_api@"), setting_name="here")
-    with pytest.raises(NotAllowed, match="the account empty_api may not create them; run `mlops state upgrade`"):
-        ensure_schema(state)
-    state.close()
-
-
-def test_an_account_that_may_not_enter_the_database_is_named(accounts: Accounts) -> None:
-    with psycopg.connect(accounts.address) as connection:
-        connection.execute("CREATE ROLE stranger LOGIN")
-    state = store.connect_to(accounts.address.replace("//tester@", "//stranger@"), setting_name="here")
-    with pytest.raises(NotAllowed, match="stranger may not enter the database; run `mlops state grant --apply`"):
-        store.schema_revision(state)
-    state.close()
-
-
-@pytest.mark.parametrize("account", ["training", "monitor"])
-def test_a_statement_without_the_right_is_an_error_of_ours(accounts: Accounts, account: str) -> None:
-    state = accounts.open(account)
-    with pytest.raises(NotAllowed, match=rf"account mlops_{account} \(permission denied for table api_keys\)"):
-        store.read_api_keys(state)
-    with pytest.raises(NotAllowed, match=r"row-level security policy for table"), state.writing() as connection:
-        store.add_outcomes(connection, [("p1", 1, "yes", "api")])
-    state.close()
 
 
 def test_a_second_grant_takes_back_what_was_given_by_hand(fresh: Accounts) -> None:
