@@ -31,8 +31,8 @@ class ValueGroups:
     limits : tuple of float
         Ascending numbers between two groups; a number on a limit belongs to the group below it. No row has them.
     levels : tuple of float
-        One number for each group, ascending: the value that most of its rows share, else the mean of its rows without
-        its lowest and highest one. None of them is the value of fewer than `MIN_GROUP_ROWS` rows.
+        One number for each group, ascending: the value that most of its rows share, else about the mean of its rows
+        without its lowest and highest one. None of them is the value of fewer than `MIN_GROUP_ROWS` rows.
     is_shared : tuple of bool
         Which levels are the value of all rows of their group.
     """
@@ -126,18 +126,16 @@ def _group_level(values: Floats, counts: NDArray[np.int64]) -> float:
     inner[[0, -1]] -= 1
     # Divided first, since the sum of extreme numbers overflows.
     mean = float((values * (inner / inner.sum())).sum())
-    at = int(np.searchsorted(values, mean))
-    if at < len(values) and values[at] == mean and counts[at] < MIN_GROUP_ROWS:
-        other = at + 1 if at + 1 < len(values) else at - 1
-        return _number_between(*sorted((mean, float(values[other]))))
-    return mean
+    above = min(max(int(np.searchsorted(values, mean)), 1), len(values) - 1)
+    return _number_between(float(values[above - 1]), float(values[above]), near=mean)
 
 
-def _number_between(low: float, high: float) -> float:
-    """Return the number with the fewest digits above `low` and below `high`; `low` where there is none."""
+def _number_between(low: float, high: float, *, near: float | None = None) -> float:
+    """Return a number of few digits above `low` and below `high`, close to `near`; `low` where there is none."""
     middle = low / 2 + high / 2
-    for n_digits in range(1, _MAX_DIGITS + 1):
-        rounded = float(f"{middle:.{n_digits}g}")
-        if low < rounded < high:
-            return rounded
+    for number in (middle if near is None else near, middle):
+        for n_digits in range(1, _MAX_DIGITS + 1):
+            rounded = float(f"{number:.{n_digits}g}")
+            if low < rounded < high:
+                return rounded
     return low

@@ -112,7 +112,7 @@ def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool 
             if (reason := _unreadable_reason_in_file(source, name, kind, types))
         }
     else:
-        arrays, unreadable = _frame_to_arrays(source, kinds)
+        arrays, unreadable = _frame_to_arrays(source, kinds, schema.private_notes)
         readable_source, types, n_rows = pa.table(arrays), dict.fromkeys(source.columns), len(source)
     readable_kinds = {name: kind for name, kind in kinds.items() if name not in unreadable}
     undeclared_columns = tuple(sorted(str(name) for name in types if name not in kinds))
@@ -145,7 +145,9 @@ def _unreadable_reason_in_file(
         return next((reason for reason in reasons if reason is not None), None)
 
 
-def _frame_to_arrays(frame: pd.DataFrame, kinds: dict[str, ColumnKind]) -> tuple[dict[str, pa.Array], dict[str, str]]:
+def _frame_to_arrays(
+    frame: pd.DataFrame, kinds: dict[str, ColumnKind], private_notes: dict[str, str]
+) -> tuple[dict[str, pa.Array], dict[str, str]]:
     arrays: dict[str, pa.Array] = {}
     unreadable: dict[str, str] = {}
     for name, kind in kinds.items():
@@ -156,7 +158,8 @@ def _frame_to_arrays(frame: pd.DataFrame, kinds: dict[str, ColumnKind]) -> tuple
             array = pa.Array.from_pandas(frame[name])
             array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
         except pa.ArrowException as error:
-            unreadable[name] = f"has values of several types ({str(error).splitlines()[0]})"
+            detail = private_notes.get(name) or str(error).splitlines()[0]  # Arrow quotes a value
+            unreadable[name] = f"has values of several types ({detail})"
             continue
         reason = _unreadable_reason(array.type, kind, array)
         if reason is None:

@@ -56,3 +56,10 @@ def test_nan_and_none_are_missing(values: list[Any]) -> None:
 def test_absent_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         open_rows(tmp_path / "rows.parquet", SCHEMA)
+
+
+@pytest.mark.parametrize("store", ["bin", "hash", "drop"])
+def test_no_reason_quotes_a_value_of_a_private_column(store: Any) -> None:
+    schema = Schema("made", (Column("age", "integer", "Int64", store=store),), TARGET)
+    frame = pd.DataFrame({"age": pd.Series([1, "canary"], dtype=object), "outcome": ["no", "yes"]})
+    assert open_rows(frame, schema).unreadable == {"age": f"has values of several types (not shown (store: {store}))"}
