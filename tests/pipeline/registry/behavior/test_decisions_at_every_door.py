@@ -130,7 +130,7 @@ def test_every_door_refuses_to_promote_a_version_whose_gates_failed(folder: Path
     state.close()
     messages = refusals(
         {
-            "mlops promote": lambda: run("promote", "1", "--name", OTHER),
+            "mlops promote": lambda: run("promote", "1", "--model", OTHER),
             "registry": lambda: ModelRegistry().promote_model(OTHER, 1, "Production"),
             "notebook": lambda: MLOpsPipeline("doors", OTHER).promote_model("1"),
             "app": lambda: queries.registry().promote_model(OTHER, 1, "Production"),
