@@ -29,12 +29,18 @@ __all__ = [
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=@])")
 # Where a link, an image, a reference, a tag, an entity or an address of its own begins.
 _ACTIVE_MARKDOWN = re.compile(r"(?<=\])(?=[(\[:])|(?<=<)|(?<=&)|(?<=@)|(?<=ht)(?=tp)|(?<=w)(?=ww)", re.IGNORECASE)
+# Where an escaped address would become a link by itself: the syntax of addresses has no escape.
+_ADDRESS = re.compile(r"(?<=ht)(?=tps?\\:)|(?<=w)(?=ww\\\.)|(?<=@)", re.IGNORECASE)
 _MAX_NAME_LENGTH = 120
 
 
 def escape_markdown(text: object) -> str:
-    """Return text on one line in which no character acts as Markdown."""
-    return _MARKUP.sub(r"\\\1", shorten(text, _MAX_NAME_LENGTH))
+    """Return text on one line in which no character acts as Markdown, and no address becomes a link."""
+    return _escape(shorten(text, _MAX_NAME_LENGTH))
+
+
+def _escape(line: str) -> str:
+    return _ADDRESS.sub("\u2060", _MARKUP.sub(r"\\\1", line))
 
 
 def shorten(text: object, max_length: int = 60) -> str:
@@ -48,7 +54,7 @@ def message_markdown(text: object) -> str:
     parts = visible_line(text).split("`")
     is_paired = len(parts) % 2 == 1
     code = {at: f"`{part}`" for at, part in enumerate(parts) if at % 2 and is_paired and part.strip()}
-    return "".join(code.get(at, _MARKUP.sub(r"\\\1", part)) for at, part in enumerate(parts))
+    return "".join(code.get(at, _escape(part)) for at, part in enumerate(parts))
 
 
 def inert_markdown(text: str) -> str:

@@ -151,7 +151,9 @@ def _show_metric_cards(traffic: dict[str, Any], drift_report: dict[str, Any], pe
 
 
 def _drift_card_text(report: dict[str, Any]) -> str:
-    """Return the count of drifting features, or the verdict if none drifts."""
+    """Return the count of drifting features, or the verdict if none drifts; `unknown` for too few rows."""
+    if report["shortage"]:
+        return "unknown"
     verdicts = [finding["verdict"] for finding in report["findings"] if finding["kind"] == "feature"]
     n_drifting = verdicts.count("drift")
     return f"{n_drifting} of {len(verdicts)}" if n_drifting else drift_panel.VERDICT_LABELS[report["verdict"]]

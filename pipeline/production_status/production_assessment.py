@@ -90,12 +90,14 @@ def assess_production(facts: ProductionFacts, *, zone: tzinfo = UTC) -> Producti
 
 def _assess_database(facts: DatabaseFacts) -> ComponentStatus:
     if facts.condition == "ok":
-        return ComponentStatus("database", "healthy", "ok", "ok", f"{facts.detail} can be read and written")
+        return ComponentStatus("database", "healthy", "ok", "ok", f"`{facts.detail}` can be read and written")
     if facts.condition == "new":
         sentence = facts.detail or "It does not exist yet; the first registration creates it"
         return ComponentStatus("database", "unknown", "new", "new", sentence, "run `make run`")
     state, summary, next_step = _DATABASE_STATES[facts.condition]
-    return ComponentStatus("database", state, facts.condition, summary, facts.detail, next_step)
+    # A message of the project ends with its own next step.
+    sentence, _, own_step = facts.detail.partition("; ")
+    return ComponentStatus("database", state, facts.condition, summary, sentence, own_step or next_step)
 
 
 def _assess_version(database: DatabaseFacts, model: str) -> ComponentStatus:
@@ -112,7 +114,7 @@ def _assess_version(database: DatabaseFacts, model: str) -> ComponentStatus:
         return ComponentStatus("version", "down", "none_in_production", "none", sentence, next_step)
     number = known.production.version
     if known.override is not None:
-        next_step = f"review its gates, then promote a version that passes them, or run `mlops rollback {model}`"
+        next_step = "review its gates, then promote a version that passes them, or run `mlops rollback`"
         return ComponentStatus(
             "version", "degraded", "forced", f"{number}, gates overridden", known.override.sentence, next_step
         )
@@ -125,12 +127,12 @@ def _assess_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
     if api.outcome == "invalid":
         return ComponentStatus("api", "unknown", "invalid_address", "unknown", api.detail, "correct the address")
     if api.outcome == "foreign":
-        sentence = f"{api.address} responds, but it is not this API ({api.detail})"
+        sentence = f"`{api.address}` responds, but it is not this API ({api.detail})"
         return ComponentStatus("api", "down", "foreign", "down", sentence, _address_step(api, _START_API))
     if api.outcome == "no_response":
         return _assess_silent_api(facts, zone)
     if api.outcome == "not_ready":
-        sentence = f"{api.address} is not ready: {api.detail}"
+        sentence = f"{_place(api)} is not ready: {api.detail}"
         next_step = "read the log of the server, or `GET /v1/status`"
         return ComponentStatus("api", "down", "not_ready", "not ready", sentence, next_step)
     return _find_api_fault(facts) or ComponentStatus(
@@ -138,7 +140,7 @@ def _assess_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
         "healthy" if known is not None else "unknown",
         "ready",
         "healthy" if known is not None else "ready",
-        f"{api.address} is ready, {_last_prediction(known, facts.checked_at)}",
+        f"{_place(api)} is ready, {_last_prediction(known, facts.checked_at)}",
     )
 
 
@@ -147,14 +149,19 @@ def _assess_silent_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
     api, known = facts.api, facts.database.model
     seen_at = None if known is None else known.api_seen_at
     if seen_at is None and not api.is_declared:
-        sentence = f"No API responds at {api.address} (conf/serving), none has responded before"
+        sentence = f"No API responds at `{api.address}` (conf/serving), none has responded before"
         next_step = f"{_START_API}, or set MLOPS_SERVER_URL"
         return ComponentStatus("api", "unknown", "not_configured", "not configured", sentence, next_step)
     seen = "never seen before"
     if seen_at is not None:
         seen = f"last seen {timestamp(seen_at, zone)}, {format_age(seen_at, facts.checked_at)}"
-    sentence = f"{api.address} does not respond ({api.detail}), {seen}"
+    sentence = f"`{api.address}` does not respond ({api.detail}), {seen}"
     return ComponentStatus("api", "down", "no_response", "down", sentence, _address_step(api, _START_API))
+
+
+def _place(api: ApiFacts) -> str:
+    """Return the address as code, which is copied whole and is no link; a server speaks of itself without one."""
+    return f"`{api.address}`" if api.address else "This server"
 
 
 def _address_step(api: ApiFacts, step: str) -> str:
@@ -165,7 +172,7 @@ def _find_api_fault(facts: ProductionFacts) -> ComponentStatus | None:
     """Return the fault of an API that is ready and serves something else than what was decided; None without one."""
     api, known = facts.api, facts.database.model
     if api.model is not None and api.model != facts.model:
-        sentence = f"{api.address} serves the model {api.model}, not {facts.model}"
+        sentence = f"{_place(api)} serves the model {api.model}, not {facts.model}"
         return ComponentStatus("api", "down", "other_model", "other model", sentence, _address_step(api, _START_API))
     if api.served_by == "rule":
         sentence = f"Version {api.version} cannot be loaded; its rule baseline predicts instead"
@@ -189,14 +196,14 @@ def _last_prediction(known: ModelFacts | None, now: int) -> str:
 
 def _assess_tracking(facts: TrackingFacts) -> ComponentStatus:
     if facts.condition == "reachable":
-        return ComponentStatus("tracking", "healthy", "reachable", "reachable", f"{facts.address} responds")
+        return ComponentStatus("tracking", "healthy", "reachable", "reachable", f"`{facts.address}` responds")
     if facts.condition == "new":
         return ComponentStatus(
-            "tracking", "unknown", "new", "no runs", f"{facts.address}: no run is recorded yet", "run `make run`"
+            "tracking", "unknown", "new", "no runs", f"`{facts.address}`: no run is recorded yet", "run `make run`"
         )
     if facts.condition == "not_checked":
-        sentence = f"{facts.address} is not checked: only MLflow can open it"
+        sentence = f"`{facts.address}` is not checked: only MLflow can open it"
         return ComponentStatus("tracking", "unknown", "not_checked", "not checked", sentence)
-    sentence = f"{facts.address} cannot be reached ({facts.detail}); runs wait in state/outbox"
+    sentence = f"MLflow cannot be reached ({facts.detail}); runs wait in state/outbox"
     next_step = "start or repair it, then run `mlops tracking sync`"
     return ComponentStatus("tracking", "degraded", "unreachable", "unreachable", sentence, next_step)

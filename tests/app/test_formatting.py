@@ -81,3 +81,13 @@ def test_no_link_image_or_tag_of_others_survives(text: str) -> None:
     written = inert_markdown(text)
     assert written.replace("\u2060", "") == text
     assert not re.search(r"\]\(|\]:|\]\[|<[a-z/!]|&#?\w|https?:|www\.|@\w", written, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    "text", ["http://evil.example", "HTTPS://evil.example/x", "see www.evil.example", "eve@evil.example", "x@y @z"]
+)
+def test_an_address_in_a_name_or_message_becomes_no_link(text: str) -> None:
+    for written in (escape_markdown(text), message_markdown(text)):
+        assert written.replace("\u2060", "").replace("\\", "") == text
+        assert not re.search(r"https?:|www\.|@\w", written.replace("\\", ""), re.IGNORECASE)
+    assert message_markdown(f"open `{text}`") == f"open `{text}`"

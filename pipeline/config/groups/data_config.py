@@ -113,7 +113,9 @@ class ColumnConfig(Section):
     role: Literal["feature", "id", "ignore", "time"] = setting("Role of the column", default="feature")
     unit: str | None = setting("Unit of the values", default=None)
     example: JsonValue = setting("A typical value", default=None)
-    store: Literal["full", "bin", "hash", "drop"] = setting("How the prediction log stores it", default="full")
+    store: Literal["full", "bin", "hash", "drop"] = setting(
+        "How the prediction log stores it; if not in full, the column is private", default="full"
+    )
     drift_limit: float | None = setting(
         "Drift threshold of this feature; overrides the group `drift`", default=None, gt=0
     )

@@ -59,7 +59,7 @@ class ProductionReader:
         is_production = model is not None and self.engine.stage == "Production"
         return ApiFacts(
             "ready" if is_ready else "not_ready",
-            "This server",
+            "",
             is_declared=True,
             detail="" if is_ready else reason,
             model=None if model is None else model.name,

@@ -19,6 +19,7 @@ _SILENT = ApiFacts("no_response", "http://a:1", detail="Connection refused")
 _CASES: list[tuple[dict[str, Any], str, str, str, str]] = [
     ({}, "database", "healthy", "ok", "can be read and written"),
     ({"database": DatabaseFacts("new")}, "database", "unknown", "new", "the first registration creates it"),
+    ({"database": DatabaseFacts("missing", "gone; find it")}, "database", "down", "missing", "gone. Next: find it"),
     ({"database": DatabaseFacts("missing", "gone")}, "database", "down", "missing", "gone. Next: restore a backup"),
     ({"database": DatabaseFacts("damaged", "bad bytes")}, "database", "down", "damaged", "restore a backup"),
     ({"database": DatabaseFacts("busy", "locked")}, "database", "degraded", "busy", "wait for the other writer"),
@@ -30,7 +31,7 @@ _CASES: list[tuple[dict[str, Any], str, str, str, str]] = [
     (_database(n_versions=0, production=None), "version", "unknown", "none_registered", "make run"),
     (_database(production=None), "version", "down", "none_in_production", "mlops promote"),
     ({"database": DatabaseFacts("damaged")}, "version", "unknown", "unknown", "cannot be read"),
-    ({}, "api", "healthy", "ready", "http://a:1 is ready, last prediction 12 seconds ago"),
+    ({}, "api", "healthy", "ready", "`http://a:1` is ready, last prediction 12 seconds ago"),
     (_database(last_prediction_at=None), "api", "healthy", "ready", "no prediction is logged yet"),
     ({"database": DatabaseFacts("missing")}, "api", "unknown", "ready", "when it predicted last is unknown"),
     ({"api": ready_api(version=1)}, "api", "degraded", "other_version", "Version 1 serves, but version 2"),
@@ -41,7 +42,7 @@ _CASES: list[tuple[dict[str, Any], str, str, str, str]] = [
     ({"api": ApiFacts("invalid", detail="MLOPS_SERVER_URL: no URL")}, "api", "unknown", "invalid_address", "no URL"),
     ({"api": _SILENT}, "api", "down", "no_response", "last seen 2025-12-31 23:59:48 UTC, 12 seconds ago"),
     ({"api": _SILENT, **_database(api_seen_at=None)}, "api", "unknown", "not_configured", "set MLOPS_SERVER_URL"),
-    ({}, "tracking", "healthy", "reachable", "http://mlflow responds"),
+    ({}, "tracking", "healthy", "reachable", "`http://mlflow` responds"),
     ({"tracking": TrackingFacts("new", "sqlite:///x")}, "tracking", "unknown", "new", "no run is recorded yet"),
     ({"tracking": TrackingFacts("not_checked", "file:x")}, "tracking", "unknown", "not_checked", "not checked"),
     (
@@ -81,7 +82,7 @@ def test_a_declared_address_without_response_is_down_even_if_never_seen() -> Non
     component = assess_production(facts(api=api, **_database(api_seen_at=None))).component("api")
     assert (component.state, component.sentence) == (
         "down",
-        "http://a:1 does not respond (timed out), never seen before",
+        "`http://a:1` does not respond (timed out), never seen before",
     )
 
 

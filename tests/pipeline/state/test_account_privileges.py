@@ -93,6 +93,7 @@ OF_ACCOUNT = {
     "training": (
         "INSERT INTO deployments VALUES ('personality_model', 'Production', 3, 'd3', 9, 9)",
         "INSERT INTO versions VALUES ('personality_model', 9, 'd9', '9.0.0', 'Production', '', '{}', 9)",
+        "INSERT INTO models VALUES ('another_model', 9)",
         "UPDATE versions SET stage = 'Production' WHERE version = 3",
         "INSERT INTO counters VALUES ('clock_seen_at', 9)",
         "INSERT INTO predictions SELECT * FROM predictions",
@@ -172,6 +173,7 @@ def test_a_second_grant_takes_back_what_was_given_by_hand(fresh: Accounts) -> No
     owner = store.connect_to(fresh.address, setting_name="here")
     with owner.writing() as connection:
         connection.exec_driver_sql("GRANT ALL ON audit, api_keys TO mlops_api")
+        connection.exec_driver_sql("GRANT ALL ON SCHEMA public TO PUBLIC")  # as before PostgreSQL 15
         connection.exec_driver_sql("GRANT UPDATE (role) ON api_keys TO mlops_api")
         connection.exec_driver_sql("DROP POLICY mlops_training_insert ON deployments")
         connection.exec_driver_sql("CREATE POLICY mlops_training_insert ON deployments FOR INSERT WITH CHECK (true)")
@@ -179,6 +181,7 @@ def test_a_second_grant_takes_back_what_was_given_by_hand(fresh: Accounts) -> No
     owner.close()
     for account, statement in (
         ("api", "TRUNCATE audit"),
+        ("api", "CREATE TABLE other (id int)"),
         ("api", "UPDATE api_keys SET role = 'admin'"),
         ("training", "INSERT INTO deployments VALUES ('personality_model', 'Production', 3, 'd3', 9, 9)"),
     ):

@@ -13,7 +13,7 @@ from pipeline import state as store
 from pipeline.config.config_loader import load_params
 from pipeline.errors import Conflict, NotAllowed
 from pipeline.registry import ModelRegistry
-from pipeline.serving.retention import check_upkeep, erase_subject, prepare_partitions, prune_log
+from pipeline.serving.retention import RetentionWorker, check_upkeep, erase_subject, prepare_partitions, prune_log
 from tests.fixtures import postgresql_server
 from tests.fixtures.server_process import MODEL_NAME, ROW, make_project, run_server
 
@@ -114,6 +114,21 @@ def test_a_server_reports_the_upkeep_that_the_owner_has_missed(owner: State, log
     prepare_partitions(later, log)
     assert prune_log(later, log, actor="eve", confirms_clock=True) == 1
     assert count_rows(owner, "predictions") == 0
+    state.close()
+
+
+def test_the_thread_of_a_server_that_does_not_own_the_log_reports_missed_upkeep(
+    owner: State, log: PredictionLogConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.serving.retention._INTERVAL_S", 0.02)
+    state = store.connect_to(account_url(owner, "api"), setting_name="here")
+    worker = RetentionWorker(state, log)
+    worker.start()
+    deadline = time.monotonic() + 20
+    while worker.last_error is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    worker.stop()
+    assert "no partition for today; run `mlops prediction-log prune`" in str(worker.last_error)
     state.close()
 
 
