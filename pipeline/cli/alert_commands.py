@@ -13,7 +13,7 @@ from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
     from pipeline.alerts import Actor
-    from pipeline.state import Incident, Silence
+    from pipeline.state import Incident, Silence, State
 
 __all__ = ["app"]
 
@@ -44,6 +44,7 @@ def list_(
     with open_state() as state:
         incidents = list_incidents(state, model, include_resolved=include_resolved)
         silences = active_silences(state, model)
+        none_open = _describe_no_open_incident(state, model)
     if as_json:
         body = {
             "incidents": [incident.as_dict() for incident in incidents],
@@ -54,9 +55,25 @@ def list_(
     for incident in incidents:
         typer.echo(_incident_line(incident))
     if not incidents:
-        typer.echo("no incident" if include_resolved else "no open incident")
+        typer.echo("no incident" if include_resolved else none_open)
     for active_silence in silences:
         typer.echo(_silence_line(active_silence))
+
+
+def _describe_no_open_incident(state: State, model: str | None) -> str:
+    """Return that no incident is open, and the reason if that says nothing, such as a monitor that never ran."""
+    from pipeline.config.config_loader import load_params
+    from pipeline.production_status import assess_alerts, inspect_state, monitor_period_us
+    from pipeline.project import paths
+    from pipeline.project.root import find_project_root
+
+    params = find_project_root() / paths.PARAMS
+    if not params.exists():
+        return "no open incident"
+    config = load_params(params)
+    known = inspect_state(state, config.name if model is None else model).model
+    status = assess_alerts(known, state.clock(), monitor_period_us(config.monitoring))
+    return f"no open incident. {status.text}" if status.state == "unknown" else "no open incident"
 
 
 @app.command()

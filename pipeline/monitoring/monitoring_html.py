@@ -10,7 +10,7 @@ from pipeline.text import percent, pluralize
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["has_no_findings", "monitoring_report_html", "report_headline", "report_text_lines"]
+__all__ = ["monitoring_report_html", "report_headline", "report_text_lines"]
 
 _MAX_COLUMNS = 100
 _CHART_LEGEND = (
@@ -41,19 +41,16 @@ svg { display: block; width: 100%; height: 74px; margin: 10px 0 4px; } .referenc
 """
 
 
-def has_no_findings(report: Mapping[str, Any]) -> bool:
-    """Whether nothing drifted and nothing degraded."""
-    return not report["drift"]["drift_detected"] and not report["degradation"]["degradation_detected"]
-
-
 def report_headline(report: Mapping[str, Any]) -> str:
     """Return one line: drift, degradation, outcomes."""
     drift, degraded = report["drift"], report["degradation"]["degraded_metrics"]
+    shortage = report["degradation"]["shortage"]
     performance = f"degraded: {', '.join(degraded)}" if degraded else "no degradation"
-    if report["performance"]["provisional"]:
-        performance += ", provisional: outcomes still arriving"
+    note = ", provisional: outcomes still arriving" if report["performance"]["provisional"] else ""
+    if shortage:
+        return f"{report['model']}: {drift['summary']}; degradation unknown: {shortage}{note}"
     outcomes = pluralize(report["performance"]["n_outcomes"], "outcome")
-    return f"{report['model']}: {drift['summary']}; {performance} ({outcomes})"
+    return f"{report['model']}: {drift['summary']}; {performance}{note} ({outcomes})"
 
 
 def report_text_lines(report: Mapping[str, Any]) -> Iterator[str]:
@@ -98,7 +95,7 @@ def _tiles_html(report: Mapping[str, Any]) -> str:
         "predictions": f"{dashboard['total_predictions']:,}",
         "average confidence": _format_metric(dashboard["average_confidence"]),
         "outcome coverage": percent(performance["coverage"]),
-        "drifted columns": str(len(report["drift"]["drifted_features"])),
+        "drifted columns": "unknown" if report["drift"]["shortage"] else str(len(report["drift"]["drifted_features"])),
     }
     cards = [f"<div class=card><b>{value}</b>{name}</div>" for name, value in tiles.items()]
     return f"<div class=tiles>{''.join(cards)}</div>"

@@ -173,11 +173,13 @@ class WindowView(ABC):
         """Return degradations of this window as plain values."""
         realized = self.performance.realized
         degraded = [degradation.metric for degradation in degradations if degradation.verdict == "degraded"]
+        n_outcomes, n_needed = realized.n_outcomes, self.config.monitoring.min_rows
         return {
             "degradation_detected": bool(degraded),
             "degraded_metrics": degraded,
             "findings": [{**asdict(degradation), "verdict": degradation.verdict} for degradation in degradations],
-            "n_outcomes": realized.n_outcomes,
+            "n_outcomes": n_outcomes,
+            "shortage": f"{n_outcomes:,} of {n_needed:,} outcomes needed" if n_outcomes < n_needed else "",
             "coverage": realized.coverage,
             "window": self.bounds,
         }

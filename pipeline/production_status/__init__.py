@@ -3,6 +3,7 @@
 from pipeline.production_status.api_probe import API_URL_ENV, ApiFacts, probe_api
 from pipeline.production_status.component_status import ComponentStatus, HealthState, ProductionStatus
 from pipeline.production_status.gate_override import GateOverride, find_gate_override
+from pipeline.production_status.monitor_assessment import assess_alerts
 from pipeline.production_status.production_assessment import ProductionFacts, TrackingFacts, assess_production
 from pipeline.production_status.state_facts import (
     DatabaseFacts,
@@ -23,6 +24,7 @@ __all__ = [
     "ProductionFacts",
     "ProductionStatus",
     "TrackingFacts",
+    "assess_alerts",
     "assess_production",
     "find_gate_override",
     "inspect_project_state",

@@ -20,6 +20,7 @@ __all__ = ["MonitorMetrics", "monitor_gauges"]
 
 _CACHE_S = 10.0
 _SEVERITIES = ("info", "warning", "critical")
+_UNKNOWN_VERDICTS = ("not_enough_data", "not_evaluated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,13 @@ def _drift_gauges(columns: list[dict[str, Any]]) -> Iterable[Any]:
     )
     threshold = GaugeMetricFamily("mlops_drift_threshold", "Threshold of the drift statistic.", labels=labels)
     detected = GaugeMetricFamily(
-        "mlops_drift_detected", "1 if the column has drifted, otherwise 0.", labels=["column", "kind"]
+        "mlops_drift_detected",
+        "1 if the column has drifted, otherwise 0; absent without a verdict.",
+        labels=["column", "kind"],
     )
     for column in columns:
-        detected.add_metric([column["column"], column["kind"]], float(column["verdict"] == "drift"))
+        if column["verdict"] not in _UNKNOWN_VERDICTS:
+            detected.add_metric([column["column"], column["kind"]], float(column["verdict"] == "drift"))
         for family, key in ((statistic, "value"), (threshold, "threshold")):
             if column[key] is not None:
                 family.add_metric([column["column"], column["kind"], column["statistic"]], column[key])

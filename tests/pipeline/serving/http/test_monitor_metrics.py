@@ -16,6 +16,7 @@ from pipeline import state as store
 from pipeline.alerts.rule_inputs import fetch_server_metrics
 from pipeline.alerts.run_summary import flatten_metrics, summarize_run
 from pipeline.config.config_loader import load_params
+from pipeline.serving.http.monitor_metrics import MonitorSnapshot, monitor_gauges
 from tests.fixtures.server_process import MODEL_NAME, ROW
 from tests.fixtures.toy_dataset import ROOT
 
@@ -58,6 +59,15 @@ def promql_expressions() -> list[str]:
         for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
             expressions += [target["expr"] for target in panel["targets"]]
     return expressions
+
+
+@pytest.mark.parametrize("verdict", ["not_enough_data", "not_evaluated"])
+def test_a_column_without_a_verdict_is_not_exported_as_free_of_drift(verdict: str) -> None:
+    report = drift_report(2)
+    report["drift"]["findings"][0] |= {"verdict": verdict, "value": None, "threshold": None}
+    run = store.MonitorRun(MODEL_NAME, 1, RUN_AT, 0, RUN_AT, verdict, None, summarize_run(report, (), None))
+    families = {family.name: family for family in monitor_gauges(MonitorSnapshot(run, {}, 0))}
+    assert [sample.labels["column"] for sample in families["mlops_drift_detected"].samples] == ["c1"]
 
 
 @pytest.fixture(scope="module")
