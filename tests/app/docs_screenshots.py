@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
@@ -52,7 +53,7 @@ def _save_screenshot(page: Any, name: str, folder: Path, *, tall: bool = True) -
 
 def _predict_by_form(page: Any, address: str) -> None:
     open_page(page, address, "predict")
-    page.get_by_role("button", name="Predict").first.click()
+    page.get_by_role("button", name=re.compile("Predict$")).click()
     page.get_by_text("not logged").first.wait_for()
     page.get_by_text("What-if").first.click()
     wait_until_drawn(page)
