@@ -59,8 +59,8 @@ app: $(VENV)/.app setup  ## Start the dashboard at http://127.0.0.1:8501
 	@echo "The dashboard is at http://127.0.0.1:8501 (stop it with Ctrl-C)"
 	@$(BIN)/python -m streamlit run app/serve.py
 
-up:  ## Start API, app, tracking server, database and monitor in containers (needs Docker); generates passwords once
-	@test -f deploy/docker/.env || (umask 077; $(PYTHON) -c 'import secrets; print(*(f"{name}={secrets.token_hex(24)}" for name in "POSTGRES_PASSWORD OWNER_PASSWORD API_PASSWORD APP_PASSWORD MONITOR_PASSWORD MLFLOW_DATABASE_PASSWORD MLFLOW_ADMIN_PASSWORD MLFLOW_ACCOUNT_PASSWORD MLFLOW_SECRET GRAFANA_PASSWORD".split()), sep="\n")' > deploy/docker/.env)
+up:  ## Start API, app, tracking server, database and monitor in containers (needs Docker); generates missing passwords
+	@$(PYTHON) deploy/docker/create_passwords.py
 	@docker compose -f deploy/docker/compose.yaml up --build --detach --wait
 
 test: $(VENV)/.dev setup  ## Run the fast, system and end-to-end tests

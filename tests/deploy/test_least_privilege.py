@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import copy
 import re
+import runpy
+import stat
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from tests.deploy.test_manifests import MANIFESTS_DIR, OVERLAYS, containers_of, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 COMPOSE = yaml.safe_load((dockerfile.ROOT / "deploy/docker/compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -131,13 +134,28 @@ def test_administrators_passwords_are_known_to_no_service_that_people_or_callers
     assert holders["GRAFANA_PASSWORD"] == {"grafana"}
 
 
-def test_make_up_generates_each_password_that_compose_asks_for() -> None:
-    makefile = (dockerfile.ROOT / "Makefile").read_text(encoding="utf-8")
-    generated = re.search(r'for name in "([A-Z_ ]+)"\.split\(\)', makefile)
-    assert generated is not None
-    assert set(generated[1].split()) == set(password_holders())
+def test_each_password_is_asked_for_where_it_is_first_used() -> None:
     text = (dockerfile.ROOT / "deploy/docker/compose.yaml").read_text(encoding="utf-8")
     assert {name for name in password_holders() if f"${{{name}:?{_MAKER}}}" not in text} == set()
+
+
+def read_passwords(path: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in path.read_text(encoding="utf-8").splitlines())
+
+
+def test_make_up_creates_each_password_that_compose_asks_for_and_keeps_those_that_exist(tmp_path: Path) -> None:
+    create = runpy.run_path(str(dockerfile.ROOT / "deploy/docker/create_passwords.py"))["create_passwords"]
+    compose, environment = dockerfile.ROOT / "deploy/docker/compose.yaml", tmp_path / ".env"
+    assert set(create(compose, environment)) == set(password_holders())
+    passwords = read_passwords(environment)
+    assert len(set(passwords.values())) == len(passwords)
+    assert min(map(len, passwords.values())) >= 32
+    assert stat.S_IMODE(environment.stat().st_mode) == 0o600
+    remaining = {name: value for name, value in passwords.items() if name != "API_PASSWORD"}
+    environment.write_text("\n".join(f"{name}={value}" for name, value in remaining.items()), encoding="utf-8")
+    assert create(compose, environment) == ["API_PASSWORD"]
+    assert read_passwords(environment).items() >= remaining.items()
+    assert create(compose, environment) == []
 
 
 def test_the_base_image_is_named_by_digest() -> None:

@@ -38,6 +38,7 @@ SETTINGS = (
     "promotion.margin=0.2",
 )
 N_ROWS = 1500
+EXAMPLE_ROWS = 6000  # enough test rows to show that a model is better than the version in Production
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +61,8 @@ def mlops(stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MLOp
 
 
 @cache
-def train_and_test_arguments() -> tuple[pd.DataFrame, Any, pd.DataFrame, Any]:
-    rows = parts("personality", N_ROWS)
+def train_and_test_arguments(n_rows: int = N_ROWS) -> tuple[pd.DataFrame, Any, pd.DataFrame, Any]:
+    rows = parts("personality", n_rows)
     target = rows.train.columns[-1]
     return (
         rows.train.drop(columns=target),
@@ -210,9 +211,10 @@ def test_a_function_among_the_arguments_is_refused() -> None:
 
 def test_the_examples_of_the_documentation_run(mlops: MLOpsPipeline, capsys: pytest.CaptureFixture[str]) -> None:
     write_small_package(Path("models/candidate"), "personality", "model=naive_bayes", n_rows=400)
-    X_train, y_train, X_test, y_test = train_and_test_arguments()
-    rows = parts("personality", N_ROWS)
-    names = {"train_data": rows.train, "test_data": rows.test, "your_model": HistGradientBoostingClassifier()}
+    X_train, y_train, X_test, y_test = train_and_test_arguments(EXAMPLE_ROWS)
+    rows = parts("personality", EXAMPLE_ROWS)
+    your_model = HistGradientBoostingClassifier(max_depth=3, max_iter=60)
+    names = {"train_data": rows.train, "test_data": rows.test, "your_model": your_model}
     names |= {"X_train": X_train, "y_train": y_train, "X_test": X_test, "y_test": y_test}
     blocks = re.findall(
         r"^```python\n(.*?)^```",
