@@ -40,6 +40,8 @@ _INERT_NAME = re.compile(r"\.gitkeep|\.DS_Store|\..+\.(tmp|swp)")
 _POINTER_KEYS = {"outs", "desc", "meta"}
 _POINTER_OUTPUT_KEYS = {"md5", "size", "hash", "path", "isexec"}
 _FOLDER_HASH_SUFFIX = ".dir"
+# DVC joins it to the folder of its cache, so any other text is the path of a file elsewhere.
+_POINTER_HASH = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,8 @@ def _reason_against_pointer(path: Path) -> str | None:
         return f"has the keys {', '.join(map(repr, more))}; a pointer of `dvc add` names one output and no more"
     if str(output.get("md5", "")).endswith(_FOLDER_HASH_SUFFIX):
         return "points to a folder, which can hold anything; add its files one by one with `mlops data add FILE`"
+    if _POINTER_HASH.fullmatch(str(output.get("md5", ""))) is None or output.get("hash", "md5") != "md5":
+        return "has no MD5 hash of 32 characters; add the file again with `mlops data add FILE`"
     if target != path.name.removesuffix(".dvc"):
         return f"points to {str(target)[:80]!r}; expected {path.name.removesuffix('.dvc')!r}, the file beside it"
     return None
