@@ -145,7 +145,7 @@ def _assess_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
 
 
 def _assess_silent_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
-    """Tell an API that is down from one that nobody ever started."""
+    """Distinguish an API that is down from one that was never started."""
     api, known = facts.api, facts.database.model
     seen_at = None if known is None else known.api_seen_at
     if seen_at is None and not api.is_declared:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, text
 
+from pipeline.errors import IntegrityError
 from pipeline.state.audit_trail import AuditEntry, read_audit_entries
 from pipeline.state.incidents import MONITOR_ACTOR
 from pipeline.state.stored_json import UnreadableRow
@@ -15,7 +16,7 @@ from pipeline.state.tables import alert_silences, api_keys, deployments, inciden
 from pipeline.state.versions import read_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -25,6 +26,7 @@ __all__ = [
     "find_undecided_changes",
     "find_undecided_deployments",
     "replay_decisions",
+    "undecided_deployment_error",
 ]
 
 _KEY_ACTIONS = ("create key", "revoke key")
@@ -122,6 +124,17 @@ def _compare_tables(connection: Connection) -> list[UndecidedChange]:
 def find_undecided_deployments(connection: Connection, model: str) -> list[UndecidedChange]:
     """Return the deployments, the generation and the versions of one model that do not follow from the audit trail."""
     return list(_compare_models(connection, {model: replay_decisions(connection, model)}, model=model))
+
+
+def undecided_deployment_error(model: str, changes: Sequence[UndecidedChange]) -> IntegrityError:
+    """Return the error of a deployment with these changes, which names what restores it."""
+    is_restorable = any(change.is_restorable for change in changes)
+    remedy = (
+        "`mlops doctor` restores the decided deployment" if is_restorable else "restore a backup of the state database"
+    )
+    return IntegrityError(
+        f"the deployment of {model} does not follow from the audit trail: {'; '.join(map(str, changes))}; {remedy}"
+    )
 
 
 def replay_decisions(connection: Connection, model: str) -> DecidedModel:

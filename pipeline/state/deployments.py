@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, exc, insert, select, update
 
-from pipeline.errors import Conflict, IntegrityError, NotAllowed, UsageError
+from pipeline.errors import Conflict, NotAllowed, UsageError
 from pipeline.state.audit_trail import AuditEntry, AuditEvent, append_audit_entry
 from pipeline.state.database import is_insufficient_privilege
-from pipeline.state.decided_state import find_undecided_deployments, replay_decisions
+from pipeline.state.decided_state import find_undecided_deployments, replay_decisions, undecided_deployment_error
 from pipeline.state.tables import deployments, models, versions
 
 if TYPE_CHECKING:
@@ -201,13 +201,10 @@ def _require_rights(connection: Connection, stages: set[str], *, decision: str) 
 
 
 def _require_decided(connection: Connection, model: str) -> None:
-    """Refuse to decide on top of a deployment that nobody decided."""
+    """Refuse to decide on top of a deployment that does not follow from the audit trail."""
     changes = [change for change in find_undecided_deployments(connection, model) if change.is_restorable]
     if changes:
-        raise IntegrityError(
-            f"the deployment of {model} does not follow from the audit trail: {'; '.join(map(str, changes))};"
-            " `mlops doctor` restores the decided deployment"
-        )
+        raise undecided_deployment_error(model, changes)
 
 
 def _undeployed(version: ModelVersion, stage: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Read JSON columns, which somebody may have changed by hand."""
+"""Read JSON columns, and name one that was changed by hand."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class IssuerKeys:
 
 
 def check_issuer_address(issuer: str) -> None:
-    """Refuse an address whose keys anybody on the way could replace.
+    """Refuse an address whose keys another machine on the way could replace.
 
     Raises
     ------
