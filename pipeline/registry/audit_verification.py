@@ -1,4 +1,4 @@
-"""Verify the audit trail, and that the tables which decide follow from it."""
+"""Verify the audit trail, and that the deciding tables follow from it."""
 
 from __future__ import annotations
 

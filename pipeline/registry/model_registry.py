@@ -348,7 +348,7 @@ class ModelRegistry:
             return store.read_audit_head(connection)
 
     def verify_history(self, *, head: store.AuditHead | None = None) -> AuditVerification:
-        """Verify the audit trail, also against an earlier `head`, and the tables that decide against the trail."""
+        """Verify the audit trail, also against an earlier `head`, and the deciding tables against the trail."""
         with self._open_state() as state:
             return verify_audit(state, head=head)
 

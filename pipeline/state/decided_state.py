@@ -1,4 +1,4 @@
-"""Compare the tables that decide (deployments, versions, keys, silences, incidents) with the audit trail."""
+"""Compare the deciding tables (deployments, versions, keys, silences, incidents) with the audit trail."""
 
 from __future__ import annotations
 
