@@ -1,6 +1,6 @@
 """The settings of Hydra itself that conf/ and overrides may have; every other one is refused.
 
-Below `hydra` stand settings that change the environment, read other folders, write anywhere, connect to a
+Hydra itself accepts settings that change the environment, read other folders, write anywhere, connect to a
 database or call code. So this is a list of keys, each with the values that it accepts.
 """
 

@@ -160,7 +160,7 @@ def _assess_silent_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
 
 
 def _place(api: ApiFacts) -> str:
-    """Return the address as code, which is copied whole and is no link; a server speaks of itself without one."""
+    """Return the address as code, which is copied whole and is no link; a server names itself without one."""
     return f"`{api.address}`" if api.address else "This server"
 
 

@@ -353,7 +353,7 @@ class ModelRegistry:
             return verify_audit(state, head=head)
 
     def restore_deployments(self) -> list[AuditEntry]:
-        """Set deployments that were changed by hand to what the audit trail says, and return the new entries."""
+        """Set deployments that were changed by hand to what the audit trail holds, and return the new entries."""
         with self._open_state() as state:
             return restore_deployments(state, actor=self.actor or stage_transitions.current_actor())
 

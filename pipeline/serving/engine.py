@@ -182,7 +182,7 @@ class Engine:
         return self._require_running().state
 
     async def predict_row(self, body: bytes, options: LogOptions = LOGGED) -> bytes:
-        """Return the prediction for a body `{"features": {...}}` as JSON, logged as `options` say.
+        """Return the prediction for a body `{"features": {...}}` as JSON, logged by `options`.
 
         Raises
         ------

@@ -27,7 +27,7 @@ __all__ = ["RetentionWorker", "check_retention", "erase_subject", "prepare_parti
 _BATCH_ROWS = 2_000
 _INTERVAL_S = 60.0
 _STOP_TIMEOUT_S = 5.0
-# Longer than a server usually stands still.
+# Longer than a server is usually idle.
 _MAX_CLOCK_GAP_US = 7 * store.DAY_US
 _CLOCK_RECORD_INTERVAL_US = 600_000_000
 _US_PER_S = 1_000_000

@@ -53,7 +53,7 @@ _DEPLOYMENT_COLUMNS = ("version", "digest", "generation", "deployed_at")
 class UndecidedChange:
     """A row that differs from the last decision about it: table, row, and both values in words.
 
-    `is_restorable` says whether the audit trail holds all that the row should be.
+    `is_restorable`: whether the audit trail holds all that the row should be.
     """
 
     table: str
@@ -67,7 +67,7 @@ class UndecidedChange:
 
 @dataclass(slots=True)
 class DecidedModel:
-    """What the audit trail says about one model: generation, deployments by stage, versions by number."""
+    """What the audit trail holds about one model: generation, deployments by stage, versions by number."""
 
     generation: int = 0
     deployments: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -138,7 +138,7 @@ def undecided_deployment_error(model: str, changes: Sequence[UndecidedChange]) -
 
 
 def replay_decisions(connection: Connection, model: str) -> DecidedModel:
-    """Return what the audit trail says about one model."""
+    """Return what the audit trail holds about one model."""
     return _decided_models(read_audit_entries(connection, model=model)).get(model, DecidedModel())
 
 

@@ -138,7 +138,7 @@ def set_deployment(
 
 
 def restore_decided_deployment(connection: Connection, model: str, *, actor: str, at: int) -> AuditEntry | None:
-    """Set the deployments, stages and generation of a model to what the audit trail says, with an entry of its own.
+    """Set the deployments, stages and generation of a model to what the audit trail holds, with an entry of its own.
 
     Return None if they already follow from the trail. The generation grows, so that each server reads them again.
     """
@@ -167,7 +167,7 @@ def restore_decided_deployment(connection: Connection, model: str, *, actor: str
 
 
 def may_change_stage(connection: Connection, stage: str) -> bool:
-    """Whether the database account may deploy to a stage; the database itself is asked, in a writing transaction.
+    """Whether the database account may deploy to a stage, as the database itself reports in a writing transaction.
 
     An SQLite file has no accounts: who may write it may decide.
     """
@@ -208,7 +208,7 @@ def _require_decided(connection: Connection, model: str) -> None:
 
 
 def _undeployed(version: ModelVersion, stage: str) -> dict[str, Any]:
-    """Return the stage without deployment that a version moved to, for the audit trail."""
+    """Return the stage without deployment that a version changed to, for the audit trail."""
     return {stage: {"version": version.version, "digest": version.digest}}
 
 
