@@ -141,7 +141,7 @@ def _undeclared_external(root: Path) -> Iterator[UndeclaredFile]:
             return None
         if path.suffix == ".dvc" and (reason := _reason_against_pointer(path)) is not None:
             return reason
-        # A pointer is judged by the name of the file that DVC would put beside it.
+        # The name of the file that DVC would put beside a pointer decides.
         rows = relative.removesuffix(".dvc")
         declared = f"{paths.EXTERNAL.as_posix()}/{rows}" in _declared_sources(root / paths.CONF)
         if declared or PurePosixPath(rows).suffix.lower() in ROW_SUFFIXES:

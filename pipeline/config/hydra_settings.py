@@ -1,6 +1,6 @@
 """The settings of Hydra itself that conf/ and overrides may have; every other one is refused.
 
-Below `hydra` stand settings that change the environment, read other folders, write anywhere, connect to a
+Hydra itself accepts settings that change the environment, read other folders, write anywhere, connect to a
 database or call code. So this is a list of keys, each with the values that it accepts.
 """
 
@@ -38,7 +38,7 @@ _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     (r"sweep\.(dir|subdir)", _FOLDER, "a path inside the project, such as outputs/sweeps/mine"),
     (r"launcher\._target_", _LAUNCHERS, "the launcher basic or joblib"),
     (r"launcher\.backend", r'null|"(loky|threading|multiprocessing)"', "loky, threading or multiprocessing"),
-    (r"launcher\.pre_dispatch", r'"[0-9]*\*?n_jobs"|"all"|[0-9]+', "a number, all, or such as 2*n_jobs"),
+    (r"launcher\.pre_dispatch", r'"[0-9]*\*?n_jobs"|"all"|[0-9]+', "a number, all, or a product such as 2*n_jobs"),
     (r"launcher\.(n_jobs|prefer|require|verbose|timeout|batch_size|max_nbytes|mmap_mode)", _WORD, "a number or word"),
     (r"sweeper\._target_", _SWEEPERS, "the sweeper basic or optuna"),
     (r"sweeper\.(max_batch_size|n_trials|n_jobs|max_failure_rate)", _NUMBER, "a number"),
