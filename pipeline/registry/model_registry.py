@@ -348,12 +348,12 @@ class ModelRegistry:
             return store.read_audit_head(connection)
 
     def verify_history(self, *, head: store.AuditHead | None = None) -> AuditVerification:
-        """Verify the audit trail, also against an earlier `head`, and the tables that decide against the trail."""
+        """Verify the audit trail, also against an earlier `head`, and the deciding tables against the trail."""
         with self._open_state() as state:
             return verify_audit(state, head=head)
 
     def restore_deployments(self) -> list[AuditEntry]:
-        """Set deployments that were changed by hand to what the audit trail says, and return the new entries."""
+        """Set deployments that were changed by hand to what the audit trail holds, and return the new entries."""
         with self._open_state() as state:
             return restore_deployments(state, actor=self.actor or stage_transitions.current_actor())
 
