@@ -16,6 +16,8 @@ EXIT_CODES = {
     errors.GateRefused: 5,
     errors.Conflict: 6,
     errors.DependencyUnavailable: 7,
+    errors.DatabaseMissing: 7,
+    errors.DatabaseDamaged: 7,
     errors.IntegrityError: 8,
     errors.NotAllowed: 9,
 }
