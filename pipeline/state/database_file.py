@@ -80,12 +80,15 @@ class DatabaseFile:
 
     def take_replacement(self) -> bool:
         """Whether the files changed since the last call, so that all connections have to be closed."""
-        if self._identity is not None:
-            self.is_replaced({_INFO_KEY: self._identity})
+        self._notice_replacement()
         is_replaced, self._is_replaced = self._is_replaced, False
         if is_replaced:
             self._identity, self._largest_bytes = None, 0
         return is_replaced
+
+    def _notice_replacement(self) -> None:
+        if self._identity is not None:
+            self.is_replaced({_INFO_KEY: self._identity})
 
     def check(self) -> None:
         """Raise unless the file exists and can be written.
@@ -130,6 +133,8 @@ class DatabaseFile:
         """Open the file, which the first connection may create; SQLite would create a removed one anew and empty."""
         if not self._has_connected:
             self._create()
+        # SQLite would remove the log of the file before when it opens an empty one in its place.
+        self._notice_replacement()
         self._check_wal()
         mode = "rw" if self._has_connected else "rwc"
         return dialect.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, **options)
