@@ -1,4 +1,4 @@
-"""Predictions by form, JSON and file are answered, and logged only if a person with the role says so."""
+"""The app responds to a form, JSON or a file with predictions, which are logged only if a person with the role selects it."""
 
 from __future__ import annotations
 
