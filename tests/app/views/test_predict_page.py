@@ -1,4 +1,4 @@
-"""The app responds to a form, JSON or a file with predictions, which are logged only if a person with the role selects it."""
+"""The app predicts from a form, JSON and a file, and logs only if a user with the role selects it."""
 
 from __future__ import annotations
 
