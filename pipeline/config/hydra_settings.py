@@ -21,7 +21,8 @@ __all__ = ["check_hydra_node"]
 _ANY = r"(?s:.*)"
 _NUMBER = r"-?[0-9.]+|null"
 _WORD = r'null|true|false|-?[0-9.]+|"[A-Za-z0-9_.]*"'
-_FOLDER = r'"(?![/~\\])(?!.*\.\.)[^"\\]+"'
+# Other settings of Hydra may contain any text, so a folder must not refer to them.
+_FOLDER = r'"(?![/~\\])(?!.*\.\.)(?!.*\$\{(?!hydra\.job\.(num|id|name|override_dirname)\}|now:))[^"\\]+"'
 _LAUNCHERS = (
     r'"hydra\._internal\.core_plugins\.basic_launcher\.BasicLauncher"'
     r'|"hydra_plugins\.hydra_joblib_launcher\.joblib_launcher\.JoblibLauncher"'
@@ -43,7 +44,9 @@ _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     (r"sweeper\.(max_batch_size|n_trials|n_jobs|max_failure_rate)", _NUMBER, "a number"),
     (r"sweeper\.direction", r'"(minimize|maximize)"', "minimize or maximize"),
     (r"sweeper\.study_name", _WORD, "a word"),
-    (r"sweeper\.params(\..+)?", _ANY, "anything"),
+    (r"sweeper\.params", r"null|\{\}", "a mapping"),
+    # Each becomes an override of the trials.
+    (r"sweeper\.params\.(?!\s*[+~]*\s*hydra\b)[^@=]+", _ANY, "settings of the project"),
     (r"sweeper\.sampler\._target_", r'"optuna\.samplers\.[A-Za-z]+"', "a sampler of Optuna"),
     (r"sweeper\.sampler\.[a-z_]+", _WORD, "a number or word"),
     (r"callbacks\.sweep\._target_", r'"pipeline\.sweeps\.hydra_callback\.SweepCallback"', "the project's callback"),
@@ -64,9 +67,12 @@ _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     (r"verbose", r'true|false|"[\w.]+"|\[("[\w.]+"(, )?)*\]', "true, false or names of loggers"),
     (r"mode", r'null|"(RUN|MULTIRUN)"', "RUN or MULTIRUN"),
     (r"job\.config_name", r'"config"', "config"),
+    # Folders may contain these three.
+    (r"job\.(name|id|num)", r'null|[0-9]+|"(?!.*\.\.)[\w.-]+"|"\?\?\?"', "a word"),
+    (r"job\.config\.override_dirname\.(kv|item)_sep", r'"[^"/\\.]*"', "a text without dots and slashes"),
     # Hydra fills these in; what a file sets here is only a label.
     (
-        r"job\.(name|id|num|override_dirname)|job\.config\.override_dirname\.\w+|runtime\..+|overrides\..+",
+        r"job\.override_dirname|job\.config\.override_dirname\.\w+|runtime\..+|overrides\..+",
         _ANY,
         "a text",
     ),
