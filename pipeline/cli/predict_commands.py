@@ -40,6 +40,9 @@ def predict(
     is_logged: Annotated[
         bool, typer.Option("--log", help="Write the predictions to the log; each row of the file once.")
     ] = False,
+    escapes_formulas: Annotated[
+        bool, typer.Option("--escape-formulas", help="In CSV, put ' before texts that a spreadsheet would calculate.")
+    ] = False,
     model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,6 +58,7 @@ def predict(
             chunk_rows=chunk_rows,
             dialect=opened.csv_dialect(),
             log=log,
+            escapes_formulas=escapes_formulas,
             on_progress=_print_progress,
         )
     if as_json:
