@@ -58,7 +58,7 @@ def message_markdown(text: object) -> str:
 
 
 def inert_markdown(text: str) -> str:
-    """Return Markdown of others without images, links and HTML; an invisible character takes their syntax apart.
+    """Return Markdown of others without images, links and HTML; an invisible character breaks their syntax.
 
     Examples
     --------

@@ -32,7 +32,7 @@ __all__ = ["RequestGuard", "own_hosts", "refusal"]
 _LOGGER = logging.getLogger("app")
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 _WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
-# It says "ok" and nothing else; probes of containers address it by the address of the container.
+# Its response is "ok" alone; probes of containers call it by the address of the container.
 _HEALTH_PATH = "/_stcore/health"
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
@@ -103,7 +103,7 @@ def own_hosts() -> frozenset[str]:
 def _declared_hosts() -> tuple[str, ...]:
     try:
         return load_params(find_project_root() / paths.PARAMS).serving.allowed_hosts
-    except (MlopsError, OSError):  # before the first run, or broken settings: the pages say so
+    except (MlopsError, OSError):  # before the first run, or broken settings: the pages report them
         return ()
 
 

@@ -1,6 +1,6 @@
 """Decide from samples over time whether a quantity grows: slope by Theil and Sen, its 95 % interval, a verdict.
 
-Neighboring samples resemble each other, so the median of each of a few blocks stands for its samples.
+Neighboring samples resemble each other, so each of a few blocks is represented by its median.
 """
 
 from __future__ import annotations

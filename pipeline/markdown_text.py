@@ -27,7 +27,7 @@ _LINKED = re.compile(
     re.IGNORECASE,
 )
 _PUNCTUATION = re.compile(r"([({\"']*)(.*?)([.,;:!?)}\"']*)")
-# A heading, a list, a line, a fence: whether the text stands at the start of a line or not.
+# A heading, a list, a line, a fence: whether the text is at the start of a line or not.
 _BLOCK = re.compile(r"^(\d{1,9}(?=[.)](?:\s|$))|(?=[-+*](?:\s|$)|#{1,6}(?:\s|$)|=|~~~|[-_*](?:\s*[-_*]){2,}$))")
 
 

@@ -61,7 +61,7 @@ def shorten(text: object, max_length: int = 60) -> str:
 
 
 def visible_line(text: object) -> str:
-    r"""Return a text on one line without a character that nobody sees; one blank stands for several.
+    r"""Return a text on one line without invisible characters; one blank stands for several.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def visible_line(text: object) -> str:
 
 
 def visible_text(text: str) -> str:
-    """Return a text without a character that nobody sees, but with its lines and indentation."""
+    """Return a text without invisible characters, but with its lines and indentation."""
     return _INVISIBLE.sub(lambda match: "".join(c for c in match[0] if c in "\n\t") or " ", text)
 
 

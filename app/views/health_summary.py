@@ -28,7 +28,7 @@ def show_health_summary(production: ModelVersion, versions: Sequence[ModelVersio
     """Show drift against `monitoring.baseline` and performance against training in the last 24 hours.
 
     After a promotion the version in Production has few rows. Then the summary is about the version that made the most
-    predictions, and says so.
+    predictions, and names it.
     """
     counts = monitoring_queries.predictions_by_version(production.model, _WINDOW_HOURS)
     number = version_with_traffic(counts, production.version, min_rows=queries.config().monitoring.min_rows)

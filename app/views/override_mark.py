@@ -1,4 +1,4 @@
-"""The mark of a production version that did not pass its gates; it stays as long as the version serves."""
+"""The mark of a production version that did not pass its gates; it is shown as long as the version is in Production."""
 
 from __future__ import annotations
 

@@ -116,5 +116,5 @@ def _apply_change(reason: str, make_change: Callable[[], DeploymentChange]) -> N
     st.session_state.pop(_GENERATION_KEY, None)
     stages = ", ".join(f"{stage} is version {number}" for stage, number in sorted(change.after.versions.items()))
     st.session_state[_RESULT_KEY] = f"Done: {stages or 'no version deployed'} (generation {change.after.generation})."
-    address.forget(parameter="version", key="models_version")  # the page then shows what serves now
+    address.forget(parameter="version", key="models_version")  # the page then shows the version in Production
     st.rerun()

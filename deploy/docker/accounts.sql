@@ -10,7 +10,7 @@ CREATE ROLE mlops_api LOGIN PASSWORD :'api_password';
 CREATE ROLE mlops_app LOGIN PASSWORD :'app_password';
 CREATE ROLE mlops_monitor LOGIN PASSWORD :'monitor_password';
 CREATE ROLE mlflow LOGIN PASSWORD :'mlflow_password';
--- Of CI and of people who decide; without a password nobody logs in.
+-- For CI and for people who decide; a login needs a password, which the administrator sets later.
 CREATE ROLE mlops_training LOGIN;
 CREATE ROLE mlops_decider LOGIN;
 CREATE DATABASE mlops OWNER mlops_owner;

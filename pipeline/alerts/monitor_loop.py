@@ -136,7 +136,7 @@ def _run_traced(config: Config, root: Path) -> MonitorRunResult:
 
 
 def _audit_head(state: State) -> str:
-    """Return the head of the audit trail; a report is kept outside of the database and anchors it."""
+    """Return the head of the audit trail; a report, which is stored outside of the database, anchors it."""
     with state.reading() as connection:
         return str(store.read_audit_head(connection))
 

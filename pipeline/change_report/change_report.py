@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import files
-from pipeline.change_report.gate_verdicts import NOT_JUDGED, locked_registration, registration_of_folder
+from pipeline.change_report.gate_verdicts import NOT_EVALUATED, locked_registration, registration_of_folder
 from pipeline.change_report.paired_evaluation import evaluate_paired
 from pipeline.change_report.setting_changes import changed_settings
 from pipeline.change_report.snapshots import snapshots_before_and_after
@@ -181,14 +181,14 @@ def _to_estimate(values: Mapping[str, Any] | None) -> MetricEstimate | None:
 
 
 def _gate_verdict(registration: Mapping[str, Any] | None) -> str:
-    return NOT_JUDGED if registration is None else str(registration["verdict"])
+    return NOT_EVALUATED if registration is None else str(registration["verdict"])
 
 
 def _gate_changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Iterator[GateChange]:
     old, new = ({gate["name"]: gate for gate in (report or {}).get("gates", ())} for report in (before, after))
     for name in dict.fromkeys((*new, *old)):
         old_gate, new_gate = old.get(name, {}), new.get(name, {})
-        reason = NOT_JUDGED if after is None else (new_gate or old_gate)["reason"]
+        reason = NOT_EVALUATED if after is None else (new_gate or old_gate)["reason"]
         yield GateChange(name, old_gate.get("result"), new_gate.get("result"), reason)
 
 

@@ -1,4 +1,4 @@
-"""Choose the gate report that judged the candidate of a snapshot, or none."""
+"""Choose the gate report of the candidate of a snapshot, or none."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from pipeline.change_report.snapshots import ProjectSnapshot
     from pipeline.change_report.stage_changes import StageChange
 
-__all__ = ["NOT_JUDGED", "locked_registration", "registration_of_folder"]
+__all__ = ["NOT_EVALUATED", "locked_registration", "registration_of_folder"]
 
-NOT_JUDGED = "not judged"
+NOT_EVALUATED = "not evaluated"
 
 
 def locked_registration(snapshot: ProjectSnapshot) -> Mapping[str, Any] | None:
-    """Return the gate report in dvc.lock; None if it judged another package than the snapshot's."""
+    """Return the gate report in dvc.lock; None if it is about another package than the snapshot's."""
     report: Mapping[str, Any] | None = snapshot.read_json(paths.REGISTRATION_REPORT)
     evaluation = snapshot.read_json(paths.EVALUATION_REPORT)
     if report is None or evaluation is None or report["candidate"] != evaluation["package"]:
@@ -32,10 +32,10 @@ def locked_registration(snapshot: ProjectSnapshot) -> Mapping[str, Any] | None:
 def registration_of_folder(
     root: Path, snapshot: ProjectSnapshot, pending: Sequence[StageChange]
 ) -> Mapping[str, Any] | None:
-    """Return the gate report of the folder's candidate, also if its gates rejected it; None if it is not judged.
+    """Return the gate report of the folder's candidate, also if its gates rejected it; None without one.
 
     A rejection leaves dvc.lock as it was, with the report of an earlier candidate. The file of the folder counts then,
-    if it judged this candidate with these settings.
+    if it is about this candidate with these settings.
     """
     stages = {change.stage for change in pending}
     if "register" not in stages:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.change_report.gate_verdicts import NOT_JUDGED
+from pipeline.change_report.gate_verdicts import NOT_EVALUATED
 from pipeline.markdown_text import escape_markdown
 from pipeline.text import pluralize
 
@@ -37,9 +37,9 @@ def change_headline(change: ChangeReport) -> str:
     if change.is_same_model is False and not change.is_stale and not worse and not better:
         parts.append("no significant difference between the models")
     before, after = change.gate_verdicts
-    if before != after and NOT_JUDGED not in (before, after):
+    if before != after and NOT_EVALUATED not in (before, after):
         parts.append(f"gates: {before} -> {after}")
-    elif (before, after) != (NOT_JUDGED, NOT_JUDGED):
+    elif (before, after) != (NOT_EVALUATED, NOT_EVALUATED):
         parts.append(f"gates: {after}")
     return "; ".join(parts)
 

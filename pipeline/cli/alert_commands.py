@@ -61,7 +61,7 @@ def list_(
 
 
 def _describe_no_open_incident(state: State, model: str | None) -> str:
-    """Return that no incident is open, and the reason if that says nothing, such as a monitor that never ran."""
+    """Return that no incident is open, and the reason if that is not known, such as a monitor that never ran."""
     from pipeline.config.config_loader import load_params
     from pipeline.production_status import assess_alerts, inspect_state, monitor_period_us
     from pipeline.project import paths

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
-from pipeline.errors import DataError, UsageError
+from pipeline.errors import DataError
 from pipeline.files import canonical_json
 from pipeline.project import paths
 from pipeline.text import pluralize
@@ -76,7 +76,7 @@ def init(
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="CSV files.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.")],
     *,
     data: Annotated[
         str | None, typer.Option("--data", help="A file of conf/data/; the default problem if omitted.")
@@ -91,8 +91,6 @@ def check(
     from pipeline.config.composition import compose
     from pipeline.config.config_loader import build_config
 
-    if binary := [file for file in files if file.suffix.lower() == ".parquet"]:
-        raise UsageError(f"{binary[0]}: a Parquet file has no lines to point to; `dvc repro` checks it on reading")
     composition = compose([] if data is None else [f"data={data}"])
     config = build_config(composition.values, where="conf", origin=composition.origin)
     results = [_check_file(file, config, with_target=not unlabeled) for file in files]

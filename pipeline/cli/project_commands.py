@@ -85,7 +85,7 @@ def status(*, as_json: AsJson = False) -> None:
     has_run = (root / paths.EVALUATION_REPORT).exists()
     production = check_production(root, load_params(root / paths.PARAMS)) if (root / paths.PARAMS).exists() else None
     is_new = production is None or production.component("database").condition == "new"
-    # A machine that only serves has no run; a new project is told how to make one.
+    # A machine that only serves has no run; in a new project the summary names the command for one.
     summary = summarize_project(root) if has_run or is_new else None
     if as_json:
         values = {"production": production, "last_run": summary}

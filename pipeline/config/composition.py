@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError, did_you_mean
 from pipeline.project import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["Composition", "Origin", "check_hydra_overrides", "compose", "flatten_settings", "group_options"]
@@ -86,7 +86,8 @@ def compose(overrides: Sequence[str] = (), *, conf: Path = paths.CONF) -> Compos
 def check_hydra_overrides(overrides: Sequence[str], *, conf: Path = paths.CONF) -> None:
     """Raise if the `hydra` node (launcher, sweeper, callbacks, logging) would build a class that is not Hydra's own.
 
-    Unlike `compose`, it accepts sweeps such as `seed=1,2`.
+    Unlike `compose`, it accepts sweeps such as `seed=1,2`. Hydra composes each trial anew, so every option that a sweep
+    names is composed here too.
 
     Raises
     ------
@@ -96,15 +97,38 @@ def check_hydra_overrides(overrides: Sequence[str], *, conf: Path = paths.CONF) 
     check_overrides(overrides)
     _check_all_files(conf)
     with _hydra_initialized(conf, overrides):
-        from hydra.core.global_hydra import GlobalHydra
-        from hydra.types import RunMode
-        from omegaconf import OmegaConf
+        node = _hydra_node(overrides)
+        searched = [f"{key}={value}" for key, value in (node["sweeper"].get("params") or {}).items()]
+        for option in _sweep_options([*searched, *overrides], group_options(conf)):
+            _hydra_node([*overrides, option])
 
-        tree = GlobalHydra.instance().hydra.compose_config(  # type: ignore[union-attr]
-            _ROOT_CONFIG, list(overrides), run_mode=RunMode.MULTIRUN, validate_sweep_overrides=False
-        )
-        node: Any = OmegaConf.to_container(tree.hydra, resolve=False)
-        check_hydra_node(node)
+
+def _hydra_node(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the checked `hydra` node; overrides with several values have no effect on it."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf
+
+    tree = GlobalHydra.instance().hydra.compose_config(  # type: ignore[union-attr]
+        _ROOT_CONFIG, list(overrides), run_mode=RunMode.MULTIRUN, validate_sweep_overrides=False
+    )
+    node: Any = OmegaConf.to_container(tree.hydra, resolve=False)
+    check_hydra_node(node)
+    return dict(node)
+
+
+def _sweep_options(overrides: Sequence[str], groups: Collection[str]) -> Iterator[str]:
+    """Yield an override for each option of a group that `overrides` name."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    for override in parser.parse_overrides(list(overrides)):
+        if override.key_or_group not in groups and override.package is None:
+            continue
+        is_sweep = override.is_discrete_sweep()
+        values = override.sweep_string_iterator() if is_sweep else [override.get_value_element_as_str()]
+        yield from (f"{override.get_key_element()}={value}" for value in values)
 
 
 def _check_all_files(conf: Path) -> None:

@@ -40,6 +40,8 @@ _INERT_NAME = re.compile(r"\.gitkeep|\.DS_Store|\..+\.(tmp|swp)")
 _POINTER_KEYS = {"outs", "desc", "meta"}
 _POINTER_OUTPUT_KEYS = {"md5", "size", "hash", "path", "isexec"}
 _FOLDER_HASH_SUFFIX = ".dir"
+# DVC joins it to the folder of its cache, so any other text is the path of a file elsewhere.
+_POINTER_HASH = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ def _undeclared_external(root: Path) -> Iterator[UndeclaredFile]:
             return None
         if path.suffix == ".dvc" and (reason := _reason_against_pointer(path)) is not None:
             return reason
-        # A pointer is judged by the name of the file that DVC would put beside it.
+        # The name of the file that DVC would put beside a pointer decides.
         rows = relative.removesuffix(".dvc")
         declared = f"{paths.EXTERNAL.as_posix()}/{rows}" in _declared_sources(root / paths.CONF)
         if declared or PurePosixPath(rows).suffix.lower() in ROW_SUFFIXES:
@@ -182,8 +184,10 @@ def _reason_against_pointer(path: Path) -> str | None:
         return "is no pointer of `dvc add`; restore it with git, or add the file again with `mlops data add FILE`"
     if more:
         return f"has the keys {', '.join(map(repr, more))}; a pointer of `dvc add` names one output and no more"
-    if str(output.get("md5", "")).endswith(_FOLDER_HASH_SUFFIX):
-        return "points to a folder, which can hold anything; add its files one by one with `mlops data add FILE`"
+    digest = str(output.get("md5", ""))
+    if _POINTER_HASH.fullmatch(digest) is None or output.get("hash", "md5") != "md5":
+        subject = "a folder" if digest.endswith(_FOLDER_HASH_SUFFIX) else "no file of the cache"
+        return f"points to {subject}, so it can bring anything; add its files one by one with `mlops data add FILE`"
     if target != path.name.removesuffix(".dvc"):
         return f"points to {str(target)[:80]!r}; expected {path.name.removesuffix('.dvc')!r}, the file beside it"
     return None

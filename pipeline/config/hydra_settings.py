@@ -1,6 +1,6 @@
 """The settings of Hydra itself that conf/ and overrides may have; every other one is refused.
 
-Below `hydra` stand settings that change the environment, read other folders, write anywhere, connect to a
+Hydra itself accepts settings that change the environment, read other folders, write anywhere, connect to a
 database or call code. So this is a list of keys, each with the values that it accepts.
 """
 
@@ -21,7 +21,8 @@ __all__ = ["check_hydra_node"]
 _ANY = r"(?s:.*)"
 _NUMBER = r"-?[0-9.]+|null"
 _WORD = r'null|true|false|-?[0-9.]+|"[A-Za-z0-9_.]*"'
-_FOLDER = r'"(?![/~\\])(?!.*\.\.)[^"\\]+"'
+# Other settings of Hydra may contain any text, so a folder must not refer to them.
+_FOLDER = r'"(?![/~\\])(?!.*\.\.)(?!.*\$\{(?!hydra\.job\.(num|id|name|override_dirname)\}|now:))[^"\\]+"'
 _LAUNCHERS = (
     r'"hydra\._internal\.core_plugins\.basic_launcher\.BasicLauncher"'
     r'|"hydra_plugins\.hydra_joblib_launcher\.joblib_launcher\.JoblibLauncher"'
@@ -37,13 +38,15 @@ _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     (r"sweep\.(dir|subdir)", _FOLDER, "a path inside the project, such as outputs/sweeps/mine"),
     (r"launcher\._target_", _LAUNCHERS, "the launcher basic or joblib"),
     (r"launcher\.backend", r'null|"(loky|threading|multiprocessing)"', "loky, threading or multiprocessing"),
-    (r"launcher\.pre_dispatch", r'"[0-9]*\*?n_jobs"|"all"|[0-9]+', "a number, all, or such as 2*n_jobs"),
+    (r"launcher\.pre_dispatch", r'"[0-9]*\*?n_jobs"|"all"|[0-9]+', "a number, all, or a product such as 2*n_jobs"),
     (r"launcher\.(n_jobs|prefer|require|verbose|timeout|batch_size|max_nbytes|mmap_mode)", _WORD, "a number or word"),
     (r"sweeper\._target_", _SWEEPERS, "the sweeper basic or optuna"),
     (r"sweeper\.(max_batch_size|n_trials|n_jobs|max_failure_rate)", _NUMBER, "a number"),
     (r"sweeper\.direction", r'"(minimize|maximize)"', "minimize or maximize"),
     (r"sweeper\.study_name", _WORD, "a word"),
-    (r"sweeper\.params(\..+)?", _ANY, "anything"),
+    (r"sweeper\.params", r"null|\{\}", "a mapping"),
+    # Each becomes an override of the trials.
+    (r"sweeper\.params\.(?!\s*[+~]*\s*hydra\b)[^@=]+", _ANY, "settings of the project"),
     (r"sweeper\.sampler\._target_", r'"optuna\.samplers\.[A-Za-z]+"', "a sampler of Optuna"),
     (r"sweeper\.sampler\.[a-z_]+", _WORD, "a number or word"),
     (r"callbacks\.sweep\._target_", r'"pipeline\.sweeps\.hydra_callback\.SweepCallback"', "the project's callback"),
@@ -64,9 +67,12 @@ _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     (r"verbose", r'true|false|"[\w.]+"|\[("[\w.]+"(, )?)*\]', "true, false or names of loggers"),
     (r"mode", r'null|"(RUN|MULTIRUN)"', "RUN or MULTIRUN"),
     (r"job\.config_name", r'"config"', "config"),
+    # Folders may contain these three.
+    (r"job\.(name|id|num)", r'null|[0-9]+|"(?!.*\.\.)[\w.-]+"|"\?\?\?"', "a word"),
+    (r"job\.config\.override_dirname\.(kv|item)_sep", r'"[^"/\\.]*"', "a text without dots and slashes"),
     # Hydra fills these in; what a file sets here is only a label.
     (
-        r"job\.(name|id|num|override_dirname)|job\.config\.override_dirname\.\w+|runtime\..+|overrides\..+",
+        r"job\.override_dirname|job\.config\.override_dirname\.\w+|runtime\..+|overrides\..+",
         _ANY,
         "a text",
     ),

@@ -46,8 +46,10 @@ def write_params(root: Path, *, check: Callable[[Config], None]) -> list[str]:
         printed = summarize_changes(composition.values, values, note=" (override of this experiment)")
     else:
         origin = list(composition.origin())
-        check(build_config(composition.values, where=f"{paths.CONF}/config.yaml", origin=lambda: origin))
+        config = build_config(composition.values, where=f"{paths.CONF}/config.yaml", origin=lambda: origin)
         current = _read_current_params(params)
+        if current != composition.values:  # equal settings were checked when they were written
+            check(config)
         printed = (
             summarize_changes(current, composition.values)
             if current

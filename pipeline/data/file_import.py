@@ -97,8 +97,8 @@ def locate_imported_file(relative: str, *, root: Path) -> Path:
     Raises
     ------
     DataError
-        When it is missing, a link, a folder, a pipe or a device, or stands below a linked folder. The message
-        holds no content.
+        When it is missing, a link, a folder, a pipe or a device, or below a linked folder. The message holds no
+        content.
     """
     path = root / relative
     if not os.path.lexists(path):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.data_config import DataConfig
 
-__all__ = ["SOURCES", "FetchedRows", "check_source", "content_hash", "fetch_rows"]
+__all__ = ["SOURCES", "FetchedRows", "check_source", "content_hash", "fetch_rows", "read_parquet_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +137,29 @@ def _fetch_csv(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFram
 
 @SOURCES.add("parquet")
 def _fetch_parquet(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
+    assert config.source.kind == "parquet"  # noqa: S101 - narrows the type
+    return read_parquet_rows(locate_imported_file(config.source.path, root=root), schema, where=config.source.path)
+
+
+def read_parquet_rows(path: Path, schema: Schema, *, where: str) -> pd.DataFrame:
+    """Return the declared columns and the target of a Parquet file; `where` is its name in errors.
+
+    Raises
+    ------
+    DataError
+        When it is not readable, lacks a column, or has one of another type.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from pipeline.data.coercion import coerce_to_schema
 
-    assert config.source.kind == "parquet"  # noqa: S101 - narrows the type
-    path = locate_imported_file(config.source.path, root=root)
     try:
         with path.open("rb") as stream:
             table = pq.read_table(stream)
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{config.source.path}: not a readable Parquet file: {error}") from error
-    return coerce_to_schema(table, schema, where=config.source.path)
+        raise DataError(f"{where}: not a readable Parquet file: {error}") from error
+    return coerce_to_schema(table, schema, where=where)
 
 
 @SOURCES.add("bundled")

@@ -1,4 +1,4 @@
-"""Check production: ask state database, API and MLflow at once, and word the answers as the app and the API do."""
+"""Check production: ask state database, API and MLflow at once, and report the status as app and API do."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def collect_production_facts(
         database = inspect_project_state(root, config.name)
     return ProductionFacts(
         model=config.name,
-        checked_at=time.time_ns() // 1000,  # after all answers: nothing that they name is later
+        checked_at=time.time_ns() // 1000,  # after all responses: no moment in them is later
         monitor_period_us=monitor_period_us(config.monitoring),
         database=database,
         api=services.api,

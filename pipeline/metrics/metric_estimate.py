@@ -32,7 +32,7 @@ class MetricEstimate:
     """A metric and its interval.
 
     `value` is None where the metric is not defined; `low` and `high` are None where there is no interval, and
-    `reason` says why.
+    `reason` is then the reason.
     """
 
     value: float | None
@@ -63,7 +63,7 @@ class MetricEstimate:
 def comparison_verdict(
     difference: MetricEstimate | None, *, higher_is_better: bool, margin: float = 0.0
 ) -> ComparisonVerdict:
-    """Return what the interval of a difference says; every comparison of the project is decided here.
+    """Return the verdict of the interval of a difference; every comparison of the project is decided here.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def estimate_metrics(
     confidence_level : float between 0 and 1
         Level of the intervals, such as 0.95.
     weights : float, shape (n_rows,), optional
-        How many independent rows each row stands for; one each when None.
+        Number of independent rows that each row represents; one each when None.
 
     Returns
     -------

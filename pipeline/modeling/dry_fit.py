@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.errors import ConfigError
 from pipeline.modeling.classifier import fit_classifier
+from pipeline.modeling.encoder import make_encoder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +33,8 @@ def check_fit(
 ) -> None:
     """Refuse an estimator that cannot be built, or cannot be fitted whatever the rows are.
 
-    An estimator that fits a few random rows is accepted. Otherwise it is refused when four sets of rows (few and more,
-    without and with missing values) give the same error; an error that depends on the rows is left to training.
+    An estimator that fits a few random rows is accepted. Otherwise it is refused when further sets of rows (more of
+    them, with missing values) give the same error; an error that depends on the rows is left to training.
 
     Raises
     ------
@@ -45,7 +47,10 @@ def check_fit(
 
     n_rows = max(_MIN_ROWS, _ROWS_PER_CLASS * len(schema.target.classes))
     refusals = []
-    for n, has_missing in ((n_rows, False), (n_rows, True), (4 * n_rows, False), (4 * n_rows, True)):
+    # Missing values that reach the estimator must be fitted where a column allows them. Those that are replaced may
+    # add indicators, and an argument may fit only one of the two numbers of columns.
+    is_native = make_encoder(schema, features, model.inputs).missing == "native"
+    for n, has_missing in itertools.product((n_rows, 4 * n_rows), (True,) if is_native else (False, True)):
         frame = _random_rows(schema, n, has_missing=has_missing)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an estimator need not converge here

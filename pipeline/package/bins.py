@@ -25,9 +25,9 @@ __all__ = ["Bins", "to_floats"]
 _CHUNK_ROWS = 1 << 16
 _MIN_FAST_NUMBERS = 20_000
 _BUCKETS_PER_EDGE = 8
-_MIN_SPREAD_SHARE = 0.1  # of the training rows with a value; fewer say nothing about the spread
+_MIN_SPREAD_SHARE = 0.1  # of the training rows with a value; fewer do not determine the spread
 _NORMAL_QUARTILE_RANGE = 1.349  # interquartile range of a normal column in standard deviations
-_MAX_DIGITS = 17  # they tell any two numbers of 64 bits apart
+_MAX_DIGITS = 17  # they distinguish any two numbers of 64 bits
 
 
 @dataclass(frozen=True)  # without slots: what follows from the bins is computed once
@@ -231,7 +231,7 @@ def _is_adjacent(low: float, high: float) -> bool:
 
 
 def _interval_labels(points: tuple[float, ...]) -> list[str]:
-    """Return a label for each interval, with as many digits as tell the intervals apart; one number for one value."""
+    """Return a label for each interval, with as many digits as distinguish the intervals; one number for one value."""
     pairs = list(itertools.pairwise(points))
     labels: list[str] = []
     for n_digits in (6, 9, 12, _MAX_DIGITS):

@@ -69,7 +69,7 @@ def check_golden(golden: Mapping[str, Any], predict_proba: Callable[[Any], NDArr
 
 
 def _mix_columns(frame: pd.DataFrame, schema: Schema, *, n: int) -> pd.DataFrame:
-    """Return columns of `n` values each, in an order that says nothing about the rows of `frame`."""
+    """Return columns of `n` values each, in an order that is independent of the rows of `frame`."""
     import pandas as pd
 
     generator, mixed = np.random.default_rng(0), {}

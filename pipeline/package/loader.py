@@ -37,7 +37,7 @@ class Package:
     """A loaded package, which predicts by ONNX where the package has it.
 
     `golden_rows` is the content of golden.json: columns of rows with their probabilities and classes.
-    `train_rows` tells which rows it learned from; None for a rule baseline, which is compared with no candidate.
+    `train_rows` recognizes the rows that it learned from; None for a rule baseline, which no gate compares.
     """
 
     manifest: Manifest

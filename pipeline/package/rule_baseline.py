@@ -40,8 +40,8 @@ _IS_MISSING = "is missing"
 class _DecisionTree:
     """Splits and class shares by node; a node whose `left` is -1 is a leaf.
 
-    A node whose threshold is the text "is missing" asks just that: `missing_goes_left` tells the side of the
-    missing values, and all others go to the other side.
+    A node whose threshold is the text "is missing" asks just that: `missing_goes_left` is the side of the missing
+    values, and all others go to the other side.
     """
 
     feature: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Remember which rows a model learned from, in two bytes a row that tell little about any row."""
+"""Recognize rows that a model learned from, by two bytes for each row that reveal little about it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["TRAIN_ROWS_FILE", "TrainRowFilter", "build_train_row_filter"]
 TRAIN_ROWS_FILE = "train_rows.json"
 _FORMAT_VERSION = 1
 _MIN_BITS, _MAX_BITS = 6, 40
-# Slots of the filter for each different train row; a foreign row meets a taken bucket once in 8 to 16 times.
+# Buckets for each different train row; a foreign row meets a taken bucket once in 8 to 16 times.
 _BUCKETS_PER_ROW = 8
 # The bucket of a row is independent of its part in any split.
 _BUCKET_SALT = np.uint64(0xA0761D6478BD642F)
@@ -34,14 +34,14 @@ _BUCKET_SALT = np.uint64(0xA0761D6478BD642F)
 class TrainRowFilter:
     """A filter of the train rows by their features, and the rule of the split where each of them follows it.
 
-    A row of the train part always meets the filter. Each of 2 ** `n_bits` buckets stands for many possible rows, so a
+    A row of the train part always meets the filter. Each of 2 ** `n_bits` buckets is shared by many possible rows, so a
     foreign row meets it once in 8 to 16 times, and a bucket names no row. A row that `split` puts into the
     test part is none of the train rows for certain.
 
     Attributes
     ----------
     n_bits : int
-        Bits of the hash that are kept.
+        Bits of the hash that the filter uses.
     buckets : uint8, shape (2 ** n_bits / 8,)
         One bit for each bucket.
     split : HashSplit or None

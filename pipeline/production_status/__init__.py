@@ -1,4 +1,4 @@
-"""The status of production as one value, from which the app, the CLI and the API word it."""
+"""Assess the status of production as one value, which the app, the CLI and the API show."""
 
 from pipeline.production_status.api_probe import API_URL_ENV, ApiFacts, probe_api
 from pipeline.production_status.component_status import ComponentStatus, HealthState, ProductionStatus

@@ -61,7 +61,7 @@ class ApiFacts:
     detail : str
         The reason of an outcome other than `ready`.
     model, version, served_by
-        What the API serves; None if it does not say.
+        What the API serves; None if it does not report it.
     """
 
     outcome: Literal["ready", "not_ready", "no_response", "foreign", "invalid"]

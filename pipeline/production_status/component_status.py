@@ -37,7 +37,7 @@ class ComponentStatus:
     name : str
     state : HealthState
     condition : str
-        What is the case, as a word for programs, such as `never_ran`.
+        The condition, as a word for programs, such as `never_ran`.
     summary : str
         The condition in one to three words.
     sentence : str

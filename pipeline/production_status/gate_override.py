@@ -25,7 +25,7 @@ class GateOverride:
     n_failed : int or None
         Number of gates that did not pass; None without evaluated gates.
     actor, reason : str
-        Who decided it and why; empty if the audit trail names nobody.
+        Who decided it and why; empty without an entry in the audit trail.
     """
 
     version: int

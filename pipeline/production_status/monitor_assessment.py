@@ -39,7 +39,7 @@ def assess_monitor(known: ModelFacts | None, now: int, period_us: int, *, zone: 
 
 
 def assess_alerts(known: ModelFacts | None, now: int, period_us: int) -> ComponentStatus:
-    """Return the open alerts; that there are none is known only from a timely run about the version that serves."""
+    """Return the open alerts; only a timely run about the version in Production shows that there are none."""
     if known is None:
         return ComponentStatus("alerts", "unknown", "unknown", "unknown", "The state database cannot be read")
     if known.incidents:

@@ -145,7 +145,7 @@ def _assess_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
 
 
 def _assess_silent_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
-    """Tell an API that is down from one that nobody ever started."""
+    """Distinguish an API that is down from one that was never started."""
     api, known = facts.api, facts.database.model
     seen_at = None if known is None else known.api_seen_at
     if seen_at is None and not api.is_declared:
@@ -160,7 +160,7 @@ def _assess_silent_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
 
 
 def _place(api: ApiFacts) -> str:
-    """Return the address as code, which is copied whole and is no link; a server speaks of itself without one."""
+    """Return the address as code, which is copied whole and is no link; a server names itself without one."""
     return f"`{api.address}`" if api.address else "This server"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import state as store
@@ -12,8 +13,6 @@ from pipeline.project import paths
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipeline.config.groups.monitoring_config import MonitoringConfig
     from pipeline.state import Incident, ModelVersion, MonitorRun, State
 
@@ -125,9 +124,14 @@ def inspect_state(state: State, model: str, *, n_packages: int = 0, checks_stora
             return DatabaseFacts(
                 "without_versions", f"{state.address}: has no version, although there is {packages}", known
             )
-        return DatabaseFacts("ok", state.address, known)
+        return DatabaseFacts("ok", _short_address(state), known)
     except MlopsError as error:
         return _facts_of_error(error)
+
+
+def _short_address(state: State) -> str:
+    """Return the file with its folder, which names no user or machine, or the address of a server."""
+    return state.address if state.file is None else str(Path(state.file.path.parent.name, state.file.path.name))
 
 
 def _facts_of_error(error: MlopsError) -> DatabaseFacts:

@@ -1,7 +1,7 @@
 """Record how each stage of the graph ended, with the checksums of its outputs.
 
 DVC writes `dvc.lock` only after a stage succeeds. So after a stage that failed or was stopped, its outputs differ
-from the lock file, and this record tells that from damage.
+from the lock file, and this record distinguishes that from damage.
 """
 
 from __future__ import annotations

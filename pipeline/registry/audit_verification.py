@@ -1,4 +1,4 @@
-"""Verify the audit trail, and that the tables which decide follow from it."""
+"""Verify the audit trail, and that the deciding tables follow from it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def verify_audit(state: State, *, head: store.AuditHead | None = None) -> AuditV
 
 
 def restore_deployments(state: State, *, actor: str) -> list[AuditEntry]:
-    """Set deployments that were changed by hand to what the trail says, each with an entry of its own."""
+    """Set deployments that were changed by hand to what the trail holds, each with an entry of its own."""
     with state.writing() as connection:
         names = sorted({version.model for version in store.read_versions(connection)})
         entries = [store.restore_decided_deployment(connection, name, actor=actor, at=state.clock()) for name in names]

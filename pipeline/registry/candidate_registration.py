@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline import files
-from pipeline.errors import DataError, GateRefused
+from pipeline.errors import DatabaseMissing, DataError, GateRefused
 from pipeline.gates import GateInputs
 from pipeline.package import load_package
 from pipeline.package.manifest import MANIFEST_FILE
@@ -36,7 +36,11 @@ def registered_candidate(registry: ModelRegistry, root: Path, config: Config) ->
     if not manifest.is_file():
         raise DataError(f"{paths.CANDIDATE_PACKAGE}: there is no model package to register; run `dvc repro`")
     digest = files.sha256_file(manifest)
-    return next((version for version in registry.list_models(config.name) if version.digest == digest), None)
+    try:
+        versions = registry.list_models(config.name)
+    except DatabaseMissing:  # the registration creates it anew
+        return None
+    return next((version for version in versions if version.digest == digest), None)
 
 
 def evaluate_workspace(registry: ModelRegistry, root: Path, config: Config) -> GateReport:

@@ -61,7 +61,7 @@ class VersionDiff:
     test_differences: Mapping[str, MetricEstimate]
 
     def verdict(self, metric: str) -> ComparisonVerdict:
-        """Return what the paired difference on the test rows says; `not compared` without common test rows."""
+        """Return the verdict of the paired difference on the test rows; `not compared` without common test rows."""
         return comparison_verdict(self.test_differences.get(metric), higher_is_better=METRICS[metric].higher_is_better)
 
     def as_dict(self) -> dict[str, Any]:

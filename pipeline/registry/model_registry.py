@@ -85,8 +85,8 @@ class ModelRegistry:
         return RunStore(self._root, self.tracking_uri, _MIRROR_WAIT_S)
 
     @contextmanager
-    def _open_state(self) -> Iterator[State]:
-        state = store.open_state(self._root)
+    def _open_state(self, *, starts_anew: bool = False) -> Iterator[State]:
+        state = store.open_state(self._root, starts_anew=starts_anew)
         try:
             yield state
         finally:
@@ -121,7 +121,7 @@ class ModelRegistry:
         IntegrityError
             When the package is damaged; none of its code was run.
         """
-        with self._fetch_package(str(model_uri)) as (folder, run_id), self._open_state() as state:
+        with self._fetch_package(str(model_uri)) as (folder, run_id), self._open_state(starts_anew=True) as state:
             candidate = self.packages.add(folder)
             all_tags = {**({"run_id": run_id} if run_id else {}), **(tags or {})}
             gate_results = None if gates is None else gates.as_dict()
@@ -141,7 +141,7 @@ class ModelRegistry:
         self, name: str, candidate: Package, inputs: GateInputs, *, config: PromotionConfig
     ) -> GateReport:
         """Evaluate the gates of a candidate on the test rows, against the current Production version."""
-        with self._open_state() as state:
+        with self._open_state(starts_anew=True) as state:
             return evaluate_candidate(state, self.packages, name, candidate=candidate, inputs=inputs, config=config)
 
     def submit(
@@ -154,7 +154,7 @@ class ModelRegistry:
         Conflict
             When another version was promoted to Production since the gates were evaluated.
         """
-        with self._open_state() as state:
+        with self._open_state(starts_anew=True) as state:
             return submit_candidate(state, self.packages, name, source=source, report=report, config=config, tags=tags)
 
     def promote_model(
@@ -348,12 +348,12 @@ class ModelRegistry:
             return store.read_audit_head(connection)
 
     def verify_history(self, *, head: store.AuditHead | None = None) -> AuditVerification:
-        """Verify the audit trail, also against an earlier `head`, and the tables that decide against the trail."""
+        """Verify the audit trail, also against an earlier `head`, and the deciding tables against the trail."""
         with self._open_state() as state:
             return verify_audit(state, head=head)
 
     def restore_deployments(self) -> list[AuditEntry]:
-        """Set deployments that were changed by hand to what the audit trail says, and return the new entries."""
+        """Set deployments that were changed by hand to what the audit trail holds, and return the new entries."""
         with self._open_state() as state:
             return restore_deployments(state, actor=self.actor or stage_transitions.current_actor())
 

@@ -1,4 +1,4 @@
-"""Let numbers of people stand for groups, so that what is derived from them shows no single person's value."""
+"""Replace numbers of people by levels of groups, so that nothing derived from them shows one person's value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["MIN_GROUP_ROWS", "ValueGroups", "group_values"]
 
 MIN_GROUP_ROWS = 5  # a number of fewer rows could be one person's value
-_MAX_DIGITS = 17  # they tell any two numbers of 64 bits apart
+_MAX_DIGITS = 17  # they distinguish any two numbers of 64 bits
 _MAX_SCALAR_VALUES = 32  # up to here a search value by value is faster than numpy's
 
 

@@ -49,7 +49,7 @@ __all__ = ["Engine"]
 
 OnError = Literal["refuse", "partial"]
 
-_LOG_UNAVAILABLE = "the log is unavailable; the log of the server has the reason"
+_LOG_UNAVAILABLE_REASON = "the prediction log is unavailable; the log of the server has the reason"
 _MAX_COMMAS_PER_OUTCOME = 20
 # Approximate size of one value in a body.
 _VALUE_BYTES = 24
@@ -182,7 +182,7 @@ class Engine:
         return self._require_running().state
 
     async def predict_row(self, body: bytes, options: LogOptions = LOGGED) -> bytes:
-        """Return the prediction for a body `{"features": {...}}` as JSON, logged as `options` say.
+        """Return the prediction for a body `{"features": {...}}` as JSON, logged by `options`.
 
         Raises
         ------
@@ -282,9 +282,7 @@ class Engine:
             return Readiness(is_ready=False, reason=self._poll_result.reason, detail=self._poll_result.detail)
         error = running.worker.log_error
         if error is not None and self._log_config.on_log_failure == "reject":
-            return Readiness(
-                is_ready=False, reason="the log is unavailable; the log of the server has the reason", detail=error
-            )
+            return Readiness(is_ready=False, reason=_LOG_UNAVAILABLE_REASON, detail=error)
         return Readiness(is_ready=True)
 
     def status(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Return memory that nobody uses to the system: C libraries keep the pages between blocks that are still in use."""
+"""Return free memory to the system: C libraries keep free pages between blocks that are in use."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def digest_key(options: LogOptions, *, model: str, hash_key: bytes) -> str:
 
 
 def digest_body(kind: str, body: bytes, *, hash_key: bytes) -> str:
-    """Return the digest of a body, which without the key says nothing about values that the log drops or hashes."""
+    """Return the digest of a body, which without the key reveals no value that the log drops or hashes."""
     digest = hashlib.blake2b(key=hash_key, digest_size=_DIGEST_BYTES, person=b"request-body")
     digest.update(kind.encode() + b"\0")
     digest.update(body)

@@ -46,7 +46,7 @@ class PredictionWarning:
 class Readiness:
     """Whether requests can get predictions, and the reason when they cannot.
 
-    Anybody may read the `reason`; `detail` may have paths and addresses, for the log and the status.
+    Probes show the `reason` without credentials; `detail` may have paths and addresses, for the log and the status.
     """
 
     is_ready: bool

@@ -28,7 +28,7 @@ _RETRY_S = 10.0
 class PollResult:
     """The model to serve (None for none), and the reason when it is not the deployed one.
 
-    Probes tell anybody the `reason`, so it has no path, address or digest; `detail` has.
+    Probes show the `reason` without credentials, so it has no path, address or digest; `detail` has.
     """
 
     loaded_model: LoadedModel | None
@@ -152,10 +152,7 @@ class ModelReloader:
         with self.state.reading() as connection:
             changes = store.find_undecided_deployments(connection, self.model)
         if changes:
-            raise IntegrityError(
-                f"the deployment of {self.model} does not follow from the audit trail: {'; '.join(map(str, changes))};"
-                " `mlops doctor` restores the decided deployment"
-            )
+            raise store.undecided_deployment_error(self.model, changes)
 
     def _fall_back(
         self, current: LoadedModel | None, deployment: Deployment, reason: str, *, is_new: bool

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from pipeline.config.groups.serving_config import PredictionLogConfig
     from pipeline.state import State
 
-__all__ = ["RetentionWorker", "check_upkeep", "erase_subject", "prepare_partitions", "prune_log"]
+__all__ = ["RetentionWorker", "check_retention", "erase_subject", "prepare_partitions", "prune_log"]
 
 _BATCH_ROWS = 2_000
 _INTERVAL_S = 60.0
 _STOP_TIMEOUT_S = 5.0
-# Longer than a server usually stands still.
+# Longer than a server is usually idle.
 _MAX_CLOCK_GAP_US = 7 * store.DAY_US
 _CLOCK_RECORD_INTERVAL_US = 600_000_000
 _US_PER_S = 1_000_000
@@ -89,7 +89,7 @@ class RetentionWorker:
         if _owns_log(self._state):
             prune_log(self._state, self._config, actor=_SERVER_ACTOR, is_stopped=self._stop_event.is_set)
         else:
-            check_upkeep(self._state, self._config)
+            check_retention(self._state, self._config)
 
 
 def _owns_log(state: State) -> bool:
@@ -99,7 +99,7 @@ def _owns_log(state: State) -> bool:
         return store.owns_log(connection)
 
 
-def check_upkeep(state: State, config: PredictionLogConfig) -> None:
+def check_retention(state: State, config: PredictionLogConfig) -> None:
     """Check that the owner of a log on PostgreSQL prepares partitions and removes old rows in time.
 
     Raises

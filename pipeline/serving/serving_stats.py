@@ -34,7 +34,7 @@ class ServingStats:
     last_error: str | None = None
 
     def log_counts(self) -> dict[str, Any]:
-        """Return what is about the log, as plain values."""
+        """Return the counts of the log, as plain values."""
         return {
             "last_error": self.last_error,
             "commit_duration_s": self.commit_durations_s.as_dict(),

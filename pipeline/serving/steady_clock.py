@@ -25,7 +25,7 @@ def elapsed_s() -> float:
 
 @dataclass(slots=True)
 class SteadyClock:
-    """Returns the seconds since 1970 that have passed since the start, and adopts a jump after 15 minutes.
+    """Returns seconds since 1970: the machine's clock at the start plus elapsed time; adopts a jump after 15 minutes.
 
     Parameters
     ----------

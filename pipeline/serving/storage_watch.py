@@ -17,7 +17,7 @@ _INTERVAL_S = 0.5
 
 
 class StorageWatch:
-    """A task that checks the storage, tells the worker, and lets a worker that failed try again.
+    """A task that checks the storage, sets the worker's `storage_error`, and lets a worker that failed try again.
 
     Parameters
     ----------

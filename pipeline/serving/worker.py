@@ -66,7 +66,7 @@ class PredictionWorker:
     Attributes
     ----------
     storage_error : str or None
-        What is wrong with the state database; requests that must be logged are refused while it is set.
+        The fault of the state database; requests that must be logged are refused while it is set.
     """
 
     def __init__(

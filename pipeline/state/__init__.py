@@ -44,7 +44,12 @@ from pipeline.state.database import (
     count_packages,
     state_exists,
 )
-from pipeline.state.decided_state import UndecidedChange, find_undecided_changes, find_undecided_deployments
+from pipeline.state.decided_state import (
+    UndecidedChange,
+    find_undecided_changes,
+    find_undecided_deployments,
+    undecided_deployment_error,
+)
 from pipeline.state.deliveries import (
     Delivery,
     add_delivery,
@@ -279,6 +284,7 @@ __all__ = [
     "set_deployment",
     "state_exists",
     "time_of_nth_last",
+    "undecided_deployment_error",
     "update_incident",
     "upgrade_schema",
     "verify_audit_chain",

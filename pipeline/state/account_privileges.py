@@ -36,7 +36,7 @@ _PRODUCTION = (
     "(SELECT jsonb_build_object('version', d.version, 'digest', d.digest) FROM deployments d"
     " WHERE d.model = audit.model AND d.stage = 'Production')"
 )
-# An entry of the account that trains says of Production what it is, or nothing: servers, rollbacks and
+# An entry of the account that trains repeats the version in Production, or names none: servers, rollbacks and
 # `mlops doctor` follow the trail.
 _LEAVES_PRODUCTION = (
     "action IN ('register', 'promote', 'force', 'alias put back') AND CASE WHEN generation IS NULL"

@@ -84,7 +84,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditHead:
-    """The number and hash of an entry; kept outside of the database, it shows that the trail was rewritten."""
+    """The number and hash of an entry; a copy outside of the database shows that the trail was rewritten."""
 
     seq: int
     hash: str
@@ -170,8 +170,8 @@ def read_audit_head(connection: Connection) -> AuditHead:
 def verify_audit_chain(connection: Connection, *, head: AuditHead | None = None) -> list[ChainBreak]:
     """Return every place where an entry was changed, removed or inserted; empty if the chain is intact.
 
-    The counter of the sequence, in another table, shows that the newest entries were removed. Who rewrites the whole
-    chain and the counter is found by `head`, an earlier head that was kept elsewhere.
+    The counter of the sequence, in another table, shows that the newest entries were removed. `head`, an earlier head
+    that was stored elsewhere, shows that the whole chain and the counter were rewritten.
     """
     return [*_iter_breaks(connection), *_iter_head_breaks(connection, head)]
 

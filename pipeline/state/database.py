@@ -260,7 +260,7 @@ def refuse_new_database(root: Path) -> None:
         packages = f"{pluralize(n_packages, 'registered package')} {'exists' if n_packages == 1 else 'exist'}"
         raise DatabaseMissing(
             f"{root / paths.STATE_DATABASE}: the state database is missing, although {packages} in"
-            f" {paths.PACKAGES}; restore a backup ({BACKUP_GUIDE}), or remove {paths.PACKAGES} to start anew"
+            f" {paths.PACKAGES}; restore a backup ({BACKUP_GUIDE}), or start anew with `mlops models register`"
         )
 
 
@@ -269,7 +269,7 @@ def count_packages(root: Path) -> int:
     return sum(_PACKAGE_NAME.fullmatch(path.name) is not None for path in (root / paths.PACKAGES).glob("*"))
 
 
-def connect_to_project(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
+def connect_to_project(root: Path, *, clock: Callable[[], int] = utc_now_us, starts_anew: bool = False) -> State:
     """Return the state database of any schema version, for code that migrates it; other code calls `open_state`.
 
     Raises
@@ -277,9 +277,10 @@ def connect_to_project(root: Path, *, clock: Callable[[], int] = utc_now_us) -> 
     ConfigError
         When the address is not valid.
     DatabaseMissing
-        When the file is gone, although packages that it registered exist.
+        When the file is gone, although packages that it registered exist, unless `starts_anew`.
     """
-    _require_state_file(root)
+    if not starts_anew:
+        _require_state_file(root)
     return connect_to(
         os.environ.get(STATE_URL_ENV) or f"sqlite:///{root / paths.STATE_DATABASE}",
         setting_name=STATE_URL_ENV,

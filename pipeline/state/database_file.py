@@ -1,6 +1,6 @@
-"""The file of an SQLite database: private from its creation, and watched while connections are open.
+"""The file of an SQLite database: private from its creation, and checked while connections are open.
 
-An open connection follows a file, not its name. After the file was replaced, removed or moved, commits succeed and
+An open connection follows a file, not its name. After the file was replaced, removed or renamed, commits succeed and
 reach a file that no other program reads. So each connection carries the identity of its files, which is compared with
 the files under these names.
 """
@@ -93,7 +93,7 @@ class DatabaseFile:
         Raises
         ------
         DependencyUnavailable
-            Naming what is wrong with it.
+            Naming its fault.
         """
         try:
             status, folder = self.path.stat(), self.path.parent.stat()
@@ -137,7 +137,7 @@ class DatabaseFile:
     def _create(self) -> None:
         """Create the file for this user alone; SQLite gives the files beside it the same permissions."""
         make_private_folder(self.path.parent)
-        with suppress(OSError):  # it exists, or SQLite says why it cannot be opened
+        with suppress(OSError):  # it exists, or SQLite reports why it cannot be opened
             # Only a new file: closing any descriptor of an open one would release SQLite's locks.
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE_MODE))
             self.path.chmod(_PRIVATE_MODE)

@@ -1,4 +1,4 @@
-"""Compare the tables that decide (deployments, versions, keys, silences, incidents) with the audit trail."""
+"""Compare the deciding tables (deployments, versions, keys, silences, incidents) with the audit trail."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, text
 
+from pipeline.errors import IntegrityError
 from pipeline.state.audit_trail import AuditEntry, read_audit_entries
 from pipeline.state.incidents import MONITOR_ACTOR
 from pipeline.state.stored_json import UnreadableRow
@@ -15,7 +16,7 @@ from pipeline.state.tables import alert_silences, api_keys, deployments, inciden
 from pipeline.state.versions import read_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -25,6 +26,7 @@ __all__ = [
     "find_undecided_changes",
     "find_undecided_deployments",
     "replay_decisions",
+    "undecided_deployment_error",
 ]
 
 _KEY_ACTIONS = ("create key", "revoke key")
@@ -51,7 +53,7 @@ _DEPLOYMENT_COLUMNS = ("version", "digest", "generation", "deployed_at")
 class UndecidedChange:
     """A row that differs from the last decision about it: table, row, and both values in words.
 
-    `is_restorable` says whether the audit trail holds all that the row should be.
+    `is_restorable`: whether the audit trail holds all that the row should be.
     """
 
     table: str
@@ -65,7 +67,7 @@ class UndecidedChange:
 
 @dataclass(slots=True)
 class DecidedModel:
-    """What the audit trail says about one model: generation, deployments by stage, versions by number."""
+    """What the audit trail holds about one model: generation, deployments by stage, versions by number."""
 
     generation: int = 0
     deployments: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -124,8 +126,19 @@ def find_undecided_deployments(connection: Connection, model: str) -> list[Undec
     return list(_compare_models(connection, {model: replay_decisions(connection, model)}, model=model))
 
 
+def undecided_deployment_error(model: str, changes: Sequence[UndecidedChange]) -> IntegrityError:
+    """Return the error of a deployment with these changes, which names what restores it."""
+    is_restorable = any(change.is_restorable for change in changes)
+    remedy = (
+        "`mlops doctor` restores the decided deployment" if is_restorable else "restore a backup of the state database"
+    )
+    return IntegrityError(
+        f"the deployment of {model} does not follow from the audit trail: {'; '.join(map(str, changes))}; {remedy}"
+    )
+
+
 def replay_decisions(connection: Connection, model: str) -> DecidedModel:
-    """Return what the audit trail says about one model."""
+    """Return what the audit trail holds about one model."""
     return _decided_models(read_audit_entries(connection, model=model)).get(model, DecidedModel())
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, exc, insert, select, update
 
-from pipeline.errors import Conflict, IntegrityError, NotAllowed, UsageError
+from pipeline.errors import Conflict, NotAllowed, UsageError
 from pipeline.state.audit_trail import AuditEntry, AuditEvent, append_audit_entry
 from pipeline.state.database import is_insufficient_privilege
-from pipeline.state.decided_state import find_undecided_deployments, replay_decisions
+from pipeline.state.decided_state import find_undecided_deployments, replay_decisions, undecided_deployment_error
 from pipeline.state.tables import deployments, models, versions
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def set_deployment(
 
 
 def restore_decided_deployment(connection: Connection, model: str, *, actor: str, at: int) -> AuditEntry | None:
-    """Set the deployments, stages and generation of a model to what the audit trail says, with an entry of its own.
+    """Set the deployments, stages and generation of a model to what the audit trail holds, with an entry of its own.
 
     Return None if they already follow from the trail. The generation grows, so that each server reads them again.
     """
@@ -167,7 +167,7 @@ def restore_decided_deployment(connection: Connection, model: str, *, actor: str
 
 
 def may_change_stage(connection: Connection, stage: str) -> bool:
-    """Whether the database account may deploy to a stage; the database itself is asked, in a writing transaction.
+    """Whether the database account may deploy to a stage, as the database itself reports in a writing transaction.
 
     An SQLite file has no accounts: who may write it may decide.
     """
@@ -201,17 +201,14 @@ def _require_rights(connection: Connection, stages: set[str], *, decision: str) 
 
 
 def _require_decided(connection: Connection, model: str) -> None:
-    """Refuse to decide on top of a deployment that nobody decided."""
+    """Refuse to decide on top of a deployment that does not follow from the audit trail."""
     changes = [change for change in find_undecided_deployments(connection, model) if change.is_restorable]
     if changes:
-        raise IntegrityError(
-            f"the deployment of {model} does not follow from the audit trail: {'; '.join(map(str, changes))};"
-            " `mlops doctor` restores the decided deployment"
-        )
+        raise undecided_deployment_error(model, changes)
 
 
 def _undeployed(version: ModelVersion, stage: str) -> dict[str, Any]:
-    """Return the stage without deployment that a version moved to, for the audit trail."""
+    """Return the stage without deployment that a version changed to, for the audit trail."""
     return {stage: {"version": version.version, "digest": version.digest}}
 
 

@@ -29,7 +29,7 @@ class Freshness:
 def read_freshness(connection: Connection, model: str, *, at: int) -> Freshness:
     """Return the moments of the last prediction, outcome and change of the Production version of a model.
 
-    A moment after `at` was recorded while the clock was ahead, and says nothing about what arrived lately.
+    A moment after `at` was recorded while the clock was ahead, and is no sign of what arrived lately.
     """
     last = select(func.max(predictions.c.predicted_at)).where(
         predictions.c.model == model, predictions.c.predicted_at <= at

@@ -55,10 +55,10 @@ class SchemaRevision:
         return self.current is not None and self.current > self.head
 
 
-def open_state(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
+def open_state(root: Path, *, clock: Callable[[], int] = utc_now_us, starts_anew: bool = False) -> State:
     """Return the state database of the project at `root`: by `MLOPS_STATE_URL`, otherwise a file below `state/`.
 
-    An empty database gets its tables at the first use.
+    An empty database gets its tables at the first use; beside registered packages only if `starts_anew`.
 
     Raises
     ------
@@ -69,9 +69,9 @@ def open_state(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
     DependencyUnavailable
         When the database is unavailable; DatabaseMissing when its file is gone, although registered packages exist.
     """
-    state = connect_to_project(root, clock=clock)
+    state = connect_to_project(root, clock=clock, starts_anew=starts_anew)
     try:
-        if schema_revision(state).current is None:
+        if not starts_anew and schema_revision(state).current is None:
             refuse_new_database(root)
         ensure_schema(state)
     except BaseException:

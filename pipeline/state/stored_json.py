@@ -1,4 +1,4 @@
-"""Read JSON columns, which somebody may have changed by hand."""
+"""Read JSON columns, and name one that was changed by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["UnreadableRow", "parse_stored_object"]
 
 
 class UnreadableRow(IntegrityError):
-    """A row holds what this program does not write: table, row, and what is wrong."""
+    """A row holds values that this program does not write: table, row, and the difference."""
 
     def __init__(self, table: str, row: str, difference: str) -> None:
         super().__init__(f"{table} {row}: {difference}; it was changed by hand, restore a backup of the state database")

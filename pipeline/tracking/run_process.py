@@ -1,4 +1,4 @@
-"""Identify the process that logs a run, so that a run whose process is gone can be ended."""
+"""Identify the process that logs a run, to end the runs whose process is gone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.tracking.run_store import RunStore
 
-__all__ = ["PROCESS_TAG", "RunProcess", "current_process", "end_abandoned_runs"]
+__all__ = ["PROCESS_TAG", "RunProcess", "current_process", "mark_abandoned_runs_killed"]
 
 PROCESS_TAG = "mlops.process"
 _PAGE_SIZE = 1000
@@ -28,8 +28,7 @@ class RunProcess:
     """One process: its machine, the boot of the machine, its namespace of process ids, its id and its start.
 
     `host` is the name of the machine, then a space and its id where it has one. An empty `boot` or `namespace` is
-    unknown. `started_at` is in ticks of the kernel since boot, which no change of
-    the clock moves.
+    unknown. `started_at` is in ticks of the kernel since boot, which no change of the clock moves.
     """
 
     host: str
@@ -114,8 +113,8 @@ def _first_line(path: str) -> str:
         return ""
 
 
-def end_abandoned_runs(store: RunStore, experiment: str) -> list[str]:
-    """End the running runs of an experiment whose process is gone as KILLED, and return their ids.
+def mark_abandoned_runs_killed(store: RunStore, experiment: str) -> list[str]:
+    """Give the running runs of an experiment whose process is gone the status KILLED, and return their ids.
 
     Raises
     ------

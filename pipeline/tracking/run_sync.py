@@ -68,7 +68,7 @@ def end_abandoned_runs(tracker: ExperimentTracker) -> tuple[str, ...]:
         When the store is unreachable.
     """
     with require_store():
-        return tuple(run_process.end_abandoned_runs(tracker.store, tracker.experiment_name))
+        return tuple(run_process.mark_abandoned_runs_killed(tracker.store, tracker.experiment_name))
 
 
 def sync_runs(

@@ -82,13 +82,22 @@ def _bin_counts(reference: ColumnStats, current: ColumnStats) -> NDArray[np.floa
     if values is not None and (len(values) <= _MAX_DISTINCT or not is_numeric):
         parts = [_count_by_value(reference, values), _count_by_value(current, values)]
     elif is_numeric:
-        numbers = reference.sample
-        edges = np.unique(np.quantile(numbers, np.linspace(0, 1, _N_BINS + 1)[1:-1])) if len(numbers) else np.empty(0)
+        edges = _bin_edges(reference.sample)
         parts = [_count_by_bin(reference, edges), _count_by_bin(current, edges)]
     else:
         return None
     sides = zip(parts, (reference, current), strict=True)
     return np.array([np.append(part, side.n_missing) for part, side in sides], dtype=np.float64)
+
+
+def _bin_edges(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return quantiles as upper ends of bins; a value that spans several, and all beyond the range, have their own."""
+    if not len(numbers):
+        return np.empty(0)
+    quantiles = np.quantile(numbers, np.linspace(0, 1, _N_BINS + 1))
+    frequent = quantiles[1:][np.diff(quantiles) == 0]
+    below = np.nextafter([quantiles[0], *frequent], -np.inf)
+    return np.unique([*below, *quantiles[1:]])
 
 
 def _count_by_value(column: ColumnStats, values: list[object]) -> NDArray[np.float64]:

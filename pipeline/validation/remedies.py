@@ -1,4 +1,4 @@
-"""Say what stops the training on rows, and what helps against each cause: the same words in the graph and in checks."""
+"""Name what stops the training on rows, and the remedy of each cause, in the same words in the graph and in checks."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from tests.app.browser import (
 )
 from tests.app.drifting_day import log_drifting_day
 from tests.fixtures import workspace
+from tests.fixtures.server_process import run_server
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
 PAGES = ("", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
@@ -51,7 +53,7 @@ def _save_screenshot(page: Any, name: str, folder: Path, *, tall: bool = True) -
 
 def _predict_by_form(page: Any, address: str) -> None:
     open_page(page, address, "predict")
-    page.get_by_role("button", name="Predict").first.click()
+    page.get_by_role("button", name=re.compile("Predict$")).click()
     page.get_by_text("not logged").first.wait_for()
     page.get_by_text("What-if").first.click()
     wait_until_drawn(page)
@@ -79,7 +81,11 @@ def take_screenshots(project: workspace.Workspace, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     log_drifting_day(project.root, n=8_000)
     project.start(sys.executable, "-m", "stages.monitor").communicate()  # detects drift and opens an incident
-    with running_app(project) as address, tempfile.TemporaryDirectory() as scratch:
+    with (
+        run_server(project.root) as server,
+        running_app(project, MLOPS_SERVER_URL=server.address) as address,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         with browser_page() as page:
             _upload_predictions(page, address, project.root, Path(scratch))
             _save_screenshot(page, "predict-file", folder)

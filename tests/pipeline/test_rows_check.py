@@ -181,3 +181,16 @@ def test_a_file_without_the_target_is_checked_row_by_row(tmp_path: Path) -> None
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing\.csv: cannot be read"):
         check_file(tmp_path / "nothing.csv", config())
+
+
+@pytest.mark.parametrize("case", ["half missing", "few rows beyond a bound", "one class rare"])
+def test_a_parquet_file_is_refused_in_the_same_words(case: str, tmp_path: Path) -> None:
+    frame = REFUSED[case][0]()
+    files.write_parquet(tmp_path / "rows.parquet", frame)
+    checked = check_file(tmp_path / "rows.parquet", config())
+    assert (checked.refusals, checked.is_accepted) == (check_rows(frame, config()), False)
+
+
+def test_a_sound_parquet_file_is_accepted(tmp_path: Path) -> None:
+    files.write_parquet(tmp_path / "rows.parquet", sound_rows())
+    assert check_file(tmp_path / "rows.parquet", config()).is_accepted

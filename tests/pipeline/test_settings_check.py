@@ -161,6 +161,13 @@ def test_the_shipped_problems_are_accepted(data: str, tmp_path: Path) -> None:
     check_settings(changed({}, f"data={data}"), root=tmp_path)
 
 
+@pytest.mark.parametrize("model", sorted(path.stem for path in (CONF / "model").glob("*.yaml")))
+def test_the_shipped_models_are_accepted(model: str, tmp_path: Path) -> None:
+    config = changed({}, f"model={model}")
+    pytest.importorskip(config.model.estimator["_target_"].partition(".")[0])
+    check_settings(config, root=tmp_path)
+
+
 def test_every_refusal_has_its_line(tmp_path: Path) -> None:
     config = changed({"data/split/kind": "nonsense", "promotion/metric": "nonsense", "evaluation/metrics": ["log"]})
     with pytest.raises(ConfigError) as refused:

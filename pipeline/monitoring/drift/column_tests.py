@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ColumnPair", "ColumnTest", "column_pairs", "column_tests", "count_column_tests", "find_rare_bin"]
 
-_HEAVY_TAIL_RATIO = 2.5  # standard deviation, in robust ones, from which it says little about most rows
+_HEAVY_TAIL_RATIO = 2.5  # standard deviation, in robust ones, from which it hardly depends on most rows
 _MAX_RARE_SHARE = 0.01  # largest share in the baseline of a bin of rare values
 _RANK_DEVIATION = 0.5774  # standard deviation of the rank-biserial correlation, times the root of the rows
 

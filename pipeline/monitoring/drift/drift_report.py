@@ -122,7 +122,7 @@ class DriftFinding:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """The findings of one window, the most severe first; `shortage` says which rows are lacking, or is empty."""
+    """The findings of one window, the most severe first; `shortage` names the rows that are lacking, or is empty."""
 
     n_reference: int
     n_rows: int

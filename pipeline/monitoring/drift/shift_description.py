@@ -127,7 +127,7 @@ def _describe_mean(bins: Bins, before: Ints, after: Ints) -> tuple[float, str]:
 
 
 def _distinct_texts(first: float, second: float) -> tuple[str, str]:
-    """Return two different numbers with three digits, or as many as tell them apart."""
+    """Return two different numbers with three digits, or as many as distinguish them."""
     texts = ("", "")
     for n_digits in (3, 6, 9, 12, 17):
         texts = f"{first:.{n_digits}g}", f"{second:.{n_digits}g}"

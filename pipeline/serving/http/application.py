@@ -12,6 +12,7 @@ from pipeline.errors import MlopsError
 from pipeline.serving.http import problems
 from pipeline.serving.http.authentication import UNRESTRICTED
 from pipeline.serving.http.limits import RefusalPacer
+from pipeline.serving.http.loopback import is_loopback
 from pipeline.serving.http.messages import (
     ClientDisconnected,
     HttpRequest,
@@ -69,10 +70,16 @@ class TrustedHosts:
                 "host-refused", "the name in Host is not one of this server's; add it to serving.allowed_hosts"
             )
         origin = headers.get(b"origin")
-        if origin is not None and _hostname(origin.partition(b"://")[2]) not in self.names:
+        if origin is not None and not self._is_own_origin(origin.lower(), host.lower()):
             raise HttpProblem(
                 "origin-refused", "requests from web pages of other sites are refused; call from a program"
             )
+
+    def _is_own_origin(self, origin: bytes, host: bytes) -> bool:
+        """Whether a page is of this server or of a declared name; another port of this machine is another site."""
+        page_host = origin.partition(b"://")[2]
+        name = _hostname(page_host)
+        return page_host == host or (name in self.names and not is_loopback(name.strip(b"[]").decode("latin-1")))
 
 
 @lru_cache(256)

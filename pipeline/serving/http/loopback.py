@@ -1,4 +1,4 @@
-"""Tell the addresses of this machine from those that other machines reach."""
+"""Distinguish addresses of this machine from those that other machines reach."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class IssuerKeys:
     _fetch: asyncio.Task[None] | None = None
 
     async def find(self, kid: str) -> Any:
-        """Return the key with an id, None if the issuer has no such key or does not say so in five seconds."""
+        """Return the key with an id, None if the issuer has no such key or does not respond in five seconds."""
         age = self.elapsed() - self._fetched_at_s
         is_unknown = kid not in self._keys
         if age > (_MIN_FETCH_INTERVAL_S if is_unknown else _REFRESH_AGE_S) and not self._is_fetching:
@@ -84,7 +84,7 @@ class IssuerKeys:
 
 
 def check_issuer_address(issuer: str) -> None:
-    """Refuse an address whose keys anybody on the way could replace.
+    """Refuse an address whose keys another machine on the way could replace.
 
     Raises
     ------

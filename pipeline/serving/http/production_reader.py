@@ -52,7 +52,7 @@ class ProductionReader:
             return DatabaseFacts("unavailable", str(error))
 
     def _own_facts(self, *, is_draining: bool) -> ApiFacts:
-        """Return what this server would respond; which version Staging serves says nothing about Production."""
+        """Return what this server would respond; a server of Staging reports no version of Production."""
         readiness, model = self.engine.ready(), self.engine.loaded_model
         is_ready = readiness.is_ready and not is_draining
         reason = "the server is stopping" if is_draining else readiness.detail or readiness.reason

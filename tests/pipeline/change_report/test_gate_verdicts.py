@@ -1,4 +1,4 @@
-"""The change report reads the verdict of the candidate in the folder, or says that it is not judged."""
+"""The change report reads the verdict of the candidate in the folder, or reports that it is not evaluated."""
 
 from __future__ import annotations
 

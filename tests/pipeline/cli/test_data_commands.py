@@ -110,7 +110,7 @@ def test_a_missing_file_does_not_stop_the_check_of_the_others(project: DataProje
         (["init", "customers.csv", "--target", "visits", "--name", "customers"], 6, "--replace"),
         (["check", "customers.csv", "--data", "custmers"], 3, "customers"),
         (["init", "customers.csv"], 2, "--target"),
-        (["check", "rows.parquet"], 2, "has no lines"),
+        (["check", "rows.parquet"], 4, "1 of 1 file invalid"),
     ],
 )
 def test_an_error_exits_with_its_code_and_names_the_next_step(

@@ -40,6 +40,17 @@ HOSTILE_SETTINGS = [
     "sweep: {dir: '~/x'}",
     "sweep: {dir: 'outputs/${oc.env:HOME}'}",
     "sweep: {subdir: ../../x}",
+    "sweep: {dir: '${hydra.help.app_name}'}",
+    "sweep: {dir: 'outputs/${hydra.sweeper.params.x}'}",
+    "job: {name: ../../x}",
+    "job: {name: ''}",
+    "job: {config: {override_dirname: {kv_sep: /../../}}}",
+    "sweeper: {params: {hydra.job.env_set.PATH: '/tmp'}}",
+    "sweeper: {params: {'++hydra.job_logging.handlers.x': '{class: logging.FileHandler, filename: x}'}}",
+    "sweeper: {params: {hydra/job_logging: default}}",
+    "sweeper: {params: {hydra: {searchpath: ['file:///tmp']}}}",
+    "sweeper: {params: {'+model@hydra.job': knn}}",
+    "sweeper: {params: ['hydra.searchpath=[file:///tmp]']}",
     "job_logging: {handlers: {console: {class: logging.FileHandler, filename: x.log}}}",
     "job_logging: {handlers: {console: {class: logging.handlers.HTTPHandler}}}",
     "job_logging: {handlers: {console: {'()': os.system}}}",
@@ -89,3 +100,28 @@ def test_open_overrides_of_hydra_have_accepted_values_too(override: str) -> None
     more = ["hydra/sweeper=optuna", "hydra/launcher=joblib"]
     with pytest.raises(TargetRefused, match="is not accepted; expected"):
         check_hydra_overrides([*more, override], conf=REPOSITORY / "conf")
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["experiment=balanced_linear,foreign"],
+        ["experiment=glob(*)"],
+        ["hparams_search=foreign"],
+        ["hparams_search=choosing_foreign"],
+        ["+model@hydra.job.env_set=knn,svm"],
+    ],
+)
+def test_every_option_that_a_sweep_names_is_checked(project: Path, overrides: list[str]) -> None:
+    conf = project / "conf"
+    (conf / "experiment/foreign.yaml").write_text("# @package hydra.job.env_set\nHOME: /tmp\n", encoding="utf-8")
+    for name, option in (("foreign", "foreign"), ("choosing_foreign", "choice(balanced_linear, foreign)")):
+        (conf / f"hparams_search/{name}.yaml").write_text(
+            f"# @package _global_\nhydra: {{sweeper: {{params: {{experiment: '{option}'}}}}}}\n", encoding="utf-8"
+        )
+    with pytest.raises(TargetRefused, match=r"hydra\.job\.env_set\.\w+: is not a setting here"):
+        check_hydra_overrides(overrides, conf=conf)
+
+
+def test_a_sweep_over_options_of_the_project_is_accepted(project: Path) -> None:
+    check_hydra_overrides(["model=knn,svm", "hparams_search=random_forest", "seed=1,2"], conf=project / "conf")

@@ -86,3 +86,12 @@ def test_any_declared_bounds_give_rows(dtype: str, bounds: tuple[float | None, f
 
 def test_many_classes_have_rows() -> None:
     check(schema(60), model(LOGISTIC))
+
+
+@pytest.mark.parametrize("target", [LOGISTIC, "sklearn.naive_bayes.GaussianNB", "sklearn.neural_network.MLPClassifier"])
+def test_an_estimator_that_takes_no_missing_values_is_refused_where_it_gets_them(target: str) -> None:
+    native = model(target).model_copy(update={"inputs": IMPUTED.model_copy(update={"missing": "native"})})
+    with pytest.raises(ConfigError, match=r"cannot be fitted: Input X contains NaN"):
+        check(schema(), native)
+    complete = Schema("complete", (Column("size", "float", "Float64"),), schema().target)
+    check(complete, native)

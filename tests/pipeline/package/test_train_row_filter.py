@@ -1,3 +1,5 @@
+"""Every train row meets the filter, and other rows seldom do."""
+
 import json
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""A row has the same hash in every snapshot, file format and order, and another row has another one."""
+
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""The counts of the log are plain values for status and metrics."""
+
 from __future__ import annotations
 
 from pipeline.serving.serving_stats import ServingStats

@@ -1,3 +1,5 @@
+"""A jump of the machine's clock is ignored at first, and adopted when it lasts."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -13,8 +13,7 @@ from pipeline.config.groups.tracking_config import TrackingConfig
 from pipeline.config.hydra_job import SweepPlan
 from pipeline.sweeps import sweep_results
 from pipeline.tracking import ExperimentTracker, TrackingWarning, end_abandoned_runs, run_outbox, sync_runs
-from pipeline.tracking.run_process import PROCESS_TAG, RunProcess, current_process
-from pipeline.tracking.run_process import end_abandoned_runs as end_in_store
+from pipeline.tracking.run_process import PROCESS_TAG, RunProcess, current_process, mark_abandoned_runs_killed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,4 +121,4 @@ def test_more_runs_than_a_page_end(tracker: ExperimentTracker, monkeypatch: pyte
     monkeypatch.setattr("pipeline.tracking.run_process._PAGE_SIZE", 2)
     for number in range(5):
         tracker.start_run(f"run {number}", tags={PROCESS_TAG: GONE.as_tag()}, nested=True)
-    assert len(end_in_store(tracker.store, "trials")) == 5
+    assert len(mark_abandoned_runs_killed(tracker.store, "trials")) == 5

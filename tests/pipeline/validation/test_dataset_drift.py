@@ -51,6 +51,37 @@ def test_a_shift_is_drift_in_its_column_alone() -> None:
     assert drifted_columns(first, second) == ["size"]
 
 
+def _mostly_zeros(n_zeros: int, seed: int) -> np.ndarray:
+    amounts = np.random.default_rng(seed).lognormal(4, 1, 2_000)
+    return np.where(np.arange(2_000) < n_zeros, 0.0, amounts)
+
+
+SENTINELS = {"below": -1.0, "above": 999_999.0}
+
+
+@pytest.mark.parametrize("sentinel", SENTINELS.values(), ids=SENTINELS)
+def test_a_sentinel_outside_the_range_is_drift(sentinel: float) -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.lognormal(4, 1, 2_000), rng.lognormal(4, 1, 2_000)
+    second[:120] = sentinel
+    assert drifted_columns(stats_of(size=first), stats_of(size=second)) == ["size"]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_change_among_many_zeros_is_drift(sign: int) -> None:
+    first, second, other = _mostly_zeros(1_400, 0), _mostly_zeros(1_000, 1), _mostly_zeros(1_400, 2)
+    assert drifted_columns(stats_of(size=sign * first), stats_of(size=sign * second)) == ["size"]
+    assert drifted_columns(stats_of(size=sign * first), stats_of(size=sign * other)) == []
+
+
+def test_a_frequent_value_inside_the_range_has_its_own_bin() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=2_000), rng.normal(size=2_000)
+    first[:600] = 0.0
+    second[:600] = -0.3
+    assert drifted_columns(stats_of(size=first), stats_of(size=second)) == ["size"]
+
+
 def test_column_that_was_always_missing_drifts_when_values_arrive() -> None:
     first, second = stats_of(size=[None] * 400), stats_of(size=np.linspace(0, 1, 400))
     for pair in ((first, second), (second, first)):

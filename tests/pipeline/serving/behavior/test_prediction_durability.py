@@ -147,7 +147,7 @@ def test_a_full_disk_refuses_predictions_until_there_is_space(project: Path) -> 
                 except NotReady as error:
                     retry_after.append(error.retry_after_s)
             assert not engine.ready().is_ready
-            assert "the log is unavailable" in engine.ready().reason
+            assert "the prediction log is unavailable" in engine.ready().reason
         assert set(retry_after) == {2}
         await asyncio.sleep(1.1)
         ids.append(json.loads(await engine.predict_row(row_body(make_rows(1)[0])))["prediction_id"])

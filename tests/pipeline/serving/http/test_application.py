@@ -240,3 +240,24 @@ def test_a_host_is_compared_without_its_port(host: bytes, is_trusted: bool) -> N
     hosts = TrustedHosts(frozenset({b"localhost", b"[::1]"}))
     exchange = run(make_application(trusted_hosts=hosts), headers=((b"host", host), JSON_TYPE))
     assert exchange.status == (200 if is_trusted else 403)
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_own"),
+    [
+        (b"http://localhost:5000", True),
+        (b"HTTP://LOCALHOST:5000", True),
+        (b"https://api.example.org", True),
+        (b"https://api.example.org:8443", True),
+        (b"http://localhost:8501", False),
+        (b"http://localhost", False),
+        (b"http://127.0.0.1:5000", False),
+        (b"http://[::1]:5000", False),
+        (b"null", False),
+        (b"", False),
+    ],
+)
+def test_a_page_of_another_port_of_this_machine_is_another_site(origin: bytes, is_own: bool) -> None:
+    hosts = TrustedHosts(frozenset({b"localhost", b"127.0.0.1", b"[::1]", b"api.example.org"}))
+    exchange = run(make_application(trusted_hosts=hosts), headers=(HOST, JSON_TYPE, (b"origin", origin)))
+    assert exchange.status == (200 if is_own else 403)

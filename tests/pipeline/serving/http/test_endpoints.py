@@ -337,7 +337,8 @@ def test_head_is_get_without_a_body(client: httpx.Client) -> None:
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Host": "localhost:5000"}, 200),
-        ({"Origin": "http://localhost:8501"}, 200),
+        ({"Origin": "http://localhost:8501"}, 403),
+        ({"Host": "localhost:5000", "Origin": "http://localhost:5000"}, 200),
     ],
 )
 def test_requests_from_other_sites_are_refused(client: httpx.Client, headers: dict[str, str], status: int) -> None:

@@ -1,3 +1,5 @@
+"""Only loopback addresses may be served without credentials."""
+
 from __future__ import annotations
 
 import pytest

@@ -13,7 +13,7 @@ from pipeline import state as store
 from pipeline.config.config_loader import load_params
 from pipeline.errors import Conflict, NotAllowed
 from pipeline.registry import ModelRegistry
-from pipeline.serving.retention import RetentionWorker, check_upkeep, erase_subject, prepare_partitions, prune_log
+from pipeline.serving.retention import RetentionWorker, check_retention, erase_subject, prepare_partitions, prune_log
 from tests.fixtures import postgresql_server
 from tests.fixtures.server_process import MODEL_NAME, ROW, make_project, run_server
 
@@ -94,22 +94,22 @@ def test_no_account_but_the_owners_rotates_partitions_removes_or_erases(
     state.close()
 
 
-def test_a_server_reports_the_upkeep_that_the_owner_has_missed(owner: State, log: PredictionLogConfig) -> None:
+def test_a_server_reports_the_retention_that_the_owner_has_missed(owner: State, log: PredictionLogConfig) -> None:
     now = time.time_ns() // 1000
     state = store.connect_to(account_url(owner, "api"), setting_name="here")
     with pytest.raises(Conflict, match=r"no partition for today; run `mlops prediction-log prune` each hour with"):
-        check_upkeep(state, log)
+        check_retention(state, log)
     prepare_partitions(owner, log)
-    check_upkeep(state, log)
+    check_retention(state, log)
     writer = store.PredictionWriter(state)
     row = store.PredictionRow("p", now, MODEL_NAME, 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)
     old = now - (log.retention_days + log.partition_days + 2) * store.DAY_US
     writer.write([row, row._replace(prediction_id="old", predicted_at=old)])
     writer.close()
     with pytest.raises(Conflict, match=r"1 prediction exceeded \d+ days"):
-        check_upkeep(state, log)
+        check_retention(state, log)
     assert prune_log(owner, log, actor="eve", confirms_clock=True) == 1
-    check_upkeep(state, log)
+    check_retention(state, log)
     later = replace(owner, clock=lambda: now + (log.retention_days + 2 * log.partition_days) * store.DAY_US)
     prepare_partitions(later, log)
     assert prune_log(later, log, actor="eve", confirms_clock=True) == 1
@@ -117,7 +117,7 @@ def test_a_server_reports_the_upkeep_that_the_owner_has_missed(owner: State, log
     state.close()
 
 
-def test_the_thread_of_a_server_that_does_not_own_the_log_reports_missed_upkeep(
+def test_the_thread_of_a_server_that_does_not_own_the_log_reports_missed_retention(
     owner: State, log: PredictionLogConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.serving.retention._INTERVAL_S", 0.02)
