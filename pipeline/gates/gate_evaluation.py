@@ -133,8 +133,9 @@ def check_promotion(config: PromotionConfig, evaluated: Collection[str]) -> None
 
 
 def _check_metric_names(config: PromotionConfig) -> None:
-    get_metric(config.metric, setting="promotion.metric")
-    get_metric(config.slices.metric, setting="promotion.slices.metric")
+    for key, name in (("promotion.metric", config.metric), ("promotion.slices.metric", config.slices.metric)):
+        if not get_metric(name, setting=key).has_paired_interval:
+            raise ConfigError(f"{key}: two models cannot be compared by {name}, because its difference has no interval")
     for name in config.metric_limits:
         get_metric(name, setting="promotion.metric_limits")
 

@@ -75,6 +75,11 @@ class Metric:
             )[0]
         )
 
+    @property
+    def has_paired_interval(self) -> bool:
+        """Whether the difference of two models on the same rows has a known distribution."""
+        return self.needs == "labels" or self.spread is not None
+
     def is_better(self, value: float, other: float) -> bool:
         """Return whether `value` is better than `other`."""
         return value > other if self.higher_is_better else value < other

@@ -51,7 +51,7 @@ def test_the_number_of_a_limit_is_beyond_it_unless_the_gate_passes(
         ),
     ],
 )
-def test_a_limit_says_that_chance_explains_a_value_beyond_it(
+def test_a_value_beyond_a_limit_that_chance_explains_has_words_for_it(
     metric: str, estimate: MetricEstimate, threshold: float, reason: str
 ) -> None:
     assert metric_limit_gate(metric, threshold, estimate.as_dict()).reason == reason
