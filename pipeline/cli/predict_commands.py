@@ -62,12 +62,7 @@ def predict(
             on_progress=_print_progress,
         )
     if as_json:
-        body = {
-            "output": str(report.path),
-            "rows": report.n_rows,
-            "resumed": report.n_resumed,
-            "digest": report.digest,
-        }
+        body = {"output": str(report.path), "rows": report.n_rows, "resumed": report.n_resumed, "digest": report.digest}
         typer.echo(canonical_json(body), nl=False)
         return
     resumed = f", {report.n_resumed:,} of them in an earlier run" if report.n_resumed else ""
