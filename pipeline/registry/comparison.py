@@ -145,9 +145,8 @@ def diff_versions(old: VersionDetails, new: VersionDetails, *, test_rows: Path) 
 
 
 def _versions_of_unknown_settings(old: VersionDetails, new: VersionDetails) -> tuple[int, ...]:
-    """Return the versions whose settings no commit holds; none where both were trained with equal settings."""
-    digests = [details.package.lineage.get("params_sha256") for details in (old, new)]
-    if old.package.digest == new.package.digest or (digests[0] is not None and digests[0] == digests[1]):
+    """Return the versions whose settings no commit holds; none where both are one package."""
+    if old.package.digest == new.package.digest:
         return ()
     return tuple(details.version.version for details in (old, new) if not details.settings)
 
