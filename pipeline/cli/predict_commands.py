@@ -40,6 +40,9 @@ def predict(
     is_logged: Annotated[
         bool, typer.Option("--log", help="Write the predictions to the log; each row of the file once.")
     ] = False,
+    escapes_formulas: Annotated[
+        bool, typer.Option("--escape-formulas", help="In CSV, put ' before texts that a spreadsheet would calculate.")
+    ] = False,
     model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,15 +58,11 @@ def predict(
             chunk_rows=chunk_rows,
             dialect=opened.csv_dialect(),
             log=log,
+            escapes_formulas=escapes_formulas,
             on_progress=_print_progress,
         )
     if as_json:
-        body = {
-            "output": str(report.path),
-            "rows": report.n_rows,
-            "resumed": report.n_resumed,
-            "digest": report.digest,
-        }
+        body = {"output": str(report.path), "rows": report.n_rows, "resumed": report.n_resumed, "digest": report.digest}
         typer.echo(canonical_json(body), nl=False)
         return
     resumed = f", {report.n_resumed:,} of them in an earlier run" if report.n_resumed else ""

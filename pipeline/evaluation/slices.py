@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Slice", "SliceReport", "SmallSlice", "evaluate_slices", "slice_rows"]
 
-_MAX_GROUPS = 1_000
-
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -200,7 +198,7 @@ def _numbers_to_show(column: Column, numbers: NDArray[np.float64]) -> NDArray[np
     """Return the numbers, or of a private column the levels of their groups; none where there are too few rows."""
     if not column.is_private:
         return numbers
-    groups = group_values(numbers, max_groups=_MAX_GROUPS)
+    groups = group_values(numbers)
     levels = groups.replace(numbers) if groups.levels else numbers[:0]
     return np.floor(levels) if column.kind == "integer" else levels
 

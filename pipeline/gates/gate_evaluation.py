@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.errors import ConfigError
 from pipeline.gates.compatibility import compare_schemas
 from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
+from pipeline.gates.metric_limits import describe_unevaluated, metric_limit_gate
 from pipeline.gates.worst_slice import worst_slice
 from pipeline.metrics import (
     METRICS,
@@ -31,10 +32,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.promotion_config import PromotionConfig
-    from pipeline.metrics import Metric
     from pipeline.package import Package
 
-__all__ = ["GateInputs", "check_promotion", "evaluate_gates", "limit_result"]
+__all__ = ["GateInputs", "check_promotion", "evaluate_gates"]
 
 _N_WARM_UP_ROWS, _N_TIMED_ROWS = 5, 51
 _MIN_COMPARED_ROWS = 30
@@ -129,18 +129,15 @@ def check_promotion(config: PromotionConfig, evaluated: Collection[str]) -> None
         needed["promotion.metric"] = config.metric
     for key, name in needed.items():
         if name not in evaluated:
-            raise ConfigError(f"{key}: {_not_evaluated(name)}")
+            raise ConfigError(f"{key}: {describe_unevaluated(name)}")
 
 
 def _check_metric_names(config: PromotionConfig) -> None:
-    get_metric(config.metric, setting="promotion.metric")
-    get_metric(config.slices.metric, setting="promotion.slices.metric")
+    for key, name in (("promotion.metric", config.metric), ("promotion.slices.metric", config.slices.metric)):
+        if not get_metric(name, setting=key).has_paired_interval:
+            raise ConfigError(f"{key}: two models cannot be compared by {name}, because its difference has no interval")
     for name in config.metric_limits:
         get_metric(name, setting="promotion.metric_limits")
-
-
-def _not_evaluated(name: str) -> str:
-    return f"{name} is not evaluated; add it to evaluation.metrics"
 
 
 def _rows_unknown_to(champion: Package, candidate: Package, test: pd.DataFrame) -> NDArray[np.intp] | None:
@@ -169,45 +166,9 @@ def _leakage_gate(context: _GateContext) -> list[Gate]:
 def _metric_threshold_gates(context: _GateContext) -> list[Gate]:
     """No test metric misses its limit with its whole confidence interval."""
     return [
-        _metric_threshold_gate(name, threshold, context.inputs.evaluation["metrics"].get(name))
+        metric_limit_gate(name, threshold, context.inputs.evaluation["metrics"].get(name))
         for name, threshold in sorted(context.config.metric_limits.items())
     ]
-
-
-def limit_result(metric: Metric, estimate: MetricEstimate, threshold: float) -> Literal["pass", "hold", "fail"]:
-    """Return whether a metric keeps its limit, and fail only what chance alone does not explain.
-
-    A metric fails when its whole interval lies on the worse side of the limit. A calibration error fails when its
-    interval excludes 0 and its estimate is above the limit: chance gives an error, but none whose interval excludes
-    0. Without an interval, nothing shows that a value beyond the limit is more than chance: the gate holds.
-    """
-    if estimate.low is None:
-        is_beyond = estimate.value is not None and metric.is_better(threshold, estimate.value)
-        return "hold" if is_beyond else "pass"
-    if metric.name == "ece":
-        return "fail" if estimate.low > 0.0 and (estimate.value or 0.0) > threshold else "pass"
-    verdict = comparison_verdict(estimate.minus(threshold), higher_is_better=metric.higher_is_better)
-    return "fail" if verdict == "worse" else "pass"
-
-
-def _metric_threshold_gate(name: str, threshold: float, values: Mapping[str, Any] | None) -> Gate:
-    metric = METRICS[name]
-    if values is None or values["value"] is None:
-        return Gate(f"limit {name}", "fail", _not_evaluated(name), threshold=threshold)
-    estimate = MetricEstimate.from_dict(values)
-    interval = f"no interval: {estimate.reason}"
-    if estimate.low is not None:
-        interval = f"from {estimate.low:.4g} to {estimate.high:.4g}"
-    side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
-    return Gate(
-        name=f"limit {name}",
-        result=limit_result(metric, estimate, threshold),
-        reason=f"{estimate.value:.4g}, {interval}",
-        value=estimate.value,
-        threshold=threshold,
-        fails_when=side,
-        unit=metric.unit,
-    )
 
 
 def _baseline_gates(context: _GateContext) -> list[Gate]:
@@ -222,7 +183,7 @@ def _baseline_gates(context: _GateContext) -> list[Gate]:
 def _baseline_gate(gate: str, name: str, values: Mapping[str, Any] | None) -> Gate:
     metric = METRICS[name]
     if values is None or values["value"] is None:
-        return Gate(gate, "fail", _not_evaluated(name))
+        return Gate(gate, "fail", describe_unevaluated(name))
     estimate = MetricEstimate.from_dict(values)
     if estimate.low is None or estimate.high is None:
         return Gate(gate, "hold", f"{name} differs by {estimate.value:+.4g}, not shown to be better: {estimate.reason}")

@@ -13,6 +13,7 @@ import psutil
 from pipeline.config.parent_watch import is_dvc_process
 from pipeline.files import write_text
 from pipeline.maintenance.diagnosis import Diagnosis
+from pipeline.maintenance.dvc_schemas import is_dvc_rwlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +34,11 @@ def check_running_stages(root: Path, *, repair: bool) -> Diagnosis:
         return Diagnosis("dvc locks", "ok", "none held")
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
-        holders = {int(entry["pid"]): str(entry["cmd"]) for entry in _entries(noted)}
-    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+    except (ValueError, OSError):
+        noted = None
+    if not is_dvc_rwlock(noted):
         return _repair(path, "the lock file is empty or damaged and blocks every DVC command", {}, repair=repair)
+    holders = {entry["pid"]: entry["cmd"] for entry in _entries(noted)}
     noted_at = path.stat().st_mtime
     gone = {pid for pid in holders if not _is_holder(pid, noted_at)}
     if gone:

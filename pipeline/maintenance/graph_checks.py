@@ -19,6 +19,7 @@ from pipeline.config.declared_files import find_undeclared_files
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.files import atomic_file, write_text
 from pipeline.maintenance.diagnosis import Diagnosis
+from pipeline.maintenance.dvc_schemas import is_dvc_lock
 from pipeline.project import paths
 from pipeline.project.dvc_messages import explain_dvc_error
 from pipeline.project.dvc_outputs import cache_object_path, file_md5
@@ -87,7 +88,7 @@ def check_lock_file(root: Path, *, repair: bool) -> Diagnosis:
     if not path.exists():
         return Diagnosis("dvc.lock", "ok", "none yet")
     try:
-        problem = _yaml_problem("dvc.lock", path.read_text(encoding="utf-8"), _is_lock)
+        problem = _yaml_problem("dvc.lock", path.read_text(encoding="utf-8"), is_dvc_lock)
     except (OSError, UnicodeDecodeError) as error:
         problem = f"dvc.lock cannot be read ({error})"
     if problem is None:
@@ -99,20 +100,11 @@ def check_lock_file(root: Path, *, repair: bool) -> Diagnosis:
     if not repair:
         return Diagnosis("dvc.lock", "problem", f"{problem}; run `mlops doctor` without --dry-run to repair it")
     committed = _committed(root, "dvc.lock")
-    if committed is not None and _yaml_problem("dvc.lock", committed, _is_lock) is None:
+    if committed is not None and _yaml_problem("dvc.lock", committed, is_dvc_lock) is None:
         write_text(path, committed)
         return Diagnosis("dvc.lock", "repaired", f"{problem}; replaced by that of the last commit; run `dvc repro`")
     path.unlink()
     return Diagnosis("dvc.lock", "repaired", f"{problem}; removed; `dvc repro` writes it again")
-
-
-def _is_lock(values: Any) -> bool:
-    return (
-        isinstance(values, dict)
-        and values.get("schema") == "2.0"
-        and isinstance(values.get("stages", {}), dict)
-        and all(isinstance(stage, dict) and "cmd" in stage for stage in values.get("stages", {}).values())
-    )
 
 
 def _yaml_problem(name: str, text: str, is_sound: Callable[[Any], bool]) -> str | None:

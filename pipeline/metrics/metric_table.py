@@ -75,6 +75,11 @@ class Metric:
             )[0]
         )
 
+    @property
+    def has_paired_interval(self) -> bool:
+        """Whether the difference of two models on the same rows has a known distribution."""
+        return self.needs == "labels" or self.spread is not None
+
     def is_better(self, value: float, other: float) -> bool:
         """Return whether `value` is better than `other`."""
         return value > other if self.higher_is_better else value < other
@@ -151,7 +156,7 @@ def _pr_auc(rows: WeightedPredictions) -> Floats:
 
 
 def _binary_average_precision(hits: Floats, misses: Floats) -> Floats:
-    precision = hits / np.maximum(hits + misses, 1.0)
+    precision = _ratio_or_zero(hits, hits + misses)
     rise = np.diff(hits, axis=1, prepend=0.0)
     return _ratio_or_nan((precision * rise).sum(axis=1), hits[:, -1])
 
@@ -214,8 +219,16 @@ def _mcc(rows: WeightedPredictions) -> Floats:
     """Matthews' correlation of true and predicted class, for any number of classes (Gorodkin 2004)."""
     correct, predicted, true = _weights_by_class(rows)
     together = correct.sum(axis=1) * rows.total_weight - (predicted * true).sum(axis=1)
-    alone = (rows.total_weight**2 - (predicted**2).sum(axis=1)) * (rows.total_weight**2 - (true**2).sum(axis=1))
-    return _ratio_or_zero(together, np.sqrt(alone))
+    alone = np.sqrt(_weight_of_differing_pairs(predicted) * _weight_of_differing_pairs(true))
+    return _ratio_or_zero(np.where(alone > 0.0, together, 0.0), alone)
+
+
+def _weight_of_differing_pairs(by_class: Floats) -> Floats:
+    """Return the weight of the pairs of rows with different classes; exactly 0 where all rows have one class."""
+    # Rounding would leave a remainder of one class, also below 0, when rows have unequal weights.
+    has_several = (by_class > 0).sum(axis=1) > 1
+    others = by_class.sum(axis=1, keepdims=True) - by_class
+    return np.where(has_several, (by_class * others).sum(axis=1), 0.0)
 
 
 def _weights_by_class(rows: WeightedPredictions) -> tuple[Floats, Floats, Floats]:

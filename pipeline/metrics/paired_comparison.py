@@ -70,7 +70,7 @@ def _compare(
         return MetricEstimate(None, reason="not defined on these rows")
     if np.array_equal(scored.predicted, other.predicted) and np.array_equal(scored.probabilities, other.probabilities):
         return MetricEstimate(0.0, 0.0, 0.0)
-    if metric.needs == "scores" and metric.spread is None:
+    if not metric.has_paired_interval:
         return MetricEstimate(value, reason="the difference of two calibration errors has no known distribution")
     by_class = _influence(metric, scored) - _influence(metric, other)
     influence = scored.of_true_class(by_class)

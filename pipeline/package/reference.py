@@ -30,7 +30,6 @@ _MIN_SHARED_SHARE = 0.95  # a bin for each integer of a private column needs as 
 # A grid bin holds at most a thousandth of the train rows unless they are equal, which bounds the error of a
 # Kolmogorov-Smirnov statistic, and its width is limited, which bounds that of a Wasserstein distance.
 _N_GRID_BINS = 1000
-_MAX_GROUPS = 1000
 _MAX_GRID_WIDTH = 0.04
 # Scores are between 0 and 1: bins of equal width as well, for the estimated performance of any model.
 _N_SCORE_GRID_BINS = 500
@@ -174,7 +173,7 @@ def _grouped_bins(name: str, numbers: NDArray[np.float64], n_bins: int) -> Bins:
 
     A few rows lie beyond the outermost levels. There is no grid: the log stores such a column by bin, or not at all.
     """
-    groups = group_values(numbers, max_groups=_MAX_GROUPS)
+    groups = group_values(numbers)
     if not groups.levels:
         return _with_counts(Bins(name=name, kind="quantiles", points=(), counts=()), numbers)
     levels = np.sort(groups.replace(numbers[~np.isnan(numbers)]))

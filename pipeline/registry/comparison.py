@@ -50,7 +50,11 @@ class VersionDifference:
 
 @dataclass(frozen=True, slots=True)
 class VersionDiff:
-    """The differences from version `old` to version `new`, by kind; equal values are left out."""
+    """The differences from version `old` to version `new`, by kind; equal values are left out.
+
+    Settings are compared only when those of both versions are known; `unknown_settings` lists the versions whose are
+    not, because no commit names their package.
+    """
 
     old: int
     new: int
@@ -59,6 +63,7 @@ class VersionDiff:
     metrics: tuple[VersionDifference, ...]
     schema: tuple[SchemaChange, ...]
     test_differences: Mapping[str, MetricEstimate]
+    unknown_settings: tuple[int, ...] = ()
 
     def verdict(self, metric: str) -> ComparisonVerdict:
         """Return the verdict of the paired difference on the test rows; `not compared` without common test rows."""
@@ -83,9 +88,12 @@ class VersionDiff:
                 f"  {title:<9} {difference}{f' ({self._note(difference.name)})' if title == 'metric' else ''}"
                 for difference in differences
             )
+        if self.unknown_settings:
+            versions = " and ".join(map(str, self.unknown_settings))
+            yield f"  {'setting':<9} not compared: no commit holds the settings of version {versions}; commit dvc.lock"
         for change in self.schema:
             yield f"  {'feature':<9} {change}{' (breaks callers)' if change.is_breaking else ''}"
-        if not any((self.properties, self.settings, self.metrics, self.schema)):
+        if not any((self.properties, self.settings, self.unknown_settings, self.metrics, self.schema)):
             yield "  no differences"
 
     def _note(self, metric: str) -> str:
@@ -123,15 +131,24 @@ def diff_versions(old: VersionDetails, new: VersionDetails, *, test_rows: Path) 
     test_rows : Path
         File of test rows. It decides what is better when both versions were trained beside it.
     """
+    unknown_settings = _versions_of_unknown_settings(old, new)
     return VersionDiff(
         old=old.version.version,
         new=new.version.version,
         properties=tuple(_differences(_version_properties(old), _version_properties(new))),
-        settings=tuple(_differences(old.settings, new.settings)),
+        settings=() if unknown_settings else tuple(_differences(old.settings, new.settings)),
         metrics=tuple(_differences(old.package.metrics, new.package.metrics)),
         schema=tuple(compare_schemas(old.package.schema, new.package.schema)),
         test_differences=_test_differences(old.package, new.package, test_rows),
+        unknown_settings=unknown_settings,
     )
+
+
+def _versions_of_unknown_settings(old: VersionDetails, new: VersionDetails) -> tuple[int, ...]:
+    """Return the versions whose settings no commit holds; none where both are one package."""
+    if old.package.digest == new.package.digest:
+        return ()
+    return tuple(details.version.version for details in (old, new) if not details.settings)
 
 
 def _test_differences(old: Package, new: Package, test_rows: Path) -> dict[str, MetricEstimate]:
@@ -152,7 +169,7 @@ def _version_properties(details: VersionDetails) -> dict[str, Any]:
         "stage": version.stage,
         "semver": version.semver,
         "package": version.digest[:12],
-        "commit": details.commit,
+        "commit": details.commit or "unknown",
         "settings": package.lineage.get("params_sha256"),
         "seed": package.lineage.get("seed"),
         "serving form": "ONNX" if package.onnx_used else "scikit-learn",

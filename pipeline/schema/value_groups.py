@@ -64,7 +64,7 @@ class ValueGroups:
         return self.levels[bisect_left(self.limits, number)] if number == number else number  # noqa: PLR0124 - NaN
 
 
-def group_values(numbers: Floats, *, max_groups: int) -> ValueGroups:
+def group_values(numbers: Floats, *, max_groups: int = 1_000) -> ValueGroups:
     """Divide the numbers of a column into groups of neighbors; equal numbers are in one group.
 
     Parameters

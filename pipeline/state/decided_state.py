@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, text
+from sqlalchemy import inspect, select, text
 
 from pipeline.errors import IntegrityError
 from pipeline.state.audit_trail import AuditEntry, read_audit_entries
 from pipeline.state.incidents import MONITOR_ACTOR
 from pipeline.state.stored_json import UnreadableRow
-from pipeline.state.tables import alert_silences, api_keys, deployments, incidents, models
+from pipeline.state.tables import METADATA, alert_silences, api_keys, deployments, incidents, models
 from pipeline.state.versions import read_versions
 
 if TYPE_CHECKING:
@@ -99,11 +99,11 @@ class DecidedModel:
 
 
 def find_undecided_changes(connection: Connection) -> list[UndecidedChange]:
-    """Return every row of a deciding table, and each trigger, that does not follow from the audit trail.
+    """Return every row of a deciding table, each trigger and each view that does not follow from the audit trail.
 
     A row that cannot be read ends the comparison, and is the last one of the list.
     """
-    found = list(_compare_guards(connection))
+    found = [*_compare_guards(connection), *_find_views(connection)]
     try:
         found += _compare_tables(connection)
     except UnreadableRow as error:
@@ -163,6 +163,13 @@ def _compare_guards(connection: Connection) -> Iterator[UndecidedChange]:
             yield UndecidedChange("triggers", name, "was not created by this program")
         elif expected[name] not in stored[name]:
             yield UndecidedChange("triggers", name, "does not refuse changes of the audit trail any more")
+
+
+def _find_views(connection: Connection) -> Iterator[UndecidedChange]:
+    """Find views in place of tables: their rows may depend on the time, and need no change to differ."""
+    for name in sorted(inspect(connection).get_view_names()):
+        if name.lower() in METADATA.tables:
+            yield UndecidedChange("views", name, "a view was put in place of the table of this name")
 
 
 def _decided_models(entries: Iterable[AuditEntry]) -> dict[str, DecidedModel]:

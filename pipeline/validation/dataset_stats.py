@@ -26,7 +26,6 @@ __all__ = ["ColumnStats", "DatasetStats", "collect_stats"]
 
 _MAX_DISTINCT_VALUES = 2_000
 _MAX_SAMPLE_ROWS = 200_000
-_MAX_GROUPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class ColumnStats:
         """The sample that reports may show: of a private column the levels of groups of rows, none of too few rows."""
         if not self.is_private:
             return self.sample
-        groups = group_values(self.sample, max_groups=_MAX_GROUPS)
+        groups = group_values(self.sample)
         return groups.replace(self.sample) if groups.levels else self.sample[:0]
 
     @property

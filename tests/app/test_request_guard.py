@@ -123,7 +123,7 @@ def test_the_server_refuses_foreign_hosts_and_origins_on_every_path(path: str, p
     assert response(port, path, f"Host: {own}", f"Origin: http://{own}")[0] != 403
 
 
-def test_the_server_answers_probes_and_forbids_frames_and_foreign_files(port: int) -> None:
+def test_the_server_responds_to_probes_and_forbids_frames_and_foreign_files(port: int) -> None:
     assert response(port, "/_stcore/health", "Host: 10.1.2.3:8501")[0] == 200
     status, head = response(port, "/", f"Host: 127.0.0.1:{port}")
     policy: Any = re.search(r"content-security-policy: (.*)", head)

@@ -138,6 +138,8 @@ REFUSED: list[tuple[str, Changes, str]] = [
     ("evaluate", {"evaluation/slices/metric": "nonsense"}, "evaluation.slices.metric: 'nonsense' is not known"),
     ("register", {"promotion/metric": "nonsense"}, "promotion.metric: 'nonsense' is not known"),
     ("register", {"promotion/slices/metric": "nonsense"}, "promotion.slices.metric: 'nonsense' is not known"),
+    ("register", {"promotion/metric": "ece"}, "promotion.metric: two models cannot be compared by ece"),
+    ("register", {"promotion/slices/metric": "ece"}, "promotion.slices.metric: two models cannot be compared by ece"),
     ("register", {"promotion/metric_limits/nonsense": 1.0}, "promotion.metric_limits: 'nonsense' is not known"),
     ("serve", {"serving/host": "0.0.0.0"}, "other machines can reach this address"),
 ]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 from pyarrow import parquet as pq
 
@@ -37,6 +38,8 @@ PART_ROWS = 131_072
 _Item = TypeVar("_Item")
 _SUFFIXES = (".csv", ".parquet")
 _DEFAULT_DIALECT = CsvDialect()
+# What spreadsheets calculate, and its replacement; they skip white space and control characters before it.
+_FORMULA = (r"^([\s\x00-\x1f]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]|[\t\r\n])", r"'\1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ def score_file(
     chunk_rows: int = PART_ROWS,
     dialect: CsvDialect = _DEFAULT_DIALECT,
     log: FilePredictionLog | None = None,
+    escapes_formulas: bool = False,
     on_progress: Callable[[int, int | None], None] = lambda _done, _all: None,
 ) -> FileScoringResult:
     """Write the predictions of the rows of `source` to `target`, in their order.
@@ -75,6 +79,8 @@ def score_file(
         Of a CSV `source`.
     log : FilePredictionLog, optional
         Logs the predictions too, each row once; the output then has a column `prediction_id`.
+    escapes_formulas : bool
+        Whether a text of a CSV `target` that a spreadsheet would calculate gets an apostrophe before it.
     on_progress : callable
         Called with the number of scored rows and of all rows (None when that is unknown).
 
@@ -94,7 +100,7 @@ def score_file(
     parts = _PartStore(target, _plan(package, source=digest, dialect=dialect, log_model=log_model))
     total = parquet_row_count(source)
     n_done = n_resumed = 0
-    with parts.open_output() as output:
+    with parts.open_output(escapes_formulas=escapes_formulas) as output:
         valid_parts = _prefetch(_validated_parts(package, source, dialect))
         for number, (rows, scored) in enumerate(_prefetch(_scored_parts(package, valid_parts, parts, chunk_rows))):
             if scored is None:
@@ -228,10 +234,11 @@ class _PartStore:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @contextmanager
-    def open_output(self) -> Iterator[_OutputWriter]:
+    def open_output(self, *, escapes_formulas: bool) -> Iterator[_OutputWriter]:
         """Yield a writer of successive tables; the output appears when the block ends without an error."""
         with files.atomic_file(self._target) as temporary:
-            output = _OutputWriter(temporary, is_parquet=self._target.suffix == ".parquet")
+            is_parquet = self._target.suffix == ".parquet"
+            output = _OutputWriter(temporary, is_parquet=is_parquet, escapes_formulas=escapes_formulas)
             try:
                 yield output
             finally:
@@ -244,12 +251,15 @@ class _PartStore:
 class _OutputWriter:
     """Writes the growing output; its columns are those of the first table."""
 
-    def __init__(self, path: Path, *, is_parquet: bool) -> None:
+    def __init__(self, path: Path, *, is_parquet: bool, escapes_formulas: bool) -> None:
         self._path = path
         self._is_parquet = is_parquet
+        self._escapes_formulas = escapes_formulas and not is_parquet
         self._writer: Any = None
 
     def write(self, table: pa.Table) -> None:
+        if self._escapes_formulas:
+            table = _escape_formulas(table)
         if self._writer is None:
             self._writer = self._open_writer(table.schema)
         if self._is_parquet:
@@ -265,3 +275,17 @@ class _OutputWriter:
         if self._is_parquet:
             return pq.ParquetWriter(self._path, schema, compression="zstd", version="2.6")
         return csv.CSVWriter(self._path, schema, write_options=csv.WriteOptions(quoting_style="needed"))
+
+
+def _escape_formulas(table: pa.Table) -> pa.Table:
+    """Put an apostrophe before each text, names included, that a spreadsheet would calculate."""
+    columns = [
+        pc.replace_substring_regex(column.cast(pa.string()), *_FORMULA) if _is_text(column.type) else column
+        for column in table.columns
+    ]
+    names = pc.replace_substring_regex(pa.array(table.column_names), *_FORMULA)
+    return pa.table(columns, names=names.to_pylist())
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.http import docs_page, tabular
 from pipeline.serving.http.engine_responses import model_identity, require_model, to_json
-from pipeline.serving.http.messages import HttpResponse
+from pipeline.serving.http.messages import LOG_QUERY_PARAMS, HttpResponse
 from pipeline.serving.http.open_inference_endpoints import OpenInferenceEndpoints
 from pipeline.serving.http.openapi import openapi_document
 from pipeline.serving.http.probe_endpoints import ProbeEndpoints
@@ -32,8 +32,7 @@ __all__ = ["ENDPOINT_CLASSES", "Endpoints"]
 
 _PROJECT = "declarative-mlops"
 _BATCH_MEDIA_TYPES = (*JSON_ONLY, *tabular.MEDIA_TYPES)
-_LOG_QUERY = ("log", "source")
-_LOG_PARAMETERS = (*_LOG_QUERY, "idempotency_key", "subject")
+_LOG_PARAMETERS = (*LOG_QUERY_PARAMS, "idempotency_key", "subject")
 _HTML_SECURITY_HEADERS = [
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 ]
@@ -95,7 +94,7 @@ class Endpoints:
         request="Row",
         response="Prediction",
         parameters=_LOG_PARAMETERS,
-        query_params=_LOG_QUERY,
+        query_params=LOG_QUERY_PARAMS,
         unlogged_role="viewer",
         summary="Predict one row",
     )
@@ -111,7 +110,7 @@ class Endpoints:
         request="Batch",
         response="Predictions",
         parameters=("on_error", *_LOG_PARAMETERS),
-        query_params=("on_error", *_LOG_QUERY),
+        query_params=("on_error", *LOG_QUERY_PARAMS),
         unlogged_role="viewer",
         summary="Predict many rows",
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JSON_MEDIA_TYPE",
+    "LOG_QUERY_PARAMS",
     "ClientDisconnected",
     "HttpRequest",
     "HttpResponse",
@@ -40,6 +41,8 @@ _SINGLE_HEADERS = {b"host", b"authorization", b"content-type", b"content-encodin
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,128}")
 
+# Query parameters that `HttpRequest.log_options` reads.
+LOG_QUERY_PARAMS = ("log", "source")
 # What a caller may be; the first is the default.
 _SOURCES = ("api", "app")
 

@@ -21,6 +21,7 @@ _MAX_CACHED_TOKENS = 1000
 _MAX_CACHE_AGE_S = 60.0
 # The year 9999; a moment beyond it is a mistake, or a token that never expires.
 _MAX_MOMENT_S = 253_402_300_799
+_HASHED = "sha256:"
 _INVALID = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
@@ -146,6 +147,11 @@ def principal_from_claims(claims: Mapping[str, Any], roles_claim: str) -> Princi
 
 
 def _caller_id(subject: str) -> str:
-    """Return an id of at most 45 printable ASCII characters for a caller; longer subjects are hashed."""
+    """Return an id of at most 45 printable ASCII characters for a caller; longer subjects are hashed.
+
+    No subject is the hash of another: those that look like one are hashed too.
+    """
     is_short = subject.isascii() and subject.isprintable() and len(subject) <= 40
-    return f"oidc:{subject if is_short else hashlib.sha256(subject.encode()).hexdigest()[:32]}"
+    if is_short and not subject.startswith(_HASHED):
+        return f"oidc:{subject}"
+    return f"oidc:{_HASHED}{hashlib.sha256(subject.encode()).hexdigest()[:32]}"

@@ -10,7 +10,7 @@ from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.http import open_inference
 from pipeline.serving.http.authentication import PUBLIC
 from pipeline.serving.http.engine_responses import readiness_response, require_model, to_json
-from pipeline.serving.http.messages import HttpResponse
+from pipeline.serving.http.messages import LOG_QUERY_PARAMS, HttpResponse
 from pipeline.serving.http.problems import HttpProblem
 from pipeline.serving.http.router import JSON_ONLY, route
 
@@ -24,7 +24,6 @@ __all__ = ["OpenInferenceEndpoints"]
 
 _PROJECT = "declarative-mlops"
 _TENSOR_MEDIA_TYPES = (*JSON_ONLY, "application/octet-stream")
-_LOG_QUERY = ("log", "source")
 # Each endpoint of a model exists with and without a version.
 _MODEL = "/v2/models/{model}"
 _VERSION = "/v2/models/{model}/versions/{version}"
@@ -71,8 +70,8 @@ class OpenInferenceEndpoints:
         role="predict",
         accepts=_TENSOR_MEDIA_TYPES,
         request="Inference",
-        parameters=_LOG_QUERY,
-        query_params=_LOG_QUERY,
+        parameters=LOG_QUERY_PARAMS,
+        query_params=LOG_QUERY_PARAMS,
         unlogged_role="viewer",
         allows_missing_content_type=True,
         summary="Predict the rows of tensors",
@@ -84,8 +83,8 @@ class OpenInferenceEndpoints:
         role="predict",
         accepts=_TENSOR_MEDIA_TYPES,
         request="Inference",
-        parameters=_LOG_QUERY,
-        query_params=_LOG_QUERY,
+        parameters=LOG_QUERY_PARAMS,
+        query_params=LOG_QUERY_PARAMS,
         unlogged_role="viewer",
         allows_missing_content_type=True,
         summary="Predict the rows of tensors",

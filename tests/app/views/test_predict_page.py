@@ -1,4 +1,4 @@
-"""Predictions by form, JSON and file are answered, and logged only if a person with the role says so."""
+"""The app predicts from a form, JSON and a file, and logs only if a user with the role selects it."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ HOSTILE_SETTINGS = [
 
 @pytest.mark.parametrize("settings", HOSTILE_SETTINGS)
 @pytest.mark.parametrize("place", ["config.yaml", "hydra/default.yaml", "experiment/balanced_linear.yaml"])
-def test_what_may_stand_below_hydra_is_a_list(project: Path, place: str, settings: str) -> None:
+def test_only_listed_settings_are_accepted_below_hydra(project: Path, place: str, settings: str) -> None:
     file = project / "conf" / place
     content = file.read_text(encoding="utf-8")
     if place == "hydra/default.yaml":

@@ -29,7 +29,7 @@ PRIVATE = Schema(
     ),
     Target("y", ("no", "yes"), "yes"),
 )
-DOORS: dict[str, Callable[[Path], object]] = {
+ENTRY_POINTS: dict[str, Callable[[Path], object]] = {
     "ingest": lambda path: read_csv(path, PRIVATE, DIALECT),
     "data check": lambda path: "\n".join(map(str, check_csv(path, PRIVATE, DIALECT))),
     "app": lambda path: "\n".join(map(str, read_scoring_file(path, PRIVATE, DIALECT).problems)),
@@ -37,15 +37,15 @@ DOORS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize(
     "row", [f"{CANARY},a,no", f"1,a,b,{CANARY},no", f'1,"{CANARY},no', f"1,\0{CANARY},no"], ids=list("abcd")
 )
-def test_no_message_quotes_a_value_of_a_private_column(door: str, row: str, tmp_path: Path) -> None:
+def test_no_message_quotes_a_value_of_a_private_column(entry_point: str, row: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(f"salary,note,y\n1,a,no\n{row}\n", encoding="utf-8")
     try:
-        message = str(DOORS[door](path))
+        message = str(ENTRY_POINTS[entry_point](path))
     except DataError as error:
         message = str(error)
     assert CANARY[:8] not in message
@@ -53,21 +53,21 @@ def test_no_message_quotes_a_value_of_a_private_column(door: str, row: str, tmp_
     assert "not shown (" in message
 
 
-@pytest.mark.parametrize("door", ["data check", "app"])
-def test_no_message_quotes_a_private_value_that_breaks_a_check(door: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("entry_point", ["data check", "app"])
+def test_no_message_quotes_a_private_value_that_breaks_a_check(entry_point: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(f"salary,note,y\n1,{CANARY},no\n", encoding="utf-8")
-    message = str(DOORS[door](path))
+    message = str(ENTRY_POINTS[entry_point](path))
     assert CANARY not in message
     assert "note: str_length: 'not shown (store: drop)'" in message
 
 
-@pytest.mark.parametrize("door", ["app", "predict FILE"])
-def test_no_message_about_a_parquet_file_quotes_a_private_value(door: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("entry_point", ["app", "predict FILE"])
+def test_no_message_about_a_parquet_file_quotes_a_private_value(entry_point: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"salary": [1.5, 987654.25], "note": ["a", "b"]}), path)
     with pytest.raises(DataError, match=r"salary: integer: .* not shown \(store: bin\)") as caught:
-        DOORS[door](path)
+        ENTRY_POINTS[entry_point](path)
     assert "987654" not in str(caught.value)
 
 

@@ -12,9 +12,9 @@ import pytest
 from pipeline import package
 from pipeline.data.splitters import split_train_test
 from pipeline.evaluation import evaluate_package
-from pipeline.gates import ComparedRows, GateInputs, GateReport, evaluate_gates, limit_result
+from pipeline.gates import ComparedRows, GateInputs, GateReport, evaluate_gates
 from pipeline.gates.gate_evaluation import _champion_test_gate
-from pipeline.metrics import METRICS, LabeledPredictions, MetricEstimate, compare_paired
+from pipeline.metrics import LabeledPredictions, compare_paired
 from pipeline.package.train_row_filter import build_train_row_filter
 from pipeline.schema import Column, Schema
 from pipeline.schema.feature_hash import feature_hashes
@@ -136,27 +136,6 @@ def test_a_missed_limit_shows_value_and_limit(packages: dict[str, Package], over
     assert failed.value is not None
     assert failed.threshold is not None
     assert (failed.fails_when, failed.value > failed.threshold) == ("above", True)
-
-
-@pytest.mark.parametrize(
-    ("metric", "estimate", "threshold", "result"),
-    [
-        ("ece", MetricEstimate(0.02, 0.005, 0.04), 0.01, "fail"),
-        ("ece", MetricEstimate(0.02, 0.0, 0.04), 0.01, "pass"),  # chance explains it
-        ("ece", MetricEstimate(0.008, 0.002, 0.02), 0.01, "pass"),
-        ("log_loss", MetricEstimate(0.4, 0.35, 0.45), 0.3, "fail"),
-        ("log_loss", MetricEstimate(0.32, 0.28, 0.36), 0.3, "pass"),
-        ("roc_auc", MetricEstimate(0.7, 0.65, 0.75), 0.8, "fail"),
-        ("roc_auc", MetricEstimate(0.78, 0.74, 0.82), 0.8, "pass"),
-        ("roc_auc", MetricEstimate(0.7, None, None, "the rows do not vary"), 0.8, "hold"),
-        ("ece", MetricEstimate(0.08, None, None, "the rarest class has 8 rows"), 0.01, "hold"),
-        ("ece", MetricEstimate(0.004, None, None, "the rarest class has 8 rows"), 0.01, "pass"),
-    ],
-)
-def test_a_limit_fails_beyond_chance_alone(
-    metric: str, estimate: MetricEstimate, threshold: float, result: str
-) -> None:
-    assert limit_result(METRICS[metric], estimate, threshold) == result
 
 
 def evaluate_on(rows: pd.DataFrame, candidate: Package, champion: Package) -> GateReport:

@@ -51,7 +51,7 @@ def test_a_report_survives_json() -> None:
         (ComparedRows(0, 1200), "on 0 test rows; 1,200 test rows that the champion learned from left the comparison"),
     ],
 )
-def test_text_and_card_say_which_rows_left_the_comparison(compared: ComparedRows, sentence: str) -> None:
+def test_text_and_card_name_the_rows_that_left_the_comparison(compared: ComparedRows, sentence: str) -> None:
     gates = replace(report(ECE), compared=compared)
     assert sentence in gates.as_text()
     assert sentence in gates.as_markdown()

@@ -55,7 +55,22 @@ def dvc(tmp_path: Path) -> Iterator[int]:
         yield pid
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"read": {"data": [7]}}', '{"write": {"x": {}}}', "\x00\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"read": {"data": [7]}}',
+        '{"write": {"x": {}}}',
+        '{"lock": {}}',
+        '{"data": {"write": {"pid": 1, "cmd": "dvc repro"}}}',
+        '{"write": {"x": {"pid": "1", "cmd": "dvc repro"}}}',
+        '{"write": {"x": {"pid": 1.5, "cmd": "dvc repro"}}}',
+        "\x00\x00",
+    ],
+)
 def test_a_damaged_lock_is_removed(tmp_path: Path, content: str) -> None:
     path = hold(tmp_path, content)
     assert check_running_stages(tmp_path, repair=True).state == "repaired"

@@ -48,6 +48,14 @@ def test_an_empty_or_cut_lock_file_is_repaired(project: Path, content: str) -> N
     assert not (project / "dvc.lock").exists()
 
 
+@pytest.mark.parametrize(
+    "stage", ["cmd:", "cmd: x\n    deps: 5", "cmd: x\n    outs:\n    - path:", "cmd: x\n    more: 1"]
+)
+def test_a_lock_file_of_another_structure_is_repaired(project: Path, stage: str) -> None:
+    (project / "dvc.lock").write_text(f"schema: '2.0'\nstages:\n  one:\n    {stage}\n", encoding="utf-8")
+    assert graph_checks.check_lock_file(project, repair=True).state == "repaired"
+
+
 @pytest.mark.usefixtures("starts_processes")
 def test_a_cut_lock_file_is_replaced_by_that_of_the_last_commit(project: Path) -> None:
     git(project, "init", "-q")

@@ -168,6 +168,22 @@ def test_tied_scores_count_half() -> None:
     assert compute_metrics(binary_predictions([0, 1, 1], [0.3, 0.3, 0.3]))["roc_auc"] == 0.5
 
 
+@pytest.mark.parametrize("weight", [0.001, 0.1, 0.3, 0.7, 0.9, 1.7])
+@pytest.mark.parametrize("name", METRIC_NAMES)
+@pytest.mark.parametrize("p", [[0.1, 0.3, 0.2, 0.4, 0.2, 0.3, 0.1], [0.9, 0.3, 0.7, 0.8, 0.2, 0.6, 0.1]])
+def test_a_common_weight_of_all_rows_changes_no_metric(name: str, weight: float, p: list[float]) -> None:
+    rows = binary_predictions([0, 1, 0, 1, 1, 0, 0] * 40, p * 40)
+    weighted = METRICS[name].function(WeightedPredictions(rows, np.full((1, rows.n_rows), weight)))[0]
+    assert weighted == pytest.approx(compute_metrics(rows, [name])[name], abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_correlation_is_0_where_one_class_is_predicted_whatever_the_weights(seed: int) -> None:
+    rows = binary_predictions([0, 1, 0] * 100, [0.1, 0.3, 0.2] * 100)
+    weights = np.random.default_rng(seed).random((1, rows.n_rows))
+    assert METRICS["mcc"].function(WeightedPredictions(rows, weights))[0] == 0.0
+
+
 def test_a_class_that_no_row_has_is_left_out_of_means() -> None:
     rows = LabeledPredictions(np.array([0, 1]), np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]), np.array([0, 1]))
     assert compute_metrics(rows)["f1_macro"] == 1.0

@@ -1,4 +1,4 @@
-"""Two models are told apart where their rows do it, and one function says which is better."""
+"""Two models are distinguished where their rows do it, and one function decides which is better."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_moments_are_in_the_zone_of_the_reader() -> None:
     assert f"{moment:%Y-%m-%d %H:%M:%S} CEST" in sentence
 
 
-def test_a_door_that_does_not_ask_mlflow_leaves_it_out() -> None:
+def test_a_entry_point_that_does_not_ask_mlflow_leaves_it_out() -> None:
     status = assess_production(facts(tracking=None))
     with pytest.raises(KeyError, match="tracking"):
         status.component("tracking")

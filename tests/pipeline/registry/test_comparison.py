@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,6 +81,28 @@ def test_a_diff_calls_better_or_worse_what_the_test_rows_show(
     assert f"({diff.verdict('log_loss')}: " in diff.as_text()
     assert {diff.verdict(name) for name in ("accuracy", "f1_macro")} <= {*expected, "no significant difference"}
     assert diff.as_dict()["test_differences"]["log_loss"]["verdict"] == diff.verdict("log_loss")
+
+
+SETTINGS = {"seed": 42, "model.name": "knn"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "unknown"), [(SETTINGS, {}, (2,)), ({}, SETTINGS, (1,)), ({}, {}, (1, 2)), (SETTINGS, SETTINGS, ())]
+)
+def test_unknown_settings_are_not_compared(
+    rows_and_packages: tuple[Path, dict[str, Package]],
+    old: dict[str, object],
+    new: dict[str, object],
+    unknown: tuple[int, ...],
+) -> None:
+    test_rows, packages = rows_and_packages
+    before, after = (
+        replace(details(packages[name], number), settings=settings)
+        for name, number, settings in (("good", 1, old), ("near", 2, new))
+    )
+    diff = diff_versions(before, after, test_rows=test_rows)
+    assert (diff.settings, diff.unknown_settings) == ((), unknown)
+    assert ("no commit holds the settings of version" in diff.as_text()) is bool(unknown)
 
 
 def test_a_diff_of_versions_with_other_test_rows_compares_nothing(

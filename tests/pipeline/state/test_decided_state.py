@@ -175,6 +175,19 @@ def test_a_trigger_that_is_removed_replaced_or_added_is_found(state: store.State
             connection.rollback()
 
 
+@pytest.mark.parametrize("table", ["deployments", "api_keys", "predictions"])
+def test_a_view_in_place_of_a_table_is_found(state: store.State, table: str) -> None:
+    with state.engine.connect() as connection:
+        begin(connection)
+        connection.execute(text(f"CREATE VIEW by_version AS SELECT * FROM {table}"))
+        assert store.find_undecided_changes(connection) == []
+        connection.execute(text("DROP VIEW by_version"))
+        connection.execute(text(f"ALTER TABLE {table} RENAME TO hidden"))
+        connection.execute(text(f"CREATE VIEW {table} AS SELECT * FROM hidden"))
+        assert [(change.table, change.row) for change in store.find_undecided_changes(connection)] == [("views", table)]
+        connection.rollback()
+
+
 def test_a_decision_on_top_of_a_change_by_hand_is_refused(state: store.State) -> None:
     with state.writing() as connection:
         connection.execute(text("UPDATE models SET generation = generation + 1"))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from sqlalchemy import select
 
 from pipeline.errors import DataError, UsageError
 from pipeline.package import load_package
+from pipeline.schema import Column
 from pipeline.serving.files import file_scorer
 from pipeline.serving.files.file_log import FilePredictionLog
 from pipeline.serving.files.file_scorer import score_file
@@ -149,6 +151,21 @@ def test_declared_columns_beyond_the_features_are_left_out(package: Package, tmp
     score_file(package, source, tmp_path / "out.parquet")
     names = ["prediction", "confidence", *(f"probability_{name}" for name in package.classes)]
     assert pq.read_schema(tmp_path / "out.parquet").names == names
+
+
+def test_texts_that_a_spreadsheet_would_calculate_are_escaped_on_request(package: Package, tmp_path: Path) -> None:
+    ids = ["=1+1", "+1", "-1", "@SUM(1)", " =1", "\t=1", "\uff1d1", "a=1", "1-1", "", "line\n=1"]
+    columns = (*package.schema.columns, Column("key", "text", "string", role="id"))
+    package = replace(package, schema=replace(package.schema, columns=columns))
+    source = write_frame(tmp_path / "in.parquet", make_frame(len(ids)).assign(key=pd.array(ids, "string")))
+    read_options = {"keep_default_na": False, "dtype": {"key": str}}
+    for name, escapes in (("plain.csv", False), ("plain.parquet", True)):
+        score_file(package, source, tmp_path / name, escapes_formulas=escapes)
+    score_file(package, source, tmp_path / "escaped.csv", escapes_formulas=True)
+    plain, escaped = (pd.read_csv(tmp_path / f"{name}.csv", **read_options) for name in ("plain", "escaped"))
+    assert plain["key"].tolist() == ids == pd.read_parquet(tmp_path / "plain.parquet")["key"].tolist()
+    assert escaped["key"].tolist() == [f"'{text}" for text in ids[:7]] + ids[7:]
+    assert escaped.drop(columns="key").equals(plain.drop(columns="key"))
 
 
 @pytest.mark.parametrize("name", ["out.xlsx", "out"])

@@ -293,7 +293,7 @@ def test_the_secret_of_one_key_cannot_be_guessed_from_many_addresses(key_and_gat
 
 
 @pytest.mark.usefixtures("starts_processes")
-def test_a_good_key_is_answered_after_any_number_of_wrong_ones(package: Path, tmp_path: Path) -> None:
+def test_a_good_key_is_accepted_after_any_number_of_wrong_ones(package: Path, tmp_path: Path) -> None:
     make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.max_auth_failures_per_min=5")
     state = store.open_state(tmp_path)
     good = {"Authorization": f"Bearer {store.create_api_key(state, 'viewer', name='', actor='ada')[0]}"}

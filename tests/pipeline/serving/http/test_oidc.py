@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.serving.http.oidc import OidcVerifier, are_claims_current
+from pipeline.serving.http.oidc import OidcVerifier, are_claims_current, principal_from_claims
 from pipeline.serving.steady_clock import SteadyClock
 from tests.pipeline.serving.http.oidc_issuer import OidcIssuer, run_issuer
 
@@ -35,6 +35,18 @@ def test_a_good_token_gives_its_caller_and_roles(issuer: OidcIssuer) -> None:
     principal = verify(issuer, issuer.token(roles=["operator"]))
     assert principal is not None
     assert (principal.id, principal.roles) == ("oidc:ada", {"operator", "viewer"})
+
+
+def test_no_subject_has_the_id_of_another() -> None:
+    ids = []
+    for subject in ("ada", "a" * 40, "a" * 41, "\u00e4da", "ada\n", "sha256:", "sha256:ada"):
+        ids.append(principal_from_claims({"sub": subject}, "roles").id)
+        ids.append(principal_from_claims({"sub": ids[-1].removeprefix("oidc:") + " "}, "roles").id)
+        if subject not in ("ada", "a" * 40):
+            ids.append(principal_from_claims({"sub": ids[-2].removeprefix("oidc:")}, "roles").id)
+            ids.append(principal_from_claims({"sub": ids[-3].rpartition(":")[2]}, "roles").id)
+    assert len(ids) == len(set(ids))
+    assert all(len(identifier) <= 45 and identifier.isascii() and identifier.isprintable() for identifier in ids)
 
 
 def test_roles_may_be_a_single_string(issuer: OidcIssuer) -> None:

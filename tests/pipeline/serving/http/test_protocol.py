@@ -313,7 +313,7 @@ def answer(loop: asyncio.AbstractEventLoop, *segments: bytes) -> tuple[bytes, bo
 
 @pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=UPGRADES)
 @pytest.mark.parametrize("request_bytes", WITH_BODY.values(), ids=WITH_BODY)
-def test_a_request_for_an_upgrade_gets_the_answer_of_one_without(
+def test_a_request_for_an_upgrade_gets_the_response_of_one_without(
     loop: asyncio.AbstractEventLoop, request_bytes: bytes, upgrade: bytes
 ) -> None:
     closes = b"Connection: close\r\n" if b"close" in upgrade else b""
@@ -362,7 +362,7 @@ def test_bytes_behind_a_request_never_change_its_response(
     assert len(re.findall(rb"HTTP/1.1 [0-9]", transport.written)) <= 2
 
 
-def test_each_of_two_pipelined_requests_is_answered_before_the_rubbish_behind_them(
+def test_each_of_two_pipelined_requests_gets_its_response_before_the_rubbish_behind_them(
     loop: asyncio.AbstractEventLoop,
 ) -> None:
     handler = Handler()

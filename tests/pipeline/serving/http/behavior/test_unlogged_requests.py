@@ -1,4 +1,4 @@
-"""Trying the model is answered, and leaves nothing in the prediction log."""
+"""An opted-out request gets its prediction, and leaves nothing in the prediction log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def read_row_counters(client: httpx.Client) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch", f"/v2/models/{MODEL_NAME}/infer"])
-def test_a_request_that_opts_out_is_answered_and_neither_logged_nor_counted(client: httpx.Client, path: str) -> None:
+def test_a_request_that_opts_out_gets_its_response_and_is_neither_logged_nor_counted(
+    client: httpx.Client, path: str
+) -> None:
     tensors = [
         {"name": name, "shape": [1], "datatype": "BYTES" if isinstance(value, str) else "FP64", "data": [value]}
         for name, value in ROW.items()

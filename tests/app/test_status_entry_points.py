@@ -39,7 +39,7 @@ _HOUR_US = 3_600_000_000
 @pytest.fixture(scope="module")
 def _original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose only version was promoted by force, and no program runs."""
-    root = tmp_path_factory.mktemp("doors") / "original"
+    root = tmp_path_factory.mktemp("entry_points") / "original"
     root.mkdir()
     (root / "dvc.yaml").touch()
     (root / "params.yaml").write_text(compose(["data=iris"], conf=ROOT / "conf").text, encoding="utf-8")
@@ -144,7 +144,7 @@ def _status_of_server(root: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("change", "name", "state", "condition", "has_server"), _CASES)
-def test_all_doors_say_the_same(
+def test_all_entry_points_report_the_same(
     change: Callable[[Path], None],
     name: str,
     state: str,
@@ -214,7 +214,7 @@ def test_no_page_takes_a_lost_database_for_a_new_one(
     assert "No version is registered yet" not in text
 
 
-def test_a_declared_api_that_does_not_respond_is_down_at_each_door(
+def test_a_declared_api_that_does_not_respond_is_down_at_each_entry_point(
     root: Path, run_cli: CliRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLOPS_SERVER_URL", _UNREACHABLE)

@@ -1,4 +1,4 @@
-"""Which version serves, may be promoted or can be loaded: commands, library, engine and app give one answer."""
+"""Which version serves, may be promoted or can be loaded: commands, library, engine and app report the same."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def digest_of(root: Path, version: int) -> str:
 
 
 def serving_digests(root: Path, run: Callable[..., Any]) -> dict[str, str | None]:
-    """Return the package in Production by door; None where the door says that there is none."""
+    """Return the package in Production by entry point; None where it reports that there is none."""
     by_stage = {entry["stage"]: entry["version"] for entry in run("models", "list")}
     numbers = {
         "mlops models list": by_stage.get("Production"),
@@ -86,7 +86,7 @@ def serving_digests(root: Path, run: Callable[..., Any]) -> dict[str, str | None
         "engine": active["version"] if (active := ask_engine(root)[0]["active"]) is not None else None,
     }
     return {
-        **{door: None if number is None else digest_of(root, number) for door, number in numbers.items()},
+        **{entry_point: None if number is None else digest_of(root, number) for entry_point, number in numbers.items()},
         "mlops predict": _or_none(lambda: run("predict", "rows.parquet", "-o", "out.csv")["digest"]),
         "registry": _or_none(lambda: ModelRegistry().load_model(NAME, stage="Production").digest),
     }
@@ -102,7 +102,7 @@ def _or_none(ask: Callable[[], T]) -> T | None:
 
 
 @pytest.mark.parametrize(("version", "stage"), [(1, "Production"), (2, "Production"), (2, "Staging"), (1, "Archived")])
-def test_every_door_names_the_version_that_serves(
+def test_every_entry_point_names_the_version_in_production(
     folder: Path, run: Callable[..., Any], version: int, stage: str
 ) -> None:
     promote(folder, version, stage)
@@ -110,17 +110,19 @@ def test_every_door_names_the_version_that_serves(
     assert len(set(digests.values())) == 1, digests
 
 
-def refusals(doors: dict[str, Callable[[], object]]) -> dict[str, str]:
-    """Return the message with which each door refuses."""
+def refusals(entry_points: dict[str, Callable[[], object]]) -> dict[str, str]:
+    """Return the message with which each entry point refuses."""
     messages = {}
-    for door, ask in doors.items():
+    for entry_point, ask in entry_points.items():
         with pytest.raises(MlopsError) as refused:
             ask()
-        messages[door] = str(refused.value)
+        messages[entry_point] = str(refused.value)
     return messages
 
 
-def test_every_door_refuses_to_promote_a_version_whose_gates_failed(folder: Path, run: Callable[..., Any]) -> None:
+def test_every_entry_point_refuses_to_promote_a_version_whose_gates_failed(
+    folder: Path, run: Callable[..., Any]
+) -> None:
     failed = GateReport("0" * 64, None, (Gate("limit ece", "fail", "0.2 of at most 0.015"),)).as_dict()
     state, package_store = open_state(folder), PackageStore(folder / paths.PACKAGES)
     candidate = package_store.load(digest_of(folder, 2))
@@ -132,7 +134,7 @@ def test_every_door_refuses_to_promote_a_version_whose_gates_failed(folder: Path
         {
             "mlops promote": lambda: run("promote", "1", "--model", OTHER),
             "registry": lambda: ModelRegistry().promote_model(OTHER, 1, "Production"),
-            "notebook": lambda: MLOpsPipeline("doors", OTHER).promote_model("1"),
+            "notebook": lambda: MLOpsPipeline("entry_points", OTHER).promote_model("1"),
             "app": lambda: queries.registry().promote_model(OTHER, 1, "Production"),
         }
     )
@@ -140,7 +142,7 @@ def test_every_door_refuses_to_promote_a_version_whose_gates_failed(folder: Path
 
 
 @pytest.mark.parametrize("damage", ["a changed file", "a missing file", "no folder"])
-def test_every_door_refuses_a_damaged_package(folder: Path, run: Callable[..., Any], damage: str) -> None:
+def test_every_entry_point_refuses_a_damaged_package(folder: Path, run: Callable[..., Any], damage: str) -> None:
     package = package_folder(folder, 1)
     for path in (package, *package.rglob("*")):
         path.chmod(0o700)

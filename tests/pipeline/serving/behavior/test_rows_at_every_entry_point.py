@@ -1,4 +1,4 @@
-"""Whether a row is allowed is one question: JSON, CSV and Parquet over HTTP, files, the app and checks answer alike."""
+"""Whether a row is allowed is one question: JSON, CSV and Parquet over HTTP, files, the app and checks decide alike."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 DATA = {
-    "name": "doors",
-    "source": {"kind": "csv", "path": "data/external/doors.csv"},
+    "name": "entry_points",
+    "source": {"kind": "csv", "path": "data/external/entry_points.csv"},
     "profile": None,
     "target": {"column": "answer", "classes": ["no", "yes"], "positive": "yes"},
     "columns": {
@@ -104,7 +104,7 @@ def _raise_problems(problems: tuple[object, ...]) -> None:
         raise DataError("\n".join(map(str, problems)))
 
 
-DOORS: dict[str, Callable[[list[Row], Path], None]] = {
+ENTRY_POINTS: dict[str, Callable[[list[Row], Path], None]] = {
     "POST /predict/batch with JSON": with_json,
     "POST /predict/batch with CSV": with_csv_body,
     "POST /predict/batch with Parquet": with_parquet_body,
@@ -185,37 +185,41 @@ REFUSED: dict[str, tuple[Row, str]] = {
 }
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize("question", ALLOWED)
-def test_a_row_is_allowed_at_every_door(question: str, door: str, tmp_path: Path) -> None:
-    DOORS[door]([{**ROW, **ALLOWED[question]}], tmp_path)
+def test_a_row_is_allowed_at_every_entry_point(question: str, entry_point: str, tmp_path: Path) -> None:
+    ENTRY_POINTS[entry_point]([{**ROW, **ALLOWED[question]}], tmp_path)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize("question", REFUSED)
-def test_a_row_is_refused_at_every_door_in_the_same_words(question: str, door: str, tmp_path: Path) -> None:
+def test_a_row_is_refused_at_every_entry_point_in_the_same_words(
+    question: str, entry_point: str, tmp_path: Path
+) -> None:
     change, words = REFUSED[question]
     with pytest.raises(MlopsError) as refused:
-        DOORS[door]([{**ROW, **change}], tmp_path)
+        ENTRY_POINTS[entry_point]([{**ROW, **change}], tmp_path)
     assert words in str(refused.value)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize(
     ("absent", "is_allowed"), [("count", True), ("color", True), ("row", True), ("joined", True), ("size", False)]
 )
-def test_only_a_required_feature_may_not_be_absent(absent: str, is_allowed: bool, door: str, tmp_path: Path) -> None:
+def test_only_a_required_feature_may_not_be_absent(
+    absent: str, is_allowed: bool, entry_point: str, tmp_path: Path
+) -> None:
     rows = [{name: value for name, value in ROW.items() if name != absent}]
     if is_allowed:
-        DOORS[door](rows, tmp_path)
+        ENTRY_POINTS[entry_point](rows, tmp_path)
         return
     with pytest.raises(MlopsError, match=r"size.*expected a number from 0 to 9\.5, and not null"):
-        DOORS[door](rows, tmp_path)
+        ENTRY_POINTS[entry_point](rows, tmp_path)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_ids_may_repeat_in_rows_to_predict(door: str, tmp_path: Path) -> None:
-    DOORS[door]([ROW, ROW], tmp_path)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_ids_may_repeat_in_rows_to_predict(entry_point: str, tmp_path: Path) -> None:
+    ENTRY_POINTS[entry_point]([ROW, ROW], tmp_path)
 
 
 def tensors(row: Row) -> bytes:
