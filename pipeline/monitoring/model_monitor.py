@@ -94,7 +94,7 @@ class ModelMonitor:
         actual : str, optional
             The outcome, one of the model's classes.
         request_id : str, optional
-            The identifier to use, at most 36 characters, unique among all models; an outcome is joined by it later.
+            The identifier to use, at most 36 characters, unique among all models and versions; outcomes name it.
             A call with an identifier that the log has is a retry: it changes nothing when its values are the same.
 
         Raises
@@ -108,6 +108,7 @@ class ModelMonitor:
         """
         with self._open_state() as state:
             monitored = self._target_version(state)
+            outcome = None if actual is None else str(actual)
             if actual is not None:
                 check_class("actual", actual, monitored.package.classes)
             row = make_prediction_row(
@@ -118,14 +119,11 @@ class ModelMonitor:
                 prediction_id=request_id,
                 predicted_at=state.clock(),
             )
-            log_once(state, row, outcome=None if actual is None else str(actual), has_client_id=bool(request_id))
+            log_once(state, row, outcome=outcome, has_client_id=bool(request_id), chosen_version=self.version)
         return row.prediction_id
 
     def log_outcome(self, prediction_id: str, actual: Any, *, source: str = "monitor") -> None:
-        """Log the outcome of a prediction, a class of the model.
-
-        The last outcome of a prediction counts. An outcome may arrive before its prediction.
-        """
+        """Log the outcome of a prediction, a class of the model; it may arrive first, and the last one counts."""
         with self._open_state() as state:
             check_class("actual", actual, self._target_version(state).package.classes)
             with state.writing() as connection:

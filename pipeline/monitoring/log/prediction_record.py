@@ -100,14 +100,19 @@ def make_prediction_row(
     )
 
 
-def log_once(state: State, row: PredictionRow, *, outcome: str | None, has_client_id: bool) -> None:
+def log_once(
+    state: State, row: PredictionRow, *, outcome: str | None, has_client_id: bool, chosen_version: int | None
+) -> None:
     """Write a prediction with its outcome; a retry with the same identifier and content changes nothing.
+
+    The version in production may change between a call and its retry. But where the caller chose a version
+    (`chosen_version`, else None), the prediction of another version is another prediction.
 
     Raises
     ------
     Conflict
-        When the identifier belongs to a prediction of another model or with other content, or to one with another
-        outcome.
+        When the identifier belongs to a prediction of another model or version or with other content, or to one with
+        another outcome.
     DependencyUnavailable
         When the database cannot be written.
     """
@@ -117,7 +122,7 @@ def log_once(state: State, row: PredictionRow, *, outcome: str | None, has_clien
     try:
         writer.write([row], has_client_ids=has_client_id)
     except PredictionIdTaken as error:
-        _check_is_retry(state, row, error)
+        _check_is_retry(state, row, error, chosen_version=chosen_version)
     finally:
         writer.close()
     if outcome is not None and not _is_known_outcome(state, row.prediction_id, outcome):
@@ -125,7 +130,7 @@ def log_once(state: State, row: PredictionRow, *, outcome: str | None, has_clien
             store.add_outcomes(connection, [(row.prediction_id, state.clock(), outcome, "monitor")])
 
 
-def _check_is_retry(state: State, row: PredictionRow, error: PredictionIdTaken) -> None:
+def _check_is_retry(state: State, row: PredictionRow, error: PredictionIdTaken, *, chosen_version: int | None) -> None:
     with state.reading() as connection:
         logged = store.find_prediction(connection, row.prediction_id)
     if logged is None:  # it was removed between the two transactions
@@ -135,6 +140,11 @@ def _check_is_retry(state: State, row: PredictionRow, error: PredictionIdTaken) 
         raise Conflict(
             f"{name} belongs to a prediction of model {logged.model!r}; an identifier is unique among all models:"
             f" log the prediction of {row.model!r} with another request_id"
+        ) from error
+    if chosen_version is not None and logged.version != chosen_version:
+        raise Conflict(
+            f"{name} belongs to a prediction of version {logged.version}; an identifier is unique among all versions:"
+            f" log the prediction of version {chosen_version} with another request_id"
         ) from error
     different = [field for field in _CONTENT_FIELDS if getattr(logged, field) != getattr(row, field)]
     if different:

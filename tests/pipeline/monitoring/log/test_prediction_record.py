@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,6 +95,17 @@ def test_a_request_id_of_another_model_is_a_conflict(project: Path) -> None:
         connection.execute(update(predictions).values(model="champion"))
     with pytest.raises(Conflict, match=r"'order-1' belongs to a prediction of model 'champion'; .* another request_id"):
         log_order(project, actual=None)
+
+
+def test_a_request_id_of_another_chosen_version_is_a_conflict(project: Path) -> None:
+    log_order(project, actual=None)
+    _, version = production_package(project)
+    with open_state(project).writing() as connection:
+        connection.execute(update(predictions).values(version=version + 1))
+    assert log_order(project, actual=None) == "order-1"  # a retry after a promotion
+    challenger = replace(make_monitor(project), version=version)
+    with pytest.raises(Conflict, match=rf"belongs to a prediction of version {version + 1}; .* another request_id"):
+        challenger.log_prediction("Extrovert", {"Time_spent_Alone": 4.0}, 0.9, request_id="order-1")
 
 
 def test_a_logged_prediction_has_the_source_library(project: Path) -> None:
