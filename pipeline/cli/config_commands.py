@@ -63,9 +63,13 @@ def _check_path(path: Path, overrides: list[str]) -> dict[str, Any]:
         if path.is_dir():
             composition = compose(overrides, conf=path)
             config = build_config(composition.values, where=f"{path}/config.yaml", origin=composition.origin)
-        else:
-            config = load_params(path)
-        check_settings(config, root=path.parent)
+            check_settings(config, root=path.parent)
+            return
+        config = load_params(path)
+        try:
+            check_settings(config, root=path.parent)
+        except MlopsError as error:
+            raise ConfigError(f"{path}: {error}") from error
 
     return _check_result(str(path), validate)
 
