@@ -46,8 +46,8 @@ _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _PLACEHOLDER_COMMANDS = re.compile(
     r"\.\.\.| \| |SEQ:HASH|^(dvc exp run( -S)?|dvc (add|metrics|plots|params)|python -m stages\.\w+"
-    r"|mlops (predict( --log)?|data( add| check| init)?|state grant( --apply)?|config|tracking|models( diff)?|audit|promote|rollback|simulate"
-    r"|change-report))$"
+    r"|mlops (predict( --log)?|data( add| check| init)?|state grant( --apply)?|config|tracking|models( diff)?|audit"
+    r"|promote|rollback|simulate|change-report))$"
 )
 _NAMES = {
     "<name>": "customers",
