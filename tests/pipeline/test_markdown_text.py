@@ -62,7 +62,7 @@ REFERENCES = (
     "!12",
     "1b2c3d4",
     "1234567",
-    "a5c3785ed8d6a35868bc169f07e40e889087fd2e",
+    "a5c3785ed8d6a35868bc169f07e40e889087fd2e",  # pragma: allowlist secret
     "owner/repo@a5c3785ed8",
     "eve@evil.example",
     "https://evil.example/pull/1",
