@@ -71,7 +71,8 @@ def _retrain(seed: int, n_rows: int, overrides: tuple[str, ...], *, ignore_train
     inputs = GateInputs(parts.test, {"metrics": {}, "baselines": {}}, _SOUND)
     report = evaluate_gates(candidate, inputs, promotion, champion=champion)
     (gate,) = [gate for gate in report.gates if gate.name == "champion"]
-    return gate.reason.partition(":")[0]
+    finding = gate.reason.partition(":")[0]
+    return "no interval" if " differs by " in finding else finding
 
 
 def _train(frame: pd.DataFrame, config: Config) -> tuple[Package, TrainTestSplit]:
@@ -107,7 +108,7 @@ def main() -> None:
         "stratified, known rows left out": (("data.split.kind=stratified",), False),
         "stratified, known rows stay": (("data.split.kind=stratified",), True),
     }
-    verdicts = ("superior", "no significant difference", "inferior")
+    verdicts = ("superior", "no significant difference", "no interval", "inferior")
     print(f"{arguments.retrains} retrains, {arguments.rows:,} -> {round(GROWTH * arguments.rows):,} rows")
     print(f"{'split':<34}{''.join(verdict.rjust(27) for verdict in verdicts)}")
     for name, (words, ignore_train_rows) in lines.items():
