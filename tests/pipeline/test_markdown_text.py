@@ -72,9 +72,9 @@ REFERENCES = (
     ":tada:",
 )
 INVISIBLE = (
-    "\x00\x1b\x7f\x85\xad\u034f\u061c\u115f\u1160\u17b4\u180b\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202e\u2060"
-    "\u2064\u2066\u2069\u206a\u206f\u2800\u3164\ud800\udfff\ufe00\ufe0f\ufeff\uffa0\ufff9\ufffb\U0001bca0\U0001d173\U000e0001"
-    "\U000e0020\U000e007f\U000e0100\U000e01ef"
+    "\x00\x1b\x7f\x85\xad\u034f\u061c\u115f\u1160\u17b4\u180b\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029"
+    "\u202a\u202e\u2060\u2064\u2066\u2069\u206a\u206f\u2800\u3164\ud800\udfff\ufe00\ufe0f\ufeff\uffa0\ufff9\ufffb"
+    "\U0001bca0\U0001d173\U000e0001\U000e0020\U000e007f\U000e0100\U000e01ef"
 )
 _RENDERER = MarkdownIt("commonmark").enable("table")
 _FORBIDDEN = {
