@@ -1,12 +1,10 @@
-"""Every Python example of a page that describes the library runs; `MLOPS_EXAMPLES_PAGE` names the Markdown file."""
+"""Every Python example of the page that describes the library runs."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -16,8 +14,12 @@ from pipeline import files
 from pipeline.errors import UsageError
 from tests.fixtures.composed_config import composed
 from tests.fixtures.small_packages import parts
+from tests.fixtures.toy_dataset import ROOT
 
-PAGE = os.environ.get("MLOPS_EXAMPLES_PAGE")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = ROOT.parent / "shared/seed.md"
 SETTINGS = (
     "training.folds=3",
     "evaluation.importance_repeats=1",
@@ -84,11 +86,12 @@ def names_of_a_reader() -> dict[str, Any]:
     }
 
 
-@pytest.mark.skipif(PAGE is None, reason="MLOPS_EXAMPLES_PAGE names no page")
+@pytest.mark.skipif(not PAGE.is_file(), reason="the page is not beside the project")
 @pytest.mark.usefixtures("project")
 def test_every_example_of_the_page_runs() -> None:
-    names = names_of_a_reader()
-    for example in python_examples(Path(PAGE or "")):
+    names, examples = names_of_a_reader(), python_examples(PAGE)
+    assert len(examples) > 5
+    for example in examples:
         if "{run_id}" not in example:
             exec(compile(example, "example", "exec"), names)
             continue
