@@ -135,7 +135,7 @@ def _check_config_name(name: str) -> str:
 def _read_csv(root: Path, relative: str) -> _RawFile:
     path = root / relative
     delimiter = _detect_delimiter(path)
-    texts, problems = read_csv_as_text(path, CsvDialect(delimiter=delimiter, null_values=("",)))
+    texts, problems = read_csv_as_text(path, CsvDialect(delimiter=delimiter))
     if problems:
         raise to_data_error(problems)
     missing = infer_missing_values(texts)

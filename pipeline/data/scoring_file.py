@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.config.groups.data_config import CsvDialect
 from pipeline.data.cell_parsers import CELL_GRAMMARS, to_frame
 from pipeline.data.coercion import coerce_to_schema
 from pipeline.data.csv_check import check_csv, expectation
-from pipeline.data.csv_reader import read_csv
+from pipeline.data.csv_reader import open_binary, read_column_names, read_csv
 from pipeline.data.input_problems import InputProblem, InputProblems, quote_shortened
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema
@@ -23,12 +21,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from pipeline.config.groups.data_config import DataConfig
+    from pipeline.config.groups.data_config import CsvDialect
     from pipeline.schema.failures import CellFailure
 
-__all__ = ["ScoringRows", "name_problems", "read_header_names", "read_scoring_file", "scoring_dialect"]
+__all__ = ["ScoringRows", "name_problems", "read_header_names", "read_scoring_file"]
 
-_MAX_HEADER_BYTES = 1 << 20
 _MAX_PROBLEMS = 100
 
 
@@ -63,27 +60,16 @@ def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> Scorin
     return ScoringRows(_with_absent_features(read_csv(path, file_schema, dialect, with_target=False), schema))
 
 
-def scoring_dialect(config: DataConfig | None, schema: Schema) -> CsvDialect:
-    """Return the dialect of CSV files to score: that of `config` if it declares the same problem, else the default."""
-    return config.csv_dialect if config is not None and config.name == schema.name else CsvDialect()
-
-
 def read_header_names(path: Path, dialect: CsvDialect) -> list[str]:
-    """Return the names in the first line of a CSV file; none where it is no header, which the reader explains.
+    """Return the names of the columns of a CSV file; none where its header is invalid, which the reader reports.
 
     Raises
     ------
     DataError
         When the file cannot be read.
     """
-    try:
-        with path.open("rb") as stream:
-            line = stream.readline(_MAX_HEADER_BYTES).decode("utf-8", "replace")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    names = next(csv.reader([line.rstrip("\r\n")], delimiter=dialect.delimiter), [])
-    is_header = all(name and name == name.strip("\ufeff \t") for name in names) and len(set(names)) == len(names)
-    return names if is_header else []
+    with open_binary(path) as stream:
+        return read_column_names(stream, dialect)
 
 
 def name_problems(names: Sequence[str], schema: Schema, *, path: str) -> tuple[InputProblem, ...]:

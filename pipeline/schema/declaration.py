@@ -147,12 +147,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All declared columns of a problem, in their declared order, and its target."""
+    """All declared columns of a problem, in their declared order, and its target.
+
+    `dialect` has the settings of its CSV files that differ from the default.
+    """
 
     name: str
     columns: tuple[Column, ...]
     target: Target
     unique: tuple[str, ...] | None = None
+    dialect: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_config(cls, config: DataConfig) -> Schema:
@@ -171,6 +175,7 @@ class Schema:
             columns=columns,
             target=Target(target.column, target.classes, target.positive, target.title, target.description),
             unique=config.unique,
+            dialect=config.csv_dialect.as_settings(),
         )
 
     @classmethod
@@ -179,7 +184,7 @@ class Schema:
         columns = tuple(Column(**{**entry, "categories": tuple(entry["categories"])}) for entry in value["columns"])
         target = Target(**{**value["target"], "classes": tuple(value["target"]["classes"])})
         unique = value["unique"]
-        return cls(value["name"], columns, target, None if unique is None else tuple(unique))
+        return cls(value["name"], columns, target, None if unique is None else tuple(unique), value["dialect"])
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values (dictionaries, lists, strings, numbers) from which `from_dict` builds it again."""
@@ -207,7 +212,8 @@ class Schema:
     @property
     def accepted_names(self) -> frozenset[str]:
         """Names that a row to predict may have: all declared columns and the target; only features are read."""
-        return frozenset((*(column.name for column in self.columns), self.target.column))
+        names = {self.target.column, self.dialect.get("index_column", self.target.column)}
+        return frozenset((*(column.name for column in self.columns), *names))
 
     def unknown_name_message(self, name: str, *, has_hint: bool = True) -> str:
         """Return what is wrong with a name that is none of `accepted_names`."""

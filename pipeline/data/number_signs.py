@@ -1,0 +1,57 @@
+"""Rewrite numbers with a declared decimal sign and groups of three digits to plain ones with a decimal point."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+__all__ = ["rewrite_numbers"]
+
+_POINT, _COMMA = b".,"
+_SWAP_SIGNS = np.arange(256, dtype=np.uint8)
+_SWAP_SIGNS[[_POINT, _COMMA]] = _COMMA, _POINT
+# The class of characters that a declared sign between groups matches.
+_GROUP_SIGNS = {",": ",", ".": r"\.", " ": " \u00a0\u202f", "'": "'\u2019", "_": "_"}
+
+
+def rewrite_numbers(texts: pa.Array, *, decimal: str, thousands: str | None) -> pa.Array:
+    """Return numbers as texts with a decimal point and without signs between groups.
+
+    A text that is not written in these signs, such as 1.5 where the decimal sign is a comma, becomes a text that is
+    no number; a text without any sign stays. 1,100 in groups is 1100; 1,10 and 11,00 are no numbers. Texts around the
+    digits, such as a currency, stay.
+
+    Parameters
+    ----------
+    texts : Arrow array of strings, shape (n,)
+        Null where a value is missing.
+    decimal : str
+        Comma or point.
+    thousands : str or None
+        Sign between groups; None where there are none.
+    """
+    if decimal == ",":
+        texts = _swap_points_and_commas(texts)
+        thousands = {".": ","}.get(thousands or "", thousands)
+    if thousands is None or not len(texts):
+        return texts
+    sign = _GROUP_SIGNS[thousands]
+    has_sign = pc.match_substring_regex(texts, f"[{sign}]")
+    if not pc.any(has_sign).as_py():
+        return texts
+    number = f"[1-9][0-9]{{0,2}}([{sign}][0-9]{{3}})+(\\.[0-9]+)?"
+    grouped = pc.match_substring_regex(texts, f"^[^0-9.{sign}]*{number}[^0-9.{sign}]*$")
+    return pc.if_else(grouped, pc.replace_substring_regex(texts, f"[{sign}]", ""), texts)
+
+
+def _swap_points_and_commas(texts: pa.Array) -> pa.Array:
+    if not len(texts):
+        return texts
+    validity, offsets, content = texts.buffers()
+    if content is None:
+        return texts
+    swapped = _SWAP_SIGNS.take(np.frombuffer(content, np.uint8))
+    return pa.Array.from_buffers(
+        texts.type, len(texts), [validity, offsets, pa.py_buffer(swapped)], texts.null_count, texts.offset
+    )
