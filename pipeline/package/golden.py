@@ -32,7 +32,8 @@ def make_golden_rows(classifier: Classifier, frame: pd.DataFrame, *, n_rows: int
     No row is one of `frame`: each column is mixed on its own, so values of one row do not meet. A private column
     gets declared categories and levels of groups of rows instead. Edge cases are the middle row
     with one value changed: to the smallest and the largest of a column that is stored in full, to a missing value, to
-    a category that the train rows lack, to a word that the column accepts as `other`; then all values missing. The schema accepts each of them.
+    a category that the train rows lack, to a word that is accepted as `other`; then all values missing. The schema
+    accepts each of them.
     """
     names = [name for name in frame.columns if name in classifier.schema.feature_names]
     mixed = _mix_columns(frame[names], classifier.schema, n=min(len(frame), _N_MIXED_ROWS))

@@ -52,7 +52,8 @@ class Column:
     """One declared column.
 
     `categories` are the members of its `isin` check in their declared order, empty unless it is a category
-    column. With `unseen` other they are the known words, and the check refuses no other word. `minimum` and `maximum` are the narrowest bounds of its range checks, None where it has none.
+    column. With `unseen` other they are the known words, and the check refuses no other word. `minimum` and
+    `maximum` are the narrowest bounds of its range checks, None where it has none.
     """
 
     name: str

@@ -176,7 +176,7 @@ REFUSED: dict[str, tuple[Row, str]] = {
     "a text that is too long": ({"note": "abcdefgh"}, "or null"),
     "a column that is not declared": (
         {"colr": 1},
-        "is not a feature of this model; features: size, count, color, plan, is_new, seen_at, note; did you mean 'color'?",
+        "features: size, count, color, plan, is_new, seen_at, note; did you mean 'color'?",
     ),
     "a text for a number": ({"size": "abc"}, ""),
     "not a number": ({"size": "nan"}, ""),
