@@ -127,7 +127,7 @@ class _ReplayEndpoints:
     @route("POST", "/predict", role="predict", accepts=JSON_ONLY)
     async def predict(self, request: HttpRequest) -> HttpResponse:
         """Predict one row."""
-        return self._respond(ParsedRows([self.model.parser.parse_row(request.body)], [0]), "row")
+        return self._respond(self.model.parser.parse_row(request.body), "row")
 
     @route("POST", "/predict/batch", role="predict", accepts=JSON_ONLY)
     async def predict_batch(self, request: HttpRequest) -> HttpResponse:

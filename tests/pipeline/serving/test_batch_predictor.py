@@ -18,7 +18,6 @@ from pipeline.serving.batch_predictor import (
     batch_from_json,
 )
 from pipeline.serving.prediction_types import PredictionBatch
-from pipeline.serving.rows.row_parser import ParsedRows
 from tests.fixtures.registered_project import batch_body, make_rows, row_body
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def make_request(
     loop: asyncio.AbstractEventLoop, model: LoadedModel, features: list[dict[str, Any]], kind: RequestKind = "batch"
 ) -> PendingRequest:
     if kind == "row":
-        rows = ParsedRows([model.parser.parse_row(row_body(features[0]))], [0])
+        rows = model.parser.parse_row(row_body(features[0]))
     else:
         rows = model.parser.parse_batch(batch_body(features), partial=True)
     return PendingRequest(model, rows, kind, loop.create_future(), 0, "api", subject="ada")
