@@ -28,12 +28,12 @@ from pipeline.serving.http.messages import JSON_MEDIA_TYPE, HttpResponse
 from pipeline.serving.http.protocol import DeadlineProtocol
 from pipeline.serving.http.router import JSON_ONLY, Router, bind_routes, route
 from pipeline.serving.http.server_metrics import RequestMetrics
-from pipeline.serving.rows.row_parser import ParsedRows
 
 if TYPE_CHECKING:
     from pipeline.serving.batch_predictor import RequestKind
     from pipeline.serving.http.messages import HttpRequest
     from pipeline.serving.loaded_model import LoadedModel
+    from pipeline.serving.rows.row_parser import ParsedRows
 
 __all__ = ["replay_golden_rows"]
 

@@ -39,7 +39,9 @@ class DecodedRows(NamedTuple):
 class FastDecoder:
     """Decodes rows of these columns; each method returns None unless all rows are valid.
 
-    A row may have values of `other_names`, too; the response repeats those of `id_names` among them. A decoder does not detect duplicate keys. Therefore the colons of a body must equal those of its keys and texts:
+    A row may have values of `other_names`, too; the response repeats those of `id_names` among them.
+
+    A decoder does not detect duplicate keys. Therefore the colons of a body must equal those of its keys and texts:
     one more means that a key occurs twice.
     """
 

@@ -62,9 +62,10 @@ def test_an_outcome_is_a_class_of_the_target() -> None:
     assert outcome_schema(None)["properties"]["outcome"] == {"type": "string"}
 
 
-def test_a_tensor_is_named_after_a_feature() -> None:
+def test_a_tensor_is_named_after_a_declared_column() -> None:
     names = tensor_schema(schema())["properties"]["name"]["enum"]
-    assert names == ["size", "count", "colour", "is_new", "seen_at", "note"]
+    assert names[:6] == ["size", "count", "colour", "is_new", "seen_at", "note"]
+    assert sorted(names[6:]) == sorted(schema().accepted_names - set(schema().feature_names))
 
 
 def test_the_words_of_a_column_that_accepts_others_are_examples() -> None:
