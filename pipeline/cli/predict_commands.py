@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.data_config import CsvDialect
     from pipeline.package import Package
     from pipeline.serving.files.file_log import FilePredictionLog
+    from pipeline.serving.files.file_scorer import FileScoringResult
     from pipeline.state import State
 
 __all__ = ["feedback", "predict"]
@@ -62,6 +63,10 @@ def predict(
             escapes_formulas=escapes_formulas,
             on_progress=_print_progress,
         )
+    _print_result(report, as_json=as_json)
+
+
+def _print_result(report: FileScoringResult, *, as_json: bool) -> None:
     if as_json:
         body = {
             "output": str(report.path),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.package import Bins, Package
     from pipeline.schema import Column
 
-__all__ = ["count_warnings", "table_warnings"]
+__all__ = ["column_warnings", "count_warnings", "table_warnings"]
 
 _SEPARATOR = "; "
 
@@ -32,7 +32,7 @@ def table_warnings(package: Package, rows: pa.Table) -> pa.Array:
         bins = bins_by_name.get(column.name)
         if bins is None or not len(rows):
             continue
-        for at, text in _column_warnings(column, bins, rows.column(column.name).combine_chunks()):
+        for at, text in column_warnings(column, bins, rows.column(column.name).combine_chunks()):
             texts.setdefault(at, []).append(text)
     if not texts:
         return pa.nulls(len(rows), pa.string())
@@ -48,8 +48,8 @@ def count_warnings(warnings: pa.ChunkedArray) -> Counter[str]:
     return counts
 
 
-def _column_warnings(column: Column, bins: Bins, values: Any) -> Iterator[tuple[int, str]]:
-    """Yield the position and the text of each value outside of training."""
+def column_warnings(column: Column, bins: Bins, values: Any) -> Iterator[tuple[int, str]]:
+    """Yield the position and the text of each value of a column that lies outside of the training rows."""
     codes = _word_codes(bins, values) if bins.kind == "words" else _number_codes(bins, values)
     if codes is None:
         return

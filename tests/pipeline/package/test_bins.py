@@ -48,6 +48,6 @@ def test_missing_numbers_and_those_beyond_the_edges_do_no_harm() -> None:
         (Bins("a", "quantiles", (), (0, 0, 5)), ["below", "above", ""]),
     ],
 )
-def test_a_bin_without_training_rows_says_why_its_values_are_outside(bins: Bins, reasons: list[str]) -> None:
+def test_a_bin_without_training_rows_has_the_reason_why_its_values_are_outside(bins: Bins, reasons: list[str]) -> None:
     assert list(bins.outside_reasons) == reasons
     assert len(reasons) == bins.n_bins
