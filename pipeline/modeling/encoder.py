@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from pipeline.errors import ConfigError, DataError, IntegrityError
+from pipeline.expressions import DerivedColumns
 from pipeline.schema.value_groups import ValueGroups, group_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -29,6 +30,7 @@ _MAX_GROUPS = 255  # histogram gradient boosting has as many bins
 _ENCODED_KINDS = frozenset({"integer", "float", "boolean", "category", "datetime"})
 
 
+_NO_DERIVED_COLUMNS = DerivedColumns((), {})
 _NO_GROUPS = ValueGroups((), ())
 _ONE_GROUP = ValueGroups((), (0.0,))  # too few rows have a value: only whether there is one is encoded
 
@@ -79,11 +81,15 @@ class Encoder:
       such columns. Otherwise a number is imputed, and a category gets -1 (`codes`) or zeros (`one_hot`).
       `missing_indicators` adds a column `<name>=missing`.
     - Text, ids and ignored columns are left out.
+    - Derived columns follow the declared ones: they are computed from the values of each row, then encoded as numbers
+      or booleans are. One that uses a private column is private.
 
     Parameters
     ----------
     columns : sequence of Column
         The feature columns, in their declared order.
+    derived : DerivedColumns, optional
+        Further columns, computed from `columns`.
     missing, imputation, missing_indicators, categories, scale
         As in the group `features`, with `auto` resolved, except for `missing_indicators`: its `auto` adds one to
         every column whose missing values are replaced and that had some in training.
@@ -105,8 +111,10 @@ class Encoder:
         missing_indicators: Literal["auto", "always", "never"] = "auto",
         categories: Literal["codes", "one_hot"] = "codes",
         scale: Literal["none", "standard"] = "none",
+        derived: DerivedColumns = _NO_DERIVED_COLUMNS,
     ) -> None:
         self.columns = columns
+        self.derived = derived
         self.missing = missing
         self.imputation = imputation
         self.missing_indicators = missing_indicators
@@ -115,15 +123,13 @@ class Encoder:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's API
         """Return the settings, as scikit-learn's `clone` expects."""
-        return {name: getattr(self, name) for name in (*_SETTINGS, "columns")}
+        return {name: getattr(self, name) for name in _PARAMETERS}
 
     def set_params(self, **params: Any) -> Self:
         """Change settings; the encoder must be fitted again."""
         for name, value in params.items():
-            if name not in (*_SETTINGS, "columns"):
-                raise ConfigError(
-                    f"Encoder: {name!r} is not a setting; expected one of {', '.join((*_SETTINGS, 'columns'))}"
-                )
+            if name not in _PARAMETERS:
+                raise ConfigError(f"Encoder: {name!r} is not a setting; expected one of {', '.join(_PARAMETERS)}")
             setattr(self, name, value)
         return self
 
@@ -138,7 +144,8 @@ class Encoder:
     @property
     def feature_names_in_(self) -> tuple[str, ...]:
         """Names of the columns that `transform` reads."""
-        return tuple(plan.name for plan in self.encodings_)
+        names = [plan.name for plan in self.encodings_ if plan.name not in self.derived.names]
+        return tuple(dict.fromkeys([*names, *self.derived.source_names]))
 
     @property
     def feature_names_out_(self) -> tuple[str, ...]:
@@ -160,9 +167,14 @@ class Encoder:
             When no column is left to encode.
         """
         used = [column for column in self.columns if column.kind in _ENCODED_KINDS and column.role == "feature"]
-        if not used:
+        if not used and not self.derived.columns:
             raise ConfigError("data.columns: no feature is a number, a category, a boolean or a datetime")
-        self._encodings = tuple(self._fit_column(column, _column_values(frame, column.name)) for column in used)
+        derived = self.derived.compute(frame)
+        encodings = [self._fit_column(column, _column_values(frame, column.name)) for column in used]
+        encodings += [
+            self._fit_column(column, derived[column.name]) for column in self.derived.as_declared(self.columns)
+        ]
+        self._encodings = tuple(encodings)
         return self
 
     def transform(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.float32]:
@@ -176,7 +188,8 @@ class Encoder:
             When a column is missing in `frame` or cannot be converted to its kind.
         """
         plans = self.encodings_
-        columns = [_column_values(frame, plan.name) for plan in plans]
+        derived = self.derived.compute(frame)
+        columns = [derived[plan.name] if plan.name in derived else _column_values(frame, plan.name) for plan in plans]
         n_rows = len(columns[0])
         matrix = np.empty((n_rows, len(self.feature_names_out_)), dtype=np.float32)
         at = 0
@@ -239,13 +252,21 @@ class Encoder:
             settings["scale"] = deviation if deviation > 0 else 1.0
         return settings
 
+    def only(self, names: Collection[str]) -> Encoder:
+        """Return a fitted encoder of some of the columns, whose derived columns are those among `names`."""
+        settings = {name: getattr(self, name) for name in _SETTINGS}
+        encoder = Encoder((), **settings, derived=self.derived.only(names))
+        encoder._encodings = tuple(plan for plan in self.encodings_ if plan.name in names)
+        return encoder
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values (strings, numbers, lists) from which `from_dict` builds an equal encoder."""
         plans = [
             {**asdict(plan), "categories": list(plan.categories), "groups": plan.groups.as_dict()}
             for plan in self.encodings_
         ]
-        return {"format": _FORMAT, **{name: getattr(self, name) for name in _SETTINGS}, "columns": plans}
+        settings = {name: getattr(self, name) for name in _SETTINGS}
+        return {"format": _FORMAT, **settings, "derived": self.derived.as_dict(), "columns": plans}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Encoder:
@@ -260,8 +281,9 @@ class Encoder:
             if value["format"] != _FORMAT:
                 raise IntegrityError(f"encoder: format {value['format']!r} is not known; this version reads {_FORMAT}")
             plans = tuple(_encoding_from_dict(plan) for plan in value["columns"])
-            encoder = cls((), **{name: value[name] for name in _SETTINGS})
-        except (KeyError, TypeError) as error:
+            derived = DerivedColumns.from_dict(value["derived"])
+            encoder = cls((), **{name: value[name] for name in _SETTINGS}, derived=derived)
+        except (ConfigError, KeyError, TypeError) as error:
             raise IntegrityError(f"encoder: invalid content ({error}); restore the package") from error
         encoder._encodings = plans
         return encoder
@@ -273,6 +295,7 @@ def _encoding_from_dict(plan: Mapping[str, Any]) -> _ColumnEncoding:
 
 
 _SETTINGS = ("missing", "imputation", "missing_indicators", "categories", "scale")
+_PARAMETERS = (*_SETTINGS, "columns", "derived")
 
 
 def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInputsConfig) -> Encoder:
@@ -284,6 +307,7 @@ def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInpu
         missing_indicators=features.missing_indicators,
         categories=inputs.categories if features.categories == "auto" else features.categories,
         scale=inputs.scale if features.scale == "auto" else features.scale,
+        derived=DerivedColumns.of_schema(features.derived, schema),
     )
 
 
@@ -306,6 +330,8 @@ def _to_numbers(plan: _ColumnEncoding, values: Any) -> NDArray[np.float64]:
 
 
 def _to_float64(values: Any) -> NDArray[np.float64]:
+    if isinstance(values, np.ndarray):
+        return values.astype(np.float64)
     if hasattr(values, "dictionary_encode"):
         return np.asarray(values.cast("float64", safe=False).to_numpy(zero_copy_only=False))
     if hasattr(values, "to_numpy"):
