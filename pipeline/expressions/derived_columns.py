@@ -189,19 +189,20 @@ def _variable(column: Column) -> Variable:
 def _parse_in_order(declared: Mapping[str, str], variables: dict[str, Variable]) -> dict[str, Expression]:
     """Return the parsed expressions, each after those that it uses."""
     parsed: dict[str, Expression] = {}
-    waiting = dict(declared)
-    while waiting:
-        known = variables | {name: Variable(parsed[name].result) for name in parsed}
-        # What waits is known by name alone, with any type, until all that it uses is parsed.
-        ready = [name for name in waiting if not _uses(waiting[name], waiting.keys())]
+    words = {name: _words(text) for name, text in declared.items()}
+    known = dict(variables)
+    while len(parsed) < len(declared):
+        waiting = [name for name in declared if name not in parsed]
+        ready = [name for name in waiting if words[name].isdisjoint(waiting)]
         if not ready:
             circle = ", ".join(waiting)
             raise ConfigError(f"{_KEY}: {circle} use each other in a circle; one of them may use features only")
-        for name in ready:
-            parsed[name] = parse_expression(waiting.pop(name), known, key=f"{_KEY}.{name}")
+        # Expressions with unknown words come last, so that their messages can name all other columns.
+        name = min(ready, key=lambda name: not words[name] <= known.keys() | RESERVED_NAMES)
+        parsed[name] = parse_expression(declared[name], known, key=f"{_KEY}.{name}")
+        known[name] = Variable(parsed[name].result)
     return parsed
 
 
-def _uses(text: str, names: Iterable[str]) -> bool:
-    words = {token.text for token in tokenize(text) if token.kind in ("name", "quoted name")}
-    return not words.isdisjoint(names)
+def _words(text: str) -> set[str]:
+    return {token.text for token in tokenize(text) if token.kind in ("name", "quoted name")}

@@ -45,6 +45,7 @@ def test_a_derived_column_may_use_a_later_one() -> None:
         ({"a": "a + 1"}, "circle"),
         ({"a": "length(customer)"}, "'customer' has the role id; expressions use features"),
         ({"a": "bought + 1"}, "'bought' is the target"),
+        ({"a": "rtae + 1", "rate": "spent / visits"}, "did you mean 'rate'"),
         ({"a": "b + 1", "b": "is_missing(spent)"}, r"derived\.a: .*write if\(condition, 1, 0\)"),
         ({f"a{i}": "visits" for i in range(201)}, "has 201 columns; expected at most 200"),
     ],
