@@ -33,7 +33,7 @@ TOKEN_HINTS = {
     "|": "write or",
     "||": "write or",
     "!": "write not",
-    "//": "write floor(a / b)",
+    "//": "write `floor(a / b)`",
     "?": "write if(condition, a, b)",
     '"': "this quote is not closed",
     "'": "this quote is not closed",

@@ -29,8 +29,7 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _MAX_GROUPS = 255  # histogram gradient boosting has as many bins
 _ENCODED_KINDS = frozenset({"integer", "float", "boolean", "category", "datetime"})
 
-
-_NO_DERIVED_COLUMNS = DerivedColumns((), {})
+_NO_DERIVED_COLUMNS = DerivedColumns()
 _NO_GROUPS = ValueGroups((), ())
 _ONE_GROUP = ValueGroups((), (0.0,))  # too few rows have a value: only whether there is one is encoded
 
@@ -81,8 +80,7 @@ class Encoder:
       such columns. Otherwise a number is imputed, and a category gets -1 (`codes`) or zeros (`one_hot`).
       `missing_indicators` adds a column `<name>=missing`.
     - Text, ids and ignored columns are left out.
-    - Derived columns follow the declared ones: they are computed from the values of each row, then encoded as numbers
-      or booleans are. One that uses a private column is private.
+    - Derived columns follow, encoded as numbers or booleans. One that uses a private column is private.
 
     Parameters
     ----------
@@ -153,7 +151,7 @@ class Encoder:
         return tuple(name for plan in self.encodings_ for name in plan.output_names)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002 - protocol
-        """Return `names_out_` in scikit-learn's form."""
+        """Return `feature_names_out_` in scikit-learn's form."""
         return np.array(self.feature_names_out_, dtype=object)
 
     def fit(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]], y: object = None) -> Self:  # noqa: ARG002 - API
@@ -170,26 +168,19 @@ class Encoder:
         if not used and not self.derived.columns:
             raise ConfigError("data.columns: no feature is a number, a category, a boolean or a datetime")
         derived = self.derived.compute(frame)
-        encodings = [self._fit_column(column, _column_values(frame, column.name)) for column in used]
-        encodings += [
-            self._fit_column(column, derived[column.name]) for column in self.derived.as_declared(self.columns)
-        ]
-        self._encodings = tuple(encodings)
+        fitted = [(column, _column_values(frame, column.name)) for column in used]
+        fitted += [(column, derived[column.name]) for column in self.derived.as_declared(self.columns)]
+        self._encodings = tuple(self._fit_column(column, values) for column, values in fitted)
         return self
 
     def transform(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.float32]:
         """Return the matrix of `frame`, shape (n_rows, len(names_out_)); further columns are ignored.
 
-        A column may be an Arrow array. A row gets the same bits alone as among others.
-
-        Raises
-        ------
-        DataError
-            When a column is missing in `frame` or cannot be converted to its kind.
+        A column may be an Arrow array. A row gets the same bits alone as among others. Raises DataError as `fit` does.
         """
         plans = self.encodings_
         derived = self.derived.compute(frame)
-        columns = [derived[plan.name] if plan.name in derived else _column_values(frame, plan.name) for plan in plans]
+        columns = [_column_values(derived if plan.name in derived else frame, plan.name) for plan in plans]
         n_rows = len(columns[0])
         matrix = np.empty((n_rows, len(self.feature_names_out_)), dtype=np.float32)
         at = 0
@@ -207,9 +198,8 @@ class Encoder:
 
     def _fit_column(self, column: Column, values: Any) -> _ColumnEncoding:
         if column.kind == "category":
-            plan = _ColumnEncoding(
-                column.name, column.kind, categories=column.categories, one_hot=self.categories == "one_hot"
-            )
+            one_hot = self.categories == "one_hot"
+            plan = _ColumnEncoding(column.name, column.kind, categories=column.categories, one_hot=one_hot)
         else:
             origin = _origin_us(column, values) if column.kind == "datetime" else None
             plan = _ColumnEncoding(column.name, column.kind, origin_us=origin)
@@ -254,8 +244,7 @@ class Encoder:
 
     def only(self, names: Collection[str]) -> Encoder:
         """Return a fitted encoder of some of the columns, whose derived columns are those among `names`."""
-        settings = {name: getattr(self, name) for name in _SETTINGS}
-        encoder = Encoder((), **settings, derived=self.derived.only(names))
+        encoder = Encoder((), **{name: getattr(self, name) for name in _SETTINGS}, derived=self.derived.only(names))
         encoder._encodings = tuple(plan for plan in self.encodings_ if plan.name in names)
         return encoder
 
@@ -287,11 +276,6 @@ class Encoder:
             raise IntegrityError(f"encoder: invalid content ({error}); restore the package") from error
         encoder._encodings = plans
         return encoder
-
-
-def _encoding_from_dict(plan: Mapping[str, Any]) -> _ColumnEncoding:
-    groups = ValueGroups.from_dict(plan["groups"])
-    return _ColumnEncoding(**{**plan, "categories": tuple(plan["categories"]), "groups": groups})
 
 
 _SETTINGS = ("missing", "imputation", "missing_indicators", "categories", "scale")

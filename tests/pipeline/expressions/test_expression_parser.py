@@ -72,7 +72,7 @@ def test_operators_bind_as_in_python(text, expected) -> None:
         ("spent visits", "found 'visits' where an operator or the end"),
         ("spent = 3", "write == to compare"),
         ("spent ^ 2", r"write \*\* for a power"),
-        ("spent // 2", "write floor"),
+        ("spent // 2", "write `floor"),
         ("spent > 1 && is_new", "write and"),
         ("1,5 * spent", "found ','"),
         ("(spent + 1", r"'\(' is not closed"),
