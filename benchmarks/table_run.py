@@ -1,4 +1,4 @@
-"""Take one table the way of its owner: add, init, check, graph, register, serve, predict, monitor; nothing is edited."""
+"""Take a table from file to served and monitored model as its owner does, without an edit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,6 +17,7 @@ from tests.fixtures.workspace import CommandFailed, Workspace, create_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from table_catalog import Table
 
