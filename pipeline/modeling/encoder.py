@@ -61,6 +61,11 @@ class _ColumnEncoding:
         values = tuple(f"{self.name}={category}" for category in self.categories) if self.one_hot else (self.name,)
         return (*values, f"{self.name}=missing") if self.indicator else values
 
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Self:
+        groups = ValueGroups.from_dict(value["groups"])
+        return cls(**{**value, "categories": tuple(value["categories"]), "groups": groups})
+
 
 class Encoder:
     """A scikit-learn transformer over declared columns, stored as plain values.
@@ -269,7 +274,7 @@ class Encoder:
         try:
             if value["format"] != _FORMAT:
                 raise IntegrityError(f"encoder: format {value['format']!r} is not known; this version reads {_FORMAT}")
-            plans = tuple(_encoding_from_dict(plan) for plan in value["columns"])
+            plans = tuple(map(_ColumnEncoding.from_dict, value["columns"]))
             derived = DerivedColumns.from_dict(value["derived"])
             encoder = cls((), **{name: value[name] for name in _SETTINGS}, derived=derived)
         except (ConfigError, KeyError, TypeError) as error:
