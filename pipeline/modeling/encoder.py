@@ -63,8 +63,8 @@ class _ColumnEncoding:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Self:
-        groups = ValueGroups.from_dict(value["groups"])
-        return cls(**{**value, "categories": tuple(value["categories"]), "groups": groups})
+        own = {"categories": tuple(value["categories"]), "groups": ValueGroups.from_dict(value["groups"])}
+        return cls(**{**value, **own})
 
 
 class Encoder:
@@ -164,10 +164,8 @@ class Encoder:
 
         Raises
         ------
-        DataError
-            When a declared column is missing in `frame` or cannot be converted to its kind.
-        ConfigError
-            When no column is left to encode.
+        DataError, ConfigError
+            When a declared column is missing in `frame` or cannot be converted; when no column is left to encode.
         """
         used = [column for column in self.columns if column.kind in _ENCODED_KINDS and column.role == "feature"]
         if not used and not self.derived.columns:
