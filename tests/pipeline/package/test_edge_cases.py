@@ -14,7 +14,7 @@ def test_each_row_has_one_case_where_the_rows_suffice() -> None:
 
 
 @pytest.mark.parametrize("n_columns", [30, 300, 3_000])
-def test_every_case_stands_in_its_rows_for_any_number_of_columns(n_columns: int) -> None:
+def test_each_case_has_its_rows_in_narrow_and_in_wide_tables(n_columns: int) -> None:
     base = pd.DataFrame({f"c{i}": [0, 0] for i in range(n_columns)})
     cases = [EdgeCase(f"c{i}", value) for i in range(n_columns) for value in (1, 2, 3)]
     rows = rows_with_edge_cases(base, cases, n_rows_each=5, max_rows=100)
