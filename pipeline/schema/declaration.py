@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Column", "Schema", "Target"]
 
 _MAX_HINT_LENGTH = 60
+_MAX_LISTED_NAMES = 20
 _PYTHON_TYPES: dict[ColumnKind, type | tuple[type, ...]] = {
     "integer": int,
     "float": (int, float),
@@ -52,7 +53,8 @@ class Column:
     """One declared column.
 
     `categories` are the members of its `isin` check in their declared order, empty unless it is a category
-    column. `minimum` and `maximum` are the narrowest bounds of its range checks, None where it has none.
+    column. With `unseen` other they are the known words, and the check refuses no other word. `minimum` and
+    `maximum` are the narrowest bounds of its range checks, None where it has none.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Column:
     role: Literal["feature", "id", "ignore", "time"] = "feature"
     title: str | None = None
     description: str | None = None
+    unseen: Literal["other", "refuse"] = "refuse"
     unit: str | None = None
     example: Any = None
     store: Literal["full", "bin", "hash", "drop"] = "full"
@@ -79,14 +82,22 @@ class Column:
         return self.kind in ("integer", "float")
 
     @property
+    def accepts_unseen(self) -> bool:
+        """Whether a word that is none of `categories` is accepted; it is encoded as `other`."""
+        return self.unseen == "other"
+
+    @property
     def is_private(self) -> bool:
         """Whether no single person's value may leave the data: the prediction log does not store it in full."""
         return self.store != "full"
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
-        """The declared checks, in their declared order; they are built anew each time."""
-        return build_constraints(self.name, self.kind, self.checks)
+        """The declared checks that refuse values, in their declared order; they are built anew each time."""
+        checks = self.checks
+        if self.accepts_unseen:
+            checks = {name: arguments for name, arguments in checks.items() if name != "isin"}
+        return build_constraints(self.name, self.kind, checks)
 
     @property
     def value_constraints(self) -> tuple[Constraint, ...]:
@@ -119,7 +130,8 @@ class Column:
         """The values that it accepts, as the text that follows "expected"."""
         phrases = [_EXPECTED[self.kind], *(constraint.expected for constraint in self.value_constraints)]
         unit = f" (unit: {self.unit})" if self.unit else ""
-        example = f", such as {format_value(self.example)}" if self.example is not None else ""
+        shown = self.example if self.example is not None or not self.accepts_unseen else self.categories[0]
+        example = f", such as {format_value(shown)}" if shown is not None else ""
         missing = ", or null" if self.nullable else ""
         return f"{' '.join(phrases)}{unit}{example}{missing}"
 
@@ -217,8 +229,13 @@ class Schema:
 
     def unknown_name_message(self, name: str, *, has_hint: bool = True) -> str:
         """Return what is wrong with a name that is none of `accepted_names`."""
-        hint = did_you_mean(name[:_MAX_HINT_LENGTH], self.feature_names) if has_hint else ""
-        return f"is not a feature of this model; features: {', '.join(self.feature_names)}{hint}"
+        names = sorted(self.accepted_names)
+        hint = did_you_mean(name[:_MAX_HINT_LENGTH], names) if has_hint else ""
+        hint = hint or "; leave it out, or declare it under data.columns with role: ignore"
+        listed = ", ".join(self.feature_names[:_MAX_LISTED_NAMES])
+        n_more = len(self.feature_names) - _MAX_LISTED_NAMES
+        more = f" and {n_more} more" if n_more > 0 else ""
+        return f"is not a feature of this model; features: {listed}{more}{hint}"
 
     @property
     def drift_limits(self) -> dict[str, float]:

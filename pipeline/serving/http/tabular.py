@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.serving.prediction_types import LineMap
+from pipeline.serving.rows.echoed_ids import echoed_id_names
 from pipeline.serving.serving_errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["MEDIA_TYPES", "TabularBody", "read_tabular_body"]
 
 @dataclass(frozen=True, slots=True)
 class TabularBody:
-    """The columns of a body by name; a missing value is None. For CSV also the lines of its rows."""
+    """The features and ids of a body by name; a missing value is None. For CSV also the lines of its rows."""
 
     columns: dict[str, list[Any]]
     lines: LineMap | None = None
@@ -52,7 +53,8 @@ def read_tabular_body(
             "body", "rows", f"has {table.num_rows:,} rows; at most {max_rows:,} are accepted at a time"
         )
     _check_column_names(table.column_names, schema, "")
-    given_names = [name for name in schema.feature_names if name in table.column_names]
+    read_names = (*schema.feature_names, *echoed_id_names(schema))
+    given_names = [name for name in read_names if name in table.column_names]
     return TabularBody({name: _to_python_values(table.column(name)) for name in given_names}, lines)
 
 
