@@ -71,6 +71,7 @@ class Column:
     example: Any = None
     store: Literal["full", "bin", "hash", "drop"] = "full"
     drift_limit: float | None = None
+    leakage: Literal["refuse", "accept"] = "refuse"
     protected: bool = False
 
     @property

@@ -119,6 +119,10 @@ class ColumnConfig(Section):
     drift_limit: float | None = setting(
         "Drift threshold of this feature; overrides the group `drift`", default=None, gt=0
     )
+    leakage: Literal["refuse", "accept"] = setting(
+        "Whether the graph accepts that the column reveals the class: only where it is known before the outcome",
+        default="refuse",
+    )
     protected: bool = setting("Whether its slices are always reported", default=False)
 
 
