@@ -111,6 +111,10 @@ class ColumnConfig(Section):
     description: str | None = setting("Meaning of the values", default=None)
     checks: dict[str, JsonValue] = setting("Pandera checks by name, with their arguments", default={})
     role: Literal["feature", "id", "ignore", "time"] = setting("Role of the column", default="feature")
+    unseen: Literal["other", "refuse"] = setting(
+        "What a word that `isin` does not list is: `other` encodes it and warns, `refuse` rejects the row",
+        default="refuse",
+    )
     unit: str | None = setting("Unit of the values", default=None)
     example: JsonValue = setting("A typical value", default=None)
     store: Literal["full", "bin", "hash", "drop"] = setting(
@@ -124,6 +128,15 @@ class ColumnConfig(Section):
         default="refuse",
     )
     protected: bool = setting("Whether its slices are always reported", default=False)
+
+    @model_validator(mode="after")
+    def _check_unseen(self) -> Self:
+        if self.unseen == "other" and self.dtype != "category":
+            raise ValueError(
+                f"unseen: found other with dtype {self.dtype}; only a category column lists its words: write"
+                " dtype: category with checks: {isin: [...]}, or leave the key out"
+            )
+        return self
 
 
 class TargetConfig(Section):
