@@ -65,13 +65,11 @@ def detect_leakage(column: ColumnStats, config: LeakageConfig) -> TargetLeakage 
         The limits of purity, presence and skill.
     """
     names, table = _contingency_table(column)
-    missing = column.missing_by_class[:-1]
-    totals = table.sum(axis=0) + missing
-    if np.count_nonzero(totals) < 2:
+    if np.count_nonzero(column.present_by_class[:-1] + column.missing_by_class[:-1]) < 2:
         return None
     return (
         _detect_copy(column, names, table)
-        or _detect_presence(column, table.sum(axis=0), missing, limit=config.presence_purity)
+        or _detect_presence(column, limit=config.presence_purity)
         or _detect_skill(column, limit=config.skill)
         or _detect_pure_values(column, names, table, limit=config.value_purity)
     )
@@ -94,14 +92,12 @@ def _copy_purity(table: NDArray[np.int64]) -> float:
     return float(wilson_lower(n_known, n_known)[0])
 
 
-def _detect_presence(
-    column: ColumnStats, present: NDArray[np.int64], missing: NDArray[np.int64], *, limit: float
-) -> TargetLeakage | None:
+def _detect_presence(column: ColumnStats, *, limit: float) -> TargetLeakage | None:
     """Return a column that is filled in, or empty, for rows of one class, and for a twentieth of that class or more.
 
     What is recorded only after the outcome shows in this way.
     """
-    table = np.stack([present, missing])
+    table = np.stack([column.present_by_class[:-1], column.missing_by_class[:-1]])
     totals, n = table.sum(axis=0), table.sum(axis=1)
     if not n.all():
         return None

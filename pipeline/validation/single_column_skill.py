@@ -46,7 +46,7 @@ def measure_skill(column: ColumnStats) -> ColumnSkill:
     if column.values is not None:
         table = np.concatenate([column.counts_by_class[:, :-1], missing[None, :]])
         confusions.append(_leave_one_out(table))
-    if len(column.sample):
+    if (column.sample_classes >= 0).any():
         confusions.append(_tree_confusion(column, missing))
     return max((_skill_of(confusion) for confusion in confusions), key=lambda skill: skill.lower, default=_NO_SKILL)
 
@@ -98,10 +98,10 @@ def _tree_confusion(column: ColumnStats, missing: Counts) -> Counts:
     is_known = column.sample_classes >= 0
     numbers, codes = column.sample[is_known], column.sample_classes[is_known]
     n_classes = len(missing)
-    halves = _binned_halves(numbers, codes, n_classes)
+    edges, halves = _binned_halves(numbers, codes, n_classes)
     confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
     for fitted, unseen in (halves, halves[::-1]):
-        for start, stop in _tree_leaves(fitted, 0, len(fitted), depth=_depth(n_classes)):
+        for start, stop in _tree_leaves(fitted, edges, (0, len(fitted)), depth=_depth(n_classes)):
             confusion[:, int(fitted[start:stop].sum(axis=0).argmax())] += unseen[start:stop].sum(axis=0)
     return confusion + _leave_one_out(_scaled_to_sample(missing, len(numbers), column)[None, :])
 
@@ -115,34 +115,44 @@ def _scaled_to_sample(missing: Counts, n_sample: int, column: ColumnStats) -> Co
     return np.asarray(np.floor(missing * min(1.0, n_sample / n_present)), dtype=np.int64)
 
 
-def _binned_halves(numbers: NDArray[np.float64], codes: NDArray[np.int64], n_classes: int) -> tuple[Counts, Counts]:
-    """Return the rows by bin and class of every second row, and of the others; equal numbers share a bin."""
-    picked = numbers[np.linspace(0, len(numbers) - 1, _MAX_BINS).astype(np.int64)] if len(numbers) else numbers
+def _binned_halves(
+    numbers: NDArray[np.float64], codes: NDArray[np.int64], n_classes: int
+) -> tuple[NDArray[np.float64], tuple[Counts, Counts]]:
+    """Return the upper ends of bins, and the rows by bin and class of every second row, and of the others.
+
+    Equal numbers share a bin.
+    """
+    picked = numbers[np.linspace(0, len(numbers) - 1, _MAX_BINS).astype(np.int64)]  # the last one included
     edges = np.unique(picked)
     bins = np.searchsorted(edges, numbers, side="left")
     at_half = np.arange(len(numbers)) % 2
-    first, second = (_count_by_bin(bins[at_half == half], codes[at_half == half], n_classes) for half in (0, 1))
-    return first, second
+    cells = bins * n_classes + codes
+    first, second = (
+        np.bincount(cells[at_half == half], minlength=len(edges) * n_classes).reshape(-1, n_classes) for half in (0, 1)
+    )
+    return edges, (first, second)
 
 
-def _count_by_bin(bins: NDArray[np.intp], codes: NDArray[np.int64], n_classes: int) -> Counts:
-    width = _MAX_BINS + 1
-    return np.bincount(bins * n_classes + codes, minlength=width * n_classes).reshape(width, n_classes)
-
-
-def _tree_leaves(table: Counts, start: int, stop: int, *, depth: int) -> list[tuple[int, int]]:
+def _tree_leaves(
+    table: Counts, edges: NDArray[np.float64], span: tuple[int, int], *, depth: int
+) -> list[tuple[int, int]]:
     """Return the spans of bins between the splits that lower the Gini impurity most."""
-    below = table[start:stop].cumsum(axis=0)
-    n = int(below[-1].sum()) if len(below) else 0
-    if depth == 0 or n == 0 or below[-1].max() == n:
-        return [(start, stop)]
-    above = below[-1] - below
-    purity = _pure_rows(below) + _pure_rows(above)
-    best = int(purity.argmax())
-    if best + 1 >= stop - start:
-        return [(start, stop)]
-    middle = start + best + 1
-    return [*_tree_leaves(table, start, middle, depth=depth - 1), *_tree_leaves(table, middle, stop, depth=depth - 1)]
+    start, stop = span
+    left = table[start:stop].cumsum(axis=0)
+    n = int(left[-1].sum()) if len(left) else 0
+    if depth == 0 or n == 0 or left[-1].max() == n:
+        return [span]
+    purity = _pure_rows(left) + _pure_rows(left[-1] - left)
+    first = start + int(purity.argmax())
+    is_empty = table[first + 1 : stop].sum(axis=1) == 0
+    if is_empty.all():
+        return [span]
+    following = first + 1 + int(is_empty.argmin())
+    # The middle of the gap, as other rows may lie in it.
+    threshold = edges[first] / 2 + edges[min(following, len(edges) - 1)] / 2
+    middle = first + max(1, int(np.searchsorted(edges[first:following], threshold, side="right")))
+    below, above = (start, middle), (middle, stop)
+    return [leaf for span in (below, above) for leaf in _tree_leaves(table, edges, span, depth=depth - 1)]
 
 
 def _pure_rows(counts: Counts) -> NDArray[np.float64]:

@@ -247,13 +247,16 @@ def _check_leakage(stats: DatasetStats, schema: Schema, config: ValidationConfig
         )
 
 
+_SIDES = {"present": "rows with a value", "missing": "rows without a value"}
+
+
 def _leakage_message(leak: TargetLeakage) -> str:
     rows = f"{percent(leak.share)} of the rows"
     if leak.evidence == "copy":
         return f"each value occurs with one class ({rows})"
     if leak.evidence == "presence":
-        sides = " and ".join("a value" if side == "present" else "no value" for side in leak.values)
-        return f"the rows with {sides} are of one class each (purity of at least {leak.purity:.4f}, {rows})"
+        sides = ", and nearly all ".join(_SIDES[side] for side in leak.values)
+        return f"nearly all {sides} are of one class (purity of at least {leak.purity:.4f}, {rows})"
     if leak.evidence == "skill":
         return f"the column alone predicts the class (critical success index of at least {leak.purity:.4f})"
     return f"{', '.join(leak.values)} determine the class (purity of at least {leak.purity:.4f}, {rows})"

@@ -145,6 +145,10 @@ class TargetConfig(Section):
     column: str = setting("Name of the column", min_length=1)
     classes: tuple[str, ...] = setting("Classes in a fixed order", min_length=2)
     positive: str | None = setting("Class that scores refer to; null with more than two classes", default=None)
+    unlabeled: Literal["refuse", "set_aside"] = setting(
+        "Rows whose label is missing or is none of the classes: they stop the graph, or are quarantined and counted",
+        default="refuse",
+    )
     title: str | None = setting("Display name", default=None)
     description: str | None = setting("Meaning of the classes", default=None)
 
