@@ -41,14 +41,14 @@ class TargetLeakage:
         Share of all rows that the evidence covers.
     purity : float, 0 to 1
         Lower end of the 95 % interval of the statistic that the evidence rests on.
-    values : tuple of str
-        Examples; for `presence` the side, `present` or `missing`.
+    examples : tuple of str
+        Values; for `presence` the side, `present` or `missing`.
     """
 
     evidence: LeakageEvidence
     share: float
     purity: float
-    values: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
 
 def detect_leakage(column: ColumnStats, config: LeakageConfig) -> TargetLeakage | None:

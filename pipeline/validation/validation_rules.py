@@ -255,11 +255,11 @@ def _leakage_message(leak: TargetLeakage) -> str:
     if leak.evidence == "copy":
         return f"each value occurs with one class ({rows})"
     if leak.evidence == "presence":
-        sides = ", and nearly all ".join(_SIDES[side] for side in leak.values)
+        sides = ", and nearly all ".join(_SIDES[side] for side in leak.examples)
         return f"nearly all {sides} are of one class (purity of at least {leak.purity:.4f}, {rows})"
     if leak.evidence == "skill":
         return f"the column alone predicts the class (critical success index of at least {leak.purity:.4f})"
-    return f"{', '.join(leak.values)} determine the class (purity of at least {leak.purity:.4f}, {rows})"
+    return f"{', '.join(leak.examples)} determine the class (purity of at least {leak.purity:.4f}, {rows})"
 
 
 _CHECKS: tuple[StatsCheck, ...] = (

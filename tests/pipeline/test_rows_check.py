@@ -104,7 +104,10 @@ def copied_target() -> pd.DataFrame:
 
 
 REFUSED: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
-    "half missing": (lambda: missing("spent", 0.6), "error: missing of spent: 144 of 240 values are missing; in conf/data/visits.yaml"),
+    "half missing": (
+        lambda: missing("spent", 0.6),
+        "error: missing of spent: 144 of 240 values are missing; in conf/data/visits.yaml",
+    ),
     "nearly all missing": (lambda: missing("spent", 0.95), "critical: missing of spent"),
     "most rows incomplete": (lambda: missing("plan", 0.92), "critical: missing of plan"),
     "few rows beyond a bound": (lambda: beyond_range(5), "error: schema of visits: 5 of 240 rows break `in_range`"),
@@ -164,7 +167,9 @@ def test_each_line_that_a_refused_leak_names_is_accepted(key: str) -> None:
     assert check_rows(copied_target(), config(**{f"data.columns.plan.{name}": value})) == ()
 
 
-@pytest.mark.parametrize("rows", ["half missing", "nearly all missing", "most rows incomplete", "one class rare", "copies"])
+@pytest.mark.parametrize(
+    "rows", ["half missing", "nearly all missing", "most rows incomplete", "one class rare", "copies"]
+)
 def test_the_default_levels_refuse_no_rows_that_give_a_model(rows: str) -> None:
     levels = {f"validation.rules.{rule}": composed().values["validation"]["rules"][rule] for rule in STRICT}
     assert check_rows(REFUSED[rows][0](), config(**levels)) == ()

@@ -84,7 +84,7 @@ def test_column_that_is_filled_in_after_the_outcome_is_leakage(case: str, n: int
     values = pd.Series(make(np.random.default_rng(0), n), dtype=object).where(outcome == "yes")
     values = values.convert_dtypes() if kind != "datetime" else pd.to_datetime(values)
     leak = leakage_of(kind, values, outcome)
-    assert (leak.evidence, leak.share, leak.values) == ("presence", 1.0, ("present", "missing"))
+    assert (leak.evidence, leak.share, leak.examples) == ("presence", 1.0, ("present", "missing"))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_column_that_is_mostly_filled_in_after_the_outcome_is_leakage(
     hint = [1] * present_yes[0] + [None] * (present_yes[1] - present_yes[0])
     hint += [1] * present_no[0] + [None] * (present_no[1] - present_no[0])
     leak = leakage_of("integer", pd.array(hint, dtype="Int64"), outcome)
-    assert (leak.evidence, leak.values) == ("presence", sides)
+    assert (leak.evidence, leak.examples) == ("presence", sides)
 
 
 def test_column_whose_gaps_are_informative_is_not_leakage() -> None:
