@@ -72,7 +72,7 @@ PRESENT: dict[str, tuple[ColumnKind, Any]] = {
     "word": ("category", lambda rng, n: rng.choice(list("abc"), n)),
     "text": ("text", lambda rng, n: np.array([f"ticket {at} of {rng.integers(9)}" for at in range(n)], dtype=object)),
     "flag": ("boolean", lambda rng, n: rng.random(n) < 0.5),
-    "many rows": ("text", lambda rng, n: np.array([f"{at}" for at in range(n)], dtype=object)),
+    "unique texts": ("text", lambda rng, n: np.array([f"{at:,}" for at in rng.permutation(n)], dtype=object)),
 }
 
 
