@@ -235,7 +235,7 @@ def _check_leakage(stats: DatasetStats, schema: Schema, config: ValidationConfig
         if leak is None:
             continue
         is_accepted = features[column.name].leakage == "accept"
-        cause = "Recorded after the outcome, or derived from it. A model cannot use what is unknown when it predicts."
+        cause = "Recorded after the outcome, or derived from it. The value is unknown when the model predicts."
         yield _make_finding(
             "pure_values" if is_accepted or leak.evidence == "values" else "leakage",
             column.name,

@@ -173,7 +173,7 @@ def test_quarantine_does_not_hide_that_most_rows_fail() -> None:
     assert (len(rows.valid), len(rows.quarantined)) == (400, 0)
 
 
-def test_rows_without_a_class_are_set_aside_where_the_target_says_so() -> None:
+def test_rows_without_a_class_are_set_aside_where_the_target_declares_it() -> None:
     frame = make_rows()
     frame.loc[2, "Going_outside"] = 99
     frame.loc[[0, 8], "Personality"] = [None, "Ambivert"]
