@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 
 from pipeline.modeling.classifier import predicted_codes
-from pipeline.modeling.encoder import Encoder
 from pipeline.serving.prediction_types import PredictionWarning
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipeline.modeling.encoder import Encoder
     from pipeline.package import Bins, Package
     from pipeline.schema import Column
 
@@ -73,8 +73,11 @@ class RowScorer:
     def __init__(self, package: Package, *, many_missing: float, hash_key: bytes, cached_rows: int = 0) -> None:
         self.package = package
         self._column_encoders = _build_column_encoders(package, hash_key)
+        encoder = package.serving_classifier.encoder
+        self._derived_encoder = encoder.only(encoder.derived.names) if encoder.derived.names else None
+        n_derived = len(self._derived_encoder.feature_names_out_) if self._derived_encoder is not None else 0
+        self._width = len(encoder.feature_names_out_) - n_derived
         self._many_missing_count = max(1, int(np.ceil(many_missing * len(self._column_encoders))))
-        self._width = len(package.serving_classifier.encoder.feature_names_out_)
         self._classes = package.classes
         self._labels = [json.dumps(name) for name in package.classes]
         members = ",".join(f"{label.replace('%', '%%')}:%s" for label in self._labels)
@@ -87,7 +90,8 @@ class RowScorer:
 
     def probabilities(self, rows: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
         """Return calibrated probabilities, shape (n_rows, n_classes)."""
-        return self._predict(self._encode(list(zip(*rows, strict=True))), len(rows))
+        columns = list(zip(*rows, strict=True))
+        return self._predict(self._encode(columns), columns, len(rows))
 
     def cached(self, row: tuple[Any, ...]) -> ScoredRow | None:
         """Return the score of a row from the cache, None when it is not there."""
@@ -110,7 +114,7 @@ class RowScorer:
     def _score_uncached(self, rows: Sequence[tuple[Any, ...]]) -> list[ScoredRow]:
         columns = list(zip(*rows, strict=True))
         encoded = self._encode(columns)
-        probabilities = self._predict(encoded, len(rows))
+        probabilities = self._predict(encoded, columns, len(rows))
         codes = predicted_codes(probabilities, self.package.schema.target, self.package.threshold).tolist()
         probability_rows = probabilities.tolist()
         texts = [_number_texts(column) for column in probabilities.T.tolist()]
@@ -154,9 +158,14 @@ class RowScorer:
             suffixes[position] = f'","warnings":{json.dumps(plain)}'
         return suffixes
 
-    def _predict(self, encoded: list[list[_EncodedValue]], n_rows: int) -> NDArray[np.float64]:
+    def _predict(
+        self, encoded: list[list[_EncodedValue]], columns: Sequence[Sequence[Any]], n_rows: int
+    ) -> NDArray[np.float64]:
         data = b"".join([encoded_value[0] for row in zip(*encoded, strict=True) for encoded_value in row])
         matrix = np.frombuffer(data, dtype=np.float32).reshape(n_rows, self._width)
+        if self._derived_encoder is not None:
+            values = dict(zip(self.package.schema.feature_names, columns, strict=True))
+            matrix = np.concatenate([matrix, self._derived_encoder.transform(values)], axis=1)
         classifier = self.package.serving_classifier
         return classifier.calibration.apply(classifier.uncalibrated_proba(matrix))
 
@@ -252,8 +261,10 @@ class _ColumnEncoder:
 
 
 def _build_column_encoders(package: Package, hash_key: bytes) -> list[_ColumnEncoder]:
-    settings = package.serving_classifier.encoder.as_dict()
-    encoders = {plan["name"]: Encoder.from_dict({**settings, "columns": [plan]}) for plan in settings["columns"]}
+    encoder = package.serving_classifier.encoder
+    encoders = {
+        plan.name: encoder.only([plan.name]) for plan in encoder.encodings_ if plan.name not in encoder.derived.names
+    }
     bins = {bins.name: bins for bins in package.reference.columns}
     return [
         _ColumnEncoder(column, encoders.get(column.name), bins.get(column.name), hash_key)
