@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.modeling.classifier import predicted_codes
 from pipeline.serving.prediction_types import PredictionWarning
+from pipeline.serving.rows.value_warnings import value_warning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -215,23 +216,23 @@ class _ColumnEncoder:
         labels = self._bin_labels(values)
         return [
             _EncodedValue(
-                data[position * width : (position + 1) * width], self._logged_value(value, code), self._warning(label)
+                data[position * width : (position + 1) * width],
+                self._logged_value(value, code),
+                None if label == "" else value_warning(self._column, label, value),
             )
             for position, (value, (code, label)) in enumerate(zip(values, labels, strict=True))
         ]
 
     def _bin_labels(self, values: Sequence[Any]) -> list[tuple[int | None, str]]:
+        """Return the bin of each value, and its name where it is one outside of training."""
         if self._bins is None:
             return [(None, "")] * len(values)
         numbers: Any = values
         if self._column.kind == "datetime":
             times = np.array(["NaT" if value is None else value for value in values], dtype="datetime64[us]")
             numbers = np.where(np.isnat(times), np.nan, times.astype(np.int64).astype(np.float64))
-        codes = self._bins.codes(numbers).tolist()
-        names = self._bins.labels
-        n_regular = len(names) - (2 if self._bins.kind == "words" else 4 if self._bins.kind == "values" else 3)
-        # A declared category may have the name of one of the bins behind the regular ones.
-        return [(code, names[code] if code >= n_regular else "") for code in codes]
+        names = self._bins.outside_reasons
+        return [(code, names[code]) for code in self._bins.codes(numbers).tolist()]
 
     def _logged_value(self, value: Any, code: int | None) -> str:
         policy = self._column.store
@@ -244,20 +245,6 @@ class _ColumnEncoder:
             text = f"{self._column.name}\0{value}".encode()
             return f'{name}:{{"hash":"{hashlib.blake2b(text, key=self._hash_key, digest_size=16).hexdigest()}"}}'
         return f"{name}:{json.dumps(value, ensure_ascii=False)}"
-
-    def _warning(self, label: str) -> PredictionWarning | None:
-        if label in ("below", "above"):
-            message = f"the value is {label} the training range; the prediction is an extrapolation"
-            return PredictionWarning(self._column.name, "out_of_range", message)
-        if label == "unseen":
-            rarity = (
-                "occurs in few training rows, or in none"
-                if self._column.is_private
-                else "does not occur in the training rows"
-            )
-            message = f"the value {rarity}; the prediction uses the other features only"
-            return PredictionWarning(self._column.name, "unseen", message)
-        return None
 
 
 def _build_column_encoders(package: Package, hash_key: bytes) -> list[_ColumnEncoder]:
