@@ -10,20 +10,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config.groups.data_config import CsvDialect
-from pipeline.data.cell_parsers import CELL_GRAMMARS
+from pipeline.data.cell_parsers import ARROW_TYPES
 from pipeline.data.coercion import coerce_table
 from pipeline.data.csv_reader import iter_csv_tables
 from pipeline.data.input_problems import to_data_error
 from pipeline.data.scoring_file import name_problems, read_header_names
 from pipeline.errors import DataError, UsageError
-from pipeline.serving.rows.value_checks import check_value
+from pipeline.serving.rows.value_checks import check_read_value
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pipeline.schema import Column, ColumnKind, Schema
+    from pipeline.schema import Column, Schema, TextFormat
 
 __all__ = ["TableValidator", "parquet_row_count", "read_column_names", "read_file_tables"]
 
@@ -50,14 +50,14 @@ def read_file_tables(
     names = read_column_names(path, dialect)
     if problems := name_problems(names, schema, path=str(path)):
         raise to_data_error(problems)
-    kinds: dict[str, ColumnKind] = {name: schema.column(name).kind for name in (*ids, *schema.feature_names)}
-    given = {name: kind for name, kind in kinds.items() if not names or name in names}
+    formats = {name: schema.column(name).text_format for name in (*ids, *schema.feature_names)}
+    given = {name: text_format for name, text_format in formats.items() if not names or name in names}
     notes = schema.private_notes
     for table in _read_tables(path, given, dialect, private_notes=notes):
         yield pa.table(
             {
-                name: table.column(name) if name in given else pa.nulls(table.num_rows, CELL_GRAMMARS[kind].arrow_type)
-                for name, kind in kinds.items()
+                name: table.column(name) if name in given else pa.nulls(table.num_rows, ARROW_TYPES[text_format.kind])
+                for name, text_format in formats.items()
             }
         )
 
@@ -77,16 +77,16 @@ def read_column_names(path: Path, dialect: CsvDialect = _DEFAULT_DIALECT) -> lis
 
 
 def _read_tables(
-    path: Path, kinds: dict[str, ColumnKind], dialect: CsvDialect, *, private_notes: Mapping[str, str]
+    path: Path, formats: dict[str, TextFormat], dialect: CsvDialect, *, private_notes: Mapping[str, str]
 ) -> Iterator[pa.Table]:
     if path.suffix == ".csv":
-        yield from iter_csv_tables(path, kinds, dialect, private_notes=private_notes)
+        yield from iter_csv_tables(path, formats, dialect, private_notes=private_notes)
         return
     file = _open_parquet(path)
-    present = [name for name in kinds if name in file.schema_arrow.names]
+    present = [name for name in formats if name in file.schema_arrow.names]
     try:
         for batch in file.iter_batches(batch_size=_PARQUET_BATCH_ROWS, columns=present):
-            yield coerce_table(pa.Table.from_batches([batch]), kinds, where=str(path), private_notes=private_notes)
+            yield coerce_table(pa.Table.from_batches([batch]), formats, where=str(path), private_notes=private_notes)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
 
@@ -135,20 +135,22 @@ class TableValidator:
     def _invalid_values(self, column: Column, values: Any) -> Iterator[tuple[Any, str]]:
         constraints = self._constraints[column.name]
         if not column.nullable and values.null_count:
-            error = check_value(column, constraints, None)[1]
+            error = check_read_value(column, constraints, None)[1]
             yield None, "" if error is None else error.message
         if column.kind == "datetime" and not constraints:
             return
         if column.is_numeric and all(constraint.interval is not None for constraint in constraints):
             extremes = pc.min_max(values).as_py()
-            if all(value is None or check_value(column, constraints, value)[1] is None for value in extremes.values()):
+            if all(
+                value is None or check_read_value(column, constraints, value)[1] is None for value in extremes.values()
+            ):
                 return
         valid_values = self._valid_values[column.name]
         for value in pc.unique(values).to_pylist():
             if value is None or value in valid_values:
                 continue
             given = value.isoformat() if isinstance(value, datetime) else value
-            error = check_value(column, constraints, given)[1]
+            error = check_read_value(column, constraints, given)[1]
             if error is not None:
                 yield value, error.message
             elif len(valid_values) < _MAX_CACHED_VALUES:

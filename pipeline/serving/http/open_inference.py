@@ -182,7 +182,8 @@ def _tensor_values(
     if tensor.datatype not in _NUMPY_TYPES and tensor.datatype != "BYTES":
         accepted = ", ".join([*_NUMPY_TYPES, "BYTES"])
         raise InvalidRequest.for_field(f"{location}.datatype", "datatype", f"expected one of {accepted}")
-    if column is not None and (_DATATYPES[column.kind] == "BYTES") is not (tensor.datatype == "BYTES"):
+    is_typed = column is not None and not column.text_format.is_declared
+    if column is not None and is_typed and (_DATATYPES[column.kind] == "BYTES") is not (tensor.datatype == "BYTES"):
         raise InvalidRequest.for_field(
             f"{location}.datatype", "datatype", f"{column.name} is {_DATATYPES[column.kind]}"
         )

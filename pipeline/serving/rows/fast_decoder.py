@@ -37,7 +37,10 @@ class FastDecoder:
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
         self._constraints = [column.value_constraints for column in columns]
-        self._checked_after_decoding = [at for at, column in enumerate(columns) if _needs_full_check(column)]
+        self._declared_texts = [at for at, column in enumerate(columns) if column.text_format.is_declared]
+        self._checked_after_decoding = [
+            at for at, column in enumerate(columns) if at not in self._declared_texts and _needs_full_check(column)
+        ]
         self._decoder_types = [_decoder_type(column) for column in columns]
         row, complete_row = self._row_struct(may_be_absent=True), self._row_struct(may_be_absent=False)
         self._row_decoder: Any = msgspec.json.Decoder(_body_struct("RowBody", "features", row))
@@ -61,7 +64,9 @@ class FastDecoder:
         is_valid = body.count(_COLON) == n_keys + 1 and all(
             self._passes_checks(at, row[at : at + 1]) for at in self._checked_after_decoding
         )
-        return row if is_valid else None
+        if not is_valid:
+            return None
+        return row if not self._declared_texts else self._read_row(row)
 
     def decode_batch(self, body: bytes) -> list[DecodedRow] | None:
         """Return the rows of a body `{"instances": [{...}, ...]}`."""
@@ -80,7 +85,7 @@ class FastDecoder:
         is_valid = body.count(_COLON) == n_keys and all(
             self._passes_checks(at, (row[at] for row in rows)) for at in self._checked_after_decoding
         )
-        return rows if is_valid else None
+        return self._read_rows(rows) if is_valid else None
 
     def decode_columns(self, values_by_name: Mapping[str, Sequence[Any]], n_rows: int) -> list[DecodedRow] | None:
         """Return the rows of columns by name, each of `n_rows` values; None or NaN where a value is missing."""
@@ -89,12 +94,32 @@ class FastDecoder:
             values = _convert_column(
                 values_by_name.get(column.name, [None] * n_rows),
                 self._decoder_types[at],
-                is_float=column.kind == "float",
+                is_float=column.kind == "float" and at not in self._declared_texts,
             )
             if values is None or (at in self._checked_after_decoding and not self._passes_checks(at, values)):
                 return None
             columns.append(values)
-        return list(zip(*columns, strict=True))
+        return self._read_rows(list(zip(*columns, strict=True)))
+
+    def _read_rows(self, rows: list[DecodedRow]) -> list[DecodedRow] | None:
+        """Return rows with the texts of columns that declare their form as values; None if one is not valid."""
+        if not self._declared_texts:
+            return rows
+        read: list[DecodedRow] = []
+        for row in rows:
+            values = self._read_row(row)
+            if values is None:
+                return None
+            read.append(values)
+        return read
+
+    def _read_row(self, row: DecodedRow) -> DecodedRow | None:
+        values = list(row)
+        for at in self._declared_texts:
+            values[at], error = check_value(self._columns[at], self._constraints[at], values[at])
+            if error is not None:
+                return None
+        return tuple(values)
 
     def _row_struct(self, *, may_be_absent: bool) -> type[msgspec.Struct]:
         fields: list[Any] = []
@@ -155,13 +180,26 @@ def _has_finite_ends(interval: Interval | None) -> TypeGuard[Interval]:
 def _decoder_type(column: Column) -> Any:
     """Return the msgspec type of the values of a column, with the checks that a decoder can make."""
     decoded: Any
-    if column.kind == "category":
+    if column.text_format.is_declared:
+        decoded = _DECLARED_TYPES[column.kind]
+    elif column.kind == "category":
         decoded = Literal[column.categories]
     elif column.is_numeric:
         decoded = _bounded_number_type(column)
     else:
         decoded = {"boolean": bool, "text": str, "datetime": str}[column.kind]
     return reduce(or_, (decoded, None)) if column.nullable else decoded
+
+
+# Of columns that declare the form of their texts.
+_DECLARED_TYPES: dict[str, Any] = {
+    "integer": int | float | str,
+    "float": float | str,
+    "boolean": bool | int | str,
+    "datetime": int | float | str,
+    "category": str,
+    "text": str,
+}
 
 
 def _bounded_number_type(column: Column) -> Any:
