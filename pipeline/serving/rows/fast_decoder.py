@@ -37,7 +37,8 @@ class FastDecoder:
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
         self._constraints = [column.value_constraints for column in columns]
-        self._declared_texts = [at for at, column in enumerate(columns) if column.text_format.is_declared]
+        self._known_words = [_valid_words(column) for column in columns]
+        self._declared_texts = [at for at, column in enumerate(columns) if _has_declared_texts(column)]
         self._checked_after_decoding = [
             at for at, column in enumerate(columns) if at not in self._declared_texts and _needs_full_check(column)
         ]
@@ -131,8 +132,10 @@ class FastDecoder:
         return msgspec.defstruct("Row", fields, forbid_unknown_fields=True, kw_only=True)
 
     def _passes_checks(self, at: int, values: Iterable[Any]) -> bool:
-        column, constraints = self._columns[at], self._constraints[at]
-        return all(value is None or check_value(column, constraints, value)[1] is None for value in values)
+        column, constraints, known = self._columns[at], self._constraints[at], self._known_words[at]
+        return all(
+            value is None or value in known or check_value(column, constraints, value)[1] is None for value in values
+        )
 
 
 def _body_struct(name: str, key: str, kind: Any) -> type[msgspec.Struct]:
@@ -158,11 +161,22 @@ def _convert_values(values: Sequence[Any], kind: Any, *, is_float: bool) -> list
     return converted if total - total == 0.0 else None
 
 
+def _has_declared_texts(column: Column) -> bool:
+    """Whether a valid value of the column's JSON type may stand for another value; rows with others are rare."""
+    is_open = column.kind in ("text", "datetime") or column.accepts_unseen
+    return column.text_format.has_own_form or (is_open and column.text_format.is_declared)
+
+
 def _needs_full_check(column: Column) -> bool:
     """Whether the decoder alone cannot check a value."""
-    if column.kind in ("text", "datetime"):
+    if column.kind in ("text", "datetime") or column.accepts_unseen:
         return True
     return not all(_is_checked_by_decoder(column, constraint) for constraint in column.value_constraints)
+
+
+def _valid_words(column: Column) -> frozenset[str]:
+    """Return the listed words of a column that accepts others too, so that these alone are checked one by one."""
+    return frozenset(word for word in column.categories if column.accepts_unseen and column.accepts(word))
 
 
 def _is_checked_by_decoder(column: Column, constraint: Constraint) -> bool:
@@ -180,8 +194,10 @@ def _has_finite_ends(interval: Interval | None) -> TypeGuard[Interval]:
 def _decoder_type(column: Column) -> Any:
     """Return the msgspec type of the values of a column, with the checks that a decoder can make."""
     decoded: Any
-    if column.text_format.is_declared:
+    if _has_declared_texts(column):
         decoded = _DECLARED_TYPES[column.kind]
+    elif column.accepts_unseen:
+        decoded = str
     elif column.kind == "category":
         decoded = Literal[column.categories]
     elif column.is_numeric:
