@@ -87,7 +87,7 @@ class Column:
 
     @cached_property
     def text_format(self) -> TextFormat:
-        """How its texts become values, through every door."""
+        """How its texts become values, wherever rows are read."""
         return TextFormat(
             self.kind,
             self.format,
@@ -99,7 +99,7 @@ class Column:
         )
 
     def to_request_value(self, value: Any) -> Any:
-        """Return a read value in a form that every door reads as the same value: a moment as ISO text."""
+        """Return a read value in a form that every reader of rows reads as the same value: a moment as ISO text."""
         text = value.isoformat() if hasattr(value, "isoformat") else value
         return f"{text}Z" if self.zone is not None and isinstance(text, str) else text
 

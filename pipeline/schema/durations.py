@@ -10,11 +10,9 @@ __all__ = ["DURATION_FORMAT", "DURATION_PATTERNS", "DURATION_UNITS_US", "duratio
 DURATION_FORMAT = "duration"
 _FRACTION = r"(?:\.(?P<fraction>[0-9]{1,6})0{0,3})?"
 _CLOCK = rf"(?P<sign>[-+])?(?P<hours>[0-9]{{1,6}}):(?P<minutes>[0-5][0-9])(?::(?P<seconds>[0-5][0-9]){_FRACTION})?"
-_ISO = (
-    r"(?P<sign>[-+])?P(?:(?P<weeks>[0-9]{1,5})W)?(?:(?P<days>[0-9]{1,6})D)?"
-    r"(?:T(?:(?P<hours>[0-9]{1,6})H)?(?:(?P<minutes>[0-9]{1,7})M)?"
-    rf"(?:(?P<seconds>[0-9]{{1,9}}){_FRACTION}S)?)?"
-)
+_ISO_DAYS = r"(?P<sign>[-+])?P(?:(?P<weeks>[0-9]{1,5})W)?(?:(?P<days>[0-9]{1,6})D)?"
+_ISO_SECONDS = rf"(?:(?P<seconds>[0-9]{{1,9}}){_FRACTION}S)?"
+_ISO = rf"{_ISO_DAYS}(?:T(?:(?P<hours>[0-9]{{1,6}})H)?(?:(?P<minutes>[0-9]{{1,7}})M)?{_ISO_SECONDS})?"
 DURATION_PATTERNS = (_CLOCK, rf"(?P<day_sign>-)?(?P<days>[0-9]{{1,6}}) ?(?:days?|d)(?:,? {_CLOCK})?", _ISO)
 DURATION_UNITS_US = {
     "weeks": 604_800_000_000,

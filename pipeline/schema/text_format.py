@@ -150,8 +150,8 @@ class TextFormat:
         """
         if type(value) is str:
             return self.parse(value)
-        stands_for_text = type(value) in (int, float) and self.kind in ("boolean", "datetime")
-        if not stands_for_text or value - value != 0.0:
+        is_number_for_text = type(value) in (int, float) and self.kind in ("boolean", "datetime")
+        if not is_number_for_text or value - value != 0.0:
             return value
         return self.parse(str(int(value) if value == int(value) else value))
 

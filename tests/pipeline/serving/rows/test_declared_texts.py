@@ -1,4 +1,4 @@
-"""A column that declares how its texts read accepts them through every door, as the same values."""
+"""A column that declares how its texts read accepts them through every reader, as the same values."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def from_typed_table(folder: Path) -> Any:
     return first_row(pa.Table.from_pandas(coerce_to_schema(pq.read_table(path), SCHEMA, where="rows")))
 
 
-DOORS: dict[str, Callable[[Path], Any]] = {
+READERS: dict[str, Callable[[Path], Any]] = {
     "JSON row": lambda _: PARSER.parse_row(json.dumps({"features": TEXTS}).encode()),
     "JSON batch": lambda _: PARSER.parse_batch(json.dumps({"instances": [TEXTS]}).encode()).rows[0],
     "columns": lambda _: parse_columns({name: [text] for name, text in TEXTS.items()}),
@@ -110,9 +110,9 @@ DOORS: dict[str, Callable[[Path], Any]] = {
 }
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_declared_texts_become_the_same_values_through_every_door(door: str, tmp_path: Path) -> None:
-    assert DOORS[door](tmp_path) == VALUES
+@pytest.mark.parametrize("reader", READERS)
+def test_declared_texts_become_the_same_values_through_every_reader(reader: str, tmp_path: Path) -> None:
+    assert READERS[reader](tmp_path) == VALUES
 
 
 @pytest.mark.parametrize("name", NAMES)
