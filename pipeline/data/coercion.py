@@ -90,8 +90,14 @@ def _coerce_column(column: pa.Array, text_format: TextFormat) -> pa.Array:
         raise pa.ArrowInvalid("there is no conversion without loss")
     if kind == "datetime":
         return _to_moments(column, text_format)
+    return _cast_without_loss(column, kind)
+
+
+def _cast_without_loss(column: pa.Array, kind: ColumnKind) -> pa.Array:
     if kind == "integer" and pa.types.is_decimal(column.type):
         column = column.cast(pa.decimal128(38, 0))
+    if kind == "category" and pa.types.is_floating(column.type):
+        column = column.cast(pa.int64())  # codes beside missing values are floats in pandas
     values = _without_nul(column.cast(ARROW_TYPES[kind]), kind)
     if kind == "float" and pc.any(pc.is_inf(values)).as_py():
         raise pa.ArrowInvalid("an infinite value")
@@ -154,7 +160,7 @@ def _is_convertible(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
         "boolean": pa.types.is_boolean(arrow_type),
         "datetime": pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type),
         # Categories are often stored as small integers.
-        "category": is_text or pa.types.is_integer(arrow_type) or pa.types.is_boolean(arrow_type),
+        "category": is_text or is_number or pa.types.is_boolean(arrow_type),
         "text": is_text,
     }
     return accepted[kind]

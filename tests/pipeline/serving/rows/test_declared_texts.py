@@ -99,7 +99,7 @@ def from_typed_table(folder: Path) -> Any:
 
 
 READERS: dict[str, Callable[[Path], Any]] = {
-    "JSON row": lambda _: PARSER.parse_row(json.dumps({"features": TEXTS}).encode()),
+    "JSON row": lambda _: PARSER.parse_row(json.dumps({"features": TEXTS}).encode()).rows[0],
     "JSON batch": lambda _: PARSER.parse_batch(json.dumps({"instances": [TEXTS]}).encode()).rows[0],
     "columns": lambda _: parse_columns({name: [text] for name, text in TEXTS.items()}),
     "CSV body": from_csv_body,
@@ -119,7 +119,7 @@ def test_declared_texts_become_the_same_values_through_every_reader(reader: str,
 def test_a_value_that_was_read_reads_back_as_itself(name: str) -> None:
     at = NAMES.index(name)
     body = json.dumps({"features": {name: SCHEMA.column(name).to_request_value(VALUES[at])}}).encode()
-    assert PARSER.parse_row(body)[at] == VALUES[at]
+    assert PARSER.parse_row(body).rows[0][at] == VALUES[at]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_value_that_was_read_reads_back_as_itself(name: str) -> None:
 )
 def test_values_and_numbers_for_words_are_accepted_beside_texts(features: dict[str, Any], value: Any) -> None:
     (name,) = features
-    assert PARSER.parse_row(json.dumps({"features": features}).encode())[NAMES.index(name)] == value
+    assert PARSER.parse_row(json.dumps({"features": features}).encode()).rows[0][NAMES.index(name)] == value
 
 
 @pytest.mark.parametrize(
