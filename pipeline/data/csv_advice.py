@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from pipeline.data.cell_parsers import parse_column
 from pipeline.data.csv_header import count_fields
 from pipeline.data.csv_records import match_record
-from pipeline.data.number_signs import rewrite_numbers
+from pipeline.data.number_signs import parse_cells, rewrite_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.config.groups.data_config import CsvDialect
-    from pipeline.schema import ColumnKind
+    from pipeline.schema import TextFormat
 
 __all__ = ["advise_encoding", "advise_fields", "advise_header", "advise_number", "advise_quote", "name_setting"]
 
@@ -75,7 +74,7 @@ def advise_header(names: list[str], lines: list[str], dialect: CsvDialect, *, n_
 
 
 def advise_number(
-    texts: pa.Array, kind: ColumnKind, dialect: CsvDialect, *, shows_values: bool = True
+    texts: pa.Array, text_format: TextFormat, dialect: CsvDialect, *, shows_values: bool = True
 ) -> dict[int, str]:
     """Return, by position of an invalid number, the settings of the source that read it and all valid ones.
 
@@ -83,18 +82,18 @@ def advise_number(
     ----------
     texts : Arrow array of strings, shape (n,)
         The cells of a column as they are in the file.
-    kind : str
-        integer or float.
+    text_format : TextFormat
+        Of integers or floats.
     dialect : CsvDialect
         The declared one.
     shows_values : bool
         Whether a setting is shown with the number that it reads.
     """
-    before = set(_invalid_positions(texts, kind, dialect))
+    before = set(_invalid_positions(texts, text_format, dialect))
     advice: dict[int, list[str]] = {}
     for key, value in _other_settings(dialect):
         changed = dialect.model_copy(update={key: value})
-        after = set(_invalid_positions(texts, kind, changed))
+        after = set(_invalid_positions(texts, text_format, changed))
         if not after <= before:
             continue
         for position in before - after:
@@ -115,8 +114,7 @@ def _other_settings(dialect: CsvDialect) -> Iterator[tuple[str, Any]]:
             yield "thousands", sign
 
 
-def _invalid_positions(texts: pa.Array, kind: ColumnKind, dialect: CsvDialect) -> list[int]:
+def _invalid_positions(texts: pa.Array, text_format: TextFormat, dialect: CsvDialect) -> list[int]:
     trimmed = pc.utf8_trim(texts, " \t") if dialect.padded else texts
-    plain = rewrite_numbers(trimmed, decimal=dialect.decimal, thousands=dialect.thousands)
-    positions: list[int] = parse_column(plain, kind)[1].tolist()
+    positions: list[int] = parse_cells(trimmed, text_format, dialect=dialect)[1].tolist()
     return positions

@@ -1,18 +1,45 @@
-"""Rewrite numbers with a declared decimal sign and groups of three digits to plain ones with a decimal point."""
+"""Read numbers with the decimal sign and the groups of three digits that a dialect declares."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["rewrite_numbers"]
+from pipeline.data.cell_parsers import parse_column
+from pipeline.schema.text_format import NUMBER_PATTERNS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pipeline.config.groups.data_config import CsvDialect
+    from pipeline.schema import TextFormat
+
+__all__ = ["parse_cells", "rewrite_numbers"]
 
 _POINT, _COMMA = b".,"
 _SWAP_SIGNS = np.arange(256, dtype=np.uint8)
 _SWAP_SIGNS[[_POINT, _COMMA]] = _COMMA, _POINT
+_SWAPPED = str.maketrans(",.", ".,")
 # The class of characters that a declared sign between groups matches.
 _GROUP_SIGNS = {",": ",", ".": r"\.", " ": " \u00a0\u202f", "'": "'\u2019", "_": "_"}
+
+
+def parse_cells(texts: pa.Array, text_format: TextFormat, *, dialect: CsvDialect) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Return the values of a column of a CSV file, and the positions of its invalid cells, as `parse_column` does."""
+    if text_format.kind not in NUMBER_PATTERNS or (dialect.decimal, dialect.thousands) == (".", None):
+        return parse_column(texts, text_format)
+    plain = rewrite_numbers(texts, decimal=dialect.decimal, thousands=dialect.thousands)
+    if text_format.null_values:
+        is_missing = pc.is_in(texts, value_set=pa.array(text_format.null_values, pa.string()))
+        plain = pc.if_else(is_missing, None, plain)
+    if dialect.decimal == ",":
+        strip = tuple(text.translate(_SWAPPED) for text in text_format.strip)
+        text_format = replace(text_format, strip=strip, null_values=())
+    return parse_column(plain, text_format)
 
 
 def rewrite_numbers(texts: pa.Array, *, decimal: str, thousands: str | None) -> pa.Array:
@@ -41,8 +68,11 @@ def rewrite_numbers(texts: pa.Array, *, decimal: str, thousands: str | None) -> 
     if not pc.any(has_sign).as_py():
         return texts
     number = f"[1-9][0-9]{{0,2}}([{sign}][0-9]{{3}})+(\\.[0-9]+)?"
-    grouped = pc.match_substring_regex(texts, f"^[^0-9.{sign}]*{number}[^0-9.{sign}]*$")
-    return pc.if_else(grouped, pc.replace_substring_regex(texts, f"[{sign}]", ""), texts)
+    grouped = pc.match_substring_regex(texts, f"^[^0-9]*{number}[^0-9]*$")
+    # Matches do not overlap, so that the second pass finds each second sign.
+    between = f"([0-9])[{sign}]([0-9]{{3}})"
+    joined = pc.replace_substring_regex(texts, between, r"\1\2")
+    return pc.if_else(grouped, pc.replace_substring_regex(joined, between, r"\1\2"), texts)
 
 
 def _swap_points_and_commas(texts: pa.Array) -> pa.Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.data.cell_parsers import CELL_GRAMMARS, to_frame
+from pipeline.data.cell_parsers import ARROW_TYPES, to_frame
 from pipeline.data.coercion import coerce_to_schema
 from pipeline.data.csv_check import check_csv, expectation
 from pipeline.data.csv_reader import open_binary, read_column_names, read_csv
@@ -109,7 +109,7 @@ def _with_absent_features(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     import pyarrow as pa
 
     absent = {
-        column.name: pa.nulls(len(frame), CELL_GRAMMARS[column.kind].arrow_type)
+        column.name: pa.nulls(len(frame), ARROW_TYPES[column.kind])
         for column in schema.features
         if column.name not in frame
     }

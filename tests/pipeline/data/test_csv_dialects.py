@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.config.groups.data_config import CsvDialect
-from pipeline.data.csv_reader import iter_csv_tables, read_csv, read_csv_as_text
+from pipeline.data.csv_reader import iter_csv_tables, read_csv, read_csv_as_text, text_formats
 from pipeline.data.scoring_file import read_scoring_file
 from pipeline.serving.http.tabular import read_tabular_body
 from tests.pipeline.data.csv_dialects import DIALECTS, declared
@@ -32,11 +32,11 @@ def test_every_reader_reads_a_declared_dialect_exactly(tmp_path: Path, name: str
     path, schema = tmp_path / "rows.csv", declared(sample)
     path.write_bytes(sample.content)
     dialect = CsvDialect.from_settings(schema.dialect)
-    kinds = {column.name: column.kind for column in schema.columns}
+    formats = text_formats(schema, with_target=False)
     expected = expected_rows(sample)
     frame = read_csv(path, schema, dialect, with_target=False)
     assert frame.astype(object).where(frame.notna(), None).to_dict("records") == expected
-    tables = list(iter_csv_tables(path, kinds, dialect, private_notes={}))
+    tables = list(iter_csv_tables(path, formats, dialect, private_notes={}))
     assert [row for table in tables for row in table.to_pylist()] == expected
     scored = read_scoring_file(path, schema, dialect).frame
     assert scored is not None
