@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.data.cell_parsers import CELL_GRAMMARS, to_frame
+from pipeline.data.cell_parsers import CELL_GRAMMARS, parse_column, to_frame
 from pipeline.data.csv_reader import column_kinds
+from pipeline.data.input_problems import quote_shortened
 from pipeline.errors import DataError, did_you_mean
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,11 +48,18 @@ def coerce_to_schema(table: pa.Table, schema: Schema, *, where: str) -> pd.DataF
 
 
 def coerce_table(
-    table: pa.Table, kinds: Mapping[str, ColumnKind], *, where: str, private_notes: Mapping[str, str]
+    table: pa.Table,
+    kinds: Mapping[str, ColumnKind],
+    *,
+    where: str,
+    private_notes: Mapping[str, str],
+    holds_cells: bool = False,
+    first_row: int = 1,
 ) -> pa.Table:
     """Return the columns of `kinds` with their types; raises as `coerce_to_schema` does, but accepts an empty table.
 
-    `private_notes` replace details of errors, which quote values.
+    `private_notes` replace details of errors, which quote values. With `holds_cells`, texts are read as the cells of
+    a CSV file: the format has no dates, or a column may mix kinds. `first_row` is the number of the first row.
     """
     columns: dict[str, pa.Array] = {}
     problems: list[str] = []
@@ -61,7 +70,10 @@ def coerce_table(
             continue
         column = table.column(name).combine_chunks()
         try:
-            columns[name] = _coerce_column(column, kind)
+            if holds_cells and pa.types.is_string(column.type):
+                columns[name] = _parse_cells(column, kind, first_row)
+            else:
+                columns[name] = _coerce_column(column, kind)
         except pa.ArrowException as error:
             types = f"{CELL_GRAMMARS[kind].arrow_type} is declared, the source has {column.type}"
             detail = private_notes.get(name) or " ".join(str(error).split())[:200]
@@ -69,6 +81,17 @@ def coerce_table(
     if problems:
         raise DataError("\n".join([*problems, f"{where}: nothing was read; correct the source or its declaration"]))
     return pa.table(columns)
+
+
+def _parse_cells(column: pa.Array, kind: ColumnKind, first_row: int) -> pa.Array:
+    values, positions = parse_column(column, kind)
+    if positions.size:
+        position = int(positions[0])
+        cell = quote_shortened(column[position].as_py())
+        n_others = positions.size - 1
+        others = f", and {pluralize(n_others, 'other value')}" if n_others else ""
+        raise pa.ArrowInvalid(f"row {first_row + position}: {cell}{others}; expected {CELL_GRAMMARS[kind].expected}")
+    return _coerce_column(values, kind)
 
 
 def _coerce_column(column: pa.Array, kind: ColumnKind) -> pa.Array:
