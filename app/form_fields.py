@@ -91,6 +91,7 @@ def _select_box(column: Column) -> Any:
     return st.selectbox(
         _label(column),
         options,
+        accept_new_options=column.accepts_unseen,
         index=options.index(example) if example in options else None,
         format_func=lambda value: _BOOLEAN_LABELS[value] if isinstance(value, bool) else formatting.shorten(value),
         placeholder="missing" if column.nullable else "required",

@@ -255,7 +255,7 @@ def _caveats_section(report: EvaluationReport, config: Config) -> Iterator[str]:
 
 def _accepted_values(column: Column) -> str:
     if column.categories:
-        return ", ".join(column.categories)
+        return ", ".join(column.categories) + (", or another word" if column.accepts_unseen else "")
     if column.minimum is not None and column.maximum is not None:
         return f"{column.minimum:g} to {column.maximum:g}"
     if column.minimum is not None:

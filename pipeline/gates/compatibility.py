@@ -55,9 +55,13 @@ def _column_changes(old: Column, new: Column) -> Iterator[SchemaChange]:
         )
     lost, gained = set(old.categories) - set(new.categories), set(new.categories) - set(old.categories)
     if lost:
-        yield SchemaChange(new.name, f"lost the categories {', '.join(sorted(lost))}", is_breaking=True)
+        description = f"lost the categories {', '.join(sorted(lost))}"
+        yield SchemaChange(new.name, description, is_breaking=not new.accepts_unseen)
     if gained:
         yield SchemaChange(new.name, f"gained the categories {', '.join(sorted(gained))}", is_breaking=False)
+    if old.accepts_unseen != new.accepts_unseen:
+        description = "accepts any word now" if new.accepts_unseen else "refuses unseen words now"
+        yield SchemaChange(new.name, description, is_breaking=old.accepts_unseen)
     yield from _range_changes(old, new)
 
 

@@ -23,6 +23,7 @@ __all__ = ["GOLDEN_TOLERANCE", "check_golden", "make_golden_rows"]
 
 GOLDEN_TOLERANCE = 1e-6
 _N_MIXED_ROWS = 2_000
+_UNSEEN_WORD = "a word that no training row has"
 
 
 def make_golden_rows(classifier: Classifier, frame: pd.DataFrame, *, n_rows: int) -> dict[str, Any]:
@@ -31,7 +32,8 @@ def make_golden_rows(classifier: Classifier, frame: pd.DataFrame, *, n_rows: int
     No row is one of `frame`: each column is mixed on its own, so values of one row do not meet. A private column
     gets declared categories and levels of groups of rows instead. Edge cases are the middle row
     with one value changed: to the smallest and the largest of a column that is stored in full, to a missing value, to
-    a category that the train rows lack; then all values missing. The schema accepts each of them.
+    a category that the train rows lack, to a word that is accepted as `other`; then all values missing. The schema
+    accepts each of them.
     """
     names = [name for name in frame.columns if name in classifier.schema.feature_names]
     mixed = _mix_columns(frame[names], classifier.schema, n=min(len(frame), _N_MIXED_ROWS))
@@ -127,6 +129,7 @@ def _edge_case_values(column: Column, values: pd.Series) -> list[object]:
     if column.kind == "category":
         seen = set(present.astype(object))
         edge_cases += [category for category in column.categories or () if category not in seen][:1]
+        edge_cases += [_UNSEEN_WORD] if column.accepts_unseen and column.accepts(_UNSEEN_WORD) else []
     return edge_cases
 
 

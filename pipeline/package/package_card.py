@@ -83,7 +83,7 @@ def _features_section(columns: Iterable[Column]) -> Iterator[str]:
 
 def _accepted_values(column: Column) -> str:
     if column.categories:
-        return ", ".join(map(code_span, column.categories))
+        return ", ".join(map(code_span, column.categories)) + (", or another word" if column.accepts_unseen else "")
     if column.minimum is None and column.maximum is None:
         return "any"
     low = "" if column.minimum is None else f"{column.minimum:g}"

@@ -52,7 +52,8 @@ class Column:
     """One declared column.
 
     `categories` are the members of its `isin` check in their declared order, empty unless it is a category
-    column. `minimum` and `maximum` are the narrowest bounds of its range checks, None where it has none.
+    column. With `unseen` other they are the known words, and the check refuses no other word. `minimum` and
+    `maximum` are the narrowest bounds of its range checks, None where it has none.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Column:
     role: Literal["feature", "id", "ignore", "time"] = "feature"
     title: str | None = None
     description: str | None = None
+    unseen: Literal["other", "refuse"] = "refuse"
     unit: str | None = None
     example: Any = None
     store: Literal["full", "bin", "hash", "drop"] = "full"
@@ -79,14 +81,22 @@ class Column:
         return self.kind in ("integer", "float")
 
     @property
+    def accepts_unseen(self) -> bool:
+        """Whether a word that is none of `categories` is accepted; it is encoded as `other`."""
+        return self.unseen == "other"
+
+    @property
     def is_private(self) -> bool:
         """Whether no single person's value may leave the data: the prediction log does not store it in full."""
         return self.store != "full"
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
-        """The declared checks, in their declared order; they are built anew each time."""
-        return build_constraints(self.name, self.kind, self.checks)
+        """The declared checks that refuse values, in their declared order; they are built anew each time."""
+        checks = self.checks
+        if self.accepts_unseen:
+            checks = {name: arguments for name, arguments in checks.items() if name != "isin"}
+        return build_constraints(self.name, self.kind, checks)
 
     @property
     def value_constraints(self) -> tuple[Constraint, ...]:
@@ -119,7 +129,8 @@ class Column:
         """The values that it accepts, as the text that follows "expected"."""
         phrases = [_EXPECTED[self.kind], *(constraint.expected for constraint in self.value_constraints)]
         unit = f" (unit: {self.unit})" if self.unit else ""
-        example = f", such as {format_value(self.example)}" if self.example is not None else ""
+        shown = self.example if self.example is not None or not self.accepts_unseen else self.categories[0]
+        example = f", such as {format_value(shown)}" if shown is not None else ""
         missing = ", or null" if self.nullable else ""
         return f"{' '.join(phrases)}{unit}{example}{missing}"
 

@@ -182,6 +182,10 @@ class ColumnConfig(Section):
     description: str | None = setting("Meaning of the values", default=None)
     checks: dict[str, JsonValue] = setting("Pandera checks by name, with their arguments", default={})
     role: Literal["feature", "id", "ignore", "time"] = setting("Role of the column", default="feature")
+    unseen: Literal["other", "refuse"] = setting(
+        "What a word that `isin` does not list is: `other` encodes it and warns, `refuse` rejects the row",
+        default="refuse",
+    )
     unit: str | None = setting("Unit of the values", default=None)
     example: JsonValue = setting("A typical value", default=None)
     store: Literal["full", "bin", "hash", "drop"] = setting(
@@ -191,6 +195,15 @@ class ColumnConfig(Section):
         "Drift threshold of this feature; overrides the group `drift`", default=None, gt=0
     )
     protected: bool = setting("Whether its slices are always reported", default=False)
+
+    @model_validator(mode="after")
+    def _check_unseen(self) -> Self:
+        if self.unseen == "other" and self.dtype != "category":
+            raise ValueError(
+                f"unseen: found other with dtype {self.dtype}; only a category column lists its words: write"
+                " dtype: category with checks: {isin: [...]}, or leave the key out"
+            )
+        return self
 
 
 class TargetConfig(Section):

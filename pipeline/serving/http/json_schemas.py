@@ -35,6 +35,7 @@ _JSON_TYPES: dict[ColumnKind, str] = {
 _TIMESTAMP_PATTERN = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
 _ANY_OBJECT = {"type": "object", "additionalProperties": True}
 _STRING = {"type": "string"}
+_MAX_EXAMPLES = 50
 _COUNT = {"type": "integer", "minimum": 0}
 
 
@@ -76,8 +77,11 @@ def _feature_schema(feature: Column) -> dict[str, Any]:
         schema["description"] = ". ".join(sentences)
     if feature.unit:
         schema["x-unit"] = feature.unit
-    if feature.example is not None:
-        schema["examples"] = [feature.example]
+    examples = [] if feature.example is None else [feature.example]
+    if feature.accepts_unseen:
+        examples += [word for word in feature.categories[:_MAX_EXAMPLES] if word != feature.example]
+    if examples:
+        schema["examples"] = examples
     schema |= merge_json_schemas(constraint.json_schema() for constraint in feature.constraints)
     if "enum" in schema and feature.nullable:
         schema["enum"] = [*schema["enum"], None]

@@ -37,6 +37,7 @@ class FastDecoder:
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
         self._constraints = [column.value_constraints for column in columns]
+        self._known_words = [_valid_words(column) for column in columns]
         self._checked_after_decoding = [at for at, column in enumerate(columns) if _needs_full_check(column)]
         self._decoder_types = [_decoder_type(column) for column in columns]
         row, complete_row = self._row_struct(may_be_absent=True), self._row_struct(may_be_absent=False)
@@ -106,8 +107,10 @@ class FastDecoder:
         return msgspec.defstruct("Row", fields, forbid_unknown_fields=True, kw_only=True)
 
     def _passes_checks(self, at: int, values: Iterable[Any]) -> bool:
-        column, constraints = self._columns[at], self._constraints[at]
-        return all(value is None or check_value(column, constraints, value)[1] is None for value in values)
+        column, constraints, known = self._columns[at], self._constraints[at], self._known_words[at]
+        return all(
+            value is None or value in known or check_value(column, constraints, value)[1] is None for value in values
+        )
 
 
 def _body_struct(name: str, key: str, kind: Any) -> type[msgspec.Struct]:
@@ -135,9 +138,14 @@ def _convert_values(values: Sequence[Any], kind: Any, *, is_float: bool) -> list
 
 def _needs_full_check(column: Column) -> bool:
     """Whether the decoder alone cannot check a value."""
-    if column.kind in ("text", "datetime"):
+    if column.kind in ("text", "datetime") or column.accepts_unseen:
         return True
     return not all(_is_checked_by_decoder(column, constraint) for constraint in column.value_constraints)
+
+
+def _valid_words(column: Column) -> frozenset[str]:
+    """Return the listed words of a column that accepts others too, so that these alone are checked one by one."""
+    return frozenset(word for word in column.categories if column.accepts_unseen and column.accepts(word))
 
 
 def _is_checked_by_decoder(column: Column, constraint: Constraint) -> bool:
@@ -155,7 +163,9 @@ def _has_finite_ends(interval: Interval | None) -> TypeGuard[Interval]:
 def _decoder_type(column: Column) -> Any:
     """Return the msgspec type of the values of a column, with the checks that a decoder can make."""
     decoded: Any
-    if column.kind == "category":
+    if column.accepts_unseen:
+        decoded = str
+    elif column.kind == "category":
         decoded = Literal[column.categories]
     elif column.is_numeric:
         decoded = _bounded_number_type(column)

@@ -46,3 +46,13 @@ def test_a_change_is_named(columns: tuple[Column, ...], description: str, breaks
 def test_other_classes_break_callers() -> None:
     ((description, breaks),) = changed(SIZE, COLOR, target=Target("answer", ("no", "perhaps", "yes"), None))
     assert (description, breaks) == ("answer has the classes no, perhaps, yes instead of no, yes", True)
+
+
+def test_a_caller_breaks_where_another_word_is_refused_and_not_where_it_is_accepted() -> None:
+    open_color = replace(COLOR, unseen="other")
+    assert changed(SIZE, open_color) == [("colour accepts any word now", False)]
+    before = Schema("small", (SIZE, open_color), TARGET)
+    (change,) = compare_schemas(before, OLD)
+    assert (str(change), change.is_breaking) == ("colour refuses unseen words now", True)
+    (change,) = compare_schemas(before, replace(before, columns=(SIZE, replace(open_color, categories=("blue",)))))
+    assert (str(change), change.is_breaking) == ("colour lost the categories red", False)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.config.groups.data_config import ColumnConfig
 from pipeline.errors import ConfigError
 from pipeline.schema import Column, Schema
 from tests.fixtures.toy_dataset import settings
@@ -96,3 +97,25 @@ def test_a_private_text_with_checks_needs_an_example_that_passes_them(store: str
         )
     column = {name: entry.model_copy(update=more | {"example": "0000"})}
     assert Schema.from_config(data.model_copy(update={"columns": column})).column(name).stand_ins == ("0000",)
+
+
+def open_column(**more: Any) -> Column:
+    words = {"categories": ("basic", "pro"), "checks": {"isin": ["basic", "pro"]}, "unseen": "other"}
+    return Column("plan", "category", "category", **{**words, **more})
+
+
+@pytest.mark.parametrize("word", ["gold", "PRO", "", "basic"])
+def test_an_open_column_accepts_any_word_and_keeps_its_other_checks(word: str) -> None:
+    assert open_column().accepts(word)
+    assert not open_column(checks={"isin": ["basic", "pro"], "ne": word}).accepts(word)
+
+
+def test_the_words_of_an_open_column_are_expected_as_an_example() -> None:
+    assert open_column().expected == 'a string in quotes, such as "basic"'
+    assert open_column(example="pro").expected == 'a string in quotes, such as "pro"'
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float64", "boolean", "string", "datetime64[us]"])
+def test_only_a_category_column_is_open(dtype: str) -> None:
+    with pytest.raises(ValueError, match=r"unseen: found other with dtype .*; only a category column lists its words"):
+        ColumnConfig(dtype=dtype, unseen="other")  # type: ignore[arg-type]

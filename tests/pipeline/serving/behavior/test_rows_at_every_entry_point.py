@@ -36,6 +36,7 @@ DATA = {
         "size": {"dtype": "Float64", "checks": {"in_range": {"min_value": 0, "max_value": 9.5}}},
         "count": {"dtype": "Int64", "nullable": True, "checks": {"ge": 0}},
         "color": {"dtype": "category", "nullable": True, "checks": {"isin": ["blue", "red"]}},
+        "plan": {"dtype": "category", "nullable": True, "unseen": "other", "checks": {"isin": ["basic", "pro"]}},
         "is_new": {"dtype": "boolean", "nullable": True},
         "seen_at": {"dtype": "datetime64[us]", "nullable": True, "checks": {"ge": "2020-01-01"}},
         "note": {"dtype": "string", "nullable": True, "checks": {"str_length": {"max_value": 5}}},
@@ -50,6 +51,7 @@ ROW: Row = {
     "size": 1.5,
     "count": 3,
     "color": "red",
+    "plan": "pro",
     "is_new": True,
     "seen_at": "2024-05-01",
     "note": "hi",
@@ -149,6 +151,9 @@ ALLOWED: dict[str, Row] = {
     "the largest integer": {"count": 2**63 - 1},
     "no count": {"count": None},
     "no color": {"color": None},
+    "no word": {"plan": None},
+    "a word that training never saw": {"plan": "gold"},
+    "a known word in capitals": {"plan": "PRO"},
     "false": {"is_new": False},
     "no moment": {"seen_at": None},
     "a moment with a blank": {"seen_at": "2024-05-01 10:00:00"},
@@ -171,7 +176,7 @@ REFUSED: dict[str, tuple[Row, str]] = {
     "a text that is too long": ({"note": "abcdefgh"}, "or null"),
     "a column that is not declared": (
         {"colr": 1},
-        "is not a feature of this model; features: size, count, color, is_new, seen_at, note; did you mean 'color'?",
+        "features: size, count, color, plan, is_new, seen_at, note; did you mean 'color'?",
     ),
     "a text for a number": ({"size": "abc"}, ""),
     "not a number": ({"size": "nan"}, ""),
@@ -182,6 +187,7 @@ REFUSED: dict[str, tuple[Row, str]] = {
     "a day first": ({"seen_at": "01.05.2024"}, ""),
     "a day that no month has": ({"seen_at": "2024-02-31"}, ""),
     "a text with a NUL": ({"note": "a\0b"}, ""),
+    "a word with a NUL": ({"plan": "a\0b"}, ""),
 }
 
 

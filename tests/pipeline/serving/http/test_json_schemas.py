@@ -65,3 +65,15 @@ def test_an_outcome_is_a_class_of_the_target() -> None:
 def test_a_tensor_is_named_after_a_feature() -> None:
     names = tensor_schema(schema())["properties"]["name"]["enum"]
     assert names == ["size", "count", "colour", "is_new", "seen_at", "note"]
+
+
+def test_the_words_of_a_column_that_accepts_others_are_examples() -> None:
+    declared = schema()
+    words = tuple(f"w{number}" for number in range(60))
+    column = Column("plan", "category", "category", nullable=True, categories=words, checks={"isin": list(words)})
+    features = features_schema(replace(declared, columns=(column,)))["properties"]
+    assert features["plan"]["enum"] == [*words, None]
+    opened = features_schema(replace(declared, columns=(replace(column, unseen="other", example="w3"),)))["properties"]
+    assert "enum" not in opened["plan"]
+    assert opened["plan"]["examples"][:3] == ["w3", "w0", "w1"]
+    assert len(opened["plan"]["examples"]) == 50
