@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-__all__ = ["COMPRESSION_SUFFIXES", "FORMAT_SUFFIXES", "FileFormat", "FileKind", "file_format"]
+__all__ = ["COMPRESSION_SUFFIXES", "FORMAT_SUFFIXES", "ROW_SUFFIXES", "FileFormat", "FileKind", "file_format"]
 
 FileKind = Literal["csv", "json", "parquet", "arrow", "excel", "sqlite", "duckdb"]
 
@@ -22,6 +22,7 @@ FORMAT_SUFFIXES: dict[FileKind, tuple[str, ...]] = {
 # Of text; the other formats compress by themselves.
 COMPRESSION_SUFFIXES = (".gz", ".zst", ".bz2", ".xz", ".zip")
 _COMPRESSIBLE: tuple[FileKind, ...] = ("csv", "json")
+ROW_SUFFIXES = tuple(suffix for suffixes in FORMAT_SUFFIXES.values() for suffix in suffixes)
 _KIND_BY_SUFFIX = {suffix: kind for kind, suffixes in FORMAT_SUFFIXES.items() for suffix in suffixes}
 
 

@@ -97,7 +97,7 @@ def _damaged(path: Path, error: Exception) -> DataError:
 
 @_DECOMPRESSORS.add(".gz")
 def _open_gzip(path: Path) -> IO[bytes]:
-    return gzip.open(path)
+    return gzip.GzipFile(path)
 
 
 @_DECOMPRESSORS.add(".bz2")

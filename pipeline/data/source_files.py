@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import pyarrow as pa
 from pipeline.data.cell_parsers import to_frame
 from pipeline.data.coercion import coerce_table
 from pipeline.data.csv_reader import column_kinds, read_csv
-from pipeline.data.file_import import locate_imported_file
+from pipeline.data.file_import import locate_imported_file, match_names
 from pipeline.data.formats.readers import open_typed_file
 from pipeline.errors import DataError
 from pipeline.files import sha256_file
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.groups.data_config import CsvDialect, FileSource, SourceConfig
+    from pipeline.config.groups.data_config import CsvDialect, FileSource
+    from pipeline.config.groups.section import Section
     from pipeline.schema import Schema
 
 __all__ = ["check_source_files", "fingerprint_files", "list_source_files", "read_file_rows", "read_source_files"]
@@ -70,14 +70,12 @@ def check_source_files(source: FileSource, *, root: Path) -> None:
 def _matching_names(pattern: str, root: Path, *, pulled: bool) -> list[str]:
     """Return the files that match, sorted; with `pulled` false also those of which only the pointer is there."""
     folder = PurePosixPath(pattern).parent
-    if not (root / folder).is_dir():
-        return []
-    names = {path.name for path in (root / folder).iterdir() if not path.name.startswith(".")}
-    pointers = {name.removesuffix(_POINTER_SUFFIX) for name in names if name.endswith(_POINTER_SUFFIX)}
-    files = {name for name in names if not name.endswith(_POINTER_SUFFIX)} | (set() if pulled else pointers)
-    # Only * stands for other characters: brackets and question marks are parts of names.
-    glob = PurePosixPath(pattern).name.replace("[", "[[]").replace("?", "[?]")
-    return [str(folder / name) for name in sorted(files) if fnmatchcase(name, glob)]
+    name = PurePosixPath(pattern).name
+    files = {path.name for path in match_names(name, root / folder) if path.suffix != _POINTER_SUFFIX}
+    if not pulled:
+        pointers = match_names(name + _POINTER_SUFFIX, root / folder)
+        files |= {path.name.removesuffix(_POINTER_SUFFIX) for path in pointers}
+    return [str(folder / name) for name in sorted(files)]
 
 
 def read_source_files(source: FileSource, schema: Schema, dialect: CsvDialect, *, root: Path) -> pd.DataFrame:
@@ -98,7 +96,7 @@ def read_source_files(source: FileSource, schema: Schema, dialect: CsvDialect, *
 
 
 def read_file_rows(
-    path: Path, schema: Schema, dialect: CsvDialect, *, source: SourceConfig | None, where: str
+    path: Path, schema: Schema, dialect: CsvDialect, *, source: Section | None, where: str
 ) -> pd.DataFrame:
     """Return the declared columns and the target of one file in any format, with their dtypes.
 
@@ -108,7 +106,7 @@ def read_file_rows(
     schema : Schema
     dialect : CsvDialect
         Of CSV text.
-    source : SourceConfig, optional
+    source : Section, optional
         The declared source, whose keys count for files of its format.
     where : str
         Name of the file in errors.

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["open_duckdb", "open_sqlite"]
 
 _BATCH_ROWS = 20_000
-_SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+_SQLITE_TABLES = (
+    "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+)
 _SQLITE_ALLOWED = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
 _DUCKDB_TABLES = (
     "SELECT table_name FROM duckdb_tables() WHERE NOT internal"
@@ -57,14 +59,14 @@ def open_sqlite(path: Path, *, table: str | None = None) -> TypedFile:
     try:
         with closing(_connect_sqlite(path)) as connection:
             name = _choose_table([row[0] for row in connection.execute(_SQLITE_TABLES)], table, path)
-            names = [item[0] for item in connection.execute(f"SELECT * FROM {_quoted(name)} LIMIT 0").description]
-            (n_rows,) = connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()
+            names = [item[0] for item in connection.execute(_select("*", name, "LIMIT 0")).description]
+            (n_rows,) = connection.execute(_select("count(*)", name)).fetchone()
             set_aside = {column: "bytes" for column in names if _has_bytes(connection, name, column)}
     except sqlite3.Error as error:
         raise _unreadable(path, "SQLite", error) from error
 
     def read(wanted: Sequence[str]) -> Iterator[pa.Table]:
-        query = f"SELECT {', '.join(map(_quoted, wanted))} FROM {_quoted(name)}"
+        query = _select(", ".join(map(_quoted, wanted)), name)
         try:
             with closing(_connect_sqlite(path)) as connection:
                 cursor = connection.execute(query)
@@ -91,14 +93,14 @@ def open_duckdb(path: Path, *, table: str | None = None) -> TypedFile:
     try:
         with closing(_connect_duckdb(duckdb, path)) as connection:
             name = _choose_table([row[0] for row in connection.sql(_DUCKDB_TABLES).fetchall()], table, path)
-            schema = connection.sql(f"SELECT * FROM {_quoted(name)} LIMIT 0").to_arrow_table().schema
-            ((n_rows,),) = connection.sql(f"SELECT count(*) FROM {_quoted(name)}").fetchall()
+            schema = connection.sql(_select("*", name, "LIMIT 0")).to_arrow_table().schema
+            ((n_rows,),) = connection.sql(_select("count(*)", name)).fetchall()
     except duckdb.Error as error:
         raise _unreadable(path, "DuckDB", error) from error
     set_aside = nested_columns(schema)
 
     def read(wanted: Sequence[str]) -> Iterator[pa.Table]:
-        query = f"SELECT {', '.join(map(_quoted, wanted))} FROM {_quoted(name)}"
+        query = _select(", ".join(map(_quoted, wanted)), name)
         try:
             with closing(_connect_duckdb(duckdb, path)) as connection:
                 for batch in connection.sql(query).to_arrow_reader(_BATCH_ROWS):
@@ -128,8 +130,8 @@ def _connect_sqlite(path: Path) -> sqlite3.Connection:
 
 
 def _has_bytes(connection: sqlite3.Connection, table: str, column: str) -> bool:
-    query = f"SELECT 1 FROM {_quoted(table)} WHERE typeof({_quoted(column)}) = 'blob' LIMIT 1"
-    return connection.execute(query).fetchone() is not None
+    condition = f"WHERE typeof({_quoted(column)}) = 'blob' LIMIT 1"
+    return connection.execute(_select("1", table, condition)).fetchone() is not None
 
 
 def _choose_table(known: list[str], table: str | None, path: Path) -> str:
@@ -141,6 +143,10 @@ def _choose_table(known: list[str], table: str | None, path: Path) -> str:
         listed = f"; there are: {', '.join(sorted(known)[:20])}{hint}" if known else ""
         raise DataError(f"{path}: {problem}{listed}; data.source.table names the one to read")
     return table
+
+
+def _select(what: str, table: str, rest: str = "") -> str:
+    return f"SELECT {what} FROM {_quoted(table)} {rest}"  # noqa: S608 - every name is quoted
 
 
 def _quoted(name: str) -> str:

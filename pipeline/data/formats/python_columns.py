@@ -53,7 +53,9 @@ def _is_whole(value: float) -> bool:
 
 
 def _moment_column(values: Sequence[Any]) -> pa.Array | None:
-    moments = [value if value is None or isinstance(value, datetime) else datetime(*value.timetuple()[:3]) for value in values]
+    moments = [
+        value if value is None or isinstance(value, datetime) else datetime.combine(value, time()) for value in values
+    ]
     zones = {moment.tzinfo is not None for moment in moments if moment is not None}
     if len(zones) > 1:
         return None
@@ -84,7 +86,9 @@ def join_columns(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
 
 def _is_exact(parts: Sequence[pa.ChunkedArray]) -> bool:
     integers = [part for part in parts if pa.types.is_integer(part.type)]
-    return all(pc.max(pc.abs(part)).as_py() is None or pc.max(pc.abs(part)).as_py() <= _MAX_EXACT_INTEGER for part in integers)
+    return all(
+        pc.max(pc.abs(part)).as_py() is None or pc.max(pc.abs(part)).as_py() <= _MAX_EXACT_INTEGER for part in integers
+    )
 
 
 def _as_type(part: pa.ChunkedArray, arrow_type: pa.DataType) -> pa.ChunkedArray:

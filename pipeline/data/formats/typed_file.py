@@ -77,7 +77,7 @@ def _type_name(arrow_type: pa.DataType) -> str:
 
 
 def _is_binary(arrow_type: pa.DataType) -> bool:
-    return (
+    return bool(
         pa.types.is_binary(arrow_type)
         or pa.types.is_large_binary(arrow_type)
         or pa.types.is_fixed_size_binary(arrow_type)

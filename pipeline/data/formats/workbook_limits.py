@@ -9,6 +9,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
+from itertools import pairwise
 from typing import IO, TYPE_CHECKING
 
 from pipeline.data.compressed_stream import max_expanded_bytes
@@ -90,7 +91,7 @@ def _string_lengths(blocks: Iterator[bytes]) -> list[int]:
         ends += [end for match in _ITEM_END.finditer(content) if (end := start + match.end()) > ends[-1]]
         tail = content[-_OVERLAP_BYTES:]
         start += len(content) - len(tail)
-    return [after - before for before, after in zip(ends, ends[1:], strict=False)]
+    return [after - before for before, after in pairwise(ends)]
 
 
 def _check_sheet(blocks: Iterator[bytes], lengths: list[int], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Read rows to score from a CSV or Parquet file in batches, and check each value against its declaration."""
+"""Read rows to score from a file in batches, and check each value against its declaration."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from pipeline.config.file_formats import ROW_SUFFIXES, file_format
 from pipeline.config.groups.data_config import CsvDialect
 from pipeline.data.cell_parsers import CELL_GRAMMARS
 from pipeline.data.coercion import coerce_table
 from pipeline.data.csv_reader import iter_csv_tables
+from pipeline.data.formats.readers import open_typed_file
 from pipeline.data.input_problems import to_data_error
 from pipeline.data.scoring_file import name_problems, read_header_names
 from pipeline.errors import DataError, UsageError
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pipeline.data.formats.typed_file import TypedFile
     from pipeline.schema import Column, ColumnKind, Schema
 
-__all__ = ["TableValidator", "parquet_row_count", "read_column_names", "read_file_tables"]
+__all__ = ["TableValidator", "count_file_rows", "read_column_names", "read_file_tables"]
 
-_PARQUET_BATCH_ROWS = 65_536
 _MAX_CACHED_VALUES = 100_000
 _MAX_REPORTED_ERRORS = 20
 _DEFAULT_DIALECT = CsvDialect()
@@ -45,15 +46,15 @@ def read_file_tables(
     DataError
         When the file cannot be read, lacks a column, has one that is not declared, or a value of another type.
     UsageError
-        When it is neither CSV nor Parquet.
+        When no reader knows its format.
     """
-    names = read_column_names(path, dialect)
+    file = _open_typed(path)
+    names = list(file.names) if file is not None else read_header_names(path, dialect)
     if problems := name_problems(names, schema, path=str(path)):
         raise to_data_error(problems)
     kinds: dict[str, ColumnKind] = {name: schema.column(name).kind for name in (*ids, *schema.feature_names)}
     given = {name: kind for name, kind in kinds.items() if not names or name in names}
-    notes = schema.private_notes
-    for table in _read_tables(path, given, dialect, private_notes=notes):
+    for table in _read_tables(path, file, given, dialect, private_notes=schema.private_notes):
         yield pa.table(
             {
                 name: table.column(name) if name in given else pa.nulls(table.num_rows, CELL_GRAMMARS[kind].arrow_type)
@@ -62,42 +63,54 @@ def read_file_tables(
         )
 
 
-def parquet_row_count(path: Path) -> int | None:
-    """Return how many rows a Parquet file has; None for a CSV file, whose rows are not counted in advance."""
-    return pq.ParquetFile(path).metadata.num_rows if path.suffix == ".parquet" else None
+def count_file_rows(path: Path) -> int | None:
+    """Return how many rows a file has; None where they are not counted in advance, as in CSV."""
+    file = _open_typed(path)
+    return None if file is None else file.n_rows
 
 
 def read_column_names(path: Path, dialect: CsvDialect = _DEFAULT_DIALECT) -> list[str]:
-    """Return the column names of a Parquet file, or the names in the first line of a CSV file."""
-    if path.suffix not in (".csv", ".parquet"):
-        raise UsageError(f"{path}: accepted are files that end with .csv or .parquet")
-    if path.suffix == ".csv":
-        return read_header_names(path, dialect)
-    return list(_open_parquet(path).schema_arrow.names)
+    """Return the names of the columns of a file.
+
+    Raises
+    ------
+    UsageError
+        When no reader knows its format.
+    """
+    file = _open_typed(path)
+    return read_header_names(path, dialect) if file is None else list(file.names)
+
+
+def _open_typed(path: Path) -> TypedFile | None:
+    if file_format(path.name) is None:
+        raise UsageError(
+            f"{path}: no reader knows this format; expected a file that ends with {', '.join(ROW_SUFFIXES)}"
+        )
+    return open_typed_file(path)
 
 
 def _read_tables(
-    path: Path, kinds: dict[str, ColumnKind], dialect: CsvDialect, *, private_notes: Mapping[str, str]
+    path: Path,
+    file: TypedFile | None,
+    kinds: dict[str, ColumnKind],
+    dialect: CsvDialect,
+    *,
+    private_notes: Mapping[str, str],
 ) -> Iterator[pa.Table]:
-    if path.suffix == ".csv":
+    if file is None:
         yield from iter_csv_tables(path, kinds, dialect, private_notes=private_notes)
         return
-    file = _open_parquet(path)
-    present = [name for name in kinds if name in file.schema_arrow.names]
-    try:
-        for batch in file.iter_batches(batch_size=_PARQUET_BATCH_ROWS, columns=present):
-            yield coerce_table(pa.Table.from_batches([batch]), kinds, where=str(path), private_notes=private_notes)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
-
-
-def _open_parquet(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
+    n_rows = 0
+    for table in file.read([name for name in kinds if name in file.names]):
+        yield coerce_table(
+            table,
+            kinds,
+            where=str(path),
+            private_notes=private_notes,
+            holds_cells=file.holds_cells,
+            first_row=n_rows + 1,
+        )
+        n_rows += table.num_rows
 
 
 class TableValidator:
