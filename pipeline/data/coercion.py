@@ -72,6 +72,8 @@ def coerce_table(
         try:
             if holds_cells and pa.types.is_string(column.type):
                 columns[name] = _parse_cells(column, kind, first_row)
+            elif holds_cells and kind == "boolean" and pa.types.is_integer(column.type):
+                columns[name] = _zeros_and_ones(column)
             else:
                 columns[name] = _coerce_column(column, kind)
         except pa.ArrowException as error:
@@ -92,6 +94,13 @@ def _parse_cells(column: pa.Array, kind: ColumnKind, first_row: int) -> pa.Array
         others = f", and {pluralize(n_others, 'other value')}" if n_others else ""
         raise pa.ArrowInvalid(f"row {first_row + position}: {cell}{others}; expected {CELL_GRAMMARS[kind].expected}")
     return _coerce_column(values, kind)
+
+
+def _zeros_and_ones(column: pa.Array) -> pa.Array:
+    """Return 0 and 1 as booleans: a format that lets a column mix kinds may have no others."""
+    if not pc.all(pc.is_in(column.drop_null(), value_set=pa.array([0, 1], column.type))).as_py():
+        raise pa.ArrowInvalid("values besides 0 and 1")
+    return column.cast(pa.bool_())
 
 
 def _coerce_column(column: pa.Array, kind: ColumnKind) -> pa.Array:

@@ -12,7 +12,7 @@ import lzma
 import zipfile
 import zlib
 from pathlib import PurePosixPath
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from pipeline.errors import DataError
 from pipeline.lookup import LookupTable
@@ -97,7 +97,7 @@ def _damaged(path: Path, error: Exception) -> DataError:
 
 @_DECOMPRESSORS.add(".gz")
 def _open_gzip(path: Path) -> IO[bytes]:
-    return gzip.GzipFile(path)
+    return cast("IO[bytes]", gzip.open(path))
 
 
 @_DECOMPRESSORS.add(".bz2")

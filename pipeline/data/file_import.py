@@ -67,7 +67,7 @@ def import_source(files: Sequence[Path], *, root: Path) -> ImportedSource:
     Conflict, DependencyUnavailable
         As `import_file` does.
     """
-    pattern = files[0].name if len(files) == 1 and "*" in files[0].name else None
+    pattern = files[0].name if len(files) == 1 and "*" in str(files[0]) else None
     given = list(files) if pattern is None else _match_pattern(files[0], root)
     kinds = {found.kind: file for file in given if (found := file_format(file.name)) is not None}
     if len(kinds) > 1:

@@ -12,20 +12,28 @@ from pipeline.data.coercion import coerce_table
 from pipeline.data.csv_reader import column_kinds, read_csv
 from pipeline.data.file_import import locate_imported_file, match_names
 from pipeline.data.formats.readers import open_typed_file
-from pipeline.errors import DataError
+from pipeline.errors import DataError, did_you_mean
 from pipeline.files import sha256_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     import pandas as pd
 
     from pipeline.config.groups.data_config import CsvDialect, FileSource
     from pipeline.config.groups.section import Section
+    from pipeline.data.formats.typed_file import TypedFile
     from pipeline.schema import Schema
 
-__all__ = ["check_source_files", "fingerprint_files", "list_source_files", "read_file_rows", "read_source_files"]
+__all__ = [
+    "check_names",
+    "check_source_files",
+    "fingerprint_files",
+    "list_source_files",
+    "read_file_rows",
+    "read_source_files",
+]
 
 _POINTER_SUFFIX = ".dvc"
 
@@ -120,14 +128,11 @@ def read_file_rows(
     if file is None:
         return read_csv(path, schema, dialect)
     kinds = column_kinds(schema)
-    if nested := [name for name in kinds if name in file.set_aside]:
-        lines = [f"{where}: {name}: holds {file.set_aside[name]}; take it out of data.columns" for name in nested]
-        raise DataError("\n".join(lines))
+    check_names(kinds, file, where=where)
     notes = schema.private_notes
-    present = [name for name in kinds if name in file.names]
     tables: list[pa.Table] = []
     n_rows = 0
-    for table in _read_or_empty(file.read(present), present):
+    for table in file.read(list(kinds)):
         coerced = coerce_table(
             table, kinds, where=where, private_notes=notes, holds_cells=file.holds_cells, first_row=n_rows + 1
         )
@@ -138,14 +143,23 @@ def read_file_rows(
     return to_frame(pa.concat_tables(tables))
 
 
-def _read_or_empty(tables: Iterator[pa.Table], names: list[str]) -> Iterator[pa.Table]:
-    """Yield the tables, or an empty one where there is none: its missing columns are then reported as well."""
-    is_empty = True
-    for table in tables:
-        is_empty = False
-        yield table
-    if is_empty:
-        yield pa.table({name: pa.nulls(0) for name in names})
+def check_names(names: Iterable[str], file: TypedFile, *, where: str) -> None:
+    """Raise if a file lacks one of `names`, or does not hold plain values in it.
+
+    Raises
+    ------
+    DataError
+        With one line for each name.
+    """
+    lines = []
+    for name in names:
+        if name in file.set_aside:
+            lines.append(f"{where}: {name}: holds {file.set_aside[name]}; take it out of data.columns")
+        elif name not in file.names:
+            hint = did_you_mean(name, file.names)
+            lines.append(f"{where}: {name}: missing; the source has: {', '.join(file.names[:20])}{hint}")
+    if lines:
+        raise DataError("\n".join([*lines, f"{where}: nothing was read; correct the source or its declaration"]))
 
 
 def fingerprint_files(source: FileSource, *, root: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
+from pipeline.config.file_formats import FileKind
 from pipeline.config.groups.section import Positive, Section, Share, setting
 
 __all__ = [
@@ -61,6 +62,7 @@ def _check_external_path(value: Any) -> Any:
 class FileSource(Section):
     """Files below data/external/; rows follow each other in the order of the list, or of the sorted names."""
 
+    kind: FileKind
     path: Annotated[str | tuple[str, ...], BeforeValidator(_check_external_path)] = setting(
         "File below data/external/, a list of files, or a pattern with * in place of a part of the name"
     )

@@ -25,6 +25,8 @@ _SQLITE_TABLES = (
     "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 )
 _SQLITE_ALLOWED = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
+_SQLITE_HEADER_BYTES = 100
+_SQLITE_LARGE_PAGE = 65_536
 _DUCKDB_TABLES = (
     "SELECT table_name FROM duckdb_tables() WHERE NOT internal"
     " UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal"
@@ -120,6 +122,7 @@ def _connect_duckdb(duckdb: Any, path: Path) -> Any:
 def _connect_sqlite(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise DataError(f"{path}: no such file")
+    _check_size(path)
     # Immutable: no lock and no journal beside the file, which data/external/ would not accept.
     connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1", uri=True)
     connection.execute("PRAGMA trusted_schema = OFF")
@@ -127,6 +130,18 @@ def _connect_sqlite(path: Path) -> sqlite3.Connection:
         lambda action, *_: sqlite3.SQLITE_OK if action in _SQLITE_ALLOWED else sqlite3.SQLITE_DENY
     )
     return connection
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a file that ends before its last page: SQLite reads the missing part of a page as empty cells."""
+    with path.open("rb") as stream:
+        header = stream.read(_SQLITE_HEADER_BYTES)
+    if len(header) < _SQLITE_HEADER_BYTES or header[24:28] != header[92:96]:
+        return  # SQLite itself refuses it, or the file does not record its length
+    page_bytes = int.from_bytes(header[16:18], "big")
+    n_bytes = int.from_bytes(header[28:32], "big") * (_SQLITE_LARGE_PAGE if page_bytes == 1 else page_bytes)
+    if path.stat().st_size < n_bytes:
+        raise DataError(f"{path}: ends early: it has {path.stat().st_size:,} of {n_bytes:,} bytes; get the file again")
 
 
 def _has_bytes(connection: sqlite3.Connection, table: str, column: str) -> bool:
@@ -140,8 +155,13 @@ def _choose_table(known: list[str], table: str | None, path: Path) -> str:
     if table is None or table not in known:
         problem = f"has {len(known)} tables" if table is None else f"has no table {table!r}"
         hint = "" if table is None else did_you_mean(table, known)
-        listed = f"; there are: {', '.join(sorted(known)[:20])}{hint}" if known else ""
-        raise DataError(f"{path}: {problem}{listed}; data.source.table names the one to read")
+        if not known:
+            raise DataError(f"{path}: has no tables; expected the rows in one")
+        listed = ", ".join(sorted(known)[:20])
+        raise DataError(
+            f"{path}: {problem}; there are: {listed}{hint}. Name the one to read: `mlops data init ... --table NAME`,"
+            " data.source.table"
+        )
     return table
 
 
