@@ -22,7 +22,7 @@ Rows = list[dict[str, Any]]
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
-_EXCEL_EPOCH = dt.datetime(1899, 12, 30)
+_EXCEL_EPOCH = dt.datetime.fromisoformat("1899-12-30")
 
 
 def write_workbook(path: Path, sheets: dict[str, list[list[Any]]], merged: Sequence[str] = ()) -> Path:

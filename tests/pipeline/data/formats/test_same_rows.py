@@ -1,7 +1,7 @@
 """The same rows in every format are the same rows: in the graph, in the draft and in a file to score."""
 
-import datetime as dt
 import re
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -18,12 +18,19 @@ from pipeline.serving.files.file_reader import count_file_rows, read_file_tables
 from tests.pipeline.data.formats.row_files import WRITERS, Rows, write_rows
 
 ROWS: Rows = [
-    {"number": 1, "share": 0.5, "city": "Ulm", "day": dt.datetime(2026, 1, 1), "member": True, "outcome": "no"},
+    {
+        "number": 1,
+        "share": 0.5,
+        "city": "Ulm",
+        "day": datetime.fromisoformat("2026-01-01"),
+        "member": True,
+        "outcome": "no",
+    },
     {
         "number": 2,
         "share": None,
         "city": None,
-        "day": dt.datetime(2026, 1, 2, 3, 4, 5),
+        "day": datetime.fromisoformat("2026-01-02T03:04:05"),
         "member": False,
         "outcome": "yes",
     },
@@ -90,7 +97,7 @@ def test_a_draft_has_the_same_texts(tmp_path: Path, name: str) -> None:
     assert [row["number"] for row in rows] == ["1", "2", None]
     assert [row["city"] for row in rows] == ["Ulm", None, "Köln, Süd"]
     assert [row["day"] and row["day"][:19] for row in rows] == ["2026-01-01T00:00:00", "2026-01-02T03:04:05", None]
-    assert [row["member"] and row["member"].replace("1", "true") for row in rows][0] == "true"
+    assert [row["member"] for row in rows] in (["true", "false", None], ["1", "0", None])
 
 
 @pytest.mark.parametrize("name", ["rows.csv.gz", "rows.jsonl", "rows.parquet", "rows.xlsx", "rows.duckdb"])
@@ -110,10 +117,10 @@ def test_several_files_follow_each_other_in_the_declared_order(tmp_path: Path, n
 
 
 DAMAGE = {
-    "empty": lambda content: b"",
+    "empty": lambda _content: b"",
     "cut": lambda content: content[: len(content) * 3 // 5],
-    "text": lambda content: b"what is this?\n",
-    "binary": lambda content: bytes(range(256)) * 20,
+    "text": lambda _content: b"what is this?\n",
+    "binary": lambda _content: bytes(range(256)) * 20,
 }
 
 
