@@ -26,12 +26,12 @@ def open_parquet(path: Path) -> TypedFile:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, "Parquet", error) from error
-    set_aside = nested_columns(file.schema_arrow)
+    set_aside = nested_columns(file.schema_arrow, where=str(path))
 
     def read(names: Sequence[str]) -> Iterator[pa.Table]:
         try:
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(names)):
-                yield flatten_table(pa.Table.from_batches([batch]).select(names), where=str(path))
+                yield flatten_table(pa.Table.from_batches([batch]).select(names))
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(path, "Parquet", error) from error
 
@@ -45,14 +45,14 @@ def open_arrow(path: Path) -> TypedFile:
         schema = _open_ipc(path).schema
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, "Arrow", error) from error
-    set_aside = nested_columns(schema)
+    set_aside = nested_columns(schema, where=str(path))
 
     def read(names: Sequence[str]) -> Iterator[pa.Table]:
         try:
             for batch in _iter_batches(_open_ipc(path)):
                 table = pa.Table.from_batches([batch])
                 for start in range(0, table.num_rows, _BATCH_ROWS):
-                    yield flatten_table(table.slice(start, _BATCH_ROWS).select(names), where=str(path))
+                    yield flatten_table(table.slice(start, _BATCH_ROWS).select(names))
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(path, "Arrow", error) from error
 

@@ -99,14 +99,14 @@ def open_duckdb(path: Path, *, table: str | None = None) -> TypedFile:
             ((n_rows,),) = connection.sql(_select("count(*)", name)).fetchall()
     except duckdb.Error as error:
         raise _unreadable(path, "DuckDB", error) from error
-    set_aside = nested_columns(schema)
+    set_aside = nested_columns(schema, where=str(path))
 
     def read(wanted: Sequence[str]) -> Iterator[pa.Table]:
         query = _select(", ".join(map(_quoted, wanted)), name)
         try:
             with closing(_connect_duckdb(duckdb, path)) as connection:
                 for batch in connection.sql(query).to_arrow_reader(_BATCH_ROWS):
-                    yield flatten_table(pa.Table.from_batches([batch]), where=str(path))
+                    yield flatten_table(pa.Table.from_batches([batch]))
         except duckdb.Error as error:
             raise _unreadable(path, "DuckDB", error) from error
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["build_column", "join_columns"]
 
 _MAX_EXACT_INTEGER = 1 << 53
+_PLAIN_TYPES = {frozenset(): pa.null(), frozenset({str}): pa.string(), frozenset({bool}): pa.bool_()}
 
 
 def build_column(values: Sequence[Any]) -> pa.Array:
@@ -23,16 +24,18 @@ def build_column(values: Sequence[Any]) -> pa.Array:
     of several kinds becomes one of texts, each as `str` writes it; booleans as true and false, moments as ISO 8601.
     """
     kinds = {type(value) for value in values} - {type(None)}
-    if kinds <= {str}:
-        return pa.array(values, pa.string())
+    if (arrow_type := _PLAIN_TYPES.get(frozenset(kinds))) is not None:
+        return pa.array(values, arrow_type)
     if kinds <= {int, float}:
         return _number_column(values, has_floats=float in kinds)
-    if kinds == {bool}:
-        return pa.array(values, pa.bool_())
     if kinds <= {date, datetime} and (moments := _moment_column(values)) is not None:
         return moments
     if kinds == {timedelta}:
         return pa.array([None if value is None else value.total_seconds() for value in values], pa.float64())
+    return _text_column(values)
+
+
+def _text_column(values: Sequence[Any]) -> pa.Array:
     return pa.array([None if value is None else _to_text(value) for value in values], pa.string())
 
 
@@ -45,7 +48,7 @@ def _number_column(values: Sequence[Any], *, has_floats: bool) -> pa.Array:
             return pa.array(values, pa.float64() if has_floats else pa.int64())
         except OverflowError:
             pass
-    return pa.array([None if value is None else _to_text(value) for value in values], pa.string())
+    return _text_column(values)
 
 
 def _is_whole(value: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,17 @@ def read_all(file: TypedFile, names: Sequence[str]) -> pa.Table:
     return pa.table({name: join_columns([table.column(name) for table in tables]) for name in names})
 
 
-def nested_columns(schema: pa.Schema) -> dict[str, str]:
-    """Return what each column holds that is no column of plain values, by its name."""
+def nested_columns(schema: pa.Schema, *, where: str) -> dict[str, str]:
+    """Return what each column holds that is no column of plain values, by its name.
+
+    Raises
+    ------
+    DataError
+        When two columns have one name.
+    """
+    counts = Counter(schema.names)
+    if twice := sorted(name for name, count in counts.items() if count > 1):
+        raise DataError(f"{where}: two columns have the name {twice[0]!r}; rename one of them in the file")
     columns: dict[str, str] = {}
     for item in schema:
         plain = item.type.value_type if pa.types.is_dictionary(item.type) else item.type
@@ -85,18 +95,9 @@ def _is_binary(arrow_type: pa.DataType) -> bool:
     )
 
 
-def flatten_table(table: pa.Table, *, where: str) -> pa.Table:
-    """Return a table of plain values: dictionaries decoded, durations as seconds, times of day as texts.
-
-    Raises
-    ------
-    DataError
-        When two columns have one name.
-    """
-    names = table.column_names
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"{where}: two columns have the name {twice[0]!r}; rename one of them in the file")
-    return pa.table({name: _flatten_column(table.column(name)) for name in names})
+def flatten_table(table: pa.Table) -> pa.Table:
+    """Return a table of plain values: dictionaries decoded, durations as seconds, times of day as texts."""
+    return pa.table({name: _flatten_column(table.column(name)) for name in table.column_names})
 
 
 def _flatten_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
