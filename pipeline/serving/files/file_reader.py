@@ -32,14 +32,16 @@ __all__ = ["TableValidator", "count_file_rows", "read_column_names", "read_file_
 _MAX_CACHED_VALUES = 100_000
 _MAX_REPORTED_ERRORS = 20
 _DEFAULT_DIALECT = CsvDialect()
+_ID_KIND: ColumnKind = "text"  # an id of another type than the declared one refuses no row
 
 
 def read_file_tables(
     path: Path, schema: Schema, ids: tuple[str, ...], *, dialect: CsvDialect = _DEFAULT_DIALECT
 ) -> Iterator[pa.Table]:
-    """Yield a file in batches: the features of the model and the columns `ids`, with their declared types.
+    """Yield a file in batches: the features of the model with their declared types, and the columns `ids` as they are.
 
     A nullable feature that the file lacks is missing in each row; declared columns that are neither are left out.
+    Ids of a CSV, JSON, Excel or SQLite file are texts, those of another file have its types.
 
     Raises
     ------
@@ -52,15 +54,15 @@ def read_file_tables(
     names = list(file.names) if file is not None else read_header_names(path, dialect)
     if problems := name_problems(names, schema, path=str(path)):
         raise to_data_error(problems)
-    kinds: dict[str, ColumnKind] = {name: schema.column(name).kind for name in (*ids, *schema.feature_names)}
+    kinds: dict[str, ColumnKind] = {column.name: column.kind for column in schema.features}
     given = {name: kind for name, kind in kinds.items() if not names or name in names}
-    for table in _read_tables(path, file, given, dialect, private_notes=schema.private_notes):
-        yield pa.table(
-            {
-                name: table.column(name) if name in given else pa.nulls(table.num_rows, CELL_GRAMMARS[kind].arrow_type)
-                for name, kind in kinds.items()
-            }
-        )
+    for table in _read_tables(path, file, given, dialect, ids=ids, private_notes=schema.private_notes):
+        absent = {
+            name: pa.nulls(table.num_rows, CELL_GRAMMARS[kind].arrow_type)
+            for name, kind in kinds.items()
+            if name not in given
+        }
+        yield pa.table({name: absent[name] if name in absent else table[name] for name in (*ids, *kinds)})
 
 
 def count_file_rows(path: Path) -> int | None:
@@ -78,7 +80,7 @@ def read_column_names(path: Path, dialect: CsvDialect = _DEFAULT_DIALECT) -> lis
         When no reader knows its format.
     """
     file = _open_typed(path)
-    return read_header_names(path, dialect) if file is None else list(file.names)
+    return read_header_names(path, dialect) if file is None else [*file.names, *file.set_aside]
 
 
 def _open_typed(path: Path) -> TypedFile | None:
@@ -95,14 +97,16 @@ def _read_tables(
     kinds: dict[str, ColumnKind],
     dialect: CsvDialect,
     *,
+    ids: tuple[str, ...],
     private_notes: Mapping[str, str],
 ) -> Iterator[pa.Table]:
     if file is None:
-        yield from iter_csv_tables(path, kinds, dialect, private_notes=private_notes)
+        all_kinds = {**dict.fromkeys(ids, _ID_KIND), **kinds}
+        yield from iter_csv_tables(path, all_kinds, dialect, private_notes=private_notes)
         return
     n_rows = 0
-    for table in file.read([name for name in kinds if name in file.names]):
-        yield coerce_table(
+    for table in file.read([name for name in (*ids, *kinds) if name in file.names or name in ids]):
+        features = coerce_table(
             table,
             kinds,
             where=str(path),
@@ -111,6 +115,15 @@ def _read_tables(
             first_row=n_rows + 1,
         )
         n_rows += table.num_rows
+        id_columns = {name: _to_flat(table[name], as_text=file.holds_cells) for name in ids}
+        yield pa.table({**id_columns, **dict(zip(kinds, features, strict=True))})
+
+
+def _to_flat(column: pa.ChunkedArray, *, as_text: bool) -> pa.ChunkedArray:
+    """Return ids as a column that a CSV file can hold: nested values, and those of a format of cells, as texts."""
+    if pa.types.is_nested(column.type):
+        return pa.chunked_array([[None if value is None else str(value) for value in column.to_pylist()]], pa.string())
+    return column.cast(pa.string()) if as_text else column
 
 
 class TableValidator:
