@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.config.groups.data_config import CsvDialect
-from pipeline.data.cell_parsers import CELL_GRAMMARS, to_frame
+from pipeline.data.cell_parsers import ARROW_TYPES, to_frame
 from pipeline.data.coercion import coerce_table
 from pipeline.data.compressed_stream import open_rows_stream
 from pipeline.data.csv_check import check_csv, expectation
@@ -126,7 +126,7 @@ def _with_absent_features(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     import pyarrow as pa
 
     absent = {
-        column.name: pa.nulls(len(frame), CELL_GRAMMARS[column.kind].arrow_type)
+        column.name: pa.nulls(len(frame), ARROW_TYPES[column.kind])
         for column in schema.features
         if column.name not in frame
     }
@@ -143,9 +143,9 @@ def _read_typed(file: TypedFile, path: Path, schema: Schema) -> ScoringRows:
     if not table.num_rows:
         raise DataError(f"{path.name}: has no rows; expected at least one")
     features = Schema(schema.name, _present_features(schema, file.names), schema.target)
-    kinds = {column.name: column.kind for column in features.columns}
+    formats = {column.name: column.text_format for column in features.columns}
     notes = schema.private_notes
-    frame = to_frame(coerce_table(table, kinds, where=path.name, private_notes=notes, holds_cells=file.holds_cells))
+    frame = to_frame(coerce_table(table, formats, where=path.name, private_notes=notes, holds_cells=file.holds_cells))
     failures = list_failures(frame, features, with_target=False)[:_MAX_PROBLEMS]
     if failures:
         return ScoringRows(None, tuple(_cell_problem(path, schema, failure) for failure in failures))

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.data.cell_parsers import to_frame
 from pipeline.data.coercion import coerce_table
-from pipeline.data.csv_reader import column_kinds, read_csv
+from pipeline.data.csv_reader import read_csv, text_formats
 from pipeline.data.file_import import locate_imported_file, match_names
 from pipeline.data.formats.readers import open_typed_file
 from pipeline.errors import DataError, did_you_mean
@@ -127,14 +127,14 @@ def read_file_rows(
     file = open_typed_file(path, source)
     if file is None:
         return read_csv(path, schema, dialect)
-    kinds = column_kinds(schema)
-    check_names(kinds, file, where=where)
+    formats = text_formats(schema)
+    check_names(formats, file, where=where)
     notes = schema.private_notes
     tables: list[pa.Table] = []
     n_rows = 0
-    for table in file.read(list(kinds)):
+    for table in file.read(list(formats)):
         coerced = coerce_table(
-            table, kinds, where=where, private_notes=notes, holds_cells=file.holds_cells, first_row=n_rows + 1
+            table, formats, where=where, private_notes=notes, holds_cells=file.holds_cells, first_row=n_rows + 1
         )
         n_rows += table.num_rows
         tables.append(coerced)
