@@ -119,7 +119,7 @@ def measure_server(project: Workspace, rows: list[dict[str, Any]]) -> Iterator[t
         ]
         yield "predict a row, median", f"{_median_ms(port, '/predict', single):.1f} ms"
         yield f"predict {_BATCH_ROWS} rows, median", f"{_median_ms(port, '/predict/batch', batches):.0f} ms"
-        yield "explain a row, median", f"{_median_ms(port, '/explain', single[:5]):.0f} ms"
+        yield "explain a row, median", f"{_median_ms(port, '/v1/explain', single[:5]):.0f} ms"
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json") as response:
             yield "OpenAPI document", f"{len(response.read()) / 1e6:.2f} MB"
 
