@@ -116,12 +116,31 @@ class ColumnConfig(Section):
         default="refuse",
     )
     unit: str | None = setting("Unit of the values", default=None)
+    format: str | None = setting(
+        "Form of texts: of datetimes a strptime form such as %d.%m.%Y, or epoch_s, epoch_ms, epoch_us, epoch_ns,"
+        " epoch_days; of Float64 duration, in seconds",
+        default=None,
+    )
+    zone: str | None = setting(
+        "IANA zone of moments without an offset; moments with an offset are accepted, all are stored in UTC",
+        default=None,
+    )
+    true_values: tuple[str, ...] = setting("Words of a boolean column that mean true", default=())
+    false_values: tuple[str, ...] = setting("Words of a boolean column that mean false", default=())
+    null_values: tuple[str, ...] = setting(
+        "Texts that mark a missing value in this column, besides those of the source", default=()
+    )
+    strip: tuple[str, ...] = setting("Texts around a number that are not part of it, such as $ or %", default=())
     example: JsonValue = setting("A typical value", default=None)
     store: Literal["full", "bin", "hash", "drop"] = setting(
         "How the prediction log stores it; if not in full, the column is private", default="full"
     )
     drift_limit: float | None = setting(
         "Drift threshold of this feature; overrides the group `drift`", default=None, gt=0
+    )
+    leakage: Literal["refuse", "accept"] = setting(
+        "Whether the graph accepts that the column reveals the class: only where it is known before the outcome",
+        default="refuse",
     )
     protected: bool = setting("Whether its slices are always reported", default=False)
 
@@ -141,6 +160,10 @@ class TargetConfig(Section):
     column: str = setting("Name of the column", min_length=1)
     classes: tuple[str, ...] = setting("Classes in a fixed order", min_length=2)
     positive: str | None = setting("Class that scores refer to; null with more than two classes", default=None)
+    unlabeled: Literal["refuse", "set_aside"] = setting(
+        "Rows whose label is missing or is none of the classes: they stop the graph, or are quarantined and counted",
+        default="refuse",
+    )
     title: str | None = setting("Display name", default=None)
     description: str | None = setting("Meaning of the classes", default=None)
 
