@@ -15,7 +15,7 @@ from pipeline.errors import DataError
 from pipeline.modeling.classifier import encode_target
 from pipeline.modeling.training import check_folds
 from pipeline.schema import Schema
-from pipeline.validation import quarantine_rows, refusal_lines, validate_rows
+from pipeline.validation import refusal_lines, select_training_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,12 +84,11 @@ def check_rows(frame: pd.DataFrame, config: Config) -> tuple[str, ...]:
     config : Config
     """
     schema = Schema.from_config(config.data)
-    report = validate_rows(frame, schema, config.validation, name=config.data.name)
-    if refusals := refusal_lines(report, schema, config.validation):
+    rows = select_training_rows(frame, schema, config.validation, name=config.data.name)
+    if refusals := refusal_lines(rows.report, schema, config.validation):
         return refusals
-    valid, _ = quarantine_rows(frame, report)
     try:
-        train = split_train_test(valid, schema, config.data.split, seed=config.seed).train
+        train = split_train_test(rows.valid, schema, config.data.split, seed=config.seed).train
         check_folds(encode_target(train, schema.target), schema.target, config.training.folds)
     except DataError as error:
         return (str(error),)

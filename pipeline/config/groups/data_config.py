@@ -211,6 +211,10 @@ class ColumnConfig(Section):
     drift_limit: float | None = setting(
         "Drift threshold of this feature; overrides the group `drift`", default=None, gt=0
     )
+    leakage: Literal["refuse", "accept"] = setting(
+        "Whether the graph accepts that the column reveals the class: only where it is known before the outcome",
+        default="refuse",
+    )
     protected: bool = setting("Whether its slices are always reported", default=False)
 
     @model_validator(mode="after")
@@ -229,6 +233,10 @@ class TargetConfig(Section):
     column: str = setting("Name of the column", min_length=1)
     classes: tuple[str, ...] = setting("Classes in a fixed order", min_length=2)
     positive: str | None = setting("Class that scores refer to; null with more than two classes", default=None)
+    unlabeled: Literal["refuse", "set_aside"] = setting(
+        "Rows whose label is missing or is none of the classes: they stop the graph, or are quarantined and counted",
+        default="refuse",
+    )
     title: str | None = setting("Display name", default=None)
     description: str | None = setting("Meaning of the classes", default=None)
 
