@@ -22,6 +22,7 @@ _REMEDIES = {
     "constant": _IGNORE,
     "duplicates": "remove the copies at the source",
     "class_balance": "add rows of the other classes",
+    "unseen": "list the frequent words in `checks.isin`",
     "missing_rows": "give columns that are often missing the role `ignore`",
 }
 

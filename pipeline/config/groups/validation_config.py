@@ -19,6 +19,7 @@ __all__ = [
 
 ValidationRuleName = Literal[
     "schema",
+    "unseen",
     "missing",
     "missing_rows",
     "duplicates",
