@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from pipeline.data.cell_parsers import ARROW_TYPES, to_frame
+from pipeline.data.compressed_stream import open_rows_stream
 from pipeline.data.csv_advice import advise_header, advise_number, name_setting
 from pipeline.data.csv_lines import LineReader
 from pipeline.data.csv_records import MAX_RECORD_BYTES
@@ -221,7 +222,7 @@ def open_binary(path: Path) -> IO[bytes]:
         When it cannot be read.
     """
     try:
-        return path.open("rb")
+        return open_rows_stream(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
