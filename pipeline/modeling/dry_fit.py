@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.errors import ConfigError
 from pipeline.modeling.classifier import fit_classifier
-from pipeline.modeling.encoder import make_encoder
+from pipeline.modeling.encoding import make_encoder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ def check_fit(
     refusals = []
     # Missing values that reach the estimator must be fitted where a column allows them. Those that are replaced may
     # add indicators, and an argument may fit only one of the two numbers of columns.
-    is_native = make_encoder(schema, features, model.inputs).missing == "native"
+    is_native = make_encoder(schema, features, model.inputs).form.missing == "native"
     for n, has_missing in itertools.product((n_rows, 4 * n_rows), (True,) if is_native else (False, True)):
         frame = _random_rows(schema, n, has_missing=has_missing)
         with warnings.catch_warnings():

@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 
 from pipeline.modeling.classifier import predicted_codes
-from pipeline.modeling.encoder import Encoder
 from pipeline.serving.prediction_types import PredictionWarning
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipeline.modeling.encoding import Encoder
     from pipeline.package import Bins, Package
     from pipeline.schema import Column
 
@@ -252,8 +252,7 @@ class _ColumnEncoder:
 
 
 def _build_column_encoders(package: Package, hash_key: bytes) -> list[_ColumnEncoder]:
-    settings = package.serving_classifier.encoder.as_dict()
-    encoders = {plan["name"]: Encoder.from_dict({**settings, "columns": [plan]}) for plan in settings["columns"]}
+    encoders = {encoder.feature_names_in_[0]: encoder for encoder in package.serving_classifier.encoder.by_column()}
     bins = {bins.name: bins for bins in package.reference.columns}
     return [
         _ColumnEncoder(column, encoders.get(column.name), bins.get(column.name), hash_key)

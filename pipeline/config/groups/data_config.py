@@ -115,6 +115,9 @@ class ColumnConfig(Section):
         "What a word that `isin` does not list is: `other` encodes it and warns, `refuse` rejects the row",
         default="refuse",
     )
+    encode: str | dict[str, JsonValue] = setting(
+        "How a feature becomes numbers: the name of a method, or `method` with keys of its settings", default="auto"
+    )
     unit: str | None = setting("Unit of the values", default=None)
     example: JsonValue = setting("A typical value", default=None)
     store: Literal["full", "bin", "hash", "drop"] = setting(
