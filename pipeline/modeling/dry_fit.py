@@ -25,6 +25,7 @@ __all__ = ["check_fit"]
 
 _MIN_ROWS, _ROWS_PER_CLASS = 60, 10
 _DAY_S = 86_400
+_N_LETTERS = 12
 _WIDTH, _MAX_BOUND = 1e3, 2.0**53
 
 
@@ -88,7 +89,8 @@ def _random_values(column: Column, n_rows: int, generator: Generator) -> NDArray
     if column.kind == "boolean":
         return generator.random(n_rows) < 0.5
     if column.kind == "text":
-        return np.array([f"text {i}" for i in range(n_rows)], dtype=object)
+        letters = generator.choice(list("abcdefghijklmnop"), size=(n_rows, _N_LETTERS))
+        return np.array([" ".join(row) for row in letters.tolist()], dtype=object)
     if column.kind == "datetime":
         return (generator.integers(0, 365, n_rows) * _DAY_S).astype("datetime64[s]").astype("datetime64[us]")
     low, high = _bounds(column)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
@@ -88,14 +88,11 @@ class DayDates(ColumnEncoding):
         # A part of the calendar says more about a person than a level of a group does.
         candidates = settings.parts if cls.method == "parts" and not column.is_private else ()
         parts = tuple(part for part in candidates if _varies(part, moments))
-        fields = {"name": column.name, "kind": column.kind, "origin_us": origin, "groups": groups, "parts": parts}
-        unscaled = cls(**fields, cyclic=cyclic)
-        numbers = [round_to_float32(part) for part in unscaled.numbers(moments)]
+        unscaled = cls(name=column.name, kind=column.kind, origin_us=origin, groups=groups, parts=parts, cyclic=cyclic)
         is_missing = np.isnat(moments)
-        return cls(
-            **fields,
-            cyclic=cyclic,
-            scalings=tuple(fit_scaling(part, form) for part in numbers),
+        return replace(
+            unscaled,
+            scalings=tuple(fit_scaling(round_to_float32(part), form) for part in unscaled.numbers(moments)),
             indicator=form.needs_indicator(
                 column, has_missing=bool(is_missing.any()), is_replaced=form.missing == "impute"
             ),
@@ -172,8 +169,10 @@ def _days_since(moments: NDArray[np.datetime64], origin_us: int) -> Floats:
 
 
 def _varies(part: str, moments: NDArray[np.datetime64]) -> bool:
-    values = CALENDAR_PARTS[part].compute(moments[~np.isnat(moments)])
-    return len(np.unique(values)) > 1
+    """Return whether a part varies; within one year the day of the year is the number of days, and is left out."""
+    present = moments[~np.isnat(moments)]
+    decisive = "year" if part == "day_of_year" else part
+    return len(np.unique(CALENDAR_PARTS[decisive].compute(present))) > 1
 
 
 def _part_numbers(part: str, moments: NDArray[np.datetime64], *, cyclic: bool) -> list[Floats]:

@@ -6,14 +6,14 @@ The weights are whole numbers, so their sums are exact in any order and a text g
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.modeling.encoding.column_encoding import min_group_rows
-from pipeline.modeling.encoding.ngrams import N_BUCKETS, HashedNgrams, hash_ngrams
+from pipeline.modeling.encoding.ngrams import N_BUCKETS, HashedNgrams, NgramForm, hash_ngrams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.features_config import TextConfig
-    from pipeline.modeling.encoding.ngrams import Analyzer
     from pipeline.schema import Column
 
     Floats = NDArray[np.float64]
@@ -41,8 +40,8 @@ class NgramBlock:
 
     Attributes
     ----------
-    analyzer, ngram_range, max_characters
-        As in the group `features`.
+    form : NgramForm
+        What n-grams consist of.
     buckets : int16 or larger, shape (n_ngrams,)
         Hash buckets that count; n-grams of other buckets are left out.
     weights : int16, shape (n_ngrams, n_components)
@@ -53,9 +52,7 @@ class NgramBlock:
         One for each component.
     """
 
-    analyzer: Analyzer
-    ngram_range: tuple[int, int]
-    max_characters: int
+    form: NgramForm
     buckets: NDArray[np.int64]
     weights: NDArray[np.int16]
     squares: NDArray[np.int64]
@@ -92,9 +89,7 @@ class NgramBlock:
 
     def _known_ngrams(self, texts: Sequence[str]) -> HashedNgrams:
         """Return the n-grams that have weights, with their positions among the weights in place of buckets."""
-        hashed = hash_ngrams(
-            texts, analyzer=self.analyzer, ngram_range=self.ngram_range, max_characters=self.max_characters
-        )
+        hashed = hash_ngrams(texts, self.form)
         positions = self._position_of[hashed.buckets]
         is_known = positions >= 0
         return HashedNgrams(hashed.texts[is_known], positions[is_known])
@@ -112,9 +107,7 @@ class NgramBlock:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values; arrays are base64 of little-endian integers."""
         return {
-            "analyzer": self.analyzer,
-            "ngram_range": list(self.ngram_range),
-            "max_characters": self.max_characters,
+            "form": asdict(self.form),
             "buckets": _to_base64(self.buckets, "<i4"),
             "weights": _to_base64(self.weights, "<i2"),
             "squares": _to_base64(self.squares, "<i4"),
@@ -129,9 +122,8 @@ class NgramBlock:
         squares = _from_base64(value["squares"], "<i4")
         if len(squares) != len(buckets) or ((buckets < 0) | (buckets >= N_BUCKETS)).any():
             raise ValueError("buckets and squares do not fit")
-        low, high = value["ngram_range"]
-        arrays = {"buckets": buckets, "weights": weights.astype(np.int16), "squares": squares}
-        return cls(value["analyzer"], (low, high), value["max_characters"], **arrays, units=tuple(value["units"]))
+        form = NgramForm(**{**value["form"], "ngram_range": tuple(value["form"]["ngram_range"])})
+        return cls(form, buckets, weights.astype(np.int16), squares, tuple(value["units"]))
 
 
 def _to_base64(array: NDArray[Any], dtype: str) -> str:
@@ -153,12 +145,8 @@ def fit_ngram_block(
     if len(texts) > _MAX_FITTED_TEXTS:  # enough for a few components
         picked = np.linspace(0, len(texts) - 1, _MAX_FITTED_TEXTS).round().astype(int)
         texts, counts = [texts[at] for at in picked], counts[picked]
-    form = {
-        "analyzer": settings.analyzer,
-        "ngram_range": settings.ngram_range,
-        "max_characters": settings.max_characters,
-    }
-    hashed = hash_ngrams(texts, **form)
+    form = NgramForm(settings.analyzer, settings.ngram_range, settings.max_characters)
+    hashed = hash_ngrams(texts, form)
     keys, occurrences = np.unique(hashed.texts * N_BUCKETS + hashed.buckets, return_counts=True)
     text_of, bucket_of = keys // N_BUCKETS, keys % N_BUCKETS
     n_rows = np.bincount(bucket_of, weights=counts[text_of], minlength=N_BUCKETS).astype(np.int64)
@@ -176,9 +164,7 @@ def fit_ngram_block(
     units = np.array([float(f"{unit:.7g}") for unit in units])
     quantized = np.clip(np.round(weights / np.where(units > 0, units, 1.0)), -_MAX_WEIGHT, _MAX_WEIGHT)
     squares = np.round(rarity**2 * _SQUARE_UNIT).astype(np.int64)
-    return NgramBlock(
-        **form, buckets=buckets, weights=quantized.astype(np.int16), squares=squares, units=tuple(units.tolist())
-    )
+    return NgramBlock(form, buckets, quantized.astype(np.int16), squares, tuple(units.tolist()))
 
 
 def _fit_components(

@@ -14,15 +14,23 @@ if TYPE_CHECKING:
 
     Words = NDArray[np.uint64]
 
-__all__ = ["N_BUCKETS", "Analyzer", "HashedNgrams", "hash_ngrams", "normalize_text"]
+__all__ = ["N_BUCKETS", "HashedNgrams", "NgramForm", "hash_ngrams", "normalize_text"]
 
-Analyzer = Literal["char_wb", "char", "word"]
 N_BUCKETS = 1 << 16
 
 _SPACE = ord(" ")
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd: multiplying loses no bit
 _MIXER = np.uint64(0xD6E8FEB86659FD93)
 _SHIFT = np.uint64(32)
+
+
+@dataclass(frozen=True, slots=True)
+class NgramForm:
+    """What n-grams consist of, how long they are, and how many characters of a text are read."""
+
+    analyzer: Literal["char_wb", "char", "word"]
+    ngram_range: tuple[int, int]
+    max_characters: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +52,21 @@ def normalize_text(text: str, *, max_characters: int) -> str:
     return f" {' '.join(text[:max_characters].lower().split())} "
 
 
-def hash_ngrams(
-    texts: Sequence[str], *, analyzer: Analyzer, ngram_range: tuple[int, int], max_characters: int
-) -> HashedNgrams:
+def hash_ngrams(texts: Sequence[str], form: NgramForm) -> HashedNgrams:
     """Return the n-grams of each text, hashed; the same for a text alone and among others.
 
     `char_wb` takes the characters of single words with a space on both sides, as scikit-learn's vectorizers do, but
     leaves out words that are shorter than n. `char` crosses words, and `word` takes whole words.
     """
-    normalized = [normalize_text(text, max_characters=max_characters) for text in texts]
+    normalized = [normalize_text(text, max_characters=form.max_characters) for text in texts]
     # surrogatepass: half of a surrogate pair is a character like any other here.
     data = "".join(normalized).encode("utf-32-le", "surrogatepass")
     characters = np.frombuffer(data, dtype=np.uint32)
     text_of = np.repeat(np.arange(len(normalized)), [len(text) for text in normalized])
-    if analyzer == "word":
-        parts = _word_ngrams(characters, text_of, ngram_range)
+    if form.analyzer == "word":
+        parts = _word_ngrams(characters, text_of, form.ngram_range)
     else:
-        parts = _character_ngrams(characters, text_of, ngram_range, within_words=analyzer == "char_wb")
+        parts = _character_ngrams(characters, text_of, form.ngram_range, within_words=form.analyzer == "char_wb")
     found_in = np.concatenate([at for at, _ in parts]) if parts else np.empty(0, dtype=np.intp)
     hashes = np.concatenate([value for _, value in parts]) if parts else np.empty(0, dtype=np.uint64)
     order = np.argsort(found_in, kind="stable")

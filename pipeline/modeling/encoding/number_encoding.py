@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -67,16 +67,12 @@ class PlainNumbers(ColumnEncoding):
             name=column.name, kind=column.kind, scaling=Scaling(), groups=groups, low=low, high=high, edges=edges
         )
         encoded = round_to_float32(unscaled.transform_numbers(to_float64(values)))
-        has_missing = bool(np.isnan(numbers).any())
-        scaling = fit_scaling(encoded, context.form)
-        return cls(
-            **{
-                **{name: getattr(unscaled, name) for name in ("name", "kind", "groups", "low", "high", "edges")},
-                "scaling": scaling,
-                "indicator": context.form.needs_indicator(
-                    column, has_missing=has_missing, is_replaced=context.form.missing == "impute"
-                ),
-            }
+        return replace(
+            unscaled,
+            scaling=fit_scaling(encoded, context.form),
+            indicator=context.form.needs_indicator(
+                column, has_missing=bool(np.isnan(numbers).any()), is_replaced=context.form.missing == "impute"
+            ),
         )
 
     @classmethod

@@ -68,7 +68,7 @@ class TextBlock(ColumnEncoding):
     def encode(self, values: Any, out: Matrix) -> NDArray[np.bool_]:
         """Write length and components, each distinct text once."""
         positions, texts = factorize_texts(values)
-        out[:, 0] = self.scaling.apply(_lengths(positions, texts, self.block.max_characters))
+        out[:, 0] = self.scaling.apply(_lengths(positions, texts, self.block.form.max_characters))
         block = self.block.transform(texts) / self.block_scale
         out[:, 1:] = np.vstack([block, np.zeros((1, self.block.n_components))])[positions]
         return positions < 0
