@@ -154,10 +154,10 @@ def fit_ngram_block(
     most_frequent = np.argsort(-n_rows[candidates], kind="stable")[: settings.max_ngrams]
     buckets = np.sort(candidates[most_frequent])
     rarity = np.log((1 + int(counts.sum())) / (1 + n_rows[buckets])) + 1.0
-    is_kept = np.isin(bucket_of, buckets)
-    at = np.searchsorted(buckets, bucket_of[is_kept])
+    is_known = np.isin(bucket_of, buckets)
+    at = np.searchsorted(buckets, bucket_of[is_known])
     components = _fit_components(
-        text_of[is_kept], at, occurrences[is_kept] * rarity[at], counts=counts, n_components=settings.n_components
+        text_of[is_known], at, occurrences[is_known] * rarity[at], counts=counts, n_components=settings.n_components
     )
     weights = rarity[:, None] * components.T
     units = np.abs(weights).max(axis=0, initial=0.0) / _MAX_WEIGHT

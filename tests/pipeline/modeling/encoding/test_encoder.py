@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,14 +14,12 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from pipeline.errors import ConfigError, DataError, IntegrityError
-from pipeline.modeling.encoding import Encoder, FormOptions, make_encoder
+from pipeline.modeling.encoding import Encoder, make_encoder
 from pipeline.schema import Column
 from tests.fixtures.private_columns import PRIVATE_POLICIES, people, people_schema
 from tests.fixtures.toy_dataset import rows, schema, settings
 from tests.fixtures.value_search import ValueSearch
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from tests.pipeline.modeling.encoding.builders import encoder_of
 
 FEATURES = schema().features
 FORMS = (
@@ -52,10 +49,6 @@ def typed(records: list[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(
         {name: pd.Series([record[name] for record in records], dtype=kind) for name, kind in kinds.items()}
     )
-
-
-def encoder_of(columns: Sequence[Column], *overrides: str, **form: str) -> Encoder:
-    return Encoder(columns, features=settings(*overrides).features, form=FormOptions(**form))
 
 
 @cache
