@@ -16,11 +16,11 @@ DATES = ["2024-02-29 06:00", "2025-12-31 18:00", None, "2024-03-01 06:00"]  # Th
 
 
 @given(st.lists(st.datetimes(pd.Timestamp("1700-01-01"), pd.Timestamp("2250-01-01")), min_size=1, max_size=20))
-@examples(max_examples=25, deadline=None)
+@examples(max_examples=10, deadline=None)
 def test_the_parts_are_those_of_pandas(dates) -> None:
     moments = np.array(dates, dtype="datetime64[us]")
     parts = pd.DatetimeIndex(moments)
-    names = {"day_of_year": "dayofyear"}
+    names = {"day_of_year": "dayofyear", "weekday": "day_of_week"}
     for name, part in CALENDAR_PARTS.items():
         assert part.compute(moments).tolist() == getattr(parts, names.get(name, name)).tolist()
 

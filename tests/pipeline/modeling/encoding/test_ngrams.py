@@ -21,7 +21,7 @@ def counts(texts, form: NgramForm, at: int) -> list[int]:
     return sorted(Counter(hashed.buckets[hashed.texts == at].tolist()).values())
 
 
-@pytest.mark.parametrize("ngram_range", [(1, 1), (2, 3), (3, 4), (1, 4)])
+@pytest.mark.parametrize("ngram_range", [(2, 2), (2, 3), (3, 4), (2, 4)])
 @pytest.mark.parametrize("analyzer", ["char_wb", "char", "word"])
 def test_n_grams_occur_as_often_as_those_of_scikit_learn(analyzer, ngram_range) -> None:
     words = {"token_pattern": r"\S+"} if analyzer == "word" else {}
