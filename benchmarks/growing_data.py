@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["count_verdicts"]
 
 GROWTH = 1.3
-_SETTINGS = ("training.folds=2", "training.golden_rows=8", "promotion.baselines=[]")
+_SETTINGS = ("training.folds=2", "training.golden_rows=8", "promotion.baselines={majority:null,depth_2_tree:null}")
 _SOUND = {"level": "ok", "leakage": []}
 
 

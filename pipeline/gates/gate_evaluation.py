@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.errors import ConfigError
+from pipeline.gates.baseline_gate import baseline_gate, describe_difference
 from pipeline.gates.compatibility import compare_schemas
 from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
 from pipeline.gates.metric_limits import describe_unevaluated, metric_limit_gate
@@ -125,7 +126,7 @@ def check_promotion(config: PromotionConfig, evaluated: Collection[str]) -> None
     """
     _check_metric_names(config)
     needed = {f"promotion.metric_limits.{name}": name for name in config.metric_limits}
-    if config.baselines:
+    if _required_of_baselines(config):
         needed["promotion.metric"] = config.metric
     for key, name in needed.items():
         if name not in evaluated:
@@ -171,37 +172,22 @@ def _metric_threshold_gates(context: _GateContext) -> list[Gate]:
     ]
 
 
+def _required_of_baselines(config: PromotionConfig) -> dict[str, str]:
+    """Return what the candidate must show against each baseline that has a gate."""
+    return {name: required for name, required in config.baselines if required is not None}
+
+
 def _baseline_gates(context: _GateContext) -> list[Gate]:
-    """Better than each baseline: the interval of the difference lies on the better side of 0."""
-    name, gates = context.config.metric, []
-    for baseline in context.config.baselines:
-        difference = context.inputs.evaluation["baselines"][baseline]["difference"].get(name)
-        gates.append(_baseline_gate(f"better than {baseline}", name, difference))
-    return gates
-
-
-def _baseline_gate(gate: str, name: str, values: Mapping[str, Any] | None) -> Gate:
-    metric = METRICS[name]
-    if values is None or values["value"] is None:
-        return Gate(gate, "fail", describe_unevaluated(name))
-    estimate = MetricEstimate.from_dict(values)
-    if estimate.low is None or estimate.high is None:
-        return Gate(gate, "hold", f"{name} differs by {estimate.value:+.4g}, not shown to be better: {estimate.reason}")
-    side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
-    verdict = comparison_verdict(estimate, higher_is_better=metric.higher_is_better)
-    return Gate(
-        name=gate,
-        result="pass" if verdict == "better" else "fail",
-        reason=f"{verdict}: {_difference_text(name, estimate)}",
-        value=estimate.low if metric.higher_is_better else estimate.high,
-        threshold=0.0,
-        fails_when=side,
-        unit=metric.unit,
-    )
-
-
-def _difference_text(name: str, estimate: MetricEstimate) -> str:
-    return f"{name} differs by {estimate.value:+.4g}, from {estimate.low:+.4g} to {estimate.high:+.4g}"
+    """Better than each baseline on the same rows: by the paired interval, or by the estimate alone."""
+    return [
+        baseline_gate(
+            baseline,
+            context.inputs.evaluation["baselines"][baseline]["difference"],
+            metric=METRICS[context.config.metric],
+            is_significance_required=required == "significantly_better",
+        )
+        for baseline, required in _required_of_baselines(context.config).items()
+    ]
 
 
 def _champion_gate(context: _GateContext) -> list[Gate]:
@@ -248,7 +234,7 @@ def _champion_test_gate(estimate: MetricEstimate, config: PromotionConfig) -> Ga
     return Gate(
         name="champion",
         result=result,
-        reason=f"{finding}: {_difference_text(config.metric, estimate)}",
+        reason=f"{finding}: {describe_difference(config.metric, estimate)}",
         value=estimate.low if metric.higher_is_better else estimate.high,
         threshold=-margin if metric.higher_is_better else margin,
         fails_when=side,

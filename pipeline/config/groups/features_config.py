@@ -102,3 +102,6 @@ class FeaturesConfig(Section):
     dates: DatesConfig
     words: WordsConfig
     text: TextConfig
+    derived: dict[str, str] = setting(
+        "Further features by name: expressions over features, such as spend_per_visit: spent / visits", default={}
+    )

@@ -6,7 +6,14 @@ from typing import Literal
 
 from pipeline.config.groups.section import Section, setting
 
-__all__ = ["PromotionConfig", "SliceGateConfig"]
+__all__ = ["BaselineGatesConfig", "PromotionConfig", "SliceGateConfig"]
+
+
+class BaselineGatesConfig(Section):
+    """What a candidate must show against each baseline on the test rows; null evaluates no gate."""
+
+    majority: Literal["significantly_better", "better"] | None = setting("Against the class shares")
+    depth_2_tree: Literal["significantly_better", "better"] | None = setting("Against a decision tree of depth 2")
 
 
 class SliceGateConfig(Section):
@@ -27,7 +34,7 @@ class PromotionConfig(Section):
     )
     margin: float = setting("Margin of non-inferiority", unit="unit of the metric", ge=0)
     confidence_level: float = setting("Level of the intervals", gt=0.5, lt=1)
-    baselines: tuple[Literal["majority", "depth_2_tree"], ...] = setting("Baselines that the candidate must beat")
+    baselines: BaselineGatesConfig
     metric_limits: dict[str, float] = setting("Worst accepted value on the test rows, by metric")
     slices: SliceGateConfig
     max_latency_ms: float = setting("Largest latency of one row", unit="ms", gt=0)

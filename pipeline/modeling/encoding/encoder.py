@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pipeline.errors import ConfigError, DataError, IntegrityError
+from pipeline.expressions import DerivedColumns
 from pipeline.modeling.encoding.column_encoding import ENCODINGS, FitContext, FormOptions
 from pipeline.modeling.encoding.methods import choose_method
 from pipeline.modeling.encoding.target_means import TrainTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Encoder", "make_encoder"]
 
 _FORMAT = 1
-_PARAMETERS = ("columns", "features", "form", "seed")
+_PARAMETERS = ("columns", "features", "form", "seed", "derived")
+_NO_DERIVED_COLUMNS = DerivedColumns()
 
 
 class Encoder:
@@ -47,6 +49,7 @@ class Encoder:
       such columns. Otherwise it is imputed. `missing_indicators` adds a column `<name>=missing`; its `auto` adds one
       to every column whose missing values are replaced and that had some in training.
     - Ids, times and ignored columns are left out.
+    - Derived columns follow, encoded as numbers or booleans. One that uses a private column is private.
 
     Parameters
     ----------
@@ -58,15 +61,24 @@ class Encoder:
         The form of the matrix.
     seed : int
         Seed of the folds of the target encoding.
+    derived : DerivedColumns, optional
+        Further columns, computed from `columns`.
     """
 
     def __init__(
-        self, columns: Sequence[Column], *, features: FeaturesConfig | None, form: FormOptions, seed: int = 0
+        self,
+        columns: Sequence[Column],
+        *,
+        features: FeaturesConfig | None,
+        form: FormOptions,
+        seed: int = 0,
+        derived: DerivedColumns = _NO_DERIVED_COLUMNS,
     ) -> None:
         self.columns = columns
         self.features = features
         self.form = form
         self.seed = seed
+        self.derived = derived
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's API
         """Return the settings, as scikit-learn's `clone` expects."""
@@ -91,7 +103,8 @@ class Encoder:
     @property
     def feature_names_in_(self) -> tuple[str, ...]:
         """Names of the columns that `transform` reads."""
-        return tuple(encoding.name for encoding in self.encodings_)
+        names = [encoding.name for encoding in self.encodings_ if encoding.name not in self.derived.names]
+        return tuple(dict.fromkeys([*names, *self.derived.source_names]))
 
     @property
     def feature_names_out_(self) -> tuple[str, ...]:
@@ -113,14 +126,16 @@ class Encoder:
             When no column is left to encode, or a column declares a method or a key that its kind does not have.
         """
         used = [column for column in self.columns if column.role == "feature"]
-        if not used:
+        if not used and not self.derived.columns:
             raise ConfigError("data.columns: no column has the role feature")
         target = None if y is None else TrainTarget(np.asarray(y, dtype=np.int64), self.seed)
-        self._encodings = tuple(self._fit_column(column, frame, target) for column in used)
+        derived = self.derived.compute(frame)
+        fitted = [(column, _column_values(frame, column.name)) for column in used]
+        fitted += [(column, derived[column.name]) for column in self.derived.as_declared(self.columns)]
+        self._encodings = tuple(self._fit_column(column, values, target) for column, values in fitted)
         return self
 
-    def _fit_column(self, column: Column, frame: Rows, target: TrainTarget | None) -> ColumnEncoding:
-        values = _column_values(frame, column.name)
+    def _fit_column(self, column: Column, values: Any, target: TrainTarget | None) -> ColumnEncoding:
         if self.features is None:
             raise ConfigError("this encoder was loaded from a package; it transforms, and is not fitted again")
         with _naming(column.name, column.kind):
@@ -158,7 +173,8 @@ class Encoder:
         self, frame: Rows, write: Callable[[ColumnEncoding, Any, NDArray[np.float32]], NDArray[np.bool_]]
     ) -> NDArray[np.float32]:
         encodings = self.encodings_
-        columns = [_column_values(frame, encoding.name) for encoding in encodings]
+        derived = self.derived.compute(frame)
+        columns = [_column_values(derived if each.name in derived else frame, each.name) for each in encodings]
         n_rows = len(columns[0])
         matrix = np.empty((n_rows, sum(len(encoding.output_names) for encoding in encodings)), dtype=np.float32)
         at = 0
@@ -174,19 +190,21 @@ class Encoder:
                 at += 1
         return matrix
 
-    def by_column(self) -> tuple[Encoder, ...]:
-        """Return a fitted encoder for each column alone, in their order."""
-        return tuple(self._from_encodings((encoding,)) for encoding in self.encodings_)
+    def only(self, names: Collection[str]) -> Encoder:
+        """Return a fitted encoder of some of the columns, whose derived columns are those among `names`."""
+        encodings = tuple(encoding for encoding in self.encodings_ if encoding.name in names)
+        return self._from_encodings(encodings, self.derived.only(names))
 
     @classmethod
-    def _from_encodings(cls, encodings: tuple[ColumnEncoding, ...]) -> Encoder:
-        encoder = cls((), features=None, form=FormOptions())
+    def _from_encodings(cls, encodings: tuple[ColumnEncoding, ...], derived: DerivedColumns) -> Encoder:
+        encoder = cls((), features=None, form=FormOptions(), derived=derived)
         encoder._encodings = encodings
         return encoder
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values (strings, numbers, lists) from which `from_dict` builds an equal encoder."""
-        return {"format": _FORMAT, "columns": [encoding.as_dict() for encoding in self.encodings_]}
+        columns = [encoding.as_dict() for encoding in self.encodings_]
+        return {"format": _FORMAT, "derived": self.derived.as_dict(), "columns": columns}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Encoder:
@@ -201,9 +219,10 @@ class Encoder:
             if value["format"] != _FORMAT:
                 raise IntegrityError(f"encoder: format {value['format']!r} is not known; this version reads {_FORMAT}")
             encodings = tuple(_encoding_from_dict(plain) for plain in value["columns"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            derived = DerivedColumns.from_dict(value["derived"])
+        except (AttributeError, ConfigError, KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"encoder: invalid content ({error}); restore the package") from error
-        return cls._from_encodings(encodings)
+        return cls._from_encodings(encodings, derived)
 
 
 def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInputsConfig, *, seed: int = 0) -> Encoder:
@@ -215,7 +234,8 @@ def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInpu
         categories=inputs.categories if features.categories == "auto" else features.categories,
         scale=inputs.scale if features.scale == "auto" else features.scale,
     )
-    return Encoder(schema.features, features=features, form=form, seed=seed)
+    derived = DerivedColumns.of_schema(features.derived, schema)
+    return Encoder(schema.features, features=features, form=form, seed=seed, derived=derived)
 
 
 def _encoding_from_dict(plain: Mapping[str, Any]) -> ColumnEncoding:

@@ -18,6 +18,8 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 def to_float64(values: Any) -> NDArray[np.float64]:
     """Return one float64 for each value, NaN where it is missing."""
+    if isinstance(values, np.ndarray):
+        return values.astype(np.float64)
     if hasattr(values, "dictionary_encode"):
         return np.asarray(values.cast("float64", safe=False).to_numpy(zero_copy_only=False))
     if hasattr(values, "to_numpy"):

@@ -28,12 +28,12 @@ from pipeline.serving.http.messages import JSON_MEDIA_TYPE, HttpResponse
 from pipeline.serving.http.protocol import DeadlineProtocol
 from pipeline.serving.http.router import JSON_ONLY, Router, bind_routes, route
 from pipeline.serving.http.server_metrics import RequestMetrics
-from pipeline.serving.rows.row_parser import ParsedRows
 
 if TYPE_CHECKING:
     from pipeline.serving.batch_predictor import RequestKind
     from pipeline.serving.http.messages import HttpRequest
     from pipeline.serving.loaded_model import LoadedModel
+    from pipeline.serving.rows.row_parser import ParsedRows
 
 __all__ = ["replay_golden_rows"]
 
@@ -51,7 +51,10 @@ def replay_golden_rows(model: LoadedModel) -> None:
     """
     golden = model.package.golden_rows
     names = list(golden["columns"])
-    rows = [dict(zip(names, values, strict=True)) for values in zip(*golden["columns"].values(), strict=True)]
+    columns = [
+        map(model.package.schema.column(name).to_request_value, values) for name, values in golden["columns"].items()
+    ]
+    rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
     bodies: list[tuple[str, Any]] = [("/predict", {"features": row}) for row in rows]
     bodies += [("/predict", {"features": {name: _as_float(value) for name, value in row.items()}}) for row in rows]
     bodies.append(("/predict/batch", {"instances": rows}))
@@ -127,7 +130,7 @@ class _ReplayEndpoints:
     @route("POST", "/predict", role="predict", accepts=JSON_ONLY)
     async def predict(self, request: HttpRequest) -> HttpResponse:
         """Predict one row."""
-        return self._respond(ParsedRows([self.model.parser.parse_row(request.body)], [0]), "row")
+        return self._respond(self.model.parser.parse_row(request.body), "row")
 
     @route("POST", "/predict/batch", role="predict", accepts=JSON_ONLY)
     async def predict_batch(self, request: HttpRequest) -> HttpResponse:

@@ -49,7 +49,11 @@ def row_schema() -> dict[str, Any]:
     }
 
 
-_IGNORED = {"description": "A declared column that is no feature; it is accepted and ignored."}
+_COMES_ALONG = {"description": "A declared column that is no feature; any value is accepted, and ids are returned."}
+
+
+def _other_names(schema: Schema) -> list[str]:
+    return sorted(schema.accepted_names - set(schema.feature_names))
 
 
 def features_schema(schema: Schema | None) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def features_schema(schema: Schema | None) -> dict[str, Any]:
         "required": [column.name for column in schema.features if not column.nullable],
         "properties": {
             **{column.name: _feature_schema(column) for column in schema.features},
-            **dict.fromkeys(sorted(schema.accepted_names - set(schema.feature_names)), _IGNORED),
+            **dict.fromkeys(_other_names(schema), _COMES_ALONG),
         },
     }
     examples = {column.name: column.example for column in schema.features if column.example is not None}
@@ -70,9 +74,9 @@ def features_schema(schema: Schema | None) -> dict[str, Any]:
 
 
 def _feature_schema(feature: Column) -> dict[str, Any]:
-    kind = _JSON_TYPES[feature.kind]
+    types = _json_types(feature)
     sentences = [text for text in (feature.description, f"Unit: {feature.unit}" if feature.unit else None) if text]
-    schema: dict[str, Any] = {"title": feature.label, "type": [kind, "null"] if feature.nullable else kind}
+    schema: dict[str, Any] = {"title": feature.label, "type": types if len(types) > 1 else types[0]}
     if sentences:
         schema["description"] = ". ".join(sentences)
     if feature.unit:
@@ -83,11 +87,20 @@ def _feature_schema(feature: Column) -> dict[str, Any]:
     if examples:
         schema["examples"] = examples
     schema |= merge_json_schemas(constraint.json_schema() for constraint in feature.constraints)
-    if "enum" in schema and feature.nullable:
-        schema["enum"] = [*schema["enum"], None]
-    if feature.kind == "datetime":
+    if "enum" in schema:
+        schema["enum"] = [*schema["enum"], *feature.null_values, *([None] if feature.nullable else [])]
+    if feature.kind == "datetime" and not feature.text_format.is_declared:
         schema["pattern"] = _TIMESTAMP_PATTERN
     return schema
+
+
+def _json_types(feature: Column) -> list[str]:
+    """Return the JSON types of a value: texts, too, where their form is declared."""
+    types = [_JSON_TYPES[feature.kind]]
+    if feature.text_format.is_declared:
+        types += ["number"] if feature.kind == "datetime" and feature.format else []
+        types += ["string"] if "string" not in types else []
+    return [*types, "null"] if feature.nullable else types
 
 
 def batch_schema() -> dict[str, Any]:
@@ -135,7 +148,7 @@ def explanation_schema() -> dict[str, Any]:
 
 def tensor_schema(schema: Schema | None) -> dict[str, Any]:
     """Return the schema of an input tensor of the Open Inference Protocol."""
-    name = {"type": "string", "enum": list(schema.feature_names)} if schema is not None else _STRING
+    name = _STRING if schema is None else {"type": "string", "enum": [*schema.feature_names, *_other_names(schema)]}
     return {
         "type": "object",
         "additionalProperties": False,
@@ -206,7 +219,11 @@ STATIC_SCHEMAS: dict[str, dict[str, Any]] = {
             "problems": {"type": "array", "items": _object_schema(path=_STRING, rule=_STRING, message=_STRING)},
         },
     },
-    "Prediction": _object_schema(**_PREDICTION_PROPERTIES, **_MODEL_PROPERTIES),
+    "Prediction": {
+        "type": "object",
+        "required": [*_PREDICTION_PROPERTIES, *_MODEL_PROPERTIES],
+        "properties": {**_PREDICTION_PROPERTIES, "ids": _ANY_OBJECT, **_MODEL_PROPERTIES},
+    },
     "Predictions": _object_schema(predictions={"type": "array", "items": {"type": "object"}}),
     "Status": _ANY_OBJECT,
     "Text": _STRING,

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from tests.fixtures.cli import CliRunner
 
 NAME = "personality_model"
-EASY_GATES = ("promotion.baselines=[]", "promotion.metric_limits.ece=1", "evaluation.metrics=[log_loss,ece]")
+EASY_GATES = (
+    "promotion.baselines={majority:null,depth_2_tree:null}",
+    "promotion.metric_limits.ece=1",
+    "evaluation.metrics=[log_loss,ece]",
+)
 VALIDATION = {"level": "ok", "leakage": [], "rows": 600, "quarantined": 0, "quality_score": 100.0, "findings": []}
 pytestmark = pytest.mark.usefixtures("heavy_computation")
 

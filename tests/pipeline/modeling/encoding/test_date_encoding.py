@@ -20,7 +20,7 @@ DATES = ["2024-02-29 06:00", "2025-12-31 18:00", None, "2024-03-01 06:00"]  # Th
 def test_the_parts_are_those_of_pandas(dates) -> None:
     moments = np.array(dates, dtype="datetime64[us]")
     parts = pd.DatetimeIndex(moments)
-    names = {"day_of_year": "dayofyear", "weekday": "day_of_week"}
+    names = {"day_of_year": "day_of_year", "weekday": "day_of_week"}
     for name, part in CALENDAR_PARTS.items():
         assert part.compute(moments).tolist() == getattr(parts, names.get(name, name)).tolist()
 
