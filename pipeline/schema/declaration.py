@@ -74,6 +74,7 @@ class Column:
     title: str | None = None
     description: str | None = None
     unseen: Literal["other", "refuse"] = "refuse"
+    encode: Mapping[str, Any] = field(default_factory=lambda: {"method": "auto"})
     unit: str | None = None
     example: Any = None
     store: Literal["full", "bin", "hash", "drop"] = "full"
@@ -114,6 +115,16 @@ class Column:
     def accepts_unseen(self) -> bool:
         """Whether a word that is none of `categories` is accepted; it is encoded as `other`."""
         return self.unseen == "other"
+
+    @property
+    def encode_method(self) -> str:
+        """The declared method of its encoding, `auto` unless one is declared."""
+        return str(self.encode.get("method", "auto"))
+
+    @property
+    def encode_keys(self) -> dict[str, Any]:
+        """The settings of the encoding that the column itself declares."""
+        return {key: value for key, value in self.encode.items() if key != "method"}
 
     @property
     def is_private(self) -> bool:
@@ -305,7 +316,7 @@ def _column_from_entry(name: str, entry: ColumnConfig, null_values: Iterable[str
                 f"data.columns.{name}.checks: the bound {_format_bound(bound)} exceeds the range of {entry.dtype}"
                 f" (from -{_MAX_ABS_BOUND[kind]} to {_MAX_ABS_BOUND[kind]}); write a smaller one, or leave it out"
             )
-    fields = entry.model_dump(exclude={"checks", "null_values"})
+    fields = entry.model_dump(exclude={"checks", "encode", "null_values"})
     column = Column(
         name=name,
         kind=kind,
@@ -313,6 +324,7 @@ def _column_from_entry(name: str, entry: ColumnConfig, null_values: Iterable[str
         minimum=minimum,
         maximum=maximum,
         checks=dict(entry.checks),
+        encode={"method": entry.encode} if isinstance(entry.encode, str) else {"method": "auto", **entry.encode},
         null_values=tuple(dict.fromkeys((*null_values, *entry.null_values))),
         **fields,
     )
