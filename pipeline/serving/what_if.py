@@ -87,7 +87,7 @@ def _values_to_try(column: Column, bins: Bins, present: Any) -> list[Any]:
     """Return the values to try in their order, with the present one; None comes last where the column is nullable."""
     values = _candidate_values(column, bins)
     if present is not None and present not in values:
-        values = sorted([*values, present]) if column.is_numeric else [*values, present]
+        values = sorted([*values, present]) if column.is_numeric or column.kind == "datetime" else [*values, present]
     return [*values, None] if column.nullable else values
 
 
