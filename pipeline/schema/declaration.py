@@ -205,7 +205,7 @@ class Target:
         return len(self.classes) == 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schema:
     """All declared columns of a problem, in their declared order, and its target."""
 
@@ -255,22 +255,22 @@ class Schema:
         plain["unique"] = None if self.unique is None else list(self.unique)
         return plain
 
-    @property
+    @cached_property
     def features(self) -> tuple[Column, ...]:
         """The columns with the role feature, in their declared order."""
         return tuple(column for column in self.columns if column.role == "feature")
 
-    @property
+    @cached_property
     def feature_names(self) -> tuple[str, ...]:
         """Names of `features`."""
         return tuple(column.name for column in self.features)
 
-    @property
+    @cached_property
     def private_notes(self) -> dict[str, str]:
         """By private column: the text that messages and reports show in place of a value."""
         return {column.name: f"not shown (store: {column.store})" for column in self.columns if column.is_private}
 
-    @property
+    @cached_property
     def accepted_names(self) -> frozenset[str]:
         """Names that a row to predict may have: all declared columns and the target; only features are read."""
         return frozenset((*(column.name for column in self.columns), self.target.column))
@@ -292,7 +292,11 @@ class Schema:
 
     def column(self, name: str) -> Column:
         """Return the column called `name`; KeyError when there is none."""
-        return {column.name: column for column in self.columns}[name]
+        return self._column_by_name[name]
+
+    @cached_property
+    def _column_by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
 
 
 def _column_from_entry(name: str, entry: ColumnConfig, null_values: Iterable[str]) -> Column:

@@ -42,7 +42,7 @@ def test_days_come_first_then_the_parts_that_vary() -> None:
         ([None, None], ("x",)),
     ],
 )
-def test_a_part_that_says_nothing_new_is_left_out(dates, names) -> None:
+def test_a_part_without_new_information_is_left_out(dates, names) -> None:
     assert one_column("datetime").fit(frame_of(dates, "datetime")).feature_names_out_ == names
 
 
