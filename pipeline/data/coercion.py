@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.schema import ColumnKind, Schema, TextFormat
 
-__all__ = ["coerce_table", "coerce_to_schema"]
+__all__ = ["coerce_table", "coerce_to_schema", "is_number_type", "is_text_type"]
 
 
 def coerce_to_schema(table: pa.Table, schema: Schema, *, where: str) -> pd.DataFrame:
@@ -82,10 +82,12 @@ def _coerce_column(column: pa.Array, text_format: TextFormat) -> pa.Array:
         column = pc.if_else(pc.is_nan(column), None, column)
     if pa.types.is_null(column.type):
         return column.cast(ARROW_TYPES[kind])
-    if text_format.is_declared and _is_read_as_text(column.type, kind):
+    if is_text_type(column.type) or (text_format.is_declared and _stands_for_text(column.type, kind)):
         return _parse_strictly(column, text_format)
-    if pa.types.is_duration(column.type) and text_format.is_duration:
-        return pc.divide(column.cast(pa.duration("us")).cast(pa.int64()).cast(pa.float64()), 1e6)
+    if text_format.is_duration and (pa.types.is_duration(column.type) or pa.types.is_time(column.type)):
+        return _to_seconds(column)
+    if pa.types.is_floating(column.type) and {"inf", "-inf"} & set(text_format.null_values):
+        column = pc.if_else(pc.is_inf(column), None, column)
     if not _is_convertible(column.type, kind):
         raise pa.ArrowInvalid("there is no conversion without loss")
     if kind == "datetime":
@@ -104,11 +106,14 @@ def _cast_without_loss(column: pa.Array, kind: ColumnKind) -> pa.Array:
     return values
 
 
-def _is_read_as_text(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
-    """Whether values are read by the declared form of texts: texts, and numbers that stand for words or moments."""
-    if kind in ("boolean", "datetime") and (pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type)):
-        return True
-    return _is_text(arrow_type)
+def _stands_for_text(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
+    """Whether numbers are read by the declared form of texts, since they stand for words or moments."""
+    return kind in ("boolean", "datetime") and (pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type))
+
+
+def _to_seconds(column: pa.Array) -> pa.Array:
+    unit = pa.duration("us") if pa.types.is_duration(column.type) else pa.time64("us")
+    return pc.divide(column.cast(unit).cast(pa.int64()).cast(pa.float64()), 1e6)
 
 
 def _parse_strictly(column: pa.Array, text_format: TextFormat) -> pa.Array:
@@ -145,15 +150,21 @@ def _to_moments(column: pa.Array, text_format: TextFormat) -> pa.Array:
     return pa.array(utc_us, pa.int64(), mask=is_missing).cast(pa.timestamp("us"))
 
 
-def _is_text(arrow_type: pa.DataType) -> bool:
+def is_text_type(arrow_type: pa.DataType) -> bool:
+    """Return whether values of a type are texts."""
     return bool(
         pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type)
     )
 
 
+def is_number_type(arrow_type: pa.DataType) -> bool:
+    """Return whether values of a type are integers, floats or decimals."""
+    return bool(pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type))
+
+
 def _is_convertible(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
-    is_number = pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type)
-    is_text = _is_text(arrow_type)
+    is_number = is_number_type(arrow_type)
+    is_text = is_text_type(arrow_type)
     accepted: dict[ColumnKind, bool] = {
         "integer": is_number,
         "float": is_number,
@@ -161,6 +172,6 @@ def _is_convertible(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
         "datetime": pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type),
         # Categories are often stored as small integers.
         "category": is_text or is_number or pa.types.is_boolean(arrow_type),
-        "text": is_text,
+        "text": is_text or pa.types.is_integer(arrow_type),
     }
     return accepted[kind]
