@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,29 +27,35 @@ ReplaceOption = Annotated[bool, typer.Option("--replace", help="Overwrite an exi
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of rows; the reference of sources lists the formats.")],
     *,
     replace: ReplaceOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a file into data/external/ and track it with DVC."""
+    """Copy files into data/external/ and track them with DVC."""
     from pipeline.data.file_import import import_file
 
-    added = import_file(file, root=Path(), replace=replace)
+    imported = [import_file(file, root=Path(), replace=replace) for file in files]
     if as_json:
-        typer.echo(canonical_json(added.as_dict()), nl=False)
+        typer.echo(canonical_json([file.as_dict() for file in imported]), nl=False)
         return
-    pointer = "" if added.pointer is None else f"; commit {added.pointer} to git"
-    typer.echo(f"{added.path}: {added.status}{pointer}")
-    if added.status == "added":
-        typer.echo(f"next: mlops data init {added.path} --target COLUMN")
+    for file in imported:
+        pointer = "" if file.pointer is None else f"; commit {file.pointer} to git"
+        typer.echo(f"{file.path}: {file.status}{pointer}")
+    if any(file.status == "added" for file in imported):
+        typer.echo(f"next: mlops data init {' '.join(shlex.quote(file.path) for file in imported)} --target COLUMN")
 
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="A file that `mlops data add` added.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files of rows, or one pattern with *; they are copied into data/external/.")
+    ],
     *,
     target: Annotated[str, typer.Option("--target", help="Column to predict.")],
+    table: Annotated[
+        str | None, typer.Option("--table", help="Table of a database file; the only one if omitted.")
+    ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the problem; that of the file by default.")
     ] = None,
@@ -58,7 +65,7 @@ def init(
     """Write a first conf/data/NAME.yaml from a file, for you to correct."""
     from pipeline.data.scaffold import scaffold_config
 
-    scaffold = scaffold_config(file, target=target, root=Path(), name=name, replace=replace)
+    scaffold = scaffold_config(files, target=target, root=Path(), name=name, table=table, replace=replace)
     if as_json:
         typer.echo(canonical_json(scaffold.as_dict()), nl=False)
         return
@@ -68,15 +75,18 @@ def init(
         ("ids, not features", scaffold.ids),
         ("times, not features", scaffold.times),
         ("ignored", scaffold.ignored),
+        ("not read", scaffold.set_aside),
     ):
         if columns:
             typer.echo(f"  {role}: {', '.join(columns)}")
+    for note in scaffold.notes:
+        typer.echo(f"  assumed: {note}")
     typer.echo(f"next: review and correct the file, then dvc exp run -S data={scaffold.name}")
 
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of rows.")],
     *,
     data: Annotated[
         str | None, typer.Option("--data", help="A file of conf/data/; the default problem if omitted.")

@@ -330,8 +330,9 @@ def _words(cells: CellCounts) -> RecognizedColumn:
         advice = "with dtype: Float64, list these cells in null_values"
         recognized = replace(recognized, evidence=evidence, is_unrecognized=True)
         assumptions = (*assumptions, advice)
-    n_missing = sum(cells.words[word] for word in form.null_values)
-    return replace(recognized, assumptions=assumptions, n_missing_words=n_missing)
+    missing = {word: cells.words[word] for word in form.null_values}
+    recognized = replace(recognized, assumptions=assumptions, n_missing_words=sum(missing.values()))
+    return _with_missing_note(recognized, missing) if missing else recognized
 
 
 def _words_format(cells: CellCounts) -> TextFormat:
@@ -356,5 +357,5 @@ def _with_words(recognized: RecognizedColumn, cells: CellCounts, foreign: dict[s
 def _with_missing_note(recognized: RecognizedColumn, words: dict[str, int]) -> RecognizedColumn:
     n_rows = sum(words.values())
     rows = "1 row" if n_rows == 1 else f"{n_rows:,} rows"
-    evidence = f"{recognized.evidence}, but for {quote_examples(sorted(words))} in {rows}, read as missing"
+    evidence = f"{recognized.evidence}; {quote_examples(sorted(words))} in {rows} read as missing"
     return replace(recognized, evidence=evidence)

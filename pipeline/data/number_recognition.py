@@ -75,7 +75,7 @@ def epoch_unit(name: str, texts: pa.Array, form: TextFormat) -> EpochUnit | None
     values = parse_column(texts, form)[0].drop_null()
     if not len(values):
         return None
-    span = pc.min_max(values.cast(pa.float64())).as_py()
+    span = pc.min_max(values.cast(pa.float64(), safe=False)).as_py()
     example = texts[0].as_py()
     is_named = bool(_TIME_NAME.search(name) or _TIME_SUFFIX.match(name))
     if _are_compact_dates(texts, form):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
 from pipeline.config.groups.data_config import CsvDialect
+from pipeline.data.compressed_stream import open_rows_stream
+from pipeline.data.config_names import check_config_name, name_after_files
 from pipeline.data.csv_reader import read_csv_as_text
-from pipeline.data.file_import import find_imported_file
+from pipeline.data.file_import import import_source
+from pipeline.data.formats.typed_draft import check_same_names, draft_typed_files
 from pipeline.data.input_problems import to_data_error
 from pipeline.data.schema_inference import (
     InferredColumn,
@@ -23,13 +26,13 @@ from pipeline.data.schema_inference import (
     infer_columns,
     infer_missing_values,
     infer_target,
-    kind_of_arrow_type,
 )
-from pipeline.errors import ConfigError, Conflict, DataError, UsageError
+from pipeline.errors import ConfigError, Conflict, DataError
 from pipeline.files import write_text
 from pipeline.project import paths
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pipeline.schema import ColumnKind
@@ -47,6 +50,8 @@ class ScaffoldedConfig:
     path: str
     name: str
     n_rows: int
+    notes: tuple[str, ...]
+    set_aside: tuple[str, ...]
     features: tuple[str, ...]
     ids: tuple[str, ...]
     times: tuple[str, ...]
@@ -60,28 +65,38 @@ class ScaffoldedConfig:
 
 @dataclass(frozen=True, slots=True)
 class _RawFile:
-    """A file as texts, the kinds that its format declares, and the YAML of its source."""
+    """Files as texts, the kinds that their format declares, the keys of their source, and what was assumed."""
 
     texts: pa.Table
-    known_kinds: dict[str, ColumnKind | None]
-    source_yaml: str
+    known_kinds: Mapping[str, ColumnKind | None]
+    settings: Mapping[str, Any]
+    set_aside: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def scaffold_config(
-    file: Path, *, target: str, root: Path, name: str | None = None, replace: bool = False
+    files: Sequence[Path],
+    *,
+    target: str,
+    root: Path,
+    name: str | None = None,
+    table: str | None = None,
+    replace: bool = False,
 ) -> ScaffoldedConfig:
-    """Write conf/data/<name>.yaml for a file of data/external/, and check that it composes.
+    """Write conf/data/<name>.yaml for files of rows, and check that it composes.
 
     Parameters
     ----------
-    file : Path
-        The imported file, or the file that it was copied from.
+    files : sequence of Path
+        Files anywhere, which are copied into data/external/ first; one may be a pattern with *.
     target : str
         Column to predict.
     root : Path
         The project's folder.
     name : str, optional
         Name of the problem; by default that of the file.
+    table : str, optional
+        Table of a database file; by default the only one.
     replace : bool
         Whether to overwrite a declaration of this name.
 
@@ -94,19 +109,17 @@ def scaffold_config(
     ConfigError
         When a name of the file is not valid in settings; nothing is written then.
     """
-    relative = find_imported_file(file, root=root)
-    config_name = _check_config_name(
-        name if name is not None else re.sub(r"\W+", "_", file.stem, flags=re.ASCII).strip("_").lower()
-    )
+    config_name = check_config_name(name) if name is not None else name_after_files(files)
     path = root / paths.CONF / "data" / f"{config_name}.yaml"
     if path.exists() and not replace:
         raise Conflict(f"{paths.CONF}/data/{config_name}.yaml: exists already; use --replace or another --name")
-    raw_file = _read_parquet(root, relative) if relative.endswith(".parquet") else _read_csv(root, relative)
+    source = import_source(files, root=root)
+    raw_file = _read_files([root / path for path in source.files], table=table)
     inferred_target = infer_target(raw_file.texts, target)
     columns = infer_columns(raw_file.texts, target=target, known=raw_file.known_kinds)
     if not any(column.role == "feature" for column in columns):
-        raise DataError(f"{relative}: no column besides {target} looks like a feature")
-    text = _render_config(config_name, relative, raw_file, target=inferred_target, columns=columns)
+        raise DataError(f"{source.files[0]}: no column besides {target} looks like a feature")
+    text = _render_config(config_name, source.path, raw_file, target=inferred_target, columns=columns)
     _write_and_validate(path, text, config_name, root=root)
     names = {
         role: tuple(column.name for column in columns if column.role == role)
@@ -116,6 +129,8 @@ def scaffold_config(
         path.relative_to(root).as_posix(),
         config_name,
         raw_file.texts.num_rows,
+        raw_file.notes,
+        tuple(f"{key} ({held})" for key, held in raw_file.set_aside.items()),
         names["feature"],
         names["id"],
         names["time"],
@@ -124,16 +139,20 @@ def scaffold_config(
     )
 
 
-def _check_config_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise UsageError(
-            f"--name {name!r}: a name starts with a letter and contains letters, digits and underscores only"
-        )
-    return name
+def _read_files(files: Sequence[Path], *, table: str | None) -> _RawFile:
+    """Return the rows of all files, which have the same columns."""
+    draft = draft_typed_files(files, table=table)
+    if draft is not None:
+        return _RawFile(draft.texts, draft.known_kinds, draft.settings, draft.set_aside, draft.notes)
+    parts = [_read_csv(file) for file in files]
+    first = parts[0]
+    for file, part in zip(files, parts, strict=True):
+        check_same_names(file, part.texts.column_names, files[0], first.texts.column_names)
+    names = first.texts.column_names
+    return replace_fields(first, texts=pa.concat_tables([part.texts.select(names) for part in parts]))
 
 
-def _read_csv(root: Path, relative: str) -> _RawFile:
-    path = root / relative
+def _read_csv(path: Path) -> _RawFile:
     delimiter = _detect_delimiter(path)
     texts, problems = read_csv_as_text(path, CsvDialect(delimiter=delimiter, null_values=("",)))
     if problems:
@@ -141,34 +160,17 @@ def _read_csv(root: Path, relative: str) -> _RawFile:
     missing = infer_missing_values(texts)
     null_values = pa.array(missing, pa.string())
     cleaned = [pc.if_else(pc.is_in(column, value_set=null_values), None, column) for column in texts.columns]
-    parts = ["kind: csv", f"path: {_render_scalar(relative)}"]
-    parts += [f"delimiter: {json.dumps(delimiter)}"] if delimiter != "," else []
-    parts += [f"null_values: [{', '.join(map(json.dumps, missing))}]"] if missing != ("",) else []
-    return _RawFile(pa.table(dict(zip(texts.column_names, cleaned, strict=True))), {}, f"{{{', '.join(parts)}}}")
+    settings: dict[str, Any] = {"kind": "csv"}
+    settings |= {"delimiter": delimiter} if delimiter != "," else {}
+    settings |= {"null_values": list(missing)} if missing != ("",) else {}
+    return _RawFile(pa.table(dict(zip(texts.column_names, cleaned, strict=True))), {}, settings)
 
 
 def _detect_delimiter(path: Path) -> str:
     """Return the most frequent delimiter of the first line; a comma when it has none."""
-    with path.open("rb") as stream:
+    with open_rows_stream(path) as stream:
         line = stream.readline(1 << 16)
     return max((",", ";", "\t", "|"), key=lambda delimiter: line.count(delimiter.encode()))
-
-
-def _read_parquet(root: Path, relative: str) -> _RawFile:
-    try:
-        table = pq.read_table(root / relative)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{relative}: not a readable Parquet file: {error}") from error
-    texts: dict[str, pa.ChunkedArray] = {}
-    known: dict[str, ColumnKind | None] = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        values = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-        known[name] = kind_of_arrow_type(values.type)
-        moments = values.cast(pa.timestamp("us")) if known[name] == "datetime" else values
-        texts[name] = (
-            pc.strftime(moments, "%Y-%m-%dT%H:%M:%S") if known[name] == "datetime" else values.cast(pa.string())
-        )
-    return _RawFile(pa.table(texts), known, f"{{kind: parquet, path: {_render_scalar(relative)}}}")
 
 
 def _write_and_validate(path: Path, text: str, name: str, *, root: Path) -> None:
@@ -186,18 +188,26 @@ def _write_and_validate(path: Path, text: str, name: str, *, root: Path) -> None
 
 
 def _render_config(
-    name: str, relative: str, raw_file: _RawFile, *, target: InferredTarget, columns: list[InferredColumn]
+    name: str,
+    path: str | tuple[str, ...],
+    raw_file: _RawFile,
+    *,
+    target: InferredTarget,
+    columns: list[InferredColumn],
 ) -> str:
     positive = "null" if target.positive is None else _render_scalar(target.positive)
     comment = "" if target.positive is None else "    # scores are the probability of this class"
     times = [column.name for column in columns if column.role == "time" and not column.nullable]
     alternative = f"  # or {{kind: by_time, test_share: 0.2, column: {_render_scalar(times[0])}}}" if times else ""
+    settings = {"kind": raw_file.settings["kind"], "path": list(path) if isinstance(path, tuple) else path}
+    shown_path = _collapse_whitespace(path if isinstance(path, str) else f"{path[0]}, ...")
     lines = [
-        f"# Which {_collapse_whitespace(target.column)} does a row of {_collapse_whitespace(relative)} have?",
+        f"# Which {_collapse_whitespace(target.column)} does a row of {shown_path} have?",
         "# Inferred from the file: correct types, ranges, categories and roles, and describe the columns",
         f"# (title, description, unit). Then: dvc exp run -S data={name}",
         f"name: {name}",
-        f"source: {raw_file.source_yaml}",
+        *(f"# {_collapse_whitespace(note)}" for note in raw_file.notes),
+        f"source: {_render_flow_value(settings | dict(raw_file.settings))}",
         "profile: null",
         "target:",
         f"  column: {_render_scalar(target.column)}",
@@ -205,6 +215,7 @@ def _render_config(
         f"  positive: {positive}{comment}",
         "columns:",
         *(_render_column(column) for column in columns),
+        *(f"  # {_collapse_whitespace(key)} is not read: it holds {held}" for key, held in raw_file.set_aside.items()),
         f"split: {{kind: by_hash, test_share: 0.2}}{alternative}",
     ]
     return "\n".join(lines) + "\n"

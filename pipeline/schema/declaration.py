@@ -78,6 +78,7 @@ class Column:
     example: Any = None
     store: Literal["full", "bin", "hash", "drop"] = "full"
     drift_limit: float | None = None
+    leakage: Literal["refuse", "accept"] = "refuse"
     protected: bool = False
     format: str | None = None
     zone: str | None = None
@@ -175,13 +176,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The column to predict; `positive` is None where there are more than two classes."""
+    """The column to predict; `positive` is None where there are more than two classes.
+
+    `unlabeled` says what training does with rows whose label is missing or is none of the classes.
+    """
 
     column: str
     classes: tuple[str, ...]
     positive: str | None = None
     title: str | None = None
     description: str | None = None
+    unlabeled: Literal["refuse", "set_aside"] = "refuse"
 
     @property
     def is_binary(self) -> bool:
@@ -215,7 +220,7 @@ class Schema:
         return cls(
             name=config.name,
             columns=columns,
-            target=Target(target.column, target.classes, target.positive, target.title, target.description),
+            target=Target(**target.model_dump()),
             unique=config.unique,
         )
 

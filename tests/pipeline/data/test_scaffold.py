@@ -68,7 +68,7 @@ def test_scaffolded_config_composes_and_reads_its_file(
     root: Path, tmp_path: Path, file: str, kinds: dict[str, str]
 ) -> None:
     frame = make_people().assign(joined=pd.date_range("2025-01-01", periods=N)) if "parquet" in file else make_people()
-    declared = scaffold_config(write_and_import(root, tmp_path, frame, file, **kinds), target="churned", root=root)
+    declared = scaffold_config([write_and_import(root, tmp_path, frame, file, **kinds)], target="churned", root=root)
     config = load_data_config(root, "people")
     rows = fetch_rows(config, root=root).frame
     assert (declared.path, declared.n_rows, len(rows)) == ("conf/data/people.yaml", N, N)
@@ -83,7 +83,7 @@ def test_scaffolded_config_composes_and_reads_its_file(
 
 
 def test_scaffolded_file_is_readable(root: Path, tmp_path: Path) -> None:
-    scaffold_config(write_and_import(root, tmp_path, make_people()), target="churned", root=root)
+    scaffold_config([write_and_import(root, tmp_path, make_people())], target="churned", root=root)
     text = (root / "conf/data/people.yaml").read_text()
     assert text.startswith("# Which churned does a row of data/external/people.csv have?\n")
     assert '  plan: {dtype: category, nullable: true, checks: {isin: ["2", basic, "no"]}, example:' in text
@@ -93,18 +93,18 @@ def test_scaffolded_file_is_readable(root: Path, tmp_path: Path) -> None:
 
 def test_existing_config_is_not_overwritten_without_replace(root: Path, tmp_path: Path) -> None:
     file = write_and_import(root, tmp_path, make_people())
-    scaffold_config(file, target="churned", root=root)
+    scaffold_config([file], target="churned", root=root)
     with pytest.raises(Conflict, match="--replace"):
-        scaffold_config(file, target="churned", root=root)
-    assert scaffold_config(file, target="plan", root=root, replace=True).classes == ("2", "basic", "no")
+        scaffold_config([file], target="churned", root=root)
+    assert scaffold_config([file], target="plan", root=root, replace=True).classes == ("2", "basic", "no")
 
 
 def test_config_name_defaults_to_the_file_name(root: Path, tmp_path: Path) -> None:
     file = write_and_import(root, tmp_path, make_people(), "My people (2).csv")
-    assert scaffold_config(file, target="churned", root=root).name == "my_people_2"
-    assert scaffold_config(file, target="churned", root=root, name="churn").path == "conf/data/churn.yaml"
+    assert scaffold_config([file], target="churned", root=root).name == "my_people_2"
+    assert scaffold_config([file], target="churned", root=root, name="churn").path == "conf/data/churn.yaml"
     with pytest.raises(UsageError, match="starts with a letter"):
-        scaffold_config(file, target="churned", root=root, name="2b")
+        scaffold_config([file], target="churned", root=root, name="2b")
 
 
 def test_a_malformed_file_is_refused_with_its_places(root: Path, tmp_path: Path) -> None:
@@ -112,13 +112,13 @@ def test_a_malformed_file_is_refused_with_its_places(root: Path, tmp_path: Path)
     path.write_text("a,b,a\n1,2,3\n")
     import_file(path, root=root)
     with pytest.raises(DataError, match=r"rows\.csv:1:3: header: 'a'"):
-        scaffold_config(path, target="b", root=root)
+        scaffold_config([path], target="b", root=root)
 
 
 def test_names_invalid_in_settings_are_refused_and_no_file_is_written(root: Path, tmp_path: Path) -> None:
     file = write_and_import(root, tmp_path, make_people().rename(columns={"plan": "${oc.env:HOME}"}))
     with pytest.raises(ConfigError, match="rename it in the file"):
-        scaffold_config(file, target="churned", root=root)
+        scaffold_config([file], target="churned", root=root)
     assert not (root / "conf/data/people.yaml").exists()
 
 
@@ -139,7 +139,7 @@ def test_any_column_names_and_categories_give_a_config_that_reads_its_file(
     frame = pd.DataFrame({"number": range(0, 60, 2), **columns, names[-1]: [texts[row % 2] for row in range(30)]})
     file = write_and_import(folder, folder, frame.loc[:, ~frame.columns.duplicated()], "rows.csv")
     try:
-        scaffold_config(file, target=names[-1], root=folder)
+        scaffold_config([file], target=names[-1], root=folder)
     except DataError:
         return
     assert len(fetch_rows(load_data_config(folder, "rows"), root=folder).frame) == 30
@@ -155,6 +155,6 @@ def test_numbers_are_rendered_as_yaml_numbers(value: object, text: str) -> None:
 def test_a_day_of_a_leap_year_survives(root: Path, tmp_path: Path) -> None:
     frame = make_people().assign(joined="2024-02-29")
     frame.loc[0, "joined"] = "2024-03-01"
-    scaffold_config(write_and_import(root, tmp_path, frame), target="churned", root=root)
+    scaffold_config([write_and_import(root, tmp_path, frame)], target="churned", root=root)
     joined = fetch_rows(load_data_config(root, "people"), root=root).frame["joined"]
     assert joined.max() == dt.datetime(2024, 3, 1)  # noqa: DTZ001 - rows have no zone
