@@ -21,7 +21,7 @@ __all__ = ["ALWAYS_MISSING", "CellCounts", "quote_examples"]
 
 # Words of programs, which mean a missing value in a column of any kind.
 ALWAYS_MISSING = frozenset({"NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"})
-# Words that mean a missing value among numbers, dates and answers; in lower case, without blanks around.
+# Words that mean a missing value among numbers, dates and answers: in small letters, capitals, or with an initial.
 _MISSING_AMONG_VALUES = frozenset(
     {"", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "null", "none", "nil", "?", "-", "--", ".", "unknown", "missing"}
     | {
@@ -37,6 +37,14 @@ _MISSING_AMONG_VALUES = frozenset(
         "#div/0!",
     }
     | {"tbd", "undefined", "blank", "(blank)", "nat"}
+)
+_WORD_SET = pa.array(
+    sorted(
+        f"{blank}{form}"
+        for word in _MISSING_AMONG_VALUES
+        for form in {word, word.upper(), word.capitalize(), word.title()}
+        for blank in ("", " ")
+    )
 )
 _MAX_FOREIGN_TEXTS = 5
 _MAX_FOREIGN_SHARE = 0.05
@@ -63,8 +71,7 @@ class CellCounts:
         """Return the counts of a column of texts, null where a value is missing."""
         table = pc.value_counts(column.drop_null())
         texts, counts = table.field("values"), table.field("counts").to_numpy()
-        plain = pc.utf8_lower(pc.utf8_trim_whitespace(texts))
-        is_word = pc.is_in(plain, value_set=pa.array(sorted(_MISSING_AMONG_VALUES))).to_numpy(zero_copy_only=False)
+        is_word = pc.is_in(texts, value_set=_WORD_SET).to_numpy(zero_copy_only=False)
         words = dict(zip(texts.filter(pa.array(is_word)).to_pylist(), counts[is_word].tolist(), strict=True))
         return cls(texts.filter(pa.array(~is_word)), counts[~is_word], words, len(column))
 

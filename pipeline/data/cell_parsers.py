@@ -30,7 +30,8 @@ ARROW_TYPES: dict[ColumnKind, pa.DataType] = {
     "category": pa.string(),
     "text": pa.string(),
 }
-_SAMPLE_ROWS = 4096
+# Numbers are parsed faster than they are counted; other texts are worth a look at more of them.
+_SAMPLE_ROWS, _LARGE_SAMPLE_ROWS = 4096, 65_536
 _MINUS, _ZERO = b"-0"
 _IS_DIGIT = np.isin(np.arange(256), list(b"0123456789"))
 _INVALID_AFTER_LEADING_ZERO = _IS_DIGIT | np.isin(np.arange(256), list(b"xX"))
@@ -64,7 +65,8 @@ def parse_column(texts: pa.Array, text_format: TextFormat) -> tuple[pa.Array, ND
     if text_format.kind in ("category", "text"):
         return texts, np.empty(0, np.int64)
     convert = _CONVERTERS[text_format.kind]
-    if not _has_many_duplicates(texts):
+    is_plain_number = text_format.kind in ("integer", "float") and not text_format.has_own_form
+    if not _has_many_duplicates(texts, _SAMPLE_ROWS if is_plain_number else _LARGE_SAMPLE_ROWS):
         values = convert(texts, text_format)
         return values, _invalid_positions(texts, values)
     encoded = texts.dictionary_encode()
@@ -81,9 +83,9 @@ def _invalid_positions(texts: pa.Array, values: pa.Array) -> NDArray[np.int64]:
     return np.flatnonzero(is_invalid.to_numpy(zero_copy_only=False))
 
 
-def _has_many_duplicates(texts: pa.Array) -> bool:
+def _has_many_duplicates(texts: pa.Array, n_rows: int) -> bool:
     """Whether parsing each distinct text once is faster than parsing every text."""
-    sample = texts.slice(0, _SAMPLE_ROWS)
+    sample = texts.slice(0, n_rows)
     n_distinct: int = pc.count_distinct(sample).as_py()
     return n_distinct < len(sample) / 4
 

@@ -250,7 +250,7 @@ def _dates(cells: CellCounts, column: pa.Array) -> RecognizedColumn | None:
             return _ambiguous_dates(cells, list(orders.values()))
         reading, reason = decided
     form, example = reading.text_format, cells.texts[0].as_py()
-    foreign = cells.foreign(form)
+    foreign = {} if reading.share == 1 else cells.foreign(form)
     if foreign is None:
         n_unread, examples = cells.unread(form)
         evidence = (
