@@ -188,6 +188,9 @@ class ColumnConfig(Section):
         "What a word that `isin` does not list is: `other` encodes it and warns, `refuse` rejects the row",
         default="refuse",
     )
+    encode: str | dict[str, JsonValue] = setting(
+        "How a feature becomes numbers: the name of a method, or `method` with keys of its settings", default="auto"
+    )
     unit: str | None = setting("Unit of the values", default=None)
     format: str | None = setting(
         "Form of texts: of datetimes a strptime form such as %d.%m.%Y, or epoch_s, epoch_ms, epoch_us, epoch_ns,"
