@@ -101,7 +101,7 @@ def _coerce_column(column: pa.Array, text_format: TextFormat, first_row: int) ->
         column = pc.if_else(pc.is_nan(column), None, column)
     if pa.types.is_null(column.type):
         return column.cast(ARROW_TYPES[kind])
-    if is_text_type(column.type) or (text_format.is_declared and _stands_for_text(column.type, kind)):
+    if is_text_type(column.type) or (text_format.is_declared and _is_number_for_text(column.type, kind)):
         return _parse_strictly(column, text_format, first_row)
     if text_format.is_duration and (pa.types.is_duration(column.type) or pa.types.is_time(column.type)):
         return _to_seconds(column)
@@ -125,7 +125,7 @@ def _cast_without_loss(column: pa.Array, kind: ColumnKind) -> pa.Array:
     return values
 
 
-def _stands_for_text(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
+def _is_number_for_text(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
     """Whether numbers are read by the declared form of texts, since they stand for words or moments."""
     return kind in ("boolean", "datetime") and (pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type))
 

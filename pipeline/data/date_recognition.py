@@ -26,10 +26,10 @@ _ZONE = re.compile(r"( ?)(Z|UTC|GMT|[-+][0-9]{2}(?::?[0-9]{2})?)$")
 _TIME = re.compile(r"(?i)(, | +|T|:)([0-9]{1,2}):([0-9]{2})(:[0-9]{2})?(\.[0-9]{1,9})?( ?[ap]\.?m\.?)?$")
 # Month 13 and beyond is a day, as in 2024-14-05.
 _ISO_START = r"^[0-9]{4}-(0[0-9]|1[0-2])-[0-9]{2}([T ]|$)"
-_YEAR_BEHIND_TIME = re.compile(
-    r"(?i)^((?:mon|tue|wed|thu|fri|sat|sun)(?:[a-z]*day)?) +[a-z]{3} +[0-9]{1,2} +[0-9]{1,2}:[0-9]{2}:[0-9]{2}"
-    r"( (?:Z|UTC|GMT|[-+][0-9]{2}:?[0-9]{2}))? [0-9]{4}$"
-)
+_DAY_NAME = r"(?:mon|tue|wed|thu|fri|sat|sun)(?:[a-z]*day)?"
+_OFFSET = r"(?:Z|UTC|GMT|[-+][0-9]{2}:?[0-9]{2})"
+_CLOCK = r"[0-9]{1,2}:[0-9]{2}:[0-9]{2}"
+_YEAR_BEHIND_TIME = re.compile(rf"(?i)^({_DAY_NAME}) +[a-z]{{3}} +[0-9]{{1,2}} +{_CLOCK}( {_OFFSET})? [0-9]{{4}}$")
 _MONTH_AND_YEAR = re.compile(r"^[0-9]{1,2}([-./ ])[0-9]{4}$")
 _NUMERIC_DATE = re.compile(r"^([0-9]{1,4})([-./ ])([0-9]{1,2})(?:\2([0-9]{1,4}))?$")
 _NAMED_DATE = re.compile(rf"(?i)^(?:([0-9]{{1,2}})([-/. ]*))?({_LONG_MONTHS}|{_MONTHS})([-/. ,]*)([0-9]{{1,4}})"

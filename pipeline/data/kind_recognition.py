@@ -197,8 +197,8 @@ def _as_times(numbers: RecognizedColumn, unit: EpochUnit) -> RecognizedColumn:
     shown = f"{form.parse(unit.example):%Y-%m-%d %H:%M}"
     if unit.is_named:
         evidence = f"times in the form {unit.format}, such as {unit.example} for {shown} UTC"
-        kept = "dtype: Int64 without format keeps the numbers"
-        return replace(numbers, text_format=form, evidence=evidence, assumptions=(kept,))
+        alternative = "dtype: Int64 without format reads them as numbers"
+        return replace(numbers, text_format=form, evidence=evidence, assumptions=(alternative,))
     note = f'dtype: "datetime64[us]" with format: {unit.format} reads {unit.example} as {shown} UTC'
     return replace(numbers, assumptions=(note,))
 

@@ -67,7 +67,7 @@ def number_shape(texts: pa.Array) -> tuple[str, str] | None:
         return None
     example = texts[int(invalid[0])].as_py()
     note = "dtype: Float64 rounds them to 16 digits, so that different ones become equal"
-    return f"whole numbers beyond 64 bits, such as {example}: kept as texts", note
+    return f"whole numbers beyond 64 bits, such as {example}, which remain texts", note
 
 
 def epoch_unit(name: str, texts: pa.Array, form: TextFormat) -> EpochUnit | None:
