@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,47 +20,31 @@ from pipeline.data.file_import import find_imported_file
 from pipeline.data.input_problems import to_data_error
 from pipeline.data.schema_inference import (
     InferredColumn,
-    InferredTarget,
     infer_columns,
     infer_missing_values,
-    infer_target,
     kind_of_arrow_type,
 )
+from pipeline.data.target_inference import InferredTarget, infer_target
 from pipeline.errors import ConfigError, Conflict, DataError, UsageError
 from pipeline.files import write_text
 from pipeline.project import paths
+from pipeline.text import visible_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pipeline.config.root_config import Config
     from pipeline.schema import ColumnKind
 
-__all__ = ["ScaffoldedConfig", "scaffold_config"]
+__all__ = ["DraftedProblem", "draft_problem", "write_draft"]
 
 _PLAIN_SCALAR = re.compile(r"[A-Za-z_][A-Za-z0-9_]*( [A-Za-z0-9_]+)*")
 _AMBIGUOUS_SCALARS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
 
 @dataclass(frozen=True, slots=True)
-class ScaffoldedConfig:
-    """The generated file, and the role of each column in it."""
-
-    path: str
-    name: str
-    n_rows: int
-    features: tuple[str, ...]
-    ids: tuple[str, ...]
-    times: tuple[str, ...]
-    ignored: tuple[str, ...]
-    classes: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _RawFile:
+class RawFile:
     """A file as texts, the kinds that its format declares, and the YAML of its source."""
 
     texts: pa.Table
@@ -67,10 +52,54 @@ class _RawFile:
     source_yaml: str
 
 
-def scaffold_config(
+@dataclass(frozen=True, slots=True)
+class DraftedProblem:
+    """The declaration of a file, before it is written.
+
+    Attributes
+    ----------
+    name : str
+        Name of the problem.
+    path : str
+        File of the declaration, below the project's folder.
+    source_path : str
+        File of the rows, likewise.
+    raw_file : RawFile
+    target : InferredTarget
+    columns : tuple of InferredColumn
+    split_kind : str
+    """
+
+    name: str
+    path: str
+    source_path: str
+    raw_file: RawFile
+    target: InferredTarget
+    columns: tuple[InferredColumn, ...]
+    split_kind: str = "by_hash"
+
+    def names(self, role: str) -> tuple[str, ...]:
+        """Return the names of the columns with a role, in their order."""
+        return tuple(column.name for column in self.columns if column.role == role)
+
+    def ignoring(self, reasons: Mapping[str, str]) -> DraftedProblem:
+        """Return the declaration that ignores some columns, with the reason of each."""
+        columns = tuple(
+            _ignored(column, reasons[column.name]) if column.name in reasons else column for column in self.columns
+        )
+        return replace_fields(self, columns=columns)
+
+
+def _ignored(column: InferredColumn, reason: str) -> InferredColumn:
+    """Return a column without checks, as its values are left alone."""
+    dtype = "string" if column.dtype == "category" else column.dtype
+    return InferredColumn(column.name, dtype, nullable=True, role="ignore", note=reason)
+
+
+def draft_problem(
     file: Path, *, target: str, root: Path, name: str | None = None, replace: bool = False
-) -> ScaffoldedConfig:
-    """Write conf/data/<name>.yaml for a file of data/external/, and check that it composes.
+) -> DraftedProblem:
+    """Infer the declaration of a file of data/external/.
 
     Parameters
     ----------
@@ -83,45 +112,59 @@ def scaffold_config(
     name : str, optional
         Name of the problem; by default that of the file.
     replace : bool
-        Whether to overwrite a declaration of this name.
+        Whether a declaration of this name may exist.
 
     Raises
     ------
     DataError
-        When the file cannot be read strictly, or the target has no classes.
+        When the file cannot be read strictly, the target has no classes, or no column is a feature.
     Conflict
         When there is a declaration of this name.
-    ConfigError
-        When a name of the file is not valid in settings; nothing is written then.
     """
     relative = find_imported_file(file, root=root)
     config_name = _check_config_name(
         name if name is not None else re.sub(r"\W+", "_", file.stem, flags=re.ASCII).strip("_").lower()
     )
-    path = root / paths.CONF / "data" / f"{config_name}.yaml"
-    if path.exists() and not replace:
-        raise Conflict(f"{paths.CONF}/data/{config_name}.yaml: exists already; use --replace or another --name")
+    path = f"{paths.CONF}/data/{config_name}.yaml"
+    if (root / path).exists() and not replace:
+        raise Conflict(f"{path}: exists already; use --replace or another --name")
     raw_file = _read_parquet(root, relative) if relative.endswith(".parquet") else _read_csv(root, relative)
     inferred_target = infer_target(raw_file.texts, target)
     columns = infer_columns(raw_file.texts, target=target, known=raw_file.known_kinds)
-    if not any(column.role == "feature" for column in columns):
-        raise DataError(f"{relative}: no column besides {target} looks like a feature")
-    text = _render_config(config_name, relative, raw_file, target=inferred_target, columns=columns)
-    _write_and_validate(path, text, config_name, root=root)
-    names = {
-        role: tuple(column.name for column in columns if column.role == role)
-        for role in ("feature", "id", "time", "ignore")
-    }
-    return ScaffoldedConfig(
-        path.relative_to(root).as_posix(),
-        config_name,
-        raw_file.texts.num_rows,
-        names["feature"],
-        names["id"],
-        names["time"],
-        names["ignore"],
-        inferred_target.classes,
-    )
+    draft = DraftedProblem(config_name, path, relative, raw_file, inferred_target, tuple(columns))
+    _check_features(draft)
+    return draft
+
+
+def _check_features(draft: DraftedProblem) -> None:
+    if not draft.names("feature"):
+        reasons = "; ".join(f"{column.name}: {column.note or column.role}" for column in draft.columns[:10])
+        raise DataError(f"{draft.source_path}: no column besides {draft.target.column} is a feature ({reasons})")
+
+
+def write_draft(draft: DraftedProblem, *, root: Path) -> Config:
+    """Write a declaration, and return the settings with it.
+
+    Raises
+    ------
+    DataError
+        When no column is a feature.
+    ConfigError
+        When a name of the file is not valid in settings; nothing changes then.
+    """
+    _check_features(draft)
+    path, text = root / draft.path, _render_config(draft)
+    previous = path.read_text(encoding="utf-8") if path.exists() else None
+    write_text(path, text)
+    try:
+        composition = compose([f"data={draft.name}"], conf=root / paths.CONF)
+        return build_config(composition.values, where=str(path), origin=composition.origin)
+    except ConfigError:
+        if previous is None:
+            path.unlink()
+        else:
+            write_text(path, previous)
+        raise
 
 
 def _check_config_name(name: str) -> str:
@@ -132,7 +175,7 @@ def _check_config_name(name: str) -> str:
     return name
 
 
-def _read_csv(root: Path, relative: str) -> _RawFile:
+def _read_csv(root: Path, relative: str) -> RawFile:
     path = root / relative
     delimiter = _detect_delimiter(path)
     texts, problems = read_csv_as_text(path, CsvDialect(delimiter=delimiter, null_values=("",)))
@@ -144,7 +187,7 @@ def _read_csv(root: Path, relative: str) -> _RawFile:
     parts = ["kind: csv", f"path: {_render_scalar(relative)}"]
     parts += [f"delimiter: {json.dumps(delimiter)}"] if delimiter != "," else []
     parts += [f"null_values: [{', '.join(map(json.dumps, missing))}]"] if missing != ("",) else []
-    return _RawFile(pa.table(dict(zip(texts.column_names, cleaned, strict=True))), {}, f"{{{', '.join(parts)}}}")
+    return RawFile(pa.table(dict(zip(texts.column_names, cleaned, strict=True))), {}, f"{{{', '.join(parts)}}}")
 
 
 def _detect_delimiter(path: Path) -> str:
@@ -154,7 +197,7 @@ def _detect_delimiter(path: Path) -> str:
     return max((",", ";", "\t", "|"), key=lambda delimiter: line.count(delimiter.encode()))
 
 
-def _read_parquet(root: Path, relative: str) -> _RawFile:
+def _read_parquet(root: Path, relative: str) -> RawFile:
     try:
         table = pq.read_table(root / relative)
     except (pa.ArrowInvalid, OSError) as error:
@@ -168,50 +211,38 @@ def _read_parquet(root: Path, relative: str) -> _RawFile:
         texts[name] = (
             pc.strftime(moments, "%Y-%m-%dT%H:%M:%S") if known[name] == "datetime" else values.cast(pa.string())
         )
-    return _RawFile(pa.table(texts), known, f"{{kind: parquet, path: {_render_scalar(relative)}}}")
+    return RawFile(pa.table(texts), known, f"{{kind: parquet, path: {_render_scalar(relative)}}}")
 
 
-def _write_and_validate(path: Path, text: str, name: str, *, root: Path) -> None:
-    previous = path.read_text(encoding="utf-8") if path.exists() else None
-    write_text(path, text)
-    try:
-        composition = compose([f"data={name}"], conf=root / paths.CONF)
-        build_config(composition.values, where=str(path), origin=composition.origin)
-    except ConfigError:
-        if previous is None:
-            path.unlink()
-        else:
-            write_text(path, previous)
-        raise
-
-
-def _render_config(
-    name: str, relative: str, raw_file: _RawFile, *, target: InferredTarget, columns: list[InferredColumn]
-) -> str:
-    positive = "null" if target.positive is None else _render_scalar(target.positive)
-    comment = "" if target.positive is None else "    # scores are the probability of this class"
-    times = [column.name for column in columns if column.role == "time" and not column.nullable]
+def _render_config(draft: DraftedProblem) -> str:
+    times = [column.name for column in draft.columns if column.role == "time" and not column.nullable]
     alternative = f"  # or {{kind: by_time, test_share: 0.2, column: {_render_scalar(times[0])}}}" if times else ""
     lines = [
-        f"# Which {_collapse_whitespace(target.column)} does a row of {_collapse_whitespace(relative)} have?",
-        "# Inferred from the file: correct types, ranges, categories and roles, and describe the columns",
-        f"# (title, description, unit). Then: dvc exp run -S data={name}",
-        f"name: {name}",
-        f"source: {raw_file.source_yaml}",
+        f"# Which {visible_line(draft.target.column)} does a row of {visible_line(draft.source_path)} have?",
+        "# Inferred from the file: correct types, categories and roles, and describe the columns",
+        f"# (title, description, unit). Then: dvc exp run -S data={draft.name}",
+        f"name: {draft.name}",
+        f"source: {draft.raw_file.source_yaml}",
         "profile: null",
-        "target:",
-        f"  column: {_render_scalar(target.column)}",
-        f"  classes: [{', '.join(map(_render_scalar, target.classes))}]",
-        f"  positive: {positive}{comment}",
+        *_render_target(draft.target),
         "columns:",
-        *(_render_column(column) for column in columns),
-        f"split: {{kind: by_hash, test_share: 0.2}}{alternative}",
+        *(_render_column(column) for column in draft.columns),
+        f"split: {{kind: {draft.split_kind}, test_share: 0.2}}{alternative}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _collapse_whitespace(text: str) -> str:
-    return " ".join(text.split())
+def _render_target(target: InferredTarget) -> Iterator[str]:
+    positive = "null" if target.positive is None else _render_scalar(target.positive)
+    comment = "" if target.positive is None else "    # scores are the probability of this class"
+    yield "target:"
+    yield f"  column: {_render_scalar(target.column)}"
+    yield f"  classes: [{', '.join(map(_render_scalar, target.classes))}]"
+    yield f"  positive: {positive}{comment}"
+    if target.n_unlabeled:
+        parts = [f"{target.n_missing:,} rows have no label"] if target.n_missing else []
+        parts += [f"{len(target.rare):,} labels have too few rows"] if target.rare else []
+        yield f"  unlabeled: set_aside    # {', '.join(parts)}"
 
 
 def _render_column(column: InferredColumn) -> str:
@@ -220,8 +251,9 @@ def _render_column(column: InferredColumn) -> str:
     parts += [f"role: {column.role}"] if column.role != "feature" else []
     parts += ["unique: true"] if column.unique else []
     parts += [f"checks: {_render_flow_value(column.checks)}"] if column.checks else []
+    parts += ["unseen: other"] if column.is_open and column.role == "feature" else []
     parts += [f"example: {_render_flow_value(column.example)}"] if column.example is not None else []
-    note = f"  # {column.note}" if column.note is not None else ""
+    note = f"  # {visible_line(column.note)}" if column.note is not None else ""
     return f"  {_render_scalar(column.name)}: {{{', '.join(parts)}}}{note}"
 
 
