@@ -14,6 +14,7 @@ from pipeline.text import percent, pluralize
 if TYPE_CHECKING:
     from pipeline.data.input_problems import InputProblem
     from pipeline.package import Package
+    from pipeline.schema import Column
 
 __all__ = ["show_batch_predict"]
 
@@ -90,7 +91,7 @@ def _predict_rows(rows: pd.DataFrame, package: Package, *, is_logged: bool) -> p
     parts = []
     for start in range(0, len(rows), engine.max_rows):
         chunk = rows.iloc[start : start + engine.max_rows]
-        columns = {name: _plain_values(chunk[name]) for name in package.schema.feature_names}
+        columns = {column.name: _plain_values(column, chunk[column.name]) for column in package.schema.features}
         batch = engine.predict_columns(columns, is_logged=is_logged)
         predictions = {"prediction": batch.predictions, "confidence": batch.confidences}
         probabilities = {
@@ -106,11 +107,11 @@ def _predict_rows(rows: pd.DataFrame, package: Package, *, is_logged: bool) -> p
     return pd.concat([pd.concat(parts, ignore_index=True), rows.reset_index(drop=True)], axis=1)
 
 
-def _plain_values(column: pd.Series) -> list[Any]:
+def _plain_values(column: Column, values: pd.Series) -> list[Any]:
     """Return plain values, None for missing ones; timestamps as text."""
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return [None if pd.isna(value) else value.isoformat() for value in column]
-    return [None if pd.isna(value) else value for value in column.astype("object").tolist()]
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return [None if pd.isna(value) else column.to_request_value(value) for value in values]
+    return [None if pd.isna(value) else value for value in values.astype("object").tolist()]
 
 
 def _show_predictions(predictions: pd.DataFrame, package: Package) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from pipeline.data.cell_parsers import CELL_GRAMMARS, parse_column, to_frame
+from pipeline.data.cell_parsers import ARROW_TYPES, parse_column, to_frame
 from pipeline.data.csv_lines import MAX_LINE_BYTES, LineReader
 from pipeline.data.input_problems import MAX_INPUT_PROBLEMS, InputProblem, InputProblems, quote_shortened, to_data_error
 from pipeline.errors import DataError, did_you_mean
+from pipeline.schema import TextFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,17 +26,17 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.data_config import CsvDialect
     from pipeline.data.csv_lines import LineBlock
-    from pipeline.schema import ColumnKind, Schema
+    from pipeline.schema import Schema
 
 __all__ = [
     "ParsedFile",
     "ParsedStream",
-    "column_kinds",
     "iter_csv_tables",
     "parse_csv",
     "parse_csv_stream",
     "read_csv",
     "read_csv_as_text",
+    "text_formats",
 ]
 
 # Columns are parsed in parallel: Arrow and numpy release the interpreter's lock.
@@ -106,15 +107,15 @@ def parse_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: b
     """
     problems = InputProblems(str(path), private_notes=schema.private_notes)
     with _open_binary(path) as stream:
-        kinds = column_kinds(schema, with_target=with_target)
-        table, numbers, listed = _parse_csv_blocks(stream, kinds, dialect, problems)
+        formats = text_formats(schema, with_target=with_target)
+        table, numbers, listed = _parse_csv_blocks(stream, formats, dialect, problems)
     return ParsedFile(to_frame(table), numbers, listed)
 
 
-def column_kinds(schema: Schema, *, with_target: bool = True) -> dict[str, ColumnKind]:
-    """Return the kind of each declared column in order, the target (category) last."""
-    kinds: dict[str, ColumnKind] = {column.name: column.kind for column in schema.columns}
-    return {**kinds, schema.target.column: "category"} if with_target else kinds
+def text_formats(schema: Schema, *, with_target: bool = True) -> dict[str, TextFormat]:
+    """Return how the texts of each declared column are read, in order, the target (category) last."""
+    formats = {column.name: column.text_format for column in schema.columns}
+    return {**formats, schema.target.column: TextFormat("category")} if with_target else formats
 
 
 def read_csv_as_text(path: Path, dialect: CsvDialect) -> tuple[pa.Table, list[InputProblem]]:
@@ -132,7 +133,7 @@ def read_csv_as_text(path: Path, dialect: CsvDialect) -> tuple[pa.Table, list[In
 
 def parse_csv_stream(
     stream: IO[bytes],
-    kinds: Mapping[str, ColumnKind],
+    formats: Mapping[str, TextFormat],
     dialect: CsvDialect,
     *,
     where: str,
@@ -140,23 +141,23 @@ def parse_csv_stream(
 ) -> ParsedStream:
     """Return the valid part of a CSV stream, such as the body of a request, and its problems up to a limit.
 
-    Columns have the kinds of `kinds`, in its order; `where` is the name of the stream in problems.
+    Columns have the formats of `formats`, in its order; `where` is the name of the stream in problems.
     """
-    return ParsedStream(*_parse_csv_blocks(stream, kinds, dialect, InputProblems(where, limit)))
+    return ParsedStream(*_parse_csv_blocks(stream, formats, dialect, InputProblems(where, limit)))
 
 
 def _parse_csv_blocks(
-    stream: IO[bytes], kinds: Mapping[str, ColumnKind], dialect: CsvDialect, problems: InputProblems
+    stream: IO[bytes], formats: Mapping[str, TextFormat], dialect: CsvDialect, problems: InputProblems
 ) -> tuple[pa.Table, NDArray[np.int64], list[InputProblem]]:
-    tables = [_empty_table(kinds)]
+    tables = [_empty_table(formats)]
     numbers = [np.empty(0, np.int64)]
     with ThreadPoolExecutor(_N_THREADS) as pool:
         lines = LineReader(stream, delimiter=dialect.delimiter, problems=problems)
-        header = _match_header(_check_header_names(lines.read_header(), problems), kinds, problems)
+        header = _match_header(_check_header_names(lines.read_header(), problems), formats, problems)
         for block in lines.read_blocks(len(header)) if header else ():
             if block.line_numbers.size:
                 tables.append(
-                    _parse_block(_block_as_text(block, header, dialect), block.line_numbers, kinds, problems, pool)
+                    _parse_block(_block_as_text(block, header, dialect), block.line_numbers, formats, problems, pool)
                 )
                 numbers.append(block.line_numbers)
     table = pa.concat_tables(tables)
@@ -166,9 +167,9 @@ def _parse_csv_blocks(
 
 
 def iter_csv_tables(
-    path: Path, kinds: Mapping[str, ColumnKind], dialect: CsvDialect, *, private_notes: Mapping[str, str]
+    path: Path, formats: Mapping[str, TextFormat], dialect: CsvDialect, *, private_notes: Mapping[str, str]
 ) -> Iterator[pa.Table]:
-    """Yield a file block by block as typed tables with the columns of `kinds`; other columns are left out.
+    """Yield a file block by block as typed tables with the columns of `formats`; other columns are left out.
 
     Memory is bounded by one block (8 MB of text). `private_notes` replace values in errors.
 
@@ -181,10 +182,10 @@ def iter_csv_tables(
     with _open_binary(path) as stream, ThreadPoolExecutor(_N_THREADS) as pool:
         lines = LineReader(stream, delimiter=dialect.delimiter, problems=problems)
         header = _check_header_names(lines.read_header(), problems)
-        for name in [name for name in kinds if header and name not in header]:
+        for name in [name for name in formats if header and name not in header]:
             problems.add(1, name, "header", "missing", f"not in the file, which has: {_join_names(header)}")
         for block in lines.read_blocks(len(header)) if header and not problems.items else ():
-            table = _parse_block(_block_as_text(block, header, dialect), block.line_numbers, kinds, problems, pool)
+            table = _parse_block(_block_as_text(block, header, dialect), block.line_numbers, formats, problems, pool)
             if problems.items:
                 break
             yield table
@@ -199,8 +200,8 @@ def _open_binary(path: Path) -> IO[bytes]:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _empty_table(kinds: Mapping[str, ColumnKind]) -> pa.Table:
-    return pa.table({name: pa.array([], CELL_GRAMMARS[kind].arrow_type) for name, kind in kinds.items()})
+def _empty_table(formats: Mapping[str, TextFormat]) -> pa.Table:
+    return pa.table({name: pa.array([], ARROW_TYPES[form.kind]) for name, form in formats.items()})
 
 
 def _report_missing_rows(problems: InputProblems) -> None:
@@ -221,31 +222,31 @@ def _check_header_names(header: list[str], problems: InputProblems) -> list[str]
     return [] if problems.items else header
 
 
-def _match_header(header: list[str], kinds: Mapping[str, ColumnKind], problems: InputProblems) -> list[str]:
+def _match_header(header: list[str], formats: Mapping[str, TextFormat], problems: InputProblems) -> list[str]:
     """Return the header when it names exactly the declared columns, in any order, else an empty list."""
     if not header:
         return []
-    if len(header) == 1 and header[0] not in kinds:
+    if len(header) == 1 and header[0] not in formats:
         delimiter = next((mark for mark in (";", "\t", "|", ",") if mark in header[0]), None)
         hint = (
             f"data.source.delimiter: is it {delimiter!r}?"
             if delimiter
-            else f"declared are {len(kinds)}: {_join_names(kinds)}"
+            else f"declared are {len(formats)}: {_join_names(formats)}"
         )
         problems.add(1, 1, "delimiter", f"one field, {quote_shortened(header[0])}", hint)
         return []
     for number, name in enumerate(header, start=1):
-        if name not in kinds:
-            hint = f"not declared{did_you_mean(name, kinds)}; declare it (role: ignore to leave it out) or drop it"
+        if name not in formats:
+            hint = f"not declared{did_you_mean(name, formats)}; declare it (role: ignore to leave it out) or drop it"
             problems.add(1, number, "header", quote_shortened(name), hint)
-    for name in kinds:
+    for name in formats:
         if name not in header:
             hint = f"declared, not in the file, which has: {_join_names(header)}"
             problems.add(1, name, "header", "missing", hint)
     return [] if problems.items else header
 
 
-def _join_names(names: Sequence[str] | Mapping[str, ColumnKind]) -> str:
+def _join_names(names: Sequence[str] | Mapping[str, TextFormat]) -> str:
     shortened = [str(name) for name in names][:20]
     return ", ".join(shortened) + (", ..." if len(names) > 20 else "")
 
@@ -269,21 +270,21 @@ def _block_as_text(block: LineBlock, header: list[str], dialect: CsvDialect) -> 
 def _parse_block(
     texts: pa.Table,
     numbers: NDArray[np.int64],
-    kinds: Mapping[str, ColumnKind],
+    formats: Mapping[str, TextFormat],
     problems: InputProblems,
     pool: Executor,
 ) -> pa.Table:
     columns: dict[str, pa.Array] = {}
     invalid: list[tuple[int, int, str]] = []
-    results = pool.map(parse_column, (texts.column(name).chunk(0) for name in kinds), kinds.values())
-    for name, (values, positions) in zip(kinds, results, strict=True):
+    results = pool.map(parse_column, (texts.column(name).chunk(0) for name in formats), formats.values())
+    for name, (values, positions) in zip(formats, results, strict=True):
         columns[name] = values
         index = texts.column_names.index(name)
         invalid += [(int(position), index, name) for position in positions[: problems.limit]]
     for position, _, name in _take_until_full(sorted(invalid), problems):
-        kind, value = kinds[name], texts.column(name)[position].as_py()
+        text_format, value = formats[name], texts.column(name)[position].as_py()
         problems.add(
-            int(numbers[position]), name, kind, quote_shortened(value), f"expected {CELL_GRAMMARS[kind].expected}"
+            int(numbers[position]), name, text_format.kind, quote_shortened(value), f"expected {text_format.expected}"
         )
     return pa.table(columns)
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from pipeline.data.cell_parsers import parse_column
 from pipeline.errors import DataError
-from pipeline.schema import DTYPES
+from pipeline.schema import DTYPES, TextFormat
 from pipeline.schema.column_kinds import MAX_CATEGORIES
 from pipeline.schema.value_groups import MIN_GROUP_ROWS
 
@@ -73,7 +73,7 @@ def infer_missing_values(texts: pa.Table) -> tuple[str, ...]:
 
 
 def _is_of_kind(texts: pa.Array, kind: ColumnKind) -> bool:
-    return not parse_column(texts, kind)[1].size
+    return not parse_column(texts, TextFormat(kind))[1].size
 
 
 def kind_of_arrow_type(arrow_type: pa.DataType) -> ColumnKind | None:
@@ -122,7 +122,7 @@ def _infer_column(name: str, column: pa.ChunkedArray, known: ColumnKind | None, 
     if not len(present):
         return InferredColumn(name, "string", nullable=True, role="ignore", note="has no values")
     kind = _infer_kind(name, distinct, known)
-    values = parse_column(present, kind)[0]
+    values = parse_column(present, TextFormat(kind))[0]
     is_unique = len(distinct) == len(cells)
     if is_unique and _looks_like_id(name, kind, values, is_first=is_first):
         return InferredColumn(name, DTYPES[kind], nullable=False, role="id", unique=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.config.groups.data_config import CsvDialect
-from pipeline.data.cell_parsers import CELL_GRAMMARS, to_frame
+from pipeline.data.cell_parsers import ARROW_TYPES, to_frame
 from pipeline.data.coercion import coerce_to_schema
 from pipeline.data.csv_check import check_csv, expectation
 from pipeline.data.csv_reader import read_csv
@@ -123,7 +123,7 @@ def _with_absent_features(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     import pyarrow as pa
 
     absent = {
-        column.name: pa.nulls(len(frame), CELL_GRAMMARS[column.kind].arrow_type)
+        column.name: pa.nulls(len(frame), ARROW_TYPES[column.kind])
         for column in schema.features
         if column.name not in frame
     }

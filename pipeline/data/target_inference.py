@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.data.cell_parsers import parse_column
 from pipeline.errors import DataError, did_you_mean
+from pipeline.schema import TextFormat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,7 +110,7 @@ def _infer_positive(counts: Mapping[str, int]) -> str | None:
 
 
 def _sorted_classes(texts: Sequence[str]) -> list[str]:
-    values, invalid = parse_column(pa.array(texts, pa.string()), "float")
+    values, invalid = parse_column(pa.array(texts, pa.string()), TextFormat("float"))
     if invalid.size:
         return sorted(texts)
     numbers = dict(zip(texts, values.to_pylist(), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from math import inf
 from sys import float_info
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline.errors import ConfigError, did_you_mean
 from pipeline.schema.constraint_base import format_value
 from pipeline.schema.constraints import build_constraints
+from pipeline.schema.text_format import TextFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pipeline.config.groups.data_config import ColumnConfig, DataConfig
     from pipeline.schema.column_kinds import ColumnKind
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Column", "Schema", "Target"]
 
 _MAX_HINT_LENGTH = 60
+# Fields of `Column` that are lists in a package.
+_TUPLE_FIELDS = ("categories", "true_values", "false_values", "null_values", "strip")
 _MAX_LISTED_NAMES = 20
 _PYTHON_TYPES: dict[ColumnKind, type | tuple[type, ...]] = {
     "integer": int,
@@ -48,7 +52,7 @@ _EXPECTED: dict[ColumnKind, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """One declared column.
 
@@ -76,6 +80,30 @@ class Column:
     drift_limit: float | None = None
     leakage: Literal["refuse", "accept"] = "refuse"
     protected: bool = False
+    format: str | None = None
+    zone: str | None = None
+    true_values: tuple[str, ...] = ()
+    false_values: tuple[str, ...] = ()
+    null_values: tuple[str, ...] = ()
+    strip: tuple[str, ...] = ()
+
+    @cached_property
+    def text_format(self) -> TextFormat:
+        """How its texts become values, wherever rows are read."""
+        return TextFormat(
+            self.kind,
+            self.format,
+            self.zone,
+            self.true_values,
+            self.false_values,
+            self.null_values,
+            self.strip,
+        )
+
+    def to_request_value(self, value: Any) -> Any:
+        """Return a read value in a form that every reader of rows reads as the same value: a moment as ISO text."""
+        text = value.isoformat() if hasattr(value, "isoformat") else value
+        return f"{text}Z" if self.zone is not None and isinstance(text, str) else text
 
     @property
     def is_numeric(self) -> bool:
@@ -129,7 +157,11 @@ class Column:
     @property
     def expected(self) -> str:
         """The values that it accepts, as the text that follows "expected"."""
-        phrases = [_EXPECTED[self.kind], *(constraint.expected for constraint in self.value_constraints)]
+        text_format = self.text_format
+        phrases = [
+            text_format.expected if text_format.has_own_form else _EXPECTED[self.kind],
+            *(constraint.expected for constraint in self.value_constraints),
+        ]
         unit = f" (unit: {self.unit})" if self.unit else ""
         shown = self.example if self.example is not None or not self.accepts_unseen else self.categories[0]
         example = f", such as {format_value(shown)}" if shown is not None else ""
@@ -178,10 +210,12 @@ class Schema:
         Raises
         ------
         ConfigError
-            When a category column has no list of categories, a bound is beyond the type of its column, or a private
-            text feature has checks that neither its `example` nor a listed text passes.
+            When a category column has no list of categories, a bound is beyond the type of its column, the form of
+            its texts contradicts itself, or a private text feature has checks that neither its `example` nor a
+            listed text passes.
         """
-        columns = tuple(_column_from_entry(name, entry) for name, entry in config.columns.items())
+        words = tuple(word for word in config.csv_dialect.null_values if word)
+        columns = tuple(_column_from_entry(name, entry, words) for name, entry in config.columns.items())
         target = config.target
         return cls(
             name=config.name,
@@ -193,7 +227,9 @@ class Schema:
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Schema:
         """Return the schema that `as_dict` wrote."""
-        columns = tuple(Column(**{**entry, "categories": tuple(entry["categories"])}) for entry in value["columns"])
+        columns = tuple(
+            Column(**{**entry, **{name: tuple(entry[name]) for name in _TUPLE_FIELDS}}) for entry in value["columns"]
+        )
         target = Target(**{**value["target"], "classes": tuple(value["target"]["classes"])})
         unique = value["unique"]
         return cls(value["name"], columns, target, None if unique is None else tuple(unique))
@@ -201,7 +237,9 @@ class Schema:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values (dictionaries, lists, strings, numbers) from which `from_dict` builds it again."""
         plain = asdict(self)
-        plain["columns"] = [{**entry, "categories": list(entry["categories"])} for entry in plain["columns"]]
+        plain["columns"] = [
+            {**entry, **{name: list(entry[name]) for name in _TUPLE_FIELDS}} for entry in plain["columns"]
+        ]
         plain["target"]["classes"] = list(self.target.classes)
         plain["unique"] = None if self.unique is None else list(self.unique)
         return plain
@@ -246,7 +284,8 @@ class Schema:
         return {column.name: column for column in self.columns}[name]
 
 
-def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
+def _column_from_entry(name: str, entry: ColumnConfig, null_values: Iterable[str]) -> Column:
+    """Return a declared column; `null_values` are the words of the source that mark a missing value."""
     kind = _KIND_BY_DTYPE[entry.dtype]
     categories = _declared_categories(name, entry) if kind == "category" else ()
     minimum, maximum = _narrowest_bounds(build_constraints(name, kind, entry.checks))
@@ -256,7 +295,7 @@ def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
                 f"data.columns.{name}.checks: the bound {_format_bound(bound)} exceeds the range of {entry.dtype}"
                 f" (from -{_MAX_ABS_BOUND[kind]} to {_MAX_ABS_BOUND[kind]}); write a smaller one, or leave it out"
             )
-    fields = entry.model_dump(exclude={"checks"})
+    fields = entry.model_dump(exclude={"checks", "null_values"})
     column = Column(
         name=name,
         kind=kind,
@@ -264,10 +303,19 @@ def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
         minimum=minimum,
         maximum=maximum,
         checks=dict(entry.checks),
+        null_values=tuple(dict.fromkeys((*null_values, *entry.null_values))),
         **fields,
     )
+    _check_text_format(column)
     _check_stand_ins(column)
     return column
+
+
+def _check_text_format(column: Column) -> None:
+    try:
+        column.text_format.check()
+    except ValueError as error:
+        raise ConfigError(f"data.columns.{column.name}.{error}") from error
 
 
 def _check_stand_ins(column: Column) -> None:

@@ -158,6 +158,9 @@ def _draw_block(
     picked = rng.integers(0, len(pool.rows), n)
     frame = apply_drift(pool.rows.iloc[picked].reset_index(drop=True), injections, rng)
     records = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
+    for column in pool.schema.features:
+        if column.zone is not None:
+            records = [{**record, column.name: column.to_request_value(record[column.name])} for record in records]
     classes = pool.schema.target.classes
     truths: list[str | float] = (
         rng.random(n).tolist() if pool.outcomes is None else [pool.outcomes[i] for i in picked.tolist()]

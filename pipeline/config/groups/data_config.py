@@ -116,6 +116,21 @@ class ColumnConfig(Section):
         default="refuse",
     )
     unit: str | None = setting("Unit of the values", default=None)
+    format: str | None = setting(
+        "Form of texts: of datetimes a strptime form such as %d.%m.%Y, or epoch_s, epoch_ms, epoch_us, epoch_ns,"
+        " epoch_days; of Float64 duration, in seconds",
+        default=None,
+    )
+    zone: str | None = setting(
+        "IANA zone of moments without an offset; moments with an offset are accepted, all are stored in UTC",
+        default=None,
+    )
+    true_values: tuple[str, ...] = setting("Words of a boolean column that mean true", default=())
+    false_values: tuple[str, ...] = setting("Words of a boolean column that mean false", default=())
+    null_values: tuple[str, ...] = setting(
+        "Texts that mark a missing value in this column, besides those of the source", default=()
+    )
+    strip: tuple[str, ...] = setting("Texts around a number that are not part of it, such as $ or %", default=())
     example: JsonValue = setting("A typical value", default=None)
     store: Literal["full", "bin", "hash", "drop"] = setting(
         "How the prediction log stores it; if not in full, the column is private", default="full"

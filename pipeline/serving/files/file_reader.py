@@ -10,20 +10,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config.groups.data_config import CsvDialect
-from pipeline.data.cell_parsers import CELL_GRAMMARS
+from pipeline.data.cell_parsers import ARROW_TYPES
 from pipeline.data.coercion import coerce_table
 from pipeline.data.csv_reader import iter_csv_tables
 from pipeline.data.input_problems import to_data_error
 from pipeline.data.scoring_file import name_problems, read_header_names
 from pipeline.errors import DataError, UsageError
-from pipeline.serving.rows.value_checks import check_value
+from pipeline.schema import TextFormat
+from pipeline.serving.rows.value_checks import check_read_value
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pipeline.schema import Column, ColumnKind, Schema
+    from pipeline.schema import Column, Schema
 
 __all__ = ["TableValidator", "parquet_row_count", "read_column_names", "read_file_tables"]
 
@@ -31,7 +32,7 @@ _PARQUET_BATCH_ROWS = 65_536
 _MAX_CACHED_VALUES = 100_000
 _MAX_REPORTED_ERRORS = 20
 _DEFAULT_DIALECT = CsvDialect()
-_ID_KIND: ColumnKind = "text"  # an id of another type than the declared one refuses no row
+_ID_FORMAT = TextFormat("text")  # an id of another type than the declared one refuses no row
 
 
 def read_file_tables(
@@ -52,15 +53,15 @@ def read_file_tables(
     names = read_column_names(path, dialect)
     if problems := name_problems(names, schema, path=str(path)):
         raise to_data_error(problems)
-    kinds: dict[str, ColumnKind] = {column.name: column.kind for column in schema.features}
-    given = {name: kind for name, kind in kinds.items() if not names or name in names}
+    formats = {column.name: column.text_format for column in schema.features}
+    given = {name: text_format for name, text_format in formats.items() if not names or name in names}
     for table in _read_tables(path, given, dialect, ids=ids, private_notes=schema.private_notes):
         absent = {
-            name: pa.nulls(table.num_rows, CELL_GRAMMARS[kind].arrow_type)
-            for name, kind in kinds.items()
+            name: pa.nulls(table.num_rows, ARROW_TYPES[text_format.kind])
+            for name, text_format in formats.items()
             if name not in given
         }
-        yield pa.table({name: absent[name] if name in absent else table[name] for name in (*ids, *kinds)})
+        yield pa.table({name: absent[name] if name in absent else table[name] for name in (*ids, *formats)})
 
 
 def parquet_row_count(path: Path) -> int | None:
@@ -79,23 +80,24 @@ def read_column_names(path: Path, dialect: CsvDialect = _DEFAULT_DIALECT) -> lis
 
 def _read_tables(
     path: Path,
-    kinds: dict[str, ColumnKind],
+    formats: dict[str, TextFormat],
     dialect: CsvDialect,
     *,
     ids: tuple[str, ...],
     private_notes: Mapping[str, str],
 ) -> Iterator[pa.Table]:
     if path.suffix == ".csv":
-        all_kinds = {**dict.fromkeys(ids, _ID_KIND), **kinds}
-        yield from iter_csv_tables(path, all_kinds, dialect, private_notes=private_notes)
+        all_formats = {**dict.fromkeys(ids, _ID_FORMAT), **formats}
+        yield from iter_csv_tables(path, all_formats, dialect, private_notes=private_notes)
         return
     file = _open_parquet(path)
-    present = [name for name in (*ids, *kinds) if name in file.schema_arrow.names]
+    present = [name for name in (*ids, *formats) if name in file.schema_arrow.names]
     try:
         for batch in file.iter_batches(batch_size=_PARQUET_BATCH_ROWS, columns=present):
             table = pa.Table.from_batches([batch])
-            features = coerce_table(table, kinds, where=str(path), private_notes=private_notes)
-            yield pa.table({**{name: _to_flat(table[name]) for name in ids}, **dict(zip(kinds, features, strict=True))})
+            features = coerce_table(table, formats, where=str(path), private_notes=private_notes)
+            named = dict(zip(formats, features, strict=True))
+            yield pa.table({**{name: _to_flat(table[name]) for name in ids}, **named})
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
 
@@ -153,20 +155,22 @@ class TableValidator:
     def _invalid_values(self, column: Column, values: Any) -> Iterator[tuple[Any, str]]:
         constraints = self._constraints[column.name]
         if not column.nullable and values.null_count:
-            error = check_value(column, constraints, None)[1]
+            error = check_read_value(column, constraints, None)[1]
             yield None, "" if error is None else error.message
         if column.kind == "datetime" and not constraints:
             return
         if column.is_numeric and all(constraint.interval is not None for constraint in constraints):
             extremes = pc.min_max(values).as_py()
-            if all(value is None or check_value(column, constraints, value)[1] is None for value in extremes.values()):
+            if all(
+                value is None or check_read_value(column, constraints, value)[1] is None for value in extremes.values()
+            ):
                 return
         valid_values = self._valid_values[column.name]
         for value in pc.unique(values).to_pylist():
             if value is None or value in valid_values:
                 continue
             given = value.isoformat() if isinstance(value, datetime) else value
-            error = check_value(column, constraints, given)[1]
+            error = check_read_value(column, constraints, given)[1]
             if error is not None:
                 yield value, error.message
             elif len(valid_values) < _MAX_CACHED_VALUES:

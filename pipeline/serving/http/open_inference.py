@@ -183,7 +183,9 @@ def _tensor_values(
         accepted = ", ".join([*_NUMPY_TYPES, "BYTES"])
         raise InvalidRequest.for_field(f"{location}.datatype", "datatype", f"expected one of {accepted}")
     has_other_form = column is not None and (_DATATYPES[column.kind] == "BYTES") is not (tensor.datatype == "BYTES")
-    if column is not None and has_other_form and column.kind != "category":  # whose words may be codes
+    # The words of a category may be codes, and a column may declare how its texts read.
+    is_typed = column is not None and column.kind != "category" and not column.text_format.is_declared
+    if column is not None and has_other_form and is_typed:
         raise InvalidRequest.for_field(
             f"{location}.datatype", "datatype", f"{column.name} is {_DATATYPES[column.kind]}"
         )

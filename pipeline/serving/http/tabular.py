@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.schema import TextFormat
 from pipeline.serving.prediction_types import LineMap
 from pipeline.serving.rows.echoed_ids import echoed_id_names
 from pipeline.serving.serving_errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from pipeline.schema import Schema
+    from pipeline.schema import Column, Schema
 
 __all__ = ["MEDIA_TYPES", "TabularBody", "read_tabular_body"]
 
@@ -56,7 +57,8 @@ def read_tabular_body(
     _check_column_names(table.column_names, schema, "")
     read_names = (*schema.feature_names, *echoed_id_names(schema))
     given_names = [name for name in read_names if name in table.column_names]
-    return TabularBody({name: _to_python_values(table.column(name)) for name in given_names}, lines)
+    columns = {name: _to_python_values(table.column(name), schema.column(name)) for name in given_names}
+    return TabularBody(columns, lines)
 
 
 def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.Table, LineMap]:
@@ -67,13 +69,18 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     from pipeline.data.csv_reader import parse_csv_stream
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
 
-    kinds = {column.name: column.kind for column in schema.features}
+    # Texts of a declared form are read with the values of the other bodies.
+    formats = {
+        column.name: TextFormat("text") if column.text_format.is_declared else column.text_format
+        for column in schema.features
+    }
     column_names = _header_names(body, max_names=max(_MAX_COLUMNS, len(schema.accepted_names)))
     if column_names:
         _check_column_names(column_names, schema, "line 1.")
-        kinds = {name: kinds.get(name, "text") for name in column_names}  # a column that is no feature is not read
-    limit = MAX_INPUT_PROBLEMS if max_rows is None else max_rows * len(kinds)
-    parsed = parse_csv_stream(io.BytesIO(body), kinds, CsvDialect(), where="body", limit=limit)
+        # A column that is no feature is not read.
+        formats = {name: formats.get(name, TextFormat("text")) for name in column_names}
+    limit = MAX_INPUT_PROBLEMS if max_rows is None else max_rows * len(formats)
+    parsed = parse_csv_stream(io.BytesIO(body), formats, CsvDialect(), where="body", limit=limit)
     errors = tuple(
         FieldError(f"line {problem.line}.{problem.column}", problem.rule, problem.hint) for problem in parsed.problems
     )
@@ -157,14 +164,17 @@ def _shorten_name(name: str) -> str:
     return name[:64].encode("ascii", "backslashreplace").decode()
 
 
-def _to_python_values(column: pa.ChunkedArray) -> list[Any]:
+def _to_python_values(column: pa.ChunkedArray, declared: Column) -> list[Any]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    is_utc = pa.types.is_timestamp(column.type) and column.type.tz is not None and declared.zone is not None
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        column = pc.strftime(pc.cast(column, pa.timestamp("us")), format="%Y-%m-%dT%H:%M:%S")
+        column = pc.strftime(
+            pc.cast(column, pa.timestamp("us")), format="%Y-%m-%dT%H:%M:%SZ" if is_utc else "%Y-%m-%dT%H:%M:%S"
+        )
     values: list[Any] = column.to_pylist()
     if pa.types.is_floating(column.type):
         # pandas writes a missing number as NaN.

@@ -53,7 +53,10 @@ class FastDecoder:
         self._id_names = id_names
         self._constraints = [column.value_constraints for column in columns]
         self._known_words = [_valid_words(column) for column in columns]
-        self._checked_after_decoding = [at for at, column in enumerate(columns) if _needs_full_check(column)]
+        self._declared_texts = [at for at, column in enumerate(columns) if _has_declared_texts(column)]
+        self._checked_after_decoding = [
+            at for at, column in enumerate(columns) if at not in self._declared_texts and _needs_full_check(column)
+        ]
         self._decoder_types = [_decoder_type(column) for column in columns]
         row, complete_row = self._row_struct(is_complete=False), self._row_struct(is_complete=True)
         self._row_decoder: Any = msgspec.json.Decoder(_body_struct("RowBody", "features", row))
@@ -102,7 +105,8 @@ class FastDecoder:
             return None
         if self._id_names and others:
             ids = [echoed_json(self._id_names, self._given_others(values)) for values in others]
-        return DecodedRows(rows, ids if any(ids) else [])
+        read = self._read_texts(rows)
+        return None if read is None else DecodedRows(read, ids if any(ids) else [])
 
     @staticmethod
     def _has_each_key_once(body: bytes, n_keys: int, rows: list[DecodedRow]) -> bool:
@@ -119,12 +123,25 @@ class FastDecoder:
             values = _convert_column(
                 values_by_name.get(column.name, [None] * n_rows),
                 self._decoder_types[at],
-                is_float=column.kind == "float",
+                is_float=column.kind == "float" and at not in self._declared_texts,
             )
             if values is None or (at in self._checked_after_decoding and not self._passes_checks(at, values)):
                 return None
             columns.append(values)
-        return DecodedRows(list(zip(*columns, strict=True)), echoed_columns(self._id_names, values_by_name))
+        rows = self._read_texts(list(zip(*columns, strict=True)))
+        return None if rows is None else DecodedRows(rows, echoed_columns(self._id_names, values_by_name))
+
+    def _read_texts(self, rows: list[DecodedRow]) -> list[DecodedRow] | None:
+        """Return rows with the texts of columns that declare their form as values; None if one is not valid."""
+        if not self._declared_texts:
+            return rows
+        read = list(map(list, rows))
+        for row in read:
+            for at in self._declared_texts:
+                row[at], error = check_value(self._columns[at], self._constraints[at], row[at])
+                if error is not None:
+                    return None
+        return list(map(tuple, read))
 
     def _row_struct(self, *, is_complete: bool) -> type[msgspec.Struct]:
         fields: list[Any] = []
@@ -168,6 +185,12 @@ def _convert_values(values: Sequence[Any], kind: Any, *, is_float: bool) -> list
     return converted if total - total == 0.0 else None
 
 
+def _has_declared_texts(column: Column) -> bool:
+    """Whether a valid value of the column's JSON type may stand for another value; rows with others are rare."""
+    is_open = column.kind in ("text", "datetime") or column.accepts_unseen
+    return column.text_format.has_own_form or (is_open and column.text_format.is_declared)
+
+
 def _needs_full_check(column: Column) -> bool:
     """Whether the decoder alone cannot check a value."""
     if column.kind in ("text", "datetime") or column.accepts_unseen:
@@ -195,7 +218,9 @@ def _has_finite_ends(interval: Interval | None) -> TypeGuard[Interval]:
 def _decoder_type(column: Column) -> Any:
     """Return the msgspec type of the values of a column, with the checks that a decoder can make."""
     decoded: Any
-    if column.accepts_unseen:
+    if _has_declared_texts(column):
+        decoded = _DECLARED_TYPES[column.kind]
+    elif column.accepts_unseen:
         decoded = str
     elif column.kind == "category":
         decoded = Literal[column.categories]
@@ -204,6 +229,17 @@ def _decoder_type(column: Column) -> Any:
     else:
         decoded = {"boolean": bool, "text": str, "datetime": str}[column.kind]
     return reduce(or_, (decoded, None)) if column.nullable else decoded
+
+
+# Of columns that declare the form of their texts.
+_DECLARED_TYPES: dict[str, Any] = {
+    "integer": int | float | str,
+    "float": float | str,
+    "boolean": bool | int | str,
+    "datetime": int | float | str,
+    "category": str,
+    "text": str,
+}
 
 
 def _bounded_number_type(column: Column) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.data.csv_check import check_csv
 from pipeline.data.csv_lines import LineReader
-from pipeline.data.csv_reader import column_kinds, iter_csv_tables, read_csv, read_csv_as_text
+from pipeline.data.csv_reader import iter_csv_tables, read_csv, read_csv_as_text, text_formats
 from pipeline.data.input_problems import MAX_INPUT_PROBLEMS, InputProblems, to_data_error
 from pipeline.data.scoring_file import read_scoring_file
 from pipeline.errors import DataError
@@ -59,7 +59,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "ingest": lambda path: read_csv(path, SCHEMA, DIALECT),
     "data init": _refuse_text,
     "data check": _refuse_check,
-    "predict FILE": lambda path: list(iter_csv_tables(path, column_kinds(SCHEMA), DIALECT, private_notes={})),
+    "predict FILE": lambda path: list(iter_csv_tables(path, text_formats(SCHEMA), DIALECT, private_notes={})),
     "the app": _refuse_scoring_file,
     "POST /predict/batch": _refuse_body,
 }

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.data.coercion import coerce_table, coerce_to_schema
 from pipeline.errors import DataError
-from pipeline.schema import Column, Schema, Target
+from pipeline.schema import Column, Schema, Target, TextFormat
 
 if TYPE_CHECKING:
     from pipeline.schema import ColumnKind
@@ -27,7 +27,7 @@ SCHEMA = Schema("small", (Column("size", "integer", "Int64", nullable=True),), T
     ],
 )
 def test_values_are_converted_without_loss(kind: ColumnKind, values: pa.Array, expected: list[Any]) -> None:
-    table = coerce_table(pa.table({"value": values}), {"value": kind}, where="made", private_notes={})
+    table = coerce_table(pa.table({"value": values}), {"value": TextFormat(kind)}, where="made", private_notes={})
     assert table.column("value").to_pylist() == expected
 
 
@@ -44,7 +44,7 @@ def test_values_are_converted_without_loss(kind: ColumnKind, values: pa.Array, e
 )
 def test_conversion_with_loss_is_refused(kind: ColumnKind, values: pa.Array) -> None:
     with pytest.raises(DataError, match=rf"made: value: {kind}: .*\nmade: nothing was read; correct the source"):
-        coerce_table(pa.table({"value": values}), {"value": kind}, where="made", private_notes={})
+        coerce_table(pa.table({"value": values}), {"value": TextFormat(kind)}, where="made", private_notes={})
 
 
 def test_missing_column_is_named_with_the_nearest() -> None:
