@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pipeline.data.scaffold import draft_problem, write_draft
 from pipeline.data.sources import fetch_rows
 from pipeline.data.splitters import split_train_test
@@ -31,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["ProblemDraft", "draft_declaration"]
 
 _RARE_SHARE = 0.1
+_MANY_COPIES = 0.05
 _MAX_LISTED = 12
-_SHOWN_RULES = {"duplicates", "pure_values"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,16 +187,23 @@ def _warnings(draft: DraftedProblem, report: ValidationReport) -> Iterator[str]:
     if missing:
         names = ", ".join(f"{finding.column} ({percent(finding.share)})" for finding in missing[:_MAX_LISTED])
         yield f"values are missing in {pluralize(len(missing), 'feature')}: {names}{_more(len(missing))}"
-    yield from (f"{finding.title}: {finding.message}" for finding in notable if finding.rule in _SHOWN_RULES)
+    for finding in notable:
+        if finding.rule == "pure_values" or (finding.rule == "duplicates" and finding.share >= _MANY_COPIES):
+            yield f"{finding.title}: {finding.message}"
 
 
 def _imbalance(target: InferredTarget) -> Iterator[str]:
-    counts = np.array(list(target.counts.values()))
+    n_rows = sum(target.counts.values())
     rarest = min(target.counts, key=lambda name: target.counts[name])
-    share = target.counts[rarest] / counts.sum()
-    if len(counts) == 2 and share < _RARE_SHARE:
-        yield (
-            f"{rarest} has {percent(share)} of the rows ({target.counts[rarest]:,}): a model that never predicts it has"
-            f" an accuracy of {percent(1 - share)}. Compare log_loss and pr_auc; training.threshold.rule=max_f1 finds a"
-            " threshold below 0.5; training.class_weight=balanced distorts the probabilities"
-        )
+    share = target.counts[rarest] / n_rows
+    if len(target.counts) > 2 or share >= _RARE_SHARE:
+        return
+    threshold = (
+        "; training.threshold.rule=max_f1 finds a threshold below 0.5. training.class_weight=balanced distorts the"
+        " probabilities"
+    )
+    yield (
+        f"{rarest} has {percent(share)} of the rows ({target.counts[rarest]:,}): a model that never predicts it has an"
+        f" accuracy of {percent(1 - share)}. Compare log_loss and pr_auc"
+        f"{threshold if rarest == target.positive else ''}"
+    )
