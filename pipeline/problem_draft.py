@@ -15,7 +15,7 @@ from pipeline.text import percent, pluralize
 from pipeline.validation import select_training_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -43,6 +43,8 @@ class ProblemDraft:
         The declaration, the problem and the rows of its file.
     features, ids, times, ignored : tuple of str
         Columns by role.
+    not_read : tuple of str
+        Columns that no value can be read from, with what they hold.
     classes : tuple of str
     assumptions : tuple of str
         One sentence for each decision that the file does not prove.
@@ -59,6 +61,7 @@ class ProblemDraft:
     ids: tuple[str, ...]
     times: tuple[str, ...]
     ignored: tuple[str, ...]
+    not_read: tuple[str, ...]
     classes: tuple[str, ...]
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -70,23 +73,31 @@ class ProblemDraft:
 
 
 def draft_declaration(
-    file: Path, *, target: str, root: Path, name: str | None = None, replace: bool = False
+    files: Sequence[Path],
+    *,
+    target: str,
+    root: Path,
+    name: str | None = None,
+    table: str | None = None,
+    replace: bool = False,
 ) -> ProblemDraft:
-    """Write conf/data/<name>.yaml for a file of data/external/, as the graph accepts it where that is possible.
+    """Write conf/data/<name>.yaml for files of rows, as the graph accepts it where that is possible.
 
     The rows are read as declared and checked as the stages validate and split do. Columns that reveal the class are
     ignored then, and classes that some fold would lack are left out.
 
     Parameters
     ----------
-    file : Path
-        The imported file, or the file that it was copied from.
+    files : sequence of Path
+        Files anywhere, which are copied into data/external/ first; one may be a pattern with *.
     target : str
         Column to predict.
     root : Path
         The project's folder.
     name : str, optional
         Name of the problem; by default that of the file.
+    table : str, optional
+        Table of a database file; by default the only one.
     replace : bool
         Whether to overwrite a declaration of this name.
 
@@ -99,7 +110,7 @@ def draft_declaration(
     ConfigError
         When a name of the file is not valid in settings; nothing is written then.
     """
-    draft = draft_problem(file, target=target, root=root, name=name, replace=replace)
+    draft = draft_problem(files, target=target, root=root, name=name, table=table, replace=replace)
     config = write_draft(draft, root=root)
     frame = fetch_rows(config.data, root=root).frame
     revised, report = _revise(draft, config, frame)
@@ -114,6 +125,7 @@ def draft_declaration(
         ids=revised.names("id"),
         times=revised.names("time"),
         ignored=revised.names("ignore"),
+        not_read=tuple(f"{name} ({held})" for name, held in revised.raw_file.set_aside.items()),
         classes=revised.target.classes,
         assumptions=tuple(_assumptions(revised)),
         warnings=tuple(_warnings(revised, report)),
@@ -155,6 +167,7 @@ def _with_trainable_classes(
 
 def _assumptions(draft: DraftedProblem) -> Iterator[str]:
     target = draft.target
+    yield from draft.raw_file.notes
     if target.positive is not None:
         yield f"the positive class is {target.positive} (target.positive)"
     if target.n_missing:

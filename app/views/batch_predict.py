@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, formatting, page, queries
+from pipeline.config.file_formats import COMPRESSION_SUFFIXES, FORMAT_SUFFIXES
 from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
@@ -21,12 +22,20 @@ __all__ = ["show_batch_predict"]
 _PREDICTIONS_KEY = "batch_predictions"
 _PROGRESS_KEY = "batch_progress"
 _MAX_TABLE_ROWS = 1000
+# A database holds tables of its own; it is no file of rows to upload.
+_FORMATS = [
+    suffix for kind, suffixes in FORMAT_SUFFIXES.items() if kind not in ("sqlite", "duckdb") for suffix in suffixes
+]
+_UPLOAD_SUFFIXES = [suffix.removeprefix(".") for suffix in (*_FORMATS, *COMPRESSION_SUFFIXES)]
 
 
 def show_batch_predict(package: Package, *, is_logged: bool) -> None:
     """Show the uploader, then errors or rows, then predictions, which are logged with `is_logged`."""
     upload = st.file_uploader(
-        "A CSV or Parquet file", type=["csv", "parquet"], key="batch_file", help=_upload_help(package)
+        "A file of rows: CSV, JSON, Parquet, Arrow or Excel",
+        type=_UPLOAD_SUFFIXES,
+        key="batch_file",
+        help=_upload_help(package),
     )
     if upload is None:
         st.download_button(

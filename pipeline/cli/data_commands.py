@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,29 +32,35 @@ ReplaceOption = Annotated[bool, typer.Option("--replace", help="Overwrite an exi
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of rows; the reference of sources lists the formats.")],
     *,
     replace: ReplaceOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a file into data/external/ and track it with DVC."""
+    """Copy files into data/external/ and track them with DVC."""
     from pipeline.data.file_import import import_file
 
-    added = import_file(file, root=Path(), replace=replace)
+    imported = [import_file(file, root=Path(), replace=replace) for file in files]
     if as_json:
-        typer.echo(canonical_json(added.as_dict()), nl=False)
+        typer.echo(canonical_json([file.as_dict() for file in imported]), nl=False)
         return
-    pointer = "" if added.pointer is None else f"; commit {added.pointer} to git"
-    typer.echo(f"{added.path}: {added.status}{pointer}")
-    if added.status == "added":
-        typer.echo(f"next: mlops data init {added.path} --target COLUMN")
+    for file in imported:
+        pointer = "" if file.pointer is None else f"; commit {file.pointer} to git"
+        typer.echo(f"{file.path}: {file.status}{pointer}")
+    if any(file.status == "added" for file in imported):
+        typer.echo(f"next: mlops data init {' '.join(shlex.quote(file.path) for file in imported)} --target COLUMN")
 
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="A file that `mlops data add` added.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files of rows, or one pattern with *; they are copied into data/external/.")
+    ],
     *,
     target: Annotated[str, typer.Option("--target", help="Column to predict.")],
+    table: Annotated[
+        str | None, typer.Option("--table", help="Table of a database file; the only one if omitted.")
+    ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the problem; that of the file by default.")
     ] = None,
@@ -63,7 +70,7 @@ def init(
     """Write a first conf/data/NAME.yaml from a file, and report what it assumes and what the graph refuses."""
     from pipeline.problem_draft import draft_declaration
 
-    draft = draft_declaration(file, target=target, root=Path(), name=name, replace=replace)
+    draft = draft_declaration(files, target=target, root=Path(), name=name, table=table, replace=replace)
     if as_json:
         typer.echo(canonical_json(draft.as_dict()), nl=False)
     else:
@@ -78,6 +85,7 @@ def _draft_lines(draft: ProblemDraft) -> Iterator[str]:
         ("ids, not features", draft.ids),
         ("times, not features", draft.times),
         ("ignored", draft.ignored),
+        ("not read", draft.not_read),
     ):
         if columns:
             yield f"  {role}: {_list_names(columns)}"
@@ -100,7 +108,7 @@ def _list_names(names: tuple[str, ...]) -> str:
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of rows.")],
     *,
     data: Annotated[
         str | None, typer.Option("--data", help="A file of conf/data/; the default problem if omitted.")
@@ -142,12 +150,17 @@ def _check_file(file: Path, config: Config, *, with_target: bool) -> dict[str, A
             locate_imported_file(file.as_posix(), root=Path())
         checked = check_file(file, config, with_target=with_target)
     except DataError as error:
-        return {"path": str(file), "ok": False, "is_cut": False, "problems": [], "refusals": [], "lines": [str(error)]}
+        empty: dict[str, Any] = {"is_cut": False, "problems": [], "refusals": [], "warnings": []}
+        return {"path": str(file), "ok": False, **empty, "lines": [str(error)]}
     return {
         "path": str(file),
         "ok": checked.is_accepted,
         "is_cut": len(checked.problems) >= MAX_INPUT_PROBLEMS,
         "problems": [asdict(problem) for problem in checked.problems],
         "refusals": list(checked.refusals),
-        "lines": [*map(str, checked.problems), *(f"{file}: {refusal}" for refusal in checked.refusals)],
+        "warnings": list(checked.warnings),
+        "lines": [
+            *map(str, checked.problems),
+            *(f"{file}: {line}" for line in (*checked.refusals, *checked.warnings)),
+        ],
     }

@@ -10,8 +10,10 @@ import pyarrow.compute as pc
 
 from pipeline.data.cell_parsers import ARROW_TYPES, parse_column, to_frame
 from pipeline.data.csv_reader import text_formats
+from pipeline.data.input_problems import quote_shortened
 from pipeline.data.moment_parsers import local_moments_to_utc
 from pipeline.errors import DataError, did_you_mean
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,11 +50,18 @@ def coerce_to_schema(table: pa.Table, schema: Schema, *, where: str) -> pd.DataF
 
 
 def coerce_table(
-    table: pa.Table, formats: Mapping[str, TextFormat], *, where: str, private_notes: Mapping[str, str]
+    table: pa.Table,
+    formats: Mapping[str, TextFormat],
+    *,
+    where: str,
+    private_notes: Mapping[str, str],
+    holds_cells: bool = False,
+    first_row: int = 1,
 ) -> pa.Table:
     """Return the columns of `formats` with their types; raises as `coerce_to_schema` does, but accepts an empty table.
 
-    `private_notes` replace details of errors, which quote values.
+    `private_notes` replace details of errors, which quote values. With `holds_cells`, texts are read as the cells of
+    a CSV file: the format has no dates, or a column may mix kinds. `first_row` is the number of the first row.
     """
     columns: dict[str, pa.Array] = {}
     problems: list[str] = []
@@ -63,7 +72,12 @@ def coerce_table(
             continue
         column = table.column(name).combine_chunks()
         try:
-            columns[name] = _coerce_column(column, text_format)
+            if holds_cells and pa.types.is_string(column.type):
+                columns[name] = _parse_strictly(column, text_format, first_row)
+            elif holds_cells and text_format.kind == "boolean" and pa.types.is_integer(column.type):
+                columns[name] = _zeros_and_ones(column)
+            else:
+                columns[name] = _coerce_column(column, text_format, first_row)
         except pa.ArrowException as error:
             kind = text_format.kind
             types = f"{ARROW_TYPES[kind]} is declared, the source has {column.type}"
@@ -74,7 +88,14 @@ def coerce_table(
     return pa.table(columns)
 
 
-def _coerce_column(column: pa.Array, text_format: TextFormat) -> pa.Array:
+def _zeros_and_ones(column: pa.Array) -> pa.Array:
+    """Return 0 and 1 as booleans: a format that lets a column mix kinds may have no others."""
+    if not pc.all(pc.is_in(column.drop_null(), value_set=pa.array([0, 1], column.type))).as_py():
+        raise pa.ArrowInvalid("values besides 0 and 1")
+    return column.cast(pa.bool_())
+
+
+def _coerce_column(column: pa.Array, text_format: TextFormat, first_row: int) -> pa.Array:
     kind = text_format.kind
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -83,7 +104,7 @@ def _coerce_column(column: pa.Array, text_format: TextFormat) -> pa.Array:
     if pa.types.is_null(column.type):
         return column.cast(ARROW_TYPES[kind])
     if text_format.is_declared and _is_read_as_text(column.type, kind):
-        return _parse_strictly(column, text_format)
+        return _parse_strictly(column, text_format, first_row)
     if pa.types.is_duration(column.type) and text_format.is_duration:
         return pc.divide(column.cast(pa.duration("us")).cast(pa.int64()).cast(pa.float64()), 1e6)
     if not _is_convertible(column.type, kind):
@@ -111,15 +132,17 @@ def _is_read_as_text(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
     return _is_text(arrow_type)
 
 
-def _parse_strictly(column: pa.Array, text_format: TextFormat) -> pa.Array:
+def _parse_strictly(column: pa.Array, text_format: TextFormat, first_row: int) -> pa.Array:
     if pa.types.is_floating(column.type):
         whole = column.cast(pa.int64(), safe=False)
         column = whole if pc.all(pc.equal(whole.cast(column.type), column)).as_py() is not False else column
     texts = column.cast(pa.string())
     values, invalid = parse_column(texts, text_format)
     if invalid.size:
-        found = texts[int(invalid[0])].as_py()
-        raise pa.ArrowInvalid(f"found {found!r}; expected {text_format.expected}")
+        position = int(invalid[0])
+        found = quote_shortened(texts[position].as_py())
+        others = f" and {pluralize(invalid.size - 1, 'other value')}" if invalid.size > 1 else ""
+        raise pa.ArrowInvalid(f"row {first_row + position}: found {found}{others}; expected {text_format.expected}")
     return _without_nul(values, text_format.kind)
 
 

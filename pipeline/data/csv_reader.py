@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from pipeline.data.cell_parsers import ARROW_TYPES, parse_column, to_frame
+from pipeline.data.compressed_stream import open_rows_stream
 from pipeline.data.csv_lines import MAX_LINE_BYTES, LineReader
 from pipeline.data.input_problems import MAX_INPUT_PROBLEMS, InputProblem, InputProblems, quote_shortened, to_data_error
 from pipeline.errors import DataError, did_you_mean
@@ -195,7 +196,7 @@ def iter_csv_tables(
 
 def _open_binary(path: Path) -> IO[bytes]:
     try:
-        return path.open("rb")
+        return open_rows_stream(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 

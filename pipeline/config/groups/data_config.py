@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
+from pipeline.config.file_formats import FileKind
 from pipeline.config.groups.section import Positive, Section, Share, setting
 
 __all__ = [
+    "ArrowSource",
     "BundledSource",
     "ColumnConfig",
     "CsvDialect",
     "CsvSource",
     "DataConfig",
+    "DuckdbSource",
+    "ExcelSource",
+    "FileSource",
+    "JsonSource",
     "MixtureComponent",
     "ParquetSource",
     "SourceConfig",
     "SplitConfig",
     "SqlSource",
+    "SqliteSource",
     "SyntheticProfile",
     "SyntheticSource",
     "TargetConfig",
@@ -38,7 +46,31 @@ class SyntheticSource(Section):
 
 
 # Stage `ingest` depends on this folder, so that a changed file runs the graph again.
-_EXTERNAL_PATH = r"^data/external/([^/.][^/]*/)*[^/.][^/]*$"
+_EXTERNAL_PATH = re.compile(r"data/external/([^/.*][^/*]*/)*[^/.][^/]*")
+
+
+def _check_external_path(value: Any) -> Any:
+    paths = value if isinstance(value, list | tuple) else [value]
+    for path in paths:
+        if not isinstance(path, str) or _EXTERNAL_PATH.fullmatch(path) is None:
+            raise ValueError(f"{path!r} is no file below data/external/, such as data/external/rows.csv")
+    if len(set(paths)) != len(paths) or not paths:
+        raise ValueError("expected at least one file, each listed once")
+    return value if isinstance(value, str) else tuple(value)
+
+
+class FileSource(Section):
+    """Files below data/external/; rows follow each other in the order of the list, or of the sorted names."""
+
+    kind: FileKind
+    path: Annotated[str | tuple[str, ...], BeforeValidator(_check_external_path)] = setting(
+        "File below data/external/, a list of files, or a pattern with * in place of a part of the name"
+    )
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The declared paths and patterns."""
+        return (self.path,) if isinstance(self.path, str) else self.path
 
 
 class CsvDialect(Section):
@@ -48,18 +80,50 @@ class CsvDialect(Section):
     null_values: tuple[str, ...] = setting("Texts that mark a missing value, in a column of any kind", default=("",))
 
 
-class CsvSource(CsvDialect):
-    """A CSV file below data/external/, parsed strictly, and its dialect."""
+class CsvSource(FileSource, CsvDialect):
+    """CSV files, parsed strictly, and their dialect."""
 
     kind: Literal["csv"]
-    path: str = setting("File below data/external/", pattern=_EXTERNAL_PATH)
 
 
-class ParquetSource(Section):
-    """A Parquet file below data/external/."""
+class JsonSource(FileSource):
+    """Files with one JSON object in each line, or one array of objects."""
+
+    kind: Literal["json"]
+
+
+class ParquetSource(FileSource):
+    """Parquet files."""
 
     kind: Literal["parquet"]
-    path: str = setting("File below data/external/", pattern=_EXTERNAL_PATH)
+
+
+class ArrowSource(FileSource):
+    """Files of Arrow (Feather)."""
+
+    kind: Literal["arrow"]
+
+
+class ExcelSource(FileSource):
+    """Workbooks of Excel or LibreOffice."""
+
+    kind: Literal["excel"]
+    sheet: str | None = setting("Name of the sheet; null for the first one with cells", default=None)
+    skip_lines: int = setting("Rows above the row of column names", default=0, ge=0)
+
+
+class SqliteSource(FileSource):
+    """Files of SQLite, opened read-only."""
+
+    kind: Literal["sqlite"]
+    table: str | None = setting("Name of the table or view; null for the only one", default=None)
+
+
+class DuckdbSource(FileSource):
+    """Files of DuckDB, opened read-only and without access to other files or the network."""
+
+    kind: Literal["duckdb"]
+    table: str | None = setting("Name of the table or view; null for the only one", default=None)
 
 
 class SqlSource(Section):
@@ -78,7 +142,16 @@ class BundledSource(Section):
 
 
 SourceConfig = Annotated[
-    SyntheticSource | CsvSource | ParquetSource | SqlSource | BundledSource,
+    SyntheticSource
+    | CsvSource
+    | JsonSource
+    | ParquetSource
+    | ArrowSource
+    | ExcelSource
+    | SqliteSource
+    | DuckdbSource
+    | SqlSource
+    | BundledSource,
     Field(discriminator="kind"),
 ]
 

@@ -14,7 +14,7 @@ from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
 from pipeline.config.groups.data_config import DataConfig
 from pipeline.data.file_import import import_file
-from pipeline.data.scaffold import DraftedProblem, _render_flow_value, draft_problem, write_draft
+from pipeline.data.scaffold import DraftedProblem, draft_problem, write_draft
 from pipeline.data.sources import fetch_rows
 from pipeline.errors import ConfigError, Conflict, DataError, UsageError
 from tests.fixtures.toy_dataset import ROOT
@@ -29,7 +29,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def declare(file: Path, *, target: str, root: Path, **options: Any) -> DraftedProblem:
-    draft = draft_problem(file, target=target, root=root, **options)
+    draft = draft_problem([file], target=target, root=root, **options)
     write_draft(draft, root=root)
     return draft
 
@@ -154,13 +154,6 @@ def test_any_column_names_and_categories_give_a_config_that_reads_its_file(
     assert len(fetch_rows(load_data_config(folder, "rows"), root=folder).frame) == 30
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(1e-05, "1.0e-05"), (1e22, "1.0e+22"), (2.5, "2.5"), (3, "3"), ("1e-05", '"1e-05"')]
-)
-def test_numbers_are_rendered_as_yaml_numbers(value: object, text: str) -> None:
-    assert _render_flow_value(value) == text
-
-
 def test_a_day_of_a_leap_year_survives(root: Path, tmp_path: Path) -> None:
     frame = make_people().assign(joined="2024-02-29")
     frame.loc[0, "joined"] = "2024-03-01"
@@ -174,7 +167,7 @@ def test_rows_without_a_class_are_declared(root: Path, tmp_path: Path) -> None:
     frame.loc[:4, "churned"] = None
     frame.loc[5, "churned"] = "paused"
     declare(write_and_import(root, tmp_path, frame), target="churned", root=root)
-    assert "  unlabeled: set_aside    # 5 rows have no label, 1 labels have too few rows\n" in (
+    assert "  unlabeled: set_aside    # rows: 5 without a label, 1 of labels with too few rows\n" in (
         root / "conf/data/people.yaml"
     ).read_text(encoding="utf-8")
     target = load_data_config(root, "people").target
@@ -184,7 +177,8 @@ def test_rows_without_a_class_are_declared(root: Path, tmp_path: Path) -> None:
 def test_an_ignored_column_accepts_any_value(root: Path, tmp_path: Path) -> None:
     file = write_and_import(root, tmp_path, make_people())
     write_draft(
-        draft_problem(file, target="churned", root=root).ignoring({"plan": "unknown in time", "visits": "x"}), root=root
+        draft_problem([file], target="churned", root=root).ignoring({"plan": "unknown in time", "visits": "x"}),
+        root=root,
     )
     columns = load_data_config(root, "people").columns
     assert [(columns[name].role, columns[name].checks, columns[name].nullable) for name in ("plan", "visits")] == [
