@@ -126,7 +126,7 @@ def _infer_column(name: str, column: pa.ChunkedArray, known: ColumnKind | None, 
     is_unique = len(distinct) == len(cells)
     if is_unique and _looks_like_id(name, kind, values, is_first=is_first):
         return InferredColumn(name, DTYPES[kind], nullable=False, role="id", unique=True)
-    if len(distinct) == 1:
+    if len(distinct) == 1 and not nullable:
         dtype = "string" if kind == "category" else DTYPES[kind]
         return InferredColumn(name, dtype, nullable=nullable, role="ignore", note="has a single value")
     if kind == "text":

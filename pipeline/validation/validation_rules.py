@@ -207,7 +207,7 @@ def _check_constant_columns(
 ) -> Iterator[ValidationFinding]:
     features = set(schema.feature_names)
     for column in stats.columns:
-        if column.name in features and column.n_distinct is not None and column.n_distinct <= 1:
+        if column.name in features and column.is_constant:
             message = _constant_message(column)
             cause = "It carries no information; give it the role `ignore`, or correct its source."
             yield _make_finding(

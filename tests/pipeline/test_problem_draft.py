@@ -27,6 +27,7 @@ GENERATOR = np.random.default_rng(0)
 BOUGHT = np.where(np.arange(N) % 3 == 0, "yes", "no")
 ROWS: dict[str, Any] = {
     "visits": GENERATOR.integers(0, 40, N),
+    "spent": GENERATOR.normal(400, 90, N).round(2),
     "plan": GENERATOR.choice(["basic", "plus", "pro"], N),
     "bought": BOUGHT,
 }
@@ -68,7 +69,7 @@ CASES: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
         lambda: {"last_call": np.where(np.arange(N) % 9 == 0, "12", "")},
         "values are missing in 1 feature: last_call (88.7%)",
     ),
-    "copies": (lambda: {"visits": 1 + np.arange(N) % 2}, "duplicates: 29"),
+    "copies": (lambda: {"visits": 7, "spent": 1 + np.arange(N) % 3}, "duplicates: 291 of 300 rows repeat"),
 }
 
 
@@ -81,7 +82,7 @@ def test_rows_of_a_draft_are_accepted_and_what_was_decided_is_reported(case: str
 
 def test_ordinary_rows_need_no_warning(root: Path) -> None:
     draft, _ = draft_of(root)
-    assert (draft.features, draft.warnings) == (("visits", "plan"), ())
+    assert (draft.features, draft.warnings) == (("visits", "spent", "plan"), ())
     assert draft.assumptions == ("the positive class is yes (target.positive)",)
 
 
@@ -96,11 +97,8 @@ def test_classes_whose_rows_are_equal_are_split_by_class(root: Path) -> None:
     """by_hash keeps equal rows together, so a class of one distinct row is in one part only."""
     bought = BOUGHT.astype(object)
     bought[:20] = "maybe"
-    visits = np.array(ROWS["visits"])
-    visits[:20] = 99
-    plan = np.array(ROWS["plan"])
-    plan[:20] = "pro"
-    draft, config = draft_of(root, bought=bought, visits=visits, plan=plan)
+    changed = {name: np.where(np.arange(N) < 20, ROWS[name][0], ROWS[name]) for name in ("visits", "spent", "plan")}
+    draft, config = draft_of(root, bought=bought, **changed)
     assert (draft.refusals, config.data.split.kind) == ((), "stratified")
 
 
