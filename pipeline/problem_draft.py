@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.config.root_config import Config
-    from pipeline.data.scaffold import DraftedProblem
+    from pipeline.data.drafted_problem import DraftedProblem
     from pipeline.data.target_inference import InferredTarget
     from pipeline.validation import ValidationReport
     from pipeline.validation.findings import ValidationFinding

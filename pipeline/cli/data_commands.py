@@ -98,7 +98,11 @@ def _draft_lines(draft: ProblemDraft) -> Iterator[str]:
             yield f"{title}:"
             yield from (f"  - {line}" for line in lines)
     command = f"dvc exp run -S data={draft.name}"
-    yield f"next: answer the refusals, then {command}" if draft.refusals else f"next: review the file, then {command}"
+    yield (
+        f"next: correct the file as each refusal asks, then {command}"
+        if draft.refusals
+        else f"next: review the file, then {command}"
+    )
 
 
 def _list_names(names: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from pipeline.text import visible_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.data.scaffold import DraftedProblem
+    from pipeline.data.drafted_problem import DraftedProblem
     from pipeline.data.schema_inference import InferredColumn
     from pipeline.data.target_inference import InferredTarget
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any
 
@@ -16,82 +15,26 @@ from pipeline.data.compressed_stream import open_rows_stream
 from pipeline.data.config_names import check_config_name, name_after_files
 from pipeline.data.csv_reader import read_csv_as_text
 from pipeline.data.draft_yaml import render_draft
+from pipeline.data.drafted_problem import DraftedProblem, RawFile
 from pipeline.data.file_import import import_source
 from pipeline.data.formats.typed_draft import check_same_names, draft_typed_files
 from pipeline.data.input_problems import to_data_error
 from pipeline.data.schema_inference import (
-    InferredColumn,
     infer_columns,
     infer_missing_values,
 )
-from pipeline.data.target_inference import InferredTarget, infer_target
+from pipeline.data.target_inference import infer_target
 from pipeline.errors import ConfigError, Conflict, DataError
 from pipeline.files import write_text
 from pipeline.project import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.config.root_config import Config
-    from pipeline.schema import ColumnKind
 
-__all__ = ["DraftedProblem", "RawFile", "draft_problem", "write_draft"]
-
-
-@dataclass(frozen=True, slots=True)
-class RawFile:
-    """Files as texts, the kinds that their format declares, the keys of their source, and what was assumed."""
-
-    texts: pa.Table
-    known_kinds: Mapping[str, ColumnKind | None]
-    settings: Mapping[str, Any]
-    set_aside: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DraftedProblem:
-    """The declaration of files of rows, before it is written.
-
-    Attributes
-    ----------
-    name : str
-        Name of the problem.
-    path : str
-        File of the declaration, below the project's folder.
-    source_path : str or tuple of str
-        File, pattern or files of the rows, likewise.
-    raw_file : RawFile
-    target : InferredTarget
-    columns : tuple of InferredColumn
-    split_kind : str
-    """
-
-    name: str
-    path: str
-    source_path: str | tuple[str, ...]
-    raw_file: RawFile
-    target: InferredTarget
-    columns: tuple[InferredColumn, ...]
-    split_kind: str = "by_hash"
-
-    def names(self, role: str) -> tuple[str, ...]:
-        """Return the names of the columns with a role, in their order."""
-        return tuple(column.name for column in self.columns if column.role == role)
-
-    def ignoring(self, reasons: Mapping[str, str]) -> DraftedProblem:
-        """Return the declaration that ignores some columns, with the reason of each."""
-        columns = tuple(
-            _ignored(column, reasons[column.name]) if column.name in reasons else column for column in self.columns
-        )
-        return replace_fields(self, columns=columns)
-
-
-def _ignored(column: InferredColumn, reason: str) -> InferredColumn:
-    """Return a column without checks, as its values are left alone."""
-    dtype = "string" if column.dtype == "category" else column.dtype
-    return InferredColumn(column.name, dtype, nullable=True, role="ignore", note=reason)
+__all__ = ["draft_problem", "write_draft"]
 
 
 def draft_problem(

@@ -57,9 +57,9 @@ class InferredTarget:
 
     def without(self, names: Sequence[str]) -> InferredTarget:
         """Return the target with fewer classes; the rows of the others are unlabeled."""
-        kept = {name: n for name, n in self.counts.items() if name not in names}
+        frequent = {name: n for name, n in self.counts.items() if name not in names}
         rare = {**self.rare, **{name: self.counts[name] for name in names}}
-        return InferredTarget(self.column, kept, _infer_positive(kept), self.n_missing, rare)
+        return InferredTarget(self.column, frequent, _infer_positive(frequent), self.n_missing, rare)
 
 
 def infer_target(texts: pa.Table, target: str) -> InferredTarget:
@@ -79,25 +79,25 @@ def infer_target(texts: pa.Table, target: str) -> InferredTarget:
     counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(labels.drop_null()).to_pylist()}
     if len(counts) < 2:
         raise DataError(f"--target {target}: has {len(counts)} class(es); expected two or more")
-    kept = {name: counts[name] for name in _sorted_classes(list(counts)) if counts[name] >= _MIN_CLASS_ROWS}
-    if len(kept) < 2 and len(counts) <= _MIN_CLASS_ROWS:
-        kept = {name: counts[name] for name in _sorted_classes(list(counts))}
-    _check_classes(target, counts, kept)
-    rare = {name: n for name, n in sorted(counts.items()) if name not in kept}
-    return InferredTarget(target, kept, _infer_positive(kept), labels.null_count, rare)
+    frequent = {name: counts[name] for name in _sorted_classes(list(counts)) if counts[name] >= _MIN_CLASS_ROWS}
+    if len(frequent) < 2 and len(counts) <= _MIN_CLASS_ROWS:
+        frequent = {name: counts[name] for name in _sorted_classes(list(counts))}
+    _check_classes(target, counts, frequent)
+    rare = {name: n for name, n in sorted(counts.items()) if name not in frequent}
+    return InferredTarget(target, frequent, _infer_positive(frequent), labels.null_count, rare)
 
 
-def _check_classes(target: str, counts: Mapping[str, int], kept: Mapping[str, int]) -> None:
-    if len(kept) < 2 or 2 * sum(kept.values()) < sum(counts.values()):
+def _check_classes(target: str, counts: Mapping[str, int], frequent: Mapping[str, int]) -> None:
+    if len(frequent) < 2 or 2 * sum(frequent.values()) < sum(counts.values()):
         raise DataError(
             f"--target {target}: {len(counts):,} distinct values, and most rows have one of fewer than"
             f" {_MIN_CLASS_ROWS} rows; expected classes. A number is no class: divide it into classes first, such as"
             " below and above a limit"
         )
-    if len(kept) > _MAX_CLASSES:
+    if len(frequent) > _MAX_CLASSES:
         raise DataError(
-            f"--target {target}: has {len(kept):,} distinct values of {_MIN_CLASS_ROWS} rows or more; expected at most"
-            f" {_MAX_CLASSES} classes. Group them first"
+            f"--target {target}: has {len(frequent):,} distinct values of {_MIN_CLASS_ROWS} rows or more; expected"
+            f" at most {_MAX_CLASSES} classes. Group them first"
         )
 
 

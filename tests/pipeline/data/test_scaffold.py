@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
 from pipeline.config.groups.data_config import DataConfig
+from pipeline.data.drafted_problem import DraftedProblem
 from pipeline.data.file_import import import_file
-from pipeline.data.scaffold import DraftedProblem, draft_problem, write_draft
+from pipeline.data.scaffold import draft_problem, write_draft
 from pipeline.data.sources import fetch_rows
 from pipeline.errors import ConfigError, Conflict, DataError, UsageError
 from tests.fixtures.toy_dataset import ROOT
@@ -172,18 +173,6 @@ def test_rows_without_a_class_are_declared(root: Path, tmp_path: Path) -> None:
     ).read_text(encoding="utf-8")
     target = load_data_config(root, "people").target
     assert (target.classes, target.unlabeled) == (("off", "on"), "set_aside")
-
-
-def test_an_ignored_column_accepts_any_value(root: Path, tmp_path: Path) -> None:
-    file = write_and_import(root, tmp_path, make_people())
-    write_draft(
-        draft_problem([file], target="churned", root=root).ignoring({"plan": "unknown in time", "visits": "x"}),
-        root=root,
-    )
-    columns = load_data_config(root, "people").columns
-    assert [(columns[name].role, columns[name].checks, columns[name].nullable) for name in ("plan", "visits")] == [
-        ("ignore", {}, True)
-    ] * 2
 
 
 def test_a_file_without_a_feature_is_refused_with_the_reason_of_each_column(root: Path, tmp_path: Path) -> None:
