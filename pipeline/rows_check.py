@@ -16,6 +16,8 @@ from pipeline.modeling.classifier import encode_target
 from pipeline.modeling.training import check_folds
 from pipeline.schema import Schema
 from pipeline.validation import refusal_lines, select_training_rows
+from pipeline.validation.arrow_rows import open_rows
+from pipeline.validation.unseen_words import count_unseen_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,11 +42,14 @@ class CheckedFile:
         Why a stage of the graph refuses the rows as a whole.
     is_accepted : bool
         Whether the graph trains on these rows. Rows may break a declared check and be quarantined.
+    warnings : tuple of str
+        What refuses no row: words that an open column does not list.
     """
 
     problems: tuple[InputProblem, ...]
     refusals: tuple[str, ...]
     is_accepted: bool
+    warnings: tuple[str, ...] = ()
 
 
 def check_file(path: Path, config: Config, *, with_target: bool = True) -> CheckedFile:
@@ -60,18 +65,24 @@ def check_file(path: Path, config: Config, *, with_target: bool = True) -> Check
     """
     schema = Schema.from_config(config.data)
     if not with_target:
-        problems = read_scoring_file(path, schema, config.data.csv_dialect).problems
-        return CheckedFile(problems, (), is_accepted=not problems)
+        rows = read_scoring_file(path, schema, config.data.csv_dialect)
+        warnings = () if rows.frame is None else _warnings(rows.frame, schema)
+        return CheckedFile(rows.problems, (), is_accepted=not rows.problems, warnings=warnings)
     if not is_csv(path, config.data.source):
         frame = read_file_rows(path, schema, config.data.csv_dialect, source=config.data.source, where=str(path))
         refusals = check_rows(frame, config)
-        return CheckedFile((), refusals, is_accepted=not refusals)
+        return CheckedFile((), refusals, is_accepted=not refusals, warnings=_warnings(frame, schema))
     parsed = parse_csv(path, schema, config.data.csv_dialect)
     problems = tuple(list_problems(path, parsed, schema))
     if parsed.problems:
         return CheckedFile(problems, (), is_accepted=False)
     refusals = check_rows(parsed.frame, config)
-    return CheckedFile(problems, refusals, is_accepted=not refusals)
+    return CheckedFile(problems, refusals, is_accepted=not refusals, warnings=_warnings(parsed.frame, schema))
+
+
+def _warnings(frame: pd.DataFrame, schema: Schema) -> tuple[str, ...]:
+    counts = count_unseen_words(open_rows(frame, schema, with_target=False), schema)
+    return tuple(f"warning: unseen of {each.column}: {each.message}" for each in counts)
 
 
 def check_rows(frame: pd.DataFrame, config: Config) -> tuple[str, ...]:

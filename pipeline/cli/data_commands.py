@@ -128,12 +128,17 @@ def _check_file(file: Path, config: Config, *, with_target: bool) -> dict[str, A
             locate_imported_file(file.as_posix(), root=Path())
         checked = check_file(file, config, with_target=with_target)
     except DataError as error:
-        return {"path": str(file), "ok": False, "is_cut": False, "problems": [], "refusals": [], "lines": [str(error)]}
+        empty: dict[str, Any] = {"is_cut": False, "problems": [], "refusals": [], "warnings": []}
+        return {"path": str(file), "ok": False, **empty, "lines": [str(error)]}
     return {
         "path": str(file),
         "ok": checked.is_accepted,
         "is_cut": len(checked.problems) >= MAX_INPUT_PROBLEMS,
         "problems": [asdict(problem) for problem in checked.problems],
         "refusals": list(checked.refusals),
-        "lines": [*map(str, checked.problems), *(f"{file}: {refusal}" for refusal in checked.refusals)],
+        "warnings": list(checked.warnings),
+        "lines": [
+            *map(str, checked.problems),
+            *(f"{file}: {line}" for line in (*checked.refusals, *checked.warnings)),
+        ],
     }

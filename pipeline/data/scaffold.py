@@ -154,7 +154,7 @@ def _read_files(files: Sequence[Path], *, table: str | None) -> _RawFile:
 
 def _read_csv(path: Path) -> _RawFile:
     delimiter = _detect_delimiter(path)
-    texts, problems = read_csv_as_text(path, CsvDialect(delimiter=delimiter, null_values=("",)))
+    texts, problems = read_csv_as_text(path, CsvDialect(delimiter=delimiter))
     if problems:
         raise to_data_error(problems)
     missing = infer_missing_values(texts)

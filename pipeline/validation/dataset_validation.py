@@ -17,6 +17,7 @@ from pipeline.validation.dataset_stats import collect_stats
 from pipeline.validation.findings import LEVELS, SkippedCheck, shorten_text
 from pipeline.validation.quality_score import compute_quality_score
 from pipeline.validation.row_failures import find_row_failures
+from pipeline.validation.unseen_words import count_unseen_words, unseen_word_findings
 from pipeline.validation.validation_report import ValidationReport
 from pipeline.validation.validation_rules import (
     check_stats,
@@ -153,6 +154,7 @@ def validate_rows(
     drift = () if reference is None else _compare_with_reference(reference, stats, schema, config)
     findings = [
         *_declared_rule_findings(rows, row_failures, config),
+        *unseen_word_findings(count_unseen_words(rows, schema), config),
         *check_stats(stats, schema, config),
         *drift_findings(drift, "drift", rows.n_rows, config),
     ]

@@ -44,7 +44,8 @@ def compute_quality_score(
 ) -> QualityScore:
     """Return the quality of rows, of which `n_failed_rows` break a declared rule."""
     n_rows = max(stats.n_rows, 1)
-    features = [column for column in stats.columns if column.name in set(schema.feature_names)]
+    feature_names = set(schema.feature_names)
+    features = [column for column in stats.columns if column.name in feature_names]
     n_declared = len(schema.columns) + 1
     completeness = 1 - float(np.mean([column.n_missing / n_rows for column in features])) if features else 0.0
     validity = (1 - n_failed_rows / n_rows) * (1 - n_unreadable_columns / n_declared)

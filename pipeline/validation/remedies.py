@@ -18,6 +18,7 @@ _MAX_LISTED = 20
 _REMEDIES = {
     "duplicates": "remove the copies at the source",
     "class_balance": "add rows of the other classes",
+    "unseen": "list the frequent words in `checks.isin`",
     "missing_rows": "ignore columns that are often missing",
     "drift": "correct the source",
 }

@@ -226,3 +226,21 @@ def test_a_parquet_file_is_refused_in_the_same_words(case: str, tmp_path: Path) 
 def test_a_sound_parquet_file_is_accepted(tmp_path: Path) -> None:
     files.write_parquet(tmp_path / "rows.parquet", sound_rows())
     assert check_file(tmp_path / "rows.parquet", config()).is_accepted
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("has_target", [True, False])
+def test_words_that_an_open_column_does_not_list_are_a_warning_with_examples(
+    suffix: str, has_target: bool, tmp_path: Path
+) -> None:
+    frame = sound_rows()
+    frame.loc[:2, "plan"] = ["gold", "gold", "platinum"]
+    frame = frame if has_target else frame.drop(columns="bought")
+    path = tmp_path / f"rows{suffix}"
+    frame.to_csv(path, index=False) if suffix == ".csv" else files.write_parquet(path, frame)
+    opened = config(**{"data.columns.plan.unseen": "other"})
+    checked = check_file(path, opened, with_target=has_target)
+    message = 'have a word that checks.isin does not list; it is encoded as other: "gold" (2), "platinum" (1)'
+    assert checked.warnings == (f"warning: unseen of plan: 3 of 240 rows {message}",)
+    assert (checked.problems, checked.refusals, checked.is_accepted) == ((), (), True)
+    assert not check_file(path, config(), with_target=has_target).is_accepted

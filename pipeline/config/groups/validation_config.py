@@ -20,6 +20,7 @@ __all__ = [
 
 ValidationRuleName = Literal[
     "schema",
+    "unseen",
     "missing",
     "missing_rows",
     "duplicates",

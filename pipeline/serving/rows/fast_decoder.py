@@ -73,48 +73,53 @@ class FastDecoder:
             values: DecodedRow = msgspec.structs.astuple(self._row_decoder.decode(body).features)
         except _DECODE_ERRORS:
             return None
-        return self._validated(body, [values])
+        n_keys = 1 + len(values) - values.count(UNSET)
+        row = values[: len(self._columns)]
+        if UNSET in row:
+            row = _without_unset(row)
+        has_one = body.count(_COLON) == n_keys or self._has_each_key_once(body, n_keys, [values])
+        if not has_one or not all(self._passes_checks(at, row[at : at + 1]) for at in self._checked_after_decoding):
+            return None
+        read = self._read_texts([row])
+        return None if read is None else DecodedRows(read, self._ids([values]) if self._id_names else [])
 
     def decode_batch(self, body: bytes) -> DecodedRows | None:
         """Return the rows of a body `{"instances": [{...}, ...]}`."""
         try:
-            structs = self._complete_batch_decoder.decode(body).instances
+            structs, is_complete = self._complete_batch_decoder.decode(body).instances, True
         except _DECODE_ERRORS:
             try:
-                structs = self._batch_decoder.decode(body).instances
+                structs, is_complete = self._batch_decoder.decode(body).instances, False
             except _DECODE_ERRORS:
                 return None
-        return self._validated(body, list(map(msgspec.structs.astuple, structs)))
-
-    def _validated(self, body: bytes, rows: list[DecodedRow]) -> DecodedRows | None:
-        """Return rows as they were decoded: features, then the other declared columns where these may be given."""
-        n_keys = 1 + sum(map(len, rows))
-        n_features = len(self._columns)
-        ids: list[str] = []
-        others: list[DecodedRow] = []
-        if n_absent := sum(row.count(UNSET) for row in rows):
-            n_keys -= n_absent
-        if rows and len(rows[0]) > n_features:
-            others = [row[n_features:] for row in rows]
-            rows = [row[:n_features] for row in rows]
-        if n_absent:
-            rows = [tuple(None if value is UNSET else value for value in row) if UNSET in row else row for row in rows]
-        if body.count(_COLON) != n_keys and not self._has_each_key_once(body, n_keys, [*rows, *others]):
+        values: list[DecodedRow] = list(map(msgspec.structs.astuple, structs))
+        rows, ids, n_keys = values, [], 1 + len(values) * len(self._columns)
+        if not is_complete:
+            n_keys += sum(len(row) - len(self._columns) - row.count(UNSET) for row in values)
+            rows = [row[: len(self._columns)] for row in values]
+            rows = [_without_unset(row) if UNSET in row else row for row in rows]
+            ids = self._ids(values) if self._id_names else []
+        if body.count(_COLON) != n_keys and not self._has_each_key_once(body, n_keys, values):
             return None
         if not all(self._passes_checks(at, (row[at] for row in rows)) for at in self._checked_after_decoding):
             return None
-        if self._id_names and others:
-            ids = [echoed_json(self._id_names, self._given_others(values)) for values in others]
         read = self._read_texts(rows)
-        return None if read is None else DecodedRows(read, ids if any(ids) else [])
+        return None if read is None else DecodedRows(read, ids)
 
     @staticmethod
     def _has_each_key_once(body: bytes, n_keys: int, rows: list[DecodedRow]) -> bool:
         n_in_texts = sum(value.count(":") for row in rows for value in row if type(value) is str)
         return body.count(_COLON) == n_keys + n_in_texts and _ESCAPED_COLON not in body
 
-    def _given_others(self, values: DecodedRow) -> dict[str, Any]:
-        return {name: value for name, value in zip(self._other_names, values, strict=True) if value is not UNSET}
+    def _ids(self, rows: list[DecodedRow]) -> list[str]:
+        """Return the member `ids` of each row as it was decoded; an empty list where no row has an id."""
+        others = [row[len(self._columns) :] for row in rows]
+        given = [
+            {name: value for name, value in zip(self._other_names, values, strict=True) if value is not UNSET}
+            for values in others
+        ]
+        ids = [echoed_json(self._id_names, values) for values in given]
+        return ids if any(ids) else []
 
     def decode_columns(self, values_by_name: Mapping[str, Sequence[Any]], n_rows: int) -> DecodedRows | None:
         """Return the rows of columns by name, each of `n_rows` values; None or NaN where a value is missing."""
@@ -160,6 +165,10 @@ class FastDecoder:
         return all(
             value is None or value in known or check_value(column, constraints, value)[1] is None for value in values
         )
+
+
+def _without_unset(row: DecodedRow) -> DecodedRow:
+    return tuple(None if value is UNSET else value for value in row)
 
 
 def _body_struct(name: str, key: str, kind: Any) -> type[msgspec.Struct]:
