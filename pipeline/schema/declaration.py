@@ -74,6 +74,7 @@ class Column:
     title: str | None = None
     description: str | None = None
     unseen: Literal["other", "refuse"] = "refuse"
+    encode: Mapping[str, Any] = field(default_factory=lambda: {"method": "auto"})
     unit: str | None = None
     example: Any = None
     store: Literal["full", "bin", "hash", "drop"] = "full"
@@ -114,6 +115,16 @@ class Column:
     def accepts_unseen(self) -> bool:
         """Whether a word that is none of `categories` is accepted; it is encoded as `other`."""
         return self.unseen == "other"
+
+    @property
+    def encode_method(self) -> str:
+        """The declared method of its encoding, `auto` unless one is declared."""
+        return str(self.encode.get("method", "auto"))
+
+    @property
+    def encode_keys(self) -> dict[str, Any]:
+        """The settings of the encoding that the column itself declares."""
+        return {key: value for key, value in self.encode.items() if key != "method"}
 
     @property
     def is_private(self) -> bool:
@@ -194,14 +205,18 @@ class Target:
         return len(self.classes) == 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schema:
-    """All declared columns of a problem, in their declared order, and its target."""
+    """All declared columns of a problem, in their declared order, and its target.
+
+    `dialect` has the settings of its CSV files that differ from the default.
+    """
 
     name: str
     columns: tuple[Column, ...]
     target: Target
     unique: tuple[str, ...] | None = None
+    dialect: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_config(cls, config: DataConfig) -> Schema:
@@ -222,6 +237,7 @@ class Schema:
             columns=columns,
             target=Target(**target.model_dump()),
             unique=config.unique,
+            dialect=config.csv_dialect.as_settings(),
         )
 
     @classmethod
@@ -232,7 +248,7 @@ class Schema:
         )
         target = Target(**{**value["target"], "classes": tuple(value["target"]["classes"])})
         unique = value["unique"]
-        return cls(value["name"], columns, target, None if unique is None else tuple(unique))
+        return cls(value["name"], columns, target, None if unique is None else tuple(unique), value["dialect"])
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values (dictionaries, lists, strings, numbers) from which `from_dict` builds it again."""
@@ -244,25 +260,26 @@ class Schema:
         plain["unique"] = None if self.unique is None else list(self.unique)
         return plain
 
-    @property
+    @cached_property
     def features(self) -> tuple[Column, ...]:
         """The columns with the role feature, in their declared order."""
         return tuple(column for column in self.columns if column.role == "feature")
 
-    @property
+    @cached_property
     def feature_names(self) -> tuple[str, ...]:
         """Names of `features`."""
         return tuple(column.name for column in self.features)
 
-    @property
+    @cached_property
     def private_notes(self) -> dict[str, str]:
         """By private column: the text that messages and reports show in place of a value."""
         return {column.name: f"not shown (store: {column.store})" for column in self.columns if column.is_private}
 
-    @property
+    @cached_property
     def accepted_names(self) -> frozenset[str]:
         """Names that a row to predict may have: all declared columns and the target; only features are read."""
-        return frozenset((*(column.name for column in self.columns), self.target.column))
+        names = {self.target.column, self.dialect.get("index_column", self.target.column)}
+        return frozenset((*(column.name for column in self.columns), *names))
 
     def unknown_name_message(self, name: str, *, has_hint: bool = True) -> str:
         """Return what is wrong with a name that is none of `accepted_names`."""
@@ -281,7 +298,11 @@ class Schema:
 
     def column(self, name: str) -> Column:
         """Return the column called `name`; KeyError when there is none."""
-        return {column.name: column for column in self.columns}[name]
+        return self._column_by_name[name]
+
+    @cached_property
+    def _column_by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
 
 
 def _column_from_entry(name: str, entry: ColumnConfig, null_values: Iterable[str]) -> Column:
@@ -295,7 +316,7 @@ def _column_from_entry(name: str, entry: ColumnConfig, null_values: Iterable[str
                 f"data.columns.{name}.checks: the bound {_format_bound(bound)} exceeds the range of {entry.dtype}"
                 f" (from -{_MAX_ABS_BOUND[kind]} to {_MAX_ABS_BOUND[kind]}); write a smaller one, or leave it out"
             )
-    fields = entry.model_dump(exclude={"checks", "null_values"})
+    fields = entry.model_dump(exclude={"checks", "encode", "null_values"})
     column = Column(
         name=name,
         kind=kind,
@@ -303,6 +324,7 @@ def _column_from_entry(name: str, entry: ColumnConfig, null_values: Iterable[str
         minimum=minimum,
         maximum=maximum,
         checks=dict(entry.checks),
+        encode={"method": entry.encode} if isinstance(entry.encode, str) else {"method": "auto", **entry.encode},
         null_values=tuple(dict.fromkeys((*null_values, *entry.null_values))),
         **fields,
     )
