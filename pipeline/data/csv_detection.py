@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from pipeline.config.groups.data_config import CsvDialect
+from pipeline.data.csv_advice import name_setting
 from pipeline.data.csv_encoding import EncodedStream, detect_encoding_mark, detect_utf16
 from pipeline.data.csv_layout import detect_layout
 from pipeline.data.csv_reader import open_binary, read_csv_as_text
@@ -61,6 +62,13 @@ class DialectFinding:
     evidence: str
     alternative: str | None = None
 
+    @property
+    def note(self) -> str:
+        """The assumption as one line of a report."""
+        setting = "" if self.value is None else f" ({name_setting(self.key, self.value)})"
+        alternative = "" if self.alternative is None else f"; {self.alternative}"
+        return f"{self.evidence}{setting}{alternative}"
+
 
 @dataclass(frozen=True, slots=True)
 class DetectedCsv:
@@ -86,6 +94,9 @@ def detect_csv(files: Sequence[Path]) -> DetectedCsv:
     findings += [DialectFinding(key, value, layout.evidence[key]) for key, value in layout.settings.items()]
     dialect = CsvDialect.from_settings({"encoding": encoding, **layout.settings})
     tables, problems = _read_all(files, dialect)
+    if problems:
+        dialect, tables, problems = _try_line_breaks(files, dialect, problems)
+        findings += [DialectFinding("multiline", *_LATER_SETTINGS["multiline"])] if dialect.multiline else []
     for _ in _LATER_SETTINGS:
         later = [key for key in _named_keys(problems) if key not in {finding.key for finding in findings}]
         if not later:
@@ -96,6 +107,17 @@ def detect_csv(files: Sequence[Path]) -> DetectedCsv:
     if problems:
         raise to_data_error(problems)
     return _with_signs(tables, dialect, findings)
+
+
+def _try_line_breaks(
+    files: Sequence[Path], dialect: CsvDialect, problems: list[InputProblem]
+) -> tuple[CsvDialect, list[pa.Table], list[InputProblem]]:
+    """Allow line breaks in quotes if that reads more lines: without it, what is inside quotes looks like rows."""
+    changed = dialect.model_copy(update={"multiline": True})
+    tables, remaining = _read_all(files, changed)
+    if not remaining or remaining[0].line > problems[0].line:
+        return changed, tables, remaining
+    return dialect, [], problems
 
 
 def _read_all(files: Sequence[Path], dialect: CsvDialect) -> tuple[list[pa.Table], list[InputProblem]]:

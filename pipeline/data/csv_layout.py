@@ -50,9 +50,12 @@ class _Rows:
         usual = self.usual_count
         index = next(i for i, fields in enumerate(self.fields) if len(fields) == usual)
         above = [i for i in range(index) if any(self.fields[i])]
-        if above and len(self.fields[above[-1]]) == usual - 1 and not self._looks_like_header(index):
-            return above[-1]
-        return index
+        if not above or len(self.fields[above[-1]]) != usual - 1:
+            return index
+        # A title with almost as many fields has the names below it.
+        has_numbers = any(_is_number(field) for fields in self.fields[index + 1 :] for field in fields)
+        is_title = self._looks_like_header(index) and (has_numbers or usual == 2)
+        return index if is_title else above[-1]
 
     def _looks_like_header(self, index: int) -> bool:
         """Whether a record names columns: it has distinct texts and no number."""
@@ -228,13 +231,11 @@ def _collapse(line: str) -> str:
 def _has_padding(lines: Sequence[str], delimiter: str) -> bool:
     """Whether blanks around cells are part of how the lines are written: around numbers or quotes, or most cells."""
     mark = re.escape(delimiter)
-    unquoted = [re.sub(r'"[^"]*"', '"', line) for line in lines[1:]]
+    text = re.sub(r'"[^"]*"', '"', "\n".join(lines[1:]))
     blank = r"[ ]+" if delimiter == "\t" else r"[ \t]+"
     before = rf'(?:^|{mark}){blank}(?:"|-?[0-9.]+[ \t]*(?:{mark}|$))'
     behind = rf'(?:"|(?:^|{mark})-?[0-9.]+){blank}(?:{mark}|$)'
-    beside = re.compile(f"{before}|{behind}")
-    if any(beside.search(line) for line in unquoted):
+    if re.search(f"(?m){before}|{behind}", text):
         return True
-    n_cells = sum(line.count(delimiter) + 1 for line in unquoted)
-    padded = re.compile(rf"{mark}{blank}[^\s{mark}]|[^\s{mark}]{blank}(?={mark})")
-    return sum(len(padded.findall(line)) for line in unquoted) > n_cells / 2
+    n_padded = len(re.findall(rf"{mark}{blank}[^\s{mark}]|[^\s{mark}]{blank}(?={mark})", text))
+    return n_padded > text.count(delimiter) / 2

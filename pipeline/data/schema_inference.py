@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.cell_parsers import parse_column
-from pipeline.errors import DataError
 from pipeline.schema import DTYPES, TextFormat
 from pipeline.schema.column_kinds import MAX_CATEGORIES
 from pipeline.schema.value_groups import MIN_GROUP_ROWS
@@ -100,11 +99,6 @@ def infer_columns(texts: pa.Table, *, target: str, known: Mapping[str, ColumnKin
         Name of the column to predict.
     known : mapping
         Kind of each typed column; None or no entry for the others.
-
-    Raises
-    ------
-    DataError
-        When numbers are written with a decimal comma.
     """
     names = [name for name in texts.column_names if name != target]
     return [_infer_column(name, texts.column(name), known.get(name), is_first=name == names[0]) for name in names]
@@ -121,7 +115,7 @@ def _infer_column(name: str, column: pa.ChunkedArray, known: ColumnKind | None, 
     distinct = pc.unique(present)
     if not len(present):
         return InferredColumn(name, "string", nullable=True, role="ignore", note="has no values")
-    kind = _infer_kind(name, distinct, known)
+    kind = _infer_kind(distinct, known)
     values = parse_column(present, TextFormat(kind))[0]
     is_unique = len(distinct) == len(cells)
     if is_unique and _looks_like_id(name, kind, values, is_first=is_first):
@@ -148,16 +142,12 @@ def _is_closed_pair(distinct: pa.Array) -> bool:
     return any(words == pair for pair in _CLOSED_PAIRS)
 
 
-def _infer_kind(name: str, distinct: pa.Array, known: ColumnKind | None) -> ColumnKind:
+def _infer_kind(distinct: pa.Array, known: ColumnKind | None) -> ColumnKind:
     order: tuple[ColumnKind, ...] = ("boolean", "integer", "float", "datetime")
     candidates = order if known is None else ("integer", "float") if known in ("integer", "float") else (known,)
     for kind in candidates:
         if kind in order and _is_of_kind(distinct, kind):
             return kind
-    if pc.all(pc.match_substring_regex(distinct, r"^-?[0-9.]*[0-9],[0-9]+$")).as_py():
-        raise DataError(
-            f"{name}: numbers with a decimal comma, such as {distinct[0].as_py()!r}; write them with a decimal point"
-        )
     return "category" if len(distinct) <= MAX_CATEGORIES else "text"
 
 

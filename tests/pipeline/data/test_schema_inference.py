@@ -4,7 +4,6 @@ import pyarrow as pa
 import pytest
 
 from pipeline.data.schema_inference import infer_columns, infer_missing_values
-from pipeline.errors import DataError
 
 
 def infer_single_column(*texts: str | None, name: str = "column", known: Any = None) -> Any:
@@ -98,11 +97,6 @@ def test_known_type_is_not_inferred() -> None:
     assert infer_single_column("1", "2", known="float").dtype == "Int64"
     assert infer_single_column("true", "false", known="boolean").dtype == "boolean"
     assert infer_single_column("true", "false", known="text").dtype == "category"
-
-
-def test_a_decimal_comma_is_refused() -> None:
-    with pytest.raises(DataError, match="column: numbers with a decimal comma, such as '1,5'"):
-        infer_single_column("1,5", "2,25")
 
 
 def test_null_values_are_inferred_only_when_unambiguous() -> None:
