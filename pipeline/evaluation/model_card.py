@@ -213,7 +213,7 @@ def _features_section(report: EvaluationReport, config: Config) -> Iterator[str]
     if derived:
         expressions = (f"{code_span(column.name)} = {code_span(column.expression.text)}" for column in derived)
         yield ""
-        yield f"The model also reads what is derived from them: {', '.join(expressions)}."
+        yield f"The model also reads these derived columns: {', '.join(expressions)}."
 
 
 def _training_section(report: EvaluationReport, config: Config) -> Iterator[str]:
