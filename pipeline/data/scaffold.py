@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
@@ -15,10 +14,7 @@ from pipeline.data.draft_yaml import render_draft
 from pipeline.data.drafted_problem import DraftedProblem, RawFile
 from pipeline.data.file_import import import_source
 from pipeline.data.formats.typed_draft import check_same_names, draft_typed_files
-from pipeline.data.schema_inference import (
-    infer_columns,
-    infer_missing_values,
-)
+from pipeline.data.schema_inference import infer_columns
 from pipeline.data.target_inference import infer_target
 from pipeline.errors import ConfigError, Conflict, DataError
 from pipeline.files import write_text
@@ -75,6 +71,7 @@ def draft_problem(
     inferred_target = infer_target(raw_file.texts, target)
     columns = infer_columns(raw_file.texts, target=target, known=raw_file.known_kinds)
     draft = DraftedProblem(config_name, path, source.path, raw_file, inferred_target, tuple(columns))
+    draft = draft.with_common_null_values() if raw_file.settings["kind"] == "csv" else draft
     _check_features(draft)
     return draft
 
@@ -124,10 +121,5 @@ def _read_csv_files(files: Sequence[Path]) -> RawFile:
     for file, table in zip(files, detected.tables, strict=True):
         check_same_names(file, table.column_names, files[0], names)
     texts = pa.concat_tables([table.select(names) for table in detected.tables])
-    missing = infer_missing_values(texts)
-    null_values = pa.array(missing, pa.string())
-    cleaned = [pc.if_else(pc.is_in(column, value_set=null_values), None, column) for column in texts.columns]
     settings: dict[str, Any] = {"kind": "csv", **detected.dialect.as_settings()}
-    settings |= {"null_values": list(missing)} if missing != ("",) else {}
-    notes = tuple(finding.note for finding in detected.findings)
-    return RawFile(pa.table(dict(zip(names, cleaned, strict=True))), {}, settings, notes=notes)
+    return RawFile(texts, {}, settings, notes=tuple(finding.note for finding in detected.findings))
