@@ -51,7 +51,7 @@ class RecognizedColumn:
         Rows with one of `null_values`.
     assumptions : tuple of str
         Phrases about what the texts leave open, each with the key that changes it.
-    kept_words : tuple of str
+    retained_words : tuple of str
         Words of missing values that are words of this column, such as NA among codes of two letters.
     is_unrecognized : bool
         Whether most texts look like numbers or dates, and no form reads them; the column is one of texts then.
@@ -62,7 +62,7 @@ class RecognizedColumn:
     unit: str | None = None
     n_missing_words: int = 0
     assumptions: tuple[str, ...] = ()
-    kept_words: tuple[str, ...] = ()
+    retained_words: tuple[str, ...] = ()
     is_unrecognized: bool = False
 
     @property
@@ -322,8 +322,8 @@ def _words(cells: CellCounts) -> RecognizedColumn:
     texts = cells.with_words(set(form.null_values))
     examples = texts.take(pa.array(np.argsort(-cells.counts, kind="stable")[:2])).to_pylist()
     noun = "words" if form.kind == "category" else "texts"
-    kept = ("NA",) if "NA" in cells.words and "NA" not in form.null_values else ()
-    assumptions = (_CODE_NOTE,) if kept else ()
+    retained = ("NA",) if "NA" in cells.words and "NA" not in form.null_values else ()
+    assumptions = (_CODE_NOTE,) if retained else ()
     number = TextFormat("float")
     n_unread, n_unread_texts, unread = cells.unread(number)
     share = 1 - n_unread / cells.n_present
@@ -334,7 +334,9 @@ def _words(cells: CellCounts) -> RecognizedColumn:
         if n_unread_texts <= _MAX_LISTED_WORDS:
             assumptions = (*assumptions, "with dtype: Float64, list these cells in null_values")
     missing = {word: cells.words[word] for word in form.null_values}
-    recognized = replace(recognized, assumptions=assumptions, n_missing_words=sum(missing.values()), kept_words=kept)
+    recognized = replace(
+        recognized, assumptions=assumptions, n_missing_words=sum(missing.values()), retained_words=retained
+    )
     return _with_missing_note(recognized, missing) if missing else recognized
 
 
@@ -376,10 +378,10 @@ def settle_words(columns: Mapping[str, RecognizedColumn]) -> dict[str, Recognize
 
 
 def _settle(column: RecognizedColumn, marks: set[str]) -> RecognizedColumn:
-    words = tuple(word for word in column.kept_words if word in marks)
+    words = tuple(word for word in column.retained_words if word in marks)
     if not words:
         return column
     form = replace(column.text_format, null_values=(*column.text_format.null_values, *words))
     note = "NA is missing, as among the numbers of this file; null_values: [] reads it as a word"
     assumptions = tuple(note if each == _CODE_NOTE else each for each in column.assumptions)
-    return replace(column, text_format=form, assumptions=assumptions, kept_words=())
+    return replace(column, text_format=form, assumptions=assumptions, retained_words=())

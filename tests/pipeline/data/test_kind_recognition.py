@@ -179,7 +179,7 @@ def test_a_column_of_missing_words_has_no_values() -> None:
 
 def test_a_word_among_codes_is_missing_where_numbers_have_it_as_missing() -> None:
     codes = recognize("AA", "BB", "CC", "DD", "EE", "FF", "GG", "HH", "II", "JJ", "NA")
-    assert (codes.kept_words, codes.text_format.null_values) == (("NA",), ())
+    assert (codes.retained_words, codes.text_format.null_values) == (("NA",), ())
     settled = settle_words({"state": codes, "size": recognize("1", "NA")})["state"]
-    assert (settled.kept_words, settled.text_format.null_values) == ((), ("NA",))
+    assert (settled.retained_words, settled.text_format.null_values) == ((), ("NA",))
     assert settle_words({"state": codes, "size": recognize("1", "2")})["state"] == codes
