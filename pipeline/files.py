@@ -31,6 +31,7 @@ __all__ = [
     "link_or_special_file",
     "load_or_create_secret",
     "make_private_folder",
+    "parse_yaml",
     "read_json",
     "read_parquet",
     "sha256",
@@ -187,6 +188,21 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write `value` as canonical JSON, atomically."""
     write_text(path, canonical_json(value))
+
+
+def parse_yaml(content: bytes | str) -> Any:
+    """Return the value of YAML that a program wrote; settings of people are read by `strict_yaml`.
+
+    libyaml parses a schema of a thousand columns ten times faster than PyYAML's own parser.
+
+    Raises
+    ------
+    yaml.YAMLError
+        When it is not YAML, or has a tag other than plain ones.
+    """
+    import yaml
+
+    return yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 # nosec B506 - safe
 
 
 def read_json(path: Path) -> Any:

@@ -12,6 +12,7 @@ import yaml
 
 from pipeline import state as store
 from pipeline.cli.root_command import app
+from pipeline.expressions.operations import FUNCTIONS
 from tests import prose
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ FILE_ENDINGS = (".py", ".md", ".yaml", ".onnx", ".skops")
 MADE_LATER = {"conf/data/customers.yaml", "deploy/docker/.env", "deploy/docker/viewer.key"}
 GROUPS = "features|model|training|evaluation|validation|tracking|promotion|monitoring|drift|alerts|serving"
 # Entries that only some choices of a group have.
-OPTIONAL_SETTINGS = {"model.estimator.max_iter"}
+OPTIONAL_SETTINGS = {"model.estimator.max_iter", "features.derived"}
 TABLES = {"mlops_schema"}
 ACCOUNTS = {f"mlops_{account}" for account in store.ACCOUNTS}
 SWEEP_FUNCTIONS = {"interval", "range", "choice", "tag"}
@@ -165,7 +166,9 @@ def is_known(line: str) -> bool:
 
 def test_functions_and_attributes_that_the_pages_name_exist() -> None:
     sources = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "pipeline").rglob("*.py")))
-    defined = set(re.findall(r"(?:^ *def |^    )(\w+)(?=[(:])", sources, re.MULTILINE)) | SWEEP_FUNCTIONS
+    defined = (
+        set(re.findall(r"(?:^ *def |^    )(\w+)(?=[(:])", sources, re.MULTILINE)) | SWEEP_FUNCTIONS | set(FUNCTIONS)
+    )
     missing = []
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from pipeline.config.groups.data_config import CsvDialect
     from pipeline.package import Package
     from pipeline.serving.files.file_log import FilePredictionLog
+    from pipeline.serving.files.file_scorer import FileScoringResult
     from pipeline.state import State
 
 __all__ = ["feedback", "predict"]
 
 _MAX_OUTCOMES = 10_000_000
+_MAX_WARNINGS = 20
 
 
 def predict(
@@ -61,12 +63,24 @@ def predict(
             escapes_formulas=escapes_formulas,
             on_progress=_print_progress,
         )
+    _print_result(report, as_json=as_json)
+
+
+def _print_result(report: FileScoringResult, *, as_json: bool) -> None:
     if as_json:
-        body = {"output": str(report.path), "rows": report.n_rows, "resumed": report.n_resumed, "digest": report.digest}
+        body = {
+            "output": str(report.path),
+            "rows": report.n_rows,
+            "resumed": report.n_resumed,
+            "digest": report.digest,
+            "warnings": dict(report.warnings),
+        }
         typer.echo(canonical_json(body), nl=False)
         return
     resumed = f", {report.n_resumed:,} of them in an earlier run" if report.n_resumed else ""
     typer.echo(f"{report.path}: {pluralize(report.n_rows, 'row')} scored{resumed}")
+    for warning, n_rows in report.warnings.most_common(_MAX_WARNINGS):
+        typer.echo(f"  warning: {warning} in {pluralize(n_rows, 'row')}")
 
 
 def feedback(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_yaml"]
 
-_MAX_BYTES = 1_000_000
+_MAX_BYTES = 16_000_000  # a declaration of 10,000 columns has 2 MB
 _MAX_DEPTH = 32
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -85,6 +85,8 @@ def _coerce_column(column: pa.Array, kind: ColumnKind) -> pa.Array:
         column = column.cast(pa.timestamp("us", tz="UTC"))
     if kind == "integer" and pa.types.is_decimal(column.type):
         column = column.cast(pa.decimal128(38, 0))
+    if kind == "category" and pa.types.is_floating(column.type):
+        column = column.cast(pa.int64())  # codes beside missing values are floats in pandas
     values = column.cast(grammar.arrow_type)
     if kind in ("text", "category") and pc.any(pc.match_substring(values, "\0")).as_py():
         raise pa.ArrowInvalid("a text with the character U+0000")
@@ -104,7 +106,7 @@ def _is_convertible(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
         "boolean": pa.types.is_boolean(arrow_type),
         "datetime": pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type),
         # Categories are often stored as small integers.
-        "category": is_text or pa.types.is_integer(arrow_type) or pa.types.is_boolean(arrow_type),
+        "category": is_text or is_number or pa.types.is_boolean(arrow_type),
         "text": is_text,
     }
     return accepted[kind]

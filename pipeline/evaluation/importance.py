@@ -11,7 +11,7 @@ from pipeline.metrics import METRICS, compute_metrics, round_significant
 from pipeline.modeling.scored_rows import make_scored_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Importance", "importance_table", "permutation_importance"]
 
 _MAX_ROWS = 10_000
+_MIN_ROWS, _MAX_SCORED_ROWS = 1_000, 5_000_000  # over all features and repeats, so a wide table takes seconds
+_MAX_UNSCREENED, _GROUP_SIZE = 64, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ def permutation_importance(
     classifier : Classifier
         In either form: scikit-learn's or ONNX.
     frame : DataFrame
-        Rows that the classifier was not fitted to; at most 10,000 of them are sampled.
+        Rows that the classifier was not fitted to. At most 10,000 of them are sampled, fewer (at least 1,000) where
+        features and repeats would score more than 5,000,000 rows.
     codes : int, shape (len(frame),)
         True classes.
     metric : str
@@ -68,21 +71,72 @@ def permutation_importance(
     rng = np.random.default_rng(seed)
     matrix = classifier.encoder.transform(frame)
     if len(matrix) > _MAX_ROWS:
-        rows = np.sort(rng.choice(len(matrix), _MAX_ROWS, replace=False))
-        matrix, codes = matrix[rows], codes[rows]
+        matrix, codes = _sample_rows(matrix, codes, _MAX_ROWS, rng=rng)
+    groups = _feature_columns(classifier)
+    used = _used_features(classifier, matrix, groups, seed=seed)
+    n_rows = max(_MIN_ROWS, _MAX_SCORED_ROWS // max(1, len(used) * repeats))
+    if len(matrix) > n_rows:
+        matrix, codes = _sample_rows(matrix, codes, n_rows, rng=rng)
     before = _metric_value(classifier, matrix, codes, metric=metric)
     sign = 1.0 if METRICS[metric].higher_is_better else -1.0
-    importances, at = [], 0
-    for plan in classifier.encoder.encodings_:
-        columns = slice(at, at + len(plan.output_names))
-        worse = np.empty(repeats)
+    importances = []
+    for name, columns in groups.items():
+        worse = np.zeros(repeats)
+        original = matrix[:, columns].copy()
         for repeat in range(repeats):
-            shuffled = matrix.copy()
-            shuffled[:, columns] = matrix[rng.permutation(len(matrix)), columns]
-            worse[repeat] = sign * (before - _metric_value(classifier, shuffled, codes, metric=metric))
-        importances.append(_summarize_repeats(plan.name, metric, worse))
-        at = columns.stop
+            order = rng.permutation(len(matrix))
+            if name in used:
+                matrix[:, columns] = original[order]
+                worse[repeat] = sign * (before - _metric_value(classifier, matrix, codes, metric=metric))
+        matrix[:, columns] = original
+        importances.append(_summarize_repeats(name, metric, worse))
     return sorted(importances, key=lambda feature: (feature.mean is None, -(feature.mean or 0.0), feature.column))
+
+
+def _sample_rows(
+    matrix: NDArray[np.float32], codes: NDArray[np.int64], n_rows: int, *, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    rows = np.sort(rng.choice(len(matrix), n_rows, replace=False))
+    return matrix[rows], codes[rows]
+
+
+def _feature_columns(classifier: Classifier) -> dict[str, slice]:
+    """Return the matrix columns that encode each feature."""
+    columns, at = {}, 0
+    for plan in classifier.encoder.encodings_:
+        columns[plan.name] = slice(at, at + len(plan.output_names))
+        at += len(plan.output_names)
+    return columns
+
+
+def _used_features(
+    classifier: Classifier, matrix: NDArray[np.float32], groups: Mapping[str, slice], *, seed: int
+) -> set[str]:
+    """Return the features that change a prediction when they are shuffled, found by shuffling ever smaller groups.
+
+    Trees read few features of a wide table. The predictions stay the same to the bit when a group is shuffled that
+    no tree reads, so its features need no shuffles of their own.
+    """
+    names = list(groups)
+    if len(names) <= _MAX_UNSCREENED:
+        return set(names)
+    expected = classifier.uncalibrated_proba(matrix)
+    order = np.random.default_rng(seed).permutation(len(matrix))
+    used, pending = set(), [names[start : start + _GROUP_SIZE] for start in range(0, len(names), _GROUP_SIZE)]
+    while pending:
+        group = pending.pop()
+        original = {name: matrix[:, groups[name]].copy() for name in group}
+        for name in group:
+            matrix[:, groups[name]] = original[name][order]
+        is_read = not np.array_equal(classifier.uncalibrated_proba(matrix), expected)
+        for name in group:
+            matrix[:, groups[name]] = original[name]
+        if is_read and len(group) == 1:
+            used.update(group)
+        elif is_read:
+            middle = len(group) // 2
+            pending += [group[:middle], group[middle:]]
+    return used
 
 
 def _metric_value(

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from pipeline.errors import ConfigError, DataError, IntegrityError
+from pipeline.expressions import DerivedColumns
 from pipeline.schema.value_groups import ValueGroups, group_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -28,7 +29,7 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _MAX_GROUPS = 255  # histogram gradient boosting has as many bins
 _ENCODED_KINDS = frozenset({"integer", "float", "boolean", "category", "datetime"})
 
-
+_NO_DERIVED_COLUMNS = DerivedColumns()
 _NO_GROUPS = ValueGroups((), ())
 _ONE_GROUP = ValueGroups((), (0.0,))  # too few rows have a value: only whether there is one is encoded
 
@@ -60,6 +61,11 @@ class _ColumnEncoding:
         values = tuple(f"{self.name}={category}" for category in self.categories) if self.one_hot else (self.name,)
         return (*values, f"{self.name}=missing") if self.indicator else values
 
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Self:
+        own = {"categories": tuple(value["categories"]), "groups": ValueGroups.from_dict(value["groups"])}
+        return cls(**{**value, **own})
+
 
 class Encoder:
     """A scikit-learn transformer over declared columns, stored as plain values.
@@ -79,11 +85,14 @@ class Encoder:
       such columns. Otherwise a number is imputed, and a category gets -1 (`codes`) or zeros (`one_hot`).
       `missing_indicators` adds a column `<name>=missing`.
     - Text, ids and ignored columns are left out.
+    - Derived columns follow, encoded as numbers or booleans. One that uses a private column is private.
 
     Parameters
     ----------
     columns : sequence of Column
         The feature columns, in their declared order.
+    derived : DerivedColumns, optional
+        Further columns, computed from `columns`.
     missing, imputation, missing_indicators, categories, scale
         As in the group `features`, with `auto` resolved, except for `missing_indicators`: its `auto` adds one to
         every column whose missing values are replaced and that had some in training.
@@ -105,8 +114,10 @@ class Encoder:
         missing_indicators: Literal["auto", "always", "never"] = "auto",
         categories: Literal["codes", "one_hot"] = "codes",
         scale: Literal["none", "standard"] = "none",
+        derived: DerivedColumns = _NO_DERIVED_COLUMNS,
     ) -> None:
         self.columns = columns
+        self.derived = derived
         self.missing = missing
         self.imputation = imputation
         self.missing_indicators = missing_indicators
@@ -115,15 +126,13 @@ class Encoder:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's API
         """Return the settings, as scikit-learn's `clone` expects."""
-        return {name: getattr(self, name) for name in (*_SETTINGS, "columns")}
+        return {name: getattr(self, name) for name in _PARAMETERS}
 
     def set_params(self, **params: Any) -> Self:
         """Change settings; the encoder must be fitted again."""
         for name, value in params.items():
-            if name not in (*_SETTINGS, "columns"):
-                raise ConfigError(
-                    f"Encoder: {name!r} is not a setting; expected one of {', '.join((*_SETTINGS, 'columns'))}"
-                )
+            if name not in _PARAMETERS:
+                raise ConfigError(f"Encoder: {name!r} is not a setting; expected one of {', '.join(_PARAMETERS)}")
             setattr(self, name, value)
         return self
 
@@ -138,7 +147,8 @@ class Encoder:
     @property
     def feature_names_in_(self) -> tuple[str, ...]:
         """Names of the columns that `transform` reads."""
-        return tuple(plan.name for plan in self.encodings_)
+        names = [plan.name for plan in self.encodings_ if plan.name not in self.derived.names]
+        return tuple(dict.fromkeys([*names, *self.derived.source_names]))
 
     @property
     def feature_names_out_(self) -> tuple[str, ...]:
@@ -146,7 +156,7 @@ class Encoder:
         return tuple(name for plan in self.encodings_ for name in plan.output_names)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002 - protocol
-        """Return `names_out_` in scikit-learn's form."""
+        """Return `feature_names_out_` in scikit-learn's form."""
         return np.array(self.feature_names_out_, dtype=object)
 
     def fit(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]], y: object = None) -> Self:  # noqa: ARG002 - API
@@ -154,29 +164,26 @@ class Encoder:
 
         Raises
         ------
-        DataError
-            When a declared column is missing in `frame` or cannot be converted to its kind.
-        ConfigError
-            When no column is left to encode.
+        DataError, ConfigError
+            When a declared column is missing in `frame` or cannot be converted; when no column is left to encode.
         """
         used = [column for column in self.columns if column.kind in _ENCODED_KINDS and column.role == "feature"]
-        if not used:
+        if not used and not self.derived.columns:
             raise ConfigError("data.columns: no feature is a number, a category, a boolean or a datetime")
-        self._encodings = tuple(self._fit_column(column, _column_values(frame, column.name)) for column in used)
+        derived = self.derived.compute(frame)
+        fitted = [(column, _column_values(frame, column.name)) for column in used]
+        fitted += [(column, derived[column.name]) for column in self.derived.as_declared(self.columns)]
+        self._encodings = tuple(self._fit_column(column, values) for column, values in fitted)
         return self
 
     def transform(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.float32]:
         """Return the matrix of `frame`, shape (n_rows, len(names_out_)); further columns are ignored.
 
-        A column may be an Arrow array. A row gets the same bits alone as among others.
-
-        Raises
-        ------
-        DataError
-            When a column is missing in `frame` or cannot be converted to its kind.
+        A column may be an Arrow array. A row gets the same bits alone as among others. Raises DataError as `fit` does.
         """
         plans = self.encodings_
-        columns = [_column_values(frame, plan.name) for plan in plans]
+        derived = self.derived.compute(frame)
+        columns = [_column_values(derived if plan.name in derived else frame, plan.name) for plan in plans]
         n_rows = len(columns[0])
         matrix = np.empty((n_rows, len(self.feature_names_out_)), dtype=np.float32)
         at = 0
@@ -194,9 +201,8 @@ class Encoder:
 
     def _fit_column(self, column: Column, values: Any) -> _ColumnEncoding:
         if column.kind == "category":
-            plan = _ColumnEncoding(
-                column.name, column.kind, categories=column.categories, one_hot=self.categories == "one_hot"
-            )
+            one_hot = self.categories == "one_hot"
+            plan = _ColumnEncoding(column.name, column.kind, categories=column.categories, one_hot=one_hot)
         else:
             origin = _origin_us(column, values) if column.kind == "datetime" else None
             plan = _ColumnEncoding(column.name, column.kind, origin_us=origin)
@@ -239,13 +245,20 @@ class Encoder:
             settings["scale"] = deviation if deviation > 0 else 1.0
         return settings
 
+    def only(self, names: Collection[str]) -> Encoder:
+        """Return a fitted encoder of some of the columns, whose derived columns are those among `names`."""
+        encoder = Encoder((), **{name: getattr(self, name) for name in _SETTINGS}, derived=self.derived.only(names))
+        encoder._encodings = tuple(plan for plan in self.encodings_ if plan.name in names)
+        return encoder
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values (strings, numbers, lists) from which `from_dict` builds an equal encoder."""
         plans = [
             {**asdict(plan), "categories": list(plan.categories), "groups": plan.groups.as_dict()}
             for plan in self.encodings_
         ]
-        return {"format": _FORMAT, **{name: getattr(self, name) for name in _SETTINGS}, "columns": plans}
+        settings = {name: getattr(self, name) for name in _SETTINGS}
+        return {"format": _FORMAT, **settings, "derived": self.derived.as_dict(), "columns": plans}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Encoder:
@@ -259,20 +272,17 @@ class Encoder:
         try:
             if value["format"] != _FORMAT:
                 raise IntegrityError(f"encoder: format {value['format']!r} is not known; this version reads {_FORMAT}")
-            plans = tuple(_encoding_from_dict(plan) for plan in value["columns"])
-            encoder = cls((), **{name: value[name] for name in _SETTINGS})
-        except (KeyError, TypeError) as error:
+            plans = tuple(map(_ColumnEncoding.from_dict, value["columns"]))
+            derived = DerivedColumns.from_dict(value["derived"])
+            encoder = cls((), **{name: value[name] for name in _SETTINGS}, derived=derived)
+        except (ConfigError, KeyError, TypeError) as error:
             raise IntegrityError(f"encoder: invalid content ({error}); restore the package") from error
         encoder._encodings = plans
         return encoder
 
 
-def _encoding_from_dict(plan: Mapping[str, Any]) -> _ColumnEncoding:
-    groups = ValueGroups.from_dict(plan["groups"])
-    return _ColumnEncoding(**{**plan, "categories": tuple(plan["categories"]), "groups": groups})
-
-
 _SETTINGS = ("missing", "imputation", "missing_indicators", "categories", "scale")
+_PARAMETERS = (*_SETTINGS, "columns", "derived")
 
 
 def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInputsConfig) -> Encoder:
@@ -284,6 +294,7 @@ def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInpu
         missing_indicators=features.missing_indicators,
         categories=inputs.categories if features.categories == "auto" else features.categories,
         scale=inputs.scale if features.scale == "auto" else features.scale,
+        derived=DerivedColumns.of_schema(features.derived, schema),
     )
 
 
@@ -306,6 +317,8 @@ def _to_numbers(plan: _ColumnEncoding, values: Any) -> NDArray[np.float64]:
 
 
 def _to_float64(values: Any) -> NDArray[np.float64]:
+    if isinstance(values, np.ndarray):
+        return values.astype(np.float64)
     if hasattr(values, "dictionary_encode"):
         return np.asarray(values.cast("float64", safe=False).to_numpy(zero_copy_only=False))
     if hasattr(values, "to_numpy"):

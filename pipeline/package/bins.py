@@ -89,6 +89,14 @@ class Bins:
         return (*_interval_labels(self.points), "below", "above", "missing")
 
     @cached_property
+    def outside_reasons(self) -> tuple[str, ...]:
+        """For each bin why its values are outside of the training rows: `below`, `above`, `unseen`; else empty."""
+        if self.kind == "words":
+            return (*("" if count else "unseen" for count in self.counts[: len(self.points)]), "unseen", "")
+        n_outside = 3 if self.kind == "values" else 2
+        return (*[""] * (self.n_bins - n_outside - 1), *("below", "above", "unseen")[:n_outside], "")
+
+    @cached_property
     def single_values(self) -> NDArray[np.bool_]:
         """Which bins of `finest`, without those outside of training, hold one frequent value among many others."""
         if self.kind != "quantiles":

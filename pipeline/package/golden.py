@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.errors import IntegrityError
 from pipeline.package.bins import to_floats
+from pipeline.package.edge_cases import EdgeCase, rows_with_edge_cases
 from pipeline.schema.value_groups import group_values
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = ["GOLDEN_TOLERANCE", "check_golden", "make_golden_rows"]
 
 GOLDEN_TOLERANCE = 1e-6
 _N_MIXED_ROWS = 2_000
+_MAX_EDGE_ROWS = 64
 _UNSEEN_WORD = "a word that no training row has"
 
 
@@ -31,9 +33,9 @@ def make_golden_rows(classifier: Classifier, frame: pd.DataFrame, *, n_rows: int
 
     No row is one of `frame`: each column is mixed on its own, so values of one row do not meet. A private column
     gets declared categories and levels of groups of rows instead. Edge cases are the middle row
-    with one value changed: to the smallest and the largest of a column that is stored in full, to a missing value, to
-    a category that the train rows lack, to a word that is accepted as `other`; then all values missing. The schema
-    accepts each of them.
+    with one value changed (in a table of many columns: with several): to the smallest and the largest of a column that
+    is stored in full, to a missing value, to a category that the train rows lack, to a word that is accepted as
+    `other`; then all values missing. The schema accepts each of them.
     """
     names = [name for name in frame.columns if name in classifier.schema.feature_names]
     mixed = _mix_columns(frame[names], classifier.schema, n=min(len(frame), _N_MIXED_ROWS))
@@ -110,12 +112,15 @@ def _with_edge_case_rows(frame: pd.DataFrame, mixed: pd.DataFrame, schema: Schem
     import pandas as pd
 
     parts = [mixed]
-    base = mixed.iloc[[len(mixed) // 2]]
-    for column in (feature for feature in schema.features if feature.name in frame):
-        for value in _edge_case_values(column, frame[column.name]):
-            changed = base.copy()
-            changed[column.name] = pd.Series([value], index=base.index, dtype=frame[column.name].dtype)
-            parts.append(changed)
+    cases = [
+        EdgeCase(column.name, value)
+        for column in schema.features
+        if column.name in frame
+        for value in _edge_case_values(column, frame[column.name])
+    ]
+    if cases:
+        base = mixed.iloc[[len(mixed) // 2]]
+        parts.append(rows_with_edge_cases(base, cases, n_rows_each=1, max_rows=_MAX_EDGE_ROWS))
     if all(feature.nullable for feature in schema.features):
         parts.append(pd.DataFrame({name: pd.Series([None], dtype=frame[name].dtype) for name in frame}))
     return pd.concat(parts, ignore_index=True)

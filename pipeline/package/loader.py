@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline.errors import IntegrityError
+from pipeline.files import parse_yaml
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.classifier import Classifier, predicted_classes
 from pipeline.modeling.encoder import Encoder
@@ -111,7 +112,7 @@ def load_package(path: Path) -> Package:
     manifest, contents = verify_package(path)
     skops_file.check_skops_file(contents["model.skops"])
     try:
-        schema = Schema.from_dict(yaml.safe_load(contents["schema.yaml"]))
+        schema = Schema.from_dict(parse_yaml(contents["schema.yaml"]))
         plain = {name: json.loads(data) for name, data in contents.items() if name.endswith(".json")}
         decision = plain["decision.json"]
         calibration, threshold = Calibration.from_dict(decision["calibration"]), decision["threshold"]
@@ -158,7 +159,7 @@ def load_rule_baseline(path: Path) -> Package:
     """
     manifest, contents = verify_files(path, (RULE_FILE, "reference.json", "schema.yaml"))
     try:
-        schema = Schema.from_dict(yaml.safe_load(contents["schema.yaml"]))
+        schema = Schema.from_dict(parse_yaml(contents["schema.yaml"]))
         plain = json.loads(contents[RULE_FILE])
         reference = Reference.from_dict(json.loads(contents["reference.json"]))
     except (KeyError, RecursionError, TypeError, ValueError, yaml.YAMLError) as error:

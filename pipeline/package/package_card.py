@@ -44,11 +44,13 @@ def package_card(
     parts = (
         _header_section(classifier, model, n_rows),
         _features_section(classifier.schema.columns),
+        _derived_section(classifier),
         _metrics_section(metrics),
         _predictions_section(classifier, proof),
         _lineage_section(lineage),
     )
-    return "\n".join(line for part in parts for line in (*part, "")).rstrip() + "\n"
+    sections = [lines for part in parts if (lines := list(part))]
+    return "\n".join(line for lines in sections for line in (*lines, "")).rstrip() + "\n"
 
 
 def _header_section(classifier: Classifier, model: str, n_rows: int) -> Iterator[str]:
@@ -79,6 +81,26 @@ def _features_section(columns: Iterable[Column]) -> Iterator[str]:
         if column.role == "feature"
     ]
     yield from markdown_table(("feature", "kind", "accepted", "missing values", "meaning"), rows)
+
+
+def _derived_section(classifier: Classifier) -> Iterator[str]:
+    columns = classifier.encoder.derived.columns
+    if not columns:
+        return
+    yield "## Derived columns"
+    yield ""
+    yield "Computed from the features of each row; requests, drift and explanations are about the features alone."
+    yield ""
+    rows = [
+        (
+            code_span(column.name),
+            column.kind,
+            code_span(column.expression.text),
+            ", ".join(map(code_span, column.sources)),
+        )
+        for column in columns
+    ]
+    yield from markdown_table(("column", "kind", "expression", "computed from"), rows)
 
 
 def _accepted_values(column: Column) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.modeling.classifier import predicted_classes
+from pipeline.package.edge_cases import EdgeCase, rows_with_edge_cases
 from pipeline.package.manifest import OnnxProof
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ __all__ = ["TOLERANCE", "check_onnx_parity", "edge_case_rows", "onnx_classifier"
 TOLERANCE = 1e-5
 _UNKNOWN_CATEGORY = "\N{REPLACEMENT CHARACTER} not declared"
 _N_BASE_ROWS = 200
+# Edge cases: each in 200 rows of a narrow table, in 20 of a wide one, whose rows have several cases.
+_MIN_ROWS_EACH = 20
+_MIN_EDGE_ROWS, _MAX_EDGE_ROWS, _MAX_EDGE_CELLS = 2_000, 20_000, 5_000_000
 
 
 def onnx_classifier(classifier: Classifier, model: OnnxModel) -> Classifier:
@@ -59,20 +63,19 @@ def edge_case_rows(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return edge cases of `rows`: each feature missing, undeclared or out of range; then all missing."""
     import pandas as pd
 
-    names = list(schema.feature_names)
-    base = rows[names].head(_N_BASE_ROWS).reset_index(drop=True)
-    parts = []
-    for column in schema.features:
-        for value in _edge_case_values(column, rows[column.name]):
-            part = base.copy()
-            part[column.name] = pd.Series([value] * len(base), dtype=base[column.name].dtype)
-            parts.append(part)
-    if not parts:
+    base = rows[list(schema.feature_names)].head(_N_BASE_ROWS).reset_index(drop=True)
+    cases = [
+        EdgeCase(column.name, value)
+        for column in schema.features
+        for value in _edge_case_values(column, rows[column.name])
+    ]
+    if base.empty:
         return base
-    empty = base.head(1).copy()
-    for column in schema.features:
-        empty[column.name] = pd.Series([None], dtype=base[column.name].dtype)
-    return pd.concat([*parts, empty], ignore_index=True)
+    max_rows = min(_MAX_EDGE_ROWS, max(_MIN_EDGE_ROWS, _MAX_EDGE_CELLS // len(schema.features)))
+    n_rows_each = min(_N_BASE_ROWS, max(_MIN_ROWS_EACH, max_rows // len(cases)))
+    changed = rows_with_edge_cases(base, cases, n_rows_each=n_rows_each, max_rows=max_rows)
+    empty = {name: pd.Series([None], dtype=base[name].dtype) for name in base}
+    return pd.concat([changed, pd.DataFrame(empty)], ignore_index=True)
 
 
 def _edge_case_values(column: Column, values: pd.Series) -> list[object]:

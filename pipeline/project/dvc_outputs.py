@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline.errors import IntegrityError
-from pipeline.files import atomic_file, atomic_folder
+from pipeline.files import atomic_file, atomic_folder, parse_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,8 +52,8 @@ def locked_outputs(root: Path) -> Iterator[DvcOutput]:
         When `dvc.lock` is missing or cannot be read.
     """
     try:
-        lock = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))
-        declared = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
+        lock = parse_yaml((root / "dvc.lock").read_text(encoding="utf-8"))
+        declared = parse_yaml((root / "dvc.yaml").read_text(encoding="utf-8"))
         uncached = set(_uncached_paths(declared))
         for name, stage in lock["stages"].items():
             for output in stage.get("outs", []):

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.errors import MlopsError
-from pipeline.files import read_json, write_json
+from pipeline.files import parse_yaml, read_json, write_json
 from pipeline.project.dvc_outputs import file_md5, folder_md5
 
 __all__ = ["StageRun", "load_stage_runs", "output_md5", "record_stage_end", "record_stage_start"]
@@ -80,7 +80,7 @@ def _record(root: Path, run: StageRun) -> None:
 def _declared(root: Path, stage: str) -> list[str]:
     """Return the paths of the outputs that dvc.yaml declares for a stage."""
     try:
-        block = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]
+        block = parse_yaml((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]
         entries = [entry for key in ("outs", "metrics", "plots") for entry in block.get(key, [])]
         return [path for entry in entries for path in (entry if isinstance(entry, dict) else [entry])]
     except (OSError, yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):

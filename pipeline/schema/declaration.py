@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Column", "Schema", "Target"]
 
 _MAX_HINT_LENGTH = 60
+_MAX_LISTED_NAMES = 20
 _PYTHON_TYPES: dict[ColumnKind, type | tuple[type, ...]] = {
     "integer": int,
     "float": (int, float),
@@ -222,8 +223,13 @@ class Schema:
 
     def unknown_name_message(self, name: str, *, has_hint: bool = True) -> str:
         """Return what is wrong with a name that is none of `accepted_names`."""
-        hint = did_you_mean(name[:_MAX_HINT_LENGTH], self.feature_names) if has_hint else ""
-        return f"is not a feature of this model; features: {', '.join(self.feature_names)}{hint}"
+        names = sorted(self.accepted_names)
+        hint = did_you_mean(name[:_MAX_HINT_LENGTH], names) if has_hint else ""
+        hint = hint or "; leave it out, or declare it under data.columns with role: ignore"
+        listed = ", ".join(self.feature_names[:_MAX_LISTED_NAMES])
+        n_more = len(self.feature_names) - _MAX_LISTED_NAMES
+        more = f" and {n_more} more" if n_more > 0 else ""
+        return f"is not a feature of this model; features: {listed}{more}{hint}"
 
     @property
     def drift_limits(self) -> dict[str, float]:

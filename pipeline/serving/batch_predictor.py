@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, compress
+from operator import add
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -132,7 +133,8 @@ class BatchPredictor:
                 confidence=scored.confidence,
                 **self._request_values(request),
             )
-        body = _row_json(request.loaded_model, scored, prediction_id)
+        ids = request.rows.ids[0] if request.rows.ids else ""
+        body = _row_json(request.loaded_model, scored, prediction_id, ids=ids)
         return CompletedRequest(body, (scored.label,), (scored.confidence,), row, is_counted=request.is_logged)
 
     def _is_sampled(self) -> bool:
@@ -193,8 +195,8 @@ class _ScoredColumns(NamedTuple):
     probabilities: tuple[list[float], ...]
 
 
-def _row_json(loaded_model: LoadedModel, scored: ScoredRow, prediction_id: str) -> bytes:
-    return f"{scored.json_prefix}{prediction_id}{scored.json_suffix},{loaded_model.response_suffix}}}".encode()
+def _row_json(loaded_model: LoadedModel, scored: ScoredRow, prediction_id: str, *, ids: str = "") -> bytes:
+    return f"{scored.json_prefix}{prediction_id}{scored.json_suffix}{ids},{loaded_model.response_suffix}}}".encode()
 
 
 def _batch_response(request: PendingRequest, scored: _ScoredColumns, ids: list[str]) -> Response:
@@ -214,7 +216,8 @@ def _batch_response(request: PendingRequest, scored: _ScoredColumns, ids: list[s
 
 def _batch_json(rows: ParsedRows, response_suffix: str, scored: _ScoredColumns, ids: list[str]) -> bytes:
     parts = ["},"] * (4 * len(ids))
-    parts[0::4], parts[1::4], parts[2::4] = scored.json_prefix, ids, scored.json_suffix
+    suffixes = map(add, scored.json_suffix, rows.ids) if rows.ids else scored.json_suffix
+    parts[0::4], parts[1::4], parts[2::4] = scored.json_prefix, ids, list(suffixes)
     n_refused = 0
     if rows.errors:
         error_items = _error_items(rows)

@@ -194,10 +194,11 @@ class Engine:
             When no model is loaded, or the prediction cannot be logged.
         """
         model, worker = self._require_model(), self._require_running().worker
-        row = await run_in_thread_if_large(len(body), model.parser.parse_row, body)
-        if options is LOGGED and (cached := worker.predict_cached(model, row)) is not None:
+        rows = await run_in_thread_if_large(len(body), model.parser.parse_row, body)
+        is_plain = options is LOGGED and not rows.ids
+        if is_plain and (cached := worker.predict_cached(model, rows.rows[0])) is not None:
             return cached
-        return _to_json(await self._submit(model, ParsedRows([row], [0]), "row", body, options=options))
+        return _to_json(await self._submit(model, rows, "row", body, options=options))
 
     async def predict_batch(self, body: bytes, options: LogOptions = LOGGED, *, on_error: OnError = "refuse") -> bytes:
         """Return the predictions for a body `{"instances": [{...}, ...]}` as JSON: one item for each row, in order.
@@ -229,7 +230,7 @@ class Engine:
         rows = await run_in_thread_if_large(size, model.parser.parse_columns, columns, partial=is_partial, lines=lines)
         if not rows.rows:
             raise InvalidRequest(rows.errors)
-        body = b"" if options.key is None else msgspec.json.encode([rows.positions, rows.rows, rows.errors])
+        body = b"" if options.key is None else msgspec.json.encode([rows.positions, rows.rows, rows.errors, rows.ids])
         response = await self._submit(model, rows, "columns", body, options=options)
         return response if isinstance(response, PredictionBatch) else batch_from_json(response, rows)
 
@@ -257,12 +258,12 @@ class Engine:
     async def explain(self, body: bytes) -> bytes:
         """Return the contribution of each feature for a body `{"features": {...}}`; nothing is logged."""
         model = self._require_model()
-        return await asyncio.to_thread(lambda: explanation_response(model, model.parser.parse_row(body)))
+        return await asyncio.to_thread(lambda: explanation_response(model, model.parser.parse_row(body).rows[0]))
 
     async def what_if(self, body: bytes) -> bytes:
         """Return what-if predictions for a body `{"features": {...}}`, one changed feature each; nothing is logged."""
         model = self._require_model()
-        return await asyncio.to_thread(lambda: what_if_response(model, model.parser.parse_row(body)))
+        return await asyncio.to_thread(lambda: what_if_response(model, model.parser.parse_row(body).rows[0]))
 
     async def reload(self) -> LoadedModel:
         """Poll the state database now and return the loaded model.

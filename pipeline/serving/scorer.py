@@ -15,14 +15,15 @@ import msgspec
 import numpy as np
 
 from pipeline.modeling.classifier import predicted_codes
-from pipeline.modeling.encoder import Encoder
 from pipeline.serving.prediction_types import PredictionWarning
+from pipeline.serving.rows.value_warnings import value_warning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from pipeline.modeling.encoder import Encoder
     from pipeline.package import Bins, Package
     from pipeline.schema import Column
 
@@ -73,8 +74,11 @@ class RowScorer:
     def __init__(self, package: Package, *, many_missing: float, hash_key: bytes, cached_rows: int = 0) -> None:
         self.package = package
         self._column_encoders = _build_column_encoders(package, hash_key)
+        encoder = package.serving_classifier.encoder
+        self._derived_encoder = encoder.only(encoder.derived.names) if encoder.derived.names else None
+        n_derived = len(self._derived_encoder.feature_names_out_) if self._derived_encoder is not None else 0
+        self._width = len(encoder.feature_names_out_) - n_derived
         self._many_missing_count = max(1, int(np.ceil(many_missing * len(self._column_encoders))))
-        self._width = len(package.serving_classifier.encoder.feature_names_out_)
         self._classes = package.classes
         self._labels = [json.dumps(name) for name in package.classes]
         members = ",".join(f"{label.replace('%', '%%')}:%s" for label in self._labels)
@@ -87,7 +91,8 @@ class RowScorer:
 
     def probabilities(self, rows: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
         """Return calibrated probabilities, shape (n_rows, n_classes)."""
-        return self._predict(self._encode(list(zip(*rows, strict=True))), len(rows))
+        columns = list(zip(*rows, strict=True))
+        return self._predict(self._encode(columns), columns, len(rows))
 
     def cached(self, row: tuple[Any, ...]) -> ScoredRow | None:
         """Return the score of a row from the cache, None when it is not there."""
@@ -110,7 +115,7 @@ class RowScorer:
     def _score_uncached(self, rows: Sequence[tuple[Any, ...]]) -> list[ScoredRow]:
         columns = list(zip(*rows, strict=True))
         encoded = self._encode(columns)
-        probabilities = self._predict(encoded, len(rows))
+        probabilities = self._predict(encoded, columns, len(rows))
         codes = predicted_codes(probabilities, self.package.schema.target, self.package.threshold).tolist()
         probability_rows = probabilities.tolist()
         texts = [_number_texts(column) for column in probabilities.T.tolist()]
@@ -154,9 +159,14 @@ class RowScorer:
             suffixes[position] = f'","warnings":{json.dumps(plain)}'
         return suffixes
 
-    def _predict(self, encoded: list[list[_EncodedValue]], n_rows: int) -> NDArray[np.float64]:
+    def _predict(
+        self, encoded: list[list[_EncodedValue]], columns: Sequence[Sequence[Any]], n_rows: int
+    ) -> NDArray[np.float64]:
         data = b"".join([encoded_value[0] for row in zip(*encoded, strict=True) for encoded_value in row])
         matrix = np.frombuffer(data, dtype=np.float32).reshape(n_rows, self._width)
+        if self._derived_encoder is not None:
+            values = dict(zip(self.package.schema.feature_names, columns, strict=True))
+            matrix = np.concatenate([matrix, self._derived_encoder.transform(values)], axis=1)
         classifier = self.package.serving_classifier
         return classifier.calibration.apply(classifier.uncalibrated_proba(matrix))
 
@@ -206,23 +216,23 @@ class _ColumnEncoder:
         labels = self._bin_labels(values)
         return [
             _EncodedValue(
-                data[position * width : (position + 1) * width], self._logged_value(value, code), self._warning(label)
+                data[position * width : (position + 1) * width],
+                self._logged_value(value, code),
+                None if label == "" else value_warning(self._column, label, value),
             )
             for position, (value, (code, label)) in enumerate(zip(values, labels, strict=True))
         ]
 
     def _bin_labels(self, values: Sequence[Any]) -> list[tuple[int | None, str]]:
+        """Return the bin of each value, and its name where it is one outside of training."""
         if self._bins is None:
             return [(None, "")] * len(values)
         numbers: Any = values
         if self._column.kind == "datetime":
             times = np.array(["NaT" if value is None else value for value in values], dtype="datetime64[us]")
             numbers = np.where(np.isnat(times), np.nan, times.astype(np.int64).astype(np.float64))
-        codes = self._bins.codes(numbers).tolist()
-        names = self._bins.labels
-        n_regular = len(names) - (2 if self._bins.kind == "words" else 4 if self._bins.kind == "values" else 3)
-        # A declared category may have the name of one of the bins behind the regular ones.
-        return [(code, names[code] if code >= n_regular else "") for code in codes]
+        names = self._bins.outside_reasons
+        return [(code, names[code]) for code in self._bins.codes(numbers).tolist()]
 
     def _logged_value(self, value: Any, code: int | None) -> str:
         policy = self._column.store
@@ -236,24 +246,12 @@ class _ColumnEncoder:
             return f'{name}:{{"hash":"{hashlib.blake2b(text, key=self._hash_key, digest_size=16).hexdigest()}"}}'
         return f"{name}:{json.dumps(value, ensure_ascii=False)}"
 
-    def _warning(self, label: str) -> PredictionWarning | None:
-        if label in ("below", "above"):
-            message = f"the value is {label} the training range; the prediction is an extrapolation"
-            return PredictionWarning(self._column.name, "out_of_range", message)
-        if label == "unseen":
-            rarity = (
-                "occurs in few training rows, or in none"
-                if self._column.is_private
-                else "does not occur in the training rows"
-            )
-            message = f"the value {rarity}; the prediction uses the other features only"
-            return PredictionWarning(self._column.name, "unseen", message)
-        return None
-
 
 def _build_column_encoders(package: Package, hash_key: bytes) -> list[_ColumnEncoder]:
-    settings = package.serving_classifier.encoder.as_dict()
-    encoders = {plan["name"]: Encoder.from_dict({**settings, "columns": [plan]}) for plan in settings["columns"]}
+    encoder = package.serving_classifier.encoder
+    encoders = {
+        plan.name: encoder.only([plan.name]) for plan in encoder.encodings_ if plan.name not in encoder.derived.names
+    }
     bins = {bins.name: bins for bins in package.reference.columns}
     return [
         _ColumnEncoder(column, encoders.get(column.name), bins.get(column.name), hash_key)

@@ -37,7 +37,7 @@ def save_package(package: Path, folder: Path) -> str:
         raise UsageError(f"log_model: {package}: is neither an estimator nor a model package")
     folder.mkdir()
     shutil.copytree(package, folder / "package")
-    schema = yaml.safe_load((package / "schema.yaml").read_text(encoding="utf-8"))
+    schema = files.parse_yaml((package / "schema.yaml").read_text(encoding="utf-8"))
     digest = files.sha256_file(package / "manifest.json")
     with suppress_warnings():
         from mlflow import pyfunc

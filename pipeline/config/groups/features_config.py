@@ -17,3 +17,6 @@ class FeaturesConfig(Section):
     missing_indicators: Literal["auto", "always", "never"] = setting("Whether to add an indicator of missing values")
     categories: Literal["auto", "codes", "one_hot"] = setting("Encoding of categories")
     scale: Literal["auto", "none", "standard"] = setting("Whether to scale numbers to mean 0 and standard deviation 1")
+    derived: dict[str, str] = setting(
+        "Further features by name: expressions over features, such as spend_per_visit: spent / visits", default={}
+    )

@@ -31,14 +31,16 @@ _PARQUET_BATCH_ROWS = 65_536
 _MAX_CACHED_VALUES = 100_000
 _MAX_REPORTED_ERRORS = 20
 _DEFAULT_DIALECT = CsvDialect()
+_ID_KIND: ColumnKind = "text"  # an id of another type than the declared one refuses no row
 
 
 def read_file_tables(
     path: Path, schema: Schema, ids: tuple[str, ...], *, dialect: CsvDialect = _DEFAULT_DIALECT
 ) -> Iterator[pa.Table]:
-    """Yield a file in batches: the features of the model and the columns `ids`, with their declared types.
+    """Yield a file in batches: the features of the model with their declared types, and the columns `ids` as they are.
 
     A nullable feature that the file lacks is missing in each row; declared columns that are neither are left out.
+    Ids of a CSV file are texts, those of a Parquet file have the types of the file.
 
     Raises
     ------
@@ -50,16 +52,15 @@ def read_file_tables(
     names = read_column_names(path, dialect)
     if problems := name_problems(names, schema, path=str(path)):
         raise to_data_error(problems)
-    kinds: dict[str, ColumnKind] = {name: schema.column(name).kind for name in (*ids, *schema.feature_names)}
+    kinds: dict[str, ColumnKind] = {column.name: column.kind for column in schema.features}
     given = {name: kind for name, kind in kinds.items() if not names or name in names}
-    notes = schema.private_notes
-    for table in _read_tables(path, given, dialect, private_notes=notes):
-        yield pa.table(
-            {
-                name: table.column(name) if name in given else pa.nulls(table.num_rows, CELL_GRAMMARS[kind].arrow_type)
-                for name, kind in kinds.items()
-            }
-        )
+    for table in _read_tables(path, given, dialect, ids=ids, private_notes=schema.private_notes):
+        absent = {
+            name: pa.nulls(table.num_rows, CELL_GRAMMARS[kind].arrow_type)
+            for name, kind in kinds.items()
+            if name not in given
+        }
+        yield pa.table({name: absent[name] if name in absent else table[name] for name in (*ids, *kinds)})
 
 
 def parquet_row_count(path: Path) -> int | None:
@@ -77,18 +78,35 @@ def read_column_names(path: Path, dialect: CsvDialect = _DEFAULT_DIALECT) -> lis
 
 
 def _read_tables(
-    path: Path, kinds: dict[str, ColumnKind], dialect: CsvDialect, *, private_notes: Mapping[str, str]
+    path: Path,
+    kinds: dict[str, ColumnKind],
+    dialect: CsvDialect,
+    *,
+    ids: tuple[str, ...],
+    private_notes: Mapping[str, str],
 ) -> Iterator[pa.Table]:
     if path.suffix == ".csv":
-        yield from iter_csv_tables(path, kinds, dialect, private_notes=private_notes)
+        all_kinds = {**dict.fromkeys(ids, _ID_KIND), **kinds}
+        yield from iter_csv_tables(path, all_kinds, dialect, private_notes=private_notes)
         return
     file = _open_parquet(path)
-    present = [name for name in kinds if name in file.schema_arrow.names]
+    present = [name for name in (*ids, *kinds) if name in file.schema_arrow.names]
     try:
         for batch in file.iter_batches(batch_size=_PARQUET_BATCH_ROWS, columns=present):
-            yield coerce_table(pa.Table.from_batches([batch]), kinds, where=str(path), private_notes=private_notes)
+            table = pa.Table.from_batches([batch])
+            features = coerce_table(table, kinds, where=str(path), private_notes=private_notes)
+            yield pa.table({**{name: _to_flat(table[name]) for name in ids}, **dict(zip(kinds, features, strict=True))})
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
+
+
+def _to_flat(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return ids as a column that a CSV file can hold: nested values as texts."""
+    if pa.types.is_dictionary(column.type):
+        return column.cast(column.type.value_type)
+    if pa.types.is_nested(column.type):
+        return pa.chunked_array([[None if value is None else str(value) for value in column.to_pylist()]], pa.string())
+    return column
 
 
 def _open_parquet(path: Path) -> pq.ParquetFile:

@@ -8,6 +8,7 @@ the present one and write the one before at the same time.
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from pipeline.config.groups.data_config import CsvDialect
 from pipeline.errors import DataError, UsageError
 from pipeline.modeling.classifier import predicted_codes
 from pipeline.serving.files.file_reader import TableValidator, parquet_row_count, read_column_names, read_file_tables
+from pipeline.serving.files.file_warnings import count_warnings, table_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,12 +46,16 @@ _FORMULA = (r"^([\s\x00-\x1f]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]|[\t\r\n])"
 
 @dataclass(frozen=True, slots=True)
 class FileScoringResult:
-    """The output, its number of rows, the number that an earlier run had scored, and the digest of the package."""
+    """The output, its number of rows, the number that an earlier run had scored, and the digest of the package.
+
+    `warnings` has the number of rows with each warning, such as `plan: unseen`.
+    """
 
     path: Path
     n_rows: int
     n_resumed: int
     digest: str
+    warnings: Counter[str]
 
 
 def score_file(
@@ -65,8 +71,8 @@ def score_file(
 ) -> FileScoringResult:
     """Write the predictions of the rows of `source` to `target`, in their order.
 
-    Columns of the output: those with the role id that the file has, then `prediction`, `confidence`, and
-    `probability_<class>` for each class.
+    Columns of the output: those with the role id that the file has, as it has them, then `prediction`, `confidence`,
+    `probability_<class>` for each class, and `warnings`.
 
     Parameters
     ----------
@@ -100,6 +106,7 @@ def score_file(
     parts = _PartStore(target, _plan(package, source=digest, dialect=dialect, log_model=log_model))
     total = parquet_row_count(source)
     n_done = n_resumed = 0
+    warnings: Counter[str] = Counter()
     with parts.open_output(escapes_formulas=escapes_formulas) as output:
         valid_parts = _prefetch(_validated_parts(package, source, dialect))
         for number, (rows, scored) in enumerate(_prefetch(_scored_parts(package, valid_parts, parts, chunk_rows))):
@@ -110,13 +117,15 @@ def score_file(
             else:
                 ids = log.append(rows, source_digest=digest, first_row=n_done + 1)
                 parts.add(number, scored.append_column("prediction_id", pa.array(ids, pa.string())))
-            output.write(parts.read(number))
+            finished = parts.read(number)
+            output.write(finished)
+            warnings += count_warnings(finished.column("warnings"))
             n_done += rows.num_rows
             on_progress(n_done, total)
         if n_done == 0:
             raise DataError(f"{source} has no rows")
     parts.remove()
-    return FileScoringResult(target, n_done, n_resumed, package.digest)
+    return FileScoringResult(target, n_done, n_resumed, package.digest, warnings)
 
 
 def _plan(package: Package, *, source: str, dialect: CsvDialect, log_model: str | None) -> dict[str, Any]:
@@ -201,6 +210,7 @@ def _score_chunk(package: Package, rows: pa.Table) -> pa.Table:
     columns["confidence"] = probabilities[np.arange(len(codes)), codes]
     for code, name in enumerate(package.classes):
         columns[f"probability_{name}"] = np.ascontiguousarray(probabilities[:, code])
+    columns["warnings"] = table_warnings(package, rows)
     return pa.table(columns)
 
 

@@ -28,12 +28,12 @@ from pipeline.serving.http.messages import JSON_MEDIA_TYPE, HttpResponse
 from pipeline.serving.http.protocol import DeadlineProtocol
 from pipeline.serving.http.router import JSON_ONLY, Router, bind_routes, route
 from pipeline.serving.http.server_metrics import RequestMetrics
-from pipeline.serving.rows.row_parser import ParsedRows
 
 if TYPE_CHECKING:
     from pipeline.serving.batch_predictor import RequestKind
     from pipeline.serving.http.messages import HttpRequest
     from pipeline.serving.loaded_model import LoadedModel
+    from pipeline.serving.rows.row_parser import ParsedRows
 
 __all__ = ["replay_golden_rows"]
 
@@ -127,7 +127,7 @@ class _ReplayEndpoints:
     @route("POST", "/predict", role="predict", accepts=JSON_ONLY)
     async def predict(self, request: HttpRequest) -> HttpResponse:
         """Predict one row."""
-        return self._respond(ParsedRows([self.model.parser.parse_row(request.body)], [0]), "row")
+        return self._respond(self.model.parser.parse_row(request.body), "row")
 
     @route("POST", "/predict/batch", role="predict", accepts=JSON_ONLY)
     async def predict_batch(self, request: HttpRequest) -> HttpResponse:

@@ -49,7 +49,11 @@ def row_schema() -> dict[str, Any]:
     }
 
 
-_IGNORED = {"description": "A declared column that is no feature; it is accepted and ignored."}
+_COMES_ALONG = {"description": "A declared column that is no feature; any value is accepted, and ids are returned."}
+
+
+def _other_names(schema: Schema) -> list[str]:
+    return sorted(schema.accepted_names - set(schema.feature_names))
 
 
 def features_schema(schema: Schema | None) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def features_schema(schema: Schema | None) -> dict[str, Any]:
         "required": [column.name for column in schema.features if not column.nullable],
         "properties": {
             **{column.name: _feature_schema(column) for column in schema.features},
-            **dict.fromkeys(sorted(schema.accepted_names - set(schema.feature_names)), _IGNORED),
+            **dict.fromkeys(_other_names(schema), _COMES_ALONG),
         },
     }
     examples = {column.name: column.example for column in schema.features if column.example is not None}
@@ -135,7 +139,7 @@ def explanation_schema() -> dict[str, Any]:
 
 def tensor_schema(schema: Schema | None) -> dict[str, Any]:
     """Return the schema of an input tensor of the Open Inference Protocol."""
-    name = {"type": "string", "enum": list(schema.feature_names)} if schema is not None else _STRING
+    name = _STRING if schema is None else {"type": "string", "enum": [*schema.feature_names, *_other_names(schema)]}
     return {
         "type": "object",
         "additionalProperties": False,
@@ -206,7 +210,11 @@ STATIC_SCHEMAS: dict[str, dict[str, Any]] = {
             "problems": {"type": "array", "items": _object_schema(path=_STRING, rule=_STRING, message=_STRING)},
         },
     },
-    "Prediction": _object_schema(**_PREDICTION_PROPERTIES, **_MODEL_PROPERTIES),
+    "Prediction": {
+        "type": "object",
+        "required": [*_PREDICTION_PROPERTIES, *_MODEL_PROPERTIES],
+        "properties": {**_PREDICTION_PROPERTIES, "ids": _ANY_OBJECT, **_MODEL_PROPERTIES},
+    },
     "Predictions": _object_schema(predictions={"type": "array", "items": {"type": "object"}}),
     "Status": _ANY_OBJECT,
     "Text": _STRING,

@@ -177,12 +177,13 @@ def _tensor_values(
 ) -> tuple[list[Any], int]:
     """Return the values of a tensor, and the offset of the next tensor in the binary part.
 
-    A tensor of any datatype is accepted where `column` is None: it is declared and no feature.
+    A tensor of any datatype and content is accepted where `column` is None: it is declared and no feature.
     """
     if tensor.datatype not in _NUMPY_TYPES and tensor.datatype != "BYTES":
         accepted = ", ".join([*_NUMPY_TYPES, "BYTES"])
         raise InvalidRequest.for_field(f"{location}.datatype", "datatype", f"expected one of {accepted}")
-    if column is not None and (_DATATYPES[column.kind] == "BYTES") is not (tensor.datatype == "BYTES"):
+    has_other_form = column is not None and (_DATATYPES[column.kind] == "BYTES") is not (tensor.datatype == "BYTES")
+    if column is not None and has_other_form and column.kind != "category":  # whose words may be codes
         raise InvalidRequest.for_field(
             f"{location}.datatype", "datatype", f"{column.name} is {_DATATYPES[column.kind]}"
         )
@@ -196,8 +197,8 @@ def _tensor_values(
     else:
         if type(size) is not int or not 0 <= size <= len(tail) - offset:
             raise MalformedBody.for_field(location, "binary", "binary_data_size is the number of bytes of the tensor")
-        values = _decode_binary(tensor.datatype, tail[offset : offset + size], n_rows, location)
-        offset += size
+        data, offset = tail[offset : offset + size], offset + size
+        values = [None] * n_rows if column is None else _decode_binary(tensor.datatype, data, n_rows, location)
     if len(values) != n_rows:
         raise InvalidRequest.for_field(location, "shape", f"has {len(values)} values; its shape has {n_rows}")
     return values, offset

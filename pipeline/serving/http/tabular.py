@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.serving.prediction_types import LineMap
+from pipeline.serving.rows.echoed_ids import echoed_id_names
 from pipeline.serving.serving_errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ __all__ = ["MEDIA_TYPES", "TabularBody", "read_tabular_body"]
 
 @dataclass(frozen=True, slots=True)
 class TabularBody:
-    """The columns of a body by name; a missing value is None. For CSV also the lines of its rows."""
+    """The features and ids of a body by name; a missing value is None. For CSV also the lines of its rows."""
 
     columns: dict[str, list[Any]]
     lines: LineMap | None = None
@@ -53,7 +54,8 @@ def read_tabular_body(
             "body", "rows", f"has {table.num_rows:,} rows; at most {max_rows:,} are accepted at a time"
         )
     _check_column_names(table.column_names, schema, "")
-    given_names = [name for name in schema.feature_names if name in table.column_names]
+    read_names = (*schema.feature_names, *echoed_id_names(schema))
+    given_names = [name for name in read_names if name in table.column_names]
     return TabularBody({name: _to_python_values(table.column(name)) for name in given_names}, lines)
 
 
@@ -66,7 +68,7 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
 
     kinds = {column.name: column.kind for column in schema.features}
-    column_names = _header_names(body)
+    column_names = _header_names(body, max_names=max(_MAX_COLUMNS, len(schema.accepted_names)))
     if column_names:
         _check_column_names(column_names, schema, "line 1.")
         kinds = {name: kinds.get(name, "text") for name in column_names}  # a column that is no feature is not read
@@ -116,7 +118,7 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
 MEDIA_TYPES = (_CSV_MEDIA_TYPE, *_READERS)
 
 _MAX_CELLS = 100_000_000
-_MAX_LINE_BYTES = 65_536
+_MAX_LINE_BYTES = 1_048_576
 _MAX_COLUMNS = 1_000
 
 
@@ -128,14 +130,14 @@ def _check_table_size(n_rows: int, n_columns: int) -> None:
         )
 
 
-def _header_names(body: bytes) -> list[str]:
+def _header_names(body: bytes, *, max_names: int) -> list[str]:
     """Return the column names of a CSV body; empty if the CSV reader must report what is wrong with them."""
     line = body[:_MAX_LINE_BYTES].partition(b"\n")[0].removesuffix(b"\r").decode("utf-8", "replace")
     try:
         names = next(csv.reader([line.removeprefix("\ufeff")]), [])
     except csv.Error:
         return []
-    return names if len(names) <= _MAX_COLUMNS and all(names) else []
+    return names if len(names) <= max_names and all(names) else []
 
 
 def _check_column_names(names: list[str], schema: Schema, prefix: str) -> None:

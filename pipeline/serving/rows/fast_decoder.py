@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import reduce
 from math import inf
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeGuard
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pipeline.schema.intervals import MAX_INT64, Interval
+from pipeline.serving.rows.echoed_ids import echoed_columns, echoed_json
 from pipeline.serving.rows.value_checks import check_value
 
 if TYPE_CHECKING:
@@ -19,28 +20,42 @@ if TYPE_CHECKING:
     from pipeline.schema import Column
     from pipeline.schema.constraint_base import Constraint
 
-__all__ = ["DecodedRow", "FastDecoder"]
+__all__ = ["DecodedRow", "DecodedRows", "FastDecoder"]
 
 DecodedRow = tuple[Any, ...]
 
 _COLON = b":"
+_ESCAPED_COLON = b"\\u003"  # the beginning of its two spellings
 _DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class DecodedRows(NamedTuple):
+    """Valid rows, and the member `ids` of the response to each; no `ids` where no row has one."""
+
+    rows: list[DecodedRow]
+    ids: list[str]
 
 
 class FastDecoder:
     """Decodes rows of these columns; each method returns None unless all rows are valid.
 
-    A decoder does not detect duplicate keys. Therefore the colons of a body must equal its keys: more colons mean
-    that a key occurs twice, or that a text has a colon.
+    A row may have values of `other_names`, too; the response repeats those of `id_names` among them.
+
+    A decoder does not detect duplicate keys. Therefore the colons of a body must equal those of its keys and texts:
+    one more means that a key occurs twice.
     """
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(
+        self, columns: Sequence[Column], *, other_names: Sequence[str] = (), id_names: Sequence[str] = ()
+    ) -> None:
         self._columns = columns
+        self._other_names = other_names
+        self._id_names = id_names
         self._constraints = [column.value_constraints for column in columns]
         self._known_words = [_valid_words(column) for column in columns]
         self._checked_after_decoding = [at for at, column in enumerate(columns) if _needs_full_check(column)]
         self._decoder_types = [_decoder_type(column) for column in columns]
-        row, complete_row = self._row_struct(may_be_absent=True), self._row_struct(may_be_absent=False)
+        row, complete_row = self._row_struct(is_complete=False), self._row_struct(is_complete=True)
         self._row_decoder: Any = msgspec.json.Decoder(_body_struct("RowBody", "features", row))
         batch: Any = list[row]  # type: ignore[valid-type]  # the types are made at run time
         complete_batch: Any = list[complete_row]  # type: ignore[valid-type]  # the same
@@ -49,41 +64,55 @@ class FastDecoder:
             _body_struct("CompleteBatchBody", "instances", complete_batch)
         )
 
-    def decode_row(self, body: bytes) -> DecodedRow | None:
+    def decode_row(self, body: bytes) -> DecodedRows | None:
         """Return the row of a body `{"features": {...}}`."""
         try:
-            row: DecodedRow = msgspec.structs.astuple(self._row_decoder.decode(body).features)
+            values: DecodedRow = msgspec.structs.astuple(self._row_decoder.decode(body).features)
         except _DECODE_ERRORS:
             return None
-        n_keys = len(row)
-        if UNSET in row:
-            n_keys -= row.count(UNSET)
-            row = tuple(None if value is UNSET else value for value in row)
-        is_valid = body.count(_COLON) == n_keys + 1 and all(
-            self._passes_checks(at, row[at : at + 1]) for at in self._checked_after_decoding
-        )
-        return row if is_valid else None
+        return self._validated(body, [values])
 
-    def decode_batch(self, body: bytes) -> list[DecodedRow] | None:
+    def decode_batch(self, body: bytes) -> DecodedRows | None:
         """Return the rows of a body `{"instances": [{...}, ...]}`."""
         try:
-            structs, is_complete = self._complete_batch_decoder.decode(body).instances, True
+            structs = self._complete_batch_decoder.decode(body).instances
         except _DECODE_ERRORS:
             try:
-                structs, is_complete = self._batch_decoder.decode(body).instances, False
+                structs = self._batch_decoder.decode(body).instances
             except _DECODE_ERRORS:
                 return None
-        rows: list[DecodedRow] = list(map(msgspec.structs.astuple, structs))
-        n_keys = len(rows) * len(self._columns) + 1
-        if not is_complete:
-            n_keys -= sum(row.count(UNSET) for row in rows)
-            rows = [tuple(None if value is UNSET else value for value in row) for row in rows]
-        is_valid = body.count(_COLON) == n_keys and all(
-            self._passes_checks(at, (row[at] for row in rows)) for at in self._checked_after_decoding
-        )
-        return rows if is_valid else None
+        return self._validated(body, list(map(msgspec.structs.astuple, structs)))
 
-    def decode_columns(self, values_by_name: Mapping[str, Sequence[Any]], n_rows: int) -> list[DecodedRow] | None:
+    def _validated(self, body: bytes, rows: list[DecodedRow]) -> DecodedRows | None:
+        """Return rows as they were decoded: features, then the other declared columns where these may be given."""
+        n_keys = 1 + sum(map(len, rows))
+        n_features = len(self._columns)
+        ids: list[str] = []
+        others: list[DecodedRow] = []
+        if n_absent := sum(row.count(UNSET) for row in rows):
+            n_keys -= n_absent
+        if rows and len(rows[0]) > n_features:
+            others = [row[n_features:] for row in rows]
+            rows = [row[:n_features] for row in rows]
+        if n_absent:
+            rows = [tuple(None if value is UNSET else value for value in row) if UNSET in row else row for row in rows]
+        if body.count(_COLON) != n_keys and not self._has_each_key_once(body, n_keys, [*rows, *others]):
+            return None
+        if not all(self._passes_checks(at, (row[at] for row in rows)) for at in self._checked_after_decoding):
+            return None
+        if self._id_names and others:
+            ids = [echoed_json(self._id_names, self._given_others(values)) for values in others]
+        return DecodedRows(rows, ids if any(ids) else [])
+
+    @staticmethod
+    def _has_each_key_once(body: bytes, n_keys: int, rows: list[DecodedRow]) -> bool:
+        n_in_texts = sum(value.count(":") for row in rows for value in row if type(value) is str)
+        return body.count(_COLON) == n_keys + n_in_texts and _ESCAPED_COLON not in body
+
+    def _given_others(self, values: DecodedRow) -> dict[str, Any]:
+        return {name: value for name, value in zip(self._other_names, values, strict=True) if value is not UNSET}
+
+    def decode_columns(self, values_by_name: Mapping[str, Sequence[Any]], n_rows: int) -> DecodedRows | None:
         """Return the rows of columns by name, each of `n_rows` values; None or NaN where a value is missing."""
         columns: list[list[Any]] = []
         for at, column in enumerate(self._columns):
@@ -95,15 +124,18 @@ class FastDecoder:
             if values is None or (at in self._checked_after_decoding and not self._passes_checks(at, values)):
                 return None
             columns.append(values)
-        return list(zip(*columns, strict=True))
+        return DecodedRows(list(zip(*columns, strict=True)), echoed_columns(self._id_names, values_by_name))
 
-    def _row_struct(self, *, may_be_absent: bool) -> type[msgspec.Struct]:
+    def _row_struct(self, *, is_complete: bool) -> type[msgspec.Struct]:
         fields: list[Any] = []
         for at, (column, kind) in enumerate(zip(self._columns, self._decoder_types, strict=True)):
-            if may_be_absent and column.nullable:
+            if column.nullable and not is_complete:
                 fields.append((f"c{at}", kind | UnsetType, msgspec.field(name=column.name, default=UNSET)))
             else:
                 fields.append((f"c{at}", kind, msgspec.field(name=column.name)))
+        if not is_complete:
+            others = enumerate(self._other_names)
+            fields += [(f"x{at}", Any, msgspec.field(name=name, default=UNSET)) for at, name in others]
         return msgspec.defstruct("Row", fields, forbid_unknown_fields=True, kw_only=True)
 
     def _passes_checks(self, at: int, values: Iterable[Any]) -> bool:

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.serving.rows.echoed_ids import echoed_id_names, echoed_json
 from pipeline.serving.rows.fast_decoder import FastDecoder
 from pipeline.serving.rows.value_checks import check_value
 from pipeline.serving.serving_errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
@@ -38,13 +39,15 @@ _SPARE_COMMAS = 100_000
 class ParsedRows:
     """The valid rows, each a tuple in the order of the features, with their positions in the request.
 
-    `error_positions` has the position of the row of each error.
+    `error_positions` has the position of the row of each error. `ids` has the member `ids` of the response to each
+    row; it is empty where the request has no ids.
     """
 
     rows: list[DecodedRow]
     positions: list[int]
     errors: tuple[FieldError, ...] = ()
     error_positions: tuple[int, ...] = ()
+    ids: Sequence[str] = ()
 
 
 class RowParser:
@@ -54,7 +57,7 @@ class RowParser:
     ----------
     schema : Schema
         Its features are the fields of a row: a nullable one may be null or absent. Declared columns that are no
-        features may be given, too, and are ignored.
+        features may be given, too, with any value. The response repeats ids; the others are ignored.
     max_rows : int
         Maximum number of rows of a body.
     """
@@ -65,20 +68,22 @@ class RowParser:
         self._schema = schema
         self._accepted_names = schema.accepted_names
         self.max_rows = max_rows
+        self._id_names = echoed_id_names(schema)
         self._constraints = [column.value_constraints for column in self.columns]
-        self._fast_decoder = FastDecoder(self.columns)
+        others = sorted(schema.accepted_names - set(self.names))
+        self._fast_decoder = FastDecoder(self.columns, other_names=others, id_names=self._id_names)
         self._max_commas_per_row = max_commas_per_row(schema)
 
-    def parse_row(self, body: bytes) -> DecodedRow:
-        """Return the row of a body `{"features": {...}}`.
+    def parse_row(self, body: bytes) -> ParsedRows:
+        """Return the row of a body `{"features": {...}}`, as the only one.
 
         Raises
         ------
         InvalidRequest
             Naming each invalid field.
         """
-        row = self._fast_decoder.decode_row(body)
-        return self._parse_row_slowly(body) if row is None else row
+        decoded = self._fast_decoder.decode_row(body)
+        return self._parse_row_slowly(body) if decoded is None else ParsedRows(decoded.rows, [0], ids=decoded.ids)
 
     def parse_batch(self, body: bytes, *, partial: bool = False) -> ParsedRows:
         """Return the rows of a body `{"instances": [{...}, ...]}`; with `partial`, the valid ones.
@@ -90,10 +95,10 @@ class RowParser:
         """
         if len(body) > _LARGE_BODY_BYTES:
             check_comma_count(body, self.max_rows * self._max_commas_per_row)
-        rows = self._fast_decoder.decode_batch(body)
-        if rows is None or not 0 < len(rows) <= self.max_rows:
+        decoded = self._fast_decoder.decode_batch(body)
+        if decoded is None or not 0 < len(decoded.rows) <= self.max_rows:
             return self._parse_batch_slowly(body, partial=partial)
-        return ParsedRows(rows, list(range(len(rows))))
+        return ParsedRows(decoded.rows, list(range(len(decoded.rows))), ids=decoded.ids)
 
     def parse_columns(
         self, columns: Mapping[str, Sequence[Any]], *, partial: bool = False, lines: LineMap | None = None
@@ -118,19 +123,24 @@ class RowParser:
             positions = (
                 list(range(n_rows)) if lines is None else [number - _FIRST_DATA_LINE for number in lines.row_lines]
             )
-            return ParsedRows(decoded, positions)
-        present = [columns.get(name) for name in self.names]
+            return ParsedRows(decoded.rows, positions, ids=decoded.ids)
+        names = [*self.names, *(name for name in self._id_names if name in columns)]
+        present = [columns.get(name) for name in names]
         raw_rows = zip(*([None] * n_rows if values is None else values for values in present), strict=True)
         tuples = (tuple(None if value != value else value for value in row) for row in raw_rows)  # noqa: PLR0124 - NaN
-        rows = [dict(zip(self.names, row, strict=True)) for row in tuples]
+        rows = [dict(zip(names, row, strict=True)) for row in tuples]
         return self._validate_rows(rows, "rows", partial=partial, lines=lines)
 
-    def _parse_row_slowly(self, body: bytes) -> DecodedRow:
+    def _parse_row_slowly(self, body: bytes) -> ParsedRows:
         values = self._body_member(body, "features", dict, expected="an object of features by name", max_rows=1)
         row, errors = self._validate_row(values, "features")
         if errors:
             raise InvalidRequest(errors)
-        return row
+        return ParsedRows([row], [0], ids=self._ids_of(values))
+
+    def _ids_of(self, values: dict[str, Any]) -> list[str]:
+        ids = echoed_json(self._id_names, values)
+        return [ids] if ids else []
 
     def _parse_batch_slowly(self, body: bytes, *, partial: bool) -> ParsedRows:
         rows = self._body_member(
@@ -148,6 +158,7 @@ class RowParser:
 
     def _validate_rows(self, rows: list[Any], path: str, *, partial: bool, lines: LineMap | None = None) -> ParsedRows:
         valid_rows: list[DecodedRow] = []
+        ids: list[str] = []
         positions: list[int] = []
         errors: list[FieldError] = []
         error_positions: list[int] = []
@@ -162,10 +173,11 @@ class RowParser:
             error_positions.extend([position] * len(row_errors))
             if not row_errors:
                 valid_rows.append(row)
+                ids.append(echoed_json(self._id_names, values))
                 positions.append(position)
         if errors and not partial:
             raise InvalidRequest(errors)
-        return ParsedRows(valid_rows, positions, tuple(errors), tuple(error_positions))
+        return ParsedRows(valid_rows, positions, tuple(errors), tuple(error_positions), ids if any(ids) else [])
 
     def _body_member(self, body: bytes, key: str, kind: type, *, expected: str, max_rows: int) -> Any:
         content = parse_json(body, max_commas=max_rows * self._max_commas_per_row)
@@ -220,8 +232,9 @@ def _to_printable(name: str) -> str:
 def max_commas_per_row(schema: Schema) -> int:
     """Return the mean number of commas that a row of JSON may have, those inside categories and texts included."""
     in_categories = [max((name.count(",") for name in column.categories), default=0) for column in schema.features]
-    in_texts = 100 * sum(column.kind == "text" for column in schema.features)
-    return len(schema.features) + sum(in_categories) + in_texts + 8
+    others = [column for column in schema.columns if column.role != "feature" and not column.is_numeric]
+    n_texts = len(others) + sum(column.kind == "text" or column.accepts_unseen for column in schema.features)
+    return len(schema.accepted_names) + sum(in_categories) + 100 * n_texts + 8
 
 
 def check_comma_count(body: bytes, max_commas: int) -> None:

@@ -98,11 +98,18 @@ def _datetime_text(value: Any) -> str:
     return str(value)
 
 
+def _category(value: Any) -> str:
+    """Return a word; a code that is a number or a boolean is the word that a file has in its place."""
+    if type(value) is bool:
+        return str(value).lower()
+    return str(_integer(value)) if type(value) in (int, float) else _text(value)
+
+
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "integer": _integer,
     "float": _float,
     "boolean": _boolean,
-    "category": _text,
+    "category": _category,
     "text": _text,
     "datetime": _datetime_text,
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from pipeline.evaluation import importance
 from pipeline.evaluation.importance import permutation_importance
 from pipeline.modeling.classifier import encode_target
 
@@ -40,3 +41,19 @@ def test_importance_of_many_rows_uses_a_sample(binary: PackagedProblem) -> None:
         binary.package.serving_classifier, many, codes, metric="log_loss", repeats=2, seed=0
     )
     assert importances[0].mean == pytest.approx(binary.report.importance[0].mean, rel=0.2)
+
+
+def test_features_that_no_tree_reads_have_importance_zero_and_others_keep_theirs(
+    binary: PackagedProblem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = encode_target(binary.test, binary.package.schema.target)
+
+    def importances() -> dict[str, float]:
+        measured = permutation_importance(
+            binary.package.serving_classifier, binary.test, codes, metric="log_loss", repeats=3, seed=0
+        )
+        return {feature.column: feature.mean for feature in measured}
+
+    unscreened = importances()
+    monkeypatch.setattr(importance, "_MAX_UNSCREENED", 0)
+    assert importances() == unscreened

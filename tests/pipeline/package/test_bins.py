@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.package.bins import _fast_searchsorted
+from pipeline.package.bins import Bins, _fast_searchsorted
 
 EDGES = st.lists(st.floats(-1e300, 1e300), min_size=2, max_size=60, unique=True)
 
@@ -37,3 +37,17 @@ def test_missing_numbers_and_those_beyond_the_edges_do_no_harm() -> None:
     numbers = np.concatenate([np.full(30_000, np.nan), [np.inf, -np.inf, 1e308, 0.5]])
     positions = _fast_searchsorted(np.array([0.0, 1.0]), numbers)
     assert (len(positions), positions[-1]) == (30_004, 1)
+
+
+@pytest.mark.parametrize(
+    ("bins", "reasons"),
+    [
+        (Bins("a", "words", ("blue", "red"), (3, 0, 0, 1)), ["", "unseen", "unseen", ""]),
+        (Bins("a", "values", (1, 2), (3, 0, 0, 0, 0, 1)), ["", "", "below", "above", "unseen", ""]),
+        (Bins("a", "quantiles", (0.0, 1.0, 2.0), (3, 4, 0, 0, 1)), ["", "", "below", "above", ""]),
+        (Bins("a", "quantiles", (), (0, 0, 5)), ["below", "above", ""]),
+    ],
+)
+def test_a_bin_without_training_rows_has_the_reason_why_its_values_are_outside(bins: Bins, reasons: list[str]) -> None:
+    assert list(bins.outside_reasons) == reasons
+    assert len(reasons) == bins.n_bins

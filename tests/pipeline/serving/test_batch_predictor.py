@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,6 @@ from pipeline.serving.batch_predictor import (
     batch_from_json,
 )
 from pipeline.serving.prediction_types import PredictionBatch
-from pipeline.serving.rows.row_parser import ParsedRows
 from tests.fixtures.registered_project import batch_body, make_rows, row_body
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def make_request(
     loop: asyncio.AbstractEventLoop, model: LoadedModel, features: list[dict[str, Any]], kind: RequestKind = "batch"
 ) -> PendingRequest:
     if kind == "row":
-        rows = ParsedRows([model.parser.parse_row(row_body(features[0]))], [0])
+        rows = model.parser.parse_row(row_body(features[0]))
     else:
         rows = model.parser.parse_batch(batch_body(features), partial=True)
     return PendingRequest(model, rows, kind, loop.create_future(), 0, "api", subject="ada")
@@ -161,3 +161,18 @@ def test_two_threads_never_get_the_same_identifier() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert len(set(taken)) == len(taken) == 100_000
+
+
+@pytest.mark.parametrize("kind", ["row", "batch", "columns"])
+def test_a_response_repeats_the_ids_of_its_rows(
+    loop: asyncio.AbstractEventLoop, loaded_model: LoadedModel, kind: RequestKind
+) -> None:
+    requests = [make_request(loop, loaded_model, make_rows(2), kind) for _ in range(2)]
+    n_rows = len(requests[1].rows.rows)
+    requests[1].rows = replace(requests[1].rows, ids=[',"ids":{"row":"C-1"}', ""][:n_rows])
+    without, with_ids = (json.loads(done.body) for done in BatchPredictor(sample_rate=0.0).predict(requests))
+    first, plain = (body if kind == "row" else body["predictions"][0] for body in (with_ids, without))
+    assert first["ids"] == {"row": "C-1"}
+    assert {**plain, "prediction_id": ""} == {name: value for name, value in first.items() if name != "ids"} | {
+        "prediction_id": ""
+    }

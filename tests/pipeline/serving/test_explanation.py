@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_a_contribution_subtracts_the_mean_over_the_training_values(loaded_model: LoadedModel) -> None:
     features = make_rows(1)[0]
-    row = loaded_model.parser.parse_row(row_body(features))
+    row = loaded_model.parser.parse_row(row_body(features)).rows[0]
     label, confidence, contributions = feature_contributions(loaded_model, row)
     assert sorted(contributions) == sorted(features)
     bins = loaded_model.reference.column("Stage_fear")
@@ -33,7 +33,7 @@ def test_a_contribution_subtracts_the_mean_over_the_training_values(loaded_model
 
 
 def test_the_response_lists_the_largest_contributions_first(loaded_model: LoadedModel) -> None:
-    row = loaded_model.parser.parse_row(row_body(make_rows(1)[0]))
+    row = loaded_model.parser.parse_row(row_body(make_rows(1)[0])).rows[0]
     response = json.loads(explanation_response(loaded_model, row))
     sizes = [abs(item["contribution"]) for item in response["contributions"]]
     assert sizes == sorted(sizes, reverse=True)

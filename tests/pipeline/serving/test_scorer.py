@@ -90,6 +90,25 @@ def test_a_value_outside_the_training_range_is_named(package: Package, value: in
     assert f"{side} the training range" in warning["message"]
 
 
+@pytest.mark.parametrize(
+    ("store", "message"),
+    [
+        ("full", '"Perhaps" is none of the known words; it is encoded as other'),
+        ("hash", "the value occurs in few training rows, or in none; it is encoded as other"),
+    ],
+)
+def test_a_word_that_training_never_saw_is_named_unless_it_is_private(
+    package: Package, store: Any, message: str
+) -> None:
+    columns = [
+        replace(column, unseen="other", store=store) if column.name == "Stage_fear" else column
+        for column in package.schema.columns
+    ]
+    opened = replace(package, schema=replace(package.schema, columns=tuple(columns)))
+    (warning,) = warnings_of(opened, {**complete_row(package), "Stage_fear": "Perhaps"})
+    assert warning == {"feature": "Stage_fear", "rule": "unseen", "message": message}
+
+
 @pytest.mark.parametrize(("n_missing", "rules"), [(2, []), (3, ["many_missing"]), (7, ["many_missing"])])
 def test_a_row_with_many_missing_values_gets_a_warning(package: Package, n_missing: int, rules: list[str]) -> None:
     features = dict.fromkeys(list(complete_row(package))[:n_missing])

@@ -60,7 +60,7 @@ def logged_ids(state: State) -> list[str]:
 def make_request(model: LoadedModel, n_rows: int = 1, *, key: str | None = None, digest: str = "") -> PendingRequest:
     features = make_rows(n_rows)
     if n_rows == 1:
-        rows = ParsedRows([model.parser.parse_row(row_body(features[0]))], [0])
+        rows = model.parser.parse_row(row_body(features[0]))
     else:
         rows = model.parser.parse_batch(batch_body(features))
     future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()

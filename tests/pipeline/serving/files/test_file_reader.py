@@ -43,11 +43,27 @@ def features_table(**changes: list[Any]) -> pa.Table:
     return pa.table({"size": [1.5, 2.5], "color": ["blue", "red"], **changes})
 
 
-def test_both_formats_give_the_same_columns(path: Path) -> None:
+def test_both_formats_give_the_same_columns_and_ids_as_they_are(path: Path) -> None:
     table = pa.concat_tables(read_file_tables(path, SCHEMA, ("row",)))
-    assert {name: table.column(name).to_pylist() for name in ("size", "color", "row")} == {
-        name: VALUES[name] for name in ("size", "color", "row")
-    }
+    ids = VALUES["row"] if path.suffix == ".parquet" else ["1", "2"]
+    assert table.to_pydict() == {"row": ids, "size": VALUES["size"], "color": VALUES["color"]}
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        (pa.array(["C-1", None]), ["C-1", None]),
+        (pa.array([1.5, 2.5]), [1.5, 2.5]),
+        (pa.array(["a", "b"]).dictionary_encode(), ["a", "b"]),
+        (pa.array([[1, 2], None]), ["[1, 2]", None]),
+    ],
+)
+def test_ids_of_another_type_than_the_declared_one_refuse_no_row(
+    ids: pa.Array, expected: list[Any], tmp_path: Path
+) -> None:
+    pq.write_table(pa.table({**VALUES, "row": ids}), tmp_path / "in.parquet")
+    table = pa.concat_tables(read_file_tables(tmp_path / "in.parquet", SCHEMA, ("row",)))
+    assert table.column("row").to_pylist() == expected
 
 
 def test_both_formats_give_their_column_names(path: Path) -> None:

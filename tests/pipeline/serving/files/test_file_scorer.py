@@ -149,7 +149,7 @@ def test_a_column_that_is_not_declared_is_refused(package: Package, suffix: str,
 def test_declared_columns_beyond_the_features_are_left_out(package: Package, tmp_path: Path) -> None:
     source = write_frame(tmp_path / "in.parquet", make_frame(5).assign(Personality="Introvert"))
     score_file(package, source, tmp_path / "out.parquet")
-    names = ["prediction", "confidence", *(f"probability_{name}" for name in package.classes)]
+    names = ["prediction", "confidence", *(f"probability_{name}" for name in package.classes), "warnings"]
     assert pq.read_schema(tmp_path / "out.parquet").names == names
 
 
@@ -190,3 +190,23 @@ def test_a_file_that_is_scored_twice_is_logged_once(project: Path, packages: dic
     assert [row.confidence for row in logged] == output["confidence"].tolist()
     assert [json.loads(row.features) for row in logged] == make_rows(700)
     assert {(row.source, row.digest) for row in logged} == {("file", package.digest)}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_file_gets_the_warnings_of_requests(package: Package, suffix: str, tmp_path: Path) -> None:
+    columns = tuple(
+        replace(column, unseen="other" if column.kind == "category" else "refuse", checks={})
+        for column in package.schema.columns
+    )
+    package = replace(package, schema=replace(package.schema, columns=columns))
+    rows = make_rows(40)
+    rows[3] |= {"Stage_fear": "Perhaps", "Going_outside": 10**9}
+    rows[7] |= {"Going_outside": -(10**9)}
+    source = write_frame(tmp_path / f"in{suffix}", pd.DataFrame(rows).convert_dtypes())
+    result = score_file(package, source, tmp_path / "out.parquet")
+    scored = RowScorer(package, many_missing=1.0, hash_key=b"").score([tuple(row.values()) for row in rows])
+    warnings = [json.loads(f"{{{row.json_suffix[2:]}}}")["warnings"] for row in scored]
+    expected = ["; ".join(f"{each['feature']}: {each['rule']}" for each in of_row) for of_row in warnings]
+    assert pd.read_parquet(tmp_path / "out.parquet")["warnings"].fillna("").tolist() == expected
+    assert expected[3] == "Stage_fear: unseen; Going_outside: out_of_range"
+    assert result.warnings == {"Stage_fear: unseen": 1, "Going_outside: out_of_range": 2}

@@ -35,12 +35,12 @@ def test_a_timestamp_has_a_pattern_without_a_time_zone() -> None:
     assert features_schema(schema())["properties"]["seen_at"]["pattern"].startswith(r"^\d{4}-\d{2}-\d{2}")
 
 
-def test_the_row_id_and_the_target_are_accepted_and_ignored() -> None:
+def test_the_row_id_and_the_target_may_come_along() -> None:
     properties = features_schema(schema())["properties"]
     extra = schema().accepted_names - set(schema().feature_names)
     assert "row" in extra
     assert {properties[name]["description"] for name in extra} == {
-        "A declared column that is no feature; it is accepted and ignored."
+        "A declared column that is no feature; any value is accepted, and ids are returned."
     }
 
 
@@ -62,9 +62,10 @@ def test_an_outcome_is_a_class_of_the_target() -> None:
     assert outcome_schema(None)["properties"]["outcome"] == {"type": "string"}
 
 
-def test_a_tensor_is_named_after_a_feature() -> None:
+def test_a_tensor_is_named_after_a_declared_column() -> None:
     names = tensor_schema(schema())["properties"]["name"]["enum"]
-    assert names == ["size", "count", "colour", "is_new", "seen_at", "note"]
+    assert names[:6] == ["size", "count", "colour", "is_new", "seen_at", "note"]
+    assert sorted(names[6:]) == sorted(schema().accepted_names - set(schema().feature_names))
 
 
 def test_the_words_of_a_column_that_accepts_others_are_examples() -> None:

@@ -126,3 +126,14 @@ def test_metadata_names_each_feature_and_output() -> None:
         ("note", "BYTES"),
     ]  # fmt: skip
     assert {tensor["name"]: tensor["shape"] for tensor in metadata["outputs"]}["probabilities"] == [-1, 2]
+
+
+def test_a_declared_column_that_is_no_feature_may_hold_anything() -> None:
+    broken = {"name": "row", "shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": 3}}
+    assert parse([SIZE, broken], tail=b"\xff\xff\xff").columns == {"size": [1.5, None]}
+
+
+@pytest.mark.parametrize("datatype", ["INT64", "UINT8", "FP32"])
+def test_words_that_are_codes_may_be_numbers(datatype: str) -> None:
+    codes = {"name": "colour", "shape": [2], "datatype": datatype, "data": [1, 2]}
+    assert parse([codes]).columns == {"colour": [1, 2]}

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from pipeline.schema import Column
 from pipeline.serving.http import tabular
 from pipeline.serving.serving_errors import BodyTooLarge, InvalidRequest, MalformedBody
 from tests.fixtures.toy_dataset import schema
@@ -104,10 +106,24 @@ def test_an_invalid_csv_line_refuses_the_body_unless_it_may_be_partial() -> None
 
 
 @pytest.mark.parametrize("media_type", ["text/csv", PARQUET, ARROW_STREAM])
-def test_the_target_and_other_declared_columns_are_ignored_as_from_a_file(media_type: str) -> None:
+def test_ids_come_along_and_other_declared_columns_are_ignored_as_from_a_file(media_type: str) -> None:
     extra = sorted(schema().accepted_names - set(schema().feature_names))
     table = pa.table({**{name: ["any", ""] for name in extra}, "size": [1.5, 2.5]})
     csv_body = "\n".join([",".join([*extra, "size"]), *(",".join([*["any"] * len(extra), n]) for n in ("1.5", "2.5"))])
     body = csv_body.encode() if media_type == "text/csv" else encode(media_type, table)
-    assert extra
-    assert read(media_type, body).columns == {"size": [1.5, 2.5]}
+    assert {"row"} < set(extra)
+    second = "any" if media_type == "text/csv" else ""
+    assert read(media_type, body).columns == {"size": [1.5, 2.5], "row": ["any", second]}
+
+
+def test_a_csv_body_has_as_many_columns_as_are_declared() -> None:
+    columns = tuple(
+        Column(f"feature_number_{number:05d}", "float", "Float64", nullable=True) for number in range(3_500)
+    )
+    wide = replace(schema(), columns=(*columns, Column("row", "integer", "Int64", role="id")))
+    names = [column.name for column in wide.columns]
+    body = ",".join(names) + "\n" + ",".join(["1.5"] * 3_500 + ["x"]) + "\n"
+    parsed = tabular.read_tabular_body("text/csv", body.encode(), wide, max_rows=1)
+    assert list(parsed.columns) == names
+    with pytest.raises(InvalidRequest, match=r"feature_number_00019 and 3480 more; leave it out, or declare it under"):
+        tabular.read_tabular_body("text/csv", body.replace("row\n", "zzz\n").encode(), wide, max_rows=1)
