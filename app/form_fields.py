@@ -101,7 +101,7 @@ def _select_box(column: Column) -> Any:
 
 def _text_input(column: Column) -> Any:
     example = example_value(column)
-    hint = "2026-01-31T18:30:00" if column.kind == "datetime" else "missing" if column.nullable else "required"
+    hint = column.text_format.example or ("missing" if column.nullable else "required")
     text = st.text_input(
         _label(column),
         value="" if example is None else str(example),

@@ -21,7 +21,9 @@ from app.engine_client import EngineClient
 from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import load_params
-from pipeline.data.scoring_file import ScoringRows, read_scoring_file, scoring_dialect
+from pipeline.config.file_formats import file_format
+from pipeline.config.groups.data_config import CsvDialect
+from pipeline.data.scoring_file import ScoringRows, read_scoring_file
 from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
 from pipeline.package import PackageStore
@@ -271,13 +273,14 @@ def _cached_engine(folder: str, stamp: FileStamp, url: str | None, inode: int) -
 
 @st.cache_resource(max_entries=2, scope="session", show_spinner="Reading the file ...")
 def scoring_rows(name: str, content: bytes, digest: str) -> ScoringRows:
-    """Return the rows of an uploaded CSV or Parquet file in the schema of the package `digest`, or their problems."""
-    suffix = ".parquet" if name.lower().endswith(".parquet") else ".csv"
+    """Return the rows of an uploaded file in the schema of the package `digest`, or their problems."""
+    found = file_format(name)
+    suffix = ".csv" if found is None else f"{found.suffix}{found.compression or ''}"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"upload{suffix}"
         path.write_bytes(content)
         schema = load_package(digest).schema
-        return read_scoring_file(path, schema, scoring_dialect(config().data, schema))
+        return read_scoring_file(path, schema, CsvDialect.from_settings(schema.dialect))
 
 
 def composition() -> tuple[Composition, tuple[Origin, ...]]:

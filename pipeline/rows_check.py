@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from pipeline.data.csv_check import list_problems
 from pipeline.data.csv_reader import parse_csv
+from pipeline.data.formats.readers import is_csv
 from pipeline.data.scoring_file import read_scoring_file
-from pipeline.data.sources import read_parquet_rows
+from pipeline.data.source_files import read_file_rows
 from pipeline.data.splitters import split_train_test
 from pipeline.errors import DataError
 from pipeline.modeling.classifier import encode_target
 from pipeline.modeling.training import check_folds
 from pipeline.schema import Schema
-from pipeline.validation import quarantine_rows, refusal_lines, validate_rows
+from pipeline.validation import refusal_lines, select_training_rows
+from pipeline.validation.arrow_rows import open_rows
+from pipeline.validation.unseen_words import count_unseen_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,36 +42,47 @@ class CheckedFile:
         Why a stage of the graph refuses the rows as a whole.
     is_accepted : bool
         Whether the graph trains on these rows. Rows may break a declared check and be quarantined.
+    warnings : tuple of str
+        What refuses no row: words that an open column does not list.
     """
 
     problems: tuple[InputProblem, ...]
     refusals: tuple[str, ...]
     is_accepted: bool
+    warnings: tuple[str, ...] = ()
 
 
 def check_file(path: Path, config: Config, *, with_target: bool = True) -> CheckedFile:
-    """Return what is wrong with a CSV or Parquet file; without the target it is read as `mlops predict` reads it.
+    """Return what is wrong with a file of rows; without the target it is read as `mlops predict` reads it.
 
-    A Parquet file has no lines, so its values have no problems of their own: the rules that they break are refusals.
+    Only CSV text has lines. In other formats, values have no problems of their own: the rules that they break are
+    refusals.
 
     Raises
     ------
     DataError
-        When there is no such file, or a Parquet file has columns of other types.
+        When there is no such file, or a file of another format than CSV has columns of other types.
     """
     schema = Schema.from_config(config.data)
     if not with_target:
-        problems = read_scoring_file(path, schema, config.data.csv_dialect).problems
-        return CheckedFile(problems, (), is_accepted=not problems)
-    if path.suffix.lower() == ".parquet":
-        refusals = check_rows(read_parquet_rows(path, schema, where=str(path)), config)
-        return CheckedFile((), refusals, is_accepted=not refusals)
+        rows = read_scoring_file(path, schema, config.data.csv_dialect)
+        warnings = () if rows.frame is None else _warnings(rows.frame, schema)
+        return CheckedFile(rows.problems, (), is_accepted=not rows.problems, warnings=warnings)
+    if not is_csv(path, config.data.source):
+        frame = read_file_rows(path, schema, config.data.csv_dialect, source=config.data.source, where=str(path))
+        refusals = check_rows(frame, config)
+        return CheckedFile((), refusals, is_accepted=not refusals, warnings=_warnings(frame, schema))
     parsed = parse_csv(path, schema, config.data.csv_dialect)
     problems = tuple(list_problems(path, parsed, schema))
     if parsed.problems:
         return CheckedFile(problems, (), is_accepted=False)
     refusals = check_rows(parsed.frame, config)
-    return CheckedFile(problems, refusals, is_accepted=not refusals)
+    return CheckedFile(problems, refusals, is_accepted=not refusals, warnings=_warnings(parsed.frame, schema))
+
+
+def _warnings(frame: pd.DataFrame, schema: Schema) -> tuple[str, ...]:
+    counts = count_unseen_words(open_rows(frame, schema, with_target=False), schema)
+    return tuple(f"warning: unseen of {each.column}: {each.message}" for each in counts)
 
 
 def check_rows(frame: pd.DataFrame, config: Config) -> tuple[str, ...]:
@@ -81,12 +95,11 @@ def check_rows(frame: pd.DataFrame, config: Config) -> tuple[str, ...]:
     config : Config
     """
     schema = Schema.from_config(config.data)
-    report = validate_rows(frame, schema, config.validation, name=config.data.name)
-    if refusals := refusal_lines(report, schema, config.validation):
+    rows = select_training_rows(frame, schema, config.validation, name=config.data.name)
+    if refusals := refusal_lines(rows.report, schema, config.validation):
         return refusals
-    valid, _ = quarantine_rows(frame, report)
     try:
-        train = split_train_test(valid, schema, config.data.split, seed=config.seed).train
+        train = split_train_test(rows.valid, schema, config.data.split, seed=config.seed).train
         check_folds(encode_target(train, schema.target), schema.target, config.training.folds)
     except DataError as error:
         return (str(error),)

@@ -10,29 +10,35 @@ from pipeline.errors import DataError
 from pipeline.project import paths
 from pipeline.schema import Schema
 from pipeline.text import pluralize
-from pipeline.validation import quarantine_rows, refusal_lines, validate_rows, validation_report_html
+from pipeline.validation import refusal_lines, select_training_rows, validation_report_html
 
 if TYPE_CHECKING:
     from pipeline.config.root_config import Config
+    from pipeline.validation import ValidationReport
 
 
 @stage("validate")
 def main(config: Config) -> None:
     """Write the report as JSON and HTML, then the valid and the quarantined rows."""
     schema = Schema.from_config(config.data)
-    report = validate_rows(paths.RAW_ROWS, schema, config.validation, name=config.data.name)
+    rows = select_training_rows(paths.RAW_ROWS, schema, config.validation, name=config.data.name)
+    report = rows.report
     files.write_json(paths.VALIDATION_REPORT, report.as_dict())
     files.write_text(paths.VALIDATION_HTML, validation_report_html(report))
-    print(
-        f"[validate] {pluralize(report.n_rows, 'row')}, quality {report.quality.score:.1f} of 100, level {report.level}"
-    )
+    print(f"[validate] {_summary(report)}")
     if refusals := refusal_lines(report, schema, config.validation):
         raise DataError(
             "\n".join([f"{paths.RAW_ROWS}: the rows are not fit for training; see {paths.VALIDATION_HTML}", *refusals])
         )
-    valid, quarantined = quarantine_rows(files.read_parquet(paths.RAW_ROWS), report)
-    files.write_parquet(paths.VALID_ROWS, valid)
-    files.write_parquet(paths.QUARANTINED_ROWS, quarantined)
+    files.write_parquet(paths.VALID_ROWS, rows.valid)
+    files.write_parquet(paths.QUARANTINED_ROWS, rows.quarantined)
+
+
+def _summary(report: ValidationReport) -> str:
+    counts = pluralize(report.n_rows, "row")
+    if report.n_unlabeled:
+        counts += f" with a label ({report.n_unlabeled:,} without one are in {paths.QUARANTINED_ROWS})"
+    return f"{counts}, quality {report.quality.score:.1f} of 100, level {report.level}"
 
 
 if __name__ == "__main__":

@@ -9,23 +9,33 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, formatting, page, queries
+from pipeline.config.file_formats import COMPRESSION_SUFFIXES, FORMAT_SUFFIXES
 from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from pipeline.data.input_problems import InputProblem
     from pipeline.package import Package
+    from pipeline.schema import Column
 
 __all__ = ["show_batch_predict"]
 
 _PREDICTIONS_KEY = "batch_predictions"
 _PROGRESS_KEY = "batch_progress"
 _MAX_TABLE_ROWS = 1000
+# A database holds tables of its own; it is no file of rows to upload.
+_FORMATS = [
+    suffix for kind, suffixes in FORMAT_SUFFIXES.items() if kind not in ("sqlite", "duckdb") for suffix in suffixes
+]
+_UPLOAD_SUFFIXES = [suffix.removeprefix(".") for suffix in (*_FORMATS, *COMPRESSION_SUFFIXES)]
 
 
 def show_batch_predict(package: Package, *, is_logged: bool) -> None:
     """Show the uploader, then errors or rows, then predictions, which are logged with `is_logged`."""
     upload = st.file_uploader(
-        "A CSV or Parquet file", type=["csv", "parquet"], key="batch_file", help=_upload_help(package)
+        "A file of rows: CSV, JSON, Parquet, Arrow or Excel",
+        type=_UPLOAD_SUFFIXES,
+        key="batch_file",
+        help=_upload_help(package),
     )
     if upload is None:
         st.download_button(
@@ -90,7 +100,7 @@ def _predict_rows(rows: pd.DataFrame, package: Package, *, is_logged: bool) -> p
     parts = []
     for start in range(0, len(rows), engine.max_rows):
         chunk = rows.iloc[start : start + engine.max_rows]
-        columns = {name: _plain_values(chunk[name]) for name in package.schema.feature_names}
+        columns = {column.name: _plain_values(column, chunk[column.name]) for column in package.schema.features}
         batch = engine.predict_columns(columns, is_logged=is_logged)
         predictions = {"prediction": batch.predictions, "confidence": batch.confidences}
         probabilities = {
@@ -98,7 +108,7 @@ def _predict_rows(rows: pd.DataFrame, package: Package, *, is_logged: bool) -> p
             for at, label in enumerate(package.classes)
         }
         ids = {"prediction_id": batch.prediction_ids} if is_logged else {}
-        parts.append(pd.DataFrame({**predictions, **probabilities, **ids}))
+        parts.append(pd.DataFrame({**predictions, **probabilities, "warnings": batch.warnings, **ids}))
         n_done = min(start + engine.max_rows, len(rows))
         st.session_state[_PROGRESS_KEY] = (n_done, len(rows))
         progress.progress(n_done / len(rows), f"{n_done:,} of {pluralize(len(rows), 'row')}")
@@ -106,11 +116,11 @@ def _predict_rows(rows: pd.DataFrame, package: Package, *, is_logged: bool) -> p
     return pd.concat([pd.concat(parts, ignore_index=True), rows.reset_index(drop=True)], axis=1)
 
 
-def _plain_values(column: pd.Series) -> list[Any]:
+def _plain_values(column: Column, values: pd.Series) -> list[Any]:
     """Return plain values, None for missing ones; timestamps as text."""
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return [None if pd.isna(value) else value.isoformat() for value in column]
-    return [None if pd.isna(value) else value for value in column.astype("object").tolist()]
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return [None if pd.isna(value) else column.to_request_value(value) for value in values]
+    return [None if pd.isna(value) else value for value in values.astype("object").tolist()]
 
 
 def _show_predictions(predictions: pd.DataFrame, package: Package) -> None:
@@ -126,6 +136,9 @@ def _show_predictions(predictions: pd.DataFrame, package: Package) -> None:
         page.show_chart(charts.share_bars(shares, title="Share of predictions"), alt="Share of predictions by class")
     with right:
         st.metric("Mean confidence", percent(predictions["confidence"].mean()), border=True)
+        n_warned = int((predictions["warnings"] != "").sum())
+        if n_warned:
+            st.caption(f"{n_warned:,} of {pluralize(len(predictions), 'row')} have warnings; see the column warnings.")
         st.download_button(
             "Download all predictions",
             lambda: predictions.to_csv(index=False).encode(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,9 +16,14 @@ from pipeline.project import paths
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipeline.config.root_config import Config
+    from pipeline.problem_draft import ProblemDraft
 
 __all__ = ["app"]
+
+_MAX_NAMES = 40
 
 app = typer.Typer(help="Use your own data: add a file, declare it, check it.", no_args_is_help=True)
 
@@ -26,57 +32,87 @@ ReplaceOption = Annotated[bool, typer.Option("--replace", help="Overwrite an exi
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of rows; the reference of sources lists the formats.")],
     *,
     replace: ReplaceOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a file into data/external/ and track it with DVC."""
+    """Copy files into data/external/ and track them with DVC."""
     from pipeline.data.file_import import import_file
 
-    added = import_file(file, root=Path(), replace=replace)
+    imported = [import_file(file, root=Path(), replace=replace) for file in files]
     if as_json:
-        typer.echo(canonical_json(added.as_dict()), nl=False)
+        typer.echo(canonical_json([file.as_dict() for file in imported]), nl=False)
         return
-    pointer = "" if added.pointer is None else f"; commit {added.pointer} to git"
-    typer.echo(f"{added.path}: {added.status}{pointer}")
-    if added.status == "added":
-        typer.echo(f"next: mlops data init {added.path} --target COLUMN")
+    for file in imported:
+        pointer = "" if file.pointer is None else f"; commit {file.pointer} to git"
+        typer.echo(f"{file.path}: {file.status}{pointer}")
+    if any(file.status == "added" for file in imported):
+        typer.echo(f"next: mlops data init {' '.join(shlex.quote(file.path) for file in imported)} --target COLUMN")
 
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="A file that `mlops data add` added.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files of rows, or one pattern with *; they are copied into data/external/.")
+    ],
     *,
     target: Annotated[str, typer.Option("--target", help="Column to predict.")],
+    table: Annotated[
+        str | None, typer.Option("--table", help="Table of a database file; the only one if omitted.")
+    ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the problem; that of the file by default.")
     ] = None,
     replace: ReplaceOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a first conf/data/NAME.yaml from a file, for you to correct."""
-    from pipeline.data.scaffold import scaffold_config
+    """Write a first conf/data/NAME.yaml from a file, and report what it assumes and what the graph refuses."""
+    from pipeline.problem_draft import draft_declaration
 
-    scaffold = scaffold_config(file, target=target, root=Path(), name=name, replace=replace)
+    draft = draft_declaration(files, target=target, root=Path(), name=name, table=table, replace=replace)
     if as_json:
-        typer.echo(canonical_json(scaffold.as_dict()), nl=False)
-        return
-    typer.echo(f"{scaffold.path}: {pluralize(scaffold.n_rows, 'row')}, classes {', '.join(scaffold.classes)}")
+        typer.echo(canonical_json(draft.as_dict()), nl=False)
+    else:
+        for line in _draft_lines(draft):
+            typer.echo(line)
+
+
+def _draft_lines(draft: ProblemDraft) -> Iterator[str]:
+    yield f"{draft.path}: {pluralize(draft.n_rows, 'row')}, classes {_list_names(draft.classes)}"
     for role, columns in (
-        ("features", scaffold.features),
-        ("ids, not features", scaffold.ids),
-        ("times, not features", scaffold.times),
-        ("ignored", scaffold.ignored),
+        ("features", draft.features),
+        ("ids, not features", draft.ids),
+        ("times, not features", draft.times),
+        ("ignored", draft.ignored),
+        ("not read", draft.not_read),
     ):
         if columns:
-            typer.echo(f"  {role}: {', '.join(columns)}")
-    typer.echo(f"next: review and correct the file, then dvc exp run -S data={scaffold.name}")
+            yield f"  {role}: {_list_names(columns)}"
+    for title, lines in (
+        ("assumed", draft.assumptions),
+        ("warnings", draft.warnings),
+        ("the graph refuses these rows", draft.refusals),
+    ):
+        if lines:
+            yield f"{title}:"
+            yield from (f"  - {line}" for line in lines)
+    command = f"dvc exp run -S data={draft.name}"
+    yield (
+        f"next: correct the file as each refusal asks, then {command}"
+        if draft.refusals
+        else f"next: review the file, then {command}"
+    )
+
+
+def _list_names(names: tuple[str, ...]) -> str:
+    rest = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return f"{', '.join(names[:_MAX_NAMES])}{rest}"
 
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of rows.")],
     *,
     data: Annotated[
         str | None, typer.Option("--data", help="A file of conf/data/; the default problem if omitted.")
@@ -118,12 +154,17 @@ def _check_file(file: Path, config: Config, *, with_target: bool) -> dict[str, A
             locate_imported_file(file.as_posix(), root=Path())
         checked = check_file(file, config, with_target=with_target)
     except DataError as error:
-        return {"path": str(file), "ok": False, "is_cut": False, "problems": [], "refusals": [], "lines": [str(error)]}
+        empty: dict[str, Any] = {"is_cut": False, "problems": [], "refusals": [], "warnings": []}
+        return {"path": str(file), "ok": False, **empty, "lines": [str(error)]}
     return {
         "path": str(file),
         "ok": checked.is_accepted,
         "is_cut": len(checked.problems) >= MAX_INPUT_PROBLEMS,
         "problems": [asdict(problem) for problem in checked.problems],
         "refusals": list(checked.refusals),
-        "lines": [*map(str, checked.problems), *(f"{file}: {refusal}" for refusal in checked.refusals)],
+        "warnings": list(checked.warnings),
+        "lines": [
+            *map(str, checked.problems),
+            *(f"{file}: {line}" for line in (*checked.refusals, *checked.warnings)),
+        ],
     }

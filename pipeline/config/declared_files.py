@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from pipeline.config.file_formats import ROW_SUFFIXES, file_format
 from pipeline.config.root_config import Config
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import ConfigError
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["ROW_SUFFIXES", "UndeclaredFile", "check_conf_files", "check_declared_files", "find_undeclared_files"]
-
-ROW_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+__all__ = ["UndeclaredFile", "check_conf_files", "check_declared_files", "find_undeclared_files"]
 
 _MAX_LISTED = 10
 _MAX_POINTER_BYTES = 10_000
@@ -135,16 +134,16 @@ def _undeclared_external(root: Path) -> Iterator[UndeclaredFile]:
 
     def reason_against(path: Path, relative: str, *, is_folder: bool) -> str | None:
         if is_folder:
-            is_plain = not path.name.startswith(".") and path.suffix not in (*ROW_SUFFIXES, ".dvc")
+            is_plain = not path.name.startswith(".") and path.suffix != ".dvc" and file_format(path.name) is None
             return None if is_plain else "is a folder with the name of a file"
-        if path.name == ".gitignore" or path.suffix.lower() in ROW_SUFFIXES:
+        if path.name == ".gitignore" or file_format(path.name) is not None:
             return None
         if path.suffix == ".dvc" and (reason := _reason_against_pointer(path)) is not None:
             return reason
         # The name of the file that DVC would put beside a pointer decides.
         rows = relative.removesuffix(".dvc")
         declared = f"{paths.EXTERNAL.as_posix()}/{rows}" in _declared_sources(root / paths.CONF)
-        if declared or PurePosixPath(rows).suffix.lower() in ROW_SUFFIXES:
+        if declared or file_format(PurePosixPath(rows).name) is not None:
             return None
         subject = "points to" if path.suffix == ".dvc" else "is"
         return f"{subject} no file of rows ({', '.join(ROW_SUFFIXES)}) and no source of conf/data/"
@@ -198,7 +197,8 @@ def _declared_sources(conf: Path) -> set[str]:
     sources = set()
     for file in sorted((conf / "data").glob("*.yaml")):
         try:
-            sources.add(str(read_yaml(file)["source"]["path"]))
+            path = read_yaml(file)["source"]["path"]
+            sources |= {str(name) for name in (path if isinstance(path, list) else [path])}
         except (ConfigError, KeyError, TypeError):
             continue
     return sources

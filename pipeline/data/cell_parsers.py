@@ -1,13 +1,16 @@
-"""Parse columns of texts into typed columns, by a strict grammar for each kind."""
+"""Parse columns of texts into typed columns, by the declared form of their texts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from pipeline.data.moment_parsers import datetime_values, duration_values, numbers_to_datetimes
+from pipeline.schema.datetime_format import FIRST_MOMENT_US
+from pipeline.schema.text_format import NUMBER_PATTERNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,93 +18,39 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.schema import ColumnKind
+    from pipeline.schema import ColumnKind, TextFormat
 
-__all__ = ["CELL_GRAMMARS", "CellGrammar", "parse_column", "to_frame"]
+__all__ = ["ARROW_TYPES", "parse_column", "to_frame"]
 
-_SAMPLE_ROWS = 4096
+ARROW_TYPES: dict[ColumnKind, pa.DataType] = {
+    "integer": pa.int64(),
+    "float": pa.float64(),
+    "boolean": pa.bool_(),
+    "datetime": pa.timestamp("us"),
+    "category": pa.string(),
+    "text": pa.string(),
+}
+# Numbers are parsed faster than they are counted; other texts are worth a look at more of them.
+_SAMPLE_ROWS, _LARGE_SAMPLE_ROWS = 4096, 65_536
 _MINUS, _ZERO = b"-0"
 _IS_DIGIT = np.isin(np.arange(256), list(b"0123456789"))
 _INVALID_AFTER_LEADING_ZERO = _IS_DIGIT | np.isin(np.arange(256), list(b"xX"))
+# Any integer with fewer characters fits 64 bits.
+_SAFE_INTEGER_LENGTH = 18
+_INT64 = range(-(2**63), 2**63)
 
 
-@dataclass(frozen=True, slots=True)
-class CellGrammar:
-    """The text form of a kind of value, and its conversion.
+def parse_column(texts: pa.Array, text_format: TextFormat) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Return the values of a column, and the positions of the cells that are no valid texts of it.
 
-    `pattern` is a regular expression that the whole cell matches, None where any text is valid. `convert` takes
-    an Arrow array of matching texts.
-    """
-
-    expected: str
-    pattern: str | None
-    arrow_type: pa.DataType
-    convert: Callable[[pa.Array], pa.Array]
-    is_number: bool = False
-
-
-def _convert_integers(texts: pa.Array) -> pa.Array:
-    has_points = pc.any(pc.match_substring(texts, ".")).as_py()
-    return pc.cast(pc.replace_substring_regex(texts, r"\.0+$", "") if has_points else texts, pa.int64())
-
-
-def _convert_floats(texts: pa.Array) -> pa.Array:
-    numbers = pc.cast(texts, pa.float64())
-    if pc.any(pc.is_inf(numbers)).as_py():
-        raise pa.ArrowInvalid("beyond the range of a double")
-    return numbers
-
-
-def _convert_booleans(texts: pa.Array) -> pa.Array:
-    return pc.equal(pc.utf8_lower(texts), "true")
-
-
-def _convert_datetimes(texts: pa.Array) -> pa.Array:
-    return pc.cast(texts, pa.timestamp("us"))
-
-
-def _keep_text(texts: pa.Array) -> pa.Array:
-    return texts
-
-
-_TEXT_GRAMMAR = CellGrammar("any text", None, pa.string(), _keep_text)
-
-CELL_GRAMMARS: dict[ColumnKind, CellGrammar] = {
-    "integer": CellGrammar(
-        "a whole number such as 7, -7 or 7.0, without leading zeros",
-        r"-?(0|[1-9][0-9]*)(\.0+)?",
-        pa.int64(),
-        _convert_integers,
-        is_number=True,
-    ),
-    "float": CellGrammar(
-        "a number such as 7, -0.5 or 1.5e-3, with a decimal point",
-        r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?",
-        pa.float64(),
-        _convert_floats,
-        is_number=True,
-    ),
-    "boolean": CellGrammar("true or false", r"true|True|TRUE|false|False|FALSE", pa.bool_(), _convert_booleans),
-    "datetime": CellGrammar(
-        "a date or a moment such as 2026-01-31 or 2026-01-31T18:30:00, without a zone",
-        r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?",
-        pa.timestamp("us"),
-        _convert_datetimes,
-    ),
-    "category": _TEXT_GRAMMAR,
-    "text": _TEXT_GRAMMAR,
-}
-
-
-def parse_column(texts: pa.Array, kind: ColumnKind) -> tuple[pa.Array, NDArray[np.int64]]:
-    """Return the values of a column, and the positions of the cells that are not valid texts of its kind.
+    Values and validity of a cell equal those of `TextFormat.parse`.
 
     Parameters
     ----------
     texts : Arrow array of strings, shape (n,)
         Null where a value is missing.
-    kind : str
-        A key of `CELL_GRAMMARS`.
+    text_format : TextFormat
+        Kind and declared form of the texts.
 
     Returns
     -------
@@ -110,20 +59,33 @@ def parse_column(texts: pa.Array, kind: ColumnKind) -> tuple[pa.Array, NDArray[n
     invalid : ndarray of int64
         Positions, ascending.
     """
-    grammar = CELL_GRAMMARS[kind]
-    if grammar.pattern is None:
+    if text_format.null_values:
+        is_missing = pc.is_in(texts, value_set=pa.array(text_format.null_values, pa.string()))
+        texts = pc.if_else(is_missing, None, texts)
+    if text_format.kind in ("category", "text"):
         return texts, np.empty(0, np.int64)
-    if not _has_many_duplicates(texts):
-        return _parse_texts(texts, grammar)
+    convert = _CONVERTERS[text_format.kind]
+    is_plain_number = text_format.kind in ("integer", "float") and not text_format.has_own_form
+    if not _has_many_duplicates(texts, _SAMPLE_ROWS if is_plain_number else _LARGE_SAMPLE_ROWS):
+        values = convert(texts, text_format)
+        return values, _invalid_positions(texts, values)
     encoded = texts.dictionary_encode()
-    values, invalid = _parse_texts(encoded.dictionary, grammar)
-    rows = _rows_with_codes(invalid, encoded) if invalid.size else invalid
-    return pc.take(values, encoded.indices), rows
+    distinct = convert(encoded.dictionary, text_format)
+    invalid_codes = _invalid_positions(encoded.dictionary, distinct)
+    rows = _rows_with_codes(invalid_codes, encoded) if invalid_codes.size else invalid_codes
+    return pc.take(distinct, encoded.indices), rows
 
 
-def _has_many_duplicates(texts: pa.Array) -> bool:
+def _invalid_positions(texts: pa.Array, values: pa.Array) -> NDArray[np.int64]:
+    if values.null_count == texts.null_count:
+        return np.empty(0, np.int64)
+    is_invalid = pc.and_(values.is_null(), texts.is_valid())
+    return np.flatnonzero(is_invalid.to_numpy(zero_copy_only=False))
+
+
+def _has_many_duplicates(texts: pa.Array, n_rows: int) -> bool:
     """Whether parsing each distinct text once is faster than parsing every text."""
-    sample = texts.slice(0, _SAMPLE_ROWS)
+    sample = texts.slice(0, n_rows)
     n_distinct: int = pc.count_distinct(sample).as_py()
     return n_distinct < len(sample) / 4
 
@@ -133,28 +95,80 @@ def _rows_with_codes(invalid_codes: NDArray[np.int64], encoded: pa.DictionaryArr
     return np.flatnonzero(np.isin(codes, invalid_codes))
 
 
-def _parse_texts(texts: pa.Array, grammar: CellGrammar) -> tuple[pa.Array, NDArray[np.int64]]:
-    """Return the values of `texts`, null where a text is invalid, and the positions of the invalid ones."""
-    if grammar.is_number and _have_plain_number_form(texts) and (values := _try_convert(texts, grammar)) is not None:
-        return values, np.empty(0, np.int64)
-    fits = pc.match_substring_regex(texts, f"^(?:{grammar.pattern})$")
-    if _try_convert(pc.if_else(fits, texts, None), grammar) is None:
-        # A text matches and has no value: 2026-02-30, 1e999, an integer beyond 64 bits. Convert one by one.
-        fits = _convertible_mask(texts, fits, grammar)
-    invalid = np.flatnonzero(~pc.fill_null(fits, fill_value=True).to_numpy(zero_copy_only=False))
-    return grammar.convert(pc.if_else(fits, texts, None)), invalid
+def _matching(texts: pa.Array, pattern: str) -> pa.Array:
+    """Return the texts that match a pattern as a whole, null in place of the others."""
+    return pc.if_else(pc.match_substring_regex(texts, f"^(?:{pattern})$"), texts, None)
 
 
-def _convertible_mask(texts: pa.Array, fits: pa.Array, grammar: CellGrammar) -> pa.Array:
-    distinct = pc.if_else(fits, texts, None).dictionary_encode()
-    single_texts = (distinct.dictionary.slice(i, 1) for i in range(len(distinct.dictionary)))
-    is_value = pa.array([_try_convert(text, grammar) is not None for text in single_texts], pa.bool_())
-    return pc.and_(fits, pc.take(is_value, distinct.indices))
+def _without_affixes(texts: pa.Array, text_format: TextFormat) -> pa.Array:
+    if not text_format.strip:
+        return texts
+    return pc.replace_substring_regex(texts, f"^{text_format.affix_pattern}$", r"\1\2")
 
 
-def _try_convert(texts: pa.Array, grammar: CellGrammar) -> pa.Array | None:
+def _integer_values(texts: pa.Array, text_format: TextFormat) -> pa.Array:
+    numbers = _without_affixes(texts, text_format)
+    if _have_plain_number_form(numbers) and (values := _try_cast(numbers, pa.int64())) is not None:
+        return values
+    numbers = pc.replace_substring_regex(_matching(numbers, NUMBER_PATTERNS["integer"]), r"\.0+$", "")
+    is_long = pc.fill_null(pc.greater(pc.binary_length(numbers), _SAFE_INTEGER_LENGTH), fill_value=False)
+    if pc.any(is_long).as_py():
+        long_numbers = numbers.filter(is_long).to_pylist()
+        fits = pa.array([int(text) in _INT64 for text in long_numbers], pa.bool_())
+        numbers = pc.replace_with_mask(numbers, is_long, pc.if_else(fits, numbers.filter(is_long), None))
+    return pc.cast(numbers, pa.int64())
+
+
+def _float_values(texts: pa.Array, text_format: TextFormat) -> pa.Array:
+    numbers = _without_affixes(texts, text_format)
+    values = _try_cast(numbers, pa.float64()) if _have_plain_number_form(numbers) else None
+    if values is None:
+        values = pc.cast(_matching(numbers, NUMBER_PATTERNS["float"]), pa.float64())
+    if pc.any(pc.is_inf(values)).as_py():
+        values = pc.if_else(pc.is_inf(values), None, values)
+    return pc.coalesce(values, duration_values(texts)) if text_format.is_duration else values
+
+
+def _boolean_values(texts: pa.Array, text_format: TextFormat) -> pa.Array:
+    words = text_format.words
+    codes = pc.index_in(texts, value_set=pa.array(list(words), pa.string()))
+    return pc.take(pa.array(list(words.values()), pa.bool_()), codes)
+
+
+def _datetime_values(texts: pa.Array, text_format: TextFormat) -> pa.Array:
+    forms = text_format.datetime_forms
+    if not text_format.is_declared and (plain := _plain_iso_values(texts, forms[0].pattern)) is not None:
+        return plain
+    values = pa.nulls(len(texts), pa.timestamp("us"))
+    if text_format.is_epoch:
+        numbers = pc.cast(_matching(texts, NUMBER_PATTERNS["float"]), pa.float64())
+        values = numbers_to_datetimes(numbers, str(text_format.format))
+    for form in forms:
+        left = pc.if_else(values.is_null(), texts, None)
+        if left.null_count == len(left):
+            break
+        values = pc.coalesce(values, datetime_values(left, form))
+    return values
+
+
+def _plain_iso_values(texts: pa.Array, pattern: str) -> pa.Array | None:
+    """Return moments without offsets by Arrow's own conversion; None where one of them needs the full parser."""
+    values = _try_cast(_matching(texts, pattern), pa.timestamp("us"))
+    earliest = None if values is None else pc.min(values).cast(pa.int64()).as_py()
+    return None if earliest is not None and earliest < FIRST_MOMENT_US else values
+
+
+_CONVERTERS: dict[ColumnKind, Callable[[pa.Array, TextFormat], pa.Array]] = {
+    "integer": _integer_values,
+    "float": _float_values,
+    "boolean": _boolean_values,
+    "datetime": _datetime_values,
+}
+
+
+def _try_cast(texts: pa.Array, arrow_type: pa.DataType) -> pa.Array | None:
     try:
-        return grammar.convert(texts)
+        return pc.cast(texts, arrow_type)
     except pa.ArrowInvalid:
         return None
 
@@ -162,7 +176,7 @@ def _try_convert(texts: pa.Array, grammar: CellGrammar) -> pa.Array | None:
 def _have_plain_number_form(texts: pa.Array) -> bool:
     """Whether texts begin and end as numbers do, so that Arrow's own conversion is as strict as the grammar.
 
-    Arrow also accepts `007`, `0x1F`, `5.`, `.5`, `5.e3`, `nan` and surrounding blanks. Testing the first and last
+    Arrow also accepts `007`, `0x1F`, `nan` and surrounding blanks. Testing the first and last
     characters of all texts takes a tenth of the time of the regular expression, which then tests the others.
     """
     present = texts.drop_null()
@@ -182,9 +196,7 @@ def _have_plain_number_form(texts: pa.Array) -> bool:
     if not (_IS_DIGIT.take(first).all() and _IS_DIGIT.take(data.take(last)).all()):
         return False
     has_leading_zero = np.flatnonzero((first == _ZERO) & (starts < last))
-    text = data[edges[0] : edges[-1]].tobytes()
-    is_cut_at_point = (b"e" in text and b".e" in text) or (b"E" in text and b".E" in text)
-    return not (is_cut_at_point or _INVALID_AFTER_LEADING_ZERO.take(data.take(starts[has_leading_zero] + 1)).any())
+    return not _INVALID_AFTER_LEADING_ZERO.take(data.take(starts[has_leading_zero] + 1)).any()
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

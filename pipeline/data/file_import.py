@@ -15,16 +15,17 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.config.declared_files import ROW_SUFFIXES
+from pipeline.config.file_formats import COMPRESSION_SUFFIXES, ROW_SUFFIXES, file_format
 from pipeline.errors import Conflict, DataError, DependencyUnavailable, UsageError
 from pipeline.files import atomic_file, link_or_special_file, sha256_file
 from pipeline.project import paths
 from pipeline.project.dvc_messages import explain_dvc_error
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["ImportedFile", "find_imported_file", "import_file", "locate_imported_file"]
+__all__ = ["ImportedFile", "ImportedSource", "import_file", "import_source", "locate_imported_file", "match_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,78 @@ class ImportedFile:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedSource:
+    """Imported files: the value of `data.source.path` that declares them, and their paths, in its order."""
+
+    path: str | tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def import_source(files: Sequence[Path], *, root: Path) -> ImportedSource:
+    """Import the files of one source, from anywhere; a pattern with * stays a pattern, so that later files count.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Files, or names below data/external/ of files that were imported before. One pattern may stand alone.
+    root : Path
+        The project's folder.
+
+    Raises
+    ------
+    UsageError
+        When a file cannot be read, the files have several formats, or nothing matches the pattern.
+    Conflict, DependencyUnavailable
+        As `import_file` does.
+    """
+    pattern = files[0].name if len(files) == 1 and "*" in str(files[0]) else None
+    given = list(files) if pattern is None else _match_pattern(files[0], root)
+    kinds = {found.kind: file for file in given if (found := file_format(file.name)) is not None}
+    if len(kinds) > 1:
+        first, second = list(kinds.values())[:2]
+        raise UsageError(f"{first} and {second} have several formats; expected the files of one source in one format")
+    imported = tuple(_import_or_find(file, root) for file in given)
+    if len(set(imported)) < len(imported):
+        raise UsageError("two of the files have one name; rename one of them, since data/external/ holds both")
+    if pattern is not None:
+        return ImportedSource((paths.EXTERNAL / pattern).as_posix(), imported)
+    return ImportedSource(imported[0] if len(imported) == 1 else imported, imported)
+
+
+def _match_pattern(pattern: Path, root: Path) -> list[Path]:
+    """Return the files that match, sorted, in the folder of the pattern, or in data/external/ below `root`."""
+    if "*" in str(pattern.parent):
+        raise UsageError(f"{pattern}: expected * in the name of the files, not in that of a folder")
+    for folder in (pattern.parent, root / paths.EXTERNAL):
+        matching = [path for path in match_names(pattern.name, folder) if file_format(path.name) is not None]
+        if matching:
+            return matching
+    raise UsageError(f"{pattern}: no file of rows matches; expected names that end with {', '.join(ROW_SUFFIXES)}")
+
+
+def match_names(pattern: str, folder: Path) -> list[Path]:
+    """Return the visible files of a folder whose names match, sorted; only * stands for other characters."""
+    if not folder.is_dir():
+        return []
+    glob = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+    return [path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and glob.fullmatch(path.name)]
+
+
+def _import_or_find(file: Path, root: Path) -> str:
+    """Return the path below `root` of a file, which is imported unless it was already."""
+    relative = paths.EXTERNAL / file.name
+    if not file.exists() and os.path.lexists(root / relative):
+        return locate_imported_file(relative.as_posix(), root=root).relative_to(root).as_posix()
+    below = file.absolute()
+    external = (root / paths.EXTERNAL).absolute()
+    if below.parent != external and below.is_relative_to(external):
+        nested = (paths.EXTERNAL / below.relative_to(external)).as_posix()
+        locate_imported_file(nested, root=root)
+        return nested
+    return import_file(file, root=root).path
 
 
 def import_file(file: Path, *, root: Path, replace: bool = False) -> ImportedFile:
@@ -65,28 +138,13 @@ def import_file(file: Path, *, root: Path, replace: bool = False) -> ImportedFil
     elif replace:
         status = "replaced"
     else:
-        raise Conflict(f"{relative}: exists with other content; use --replace or another file name")
+        raise Conflict(
+            f"{relative}: exists with other content than {file}; update it with `mlops data add {file} --replace`, or"
+            " rename the file"
+        )
     if status != "unchanged":
         _copy_verified(file, target, digest)
     return ImportedFile(relative.as_posix(), digest, status, _track_with_dvc(relative.as_posix(), root))
-
-
-def find_imported_file(file: Path, *, root: Path) -> str:
-    """Return the path below `root` of `file` itself, or of the copy that `import_file` made of it.
-
-    Raises
-    ------
-    DataError
-        When there is none, the copy has other content, or it is a link, a pipe or a device.
-    """
-    relative = paths.EXTERNAL / file.name
-    target = root / relative
-    if not os.path.lexists(target):
-        raise DataError(f"{relative}: not found; import it with `mlops data add {file}`")
-    locate_imported_file(relative.as_posix(), root=root)
-    if file.is_file() and not file.samefile(target) and sha256_file(file) != sha256_file(target):
-        raise DataError(f"{relative}: differs from {file}; update it with `mlops data add {file} --replace`")
-    return relative.as_posix()
 
 
 def locate_imported_file(relative: str, *, root: Path) -> Path:
@@ -144,11 +202,14 @@ def _track_with_dvc(relative: str, root: Path) -> str | None:
 
 
 def _check_file_name(file: Path) -> None:
-    if file.suffix.lower() not in ROW_SUFFIXES:
-        raise UsageError(f"{file}: sources read {', '.join(ROW_SUFFIXES)}; convert the file to one of them")
-    if not re.fullmatch(r"[^.\s/\\$][^/\\$\n]*", file.name):
+    if file_format(file.name) is None:
         raise UsageError(
-            f"{file}: rename the file; its name must not begin with a dot or a blank, and must not contain $"
+            f"{file}: no source reads this format; expected a name that ends with {', '.join(ROW_SUFFIXES)}, text also"
+            f" with {', '.join(COMPRESSION_SUFFIXES)} after it. Save or export the file as one of them"
+        )
+    if not re.fullmatch(r"[^.\s/\\$*][^/\\$*\n]*", file.name):
+        raise UsageError(
+            f"{file}: rename the file; its name must not begin with a dot or a blank, and must not contain $ or *"
         )
 
 

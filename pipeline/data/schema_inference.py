@@ -9,29 +9,26 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.cell_parsers import parse_column
-from pipeline.errors import DataError, did_you_mean
-from pipeline.schema import DTYPES
+from pipeline.errors import DataError
+from pipeline.schema import DTYPES, TextFormat
 from pipeline.schema.column_kinds import MAX_CATEGORIES
 from pipeline.schema.value_groups import MIN_GROUP_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from pipeline.schema import ColumnKind
 
 __all__ = [
     "InferredColumn",
-    "InferredTarget",
     "infer_columns",
     "infer_missing_values",
-    "infer_target",
     "kind_of_arrow_type",
 ]
 
@@ -39,12 +36,17 @@ _MIN_ROWS_FOR_ID = 20
 _ALWAYS_MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 _MISSING_AMONG_NUMBERS = (*_ALWAYS_MISSING, "None", "none", "?", "-", ".")
 _ID_NAME = re.compile(r"(?i:(.*[^a-z])?(id|uuid|guid|key|index))|.*[a-z](Id|ID|Key)")
-_LIKELY_POSITIVE = {"1", "yes", "true", "y", "positive", "pos", "1.0", "churned", "fraud", "default"}
+# Words of a question that has two answers: no third word is expected. Another list of words is open.
+_CLOSED_PAIRS = ({"yes", "no"}, {"y", "n"}, {"true", "false"}, {"t", "f"}, {"0", "1"})
+_PERCENT_NAME = re.compile(r"(?i)(.*[^a-z])?(pct|percent|percentage)([^a-z].*)?|.*%.*")
 
 
 @dataclass(frozen=True, slots=True)
 class InferredColumn:
-    """The inferred declaration of a column; `note` explains a role other than feature."""
+    """The inferred declaration of a column; `note` explains its role, or a limit.
+
+    `is_open` is whether a word that the file does not hold is accepted.
+    """
 
     name: str
     dtype: str
@@ -52,17 +54,9 @@ class InferredColumn:
     role: Literal["feature", "id", "ignore", "time"] = "feature"
     unique: bool = False
     checks: Mapping[str, Any] = field(default_factory=dict)
+    is_open: bool = False
     example: Any = None
     note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InferredTarget:
-    """The classes of the target, and the positive class (None where there are more than two)."""
-
-    column: str
-    classes: tuple[str, ...]
-    positive: str | None
 
 
 def infer_missing_values(texts: pa.Table) -> tuple[str, ...]:
@@ -79,7 +73,7 @@ def infer_missing_values(texts: pa.Table) -> tuple[str, ...]:
 
 
 def _is_of_kind(texts: pa.Array, kind: ColumnKind) -> bool:
-    return not parse_column(texts, kind)[1].size
+    return not parse_column(texts, TextFormat(kind))[1].size
 
 
 def kind_of_arrow_type(arrow_type: pa.DataType) -> ColumnKind | None:
@@ -116,44 +110,6 @@ def infer_columns(texts: pa.Table, *, target: str, known: Mapping[str, ColumnKin
     return [_infer_column(name, texts.column(name), known.get(name), is_first=name == names[0]) for name in names]
 
 
-def infer_target(texts: pa.Table, target: str) -> InferredTarget:
-    """Return the classes of `target`, in order.
-
-    Raises
-    ------
-    DataError
-        When there is no such column, or it has no classes.
-    """
-    if target not in texts.column_names:
-        known = texts.column_names
-        raise DataError(
-            f"--target: no column is named {target!r}; there are: {', '.join(known)}{did_you_mean(target, known)}"
-        )
-    counts = {
-        entry["values"]: entry["counts"] for entry in pc.value_counts(texts.column(target).drop_null()).to_pylist()
-    }
-    if len(counts) < 2:
-        raise DataError(f"--target {target}: has {len(counts)} class(es); expected two or more")
-    if len(counts) > MAX_CATEGORIES:
-        raise DataError(
-            f"--target {target}: has {len(counts):,} distinct values; expected at most {MAX_CATEGORIES} classes"
-        )
-    classes = tuple(_sorted_classes(list(counts)))
-    if len(classes) > 2:
-        return InferredTarget(target, classes, None)
-    likely = [name for name in classes if name.lower() in _LIKELY_POSITIVE]
-    rarest = min(reversed(classes), key=lambda name: counts[name])
-    return InferredTarget(target, classes, likely[0] if len(likely) == 1 else rarest)
-
-
-def _sorted_classes(texts: Sequence[str]) -> list[str]:
-    values, invalid = parse_column(pa.array(texts, pa.string()), "float")
-    if invalid.size:
-        return sorted(texts)
-    numbers = dict(zip(texts, values.to_pylist(), strict=True))
-    return sorted(texts, key=lambda text: (numbers[text], text))
-
-
 def _distinct_values(column: pa.ChunkedArray) -> set[str]:
     return set(pc.unique(column.drop_null()).to_pylist())
 
@@ -166,20 +122,30 @@ def _infer_column(name: str, column: pa.ChunkedArray, known: ColumnKind | None, 
     if not len(present):
         return InferredColumn(name, "string", nullable=True, role="ignore", note="has no values")
     kind = _infer_kind(name, distinct, known)
-    values = parse_column(present, kind)[0]
+    values = parse_column(present, TextFormat(kind))[0]
     is_unique = len(distinct) == len(cells)
     if is_unique and _looks_like_id(name, kind, values, is_first=is_first):
         return InferredColumn(name, DTYPES[kind], nullable=False, role="id", unique=True)
-    if len(distinct) == 1:
+    if len(distinct) == 1 and not nullable:
         dtype = "string" if kind == "category" else DTYPES[kind]
         return InferredColumn(name, dtype, nullable=nullable, role="ignore", note="has a single value")
     if kind == "text":
         note = f"{len(distinct):,} distinct texts; a feature is a number, a date or one of few categories"
         return InferredColumn(name, "string", nullable=nullable, role="ignore", note=note)
-    role: Literal["feature", "time"] = "time" if kind == "datetime" else "feature"
     return InferredColumn(
-        name, DTYPES[kind], nullable, role, checks=_infer_checks(kind, values), example=_example_value(kind, values)
+        name,
+        DTYPES[kind],
+        nullable,
+        "time" if kind == "datetime" else "feature",
+        checks=_infer_checks(name, kind, values),
+        is_open=kind == "category" and not _is_closed_pair(distinct),
+        example=_example_value(kind, values),
     )
+
+
+def _is_closed_pair(distinct: pa.Array) -> bool:
+    words = {word.lower() for word in distinct.to_pylist()} if len(distinct) <= 2 else set()
+    return any(words == pair for pair in _CLOSED_PAIRS)
 
 
 def _infer_kind(name: str, distinct: pa.Array, known: ColumnKind | None) -> ColumnKind:
@@ -209,30 +175,19 @@ def _looks_like_id(name: str, kind: ColumnKind, values: pa.Array, *, is_first: b
     return is_first and not pc.any(pc.match_substring(values, " ")).as_py()
 
 
-def _infer_checks(kind: ColumnKind, values: pa.Array) -> dict[str, Any]:
+def _infer_checks(name: str, kind: ColumnKind, values: pa.Array) -> dict[str, Any]:
+    """Return the words of a category, and the bounds of a flag or a percentage; other numbers are open-ended."""
     if kind == "category":
         return {"isin": sorted(pc.unique(values).to_pylist())}
     if kind not in ("integer", "float"):
         return {}
     span = pc.min_max(values).as_py()
-    return {
-        "in_range": {
-            "min_value": _round_outward(span["min"], up=False),
-            "max_value": _round_outward(span["max"], up=True),
-        }
-    }
-
-
-def _round_outward(value: float, *, up: bool) -> float:
-    """Round a bound outward to two digits; integers up to 100 stay."""
-    if value == 0 or (isinstance(value, int) and abs(value) <= 100):
-        return value
-    if not up and value > 0:
-        return 0
-    step = Decimal(10) ** (math.floor(math.log10(abs(value))) - 1)
-    steps = Decimal(repr(value)) / step
-    rounded = (math.ceil(steps) if up else math.floor(steps)) * step
-    return int(rounded) if isinstance(value, int) or rounded == int(rounded) else float(rounded)
+    low, high = span["min"], span["max"]
+    if kind == "integer" and (low, high) == (0, 1):
+        return {"in_range": {"min_value": 0, "max_value": 1}}
+    if _PERCENT_NAME.fullmatch(name) and low >= 0 and 1 < high <= 100:
+        return {"in_range": {"min_value": 0, "max_value": 100}}
+    return {}
 
 
 def _example_value(kind: ColumnKind, values: pa.Array) -> Any:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.config.groups.data_config import CsvDialect
-from pipeline.data.cell_parsers import CELL_GRAMMARS, to_frame
-from pipeline.data.coercion import coerce_to_schema
+from pipeline.data.cell_parsers import ARROW_TYPES, to_frame
+from pipeline.data.coercion import coerce_table
 from pipeline.data.csv_check import check_csv, expectation
-from pipeline.data.csv_reader import read_csv
+from pipeline.data.csv_reader import open_binary, read_column_names, read_csv
+from pipeline.data.formats.readers import open_typed_file
+from pipeline.data.formats.typed_file import read_all
 from pipeline.data.input_problems import InputProblem, InputProblems, quote_shortened
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-    import pyarrow as pa
 
-    from pipeline.config.groups.data_config import DataConfig
+    from pipeline.config.groups.data_config import CsvDialect
+    from pipeline.data.formats.typed_file import TypedFile
     from pipeline.schema.failures import CellFailure
 
-__all__ = ["ScoringRows", "name_problems", "read_header_names", "read_scoring_file", "scoring_dialect"]
+__all__ = ["ScoringRows", "name_problems", "read_header_names", "read_scoring_file"]
 
-_MAX_HEADER_BYTES = 1 << 20
 _MAX_PROBLEMS = 100
 
 
@@ -41,7 +40,7 @@ class ScoringRows:
 
 
 def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> ScoringRows:
-    """Return the rows of a CSV or Parquet file (by its suffix) with every feature in its declared type.
+    """Return the rows of a file, in the format of its name, with every feature in its declared type.
 
     The file may have the other declared columns (an id, a time, the target) with any values; they are returned
     unchanged. A nullable feature that it lacks is missing in each row. The declared checks of single values apply to
@@ -50,10 +49,10 @@ def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> Scorin
     Raises
     ------
     DataError
-        When the file cannot be read at all, or a Parquet file has columns of other types.
+        When the file cannot be read at all, or a file of another format than CSV has columns of other types.
     """
-    if path.suffix == ".parquet":
-        return _read_parquet(path, schema)
+    if (file := open_typed_file(path)) is not None:
+        return _read_typed(file, path, schema)
     names = read_header_names(path, dialect)
     if problems := name_problems(names, schema, path=str(path)):
         return ScoringRows(None, problems)
@@ -63,27 +62,16 @@ def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> Scorin
     return ScoringRows(_with_absent_features(read_csv(path, file_schema, dialect, with_target=False), schema))
 
 
-def scoring_dialect(config: DataConfig | None, schema: Schema) -> CsvDialect:
-    """Return the dialect of CSV files to score: that of `config` if it declares the same problem, else the default."""
-    return config.csv_dialect if config is not None and config.name == schema.name else CsvDialect()
-
-
 def read_header_names(path: Path, dialect: CsvDialect) -> list[str]:
-    """Return the names in the first line of a CSV file; none where it is no header, which the reader explains.
+    """Return the names of the columns of a CSV file; none where its header is invalid, which the reader reports.
 
     Raises
     ------
     DataError
         When the file cannot be read.
     """
-    try:
-        with path.open("rb") as stream:
-            line = stream.readline(_MAX_HEADER_BYTES).decode("utf-8", "replace")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    names = next(csv.reader([line.rstrip("\r\n")], delimiter=dialect.delimiter), [])
-    is_header = all(name and name == name.strip("\ufeff \t") for name in names) and len(set(names)) == len(names)
-    return names if is_header else []
+    with open_binary(path) as stream:
+        return read_column_names(stream, dialect)
 
 
 def name_problems(names: Sequence[str], schema: Schema, *, path: str) -> tuple[InputProblem, ...]:
@@ -123,7 +111,7 @@ def _with_absent_features(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     import pyarrow as pa
 
     absent = {
-        column.name: pa.nulls(len(frame), CELL_GRAMMARS[column.kind].arrow_type)
+        column.name: pa.nulls(len(frame), ARROW_TYPES[column.kind])
         for column in schema.features
         if column.name not in frame
     }
@@ -133,13 +121,16 @@ def _with_absent_features(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     return frame.join(to_frame(pa.table(absent)))[[*schema.feature_names, *others]]
 
 
-def _read_parquet(path: Path, schema: Schema) -> ScoringRows:
-    table = _read_parquet_table(path)
-    if problems := name_problems(table.column_names, schema, path=path.name):
+def _read_typed(file: TypedFile, path: Path, schema: Schema) -> ScoringRows:
+    if problems := name_problems(file.names, schema, path=path.name):
         return ScoringRows(None, problems)
-    features = Schema(schema.name, _present_features(schema, table.column_names), schema.target)
-    frame = coerce_to_schema(_with_empty_target(table, features), features, where=path.name)
-    frame = frame.drop(columns=[schema.target.column])
+    table = read_all(file, file.names)
+    if not table.num_rows:
+        raise DataError(f"{path.name}: has no rows; expected at least one")
+    features = Schema(schema.name, _present_features(schema, file.names), schema.target)
+    formats = {column.name: column.text_format for column in features.columns}
+    notes = schema.private_notes
+    frame = to_frame(coerce_table(table, formats, where=path.name, private_notes=notes, holds_cells=file.holds_cells))
     failures = list_failures(frame, features, with_target=False)[:_MAX_PROBLEMS]
     if failures:
         return ScoringRows(None, tuple(_cell_problem(path, schema, failure) for failure in failures))
@@ -151,21 +142,3 @@ def _read_parquet(path: Path, schema: Schema) -> ScoringRows:
 def _cell_problem(path: Path, schema: Schema, failure: CellFailure) -> InputProblem:
     value = "an empty cell" if failure.value is None else quote_shortened(failure.value)
     return InputProblem(path.name, failure.row + 1, failure.column, failure.rule, value, expectation(schema, failure))
-
-
-def _with_empty_target(table: pa.Table, schema: Schema) -> pa.Table:
-    """Return the features of a table and an empty target, which `coerce_to_schema` requires."""
-    import pyarrow as pa
-
-    features = table.select([name for name in schema.feature_names if name in table.column_names])
-    return features.append_column(schema.target.column, pa.nulls(table.num_rows, pa.string()))
-
-
-def _read_parquet_table(path: Path) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path.name}: not a readable Parquet file ({' '.join(str(error).split())[:200]})") from error

@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline.data.file_import import locate_imported_file
+from pipeline.config.groups.data_config import FileSource
+from pipeline.data.source_files import check_source_files, fingerprint_files, read_source_files
 from pipeline.errors import ConfigError, DataError, DependencyUnavailable
-from pipeline.files import sha256_file
 from pipeline.lookup import LookupTable
 from pipeline.schema import Schema
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.data_config import DataConfig
 
-__all__ = ["SOURCES", "FetchedRows", "check_source", "content_hash", "fetch_rows", "read_parquet_rows"]
+__all__ = ["SOURCES", "FetchedRows", "check_source", "content_hash", "fetch_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class FetchedRows:
     """Rows as declared, and their fingerprint.
 
     `fingerprint` holds `kind`, `rows`, `columns`, `rows_sha256` (over the typed values) and, for files,
-    `path` and `file_sha256`; it does not depend on time or machine.
+    `files` (SHA-256 by path); it does not depend on time or machine.
     """
 
     frame: pd.DataFrame
@@ -79,8 +79,8 @@ def fetch_rows(config: DataConfig, *, root: Path) -> FetchedRows:
         "columns": list(frame.columns),
         "rows_sha256": content_hash(frame),
     }
-    if source.kind in ("csv", "parquet"):
-        fingerprint |= {"path": source.path, "file_sha256": sha256_file(root / source.path)}
+    if isinstance(source, FileSource):
+        fingerprint["files"] = fingerprint_files(source, root=root)
     return FetchedRows(frame, fingerprint)
 
 
@@ -99,10 +99,8 @@ def check_source(config: DataConfig, schema: Schema, *, root: Path) -> None:
     source = config.source
     if source.kind == "sql":
         _check_query(source.query)
-    if source.kind in ("csv", "parquet"):
-        is_pulled_later = not os.path.lexists(root / source.path) and (root / f"{source.path}.dvc").is_file()
-        if not is_pulled_later:
-            locate_imported_file(source.path, root=root)
+    if isinstance(source, FileSource):
+        check_source_files(source, root=root)
     if config.profile is not None:
         check_profile(config.profile, schema)
 
@@ -128,38 +126,15 @@ def _fetch_synthetic(config: DataConfig, schema: Schema, *, root: Path) -> pd.Da
 
 
 @SOURCES.add("csv")
-def _fetch_csv(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
-    from pipeline.data.csv_reader import read_csv
-
-    assert config.source.kind == "csv"  # noqa: S101 - narrows the type
-    return read_csv(locate_imported_file(config.source.path, root=root), schema, config.source)
-
-
+@SOURCES.add("json")
 @SOURCES.add("parquet")
-def _fetch_parquet(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
-    assert config.source.kind == "parquet"  # noqa: S101 - narrows the type
-    return read_parquet_rows(locate_imported_file(config.source.path, root=root), schema, where=config.source.path)
-
-
-def read_parquet_rows(path: Path, schema: Schema, *, where: str) -> pd.DataFrame:
-    """Return the declared columns and the target of a Parquet file; `where` is its name in errors.
-
-    Raises
-    ------
-    DataError
-        When it is not readable, lacks a column, or has one of another type.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from pipeline.data.coercion import coerce_to_schema
-
-    try:
-        with path.open("rb") as stream:
-            table = pq.read_table(stream)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{where}: not a readable Parquet file: {error}") from error
-    return coerce_to_schema(table, schema, where=where)
+@SOURCES.add("arrow")
+@SOURCES.add("excel")
+@SOURCES.add("sqlite")
+@SOURCES.add("duckdb")
+def _fetch_files(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
+    assert isinstance(config.source, FileSource)  # noqa: S101 - narrows the type
+    return read_source_files(config.source, schema, config.csv_dialect, root=root)
 
 
 @SOURCES.add("bundled")

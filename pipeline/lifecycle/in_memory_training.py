@@ -13,7 +13,7 @@ from pipeline.config.groups.model_config import EstimatorInputsConfig, ModelConf
 from pipeline.errors import ConfigError, UsageError
 from pipeline.evaluation import EvaluationReport, evaluate_package
 from pipeline.modeling.classifier import encode_target
-from pipeline.modeling.encoder import make_encoder
+from pipeline.modeling.encoding import make_encoder
 from pipeline.modeling.estimators import build_estimator, estimator_to_config, iter_estimators
 from pipeline.modeling.training import train_classifier
 from pipeline.package.training_lineage import lineage_record

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipeline.config.groups.features_config import FeaturesConfig
 from pipeline.config.groups.model_config import EstimatorInputsConfig, ModelConfig
 from pipeline.modeling.classifier import fit_classifier
+from pipeline.modeling.encoding.methods import PLAIN_FEATURES, plain_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BASELINES", "baseline_metric_names", "fit_baseline"]
 
-_DEFAULT_FEATURES = FeaturesConfig(
-    missing="auto", imputation="median", missing_indicators="auto", categories="auto", scale="auto"
-)
 _BASELINE_INPUTS = EstimatorInputsConfig(missing="native", categories="codes", scale="none")
 
 BASELINES: dict[str, ModelConfig] = {
@@ -48,7 +46,8 @@ def fit_baseline(name: str, frame: pd.DataFrame, schema: Schema, *, seed: int) -
     DataError
         When rows do not match the schema, or fewer than two classes occur.
     """
-    classifier = fit_classifier(frame, schema, _DEFAULT_FEATURES, model=BASELINES[name], seed=seed)
+    fitted = fit_classifier(frame, plain_columns(schema), PLAIN_FEATURES, model=BASELINES[name], seed=seed)
+    classifier = replace(fitted, schema=schema)
     if name == "depth_2_tree":
         _correct_leaves(classifier.estimator.tree_)
     return classifier

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.modeling.calibration import Calibration
-from pipeline.modeling.encoder import Encoder, make_encoder
+from pipeline.modeling.encoding import Encoder, make_encoder
 from pipeline.modeling.estimators import ALLOWED_PACKAGES, build_estimator, supports_class_weight
 
 if TYPE_CHECKING:
@@ -159,8 +159,8 @@ def fit_classifier(
     codes = encode_target(frame, schema.target)
     if len(np.unique(codes)) < 2:
         raise DataError(f"{schema.target.column}: only one class occurs in {len(codes)} rows; at least two are needed")
-    encoder = make_encoder(schema, features, model.inputs)
-    matrix = encoder.fit_transform(frame)
+    encoder = make_encoder(schema, features, model.inputs, seed=seed)
+    matrix = encoder.fit_transform(frame, codes)
     weighted = _build_weighted(model, seed=seed, class_weight=class_weight)
     estimator = weighted.estimator
     weights = {"sample_weight": _balanced_row_weights(codes)} if weighted.needs_row_weights else {}

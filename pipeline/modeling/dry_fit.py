@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.errors import ConfigError
 from pipeline.modeling.classifier import fit_classifier
-from pipeline.modeling.encoder import make_encoder
+from pipeline.modeling.encoding import make_encoder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +25,7 @@ __all__ = ["check_fit"]
 
 _MIN_ROWS, _ROWS_PER_CLASS = 60, 10
 _DAY_S = 86_400
+_N_LETTERS = 12
 _WIDTH, _MAX_BOUND = 1e3, 2.0**53
 
 
@@ -49,7 +50,7 @@ def check_fit(
     refusals = []
     # Missing values that reach the estimator must be fitted where a column allows them. Those that are replaced may
     # add indicators, and an argument may fit only one of the two numbers of columns.
-    is_native = make_encoder(schema, features, model.inputs).missing == "native"
+    is_native = make_encoder(schema, features, model.inputs).form.missing == "native"
     for n, has_missing in itertools.product((n_rows, 4 * n_rows), (True,) if is_native else (False, True)):
         frame = _random_rows(schema, n, has_missing=has_missing)
         with warnings.catch_warnings():
@@ -88,7 +89,8 @@ def _random_values(column: Column, n_rows: int, generator: Generator) -> NDArray
     if column.kind == "boolean":
         return generator.random(n_rows) < 0.5
     if column.kind == "text":
-        return np.array([f"text {i}" for i in range(n_rows)], dtype=object)
+        letters = generator.choice(list("abcdefghijklmnop"), size=(n_rows, _N_LETTERS))
+        return np.array([" ".join(row) for row in letters.tolist()], dtype=object)
     if column.kind == "datetime":
         return (generator.integers(0, 365, n_rows) * _DAY_S).astype("datetime64[s]").astype("datetime64[us]")
     low, high = _bounds(column)

@@ -328,7 +328,8 @@ def check_folds(codes: NDArray[np.int64], target: Target, n_folds: int) -> None:
     if rare:
         raise DataError(
             f"{target.column}: {rare[0][1]} has {rare[0][0]} rows in the train part and training.folds is {n_folds};"
-            " each fold needs one: lower training.folds, or add rows of this class"
+            " each fold needs one: lower training.folds, add rows of this class, or leave it out of target.classes"
+            " and set target to `unlabeled: set_aside`"
         )
 
 

@@ -12,7 +12,7 @@ from pipeline.errors import IntegrityError
 from pipeline.files import parse_yaml
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.classifier import Classifier, predicted_classes
-from pipeline.modeling.encoder import Encoder
+from pipeline.modeling.encoding import Encoder
 from pipeline.package import skops_file
 from pipeline.package.golden import check_golden
 from pipeline.package.manifest import Manifest, verify_files, verify_package

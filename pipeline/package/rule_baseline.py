@@ -16,7 +16,7 @@ from pipeline.errors import IntegrityError
 from pipeline.modeling.baselines import fit_baseline
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.classifier import Classifier
-from pipeline.modeling.encoder import Encoder
+from pipeline.modeling.encoding import Encoder
 from pipeline.package.golden import check_golden, make_golden_rows
 
 if TYPE_CHECKING:

@@ -2,5 +2,6 @@
 
 from pipeline.schema.column_kinds import DTYPES, ColumnKind
 from pipeline.schema.declaration import Column, Schema, Target
+from pipeline.schema.text_format import TextFormat
 
-__all__ = ["DTYPES", "Column", "ColumnKind", "Schema", "Target"]
+__all__ = ["DTYPES", "Column", "ColumnKind", "Schema", "Target", "TextFormat"]

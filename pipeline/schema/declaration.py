@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from math import inf
 from sys import float_info
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline.errors import ConfigError, did_you_mean
 from pipeline.schema.constraint_base import format_value
 from pipeline.schema.constraints import build_constraints
+from pipeline.schema.text_format import TextFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pipeline.config.groups.data_config import ColumnConfig, DataConfig
     from pipeline.schema.column_kinds import ColumnKind
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Column", "Schema", "Target"]
 
 _MAX_HINT_LENGTH = 60
+# Fields of `Column` that are lists in a package.
+_TUPLE_FIELDS = ("categories", "true_values", "false_values", "null_values", "strip")
 _MAX_LISTED_NAMES = 20
 _PYTHON_TYPES: dict[ColumnKind, type | tuple[type, ...]] = {
     "integer": int,
@@ -48,7 +52,7 @@ _EXPECTED: dict[ColumnKind, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """One declared column.
 
@@ -70,11 +74,37 @@ class Column:
     title: str | None = None
     description: str | None = None
     unseen: Literal["other", "refuse"] = "refuse"
+    encode: Mapping[str, Any] = field(default_factory=lambda: {"method": "auto"})
     unit: str | None = None
     example: Any = None
     store: Literal["full", "bin", "hash", "drop"] = "full"
     drift_limit: float | None = None
+    leakage: Literal["refuse", "accept"] = "refuse"
     protected: bool = False
+    format: str | None = None
+    zone: str | None = None
+    true_values: tuple[str, ...] = ()
+    false_values: tuple[str, ...] = ()
+    null_values: tuple[str, ...] = ()
+    strip: tuple[str, ...] = ()
+
+    @cached_property
+    def text_format(self) -> TextFormat:
+        """How its texts become values, wherever rows are read."""
+        return TextFormat(
+            self.kind,
+            self.format,
+            self.zone,
+            self.true_values,
+            self.false_values,
+            self.null_values,
+            self.strip,
+        )
+
+    def to_request_value(self, value: Any) -> Any:
+        """Return a read value in a form that every reader of rows reads as the same value: a moment as ISO text."""
+        text = value.isoformat() if hasattr(value, "isoformat") else value
+        return f"{text}Z" if self.zone is not None and isinstance(text, str) else text
 
     @property
     def is_numeric(self) -> bool:
@@ -85,6 +115,16 @@ class Column:
     def accepts_unseen(self) -> bool:
         """Whether a word that is none of `categories` is accepted; it is encoded as `other`."""
         return self.unseen == "other"
+
+    @property
+    def encode_method(self) -> str:
+        """The declared method of its encoding, `auto` unless one is declared."""
+        return str(self.encode.get("method", "auto"))
+
+    @property
+    def encode_keys(self) -> dict[str, Any]:
+        """The settings of the encoding that the column itself declares."""
+        return {key: value for key, value in self.encode.items() if key != "method"}
 
     @property
     def is_private(self) -> bool:
@@ -128,7 +168,11 @@ class Column:
     @property
     def expected(self) -> str:
         """The values that it accepts, as the text that follows "expected"."""
-        phrases = [_EXPECTED[self.kind], *(constraint.expected for constraint in self.value_constraints)]
+        text_format = self.text_format
+        phrases = [
+            text_format.expected if text_format.has_own_form else _EXPECTED[self.kind],
+            *(constraint.expected for constraint in self.value_constraints),
+        ]
         unit = f" (unit: {self.unit})" if self.unit else ""
         shown = self.example if self.example is not None or not self.accepts_unseen else self.categories[0]
         example = f", such as {format_value(shown)}" if shown is not None else ""
@@ -143,13 +187,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The column to predict; `positive` is None where there are more than two classes."""
+    """The column to predict; `positive` is None where there are more than two classes.
+
+    `unlabeled` says what training does with rows whose label is missing or is none of the classes.
+    """
 
     column: str
     classes: tuple[str, ...]
     positive: str | None = None
     title: str | None = None
     description: str | None = None
+    unlabeled: Literal["refuse", "set_aside"] = "refuse"
 
     @property
     def is_binary(self) -> bool:
@@ -157,14 +205,18 @@ class Target:
         return len(self.classes) == 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schema:
-    """All declared columns of a problem, in their declared order, and its target."""
+    """All declared columns of a problem, in their declared order, and its target.
+
+    `dialect` has the settings of its CSV files that differ from the default.
+    """
 
     name: str
     columns: tuple[Column, ...]
     target: Target
     unique: tuple[str, ...] | None = None
+    dialect: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_config(cls, config: DataConfig) -> Schema:
@@ -173,53 +225,61 @@ class Schema:
         Raises
         ------
         ConfigError
-            When a category column has no list of categories, a bound is beyond the type of its column, or a private
-            text feature has checks that neither its `example` nor a listed text passes.
+            When a category column has no list of categories, a bound is beyond the type of its column, the form of
+            its texts contradicts itself, or a private text feature has checks that neither its `example` nor a
+            listed text passes.
         """
-        columns = tuple(_column_from_entry(name, entry) for name, entry in config.columns.items())
+        words = tuple(word for word in config.csv_dialect.null_values if word)
+        columns = tuple(_column_from_entry(name, entry, words) for name, entry in config.columns.items())
         target = config.target
         return cls(
             name=config.name,
             columns=columns,
-            target=Target(target.column, target.classes, target.positive, target.title, target.description),
+            target=Target(**target.model_dump()),
             unique=config.unique,
+            dialect=config.csv_dialect.as_settings(),
         )
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Schema:
         """Return the schema that `as_dict` wrote."""
-        columns = tuple(Column(**{**entry, "categories": tuple(entry["categories"])}) for entry in value["columns"])
+        columns = tuple(
+            Column(**{**entry, **{name: tuple(entry[name]) for name in _TUPLE_FIELDS}}) for entry in value["columns"]
+        )
         target = Target(**{**value["target"], "classes": tuple(value["target"]["classes"])})
         unique = value["unique"]
-        return cls(value["name"], columns, target, None if unique is None else tuple(unique))
+        return cls(value["name"], columns, target, None if unique is None else tuple(unique), value["dialect"])
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values (dictionaries, lists, strings, numbers) from which `from_dict` builds it again."""
         plain = asdict(self)
-        plain["columns"] = [{**entry, "categories": list(entry["categories"])} for entry in plain["columns"]]
+        plain["columns"] = [
+            {**entry, **{name: list(entry[name]) for name in _TUPLE_FIELDS}} for entry in plain["columns"]
+        ]
         plain["target"]["classes"] = list(self.target.classes)
         plain["unique"] = None if self.unique is None else list(self.unique)
         return plain
 
-    @property
+    @cached_property
     def features(self) -> tuple[Column, ...]:
         """The columns with the role feature, in their declared order."""
         return tuple(column for column in self.columns if column.role == "feature")
 
-    @property
+    @cached_property
     def feature_names(self) -> tuple[str, ...]:
         """Names of `features`."""
         return tuple(column.name for column in self.features)
 
-    @property
+    @cached_property
     def private_notes(self) -> dict[str, str]:
         """By private column: the text that messages and reports show in place of a value."""
         return {column.name: f"not shown (store: {column.store})" for column in self.columns if column.is_private}
 
-    @property
+    @cached_property
     def accepted_names(self) -> frozenset[str]:
         """Names that a row to predict may have: all declared columns and the target; only features are read."""
-        return frozenset((*(column.name for column in self.columns), self.target.column))
+        names = {self.target.column, self.dialect.get("index_column", self.target.column)}
+        return frozenset((*(column.name for column in self.columns), *names))
 
     def unknown_name_message(self, name: str, *, has_hint: bool = True) -> str:
         """Return what is wrong with a name that is none of `accepted_names`."""
@@ -238,10 +298,15 @@ class Schema:
 
     def column(self, name: str) -> Column:
         """Return the column called `name`; KeyError when there is none."""
-        return {column.name: column for column in self.columns}[name]
+        return self._column_by_name[name]
+
+    @cached_property
+    def _column_by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
 
 
-def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
+def _column_from_entry(name: str, entry: ColumnConfig, null_values: Iterable[str]) -> Column:
+    """Return a declared column; `null_values` are the words of the source that mark a missing value."""
     kind = _KIND_BY_DTYPE[entry.dtype]
     categories = _declared_categories(name, entry) if kind == "category" else ()
     minimum, maximum = _narrowest_bounds(build_constraints(name, kind, entry.checks))
@@ -251,7 +316,7 @@ def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
                 f"data.columns.{name}.checks: the bound {_format_bound(bound)} exceeds the range of {entry.dtype}"
                 f" (from -{_MAX_ABS_BOUND[kind]} to {_MAX_ABS_BOUND[kind]}); write a smaller one, or leave it out"
             )
-    fields = entry.model_dump(exclude={"checks"})
+    fields = entry.model_dump(exclude={"checks", "encode", "null_values"})
     column = Column(
         name=name,
         kind=kind,
@@ -259,10 +324,20 @@ def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
         minimum=minimum,
         maximum=maximum,
         checks=dict(entry.checks),
+        encode={"method": entry.encode} if isinstance(entry.encode, str) else {"method": "auto", **entry.encode},
+        null_values=tuple(dict.fromkeys((*null_values, *entry.null_values))),
         **fields,
     )
+    _check_text_format(column)
     _check_stand_ins(column)
     return column
+
+
+def _check_text_format(column: Column) -> None:
+    try:
+        column.text_format.check()
+    except ValueError as error:
+        raise ConfigError(f"data.columns.{column.name}.{error}") from error
 
 
 def _check_stand_ins(column: Column) -> None:

@@ -41,7 +41,7 @@ def pandera_schema(schema: Schema, *, with_target: bool = True) -> pa.DataFrameS
         )
         for column in schema.columns
     }
-    if with_target:
+    if with_target and schema.target.unlabeled == "refuse":
         words = pa.Check.isin(list(schema.target.classes), error="isin")
         columns[schema.target.column] = pa.Column(None, checks=[words], nullable=False, required=False)
     unique = list(schema.unique) if schema.unique is not None else None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.modeling.encoder import Encoder
+    from pipeline.modeling.encoding import Encoder
     from pipeline.package import Bins, Package
     from pipeline.schema import Column
 

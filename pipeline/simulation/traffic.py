@@ -113,20 +113,11 @@ def fetch_row_pool(rows: RowsConfig, data: DataConfig, served_model: ServedModel
 
 
 def _read_file(path: Path, data: DataConfig, declared: Schema) -> pd.DataFrame:
-    from pipeline.data.coercion import coerce_to_schema
-    from pipeline.data.csv_reader import read_csv
+    from pipeline.data.source_files import read_file_rows
 
     if not path.is_file():
         raise DataError(f"{path}: no such file; `rows.path` is relative to the project root")
-    if path.suffix != ".parquet":
-        return read_csv(path, declared, data.csv_dialect)
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return coerce_to_schema(pq.read_table(path), declared, where=str(path))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file: {error}") from error
+    return read_file_rows(path, declared, data.csv_dialect, source=data.source, where=str(path))
 
 
 def generate_requests(
@@ -158,6 +149,9 @@ def _draw_block(
     picked = rng.integers(0, len(pool.rows), n)
     frame = apply_drift(pool.rows.iloc[picked].reset_index(drop=True), injections, rng)
     records = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
+    for column in pool.schema.features:
+        if column.zone is not None:
+            records = [{**record, column.name: column.to_request_value(record[column.name])} for record in records]
     classes = pool.schema.target.classes
     truths: list[str | float] = (
         rng.random(n).tolist() if pool.outcomes is None else [pool.outcomes[i] for i in picked.tolist()]

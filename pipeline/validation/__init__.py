@@ -1,6 +1,6 @@
 """Validate rows against the declaration and report what makes them unfit for training."""
 
-from pipeline.validation.dataset_validation import quarantine_rows, validate_rows
+from pipeline.validation.dataset_validation import TrainingRows, select_training_rows, validate_rows
 from pipeline.validation.remedies import refusal_lines
 from pipeline.validation.split_report import SplitReport, compare_split
 from pipeline.validation.validation_html import validation_report_html
@@ -10,10 +10,11 @@ from pipeline.validation.validator import DataValidator
 __all__ = [
     "DataValidator",
     "SplitReport",
+    "TrainingRows",
     "ValidationReport",
     "compare_split",
-    "quarantine_rows",
     "refusal_lines",
+    "select_training_rows",
     "validate_rows",
     "validation_report_html",
 ]

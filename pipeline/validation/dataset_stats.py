@@ -41,6 +41,8 @@ class ColumnStats:
         The distinct values, sorted; None where there are more than 2,000.
     counts_by_class : int, shape (len(values), n_classes + 1)
         Rows with each value by class; the last column counts rows without a known class.
+    present_by_class, missing_by_class : int, shape (n_classes + 1,)
+        Rows with a value and rows without one by class, likewise; of all rows.
     sample : float, shape (at most 200,000,)
         Numbers (dates as microseconds) of evenly spaced rows, sorted; empty for texts. All rows, up to 200,000.
     sample_classes : int
@@ -57,6 +59,8 @@ class ColumnStats:
     n_missing: int
     values: tuple[Any, ...] | None
     counts_by_class: Ints
+    present_by_class: Ints
+    missing_by_class: Ints
     sample: Floats
     sample_classes: Ints
     low: float | None
@@ -94,6 +98,11 @@ class ColumnStats:
         """The number of distinct values; None where it exceeds 2,000."""
         return None if self.values is None else len(self.values)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether all rows have one value, or none; a value beside missing ones makes a difference."""
+        return self.n_missing == self.n_rows or (self.n_distinct == 1 and not self.n_missing)
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetStats:
@@ -121,6 +130,8 @@ class _ColumnAccumulator:
         self.name, self.kind = name, kind
         self.n_classes, self.stride = n_classes, stride
         self.n_missing = 0
+        self.rows_by_class = np.zeros(n_classes + 1, dtype=np.int64)
+        self.missing_by_class = np.zeros(n_classes + 1, dtype=np.int64)
         self.counts_by_value: dict[Any, Ints] | None = {}
         self.samples: list[Floats] = []
         self.sample_classes: list[Ints] = []
@@ -129,6 +140,9 @@ class _ColumnAccumulator:
 
     def add(self, array: pa.Array, codes: Ints, start: int) -> None:
         self.n_missing += array.null_count
+        self.rows_by_class += np.bincount(codes, minlength=self.n_classes + 1)
+        if array.null_count:
+            self.missing_by_class += np.bincount(codes[is_missing(array)], minlength=self.n_classes + 1)
         if self.counts_by_value is not None:
             self.counts_by_value = self._add_values(self.counts_by_value, array, codes)
         if not pa.types.is_dictionary(array.type) and not pa.types.is_boolean(array.type):
@@ -170,7 +184,18 @@ class _ColumnAccumulator:
         order = np.argsort(sample, kind="stable")
         classes = np.where(classes == self.n_classes, -1, classes)[order]
         return ColumnStats(
-            self.name, self.kind, n_rows, self.n_missing, values, by_class, sample[order], classes, self.low, self.high
+            name=self.name,
+            kind=self.kind,
+            n_rows=n_rows,
+            n_missing=self.n_missing,
+            values=values,
+            counts_by_class=by_class,
+            present_by_class=self.rows_by_class - self.missing_by_class,
+            missing_by_class=self.missing_by_class,
+            sample=sample[order],
+            sample_classes=classes,
+            low=self.low,
+            high=self.high,
         )
 
     def _sorted_values(self) -> tuple[tuple[Any, ...] | None, Ints]:

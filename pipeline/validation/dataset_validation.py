@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.errors import DataError
+from pipeline.files import read_parquet
 from pipeline.validation.arrow_rows import open_rows
 from pipeline.validation.column_profile import profile_column
 from pipeline.validation.dataset_drift import compare_distributions
@@ -15,6 +17,7 @@ from pipeline.validation.dataset_stats import collect_stats
 from pipeline.validation.findings import LEVELS, SkippedCheck, shorten_text
 from pipeline.validation.quality_score import compute_quality_score
 from pipeline.validation.row_failures import find_row_failures
+from pipeline.validation.unseen_words import count_unseen_words, unseen_word_findings
 from pipeline.validation.validation_report import ValidationReport
 from pipeline.validation.validation_rules import (
     check_stats,
@@ -26,13 +29,12 @@ from pipeline.validation.validation_rules import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from pipeline.config.groups.validation_config import ValidationConfig
-    from pipeline.schema import Schema
+    from pipeline.schema import Schema, Target
     from pipeline.validation.arrow_rows import ArrowRows
     from pipeline.validation.dataset_drift import DriftTestResult
     from pipeline.validation.dataset_stats import DatasetStats
@@ -40,7 +42,75 @@ if TYPE_CHECKING:
     from pipeline.validation.quality_score import QualityScore
     from pipeline.validation.row_failures import RowFailures
 
-__all__ = ["quarantine_rows", "validate_rows"]
+__all__ = ["TrainingRows", "select_training_rows", "validate_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """The validation report of rows, the rows to train on, and the quarantined ones with `row` and `reason`."""
+
+    report: ValidationReport
+    valid: pd.DataFrame
+    quarantined: pd.DataFrame
+
+
+def select_training_rows(
+    source: pd.DataFrame | Path, schema: Schema, config: ValidationConfig, *, name: str = "data"
+) -> TrainingRows:
+    """Validate rows, and divide them into valid and quarantined ones.
+
+    With `target.unlabeled: set_aside`, rows without a declared class are quarantined first: the report is about the
+    others, and counts them.
+
+    Parameters
+    ----------
+    source : DataFrame or Path
+        Rows with the target, or a Parquet file of them.
+    schema : Schema
+    config : ValidationConfig
+    name : str
+        Name of the rows in the report.
+
+    Raises
+    ------
+    DataError
+        When there are no rows, or none with a label.
+    """
+    if schema.target.unlabeled == "refuse":
+        report = validate_rows(source, schema, config, name=name)
+        return TrainingRows(report, *_quarantine_rows(_to_frame(source), report))
+    frame = _to_frame(source)
+    is_unlabeled = ~frame[schema.target.column].isin(schema.target.classes).to_numpy(dtype=bool, na_value=False)
+    labeled = frame[~is_unlabeled].reset_index(drop=True)
+    if labeled.empty:
+        raise DataError(
+            f"{name}: no row has one of the classes {', '.join(schema.target.classes)} in {schema.target.column};"
+            f" correct data.target in conf/data/{schema.name}.yaml"
+        )
+    report = replace(validate_rows(labeled, schema, config, name=name), n_unlabeled=_count_true(is_unlabeled))
+    valid, quarantined = _quarantine_rows(labeled, report)
+    quarantined["row"] = np.flatnonzero(~is_unlabeled)[quarantined["row"].to_numpy(dtype=np.int64)]
+    return TrainingRows(report, valid, _with_unlabeled(quarantined, frame[is_unlabeled], schema.target))
+
+
+def _to_frame(source: pd.DataFrame | Path) -> pd.DataFrame:
+    return read_parquet(source) if isinstance(source, Path) else source.reset_index(drop=True)
+
+
+def _with_unlabeled(quarantined: pd.DataFrame, unlabeled: pd.DataFrame, target: Target) -> pd.DataFrame:
+    import pandas as pd
+
+    if unlabeled.empty:
+        return quarantined
+    labels = unlabeled[target.column]
+    reasons = [
+        f"{target.column}: no label" if is_missing else f"{target.column}: no class {label!r}"
+        for label, is_missing in zip(labels, labels.isna(), strict=True)
+    ]
+    rows = unlabeled.reset_index(names="row")
+    rows.insert(1, "reason", pd.Series(reasons, dtype="string"))
+    both = rows if quarantined.empty else pd.concat([quarantined, rows], ignore_index=True)
+    return both.sort_values("row", kind="stable", ignore_index=True)
 
 
 def validate_rows(
@@ -84,6 +154,7 @@ def validate_rows(
     drift = () if reference is None else _compare_with_reference(reference, stats, schema, config)
     findings = [
         *_declared_rule_findings(rows, row_failures, config),
+        *unseen_word_findings(count_unseen_words(rows, schema), config),
         *check_stats(stats, schema, config),
         *drift_findings(drift, "drift", rows.n_rows, config),
     ]
@@ -165,7 +236,7 @@ def _apply_quarantine(
     return replace(report, findings=_sort_by_severity(findings), n_quarantined=_count_true(row_failures.failed_mask))
 
 
-def quarantine_rows(frame: pd.DataFrame, report: ValidationReport) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _quarantine_rows(frame: pd.DataFrame, report: ValidationReport) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the valid rows, and the quarantined rows with a column `reason` in front.
 
     Without quarantine, or when too many rows fail, the second frame is empty and the first is `frame`.

@@ -44,7 +44,8 @@ def compute_quality_score(
 ) -> QualityScore:
     """Return the quality of rows, of which `n_failed_rows` break a declared rule."""
     n_rows = max(stats.n_rows, 1)
-    features = [column for column in stats.columns if column.name in set(schema.feature_names)]
+    feature_names = set(schema.feature_names)
+    features = [column for column in stats.columns if column.name in feature_names]
     n_declared = len(schema.columns) + 1
     completeness = 1 - float(np.mean([column.n_missing / n_rows for column in features])) if features else 0.0
     validity = (1 - n_failed_rows / n_rows) * (1 - n_unreadable_columns / n_declared)
@@ -52,8 +53,7 @@ def compute_quality_score(
     inlier_shares = []
     for column in features:
         outliers = find_outliers(column, config.outliers)
-        is_constant = column.n_distinct is not None and column.n_distinct <= 1
-        inlier_shares.append(0.0 if is_constant else 1.0 if outliers is None else 1 - outliers.n_iqr / n_rows)
+        inlier_shares.append(0.0 if column.is_constant else 1.0 if outliers is None else 1 - outliers.n_iqr / n_rows)
     consistency = float(np.mean(inlier_shares)) if inlier_shares else 0.0
     weights = config.score_weights
     total = (

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["refusal_lines"]
 
 _MAX_LISTED = 20
-_IGNORE = "give the column the role `ignore`"
 _REMEDIES = {
-    "missing": _IGNORE,
-    "leakage": _IGNORE,
-    "constant": _IGNORE,
     "duplicates": "remove the copies at the source",
     "class_balance": "add rows of the other classes",
-    "missing_rows": "give columns that are often missing the role `ignore`",
+    "unseen": "list the frequent words in `checks.isin`",
+    "missing_rows": "ignore columns that are often missing",
+    "drift": "correct the source",
+}
+# By declared check: the key of the column that accepts the values.
+_KEYS = {
+    "missing": "nullable: true",
+    "isin": "unseen: other",
 }
 
 
@@ -49,15 +52,38 @@ def refusal_lines(report: ValidationReport, schema: Schema, config: ValidationCo
 
 
 def _remedy(finding: ValidationFinding, report: ValidationReport, schema: Schema, config: ValidationConfig) -> str:
-    if finding.rule != "schema":
+    if finding.rule == "schema":
+        return _schema_remedy(finding, report, schema, config)
+    column_file = f"conf/data/{schema.name}.yaml"
+    if finding.rule == "leakage":
+        return (
+            f"in {column_file} set columns.{finding.column} to `role: ignore`, or to `leakage: accept` if its value is"
+            " known before the outcome"
+        )
+    if finding.column in schema.feature_names:
+        remedy = f"in {column_file} set columns.{finding.column} to `role: ignore`"
+    else:
         remedy = _REMEDIES.get(finding.rule, "correct the source")
-        return f"{remedy}, or accept it with {' '.join(_lifted_levels(finding.rule, finding.share, config))}"
+    return f"{remedy}, or accept it with {' '.join(_lifted_levels(finding.rule, finding.share, config))}"
+
+
+def _schema_remedy(
+    finding: ValidationFinding, report: ValidationReport, schema: Schema, config: ValidationConfig
+) -> str:
     if finding.check == "dtype" or not finding.rows:
         return "correct the source or the declaration"
+    column_file = f"conf/data/{schema.name}.yaml"
     if finding.column == schema.target.column:
-        remedy = "leave rows without a declared class out of the source"
+        return (
+            f"in {column_file} set target to `unlabeled: set_aside`, which trains without these rows, or add the class"
+            " to target.classes"
+        )
+    accepted = {column.name: column for column in schema.columns}.get(finding.column or "")
+    key = _KEYS.get(finding.check or "")
+    if key is None or (finding.check == "isin" and (accepted is None or accepted.kind != "category")):
+        remedy = f"correct the source, or `checks` of columns.{finding.column} in {column_file}"
     else:
-        remedy = "correct the source or the declaration"
+        remedy = f"correct the source, or in {column_file} set columns.{finding.column} to `{key}`"
     return f"{remedy}, or quarantine these rows with {' '.join(_quarantine_settings(report, config))}"
 
 

@@ -201,7 +201,7 @@ def _split_rules(rows: ArrowRows, schema: Schema) -> tuple[list[_ArrowRule], lis
     target_column = Column(target.column, "category", "category", checks={"isin": list(target.classes)})
     rules: list[_ArrowRule] = []
     pandera_columns: list[Column] = []
-    for column in (*schema.columns, target_column):
+    for column in (*schema.columns, *([target_column] if target.unlabeled == "refuse" else [])):
         if column.name not in rows.kinds:
             continue
         if not column.nullable:

@@ -81,6 +81,8 @@ def _render_tiles(report: ValidationReport) -> str:
         ("unique rows", percent(quality.uniqueness)),
         ("values without outliers", percent(quality.consistency)),
     ]
+    if report.n_unlabeled:
+        tiles.append(("rows without a label", f"{report.n_unlabeled:,}"))
     if report.n_quarantined:
         tiles.append(("quarantined rows", f"{report.n_quarantined:,}"))
     shares = ", ".join(f"{escape(name)} {count:,}" for name, count in report.class_counts.items())

@@ -48,6 +48,8 @@ class ValidationReport:
         Rows that break a declared rule.
     n_quarantined : int
         Failed rows that are quarantined.
+    n_unlabeled : int
+        Rows without a declared class that were set aside; no other figure counts them.
     """
 
     name: str
@@ -63,6 +65,7 @@ class ValidationReport:
     undeclared_columns: tuple[str, ...]
     failed_mask: NDArray[np.bool_]
     n_quarantined: int = 0
+    n_unlabeled: int = 0
 
     @property
     def level(self) -> Level:
@@ -85,6 +88,7 @@ class ValidationReport:
             "name": self.name,
             "rows": self.n_rows,
             "quarantined": self.n_quarantined,
+            "unlabeled": self.n_unlabeled,
             "level": self.level,
             "is_valid": not self.blocks_training,
             "quality_score": float(f"{self.quality.score:.6g}"),

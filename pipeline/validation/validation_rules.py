@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.text import percent
 from pipeline.validation.findings import ValidationFinding, level_for_share, shorten_text
-from pipeline.validation.leakage import detect_leakage
+from pipeline.validation.leakage import TargetLeakage, detect_leakage
 from pipeline.validation.outliers import find_outliers
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def _check_constant_columns(
 ) -> Iterator[ValidationFinding]:
     features = set(schema.feature_names)
     for column in stats.columns:
-        if column.name in features and column.n_distinct is not None and column.n_distinct <= 1:
+        if column.name in features and column.is_constant:
             message = _constant_message(column)
             cause = "It carries no information; give it the role `ignore`, or correct its source."
             yield _make_finding(
@@ -228,23 +228,38 @@ def _constant_message(column: ColumnStats) -> str:
 
 
 def _check_leakage(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
-    features = set(schema.feature_names)
+    """Yield `leakage` for a column that reveals the class, `pure_values` where single values do or it is accepted."""
+    features = {column.name: column for column in schema.features}
     for column in stats.columns:
-        leak = detect_leakage(column, purity=config.leakage_purity) if column.name in features else None
-        if leak is None or (leak.share < config.leakage_share and not leak.is_copy):
+        leak = detect_leakage(column, config.leakage) if column.name in features else None
+        if leak is None:
             continue
-        what = "each value occurs with one class" if leak.is_copy else f"{', '.join(leak.values)} determine the class"
-        message = f"{what} (purity of at least {leak.purity:.4f}, {percent(leak.share)} of the rows)"
-        cause = "The column was derived from the target, or recorded after it; give it the role `ignore`."
+        is_accepted = features[column.name].leakage == "accept"
+        cause = "Recorded after the outcome, or derived from it. The value is unknown when the model predicts."
         yield _make_finding(
-            "leakage",
+            "pure_values" if is_accepted or leak.evidence == "values" else "leakage",
             column.name,
             config,
             n_failed=round(leak.share * column.n_rows),
             n_rows=column.n_rows,
-            message=message,
-            cause=cause,
+            message=_leakage_message(leak),
+            cause=f"Declared as known before the outcome: `leakage: accept`. {cause}" if is_accepted else cause,
         )
+
+
+_SIDES = {"present": "rows with a value", "missing": "rows without a value"}
+
+
+def _leakage_message(leak: TargetLeakage) -> str:
+    rows = f"{percent(leak.share)} of the rows"
+    if leak.evidence == "copy":
+        return f"each value occurs with one class ({rows})"
+    if leak.evidence == "presence":
+        sides = ", and nearly all ".join(_SIDES[side] for side in leak.examples)
+        return f"nearly all {sides} are of one class (purity {leak.purity:.4f}, {rows})"
+    if leak.evidence == "skill":
+        return f"the column alone predicts the class (critical success index {leak.purity:.4f})"
+    return f"nearly all rows with {' or '.join(leak.examples)} are of one class (purity {leak.purity:.4f}, {rows})"
 
 
 _CHECKS: tuple[StatsCheck, ...] = (

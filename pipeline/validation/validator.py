@@ -83,6 +83,9 @@ class DataValidator:
         df = _to_named_frame(df)
         reference = None if reference is None else _to_named_frame(reference)
         schema = self._schema_for(df)
+        if self._schema is None:
+            df = _with_text_labels(df, schema)
+            reference = None if reference is None else _with_text_labels(reference, schema)
         has_target = schema.target.column in df.columns
         report = validate_rows(
             df, schema, self._validation_config(), reference=reference, name=dataset_name, with_target=has_target
@@ -165,6 +168,14 @@ def _to_named_frame(rows: Any) -> pd.DataFrame:
         duplicated = sorted(set(frame.columns[frame.columns.duplicated()]))
         raise UsageError(f"columns {', '.join(duplicated)} occur more than once; rename them")
     return frame
+
+
+def _with_text_labels(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return `frame` with its labels as texts: those of an inferred schema are, whatever type they had."""
+    name = schema.target.column
+    if name not in frame.columns:
+        return frame
+    return frame.assign(**{name: _to_text_labels(frame[name])})
 
 
 def _to_text_labels(values: Any) -> Any:

@@ -41,10 +41,20 @@ DATA: dict[str, Any] = {
 }
 
 
+# Levels that refuse what the default only warns of.
+STRICT = {
+    "missing": {"warning": 0.05, "error": 0.5, "critical": 0.9},
+    "missing_rows": {"warning": 0.3, "error": 0.9, "critical": None},
+    "duplicates": {"warning": 0.0, "error": 0.5, "critical": None},
+    "class_balance": {"warning": 0.8, "error": 0.95, "critical": 0.99},
+}
+
+
 def config(**changes: Any) -> Config:
-    """Return the settings of the problem, with values by dotted path."""
+    """Return the settings of the problem with strict levels, and values by dotted path."""
     values = deepcopy(composed("model=logistic_regression").values)
     values["data"] = deepcopy(DATA)
+    values["validation"]["rules"] |= deepcopy(STRICT)
     for path, value in changes.items():
         *keys, last = path.split(".")
         section: Any = values
@@ -94,7 +104,10 @@ def copied_target() -> pd.DataFrame:
 
 
 REFUSED: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
-    "half missing": (lambda: missing("spent", 0.6), "error: missing of spent: 144 of 240 values are missing; give the"),
+    "half missing": (
+        lambda: missing("spent", 0.6),
+        "error: missing of spent: 144 of 240 values are missing; in conf/data/visits.yaml",
+    ),
     "nearly all missing": (lambda: missing("spent", 0.95), "critical: missing of spent"),
     "most rows incomplete": (lambda: missing("plan", 0.92), "critical: missing of plan"),
     "few rows beyond a bound": (lambda: beyond_range(5), "error: schema of visits: 5 of 240 rows break `in_range`"),
@@ -103,7 +116,7 @@ REFUSED: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
     "copies": (equal_rows, "error: duplicates: 160 of 240 rows repeat an earlier row; remove the copies"),
     "a copy of the target": (copied_target, "error: leakage of plan"),
     "few rows without a class": (lambda: missing("bought", 0.05), "error: schema of bought: 12 of 240 rows break"),
-    "most rows without a class": (lambda: missing("bought", 0.63), "leave rows without a declared class out"),
+    "most rows without a class": (lambda: missing("bought", 0.63), "set target to `unlabeled: set_aside`"),
 }
 
 
@@ -140,8 +153,27 @@ def test_the_settings_that_a_refusal_names_make_the_rows_accepted(case: str) -> 
     refusals = "\n".join(check_rows(frame, config()))
     named = dict(re.findall(r"(validation\.[\w.]+)=(\w+)", refusals))
     changes: dict[str, Any] = {path: {"null": None, "true": True}[value] for path, value in named.items()}
+    keys = re.findall(r"set ([\w.]+) to `(\w+): (\w+)`", refusals)
+    changes |= {f"data.{path}.{key}": value for path, key, value in keys}
     assert changes
     assert check_rows(frame, config(**changes)) == ()
+
+
+@pytest.mark.parametrize("key", ["role: ignore", "leakage: accept"])
+def test_each_line_that_a_refused_leak_names_is_accepted(key: str) -> None:
+    (refusal,) = check_rows(copied_target(), config())
+    assert f"`{key}`" in refusal
+    name, value = key.split(": ")
+    assert check_rows(copied_target(), config(**{f"data.columns.plan.{name}": value})) == ()
+
+
+@pytest.mark.parametrize(
+    "rows", ["half missing", "nearly all missing", "most rows incomplete", "one class rare", "copies"]
+)
+def test_the_default_levels_refuse_no_rows_that_give_a_model(rows: str) -> None:
+    default_rules = composed().values["validation"]["rules"]  # noqa: PD011 - a composition, no frame
+    levels = {f"validation.rules.{rule}": default_rules[rule] for rule in STRICT}
+    assert check_rows(REFUSED[rows][0](), config(**levels)) == ()
 
 
 @pytest.mark.parametrize(
@@ -194,3 +226,21 @@ def test_a_parquet_file_is_refused_in_the_same_words(case: str, tmp_path: Path) 
 def test_a_sound_parquet_file_is_accepted(tmp_path: Path) -> None:
     files.write_parquet(tmp_path / "rows.parquet", sound_rows())
     assert check_file(tmp_path / "rows.parquet", config()).is_accepted
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("has_target", [True, False])
+def test_words_that_an_open_column_does_not_list_are_a_warning_with_examples(
+    suffix: str, has_target: bool, tmp_path: Path
+) -> None:
+    frame = sound_rows()
+    frame.loc[:2, "plan"] = ["gold", "gold", "platinum"]
+    frame = frame if has_target else frame.drop(columns="bought")
+    path = tmp_path / f"rows{suffix}"
+    frame.to_csv(path, index=False) if suffix == ".csv" else files.write_parquet(path, frame)
+    opened = config(**{"data.columns.plan.unseen": "other"})
+    checked = check_file(path, opened, with_target=has_target)
+    message = 'have a word that checks.isin does not list; it is encoded as other: "gold" (2), "platinum" (1)'
+    assert checked.warnings == (f"warning: unseen of plan: 3 of 240 rows {message}",)
+    assert (checked.problems, checked.refusals, checked.is_accepted) == ((), (), True)
+    assert not check_file(path, config(), with_target=has_target).is_accepted

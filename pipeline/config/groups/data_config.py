@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
+from pipeline.config.file_formats import FileKind
 from pipeline.config.groups.section import Positive, Section, Share, setting
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
+    "ArrowSource",
     "BundledSource",
     "ColumnConfig",
     "CsvDialect",
     "CsvSource",
     "DataConfig",
+    "DuckdbSource",
+    "ExcelSource",
+    "FileSource",
+    "JsonSource",
     "MixtureComponent",
     "ParquetSource",
     "SourceConfig",
     "SplitConfig",
     "SqlSource",
+    "SqliteSource",
     "SyntheticProfile",
     "SyntheticSource",
     "TargetConfig",
@@ -37,29 +48,144 @@ class SyntheticSource(Section):
     )
 
 
+Encoding = Literal[
+    "utf-8",
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "cp1252",
+    "latin-1",
+    "iso-8859-2",
+    "iso-8859-15",
+    "cp1250",
+    "cp1251",
+    "koi8-r",
+    "mac-roman",
+    "shift-jis",
+    "gb18030",
+    "euc-kr",
+    "big5",
+]
+
 # Stage `ingest` depends on this folder, so that a changed file runs the graph again.
-_EXTERNAL_PATH = r"^data/external/([^/.][^/]*/)*[^/.][^/]*$"
+_EXTERNAL_PATH = re.compile(r"data/external/([^/.*][^/*]*/)*[^/.][^/]*")
+
+
+def _check_external_path(value: Any) -> Any:
+    paths = value if isinstance(value, list | tuple) else [value]
+    for path in paths:
+        if not isinstance(path, str) or _EXTERNAL_PATH.fullmatch(path) is None:
+            raise ValueError(f"{path!r} is no file below data/external/, such as data/external/rows.csv")
+    if len(set(paths)) != len(paths) or not paths:
+        raise ValueError("expected at least one file, each listed once")
+    return value if isinstance(value, str) else tuple(value)
+
+
+class FileSource(Section):
+    """Files below data/external/; rows follow each other in the order of the list, or of the sorted names."""
+
+    kind: FileKind
+    path: Annotated[str | tuple[str, ...], BeforeValidator(_check_external_path)] = setting(
+        "File below data/external/, a list of files, or a pattern with * in place of a part of the name"
+    )
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The declared paths and patterns."""
+        return (self.path,) if isinstance(self.path, str) else self.path
 
 
 class CsvDialect(Section):
-    """Dialect of CSV text: UTF-8, a header line, quotes where needed, and these settings."""
+    """Dialect of CSV text: how its bytes become rows of cells, and how numbers are written in all of its columns."""
 
+    encoding: Encoding = setting("Encoding of the bytes; utf-8 may start with a byte order mark", default="utf-8")
     delimiter: str = setting("One ASCII character between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
+    decimal: Literal[".", ","] = setting("Decimal sign of every number column", default=".")
+    thousands: Literal[",", ".", " ", "'", "_"] | None = setting(
+        "Sign between groups of three digits in every number column; a blank includes no-break spaces", default=None
+    )
     null_values: tuple[str, ...] = setting("Texts that mark a missing value, in a column of any kind", default=("",))
+    skip_lines: int = setting("Lines above the header, such as titles", unit="lines", default=0, ge=0, le=10_000)
+    names: tuple[Annotated[str, Field(min_length=1)], ...] = setting(
+        "Names of the columns of a file without a header line; empty where it has one", default=()
+    )
+    comment: str | None = setting("First character of lines that are left out", default=None, pattern=r"^[#%!;*/@>-]$")
+    index_column: str | None = setting(
+        "Name of a first column that the header leaves unnamed, such as the index of pandas or the row names of R",
+        default=None,
+        min_length=1,
+    )
+    multiline: bool = setting("Whether cells in quotes may contain line breaks", default=False)
+    padded: bool = setting("Whether blanks around names and cells are removed; those inside quotes stay", default=False)
+    skip_blank_lines: bool = setting(
+        "Whether lines without a value are left out everywhere; at the end of a file they always are", default=False
+    )
+    trailing_delimiter: bool = setting("Whether lines may end with empty fields beyond the header", default=False)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> CsvDialect:
+        """Return the dialect that `as_settings` wrote."""
+        return cls.model_validate(settings, strict=False)
+
+    def as_settings(self) -> dict[str, Any]:
+        """Return the settings that differ from the default, as plain values."""
+        plain = self.model_dump(mode="json", include=set(CsvDialect.model_fields))
+        defaults = CsvDialect().model_dump(mode="json")
+        return {key: value for key, value in plain.items() if value != defaults[key]}
+
+    @model_validator(mode="after")
+    def _check_signs(self) -> Self:
+        if self.thousands == self.decimal:
+            raise ValueError(f"thousands: {self.thousands!r} is the decimal sign too; expected another sign, or null")
+        if self.comment == self.delimiter:
+            raise ValueError(f"comment: {self.comment!r} is the delimiter too; expected another character, or null")
+        return self
 
 
-class CsvSource(CsvDialect):
-    """A CSV file below data/external/, parsed strictly, and its dialect."""
+class CsvSource(FileSource, CsvDialect):
+    """CSV files, parsed strictly, and their dialect."""
 
     kind: Literal["csv"]
-    path: str = setting("File below data/external/", pattern=_EXTERNAL_PATH)
 
 
-class ParquetSource(Section):
-    """A Parquet file below data/external/."""
+class JsonSource(FileSource):
+    """Files with one JSON object in each line, or one array of objects."""
+
+    kind: Literal["json"]
+
+
+class ParquetSource(FileSource):
+    """Parquet files."""
 
     kind: Literal["parquet"]
-    path: str = setting("File below data/external/", pattern=_EXTERNAL_PATH)
+
+
+class ArrowSource(FileSource):
+    """Files of Arrow (Feather)."""
+
+    kind: Literal["arrow"]
+
+
+class ExcelSource(FileSource):
+    """Workbooks of Excel or LibreOffice."""
+
+    kind: Literal["excel"]
+    sheet: str | None = setting("Name of the sheet; null for the first one with cells", default=None)
+    skip_lines: int = setting("Rows above the row of column names", default=0, ge=0)
+
+
+class SqliteSource(FileSource):
+    """Files of SQLite, opened read-only."""
+
+    kind: Literal["sqlite"]
+    table: str | None = setting("Name of the table or view; null for the only one", default=None)
+
+
+class DuckdbSource(FileSource):
+    """Files of DuckDB, opened read-only and without access to other files or the network."""
+
+    kind: Literal["duckdb"]
+    table: str | None = setting("Name of the table or view; null for the only one", default=None)
 
 
 class SqlSource(Section):
@@ -78,7 +204,16 @@ class BundledSource(Section):
 
 
 SourceConfig = Annotated[
-    SyntheticSource | CsvSource | ParquetSource | SqlSource | BundledSource,
+    SyntheticSource
+    | CsvSource
+    | JsonSource
+    | ParquetSource
+    | ArrowSource
+    | ExcelSource
+    | SqliteSource
+    | DuckdbSource
+    | SqlSource
+    | BundledSource,
     Field(discriminator="kind"),
 ]
 
@@ -115,13 +250,35 @@ class ColumnConfig(Section):
         "What a word that `isin` does not list is: `other` encodes it and warns, `refuse` rejects the row",
         default="refuse",
     )
+    encode: str | dict[str, JsonValue] = setting(
+        "How a feature becomes numbers: the name of a method, or `method` with keys of its settings", default="auto"
+    )
     unit: str | None = setting("Unit of the values", default=None)
+    format: str | None = setting(
+        "Form of texts: of datetimes a strptime form such as %d.%m.%Y, or epoch_s, epoch_ms, epoch_us, epoch_ns,"
+        " epoch_days; of Float64 duration, in seconds",
+        default=None,
+    )
+    zone: str | None = setting(
+        "IANA zone of moments without an offset; moments with an offset are accepted, all are stored in UTC",
+        default=None,
+    )
+    true_values: tuple[str, ...] = setting("Words of a boolean column that mean true", default=())
+    false_values: tuple[str, ...] = setting("Words of a boolean column that mean false", default=())
+    null_values: tuple[str, ...] = setting(
+        "Texts that mark a missing value in this column, besides those of the source", default=()
+    )
+    strip: tuple[str, ...] = setting("Texts around a number that are not part of it, such as $ or %", default=())
     example: JsonValue = setting("A typical value", default=None)
     store: Literal["full", "bin", "hash", "drop"] = setting(
         "How the prediction log stores it; if not in full, the column is private", default="full"
     )
     drift_limit: float | None = setting(
         "Drift threshold of this feature; overrides the group `drift`", default=None, gt=0
+    )
+    leakage: Literal["refuse", "accept"] = setting(
+        "Whether the graph accepts that the column reveals the class: only where it is known before the outcome",
+        default="refuse",
     )
     protected: bool = setting("Whether its slices are always reported", default=False)
 
@@ -141,6 +298,10 @@ class TargetConfig(Section):
     column: str = setting("Name of the column", min_length=1)
     classes: tuple[str, ...] = setting("Classes in a fixed order", min_length=2)
     positive: str | None = setting("Class that scores refer to; null with more than two classes", default=None)
+    unlabeled: Literal["refuse", "set_aside"] = setting(
+        "Rows whose label is missing or is none of the classes: they stop the graph, or are quarantined and counted",
+        default="refuse",
+    )
     title: str | None = setting("Display name", default=None)
     description: str | None = setting("Meaning of the classes", default=None)
 

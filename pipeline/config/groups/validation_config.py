@@ -9,6 +9,7 @@ from pydantic import model_validator
 from pipeline.config.groups.section import Positive, Section, Share, setting
 
 __all__ = [
+    "LeakageConfig",
     "OutlierConfig",
     "QualityScoreWeights",
     "SeverityThresholds",
@@ -19,6 +20,7 @@ __all__ = [
 
 ValidationRuleName = Literal[
     "schema",
+    "unseen",
     "missing",
     "missing_rows",
     "duplicates",
@@ -26,6 +28,7 @@ ValidationRuleName = Literal[
     "class_balance",
     "constant",
     "leakage",
+    "pure_values",
     "drift",
     "split_overlap",
     "split_drift",
@@ -52,6 +55,14 @@ class OutlierConfig(Section):
 
     iqr_factor: float = setting("Interquartile ranges beyond the quartiles", gt=0)
     robust_z: float = setting("Median absolute deviations from the median", gt=0)
+
+
+class LeakageConfig(Section):
+    """Lower ends of 95 % intervals from which a column reveals the class."""
+
+    presence_purity: float = setting("Purity of the rows that have a value, or have none", gt=0.5, le=1)
+    skill: float = setting("Critical success index of the column alone", gt=0, le=1)
+    value_purity: float = setting("Purity of a single value, or of a bin of numbers", gt=0.5, le=1)
 
 
 class ValidationDriftConfig(Section):
@@ -82,8 +93,7 @@ class ValidationConfig(Section):
 
     rules: dict[ValidationRuleName, SeverityThresholds] = setting("One entry for each rule")
     outliers: OutlierConfig
-    leakage_purity: float = setting("Lower confidence bound of a value's purity that counts as leakage", gt=0.5, le=1)
-    leakage_share: Share = setting("Share of rows that such values must cover to count as leakage")
+    leakage: LeakageConfig
     drift: ValidationDriftConfig
     score_weights: QualityScoreWeights
     quarantine: bool = setting("Quarantine failing rows instead of stopping")

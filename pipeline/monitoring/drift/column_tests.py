@@ -65,7 +65,7 @@ class ColumnPair:
     @property
     def is_numeric(self) -> bool:
         """Whether distances on the number line are defined; a column without spread is compared by shares."""
-        return self.bins.kind != "words" and bool(self.bins.deviation)
+        return not self.bins.is_words and bool(self.bins.deviation)
 
     @property
     def is_heavy_tailed(self) -> bool:
@@ -76,7 +76,7 @@ class ColumnPair:
 
 def column_pairs(reference: Reference, baseline: BinCounts, window: BinCounts) -> Iterator[ColumnPair]:
     """Yield every feature and prediction that both sides have counted."""
-    for bins in reference.columns:
+    for bins in reference.monitored:
         if bins.name in window.features and bins.name in baseline.features:
             yield ColumnPair(bins, "feature", baseline.features[bins.name], window.features[bins.name])
     outputs = zip(PREDICTION_OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)

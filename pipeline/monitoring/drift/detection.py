@@ -278,7 +278,7 @@ def _all_statistics(pair: ColumnPair) -> dict[str, float]:
         "missing_share_window": float(current[-1]) / n_current,
         "unseen_share": float(current[reference == 0].sum()) / n_current,
     }
-    is_ordered = pair.bins.kind != "words"
+    is_ordered = not pair.bins.is_words
     shares = cumulative_shares(pair.bins, pair.reference, pair.current) if is_ordered else None
     if shares is not None:
         statistics["kolmogorov_smirnov"] = kolmogorov_smirnov(shares)

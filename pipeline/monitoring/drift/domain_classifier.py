@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.config.groups.features_config import FeaturesConfig
 from pipeline.config.groups.model_config import EstimatorInputsConfig
-from pipeline.modeling.encoder import make_encoder
+from pipeline.modeling.encoding import make_encoder
+from pipeline.modeling.encoding.methods import PLAIN_FEATURES, plain_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,9 +29,6 @@ __all__ = ["DomainAuc", "auc_interval", "domain_auc"]
 
 _N_FOLDS = 5
 _CHANCE = 0.5  # AUC of a model that separates nothing
-_FEATURES_CONFIG = FeaturesConfig(
-    missing="native", imputation="median", missing_indicators="never", categories="codes", scale="none"
-)
 _INPUTS_CONFIG = EstimatorInputsConfig(missing="native", categories="codes", scale="none")
 
 
@@ -116,7 +113,8 @@ def domain_auc(
     rng = np.random.default_rng(seed)
     names = list(schema.feature_names)
     sides = [_subsample(frame[names], config.max_rows, rng) for frame in (reference, window)]
-    matrix = make_encoder(schema, _FEATURES_CONFIG, _INPUTS_CONFIG).fit_transform(pd.concat(sides, ignore_index=True))
+    encoder = make_encoder(plain_columns(schema), PLAIN_FEATURES, _INPUTS_CONFIG)
+    matrix = encoder.fit_transform(pd.concat(sides, ignore_index=True))
     is_live = np.repeat([False, True], [len(side) for side in sides])
     with threadpool_limits(limits=1):
         scores = _out_of_fold_scores(np.asarray(matrix, dtype=np.float64), is_live, rng, seed)

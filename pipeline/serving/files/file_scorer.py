@@ -24,7 +24,7 @@ from pipeline import files
 from pipeline.config.groups.data_config import CsvDialect
 from pipeline.errors import DataError, UsageError
 from pipeline.modeling.classifier import predicted_codes
-from pipeline.serving.files.file_reader import TableValidator, parquet_row_count, read_column_names, read_file_tables
+from pipeline.serving.files.file_reader import TableValidator, count_file_rows, read_column_names, read_file_tables
 from pipeline.serving.files.file_warnings import count_warnings, table_warnings
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def score_file(
     digest = _source_digest(source)
     log_model = None if log is None else log.model
     parts = _PartStore(target, _plan(package, source=digest, dialect=dialect, log_model=log_model))
-    total = parquet_row_count(source)
+    total = count_file_rows(source)
     n_done = n_resumed = 0
     warnings: Counter[str] = Counter()
     with parts.open_output(escapes_formulas=escapes_formulas) as output:

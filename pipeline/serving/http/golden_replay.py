@@ -51,7 +51,10 @@ def replay_golden_rows(model: LoadedModel) -> None:
     """
     golden = model.package.golden_rows
     names = list(golden["columns"])
-    rows = [dict(zip(names, values, strict=True)) for values in zip(*golden["columns"].values(), strict=True)]
+    columns = [
+        map(model.package.schema.column(name).to_request_value, values) for name, values in golden["columns"].items()
+    ]
+    rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
     bodies: list[tuple[str, Any]] = [("/predict", {"features": row}) for row in rows]
     bodies += [("/predict", {"features": {name: _as_float(value) for name, value in row.items()}}) for row in rows]
     bodies.append(("/predict/batch", {"instances": rows}))

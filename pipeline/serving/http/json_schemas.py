@@ -74,9 +74,9 @@ def features_schema(schema: Schema | None) -> dict[str, Any]:
 
 
 def _feature_schema(feature: Column) -> dict[str, Any]:
-    kind = _JSON_TYPES[feature.kind]
+    types = _json_types(feature)
     sentences = [text for text in (feature.description, f"Unit: {feature.unit}" if feature.unit else None) if text]
-    schema: dict[str, Any] = {"title": feature.label, "type": [kind, "null"] if feature.nullable else kind}
+    schema: dict[str, Any] = {"title": feature.label, "type": types if len(types) > 1 else types[0]}
     if sentences:
         schema["description"] = ". ".join(sentences)
     if feature.unit:
@@ -87,11 +87,20 @@ def _feature_schema(feature: Column) -> dict[str, Any]:
     if examples:
         schema["examples"] = examples
     schema |= merge_json_schemas(constraint.json_schema() for constraint in feature.constraints)
-    if "enum" in schema and feature.nullable:
-        schema["enum"] = [*schema["enum"], None]
-    if feature.kind == "datetime":
+    if "enum" in schema:
+        schema["enum"] = [*schema["enum"], *feature.null_values, *([None] if feature.nullable else [])]
+    if feature.kind == "datetime" and not feature.text_format.is_declared:
         schema["pattern"] = _TIMESTAMP_PATTERN
     return schema
+
+
+def _json_types(feature: Column) -> list[str]:
+    """Return the JSON types of a value: texts, too, where their form is declared."""
+    types = [_JSON_TYPES[feature.kind]]
+    if feature.text_format.is_declared:
+        types += ["number"] if feature.kind == "datetime" and feature.format else []
+        types += ["string"] if "string" not in types else []
+    return [*types, "null"] if feature.nullable else types
 
 
 def batch_schema() -> dict[str, Any]:

@@ -33,7 +33,13 @@ _DATATYPES = {
     "text": "BYTES",
     "datetime": "BYTES",
 }
-_OUTPUT_DATATYPES = {"prediction": "BYTES", "probabilities": "FP64", "confidence": "FP64", "prediction_id": "BYTES"}
+_OUTPUT_DATATYPES = {
+    "prediction": "BYTES",
+    "probabilities": "FP64",
+    "confidence": "FP64",
+    "prediction_id": "BYTES",
+    "warnings": "BYTES",
+}
 
 
 class _Tensor(msgspec.Struct, forbid_unknown_fields=True):
@@ -183,7 +189,9 @@ def _tensor_values(
         accepted = ", ".join([*_NUMPY_TYPES, "BYTES"])
         raise InvalidRequest.for_field(f"{location}.datatype", "datatype", f"expected one of {accepted}")
     has_other_form = column is not None and (_DATATYPES[column.kind] == "BYTES") is not (tensor.datatype == "BYTES")
-    if column is not None and has_other_form and column.kind != "category":  # whose words may be codes
+    # The words of a category may be codes, and a column may declare how its texts read.
+    is_typed = column is not None and column.kind != "category" and not column.text_format.is_declared
+    if column is not None and has_other_form and is_typed:
         raise InvalidRequest.for_field(
             f"{location}.datatype", "datatype", f"{column.name} is {_DATATYPES[column.kind]}"
         )
@@ -239,6 +247,7 @@ def build_response(
         "probabilities": predictions.probabilities,
         "confidence": predictions.confidences,
         "prediction_id": predictions.prediction_ids,
+        "warnings": predictions.warnings,
     }
     outputs: list[dict[str, Any]] = []
     tail: list[bytes] = []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.schema import TextFormat
 from pipeline.serving.prediction_types import LineMap
 from pipeline.serving.rows.echoed_ids import echoed_id_names
 from pipeline.serving.serving_errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from pipeline.schema import Schema
+    from pipeline.schema import Column, Schema
 
 __all__ = ["MEDIA_TYPES", "TabularBody", "read_tabular_body"]
 
@@ -56,7 +56,8 @@ def read_tabular_body(
     _check_column_names(table.column_names, schema, "")
     read_names = (*schema.feature_names, *echoed_id_names(schema))
     given_names = [name for name in read_names if name in table.column_names]
-    return TabularBody({name: _to_python_values(table.column(name)) for name in given_names}, lines)
+    columns = {name: _to_python_values(table.column(name), schema.column(name)) for name in given_names}
+    return TabularBody(columns, lines)
 
 
 def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.Table, LineMap]:
@@ -64,22 +65,32 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     import numpy as np
 
     from pipeline.config.groups.data_config import CsvDialect
-    from pipeline.data.csv_reader import parse_csv_stream
+    from pipeline.data.csv_encoding import body_encoding
+    from pipeline.data.csv_reader import parse_csv_stream, read_column_names
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
 
-    kinds = {column.name: column.kind for column in schema.features}
-    column_names = _header_names(body, max_names=max(_MAX_COLUMNS, len(schema.accepted_names)))
-    if column_names:
+    # Texts of a declared form are read with the values of the other bodies; numbers have the signs of the dialect.
+    formats = {
+        column.name: TextFormat("text")
+        if column.text_format.is_declared and (column.text_format.is_duration or not column.is_numeric)
+        else column.text_format
+        for column in schema.features
+    }
+    declared = CsvDialect.from_settings(schema.dialect)
+    dialect = declared.model_copy(update={"encoding": body_encoding(body, declared.encoding)})
+    column_names = read_column_names(io.BytesIO(body), dialect)
+    if 0 < len(column_names) <= _MAX_UNKNOWN_COLUMNS + len(schema.accepted_names):
         _check_column_names(column_names, schema, "line 1.")
-        kinds = {name: kinds.get(name, "text") for name in column_names}  # a column that is no feature is not read
-    limit = MAX_INPUT_PROBLEMS if max_rows is None else max_rows * len(kinds)
-    parsed = parse_csv_stream(io.BytesIO(body), kinds, CsvDialect(), where="body", limit=limit)
+        # A column that is no feature is not read.
+        formats = {name: formats.get(name, TextFormat("text")) for name in column_names}
+    limit = MAX_INPUT_PROBLEMS if max_rows is None else max_rows * len(formats)
+    parsed = parse_csv_stream(io.BytesIO(body), formats, dialect, where="body", limit=limit)
     errors = tuple(
         FieldError(f"line {problem.line}.{problem.column}", problem.rule, problem.hint) for problem in parsed.problems
     )
     error_lines = tuple(problem.line for problem in parsed.problems)
     # Without a valid header, or beyond the limit of errors, no row is known to be valid.
-    if errors and (max_rows is None or error_lines[0] == 1 or len(errors) >= limit):
+    if errors and (max_rows is None or error_lines[0] <= parsed.header_line or len(errors) >= limit):
         raise InvalidRequest(errors)
     is_valid = ~np.isin(parsed.line_numbers, error_lines)
     return parsed.table.filter(is_valid), LineMap(parsed.line_numbers[is_valid].tolist(), errors, error_lines)
@@ -118,8 +129,7 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
 MEDIA_TYPES = (_CSV_MEDIA_TYPE, *_READERS)
 
 _MAX_CELLS = 100_000_000
-_MAX_LINE_BYTES = 1_048_576
-_MAX_COLUMNS = 1_000
+_MAX_UNKNOWN_COLUMNS = 1_000
 
 
 def _check_table_size(n_rows: int, n_columns: int) -> None:
@@ -128,16 +138,6 @@ def _check_table_size(n_rows: int, n_columns: int) -> None:
         raise BodyTooLarge.for_field(
             "body", "rows", f"has more than {_MAX_CELLS:,} values after decompression; send fewer rows"
         )
-
-
-def _header_names(body: bytes, *, max_names: int) -> list[str]:
-    """Return the column names of a CSV body; empty if the CSV reader must report what is wrong with them."""
-    line = body[:_MAX_LINE_BYTES].partition(b"\n")[0].removesuffix(b"\r").decode("utf-8", "replace")
-    try:
-        names = next(csv.reader([line.removeprefix("\ufeff")]), [])
-    except csv.Error:
-        return []
-    return names if len(names) <= max_names and all(names) else []
 
 
 def _check_column_names(names: list[str], schema: Schema, prefix: str) -> None:
@@ -157,14 +157,17 @@ def _shorten_name(name: str) -> str:
     return name[:64].encode("ascii", "backslashreplace").decode()
 
 
-def _to_python_values(column: pa.ChunkedArray) -> list[Any]:
+def _to_python_values(column: pa.ChunkedArray, declared: Column) -> list[Any]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    is_utc = pa.types.is_timestamp(column.type) and column.type.tz is not None and declared.zone is not None
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        column = pc.strftime(pc.cast(column, pa.timestamp("us")), format="%Y-%m-%dT%H:%M:%S")
+        column = pc.strftime(
+            pc.cast(column, pa.timestamp("us")), format="%Y-%m-%dT%H:%M:%SZ" if is_utc else "%Y-%m-%dT%H:%M:%S"
+        )
     values: list[Any] = column.to_pylist()
     if pa.types.is_floating(column.type):
         # pandas writes a missing number as NaN.

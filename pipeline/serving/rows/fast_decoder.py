@@ -53,7 +53,10 @@ class FastDecoder:
         self._id_names = id_names
         self._constraints = [column.value_constraints for column in columns]
         self._known_words = [_valid_words(column) for column in columns]
-        self._checked_after_decoding = [at for at, column in enumerate(columns) if _needs_full_check(column)]
+        self._declared_texts = [at for at, column in enumerate(columns) if _has_declared_texts(column)]
+        self._checked_after_decoding = [
+            at for at, column in enumerate(columns) if at not in self._declared_texts and _needs_full_check(column)
+        ]
         self._decoder_types = [_decoder_type(column) for column in columns]
         row, complete_row = self._row_struct(is_complete=False), self._row_struct(is_complete=True)
         self._row_decoder: Any = msgspec.json.Decoder(_body_struct("RowBody", "features", row))
@@ -70,47 +73,53 @@ class FastDecoder:
             values: DecodedRow = msgspec.structs.astuple(self._row_decoder.decode(body).features)
         except _DECODE_ERRORS:
             return None
-        return self._validated(body, [values])
+        n_keys = 1 + len(values) - values.count(UNSET)
+        row = values[: len(self._columns)]
+        if UNSET in row:
+            row = _without_unset(row)
+        has_one = body.count(_COLON) == n_keys or self._has_each_key_once(body, n_keys, [values])
+        if not has_one or not all(self._passes_checks(at, row[at : at + 1]) for at in self._checked_after_decoding):
+            return None
+        read = self._read_texts([row])
+        return None if read is None else DecodedRows(read, self._ids([values]) if self._id_names else [])
 
     def decode_batch(self, body: bytes) -> DecodedRows | None:
         """Return the rows of a body `{"instances": [{...}, ...]}`."""
         try:
-            structs = self._complete_batch_decoder.decode(body).instances
+            structs, is_complete = self._complete_batch_decoder.decode(body).instances, True
         except _DECODE_ERRORS:
             try:
-                structs = self._batch_decoder.decode(body).instances
+                structs, is_complete = self._batch_decoder.decode(body).instances, False
             except _DECODE_ERRORS:
                 return None
-        return self._validated(body, list(map(msgspec.structs.astuple, structs)))
-
-    def _validated(self, body: bytes, rows: list[DecodedRow]) -> DecodedRows | None:
-        """Return rows as they were decoded: features, then the other declared columns where these may be given."""
-        n_keys = 1 + sum(map(len, rows))
-        n_features = len(self._columns)
-        ids: list[str] = []
-        others: list[DecodedRow] = []
-        if n_absent := sum(row.count(UNSET) for row in rows):
-            n_keys -= n_absent
-        if rows and len(rows[0]) > n_features:
-            others = [row[n_features:] for row in rows]
-            rows = [row[:n_features] for row in rows]
-        if n_absent:
-            rows = [tuple(None if value is UNSET else value for value in row) if UNSET in row else row for row in rows]
-        if body.count(_COLON) != n_keys and not self._has_each_key_once(body, n_keys, [*rows, *others]):
+        values: list[DecodedRow] = list(map(msgspec.structs.astuple, structs))
+        rows, ids, n_keys = values, [], 1 + len(values) * len(self._columns)
+        if not is_complete:
+            n_keys += sum(len(row) - len(self._columns) - row.count(UNSET) for row in values)
+            rows = [row[: len(self._columns)] for row in values]
+            rows = [_without_unset(row) if UNSET in row else row for row in rows]
+            ids = self._ids(values) if self._id_names else []
+        if body.count(_COLON) != n_keys and not self._has_each_key_once(body, n_keys, values):
             return None
         if not all(self._passes_checks(at, (row[at] for row in rows)) for at in self._checked_after_decoding):
             return None
-        if self._id_names and others:
-            ids = [echoed_json(self._id_names, self._given_others(values)) for values in others]
-        return DecodedRows(rows, ids if any(ids) else [])
+        read = self._read_texts(rows)
+        return None if read is None else DecodedRows(read, ids)
 
     @staticmethod
     def _has_each_key_once(body: bytes, n_keys: int, rows: list[DecodedRow]) -> bool:
         n_in_texts = sum(value.count(":") for row in rows for value in row if type(value) is str)
         return body.count(_COLON) == n_keys + n_in_texts and _ESCAPED_COLON not in body
 
-    def _given_others(self, values: DecodedRow) -> dict[str, Any]:
-        return {name: value for name, value in zip(self._other_names, values, strict=True) if value is not UNSET}
+    def _ids(self, rows: list[DecodedRow]) -> list[str]:
+        """Return the member `ids` of each row as it was decoded; an empty list where no row has an id."""
+        others = [row[len(self._columns) :] for row in rows]
+        given = [
+            {name: value for name, value in zip(self._other_names, values, strict=True) if value is not UNSET}
+            for values in others
+        ]
+        ids = [echoed_json(self._id_names, values) for values in given]
+        return ids if any(ids) else []
 
     def decode_columns(self, values_by_name: Mapping[str, Sequence[Any]], n_rows: int) -> DecodedRows | None:
         """Return the rows of columns by name, each of `n_rows` values; None or NaN where a value is missing."""
@@ -119,12 +128,25 @@ class FastDecoder:
             values = _convert_column(
                 values_by_name.get(column.name, [None] * n_rows),
                 self._decoder_types[at],
-                is_float=column.kind == "float",
+                is_float=column.kind == "float" and at not in self._declared_texts,
             )
             if values is None or (at in self._checked_after_decoding and not self._passes_checks(at, values)):
                 return None
             columns.append(values)
-        return DecodedRows(list(zip(*columns, strict=True)), echoed_columns(self._id_names, values_by_name))
+        rows = self._read_texts(list(zip(*columns, strict=True)))
+        return None if rows is None else DecodedRows(rows, echoed_columns(self._id_names, values_by_name))
+
+    def _read_texts(self, rows: list[DecodedRow]) -> list[DecodedRow] | None:
+        """Return rows with the texts of columns that declare their form as values; None if one is not valid."""
+        if not self._declared_texts:
+            return rows
+        read = list(map(list, rows))
+        for row in read:
+            for at in self._declared_texts:
+                row[at], error = check_value(self._columns[at], self._constraints[at], row[at])
+                if error is not None:
+                    return None
+        return list(map(tuple, read))
 
     def _row_struct(self, *, is_complete: bool) -> type[msgspec.Struct]:
         fields: list[Any] = []
@@ -143,6 +165,10 @@ class FastDecoder:
         return all(
             value is None or value in known or check_value(column, constraints, value)[1] is None for value in values
         )
+
+
+def _without_unset(row: DecodedRow) -> DecodedRow:
+    return tuple(None if value is UNSET else value for value in row)
 
 
 def _body_struct(name: str, key: str, kind: Any) -> type[msgspec.Struct]:
@@ -166,6 +192,12 @@ def _convert_values(values: Sequence[Any], kind: Any, *, is_float: bool) -> list
     # A finite sum means that all values are finite; an infinite one may overflow, and the parser decides.
     total = sum(filter(None, converted)) if is_float else 0.0
     return converted if total - total == 0.0 else None
+
+
+def _has_declared_texts(column: Column) -> bool:
+    """Whether a valid value of the column's JSON type may stand for another value; rows with others are rare."""
+    is_open = column.kind in ("text", "datetime") or column.accepts_unseen
+    return column.text_format.has_own_form or (is_open and column.text_format.is_declared)
 
 
 def _needs_full_check(column: Column) -> bool:
@@ -195,7 +227,9 @@ def _has_finite_ends(interval: Interval | None) -> TypeGuard[Interval]:
 def _decoder_type(column: Column) -> Any:
     """Return the msgspec type of the values of a column, with the checks that a decoder can make."""
     decoded: Any
-    if column.accepts_unseen:
+    if _has_declared_texts(column):
+        decoded = _DECLARED_TYPES[column.kind]
+    elif column.accepts_unseen:
         decoded = str
     elif column.kind == "category":
         decoded = Literal[column.categories]
@@ -204,6 +238,17 @@ def _decoder_type(column: Column) -> Any:
     else:
         decoded = {"boolean": bool, "text": str, "datetime": str}[column.kind]
     return reduce(or_, (decoded, None)) if column.nullable else decoded
+
+
+# Of columns that declare the form of their texts.
+_DECLARED_TYPES: dict[str, Any] = {
+    "integer": int | float | str,
+    "float": float | str,
+    "boolean": bool | int | str,
+    "datetime": int | float | str,
+    "category": str,
+    "text": str,
+}
 
 
 def _bounded_number_type(column: Column) -> Any:

@@ -15,10 +15,10 @@ from pipeline.serving.serving_errors import FieldError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.schema import Column
+    from pipeline.schema import Column, TextFormat
     from pipeline.schema.constraint_base import Constraint
 
-__all__ = ["check_value"]
+__all__ = ["check_read_value", "check_value"]
 
 _DATETIME_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?")
 
@@ -26,7 +26,7 @@ _DATETIME_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2
 def check_value(
     column: Column, constraints: tuple[Constraint, ...], value: Any, *, path: str = ""
 ) -> tuple[Any, FieldError | None]:
-    """Return a value in the form that the engine uses, and its error (None when it is valid).
+    """Return a value of a request in the form that the engine uses, and its error (None when it is valid).
 
     Parameters
     ----------
@@ -34,10 +34,23 @@ def check_value(
     constraints : tuple of Constraint
         `column.value_constraints`, built once by the caller.
     value : plain value
-        As it was decoded; None when it is missing or absent.
+        As it was decoded; None when it is missing or absent. A text is read by the form that the column declares.
     path : str
         Path of the field in the error.
     """
+    text_format = column.text_format
+    if text_format.is_declared:
+        try:
+            value = _read_declared(text_format, value)
+        except (ValueError, OverflowError):
+            return None, FieldError(path, "type", f"expected {column.expected}; found {_describe_kind(value)}")
+    return check_read_value(column, constraints, value, path=path)
+
+
+def check_read_value(
+    column: Column, constraints: tuple[Constraint, ...], value: Any, *, path: str = ""
+) -> tuple[Any, FieldError | None]:
+    """Return a value and its error as `check_value` does, for values that a reader of files has read already."""
     if value is None:
         if column.nullable:
             return None, None
@@ -50,6 +63,12 @@ def check_value(
         if not constraint.accepts(converted):
             return None, FieldError(path, constraint.name, f"expected {column.expected}")
     return converted, None
+
+
+def _read_declared(text_format: TextFormat, value: Any) -> Any:
+    """Return a value read by its declared form; a moment as ISO text, as the log stores it."""
+    read = text_format.read(value)
+    return read.isoformat() if isinstance(read, datetime) else read
 
 
 def _describe_kind(value: Any) -> str:

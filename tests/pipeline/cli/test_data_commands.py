@@ -59,7 +59,7 @@ def test_three_commands_lead_from_a_file_to_a_checked_declaration(project: DataP
 
 
 def test_every_command_prints_json(project: DataProject) -> None:
-    added = json.loads(project.run("add", "customers.csv", "--json").out)
+    (added,) = json.loads(project.run("add", "customers.csv", "--json").out)
     declared = json.loads(project.run("init", "customers.csv", "--target", "churned", "--json").out)
     assert (added["status"], declared["name"], declared["classes"]) == ("added", "customers", ["no", "yes"])
 
@@ -74,7 +74,6 @@ def test_all_problems_of_all_files_are_printed_with_exit_code_4(project: DataPro
     assert [line.partition(" (")[0] for line in run.out.splitlines()] == [
         "customers.csv: ok",
         "bad.csv:2:visits: integer: '007'",
-        "bad.csv:2:plan: isin: 'z'",
         "bad.csv:3:4: fields: 'C901,2026-01-01,a,1'",
         "bad.csv: invalid",
     ]
@@ -105,7 +104,7 @@ def test_a_missing_file_does_not_stop_the_check_of_the_others(project: DataProje
     ("words", "code", "message"),
     [
         (["add", "nothing.csv"], 2, "there is no such file"),
-        (["init", "nothing.csv", "--target", "x"], 4, "mlops data add"),
+        (["init", "nothing.csv", "--target", "x"], 2, "there is no such file"),
         (["init", "customers.csv", "--target", "churnd", "--name", "other"], 4, "did you mean 'churned'"),
         (["init", "customers.csv", "--target", "visits", "--name", "customers"], 6, "--replace"),
         (["check", "customers.csv", "--data", "custmers"], 3, "customers"),

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.data.cell_parsers import CELL_GRAMMARS, parse_column
+from pipeline.data.cell_parsers import parse_column
+from pipeline.schema import TextFormat
+from pipeline.schema.text_format import NUMBER_PATTERNS
 
 NUMBERS: dict[Any, Callable[[str], float]] = {"integer": lambda text: int(text.split(".")[0]), "float": float}
 
@@ -25,11 +27,8 @@ NUMBERS: dict[Any, Callable[[str], float]] = {"integer": lambda text: int(text.s
 @example(["1e999", "1e-999", "0e0"])
 @example(["9223372036854775807", "-9223372036854775808", "9223372036854775808"])
 def test_number_is_parsed_exactly_when_the_cell_matches_its_grammar(kind: Any, texts: list[str | None]) -> None:
-    values, invalid = parse_column(pa.array(texts, pa.string()), kind)
-    fits = [
-        text is None or (re.fullmatch(CELL_GRAMMARS[kind].pattern or "", text) and is_parseable(text, kind))
-        for text in texts
-    ]
+    values, invalid = parse_column(pa.array(texts, pa.string()), TextFormat(kind))
+    fits = [text is None or (re.fullmatch(NUMBER_PATTERNS[kind], text) and is_parseable(text, kind)) for text in texts]
     assert invalid.tolist() == [row for row, is_valid in enumerate(fits) if not is_valid]
     assert values.to_pylist() == [
         NUMBERS[kind](text) if text is not None and is_valid else None
@@ -44,11 +43,11 @@ def is_parseable(text: str, kind: str) -> bool:
 
 @pytest.mark.parametrize("n", [1, 5000])
 def test_repeated_texts_parse_like_distinct_texts(n: int) -> None:
-    values, invalid = parse_column(pa.array(["7", "007", None, "8.0"] * n, pa.string()), "integer")
+    values, invalid = parse_column(pa.array(["7", "007", None, "8.0"] * n, pa.string()), TextFormat("integer"))
     assert values.to_pylist() == [7, None, None, 8] * n
     assert invalid.tolist() == [1 + 4 * row for row in range(n)]
 
 
 def test_array_slice_is_parsed_without_its_parent() -> None:
-    values, invalid = parse_column(pa.array(["007", "1", "2", "x"], pa.string()).slice(1, 2), "integer")
+    values, invalid = parse_column(pa.array(["007", "1", "2", "x"], pa.string()).slice(1, 2), TextFormat("integer"))
     assert (values.to_pylist(), invalid.tolist()) == ([1, 2], [])

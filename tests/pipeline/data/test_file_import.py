@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data.file_import import find_imported_file, import_file
+from pipeline.data.file_import import import_file, import_source
 from pipeline.errors import Conflict, DataError, UsageError
 
 
@@ -44,9 +44,11 @@ def test_file_in_place_is_unchanged(root: Path) -> None:
     assert import_file(write_source_file(root / "data/external"), root=root).status == "unchanged"
 
 
-@pytest.mark.parametrize("name", ["rows.xlsx", "rows", ".csv", ".rows.csv", "ro${ws}.csv"])
+@pytest.mark.parametrize(
+    "name", ["rows.doc", "rows", "rows.parquet.gz", ".csv", ".rows.csv", "ro${ws}.csv", "rows*.csv"]
+)
 def test_a_file_that_no_source_reads_is_refused(tmp_path: Path, root: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"sources read \.csv|rename the file"):
+    with pytest.raises(UsageError, match=r"no source reads this format|rename the file"):
         import_file(write_source_file(tmp_path, name=name), root=root)
 
 
@@ -55,22 +57,42 @@ def test_absent_file_is_refused(tmp_path: Path, root: Path) -> None:
         import_file(tmp_path / "nothing.csv", root=root)
 
 
-def test_imported_file_is_found_by_path_name_and_source(tmp_path: Path, root: Path) -> None:
+def test_a_source_is_imported_from_anywhere_and_found_by_path_or_name(tmp_path: Path, root: Path) -> None:
     file = write_source_file(tmp_path)
-    import_file(file, root=root)
     for path in (file, Path("rows.csv"), root / "data/external/rows.csv"):
-        assert find_imported_file(path, root=root) == "data/external/rows.csv"
+        assert import_source([path], root=root).path == "data/external/rows.csv"
 
 
-def test_outdated_copy_is_refused(tmp_path: Path, root: Path) -> None:
+def test_an_outdated_copy_is_refused(tmp_path: Path, root: Path) -> None:
     import_file(write_source_file(tmp_path), root=root)
-    with pytest.raises(DataError, match=r"differs from .*--replace"):
-        find_imported_file(write_source_file(tmp_path, "a,b\n3,4\n"), root=root)
+    with pytest.raises(Conflict, match=r"other content than .*--replace"):
+        import_source([write_source_file(tmp_path, "a,b\n3,4\n")], root=root)
 
 
-def test_file_never_imported_is_refused(tmp_path: Path, root: Path) -> None:
-    with pytest.raises(DataError, match="mlops data add"):
-        find_imported_file(write_source_file(tmp_path), root=root)
+def test_several_files_are_a_list_and_a_pattern_stays_one(tmp_path: Path, root: Path) -> None:
+    names = ("sales-1.csv", "sales-2.csv", "sales [3].csv")
+    files = [write_source_file(tmp_path, name=name) for name in names]
+    below = tuple(f"data/external/{name}" for name in names)
+    assert import_source(files, root=root).path == below
+    source = import_source([tmp_path / "sales-*.csv"], root=root)
+    assert (source.path, source.files) == ("data/external/sales-*.csv", below[:2])
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["nothing-*.csv"], "no file of rows matches"),
+        (["a.csv", "b.json"], "several formats"),
+        (["a.csv", "deep/a.csv"], "two of the files have one name"),
+        (["*/a.csv"], "not in that of a folder"),
+    ],
+)
+def test_files_that_are_no_source_are_refused(tmp_path: Path, root: Path, names: list[str], message: str) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("a.csv", "b.json", "deep/a.csv"):
+        write_source_file(tmp_path, name=name)
+    with pytest.raises(UsageError, match=message):
+        import_source([tmp_path / name for name in names], root=root)
 
 
 @pytest.mark.usefixtures("starts_processes")
@@ -89,4 +111,4 @@ def test_a_link_in_place_of_an_imported_file_is_refused_unread(tmp_path: Path, r
     (root / "data/external").mkdir(parents=True)
     (root / "data/external/rows.csv").symlink_to("/etc/passwd")
     with pytest.raises((Conflict, DataError), match=r"rows\.csv: is a link"):
-        import_file(file, root=root, replace=True) if command == "add" else find_imported_file(file, root=root)
+        import_file(file, root=root, replace=True) if command == "add" else import_source([file], root=root)

@@ -3,7 +3,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.data.schema_inference import infer_columns, infer_missing_values, infer_target
+from pipeline.data.schema_inference import infer_columns, infer_missing_values
 from pipeline.errors import DataError
 
 
@@ -37,18 +37,39 @@ def test_column_with_missing_values_is_nullable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "minimum", "maximum"),
+    ("name", "texts", "checks"),
     [
-        (("3", "97", "3"), 3, 97),
-        (("-7", "0"), -7, 0),
-        (("1234", "-1234"), -1300, 1300),
-        (("0.037", "0.0371"), 0, 0.038),
-        (("-2.51", "8.0"), -2.6, 8),
-        (("1999.5", "2026.0"), 0, 2100),
+        ("tenure", ("0", "72", "3"), {}),
+        ("height", ("151.5", "200"), {}),
+        ("balance", ("-1234", "1234"), {}),
+        ("rating", ("1", "5"), {}),
+        ("is_new", ("0", "1", "1"), {"in_range": {"min_value": 0, "max_value": 1}}),
+        ("only_ones_and_twos", ("1", "2"), {}),
+        ("vat_percent", ("0.5", "19"), {"in_range": {"min_value": 0, "max_value": 100}}),
+        ("Share (%)", ("3", "97"), {"in_range": {"min_value": 0, "max_value": 100}}),
+        ("growth_pct", ("-3", "97"), {}),
+        ("growth_pct", ("3", "140"), {}),
+        ("percentile_rank", ("3", "97"), {}),
     ],
 )
-def test_ranges_are_rounded_outward(texts: tuple[str, ...], minimum: float, maximum: float) -> None:
-    assert infer_single_column(*texts).checks == {"in_range": {"min_value": minimum, "max_value": maximum}}
+def test_only_plainly_bounded_numbers_get_a_range(name: str, texts: tuple[str, ...], checks: dict[str, Any]) -> None:
+    assert infer_single_column(*texts, name=name).checks == checks
+
+
+@pytest.mark.parametrize(
+    ("texts", "is_open"),
+    [
+        (("red", "blue"), True),
+        (("male", "female"), True),
+        (("a", "b", "c"), True),
+        (("yes", "no"), False),
+        (("Y", "N"), False),
+        (("yes", "yes", "maybe"), True),
+        (("1", "2"), False),
+    ],
+)
+def test_a_list_of_words_is_open_unless_they_answer_yes_or_no(texts: tuple[str, ...], is_open: bool) -> None:
+    assert infer_single_column(*texts).is_open is is_open
 
 
 @pytest.mark.parametrize(
@@ -64,6 +85,7 @@ def test_ranges_are_rounded_outward(texts: tuple[str, ...], minimum: float, maxi
         ("code", tuple(f"X{number}" for number in range(60)), "id"),
         ("comment", tuple(f"remark {number}" for number in range(60)), "ignore"),
         ("always", ("1", "1"), "ignore"),
+        ("present_or_not", ("1", None), "feature"),
         ("never", (None, None), "ignore"),
         ("seen", ("2026-01-31", "2026-02-01"), "time"),
     ],
@@ -86,32 +108,6 @@ def test_a_decimal_comma_is_refused() -> None:
 def test_null_values_are_inferred_only_when_unambiguous() -> None:
     table = pa.table({"number": ["1", "?", "None"], "text": ["None", "-", "x"], "other": ["NA", "a", "b"]})
     assert infer_missing_values(table) == ("", "?", "NA", "None")
-
-
-@pytest.mark.parametrize(
-    ("texts", "classes", "positive"),
-    [
-        (["no", "yes", "yes"], ("no", "yes"), "yes"),
-        (["0", "1", "1"], ("0", "1"), "1"),
-        (["red", "red", "blue"], ("blue", "red"), "blue"),
-        (["10", "9", "11"], ("9", "10", "11"), None),
-    ],
-)
-def test_classes_are_sorted_and_the_positive_class_is_inferred(
-    texts: list[str], classes: tuple[str, ...], positive: str | None
-) -> None:
-    target = infer_target(pa.table({"outcome": texts}), "outcome")
-    assert (target.classes, target.positive) == (classes, positive)
-
-
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [("outcmoe", "did you mean 'outcome'"), ("same", "has 1 class"), ("number", "60 distinct values")],
-)
-def test_column_without_classes_is_refused_as_target(target: str, message: str) -> None:
-    table = pa.table({"outcome": ["a", "b"] * 30, "same": ["a"] * 60, "number": [str(number) for number in range(60)]})
-    with pytest.raises(DataError, match=message):
-        infer_target(table, target)
 
 
 @pytest.mark.parametrize(

@@ -88,5 +88,5 @@ def test_parquet_preserves_other_columns_and_is_checked_by_the_same_rules(tmp_pa
 def test_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     path.write_bytes(b"PAR1 but not really")
-    with pytest.raises(DataError, match="not a readable Parquet file"):
+    with pytest.raises(DataError, match="is no readable Parquet file"):
         read_scoring_file(path, SCHEMA, DIALECT)

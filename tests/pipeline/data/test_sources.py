@@ -71,8 +71,7 @@ def test_a_csv_file_is_fetched_with_its_fingerprint(tmp_path: Path) -> None:
     pd.DataFrame(ROWS).iloc[:, ::-1].to_csv(path, index=False)
     sourced = fetch_rows(data_config(kind="csv", path="data/external/people.csv"), root=tmp_path)
     pd.testing.assert_frame_equal(sourced.frame, expected_frame())
-    assert sourced.fingerprint["path"] == "data/external/people.csv"
-    assert sourced.fingerprint["file_sha256"] == sha256_file(path)
+    assert sourced.fingerprint["files"] == {"data/external/people.csv": sha256_file(path)}
     assert sourced.fingerprint["rows"] == 3
 
 
@@ -127,7 +126,7 @@ def test_all_columns_that_a_source_lacks_are_named_at_once(tmp_path: Path) -> No
 
 def test_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
     external_path(tmp_path, "people.parquet").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match="not a readable Parquet file"):
+    with pytest.raises(DataError, match="is no readable Parquet file"):
         fetch_rows(data_config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
 
 
@@ -237,7 +236,9 @@ def test_bundled_datasets_match_their_declarations(name: str, shape: tuple[int, 
 
 
 def test_each_declared_kind_of_source_has_a_reader() -> None:
-    assert sorted(SOURCES) == ["bundled", "csv", "parquet", "sql", "synthetic"]
+    assert sorted(SOURCES) == [
+        *("arrow", "bundled", "csv", "duckdb", "excel", "json", "parquet", "sql", "sqlite", "synthetic")
+    ]
 
 
 @pytest.mark.parametrize(

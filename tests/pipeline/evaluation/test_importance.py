@@ -20,7 +20,7 @@ def test_the_feature_that_determines_the_class_is_most_important(binary: Package
     assert first.column == "size"
     assert first.low > 0
     assert first.low <= first.mean <= first.high
-    assert {feature.column for feature in others} == {"count", "colour", "is_new", "seen_at"}
+    assert {feature.column for feature in others} == {"count", "colour", "is_new", "seen_at", "note"}
     assert max(abs(feature.mean) for feature in others) < first.mean
 
 

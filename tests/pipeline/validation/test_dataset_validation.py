@@ -11,7 +11,7 @@ import pytest
 from pipeline import files
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema
-from pipeline.validation import ValidationReport, quarantine_rows, validate_rows, validation_report_html
+from pipeline.validation import ValidationReport, select_training_rows, validate_rows, validation_report_html
 from tests.fixtures.private_columns import PRIVATE_POLICIES, people, people_schema
 from tests.fixtures.toy_dataset import ROOT, settings
 from tests.fixtures.value_search import ValueSearch
@@ -153,8 +153,8 @@ def test_failing_rows_are_quarantined_with_their_reasons() -> None:
     frame.loc[3, "Going_outside"] = 99
     frame.loc[3, "Stage_fear"] = "perhaps"
     frame.loc[8, "Personality"] = None
-    report = validate_rows(frame, PERSONALITY, validation_config(quarantine=True))
-    valid, aside = quarantine_rows(frame, report)
+    rows = select_training_rows(frame, PERSONALITY, validation_config(quarantine=True))
+    report, valid, aside = rows.report, rows.valid, rows.quarantined
     assert (report.blocks_training, report.n_quarantined, len(valid)) == (False, 2, 398)
     assert aside["row"].tolist() == [3, 8]
     assert aside["reason"].tolist() == [
@@ -167,9 +167,33 @@ def test_failing_rows_are_quarantined_with_their_reasons() -> None:
 def test_quarantine_does_not_hide_that_most_rows_fail() -> None:
     frame = make_rows()
     frame.loc[:99, "Going_outside"] = 99
-    report = validate_rows(frame, PERSONALITY, validation_config(quarantine=True))
-    valid, aside = quarantine_rows(frame, report)
-    assert (report.blocks_training, report.n_quarantined, len(valid), len(aside)) == (True, 0, 400, 0)
+    rows = select_training_rows(frame, PERSONALITY, validation_config(quarantine=True))
+    report = rows.report
+    assert (report.blocks_training, report.n_quarantined) == (True, 0)
+    assert (len(rows.valid), len(rows.quarantined)) == (400, 0)
+
+
+def test_rows_without_a_class_are_set_aside_where_the_target_declares_it() -> None:
+    frame = make_rows()
+    frame.loc[2, "Going_outside"] = 99
+    frame.loc[[0, 8], "Personality"] = [None, "Ambivert"]
+    target = replace(PERSONALITY.target, unlabeled="set_aside")
+    schema = replace(PERSONALITY, target=target)
+    rows = select_training_rows(frame, schema, validation_config(quarantine=True))
+    assert (rows.report.n_rows, rows.report.n_unlabeled, len(rows.valid)) == (398, 2, 397)
+    assert rows.report.as_dict()["unlabeled"] == 2
+    assert rows.quarantined[["row", "reason"]].to_numpy().tolist() == [
+        [0, "Personality: no label"],
+        [2, "Going_outside: in_range: '99'"],
+        [8, "Personality: no class 'Ambivert'"],
+    ]
+
+
+def test_rows_without_any_class_are_refused() -> None:
+    target = replace(PERSONALITY.target, unlabeled="set_aside")
+    frame = make_rows().assign(Personality=None)
+    with pytest.raises(DataError, match=r"no row has one of the classes Extrovert, Introvert in Personality"):
+        select_training_rows(frame, replace(PERSONALITY, target=target), validation_config())
 
 
 def test_empty_dataset_is_refused() -> None:

@@ -1,0 +1,83 @@
+"""Read Parquet and Arrow files; memory is bounded by one row group or record batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.data.formats.typed_file import TypedFile, flatten_table, nested_columns
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+__all__ = ["open_arrow", "open_parquet"]
+
+_BATCH_ROWS = 65_536
+_ARROW_FILE_START = b"ARROW1"
+# Names that are not UTF-8 raise the last one.
+_READ_ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError)
+
+
+def open_parquet(path: Path) -> TypedFile:
+    """Open a Parquet file."""
+    try:
+        file = pq.ParquetFile(path)
+        set_aside = nested_columns(file.schema_arrow, where=str(path))
+    except _READ_ERRORS as error:
+        raise _unreadable(path, "Parquet", error) from error
+
+    def read(names: Sequence[str]) -> Iterator[pa.Table]:
+        try:
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(names)):
+                batch.validate(full=True)
+                yield flatten_table(pa.Table.from_batches([batch]).select(names))
+        except _READ_ERRORS as error:
+            raise _unreadable(path, "Parquet", error) from error
+
+    names = tuple(name for name in file.schema_arrow.names if name not in set_aside)
+    return TypedFile(names, set_aside, file.metadata.num_rows, read)
+
+
+def open_arrow(path: Path) -> TypedFile:
+    """Open a file of Arrow, also as Feather writes it, or a stream of Arrow in a file."""
+    try:
+        schema = _open_ipc(path).schema
+        set_aside = nested_columns(schema, where=str(path))
+    except _READ_ERRORS as error:
+        raise _unreadable(path, "Arrow", error) from error
+
+    def read(names: Sequence[str]) -> Iterator[pa.Table]:
+        try:
+            for batch in _iter_batches(_open_ipc(path)):
+                table = pa.Table.from_batches([batch])
+                for start in range(0, table.num_rows, _BATCH_ROWS):
+                    yield flatten_table(table.slice(start, _BATCH_ROWS).select(names))
+        except _READ_ERRORS as error:
+            raise _unreadable(path, "Arrow", error) from error
+
+    return TypedFile(tuple(name for name in schema.names if name not in set_aside), set_aside, None, read)
+
+
+def _open_ipc(path: Path) -> pa.RecordBatchFileReader | pa.RecordBatchStreamReader:
+    source = pa.OSFile(str(path))
+    start: bytes = source.read(len(_ARROW_FILE_START))
+    source.seek(0)
+    return pa.ipc.open_file(source) if start == _ARROW_FILE_START else pa.ipc.open_stream(source)
+
+
+def _iter_batches(reader: pa.RecordBatchFileReader | pa.RecordBatchStreamReader) -> Iterator[pa.RecordBatch]:
+    is_file = isinstance(reader, pa.RecordBatchFileReader)
+    for batch in map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader:
+        # Offsets outside their buffer, and texts that are not UTF-8, would be taken as they are.
+        batch.validate(full=True)
+        yield batch
+
+
+def _unreadable(path: Path, kind: str, error: Exception) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"{path}: no such file")
+    return DataError(f"{path}: is no readable {kind} file ({' '.join(str(error).split())[:200]}); get the file again")

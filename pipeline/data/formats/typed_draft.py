@@ -1,0 +1,137 @@
+"""Read a file of an undeclared source for its draft: texts, the kinds that the format declares, and the keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import TypeAdapter
+
+from pipeline.config.file_formats import file_format
+from pipeline.config.groups.data_config import SourceConfig
+from pipeline.data.formats.excel_file import HeaderPlace, find_header
+from pipeline.data.formats.python_columns import join_columns
+from pipeline.data.formats.readers import open_typed_file
+from pipeline.data.formats.typed_file import read_all
+from pipeline.data.schema_inference import kind_of_arrow_type
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.config.groups.section import Section
+    from pipeline.schema import ColumnKind
+
+__all__ = ["TypedDraft", "check_same_names", "draft_typed_files"]
+
+
+@dataclass(frozen=True, slots=True)
+class TypedDraft:
+    """The rows of files with a format of their own, and what their draft declares.
+
+    Attributes
+    ----------
+    texts : Arrow table of strings
+        Each value as text; null where it is missing.
+    known_kinds : mapping
+        The kind of each column whose type the format declares; None where its texts decide.
+    settings : mapping
+        Keys of `data.source` besides `path`.
+    set_aside : mapping
+        What each column holds that cannot be read, by its name.
+    notes : tuple of str
+        What was assumed, one sentence each.
+    """
+
+    texts: pa.Table
+    known_kinds: Mapping[str, ColumnKind | None]
+    settings: Mapping[str, Any]
+    set_aside: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def draft_typed_files(paths: Sequence[Path], *, table: str | None = None) -> TypedDraft | None:
+    """Return the rows of files of one format as texts; None where they are CSV text.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files with the same columns, in any order.
+    table : str, optional
+        The table of a database file; by default the only one.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be read, has no rows, or has other columns than the first.
+    """
+    found = file_format(paths[0].name)
+    if found is None or found.kind == "csv":
+        return None
+    settings: dict[str, Any] = {"kind": found.kind} | ({"table": table} if table is not None else {})
+    notes: list[str] = []
+    if found.kind == "excel":
+        place = find_header(paths[0])
+        settings |= {"sheet": place.sheet} | ({"skip_lines": place.skip_lines} if place.skip_lines else {})
+        notes += _excel_notes(place)
+    source = _source(settings)
+    files = [open_typed_file(path, source) for path in paths]
+    first = files[0]
+    assert first is not None  # noqa: S101 - the format is not CSV
+    tables: list[pa.Table] = []
+    set_aside: dict[str, str] = {}
+    for path, file in zip(paths, files, strict=True):
+        assert file is not None  # noqa: S101 - the format is not CSV
+        set_aside |= file.set_aside
+        check_same_names(path, file.names, paths[0], first.names)
+        tables.append(read_all(file, first.names))
+    rows = pa.table({name: join_columns([table.column(name) for table in tables]) for name in first.names})
+    if not rows.num_rows:
+        raise DataError(f"{paths[0]}: has no rows; expected at least one")
+    texts, known = _to_texts(rows, holds_cells=first.holds_cells)
+    return TypedDraft(texts, known, settings, set_aside, tuple(notes))
+
+
+def _source(settings: Mapping[str, Any]) -> Section:
+    """Return the source that a draft declares, for its keys; which file it names does not matter here."""
+    declared: TypeAdapter[Section] = TypeAdapter(SourceConfig)
+    return declared.validate_python({**settings, "path": "data/external/rows"})
+
+
+def _excel_notes(place: HeaderPlace) -> list[str]:
+    notes = [f"the sheet {place.sheet!r} is read (data.source.sheet)"] if place.other_sheets else []
+    if place.other_sheets:
+        notes[0] += f", not {', '.join(map(repr, place.other_sheets))}"
+    if place.skip_lines:
+        notes.append(f"the names are in row {place.skip_lines + 1}, below a title (data.source.skip_lines)")
+    return notes
+
+
+def check_same_names(path: Path, names: Sequence[str], first_path: Path, first_names: Sequence[str]) -> None:
+    """Raise if a file has other columns than the first one, whose order does not matter.
+
+    Raises
+    ------
+    DataError
+        Naming both files and the columns.
+    """
+    missing = [name for name in first_names if name not in names]
+    more = [name for name in names if name not in first_names]
+    if missing or more:
+        differences = [f"lacks {', '.join(missing[:5])}"] if missing else []
+        differences += [f"has also {', '.join(more[:5])}"] if more else []
+        raise DataError(f"{path}: {' and '.join(differences)}; expected the columns of {first_path}")
+
+
+def _to_texts(rows: pa.Table, *, holds_cells: bool) -> tuple[pa.Table, dict[str, ColumnKind | None]]:
+    texts: dict[str, pa.ChunkedArray] = {}
+    known: dict[str, ColumnKind | None] = {}
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        kind = kind_of_arrow_type(column.type)
+        known[name] = None if holds_cells and kind == "text" else kind
+        moments = column.cast(pa.timestamp("us")) if kind == "datetime" else column
+        texts[name] = pc.strftime(moments, "%Y-%m-%dT%H:%M:%S") if kind == "datetime" else column.cast(pa.string())
+    return pa.table(texts), known

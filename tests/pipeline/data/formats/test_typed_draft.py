@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.data.formats.typed_draft import check_same_names, draft_typed_files
+from pipeline.errors import DataError
+from tests.pipeline.data.formats.row_files import write_workbook
+
+
+def test_csv_text_has_no_typed_draft(tmp_path: Path) -> None:
+    assert draft_typed_files([tmp_path / "rows.csv.gz"]) is None
+
+
+def test_a_workbook_is_drafted_with_its_place_and_what_was_assumed(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "book.xlsx", {"Data": [["Title"], ["a", "b"], [1, "x"]], "Old": [["y"]]})
+    draft = draft_typed_files([path])
+    assert draft is not None
+    assert dict(draft.settings) == {"kind": "excel", "sheet": "Data", "skip_lines": 1}
+    assert "not 'Old'" in draft.notes[0]
+    assert "row 2" in draft.notes[1]
+    assert (draft.texts.to_pydict(), draft.known_kinds) == ({"a": ["1"], "b": ["x"]}, {"a": "integer", "b": None})
+
+
+def test_typed_columns_have_their_kinds_and_nested_ones_are_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": [0.5], "b": ["x"], "c": [[1]]}), tmp_path / "rows.parquet")
+    draft = draft_typed_files([tmp_path / "rows.parquet"])
+    assert draft is not None
+    assert (draft.known_kinds, list(draft.set_aside)) == ({"a": "float", "b": "text"}, ["c"])
+
+
+def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": pa.array([], pa.int64())}), tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r"rows\.parquet: has no rows"):
+        draft_typed_files([tmp_path / "rows.parquet"])
+
+
+def test_the_order_of_names_does_not_matter() -> None:
+    check_same_names(Path("b"), ["x", "y"], Path("a"), ["y", "x"])
