@@ -94,7 +94,7 @@ class RoundsCurve:
 
     def cross_chosen(self, fold_of: NDArray[np.intp]) -> Floats:
         """Return the probabilities of each fold at the number of trees that the rows of the other folds choose."""
-        chosen = np.empty_like(self.probabilities[0])
+        chosen = np.empty(self.probabilities.shape[1:])
         for fold in range(int(fold_of.max()) + 1):
             inside = fold_of == fold
             chosen[inside] = self.probabilities[self.stages.index(self.best_rounds(~inside)), inside]

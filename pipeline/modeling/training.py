@@ -131,17 +131,17 @@ def train_classifier(
     from threadpoolctl import threadpool_limits
 
     check_training(training, schema.target)
-    selection_metric = training.selection_metric
     codes = encode_target(frame, schema.target)
     fold_of = _assign_folds(codes, schema.target, training.folds, seed=seed)
+    weight = training.class_weight
 
     def fit(of_model: ModelConfig) -> Callable[[pd.DataFrame], Classifier]:
-        weight = training.class_weight
         return lambda rows: fit_classifier(rows, schema, features, model=of_model, seed=seed, class_weight=weight)
 
     with threadpool_limits(limits=1):
-        folds = _Folds(frame, fold_of, training.folds, training.n_jobs)
-        fitted = _fit_final_and_folds(folds, fit, model, schema=schema, codes=codes, seed=seed)
+        fitted = _fit_final_and_folds(
+            _Folds(frame, fold_of, training), fit, model, schema=schema, codes=codes, seed=seed
+        )
         evaluation = _FoldEvaluation(schema.target, codes, fold_of)
         out_of_fold, fold_metrics = evaluation.cross_calibrate(fitted.raw_scores, training)
         classifier = _calibrated(fitted, codes, training)
@@ -149,15 +149,17 @@ def train_classifier(
             name: _aggregate_folds(evaluation.metrics_by_fold(scores), np.mean)
             for name, scores in fitted.baseline_scores.items()
         }
-    selection_value = _aggregate_folds(fold_metrics, np.mean)[selection_metric]
+    selection_value = _aggregate_folds(fold_metrics, np.mean)[training.selection_metric]
     if selection_value is None:
-        raise ConfigError(f"training.selection_metric: {selection_metric} is not defined in any fold; choose another")
+        raise ConfigError(
+            f"training.selection_metric: {training.selection_metric} is not defined in any fold; choose another"
+        )
     return TrainResult(
         classifier=classifier,
         out_of_fold=out_of_fold,
         fold_metrics=fold_metrics,
         baseline_metrics=baseline_metrics,
-        selection_metric=selection_metric,
+        selection_metric=training.selection_metric,
         selection_value=selection_value,
         n_trees=fitted.n_trees,
     )
@@ -190,12 +192,11 @@ class _FittedFolds:
 
 @dataclass(frozen=True, slots=True)
 class _Folds:
-    """Train rows, their folds, and the number of threads that fit them."""
+    """Train rows, the fold of each, and how they are fitted."""
 
     frame: pd.DataFrame
     fold_of: NDArray[np.intp]
-    n_folds: int
-    n_jobs: int
+    training: TrainingConfig
 
     def fit_and_score(
         self, fitters: Mapping[str, Callable[[pd.DataFrame], Classifier]], *, stages: Sequence[int]
@@ -210,9 +211,10 @@ class _Folds:
         tasks = [delayed(next(iter(fitters.values())))(self.frame)]
         for at, fitter in enumerate(fitters.values()):
             wanted = () if at else stages
-            tasks += [delayed(self._score_fold)(fold, fitter, wanted) for fold in range(self.n_folds)]
-        classifier, *parts = Parallel(n_jobs=min(self.n_jobs, len(tasks)), backend="threading")(tasks)
-        groups = (parts[at : at + self.n_folds] for at in range(0, len(parts), self.n_folds))
+            tasks += [delayed(self._score_fold)(fold, fitter, wanted) for fold in range(self.training.folds)]
+        classifier, *parts = Parallel(n_jobs=min(self.training.n_jobs, len(tasks)), backend="threading")(tasks)
+        n_folds = self.training.folds
+        groups = (parts[at : at + n_folds] for at in range(0, len(parts), n_folds))
         return classifier, {name: self._joined(group) for name, group in zip(fitters, groups, strict=True)}
 
     def _score_fold(self, fold: int, fit_rows: Callable[[pd.DataFrame], Classifier], stages: Sequence[int]) -> Floats:
