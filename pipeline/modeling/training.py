@@ -139,16 +139,12 @@ def train_classifier(
         return lambda rows: fit_classifier(rows, schema, features, model=of_model, seed=seed, class_weight=weight)
 
     with threadpool_limits(limits=1):
-        fitted = _fit_final_and_folds(
-            _Folds(frame, fold_of, training), fit, model, schema=schema, codes=codes, seed=seed
-        )
+        folds = _Folds(frame, fold_of, training)
+        fitted = _fit_final_and_folds(folds, fit, model, schema=schema, codes=codes, seed=seed)
         evaluation = _FoldEvaluation(schema.target, codes, fold_of)
         out_of_fold, fold_metrics = evaluation.cross_calibrate(fitted.raw_scores, training)
         classifier = _calibrated(fitted, codes, training)
-        baseline_metrics = {
-            name: _aggregate_folds(evaluation.metrics_by_fold(scores), np.mean)
-            for name, scores in fitted.baseline_scores.items()
-        }
+        baseline_metrics = evaluation.mean_metrics(fitted.baseline_scores)
     selection_value = _aggregate_folds(fold_metrics, np.mean)[training.selection_metric]
     if selection_value is None:
         raise ConfigError(
@@ -299,6 +295,10 @@ class _FoldEvaluation:
             )
             fold_metrics.append(self._fold_metrics(calibrated[inside], inside, threshold))
         return calibrated, tuple(fold_metrics)
+
+    def mean_metrics(self, scores: Mapping[str, Floats]) -> dict[str, dict[str, float | None]]:
+        """Return the mean over folds of every metric, by name of the scores."""
+        return {name: _aggregate_folds(self.metrics_by_fold(values), np.mean) for name, values in scores.items()}
 
     def metrics_by_fold(self, scores: Floats) -> list[dict[str, float]]:
         """Return the metrics of each fold at the threshold 0.5."""
