@@ -27,13 +27,15 @@ __all__ = ["CategoryCodes", "OneHotCategories"]
 class CategoryCodes(ColumnEncoding):
     """The position of a category in the declared list; booleans are 0 and 1.
 
-    An undeclared category gets the position behind the last. `missing_code` is the number of a missing value,
+    An undeclared category gets the position behind the last. So do the `rare` ones of a column that accepts other
+    words: in training they show what another word means. `missing_code` is the number of a missing value,
     None where it stays NaN.
     """
 
     method = "codes"
     categories: tuple[str, ...] = ()
     missing_code: float | None = None
+    rare: tuple[str, ...] = ()
 
     @classmethod
     def fit(cls, column: Column, values: Any, context: FitContext) -> Self:
@@ -50,6 +52,7 @@ class CategoryCodes(ColumnEncoding):
             kind=column.kind,
             categories=column.categories,
             missing_code=missing_code,
+            rare=_rare_categories(column, unfitted.codes(values), context.features.words.min_rows),
             indicator=form.needs_indicator(
                 column, has_missing=bool(is_missing.any()), is_replaced=is_replaced and missing_code != -1.0
             ),
@@ -81,16 +84,24 @@ class CategoryCodes(ColumnEncoding):
 
     @cached_property
     def _code_of(self) -> dict[Any, float]:
-        return {category: float(code) for code, category in enumerate(self.categories)}
+        unknown = float(len(self.categories))
+        return {
+            category: unknown if category in self.rare else float(code) for code, category in enumerate(self.categories)
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        return {**self.common_values, "categories": list(self.categories), "missing_code": self.missing_code}
+        return {
+            **self.common_values,
+            "categories": list(self.categories),
+            "missing_code": self.missing_code,
+            "rare": list(self.rare),
+        }
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Self:
         """Return the encoding that `as_dict` wrote."""
-        return cls(**{**value, "categories": tuple(value["categories"])})
+        return cls(**{**value, "categories": tuple(value["categories"]), "rare": tuple(value["rare"])})
 
 
 @ENCODINGS.add("one_hot")
@@ -111,3 +122,11 @@ class OneHotCategories(CategoryCodes):
         for code in range(len(self.categories)):
             out[:, code] = codes == code
         return np.isnan(codes)
+
+
+def _rare_categories(column: Column, codes: Floats, min_rows: int) -> tuple[str, ...]:
+    """Return the categories of fewer than `min_rows` train rows, where the column accepts other words."""
+    if not column.accepts_unseen:
+        return ()
+    counts = np.bincount(codes[~np.isnan(codes)].astype(np.int64), minlength=len(column.categories) + 1)
+    return tuple(category for category, n in zip(column.categories, counts, strict=False) if n < min_rows)

@@ -35,3 +35,10 @@ def test_categories_of_any_container_have_equal_codes() -> None:
     forms = [values, pa.array(values), pa.chunked_array([values[:1], values[1:]]), frame_of(values, "category")["x"]]
     matrices = [encoder.transform({"x": form}) for form in forms]
     assert all(np.array_equal(matrix, matrices[0], equal_nan=True) for matrix in matrices)
+
+
+@pytest.mark.parametrize(("unseen", "rare", "other"), [("other", 3, 3), ("refuse", 1, 3)])
+def test_rare_words_of_an_open_column_show_what_another_word_means(unseen, rare, other) -> None:
+    column = Column("x", "category", "category", categories=WORDS, unseen=unseen)
+    encoder = encoder_of([column]).fit({"x": ["a"] * 6 + ["b"] * 2 + ["c"] * 5})
+    assert encoder.transform({"x": ["a", "b", "c", "new"]})[:, 0].tolist() == [0, rare, 2, other]
