@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pipeline.errors import ConfigError, DependencyUnavailable, NotAllowed
 from pipeline.production_status import API_URL_ENV
 from pipeline.serving import InvalidRequest, NotReady, PredictionBatch
+from pipeline.serving.rows.value_warnings import warnings_text
 from pipeline.serving.serving_errors import BodyTooLarge, FieldError, MalformedBody
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class ApiClient:
             [prediction["confidence"] for prediction in predictions],
             [list(prediction["probabilities"].values()) for prediction in predictions],
             [prediction["prediction_id"] for prediction in predictions],
+            [warnings_text(prediction["warnings"]) for prediction in predictions],
             list(range(len(predictions))),
             (),
             lambda: b"",

@@ -22,7 +22,8 @@ from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import load_params
 from pipeline.config.file_formats import file_format
-from pipeline.data.scoring_file import ScoringRows, read_scoring_file, scoring_dialect
+from pipeline.config.groups.data_config import CsvDialect
+from pipeline.data.scoring_file import ScoringRows, read_scoring_file
 from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
 from pipeline.package import PackageStore
@@ -279,7 +280,7 @@ def scoring_rows(name: str, content: bytes, digest: str) -> ScoringRows:
         path = Path(folder) / f"upload{suffix}"
         path.write_bytes(content)
         schema = load_package(digest).schema
-        return read_scoring_file(path, schema, scoring_dialect(config().data, schema))
+        return read_scoring_file(path, schema, CsvDialect.from_settings(schema.dialect))
 
 
 def composition() -> tuple[Composition, tuple[Origin, ...]]:

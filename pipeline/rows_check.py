@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from pipeline.config.root_config import Config
     from pipeline.data.input_problems import InputProblem
+    from pipeline.validation import TrainingRows
 
-__all__ = ["CheckedFile", "check_file", "check_rows"]
+__all__ = ["CheckedFile", "check_file", "check_rows", "check_training_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ def check_file(path: Path, config: Config, *, with_target: bool = True) -> Check
         rows = read_scoring_file(path, schema, config.data.csv_dialect)
         warnings = () if rows.frame is None else _warnings(rows.frame, schema)
         return CheckedFile(rows.problems, (), is_accepted=not rows.problems, warnings=warnings)
-    if not is_csv(path, config.data.source):
-        frame = read_file_rows(path, schema, config.data.csv_dialect, source=config.data.source, where=str(path))
+    if not is_csv(path, config.data.format_keys):
+        frame = read_file_rows(path, schema, config.data, where=str(path))
         refusals = check_rows(frame, config)
         return CheckedFile((), refusals, is_accepted=not refusals, warnings=_warnings(frame, schema))
     parsed = parse_csv(path, schema, config.data.csv_dialect)
@@ -96,6 +97,12 @@ def check_rows(frame: pd.DataFrame, config: Config) -> tuple[str, ...]:
     """
     schema = Schema.from_config(config.data)
     rows = select_training_rows(frame, schema, config.validation, name=config.data.name)
+    return check_training_rows(rows, config)
+
+
+def check_training_rows(rows: TrainingRows, config: Config) -> tuple[str, ...]:
+    """Return why the stages validate, split or train refuse rows that were validated; none where they accept them."""
+    schema = Schema.from_config(config.data)
     if refusals := refusal_lines(rows.report, schema, config.validation):
         return refusals
     try:

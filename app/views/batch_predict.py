@@ -108,7 +108,7 @@ def _predict_rows(rows: pd.DataFrame, package: Package, *, is_logged: bool) -> p
             for at, label in enumerate(package.classes)
         }
         ids = {"prediction_id": batch.prediction_ids} if is_logged else {}
-        parts.append(pd.DataFrame({**predictions, **probabilities, **ids}))
+        parts.append(pd.DataFrame({**predictions, **probabilities, "warnings": batch.warnings, **ids}))
         n_done = min(start + engine.max_rows, len(rows))
         st.session_state[_PROGRESS_KEY] = (n_done, len(rows))
         progress.progress(n_done / len(rows), f"{n_done:,} of {pluralize(len(rows), 'row')}")
@@ -136,6 +136,9 @@ def _show_predictions(predictions: pd.DataFrame, package: Package) -> None:
         page.show_chart(charts.share_bars(shares, title="Share of predictions"), alt="Share of predictions by class")
     with right:
         st.metric("Mean confidence", percent(predictions["confidence"].mean()), border=True)
+        n_warned = int((predictions["warnings"] != "").sum())
+        if n_warned:
+            st.caption(f"{n_warned:,} of {pluralize(len(predictions), 'row')} have warnings; see the column warnings.")
         st.download_button(
             "Download all predictions",
             lambda: predictions.to_csv(index=False).encode(),

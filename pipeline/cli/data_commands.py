@@ -16,9 +16,14 @@ from pipeline.project import paths
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipeline.config.root_config import Config
+    from pipeline.problem_draft import ProblemDraft
 
 __all__ = ["app"]
+
+_MAX_NAMES = 40
 
 app = typer.Typer(help="Use your own data: add a file, declare it, check it.", no_args_is_help=True)
 
@@ -62,26 +67,47 @@ def init(
     replace: ReplaceOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a first conf/data/NAME.yaml from a file, for you to correct."""
-    from pipeline.data.scaffold import scaffold_config
+    """Write a first conf/data/NAME.yaml from a file, and report what it assumes and what the graph refuses."""
+    from pipeline.problem_draft import draft_declaration
 
-    scaffold = scaffold_config(files, target=target, root=Path(), name=name, table=table, replace=replace)
+    draft = draft_declaration(files, target=target, root=Path(), name=name, table=table, replace=replace)
     if as_json:
-        typer.echo(canonical_json(scaffold.as_dict()), nl=False)
-        return
-    typer.echo(f"{scaffold.path}: {pluralize(scaffold.n_rows, 'row')}, classes {', '.join(scaffold.classes)}")
+        typer.echo(canonical_json(draft.as_dict()), nl=False)
+    else:
+        for line in _draft_lines(draft):
+            typer.echo(line)
+
+
+def _draft_lines(draft: ProblemDraft) -> Iterator[str]:
+    yield f"{draft.path}: {pluralize(draft.n_rows, 'row')}, classes {_list_names(draft.classes)}"
     for role, columns in (
-        ("features", scaffold.features),
-        ("ids, not features", scaffold.ids),
-        ("times, not features", scaffold.times),
-        ("ignored", scaffold.ignored),
-        ("not read", scaffold.set_aside),
+        ("features", draft.features),
+        ("ids, not features", draft.ids),
+        ("times, not features", draft.times),
+        ("ignored", draft.ignored),
+        ("not read", draft.not_read),
     ):
         if columns:
-            typer.echo(f"  {role}: {', '.join(columns)}")
-    for note in scaffold.notes:
-        typer.echo(f"  assumed: {note}")
-    typer.echo(f"next: review and correct the file, then dvc exp run -S data={scaffold.name}")
+            yield f"  {role}: {_list_names(columns)}"
+    for title, lines in (
+        ("assumed", draft.assumptions),
+        ("warnings", draft.warnings),
+        ("the graph refuses these rows", draft.refusals),
+    ):
+        if lines:
+            yield f"{title}:"
+            yield from (f"  - {line}" for line in lines)
+    command = f"dvc exp run -S data={draft.name}"
+    yield (
+        f"next: correct the file as each refusal asks, then {command}"
+        if draft.refusals
+        else f"next: review the file, then {command}"
+    )
+
+
+def _list_names(names: tuple[str, ...]) -> str:
+    rest = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return f"{', '.join(names[:_MAX_NAMES])}{rest}"
 
 
 @app.command()

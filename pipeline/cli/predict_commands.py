@@ -17,7 +17,6 @@ from pipeline.text import percent, pluralize
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.config.groups.data_config import CsvDialect
     from pipeline.package import Package
     from pipeline.serving.files.file_log import FilePredictionLog
     from pipeline.serving.files.file_scorer import FileScoringResult
@@ -49,6 +48,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Score a file of any size; a run after an interruption resumes."""
+    from pipeline.config.groups.data_config import CsvDialect
     from pipeline.serving.files.file_scorer import score_file
 
     with _open_version(model, version) as opened:
@@ -58,7 +58,7 @@ def predict(
             source,
             target,
             chunk_rows=chunk_rows,
-            dialect=opened.csv_dialect(),
+            dialect=CsvDialect.from_settings(opened.package.schema.dialect),
             log=log,
             escapes_formulas=escapes_formulas,
             on_progress=_print_progress,
@@ -110,7 +110,7 @@ def _read_outcome_rows(source: Path) -> list[dict[str, str]]:
 
     rows = []
     try:
-        with source.open(encoding="utf-8", newline="") as stream:
+        with source.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
             names = reader.fieldnames or []
             if "prediction_id" not in names:
@@ -135,14 +135,6 @@ class _OpenVersion:
     version: int
     generation: int
     package: Package
-
-    def csv_dialect(self) -> CsvDialect:
-        from pipeline.config.config_loader import load_params
-        from pipeline.data.scoring_file import scoring_dialect
-        from pipeline.project import paths
-
-        params = self.root / paths.PARAMS
-        return scoring_dialect(load_params(params).data if params.exists() else None, self.package.schema)
 
     def prediction_log(self) -> FilePredictionLog:
         from pipeline.serving.files.file_log import FilePredictionLog

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from pipeline.schema import ColumnKind, Schema, TextFormat
 
-__all__ = ["coerce_table", "coerce_to_schema"]
+__all__ = ["coerce_table", "coerce_to_schema", "is_number_type", "is_text_type"]
 
 
 def coerce_to_schema(table: pa.Table, schema: Schema, *, where: str) -> pd.DataFrame:
     """Return a typed table as a frame of the declared columns, in their order, with their dtypes.
 
     Columns that are not declared are left out. A value is converted only without loss: 4.0 becomes 4, 4.5 does
-    not, and a text never becomes a number.
+    not. Texts are read by the form that the column declares, as the cells of a CSV file are.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def coerce_table(
 ) -> pa.Table:
     """Return the columns of `formats` with their types; raises as `coerce_to_schema` does, but accepts an empty table.
 
-    `private_notes` replace details of errors, which quote values. With `holds_cells`, texts are read as the cells of
-    a CSV file: the format has no dates, or a column may mix kinds. `first_row` is the number of the first row.
+    `private_notes` replace details of errors, which quote values. With `holds_cells`, the format lets a column mix
+    kinds, and 0 and 1 are booleans. `first_row` is the number of the first row.
     """
     columns: dict[str, pa.Array] = {}
     problems: list[str] = []
@@ -72,9 +72,7 @@ def coerce_table(
             continue
         column = table.column(name).combine_chunks()
         try:
-            if holds_cells and pa.types.is_string(column.type):
-                columns[name] = _parse_strictly(column, text_format, first_row)
-            elif holds_cells and text_format.kind == "boolean" and pa.types.is_integer(column.type):
+            if holds_cells and text_format.kind == "boolean" and pa.types.is_integer(column.type):
                 columns[name] = _zeros_and_ones(column)
             else:
                 columns[name] = _coerce_column(column, text_format, first_row)
@@ -103,10 +101,12 @@ def _coerce_column(column: pa.Array, text_format: TextFormat, first_row: int) ->
         column = pc.if_else(pc.is_nan(column), None, column)
     if pa.types.is_null(column.type):
         return column.cast(ARROW_TYPES[kind])
-    if text_format.is_declared and _is_read_as_text(column.type, kind):
+    if is_text_type(column.type) or (text_format.is_declared and _is_number_for_text(column.type, kind)):
         return _parse_strictly(column, text_format, first_row)
-    if pa.types.is_duration(column.type) and text_format.is_duration:
-        return pc.divide(column.cast(pa.duration("us")).cast(pa.int64()).cast(pa.float64()), 1e6)
+    if text_format.is_duration and (pa.types.is_duration(column.type) or pa.types.is_time(column.type)):
+        return _to_seconds(column)
+    if pa.types.is_floating(column.type) and {"inf", "-inf"} & set(text_format.null_values):
+        column = pc.if_else(pc.is_inf(column), None, column)
     if not _is_convertible(column.type, kind):
         raise pa.ArrowInvalid("there is no conversion without loss")
     if kind == "datetime":
@@ -125,11 +125,14 @@ def _cast_without_loss(column: pa.Array, kind: ColumnKind) -> pa.Array:
     return values
 
 
-def _is_read_as_text(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
-    """Whether values are read by the declared form of texts: texts, and numbers that stand for words or moments."""
-    if kind in ("boolean", "datetime") and (pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type)):
-        return True
-    return _is_text(arrow_type)
+def _is_number_for_text(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
+    """Whether numbers are read by the declared form of texts, since they stand for words or moments."""
+    return kind in ("boolean", "datetime") and (pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type))
+
+
+def _to_seconds(column: pa.Array) -> pa.Array:
+    unit = pa.duration("us") if pa.types.is_duration(column.type) else pa.time64("us")
+    return pc.divide(column.cast(unit).cast(pa.int64()).cast(pa.float64()), 1e6)
 
 
 def _parse_strictly(column: pa.Array, text_format: TextFormat, first_row: int) -> pa.Array:
@@ -168,15 +171,21 @@ def _to_moments(column: pa.Array, text_format: TextFormat) -> pa.Array:
     return pa.array(utc_us, pa.int64(), mask=is_missing).cast(pa.timestamp("us"))
 
 
-def _is_text(arrow_type: pa.DataType) -> bool:
+def is_text_type(arrow_type: pa.DataType) -> bool:
+    """Return whether values of a type are texts."""
     return bool(
         pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type)
     )
 
 
+def is_number_type(arrow_type: pa.DataType) -> bool:
+    """Return whether values of a type are integers, floats or decimals."""
+    return bool(pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type))
+
+
 def _is_convertible(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
-    is_number = pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type)
-    is_text = _is_text(arrow_type)
+    is_number = is_number_type(arrow_type)
+    is_text = is_text_type(arrow_type)
     accepted: dict[ColumnKind, bool] = {
         "integer": is_number,
         "float": is_number,
@@ -184,6 +193,6 @@ def _is_convertible(arrow_type: pa.DataType, kind: ColumnKind) -> bool:
         "datetime": pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type),
         # Categories are often stored as small integers.
         "category": is_text or is_number or pa.types.is_boolean(arrow_type),
-        "text": is_text,
+        "text": is_text or pa.types.is_integer(arrow_type),
     }
     return accepted[kind]

@@ -1,114 +1,142 @@
-"""Split a CSV file into blocks of valid lines, and report the place of each invalid line.
+"""Split CSV text into blocks of valid records, and report the place of each invalid one.
 
-A line is valid when it is UTF-8 without NUL, no longer than `MAX_LINE_BYTES`, closes its quotes where
-a field ends, and has as many fields as the header. Quoted line breaks, a byte order mark and lone carriage
-returns are refused, so that a record is a line. numpy checks whole blocks, and memory is bounded by one block.
+A record is a line; where `multiline` is declared, line breaks inside quotes do not end it. It is valid when it has
+the declared encoding and no NUL, is no longer than `MAX_RECORD_BYTES`, closes its quotes where a field ends, and has
+as many fields as the header. numpy checks whole blocks, and memory is bounded by one block.
 """
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.data.csv_advice import name_setting
+from pipeline.data.csv_encoding import EncodedStream
+from pipeline.data.csv_header import count_fields, parse_names
+from pipeline.data.csv_records import LONG_RECORD_HINT, MAX_RECORD_BYTES, Records, split_records
 from pipeline.data.input_problems import quote_shortened
+from pipeline.data.record_validator import LineBlock, RecordValidator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
+    from pipeline.config.groups.data_config import CsvDialect
     from pipeline.data.input_problems import InputProblems
 
-    Positions = NDArray[np.int64]
-    Mask = NDArray[np.bool_]
+__all__ = ["LineReader"]
 
-__all__ = ["MAX_LINE_BYTES", "LineBlock", "LineReader"]
-
-MAX_LINE_BYTES = 1 << 20
 _BLOCK_BYTES = 8 << 20
-_NEWLINE, _CARRIAGE_RETURN, _QUOTE = 10, 13, 34
-_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "UTF-8 with a byte order mark", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-_UTF8_HINT = "save the file as UTF-8 without a byte order mark"
-_EMPTY_HEADER_HINT = "the first line names the columns; remove the empty lines above it"
-_LONG_LINE_HINT = f"a line has at most {MAX_LINE_BYTES:,} bytes; is a line break or a closing quote missing?"
-
-
-@dataclass(frozen=True, slots=True)
-class LineBlock:
-    """Valid lines of a file, each ended by a line feed, and their numbers (from 1)."""
-
-    content: bytes
-    line_numbers: NDArray[np.int64]
+_EMPTY_HEADER_HINT = "it names the columns; remove the empty lines above it"
 
 
 class LineReader:
-    """Reads a CSV file from its start: `read_header` once, then `read_blocks`.
+    """Reads CSV text from its start: `read_header` once, then `read_blocks`.
 
     Parameters
     ----------
     stream : binary file
         At its start.
-    delimiter : str
-        One ASCII character between fields.
+    dialect : CsvDialect
     problems : InputProblems
         Collects the problems.
     """
 
-    def __init__(self, stream: IO[bytes], *, delimiter: str, problems: InputProblems) -> None:
-        self._stream = stream
-        self._delimiter = delimiter
+    def __init__(self, stream: IO[bytes], dialect: CsvDialect, problems: InputProblems) -> None:
+        self._stream = EncodedStream(stream, dialect.encoding)
+        self._dialect = dialect
         self._problems = problems
         self._buffer = b""
         self._line_number = 1
+        self._first_row_line = 1
+        # Lines without a value that end the file if no row follows.
+        self._blank_lines = np.empty(0, np.int64)
 
     def read_header(self) -> list[str]:
-        """Return the fields of the first line; empty, with a problem added, when it is invalid."""
+        """Return the names of the columns; empty, with a problem added, when they cannot be read."""
         self._buffer = self._stream.read(_BLOCK_BYTES)
-        mark = next((name for start, name in _BYTE_ORDER_MARKS.items() if self._buffer.startswith(start)), None)
-        if mark is not None:
-            self._problems.add(1, 1, "encoding", mark, _UTF8_HINT)
+        if self._stream.mismatch is not None:
+            remedy = f"{name_setting('encoding', self._stream.mismatch)} reads it"
+            hint = f"expected {self._dialect.encoding}"
+            self._problems.add(1, 1, "encoding", f"the text is {self._stream.mismatch}", hint, remedy=remedy)
             return []
         if not self._buffer:
             self._problems.add(1, 1, "header", "the file is empty", "its first line names the columns")
             return []
-        line, _, remaining = self._buffer.partition(b"\n")
-        if len(line) > MAX_LINE_BYTES:
-            self._report_long_line(line)
-            return []
-        block = self._validate_block(line + b"\n", n_fields=None).valid_lines()
-        self._buffer = remaining
-        self._line_number = 2
-        return self._parse_header(block.content.decode("utf-8").rstrip("\r\n")) if block.line_numbers.size else []
+        for _ in range(self._dialect.skip_lines):
+            self._buffer = self._buffer.partition(b"\n")[2]
+            self._line_number += 1
+        if self._dialect.names:
+            self._first_row_line = self._line_number
+            return list(self._dialect.names)
+        names = self._read_names()
+        self._first_row_line = self._line_number
+        return names
 
-    def _parse_header(self, text: str) -> list[str]:
+    def first_lines(self) -> list[str]:
+        """Return the first lines below the header, as far as one block has them."""
+        return self._buffer[:MAX_RECORD_BYTES].decode("utf-8", "replace").splitlines()
+
+    def _read_names(self) -> list[str]:
+        while (records := self._split_buffer()).starts.size:
+            record = records.content[: int(records.ends[0]) + 1]
+            self._problems.header_line = self._line_number
+            validator = self._validate_block(_single_record(record), n_fields=None)
+            self._buffer = self._buffer[len(record) :]
+            self._line_number += validator.n_lines
+            if validator.is_left_out:
+                continue
+            content = validator.valid_lines().content
+            return self._parse_names(content.decode("utf-8").rstrip("\r\n")) if content else []
+        if len(self._buffer) > MAX_RECORD_BYTES:
+            self._report_long_line(self._buffer)
+        else:
+            self._report_header("there is none", f"the header is the first line that is left; {_EMPTY_HEADER_HINT}")
+        return []
+
+    def _split_buffer(self) -> Records:
+        """Return the records at the start of the buffer, as long as a header may be."""
+        start = self._buffer[: MAX_RECORD_BYTES + 1]
+        is_whole = len(start) == len(self._buffer)
+        terminated = start if not start or not is_whole or start.endswith(b"\n") else start + b"\n"
+        return split_records(terminated, self._dialect, is_at_end=is_whole)
+
+    def _parse_names(self, text: str) -> list[str]:
         if not text.strip():
-            self._problems.add(1, 1, "header", "the first line is empty", _EMPTY_HEADER_HINT)
+            skips = f"{name_setting('skip_blank_lines', value=True)} leaves such lines out"
+            remedy = skips if self._buffer.strip() else None
+            self._report_header("the first line is empty", _EMPTY_HEADER_HINT, remedy=remedy)
             return []
+        following = self._split_buffer()
+        row = following.content[: int(following.ends[0])] if following.ends.size else b""
+        n_fields = count_fields(row.decode("utf-8", "replace").rstrip("\r"), self._dialect)
         try:
-            return next(csv.reader([text], delimiter=self._delimiter, strict=True))
+            return parse_names(text, self._dialect, n_fields=n_fields)
         except csv.Error as error:
-            self._problems.add(1, 1, "header", quote_shortened(text), str(error))
+            self._report_header(quote_shortened(text), str(error))
             return []
+
+    def _report_header(self, value: str, hint: str, *, remedy: str | None = None) -> None:
+        self._problems.add(self._problems.header_line, 1, "header", value, hint, remedy=remedy)
 
     def read_blocks(self, n_fields: int) -> Iterator[LineBlock]:
-        """Yield the remaining valid lines of `n_fields` fields; stop at the end of the file or at too many problems."""
+        """Yield the remaining valid records of `n_fields` fields; stop at the end or at too many problems."""
         chunk = self._buffer
         is_at_end = False
         while not self._problems.is_full and not is_at_end:
             data = self._stream.read(_BLOCK_BYTES)
             is_at_end = not data
             chunk += data
-            end = len(chunk) if is_at_end else chunk.rfind(b"\n") + 1
-            lines, chunk = chunk[:end], chunk[end:]
-            if lines:
-                terminated = lines if lines.endswith(b"\n") else lines + b"\n"
-                validator = self._validate_block(terminated, n_fields=n_fields)
+            if is_at_end and chunk and not chunk.endswith(b"\n"):
+                chunk += b"\n"
+            records = split_records(chunk, self._dialect, is_at_end=is_at_end)
+            chunk = chunk[len(records.content) :]
+            if records.content:
+                validator = self._validate_block(records, n_fields=n_fields)
                 self._line_number += validator.n_lines
                 yield validator.valid_lines()
-            if len(chunk) > MAX_LINE_BYTES:
+            if len(chunk) > MAX_RECORD_BYTES:
                 self._report_long_line(chunk)
                 chunk = self._skip_to_next_line()
                 self._line_number += 1
@@ -122,143 +150,33 @@ class LineReader:
         return b""
 
     def _report_long_line(self, line: bytes) -> None:
-        field = line[:MAX_LINE_BYTES].count(self._delimiter.encode()) + 1
-        self._problems.add(self._line_number, field, "length", quote_shortened(line[:200]), _LONG_LINE_HINT)
+        field = line[:MAX_RECORD_BYTES].count(self._dialect.delimiter.encode()) + 1
+        self._problems.add(self._line_number, field, "length", quote_shortened(line[:200]), LONG_RECORD_HINT)
 
-    def _validate_block(self, content: bytes, *, n_fields: int | None) -> _BlockValidator:
-        validator = _BlockValidator(content, self._line_number, self._delimiter, self._problems)
+    def _validate_block(self, records: Records, *, n_fields: int | None) -> RecordValidator:
+        validator = RecordValidator(records, self._line_number, self._dialect, self._problems)
+        validator.is_below_header = self._line_number == self._first_row_line
+        validator.leave_out_comments()
+        if n_fields is not None or self._dialect.skip_blank_lines:
+            self._leave_out_blank_lines(validator)
         validator.check_length()
         validator.check_bytes()
-        validator.check_quotes()
+        validator.check_quotes(n_fields)
         if n_fields is not None:
             validator.check_fields(n_fields)
         return validator
 
-
-class _BlockValidator:
-    """The checks of one block: each adds problems and marks their lines as invalid."""
-
-    def __init__(self, content: bytes, first: int, delimiter: str, problems: InputProblems) -> None:
-        self._content = content
-        self._data: NDArray[np.uint8] = np.frombuffer(content, np.uint8)
-        self._ends: Positions = np.flatnonzero(self._data == _NEWLINE)
-        self._starts: Positions = np.concatenate(([0], self._ends[:-1] + 1))
-        self._first_line_number = first
-        self._delimiter = ord(delimiter)
-        self._problems = problems
-        self._is_invalid: Mask = np.zeros(len(self._ends), bool)
-        self._quotes: Positions = np.empty(0, np.int64)
-        self._is_field_boundary: Mask = np.zeros(256, bool)
-        self._is_field_boundary[[self._delimiter, _NEWLINE]] = True
-
-    @property
-    def n_lines(self) -> int:
-        """The number of lines of the block, valid or not."""
-        return len(self._ends)
-
-    def valid_lines(self) -> LineBlock:
-        """Return the lines that passed all checks."""
-        numbers = np.arange(self._first_line_number, self._first_line_number + len(self._ends), dtype=np.int64)
-        if not self._is_invalid.any():
-            return LineBlock(self._content, numbers)
-        valid = np.flatnonzero(~self._is_invalid)
-        lines = (self._content[self._starts[i] : self._ends[i] + 1] for i in valid)
-        return LineBlock(b"".join(lines), numbers[valid])
-
-    def check_length(self) -> None:
-        """Refuse lines that are too long, so that the size of a field is bounded."""
-        for line in np.flatnonzero(self._ends - self._starts > MAX_LINE_BYTES):
-            self._report(line, self._starts[line] + MAX_LINE_BYTES, "length", self._line_bytes(line), _LONG_LINE_HINT)
-
-    def check_bytes(self) -> None:
-        """Refuse NUL, bytes that are not UTF-8, and carriage returns without a line feed."""
-        if b"\0" in self._content:
-            self._report_first_per_line(
-                np.flatnonzero(self._data == 0), "nul", "a NUL byte", "a CSV file is text; is it UTF-16 or binary?"
-            )
-        if b"\r" in self._content:
-            returns = np.flatnonzero(self._data == _CARRIAGE_RETURN)
-            lone = returns[self._data[returns + 1] != _NEWLINE]
-            self._report_first_per_line(lone, "line end", "a lone carriage return", "end lines with LF or CRLF")
-        if not self._content.isascii():
-            self._check_utf8()
-
-    def _check_utf8(self) -> None:
-        try:
-            self._content.decode("utf-8")
-        except UnicodeDecodeError:
-            for line in map(int, np.unique(self._line_indices(np.flatnonzero(self._data >= 0x80)))):
-                try:
-                    self._line_bytes(line).decode("utf-8")
-                except UnicodeDecodeError as error:
-                    value = quote_shortened(self._line_bytes(line)[error.start : error.start + 8])
-                    self._report(line, self._starts[line] + error.start, "encoding", value, f"not UTF-8; {_UTF8_HINT}")
-
-    def check_quotes(self) -> None:
-        """Refuse quotes that are not closed in their line, or that occur inside a field and are not doubled."""
-        if b'"' not in self._content:
+    def _leave_out_blank_lines(self, validator: RecordValidator) -> None:
+        """Leave out lines without a value: where that is declared, and at the end of the file, which has no row."""
+        above, at_end, has_rows = validator.leave_out_blank_lines()
+        if self._dialect.skip_blank_lines:
             return
-        quotes = np.flatnonzero(self._data == _QUOTE)
-        before_line = np.searchsorted(quotes, self._starts)
-        per_line = np.diff(before_line, append=len(quotes))
-        hint = "close it in its line; line breaks inside quotes are not supported"
-        open_lines = np.flatnonzero(per_line % 2)
-        self._report_first_per_line(quotes[(before_line + per_line - 1)[open_lines]], "quote", "open", hint)
-        closes = (np.arange(len(quotes)) - np.repeat(before_line, per_line)) % 2 == 1
-        neighbor = quotes + np.where(closes, 1, -1)
-        beside = self._data[neighbor]
-        beside[0] = beside[0] if neighbor[0] >= 0 else _NEWLINE
-        is_doubled = (beside == _QUOTE) & (closes | np.append(False, closes[:-1]))
-        stray = quotes[~(self._is_field_boundary[beside] | is_doubled | (closes & (beside == _CARRIAGE_RETURN)))]
-        self._report_first_per_line(stray, "quote", "stray", "quote the whole field and double the quotes inside it")
-        self._quotes = quotes
+        if has_rows:
+            validator.report_blank_lines(np.concatenate((self._blank_lines, above)))
+            self._blank_lines = self._blank_lines[:0]
+        # More than can be reported need no number.
+        self._blank_lines = np.concatenate((self._blank_lines, at_end))[: self._problems.limit + 1]
 
-    def check_fields(self, n_fields: int) -> None:
-        """Refuse lines that have more or fewer fields than the header."""
-        separators = np.flatnonzero(self._data == self._delimiter)
-        if self._quotes.size:
-            inside = np.searchsorted(self._quotes, separators)
-            if self._is_invalid.any():
-                # An open quote must not invert the quoting of the lines after it.
-                inside -= np.searchsorted(self._quotes, self._starts)[self._line_indices(separators)]
-            separators = separators[inside % 2 == 0]
-        counts = np.diff(np.searchsorted(separators, np.append(self._starts, len(self._data)))) + 1
-        deviating = np.flatnonzero((counts != n_fields) & ~self._is_invalid)
-        self._is_invalid[deviating] = True
-        for line in map(int, self._problems.take_reportable(deviating)):
-            count = int(counts[line])
-            value = (
-                quote_shortened(self._line_bytes(line).rstrip(b"\r")[:200])
-                if count > 1
-                else "an empty line, or another delimiter"
-            )
-            hint = f"found {count} field(s); the header has {n_fields}"
-            self._problems.add(self._first_line_number + line, min(count, n_fields + 1), "fields", value, hint)
 
-    def _line_indices(self, positions: Positions) -> Positions:
-        return np.searchsorted(self._ends, positions)
-
-    def _line_bytes(self, line: int | np.int64) -> bytes:
-        return self._content[self._starts[line] : self._ends[line]]
-
-    def _report_first_per_line(self, positions: Positions, rule: str, value: str, hint: str) -> None:
-        """Mark the line of each of `positions` as invalid; add a problem for the first position in each line."""
-        lines, first = np.unique(self._line_indices(positions), return_index=True)
-        is_new = ~self._is_invalid[lines]
-        lines, first = lines[is_new], first[is_new]
-        reported = self._problems.take_reportable(lines)
-        for line, position in zip(reported, positions[first], strict=False):
-            context = self._content[
-                max(int(self._starts[line]), position - 8) : min(int(self._ends[line]), position + 9)
-            ]
-            self._report(line, position, rule, f"{value} near {quote_shortened(context)}", hint)
-        self._is_invalid[lines] = True
-
-    def _report(self, line: int | np.int64, position: int | np.int64, rule: str, value: str | bytes, hint: str) -> None:
-        """Mark a line as invalid, whether or not its problem is among those that are reported."""
-        if self._is_invalid[line]:
-            return
-        self._is_invalid[line] = True
-        field = self._content.count(bytes([self._delimiter]), self._starts[line], position) + 1
-        shown = quote_shortened(value[:200]) if isinstance(value, bytes) else value
-        self._problems.add(self._first_line_number + int(line), field, rule, shown, hint)
+def _single_record(content: bytes) -> Records:
+    return Records(content, np.zeros(1, np.int64), np.array([len(content) - 1], np.int64))

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from pipeline.data.cell_parsers import ARROW_TYPES, parse_column, to_frame
+from pipeline.data.cell_parsers import ARROW_TYPES, to_frame
 from pipeline.data.compressed_stream import open_rows_stream
-from pipeline.data.csv_lines import MAX_LINE_BYTES, LineReader
+from pipeline.data.csv_advice import advise_header, advise_number, name_setting
+from pipeline.data.csv_lines import LineReader
+from pipeline.data.csv_records import MAX_RECORD_BYTES
 from pipeline.data.input_problems import MAX_INPUT_PROBLEMS, InputProblem, InputProblems, quote_shortened, to_data_error
+from pipeline.data.number_signs import parse_cells
 from pipeline.errors import DataError, did_you_mean
 from pipeline.schema import TextFormat
+from pipeline.schema.text_format import NUMBER_PATTERNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,15 +31,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.data_config import CsvDialect
-    from pipeline.data.csv_lines import LineBlock
+    from pipeline.data.record_validator import LineBlock
     from pipeline.schema import Schema
 
 __all__ = [
     "ParsedFile",
     "ParsedStream",
     "iter_csv_tables",
+    "open_binary",
     "parse_csv",
     "parse_csv_stream",
+    "read_column_names",
     "read_csv",
     "read_csv_as_text",
     "text_formats",
@@ -58,11 +65,12 @@ class ParsedFile:
 
 @dataclass(frozen=True, slots=True)
 class ParsedStream:
-    """The valid part of a stream as `table`, the line of each row, and the problems of the stream."""
+    """The valid part of a stream as `table`, the line of each row and of the header, and the problems."""
 
     table: pa.Table
     line_numbers: NDArray[np.int64]
     problems: list[InputProblem]
+    header_line: int
 
 
 def read_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: bool = True) -> pd.DataFrame:
@@ -74,11 +82,11 @@ def read_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: bo
     Parameters
     ----------
     path : Path
-        A UTF-8 file.
+        A file of rows.
     schema : Schema
         The declared columns.
     dialect : CsvDialect
-        Delimiter, and the words that mark a missing value.
+        How the file is written.
     with_target : bool
         Whether the file holds the target.
 
@@ -107,7 +115,7 @@ def parse_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: b
         When there is no such file.
     """
     problems = InputProblems(str(path), private_notes=schema.private_notes)
-    with _open_binary(path) as stream:
+    with open_binary(path) as stream:
         formats = text_formats(schema, with_target=with_target)
         table, numbers, listed = _parse_csv_blocks(stream, formats, dialect, problems)
     return ParsedFile(to_frame(table), numbers, listed)
@@ -122,8 +130,8 @@ def text_formats(schema: Schema, *, with_target: bool = True) -> dict[str, TextF
 def read_csv_as_text(path: Path, dialect: CsvDialect) -> tuple[pa.Table, list[InputProblem]]:
     """Return every column of an undeclared file as texts, and the problems of the file."""
     problems = InputProblems(str(path))
-    with _open_binary(path) as stream:
-        lines = LineReader(stream, delimiter=dialect.delimiter, problems=problems)
+    with open_binary(path) as stream:
+        lines = LineReader(stream, dialect, problems)
         header = _check_header_names(lines.read_header(), problems)
         blocks = [_block_as_text(block, header, dialect) for block in lines.read_blocks(len(header))] if header else []
     if header and not any(table.num_rows for table in blocks):
@@ -144,7 +152,14 @@ def parse_csv_stream(
 
     Columns have the formats of `formats`, in its order; `where` is the name of the stream in problems.
     """
-    return ParsedStream(*_parse_csv_blocks(stream, formats, dialect, InputProblems(where, limit)))
+    problems = InputProblems(where, limit)
+    return ParsedStream(*_parse_csv_blocks(stream, formats, dialect, problems), problems.header_line)
+
+
+def read_column_names(stream: IO[bytes], dialect: CsvDialect) -> list[str]:
+    """Return the names of the columns of a CSV stream; none where its header is invalid, which the reader reports."""
+    problems = InputProblems("")
+    return _check_header_names(LineReader(stream, dialect, problems).read_header(), problems)
 
 
 def _parse_csv_blocks(
@@ -153,12 +168,14 @@ def _parse_csv_blocks(
     tables = [_empty_table(formats)]
     numbers = [np.empty(0, np.int64)]
     with ThreadPoolExecutor(_N_THREADS) as pool:
-        lines = LineReader(stream, delimiter=dialect.delimiter, problems=problems)
-        header = _match_header(_check_header_names(lines.read_header(), problems), formats, problems)
+        lines = LineReader(stream, dialect, problems)
+        header = _match_header(lines, formats, dialect, problems)
         for block in lines.read_blocks(len(header)) if header else ():
             if block.line_numbers.size:
                 tables.append(
-                    _parse_block(_block_as_text(block, header, dialect), block.line_numbers, formats, problems, pool)
+                    _parse_block(
+                        _block_as_text(block, header, dialect), block.line_numbers, formats, dialect, problems, pool
+                    )
                 )
                 numbers.append(block.line_numbers)
     table = pa.concat_tables(tables)
@@ -180,13 +197,15 @@ def iter_csv_tables(
         When the file lacks a column, or at the first block with an invalid line or cell.
     """
     problems = InputProblems(str(path), private_notes=private_notes)
-    with _open_binary(path) as stream, ThreadPoolExecutor(_N_THREADS) as pool:
-        lines = LineReader(stream, delimiter=dialect.delimiter, problems=problems)
+    with open_binary(path) as stream, ThreadPoolExecutor(_N_THREADS) as pool:
+        lines = LineReader(stream, dialect, problems)
         header = _check_header_names(lines.read_header(), problems)
         for name in [name for name in formats if header and name not in header]:
             problems.add(1, name, "header", "missing", f"not in the file, which has: {_join_names(header)}")
         for block in lines.read_blocks(len(header)) if header and not problems.items else ():
-            table = _parse_block(_block_as_text(block, header, dialect), block.line_numbers, formats, problems, pool)
+            table = _parse_block(
+                _block_as_text(block, header, dialect), block.line_numbers, formats, dialect, problems, pool
+            )
             if problems.items:
                 break
             yield table
@@ -194,7 +213,14 @@ def iter_csv_tables(
         raise to_data_error(problems.sorted_by_line())
 
 
-def _open_binary(path: Path) -> IO[bytes]:
+def open_binary(path: Path) -> IO[bytes]:
+    """Open a file of rows.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read.
+    """
     try:
         return open_rows_stream(path)
     except OSError as error:
@@ -211,39 +237,48 @@ def _report_missing_rows(problems: InputProblems) -> None:
 
 
 def _check_header_names(header: list[str], problems: InputProblems) -> list[str]:
-    """Return the header when its names are valid and unique, else an empty list."""
+    """Return the header when its names are present and unique, else an empty list."""
+    line = problems.header_line
+    first_numbers: dict[str, int] = {}
+    rename = f"{name_setting('names', ['first', 'second'])} with skip_lines: {line} names the columns"
     for number, name in enumerate(header, start=1):
-        if name.strip() != name or not name:
-            problems.add(
-                1, number, "header", quote_shortened(name), "a column name is not empty and has no surrounding blanks"
-            )
-        elif name in header[: number - 1]:
-            first = header.index(name) + 1
-            problems.add(1, number, "header", quote_shortened(name), f"duplicates the name of field {first}")
+        if problems.is_full:
+            break
+        if not name:
+            remedy = f"{name_setting('index_column', 'index')} names the first column" if number == 1 else rename
+            if not any(header[number - 1 :]):
+                remedy = f"{name_setting('trailing_delimiter', value=True)} leaves empty fields at the end of lines out"
+            problems.add(line, number, "header", "''", "a column needs a name", remedy=remedy)
+        elif first_numbers.setdefault(name, number) != number:
+            hint = f"duplicates the name of field {first_numbers[name]}"
+            problems.add(line, number, "header", quote_shortened(name), hint, remedy=rename)
     return [] if problems.items else header
 
 
-def _match_header(header: list[str], formats: Mapping[str, TextFormat], problems: InputProblems) -> list[str]:
+def _match_header(
+    lines: LineReader, formats: Mapping[str, TextFormat], dialect: CsvDialect, problems: InputProblems
+) -> list[str]:
     """Return the header when it names exactly the declared columns, in any order, else an empty list."""
+    header = _check_header_names(lines.read_header(), problems)
     if not header:
         return []
+    line = problems.header_line
+    remedy = advise_header(list(formats), lines.first_lines(), dialect, n_above=line)
     if len(header) == 1 and header[0] not in formats:
         delimiter = next((mark for mark in (";", "\t", "|", ",") if mark in header[0]), None)
-        hint = (
-            f"data.source.delimiter: is it {delimiter!r}?"
-            if delimiter
-            else f"declared are {len(formats)}: {_join_names(formats)}"
-        )
-        problems.add(1, 1, "delimiter", f"one field, {quote_shortened(header[0])}", hint)
+        hint = f"declared are {len(formats)}: {_join_names(formats)}"
+        if delimiter is not None and remedy is None:
+            remedy = f"{name_setting('delimiter', delimiter)} splits it"
+        problems.add(line, 1, "delimiter", f"one field, {quote_shortened(header[0])}", hint, remedy=remedy)
         return []
     for number, name in enumerate(header, start=1):
-        if name not in formats:
+        if name not in formats and name != dialect.index_column and not problems.is_full:
             hint = f"not declared{did_you_mean(name, formats)}; declare it (role: ignore to leave it out) or drop it"
-            problems.add(1, number, "header", quote_shortened(name), hint)
+            problems.add(line, number, "header", quote_shortened(name), hint, remedy=remedy)
     for name in formats:
         if name not in header:
             hint = f"declared, not in the file, which has: {_join_names(header)}"
-            problems.add(1, name, "header", "missing", hint)
+            problems.add(line, name, "header", "missing", hint, remedy=remedy)
     return [] if problems.items else header
 
 
@@ -257,8 +292,10 @@ def _block_as_text(block: LineBlock, header: list[str], dialect: CsvDialect) -> 
         return pa.table({name: pa.array([], pa.string()) for name in header})
     return csv.read_csv(
         pa.BufferReader(block.content),
-        read_options=csv.ReadOptions(column_names=header, block_size=2 * MAX_LINE_BYTES),
-        parse_options=csv.ParseOptions(delimiter=dialect.delimiter, ignore_empty_lines=False),
+        read_options=csv.ReadOptions(column_names=header, block_size=2 * MAX_RECORD_BYTES),
+        parse_options=csv.ParseOptions(
+            delimiter=dialect.delimiter, ignore_empty_lines=False, newlines_in_values=dialect.multiline
+        ),
         convert_options=csv.ConvertOptions(
             column_types=dict.fromkeys(header, pa.string()),
             null_values=list(dialect.null_values),
@@ -272,21 +309,26 @@ def _parse_block(
     texts: pa.Table,
     numbers: NDArray[np.int64],
     formats: Mapping[str, TextFormat],
+    dialect: CsvDialect,
     problems: InputProblems,
     pool: Executor,
 ) -> pa.Table:
+    cells = {name: texts.column(name).chunk(0) for name in formats}
     columns: dict[str, pa.Array] = {}
     invalid: list[tuple[int, int, str]] = []
-    results = pool.map(parse_column, (texts.column(name).chunk(0) for name in formats), formats.values())
+    results = pool.map(partial(parse_cells, dialect=dialect), cells.values(), formats.values())
     for name, (values, positions) in zip(formats, results, strict=True):
         columns[name] = values
         index = texts.column_names.index(name)
         invalid += [(int(position), index, name) for position in positions[: problems.limit]]
+    advice: dict[str, dict[int, str]] = {}
     for position, _, name in _take_until_full(sorted(invalid), problems):
-        text_format, value = formats[name], texts.column(name)[position].as_py()
-        problems.add(
-            int(numbers[position]), name, text_format.kind, quote_shortened(value), f"expected {text_format.expected}"
-        )
+        text_format, value = formats[name], cells[name][position].as_py()
+        if name not in advice and text_format.kind in NUMBER_PATTERNS:
+            is_private = name in problems.private_notes
+            advice[name] = advise_number(cells[name], text_format, dialect, shows_values=not is_private)
+        hint, remedy = f"expected {text_format.expected}", advice.get(name, {}).get(position)
+        problems.add(int(numbers[position]), name, text_format.kind, quote_shortened(value), hint, remedy=remedy)
     return pa.table(columns)
 
 

@@ -26,7 +26,7 @@ class InputProblem:
     """One problem of a file; `str()` of it is ``file:line:column: rule: value (hint)``.
 
     `line` counts from 1; `column` is the name of the column, or the number of the field (from 1)
-    where it has no name.
+    where it has no name. `remedy` is the setting that accepts the value, None where there is none.
     """
 
     path: str
@@ -35,9 +35,11 @@ class InputProblem:
     rule: str
     value: str
     hint: str
+    remedy: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}: {self.rule}: {self.value} ({self.hint})"
+        remedy = "" if self.remedy is None else f"; {self.remedy}"
+        return f"{self.path}:{self.line}:{self.column}: {self.rule}: {self.value} ({self.hint}{remedy})"
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ class InputProblems:
     """The problems of one file; beyond the limit, adding one only sets `is_truncated`.
 
     `private_notes` has the texts that are shown in place of values of private columns. Where there are any, no part
-    of a line below the header is quoted either.
+    of a line below the header is quoted either; `header_line` is the number of its line.
     """
 
     path: str
@@ -53,12 +55,13 @@ class InputProblems:
     private_notes: Mapping[str, str] = field(default_factory=dict)
     items: list[InputProblem] = field(default_factory=list)
     is_truncated: bool = False
+    header_line: int = 1
 
-    def add(self, line: int, column: str | int, rule: str, value: str, hint: str) -> None:
+    def add(self, line: int, column: str | int, rule: str, value: str, hint: str, *, remedy: str | None = None) -> None:
         """Add a problem; at the limit, only record that there are more."""
         if len(self.items) < self.limit:
-            shown = value if line == 1 else self._value_to_show(column, value)
-            self.items.append(InputProblem(self.path, line, str(column), rule, shown, hint))
+            shown = value if line == self.header_line else self._value_to_show(column, value)
+            self.items.append(InputProblem(self.path, line, str(column), rule, shown, hint, remedy))
         else:
             self.is_truncated = True
 
@@ -90,8 +93,10 @@ def to_data_error(problems: Sequence[InputProblem]) -> DataError:
         f"the first {len(problems)} problems" if len(problems) >= MAX_INPUT_PROBLEMS else f"{len(problems)} problem(s)"
     )
     listed = "\n".join(str(problem) for problem in problems)
+    redraft = "; `mlops data init FILE --target COLUMN --replace` drafts it anew"
+    redraft = redraft if any(problem.remedy is not None for problem in problems) else ""
     return DataError(
-        f"{listed}\n{path}: refused for {count} above; nothing was read. Correct the file or its declaration"
+        f"{listed}\n{path}: refused for {count} above; nothing was read. Correct the file or its declaration{redraft}"
     )
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.config.groups.data_config import CsvDialect
 from pipeline.data.cell_parsers import ARROW_TYPES, to_frame
 from pipeline.data.coercion import coerce_table
-from pipeline.data.compressed_stream import open_rows_stream
 from pipeline.data.csv_check import check_csv, expectation
-from pipeline.data.csv_reader import read_csv
+from pipeline.data.csv_reader import open_binary, read_column_names, read_csv
 from pipeline.data.formats.readers import open_typed_file
 from pipeline.data.formats.typed_file import read_all
 from pipeline.data.input_problems import InputProblem, InputProblems, quote_shortened
@@ -25,13 +22,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.groups.data_config import DataConfig
+    from pipeline.config.groups.data_config import CsvDialect
     from pipeline.data.formats.typed_file import TypedFile
     from pipeline.schema.failures import CellFailure
 
-__all__ = ["ScoringRows", "name_problems", "read_header_names", "read_scoring_file", "scoring_dialect"]
+__all__ = ["ScoringRows", "name_problems", "read_header_names", "read_scoring_file"]
 
-_MAX_HEADER_BYTES = 1 << 20
 _MAX_PROBLEMS = 100
 
 
@@ -55,7 +51,7 @@ def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> Scorin
     DataError
         When the file cannot be read at all, or a file of another format than CSV has columns of other types.
     """
-    if (file := open_typed_file(path)) is not None:
+    if (file := open_typed_file(path, schema.format_keys)) is not None:
         return _read_typed(file, path, schema)
     names = read_header_names(path, dialect)
     if problems := name_problems(names, schema, path=str(path)):
@@ -66,27 +62,16 @@ def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> Scorin
     return ScoringRows(_with_absent_features(read_csv(path, file_schema, dialect, with_target=False), schema))
 
 
-def scoring_dialect(config: DataConfig | None, schema: Schema) -> CsvDialect:
-    """Return the dialect of CSV files to score: that of `config` if it declares the same problem, else the default."""
-    return config.csv_dialect if config is not None and config.name == schema.name else CsvDialect()
-
-
 def read_header_names(path: Path, dialect: CsvDialect) -> list[str]:
-    """Return the names in the first line of a CSV file; none where it is no header, which the reader explains.
+    """Return the names of the columns of a CSV file; none where its header is invalid, which the reader reports.
 
     Raises
     ------
     DataError
         When the file cannot be read.
     """
-    try:
-        with open_rows_stream(path) as stream:
-            line = stream.readline(_MAX_HEADER_BYTES).decode("utf-8", "replace")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    names = next(csv.reader([line.rstrip("\r\n")], delimiter=dialect.delimiter), [])
-    is_header = all(name and name == name.strip("\ufeff \t") for name in names) and len(set(names)) == len(names)
-    return names if is_header else []
+    with open_binary(path) as stream:
+        return read_column_names(stream, dialect)
 
 
 def name_problems(names: Sequence[str], schema: Schema, *, path: str) -> tuple[InputProblem, ...]:

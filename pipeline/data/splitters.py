@@ -131,10 +131,13 @@ def _target_labels(frame: pd.DataFrame, schema: Schema) -> NDArray[np.object_]:
     labels = frame[schema.target.column].fillna("").to_numpy(object)
     counts = {name: int((labels == name).sum()) for name in schema.target.classes}
     if too_small := [f"{name} ({count})" for name, count in counts.items() if count < 2]:
-        raise DataError(f"split: classes with fewer than 2 rows cannot be in both parts: {', '.join(too_small)}")
+        raise DataError(
+            f"split: classes with fewer than 2 rows cannot be in both parts: {', '.join(too_small)};"
+            " add rows of them, or leave them out of target.classes and set target to `unlabeled: set_aside`"
+        )
     n_unlabeled = len(frame) - sum(counts.values())
     if n_unlabeled:
-        raise DataError(f"split: {n_unlabeled} rows have no class; enable quarantine in validation")
+        raise DataError(f"split: {n_unlabeled} rows have no class; set target to `unlabeled: set_aside`")
     return np.asarray(labels)
 
 

@@ -16,7 +16,8 @@ from pipeline.metrics import (
     estimate_metrics,
     round_significant,
 )
-from pipeline.schema.value_groups import group_values
+from pipeline.schema import Column
+from pipeline.schema.value_groups import MIN_GROUP_ROWS, group_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.evaluation_config import EvaluationConfig
     from pipeline.metrics import LabeledPredictions
-    from pipeline.schema import Column, Schema
+    from pipeline.schema import Schema
 
     Mask = NDArray[np.bool_]
 
 __all__ = ["Slice", "SliceReport", "SmallSlice", "evaluate_slices", "slice_rows"]
+
+_MAX_WORDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,8 @@ def evaluate_slices(
         Quantiles are those of `train`, so a slice means the same for the next model. Those of a private column are
         levels of groups of rows.
     schema : Schema
-        Every feature is sliced, and every protected column whatever its size; text is not.
+        Every feature is sliced, and every protected column whatever its size; text by its most frequent words, or by
+        its length where hardly any text occurs twice.
     config : EvaluationConfig
         `slices`, `metrics` and `confidence_level` are read.
     """
@@ -119,7 +123,7 @@ def slice_rows(
 ) -> Iterator[tuple[Column, str, Mask]]:
     """Yield each slice: its column, its name, and a mask of its rows in `test`."""
     for column in schema.columns:
-        if column.kind != "text" and (column.role == "feature" or column.protected):
+        if column.role == "feature" or (column.protected and column.kind != "text"):
             slices = _column_slices(column, train[column.name], test[column.name], quantiles=n_quantiles)
             yield from ((column, value, inside) for value, inside in slices)
 
@@ -154,6 +158,8 @@ def _column_slices(column: Column, train: pd.Series, test: pd.Series, *, quantil
     is_missing = test.isna().to_numpy(dtype=bool)
     if column.kind in ("category", "boolean"):
         yield from _category_slices(column, test)
+    elif column.kind == "text":
+        yield from _text_slices(column, train, test, quantiles=quantiles)
     else:
         yield from _range_slices(column, _to_floats(train, column), _to_floats(test, column), quantiles=quantiles)
     yield "missing", is_missing
@@ -167,6 +173,23 @@ def _category_slices(column: Column, test: pd.Series) -> Iterator[tuple[str, Mas
         is_undeclared = is_undeclared & ~inside
         yield name, inside
     yield "not declared", is_undeclared
+
+
+def _text_slices(column: Column, train: pd.Series, test: pd.Series, *, quantiles: int) -> Iterator[tuple[str, Mask]]:
+    n_rows = train.value_counts()
+    frequent = sorted((-int(n), word) for word, n in n_rows[n_rows >= MIN_GROUP_ROWS].items())[:_MAX_WORDS]
+    if -2 * sum(n for n, _ in frequent) < n_rows.sum():
+        lengths = Column(column.name, "integer", "Int64", store=column.store)
+        parts = _range_slices(lengths, _text_lengths(train), _text_lengths(test), quantiles=quantiles)
+        yield from ((f"length {name}", inside) for name, inside in parts)
+        return
+    words = [str(word) for _, word in frequent]
+    yield from ((word, (test == word).to_numpy(dtype=bool, na_value=False)) for word in words)
+    yield "other words", (test.notna() & ~test.isin(words)).to_numpy(dtype=bool)
+
+
+def _text_lengths(values: pd.Series) -> NDArray[np.float64]:
+    return np.asarray(values.str.len().to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
 
 def _to_floats(values: pd.Series, column: Column) -> NDArray[np.float64]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from pipeline.package.text_measures import TextMeasure
+
     Floats = NDArray[np.float64]
 
 __all__ = ["Bins", "to_floats"]
@@ -38,11 +40,16 @@ class Bins:
 
     - `values`: one bin for each integer in the train rows, then below, above, unseen, missing.
     - `words`: one bin for each declared category, then unseen, missing.
+    - `top_words`: one bin for each of the most frequent words of a column with many, then other, missing.
     - `quantiles`: bins between `points` (a value on an edge belongs to the bin below it), then below, above, missing.
       A value that more than one in `n_bins` training rows have has a bin of its own.
 
     The outermost thousandth of the rows on either side is left out of edges, `mean` and `deviation`, so one
     outlier cannot shift them. Both are None for words.
+
+    With `is_date` the numbers are microseconds since 1970.
+
+    With a `measure` the bins count numbers of texts, such as their length; `name` is not that of the column then.
 
     `grid` is a finer division of the bins of kind `quantiles` and contains their edges; statistics of the whole
     distribution are computed from it. It is None for other kinds, whose bins are already exact, and for private
@@ -50,12 +57,29 @@ class Bins:
     """
 
     name: str
-    kind: Literal["values", "words", "quantiles"]
+    kind: Literal["values", "words", "top_words", "quantiles"]
     points: tuple[Any, ...]
     counts: tuple[int, ...]
     mean: float | None = None
     deviation: float | None = None
     grid: Bins | None = None
+    measure: TextMeasure | None = None
+    is_date: bool = False
+
+    @property
+    def column(self) -> str:
+        """Name of the column whose values are counted."""
+        return self.name if self.measure is None else self.measure.column
+
+    @property
+    def is_words(self) -> bool:
+        """Whether the bins are words, without an order."""
+        return self.kind in ("words", "top_words")
+
+    @property
+    def n_outside(self) -> int:
+        """Number of bins behind those of `points`."""
+        return 2 if self.is_words else 4 if self.kind == "values" else 3
 
     @property
     def finest(self) -> Bins:
@@ -75,15 +99,14 @@ class Bins:
     @property
     def n_bins(self) -> int:
         """Number of bins, equal to the number of `labels`."""
-        if self.kind == "quantiles":
-            return max(len(self.points) - 1, 0) + 3
-        return len(self.points) + (2 if self.kind == "words" else 4)
+        n_points = max(len(self.points) - 1, 0) if self.kind == "quantiles" else len(self.points)
+        return n_points + self.n_outside
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """One name for each bin, in the order of `counts`."""
-        if self.kind == "words":
-            return (*self.points, "unseen", "missing")
+        if self.is_words:
+            return (*self.points, "unseen" if self.kind == "words" else "other", "missing")
         if self.kind == "values":
             return (*(f"{point:g}" for point in self.points), "below", "above", "unseen", "missing")
         return (*_interval_labels(self.points), "below", "above", "missing")
@@ -91,6 +114,8 @@ class Bins:
     @cached_property
     def outside_reasons(self) -> tuple[str, ...]:
         """For each bin why its values are outside of the training rows: `below`, `above`, `unseen`; else empty."""
+        if self.kind == "top_words":
+            return ("",) * self.n_bins
         if self.kind == "words":
             return (*("" if count else "unseen" for count in self.counts[: len(self.points)]), "unseen", "")
         n_outside = 3 if self.kind == "values" else 2
@@ -136,13 +161,15 @@ class Bins:
             When values are not of the column's kind.
         """
         try:
-            return self._category_codes(values) if self.kind == "words" else self._number_codes(to_floats(values))
+            if self.measure is not None:
+                return self._number_codes(self.measure.numbers(values))
+            return self._category_codes(values) if self.is_words else self._number_codes(to_floats(values))
         except (TypeError, ValueError) as error:
             raise DataError(f"{self.name}: cannot be counted ({error})") from error
 
     def count(self, values: pd.Series | Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
         """Return how many of `values` fall into each bin, shape (len(labels),); raises as `codes` does."""
-        if self.kind == "words" and hasattr(values, "value_counts"):
+        if self.is_words and hasattr(values, "value_counts"):
             return self._count_categories(values)
         counts, values_ = np.zeros(self.n_bins, dtype=np.int64), getattr(values, "iloc", values)
         # In chunks, so that intermediate arrays fit into the processor's caches.

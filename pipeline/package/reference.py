@@ -11,10 +11,11 @@ import numpy as np
 
 from pipeline.errors import IntegrityError
 from pipeline.package.bins import Bins, to_floats
+from pipeline.package.text_measures import TextMeasure, learn_text_measures
 from pipeline.schema.value_groups import MIN_GROUP_ROWS, group_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -26,6 +27,8 @@ __all__ = ["Reference", "build_reference"]
 _FORMAT_VERSION = 2
 _MAX_DISTINCT_VALUES = 32
 _TAIL_SHARE = 0.001
+_MAX_TOP_WORDS = 50
+_MIN_FREQUENT_SHARE = 0.5  # of the rows of a text column: with fewer rows of frequent words it is free text
 _MIN_SHARED_SHARE = 0.95  # a bin for each integer of a private column needs as many rows with integers that others have
 # A grid bin holds at most a thousandth of the train rows unless they are equal, which bounds the error of a
 # Kolmogorov-Smirnov statistic, and its width is limited, which bounds that of a Wasserstein distance.
@@ -42,7 +45,8 @@ class Reference:
 
     `score` is the out-of-fold probability of the positive class, or of the predicted one with more than two
     classes; `confidence` is the largest probability of a row;
-    `classes` counts the out-of-fold predictions.
+    `classes` counts the out-of-fold predictions. A free text has no bins of its own; `measures` has those of its length
+    and of its share of new words.
     """
 
     n_rows: int
@@ -50,6 +54,12 @@ class Reference:
     score: Bins
     confidence: Bins
     classes: Bins
+    measures: tuple[Bins, ...] = ()
+
+    @property
+    def monitored(self) -> tuple[Bins, ...]:
+        """The bins of all features, then those of the measures of texts."""
+        return (*self.columns, *self.measures)
 
     def column(self, name: str) -> Bins:
         """Return the bins of one feature.
@@ -67,6 +77,7 @@ class Reference:
             "format": _FORMAT_VERSION,
             "n_rows": self.n_rows,
             "columns": [_bins_to_dict(bins) for bins in self.columns],
+            "measures": [_bins_to_dict(bins) for bins in self.measures],
             "score": _bins_to_dict(self.score),
             "confidence": _bins_to_dict(self.confidence),
             "classes": _bins_to_dict(self.classes),
@@ -87,8 +98,9 @@ class Reference:
                     f"reference: format {value['format']!r} is not known; this version reads {_FORMAT_VERSION}"
                 )
             columns = tuple(_bins_from_dict(bins) for bins in value["columns"])
-            outputs = (_bins_from_dict(value[name]) for name in ("score", "confidence", "classes"))
-            return cls(value["n_rows"], columns, *outputs)
+            score, confidence, classes = (_bins_from_dict(value[name]) for name in ("score", "confidence", "classes"))
+            measures = tuple(_bins_from_dict(bins) for bins in value["measures"])
+            return cls(value["n_rows"], columns, score, confidence, classes, measures)
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"reference: invalid content ({error}); restore the package") from error
 
@@ -107,7 +119,7 @@ def build_reference(
     Parameters
     ----------
     frame : DataFrame
-        Training rows; every feature that is not free text gets bins.
+        Training rows; every feature that is not free text gets bins, and free text gets those of its measures.
     schema : Schema
         Declaration of the columns.
     score : float between 0 and 1, shape (n_rows,)
@@ -119,8 +131,15 @@ def build_reference(
     threshold : float between 0 and 1, or None
         Lowest score that is predicted as positive; it becomes an edge of the score's grid.
     """
+    is_free = {column.name: _is_free_text(column, frame[column.name]) for column in schema.features}
     columns = tuple(
-        _column_bins(column, frame[column.name], n_bins) for column in schema.features if column.kind != "text"
+        _column_bins(column, frame[column.name], n_bins) for column in schema.features if not is_free[column.name]
+    )
+    measures = tuple(
+        bins
+        for column in schema.features
+        if is_free[column.name] and not column.is_private
+        for bins in _text_bins(column.name, frame[column.name], n_bins)
     )
     classes = _with_counts(Bins(name="class", kind="words", points=schema.target.classes, counts=()), predicted)
     confidence = np.maximum(score, 1.0 - score) if schema.target.is_binary else score
@@ -132,10 +151,32 @@ def build_reference(
         score=_quantile_bins("score", score, n_bins, extra_edges=np.append(edges, below)),
         confidence=_quantile_bins("confidence", confidence, n_bins, extra_edges=edges),
         classes=classes,
+        measures=measures,
     )
 
 
+def _is_free_text(column: Column, values: pd.Series) -> bool:
+    """Return whether most values of a text column are words of few rows, of which no list can be made."""
+    if column.kind != "text":
+        return False
+    counts = values.value_counts()
+    return bool(counts[counts >= MIN_GROUP_ROWS].sum() < _MIN_FREQUENT_SHARE * max(counts.sum(), 1))
+
+
+def _text_bins(name: str, values: pd.Series, n_bins: int) -> Iterator[Bins]:
+    """Yield the bins of each measure of a free text.
+
+    What is known is learned from every other row, and the share of new words is counted in the rows between.
+    """
+    length, new_words = learn_text_measures(name, values.iloc[::2])
+    for measure, rows in ((length, values), (new_words, values.iloc[1::2])):
+        bins = _quantile_bins(measure.name, measure.numbers(rows), n_bins, is_whole=measure.kind == "length")
+        yield _with_measure(bins, measure)
+
+
 def _column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
+    if column.kind == "text":
+        return _top_word_bins(column.name, values)
     if column.kind in ("category", "boolean"):
         categories = column.categories if column.kind == "category" else ("false", "true")
         return _with_counts(Bins(name=column.name, kind="words", points=categories, counts=()), values)
@@ -144,8 +185,21 @@ def _column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
     if bins is not None:
         return bins
     if column.is_private:
-        return _grouped_bins(column.name, numbers, n_bins)
-    return _quantile_bins(column.name, numbers, n_bins, is_whole=column.kind == "integer")
+        bins = _grouped_bins(column.name, numbers, n_bins)
+    else:
+        bins = _quantile_bins(column.name, numbers, n_bins, is_whole=column.kind == "integer")
+    return replace(bins, is_date=column.kind == "datetime")
+
+
+def _top_word_bins(name: str, values: pd.Series) -> Bins:
+    """Return a bin for each of the most frequent words of every other row, counted in the rows between.
+
+    Counted in the rows that chose them, the most frequent words would be more frequent than in any later rows.
+    """
+    n_rows = values.iloc[::2].value_counts()
+    frequent = sorted((-int(n), word) for word, n in n_rows[n_rows >= MIN_GROUP_ROWS].items())[:_MAX_TOP_WORDS]
+    bins = Bins(name=name, kind="top_words", points=tuple(word for _, word in frequent), counts=())
+    return _with_counts(bins, values.iloc[1::2])
 
 
 def _integer_bins(column: Column, numbers: NDArray[np.float64]) -> Bins | None:
@@ -285,6 +339,12 @@ def _mean_and_deviation(present: NDArray[np.float64]) -> tuple[float | None, flo
     return float((present / unit).mean() * unit), float((present / unit).std() * unit)
 
 
+def _with_measure(bins: Bins, measure: TextMeasure) -> Bins:
+    """Return bins that count the numbers of a measure, in place of values."""
+    grid = None if bins.grid is None else replace(bins.grid, measure=measure)
+    return replace(bins, measure=measure, grid=grid)
+
+
 def _with_counts(bins: Bins, values: Any) -> Bins:
     return replace(bins, counts=tuple(bins.count(values).tolist()))
 
@@ -298,6 +358,8 @@ def _bins_to_dict(bins: Bins) -> dict[str, Any]:
         "labels": list(bins.labels),
         "mean": bins.mean,
         "deviation": bins.deviation,
+        "is_date": bins.is_date,
+        "measure": None if bins.measure is None else bins.measure.as_dict(),
         "grid": None
         if bins.grid is None
         else {"edges": _encode_numbers(bins.grid.points, "<f8"), "counts": _encode_numbers(bins.grid.counts, "<i8")},
@@ -326,7 +388,10 @@ def _bins_from_dict(value: Mapping[str, Any]) -> Bins:
         mean=value["mean"],
         deviation=value["deviation"],
         grid=grid,
+        is_date=value["is_date"],
     )
+    if value["measure"] is not None:
+        bins = _with_measure(bins, TextMeasure.from_dict(value["measure"]))
     for part in (bins, bins.finest):
         if len(part.counts) != part.n_bins:
             raise IntegrityError(f"reference: {part.name} has {len(part.counts)} counts for {part.n_bins} bins")

@@ -40,7 +40,11 @@ DVC_MESSAGES: tuple[tuple[str, str], ...] = (
         "two stages declare one output; remove the dvc.yaml or .dvc file that does not belong to the project",
     ),
     (r"already tracked by SCM", "git tracks a file that DVC makes; run `git rm --cached FILE` and commit"),
-    (r"not inside of a DVC repository|is not a git repository|not a git repo", "run `git init` and `dvc init` first"),
+    (
+        r"is not a git repository|not a git repo",
+        "the folder has no git repository, as after the download of an archive; run `git init`, then the command again",
+    ),
+    (r"not inside of a DVC repository", "run `git init` and `dvc init` first"),
     (r"No space left", "the disk is full; free space, for example with `dvc gc --workspace`"),
     (
         r"Permission denied|Read-only file system|Not a directory|Errno 20",

@@ -207,12 +207,18 @@ class Target:
 
 @dataclass(frozen=True)
 class Schema:
-    """All declared columns of a problem, in their declared order, and its target."""
+    """All declared columns of a problem, in their declared order, and its target.
+
+    `dialect` has the settings of its CSV files that differ from the default, `format_keys` the kind of its files and
+    the keys that say where their rows are.
+    """
 
     name: str
     columns: tuple[Column, ...]
     target: Target
     unique: tuple[str, ...] | None = None
+    dialect: Mapping[str, Any] = field(default_factory=dict)
+    format_keys: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_config(cls, config: DataConfig) -> Schema:
@@ -233,6 +239,8 @@ class Schema:
             columns=columns,
             target=Target(**target.model_dump()),
             unique=config.unique,
+            dialect=config.csv_dialect.as_settings(),
+            format_keys=config.format_keys,
         )
 
     @classmethod
@@ -243,7 +251,14 @@ class Schema:
         )
         target = Target(**{**value["target"], "classes": tuple(value["target"]["classes"])})
         unique = value["unique"]
-        return cls(value["name"], columns, target, None if unique is None else tuple(unique))
+        return cls(
+            value["name"],
+            columns,
+            target,
+            None if unique is None else tuple(unique),
+            dialect=value["dialect"],
+            format_keys=value["format_keys"],
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values (dictionaries, lists, strings, numbers) from which `from_dict` builds it again."""
@@ -273,7 +288,8 @@ class Schema:
     @cached_property
     def accepted_names(self) -> frozenset[str]:
         """Names that a row to predict may have: all declared columns and the target; only features are read."""
-        return frozenset((*(column.name for column in self.columns), self.target.column))
+        names = {self.target.column, self.dialect.get("index_column", self.target.column)}
+        return frozenset((*(column.name for column in self.columns), *names))
 
     def unknown_name_message(self, name: str, *, has_hint: bool = True) -> str:
         """Return what is wrong with a name that is none of `accepted_names`."""

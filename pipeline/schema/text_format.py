@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from pipeline.schema.column_kinds import ColumnKind
 
-__all__ = ["FALSE_WORDS", "NUMBER_PATTERNS", "TRUE_WORDS", "TextFormat"]
+__all__ = ["FALSE_WORDS", "NUMBER_PATTERNS", "TRUE_WORDS", "TextFormat", "is_zone"]
 
 NUMBER_PATTERNS: dict[ColumnKind, str] = {
     "integer": r"-?(0|[1-9][0-9]*)(\.0+)?",
-    "float": r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?",
+    "float": r"-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?",
 }
 TRUE_WORDS, FALSE_WORDS = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 _MAX_INT64 = 2**63 - 1
@@ -275,7 +275,7 @@ def _contradictions(declared: TextFormat) -> list[str]:
             found.append(f'format: {error}; write a form such as "%d.%m.%Y %H:%M", or one of {units}')
     if declared.zone is not None and kind != "datetime":
         found.append("zone: is a key of columns with dtype datetime64[us]")
-    if declared.zone is not None and not _is_zone(declared.zone):
+    if declared.zone is not None and not is_zone(declared.zone):
         found.append(f"zone: found {declared.zone!r}; write an IANA zone such as UTC or Europe/Berlin")
     if words and (kind != "boolean" or not declared.true_values or not declared.false_values):
         found.append("true_values, false_values: both are declared together, for dtype boolean")
@@ -286,7 +286,8 @@ def _contradictions(declared: TextFormat) -> list[str]:
     return found
 
 
-def _is_zone(name: str) -> bool:
+def is_zone(name: str) -> bool:
+    """Return whether a name is that of an IANA zone."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

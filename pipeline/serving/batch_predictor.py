@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from pipeline.serving.prediction_types import PredictionBatch
+from pipeline.serving.rows.value_warnings import warnings_text
 from pipeline.state import PredictionRow, RequestRows, RequestValues
 
 if TYPE_CHECKING:
@@ -208,10 +209,18 @@ def _batch_response(request: PendingRequest, scored: _ScoredColumns, ids: list[s
         confidences=list(scored.confidence),
         probabilities=list(scored.probabilities),
         prediction_ids=ids,
+        warnings=[warnings_text(_warnings_of(suffix)) for suffix in scored.json_suffix],
         row_positions=request.rows.positions,
         errors=request.rows.errors,
         encode_body=encode_body,
     )
+
+
+def _warnings_of(json_suffix: str) -> list[dict[str, str]]:
+    warnings: list[dict[str, str]] = (
+        [] if json_suffix.endswith("[]") else json.loads(f"{{{json_suffix[2:]}}}")["warnings"]
+    )
+    return warnings
 
 
 def _batch_json(rows: ParsedRows, response_suffix: str, scored: _ScoredColumns, ids: list[str]) -> bytes:
@@ -248,6 +257,7 @@ def batch_from_json(body: bytes, rows: ParsedRows) -> PredictionBatch:
         confidences=[prediction["confidence"] for prediction in predictions],
         probabilities=[list(prediction["probabilities"].values()) for prediction in predictions],
         prediction_ids=[prediction["prediction_id"] for prediction in predictions],
+        warnings=[warnings_text(prediction["warnings"]) for prediction in predictions],
         row_positions=rows.positions,
         errors=rows.errors,
         encode_body=lambda: body,

@@ -2,7 +2,8 @@
 
 The contribution of a feature is a difference of probabilities of the predicted class. From the probability of the row
 it subtracts the mean probability when the feature alone takes the values of the training rows, by their frequency.
-Each bin is represented by one value: a whole number or a category by itself, a range of decimals by its middle.
+Each bin is represented by one value: a whole number or a category by itself, a range of decimals by its middle. A free
+text has no bins: the texts of the golden rows represent it.
 A contribution above 0 means that the value supports the predicted class. Contributions need not add up.
 """
 
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from pipeline.schema import Column
     from pipeline.serving.loaded_model import LoadedModel
 
+_OTHER_WORD = "\N{REPLACEMENT CHARACTER} another word"
+
 __all__ = ["explanation_response", "feature_contributions"]
+
+_MAX_TEXTS = 20
 
 
 def explanation_response(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
@@ -44,7 +49,7 @@ def feature_contributions(loaded_model: LoadedModel, row: tuple[Any, ...]) -> tu
     sections: list[tuple[str, int, np.ndarray[Any, Any]]] = []
     for position, column in enumerate(loaded_model.parser.columns):
         bins = bins_by_name.get(column.name)
-        values, weights = ([], []) if bins is None else _replacement_values(column, bins)
+        values, weights = _text_values(loaded_model, column) if bins is None else _replacement_values(column, bins)
         if values:
             sections.append((column.name, len(rows), np.array(weights, dtype=np.float64)))
             rows.extend((*row[:position], value, *row[position + 1 :]) for value in values)
@@ -57,12 +62,20 @@ def feature_contributions(loaded_model: LoadedModel, row: tuple[Any, ...]) -> tu
     return label, confidence, contributions
 
 
+def _text_values(loaded_model: LoadedModel, column: Column) -> tuple[list[Any], list[int]]:
+    """Return a few texts that stand for those of the training rows, with equal weights."""
+    golden = loaded_model.package.golden_rows["columns"].get(column.name, [])
+    texts = list(dict.fromkeys(text for text in golden if text is not None))[:_MAX_TEXTS]
+    return texts, [1] * len(texts)
+
+
 def _replacement_values(column: Column, bins: Bins) -> tuple[list[Any], list[int]]:
     """Return a value for each bin that holds training rows, and the number of those rows."""
     values: list[Any] = [*_regular_values(column, bins)]
     n_regular = len(values)
-    if bins.kind == "words":
-        values += [None, None]  # unseen; missing
+    if bins.is_words:
+        # Other words of an open column have one code, so any of them has it. Other texts have no value in common.
+        values += [_OTHER_WORD if column.accepts_unseen else None, None]
     else:
         lowest, highest = (bins.points[0], bins.points[-1]) if bins.points else (None, None)
         values += [_to_column_kind(column, lowest), _to_column_kind(column, highest)]
@@ -72,7 +85,7 @@ def _replacement_values(column: Column, bins: Bins) -> tuple[list[Any], list[int
         for index, (value, count) in enumerate(zip(values, bins.counts, strict=True))
         if count
         and (value is not None or index == len(values) - 1)
-        and (index < n_regular or bins.labels[index] != "unseen")
+        and (index < n_regular or column.accepts_unseen or bins.labels[index] not in ("unseen", "other"))
     ]
     return [value for value, _ in pairs], [count for _, count in pairs]
 

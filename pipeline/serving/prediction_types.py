@@ -59,13 +59,15 @@ class PredictionBatch:
     """Predictions for many rows, by column, all from one model version.
 
     `row_positions` holds the position of each predicted row among the given rows: all of them, unless invalid rows were
-    left out. `errors` names the faults of the rows that were left out. `encode_body` encodes `body`.
+    left out. `errors` names the faults of the rows that were left out. `warnings` has a text for each row, such as
+    `plan: unseen`, empty where there is no warning. `encode_body` encodes `body`.
     """
 
     predictions: list[str]
     confidences: list[float]
     probabilities: list[list[float]]
     prediction_ids: list[str]
+    warnings: list[str]
     row_positions: list[int]
     errors: tuple[FieldError, ...]
     encode_body: Callable[[], bytes]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pipeline.package import Bins, Package
     from pipeline.schema import Column
@@ -87,7 +87,7 @@ def _values_to_try(column: Column, bins: Bins, present: Any) -> list[Any]:
     """Return the values to try in their order, with the present one; None comes last where the column is nullable."""
     values = _candidate_values(column, bins)
     if present is not None and present not in values:
-        values = sorted([*values, present]) if column.is_numeric else [*values, present]
+        values = sorted([*values, present]) if column.is_numeric or column.kind == "datetime" else [*values, present]
     return [*values, None] if column.nullable else values
 
 
@@ -95,12 +95,20 @@ def _candidate_values(column: Column, bins: Bins) -> list[Any]:
     if column.kind == "boolean":
         return [point == "true" for point in bins.points]
     if not column.is_numeric:
-        return list(bins.points)[:_MAX_VALUES] if bins.kind == "words" else []
-    points = list(bins.points)
-    if len(points) > _MAX_VALUES:
-        indices = np.unique(np.linspace(0, len(points) - 1, _MAX_VALUES).round().astype(int))
-        points = [points[index] for index in indices]
+        return list(bins.points)[:_MAX_VALUES] if bins.is_words else [_to_iso(point) for point in _spread(bins.points)]
+    points = _spread(bins.points)
     return list(dict.fromkeys(round(point) if column.kind == "integer" else float(point) for point in points))
+
+
+def _spread(points: Sequence[Any]) -> list[Any]:
+    """Return all points, or a few that are evenly spread where there are many."""
+    if len(points) <= _MAX_VALUES:
+        return list(points)
+    return [points[index] for index in np.unique(np.linspace(0, len(points) - 1, _MAX_VALUES).round().astype(int))]
+
+
+def _to_iso(moment_us: float) -> str:
+    return str(np.datetime64(int(moment_us), "us").astype("datetime64[s]"))
 
 
 def _format_value(value: Any) -> str:

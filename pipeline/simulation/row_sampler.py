@@ -57,7 +57,7 @@ def sample_column(bins: Bins, column: Column, *, n_rows: int, rng: np.random.Gen
         weights[-1] = 1.0
     codes = rng.choice(len(weights), size=n_rows, p=weights / weights.sum())
     is_missing = codes == len(weights) - 1
-    if bins.kind == "words":
+    if bins.is_words:
         words = np.array([*finest.points, None, None], dtype=object)[codes]
         if column.kind == "boolean":
             return pd.Series([None if word is None else word == "true" for word in words], dtype="boolean")

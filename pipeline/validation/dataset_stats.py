@@ -98,6 +98,11 @@ class ColumnStats:
         """The number of distinct values; None where it exceeds 2,000."""
         return None if self.values is None else len(self.values)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether all rows have one value, or none; a value beside missing ones makes a difference."""
+        return self.n_missing == self.n_rows or (self.n_distinct == 1 and not self.n_missing)
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetStats:

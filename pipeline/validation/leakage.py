@@ -158,4 +158,11 @@ def _contingency_table(column: ColumnStats) -> tuple[list[str], NDArray[np.int64
     bin_index = np.searchsorted(edges, column.sample, side="left")
     table = np.zeros((len(edges) + 1, n_classes), dtype=np.int64)
     np.add.at(table, (bin_index[known], column.sample_classes[known]), 1)
-    return [f"{low:.6g} to {high:.6g}" for low, high in pairwise([-np.inf, *edges, np.inf])], table
+    return _bin_names(edges.tolist()), table
+
+
+def _bin_names(edges: list[float]) -> list[str]:
+    if not edges:
+        return ["any number"]
+    inner = [f"{low:.6g} to {high:.6g}" for low, high in pairwise(edges)]
+    return [f"up to {edges[0]:.6g}", *inner, f"above {edges[-1]:.6g}"]

@@ -53,8 +53,7 @@ def compute_quality_score(
     inlier_shares = []
     for column in features:
         outliers = find_outliers(column, config.outliers)
-        is_constant = column.n_distinct is not None and column.n_distinct <= 1
-        inlier_shares.append(0.0 if is_constant else 1.0 if outliers is None else 1 - outliers.n_iqr / n_rows)
+        inlier_shares.append(0.0 if column.is_constant else 1.0 if outliers is None else 1 - outliers.n_iqr / n_rows)
     consistency = float(np.mean(inlier_shares)) if inlier_shares else 0.0
     weights = config.score_weights
     total = (

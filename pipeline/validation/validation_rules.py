@@ -207,7 +207,7 @@ def _check_constant_columns(
 ) -> Iterator[ValidationFinding]:
     features = set(schema.feature_names)
     for column in stats.columns:
-        if column.name in features and column.n_distinct is not None and column.n_distinct <= 1:
+        if column.name in features and column.is_constant:
             message = _constant_message(column)
             cause = "It carries no information; give it the role `ignore`, or correct its source."
             yield _make_finding(
@@ -256,10 +256,10 @@ def _leakage_message(leak: TargetLeakage) -> str:
         return f"each value occurs with one class ({rows})"
     if leak.evidence == "presence":
         sides = ", and nearly all ".join(_SIDES[side] for side in leak.examples)
-        return f"nearly all {sides} are of one class (purity of at least {leak.purity:.4f}, {rows})"
+        return f"nearly all {sides} are of one class (purity {leak.purity:.4f}, {rows})"
     if leak.evidence == "skill":
-        return f"the column alone predicts the class (critical success index of at least {leak.purity:.4f})"
-    return f"{', '.join(leak.examples)} determine the class (purity of at least {leak.purity:.4f}, {rows})"
+        return f"the column alone predicts the class (critical success index {leak.purity:.4f})"
+    return f"nearly all rows with {' or '.join(leak.examples)} are of one class (purity {leak.purity:.4f}, {rows})"
 
 
 _CHECKS: tuple[StatsCheck, ...] = (

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from pipeline.config.file_formats import FileKind
 from pipeline.config.groups.section import Positive, Section, Share, setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "ArrowSource",
@@ -45,6 +48,25 @@ class SyntheticSource(Section):
     )
 
 
+Encoding = Literal[
+    "utf-8",
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "cp1252",
+    "latin-1",
+    "iso-8859-2",
+    "iso-8859-15",
+    "cp1250",
+    "cp1251",
+    "koi8-r",
+    "mac-roman",
+    "shift-jis",
+    "gb18030",
+    "euc-kr",
+    "big5",
+]
+
 # Stage `ingest` depends on this folder, so that a changed file runs the graph again.
 _EXTERNAL_PATH = re.compile(r"data/external/([^/.*][^/*]*/)*[^/.][^/]*")
 
@@ -68,16 +90,62 @@ class FileSource(Section):
     )
 
     @property
+    def format_keys(self) -> dict[str, Any]:
+        """The kind and, of other formats than CSV, its keys that say where the rows are, as plain values."""
+        keys = self.model_dump(mode="json", exclude={"kind", "path"}, exclude_defaults=True)
+        return {"kind": self.kind, **({} if self.kind == "csv" else keys)}
+
+    @property
     def patterns(self) -> tuple[str, ...]:
         """The declared paths and patterns."""
         return (self.path,) if isinstance(self.path, str) else self.path
 
 
 class CsvDialect(Section):
-    """Dialect of CSV text: UTF-8, a header line, quotes where needed, and these settings."""
+    """Dialect of CSV text: how its bytes become rows of cells, and how numbers are written in all of its columns."""
 
+    encoding: Encoding = setting("Encoding of the bytes; utf-8 may start with a byte order mark", default="utf-8")
     delimiter: str = setting("One ASCII character between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
+    decimal: Literal[".", ","] = setting("Decimal sign of every number column", default=".")
+    thousands: Literal[",", ".", " ", "'", "_"] | None = setting(
+        "Sign between groups of three digits in every number column; a blank includes no-break spaces", default=None
+    )
     null_values: tuple[str, ...] = setting("Texts that mark a missing value, in a column of any kind", default=("",))
+    skip_lines: int = setting("Lines above the header, such as titles", unit="lines", default=0, ge=0, le=10_000)
+    names: tuple[Annotated[str, Field(min_length=1)], ...] = setting(
+        "Names of the columns of a file without a header line; empty where it has one", default=()
+    )
+    comment: str | None = setting("First character of lines that are left out", default=None, pattern=r"^[#%!;*/@>-]$")
+    index_column: str | None = setting(
+        "Name of a first column that the header leaves unnamed, such as the index of pandas or the row names of R",
+        default=None,
+        min_length=1,
+    )
+    multiline: bool = setting("Whether cells in quotes may contain line breaks", default=False)
+    padded: bool = setting("Whether blanks around names and cells are removed; those inside quotes stay", default=False)
+    skip_blank_lines: bool = setting(
+        "Whether lines without a value are left out everywhere; at the end of a file they always are", default=False
+    )
+    trailing_delimiter: bool = setting("Whether lines may end with empty fields beyond the header", default=False)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> CsvDialect:
+        """Return the dialect that `as_settings` wrote."""
+        return cls.model_validate(settings, strict=False)
+
+    def as_settings(self) -> dict[str, Any]:
+        """Return the settings that differ from the default, as plain values."""
+        plain = self.model_dump(mode="json", include=set(CsvDialect.model_fields))
+        defaults = CsvDialect().model_dump(mode="json")
+        return {key: value for key, value in plain.items() if value != defaults[key]}
+
+    @model_validator(mode="after")
+    def _check_signs(self) -> Self:
+        if self.thousands == self.decimal:
+            raise ValueError(f"thousands: {self.thousands!r} is the decimal sign too; expected another sign, or null")
+        if self.comment == self.delimiter:
+            raise ValueError(f"comment: {self.comment!r} is the delimiter too; expected another character, or null")
+        return self
 
 
 class CsvSource(FileSource, CsvDialect):
@@ -282,6 +350,11 @@ class DataConfig(Section):
     def csv_dialect(self) -> CsvDialect:
         """Dialect of CSV files of this problem: that of its CSV source, else the default."""
         return self.source if isinstance(self.source, CsvSource) else CsvDialect()
+
+    @property
+    def format_keys(self) -> dict[str, Any]:
+        """Kind of a source of files and, of other formats than CSV, its keys that say where the rows are."""
+        return self.source.format_keys if isinstance(self.source, FileSource) else {}
 
     @model_validator(mode="after")
     def _check_column_names(self) -> Self:

@@ -18,21 +18,24 @@ __all__ = ["open_arrow", "open_parquet"]
 
 _BATCH_ROWS = 65_536
 _ARROW_FILE_START = b"ARROW1"
+# Names that are not UTF-8 raise the last one.
+_READ_ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 def open_parquet(path: Path) -> TypedFile:
     """Open a Parquet file."""
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
+        set_aside = nested_columns(file.schema_arrow, where=str(path))
+    except _READ_ERRORS as error:
         raise _unreadable(path, "Parquet", error) from error
-    set_aside = nested_columns(file.schema_arrow, where=str(path))
 
     def read(names: Sequence[str]) -> Iterator[pa.Table]:
         try:
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(names)):
+                batch.validate(full=True)
                 yield flatten_table(pa.Table.from_batches([batch]).select(names))
-        except (pa.ArrowException, OSError) as error:
+        except _READ_ERRORS as error:
             raise _unreadable(path, "Parquet", error) from error
 
     names = tuple(name for name in file.schema_arrow.names if name not in set_aside)
@@ -43,9 +46,9 @@ def open_arrow(path: Path) -> TypedFile:
     """Open a file of Arrow, also as Feather writes it, or a stream of Arrow in a file."""
     try:
         schema = _open_ipc(path).schema
-    except (pa.ArrowException, OSError) as error:
+        set_aside = nested_columns(schema, where=str(path))
+    except _READ_ERRORS as error:
         raise _unreadable(path, "Arrow", error) from error
-    set_aside = nested_columns(schema, where=str(path))
 
     def read(names: Sequence[str]) -> Iterator[pa.Table]:
         try:
@@ -53,7 +56,7 @@ def open_arrow(path: Path) -> TypedFile:
                 table = pa.Table.from_batches([batch])
                 for start in range(0, table.num_rows, _BATCH_ROWS):
                     yield flatten_table(table.slice(start, _BATCH_ROWS).select(names))
-        except (pa.ArrowException, OSError) as error:
+        except _READ_ERRORS as error:
             raise _unreadable(path, "Arrow", error) from error
 
     return TypedFile(tuple(name for name in schema.names if name not in set_aside), set_aside, None, read)
@@ -69,7 +72,7 @@ def _open_ipc(path: Path) -> pa.RecordBatchFileReader | pa.RecordBatchStreamRead
 def _iter_batches(reader: pa.RecordBatchFileReader | pa.RecordBatchStreamReader) -> Iterator[pa.RecordBatch]:
     is_file = isinstance(reader, pa.RecordBatchFileReader)
     for batch in map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader:
-        # Offsets that point outside a buffer would be read as they are.
+        # Offsets outside their buffer, and texts that are not UTF-8, would be taken as they are.
         batch.validate(full=True)
         yield batch
 

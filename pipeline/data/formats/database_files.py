@@ -64,7 +64,7 @@ def open_sqlite(path: Path, *, table: str | None = None) -> TypedFile:
             names = [item[0] for item in connection.execute(_select("*", name, "LIMIT 0")).description]
             (n_rows,) = connection.execute(_select("count(*)", name)).fetchone()
             set_aside = {column: "bytes" for column in names if _has_bytes(connection, name, column)}
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise _unreadable(path, "SQLite", error) from error
 
     def read(wanted: Sequence[str]) -> Iterator[pa.Table]:
@@ -75,7 +75,7 @@ def open_sqlite(path: Path, *, table: str | None = None) -> TypedFile:
                 while rows := cursor.fetchmany(_BATCH_ROWS):
                     columns = zip(*rows, strict=True)
                     yield pa.table({key: build_column(values) for key, values in zip(wanted, columns, strict=True)})
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _unreadable(path, "SQLite", error) from error
 
     plain = tuple(column for column in names if column not in set_aside)

@@ -278,14 +278,14 @@ def _all_statistics(pair: ColumnPair) -> dict[str, float]:
         "missing_share_window": float(current[-1]) / n_current,
         "unseen_share": float(current[reference == 0].sum()) / n_current,
     }
-    is_ordered = pair.bins.kind != "words"
+    is_ordered = not pair.bins.is_words
     shares = cumulative_shares(pair.bins, pair.reference, pair.current) if is_ordered else None
     if shares is not None:
         statistics["kolmogorov_smirnov"] = kolmogorov_smirnov(shares)
         if pair.bins.deviation:
             statistics["wasserstein"] = wasserstein(shares) / pair.bins.deviation
         if pair.is_numeric:
-            at, n_rare = find_rare_bin(pair.reference, pair.current)
+            at, n_rare = find_rare_bin(pair)
             rare = [float(counts[at]) / max(float(counts.sum()), 1.0) for counts in (pair.reference, pair.current)]
             statistics["rare_values"] = max(rare[1] - rare[0], 0.0) if n_rare else 0.0
         if pair.is_heavy_tailed:

@@ -158,7 +158,7 @@ def rank_biserial(bins: Bins, reference: CountVector, current: CountVector) -> R
     from scipy.special import ndtr
 
     finest = bins.finest
-    n = finest.n_bins - (4 if finest.kind == "values" else 3)
+    n = finest.n_bins - finest.n_outside
     is_ranked = np.concatenate([[True], ~bins.single_values, [True]])
     before, after = (
         np.concatenate([counts[n : n + 1], counts[:n], counts[n + 1 : n + 2]])[is_ranked].astype(np.float64)

@@ -64,7 +64,10 @@ def drift_by_interval(
     columns : collection of str
     """
     full = loggable_reference(package)
-    reference = replace(full, columns=tuple(bins for bins in full.columns if bins.name in columns))
+    chosen, measures = (
+        tuple(bins for bins in every if bins.column in columns) for every in (full.columns, full.measures)
+    )
+    reference = replace(full, columns=chosen, measures=measures)
     length = interval_hours * HOUR_US
     end = -(-until // length) * length
     for since in range(end - n_intervals * length, end, length):

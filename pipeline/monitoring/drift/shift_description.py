@@ -38,7 +38,7 @@ def describe_effect(pair: ColumnPair, test: ColumnTest) -> str:
         before, after = (counts[-1] / max(float(counts.sum()), 1.0) for counts in (pair.reference, pair.current))
         return _describe_share("share of missing values", before, after)
     if test.statistic == "rare_values":
-        at, _ = find_rare_bin(pair.reference, pair.current)
+        at, _ = find_rare_bin(pair)
         before, after = (counts[at] / max(float(counts.sum()), 1.0) for counts in (pair.reference, pair.current))
         return _describe_share(_bin_name(pair.bins.finest, at), before, after)
     value = f"{test.value:.3g}"
@@ -46,14 +46,14 @@ def describe_effect(pair: ColumnPair, test: ColumnTest) -> str:
         return f"values shifted by {value} standard deviations"
     if test.statistic == "rank_biserial":
         return f"values shifted by {value} in rank (rank-biserial correlation)"
-    what = "categories" if pair.bins.kind == "words" else "bins"
+    what = "categories" if pair.bins.is_words else "bins"
     return f"shares of {what} changed by a Jensen-Shannon distance of {value}"
 
 
 def describe_shift(bins: Bins, reference: Ints, current: Ints) -> DistributionShift:
     """Return how counts in `bins.finest` changed: values first, then missing values."""
     shares = [bins.coarsen(counts) / max(float(counts.sum()), 1.0) for counts in (reference, current)]
-    if bins.kind == "words":
+    if bins.is_words:
         parts, direction = _describe_categories(bins, *shares), "changed"
     else:
         size, mean_part = _describe_mean(bins, reference, current)
@@ -80,14 +80,15 @@ def _describe_categories(bins: Bins, before: NDArray[np.float64], after: NDArray
         _describe_share(f"share of {bins.points[i]!r}", before[i], after[i], min_change=_MIN_SHARE_CHANGE)
         for i in order
     ]
-    return [*changes, _describe_share("share of undeclared categories", before[n], after[n], min_change=1e-9)]
+    rest, min_change = ("undeclared categories", 1e-9) if bins.kind == "words" else ("other words", _MIN_SHARE_CHANGE)
+    return [*changes, _describe_share(f"share of {rest}", before[n], after[n], min_change=min_change)]
 
 
 def _describe_shape(
     bins: Bins, before: NDArray[np.float64], after: NDArray[np.float64], *, is_same_mean: bool
 ) -> list[str]:
     """Return changes of values outside of training and, where the mean is the same, of the bin that changed most."""
-    n = bins.n_bins - (4 if bins.kind == "values" else 3)
+    n = bins.n_bins - bins.n_outside
     changes = []
     if n > 0:
         changes = [
@@ -123,6 +124,8 @@ def _describe_mean(bins: Bins, before: Ints, after: Ints) -> tuple[float, str]:
     if abs(size) <= _MIN_MEAN_SHIFT:
         return size, ""
     low, high = _distinct_texts(*means)
+    if bins.is_date:
+        low, high = (str(np.datetime64(int(mean), "us").astype("datetime64[D]")) for mean in means)
     return size, f"mean {'rose' if size > 0 else 'fell'} from {low} to {high}"
 
 

@@ -80,12 +80,12 @@ def count_frame(
         Probability of the positive (or predicted) class, probability of the predicted class, and that class.
     """
     features, problems = {}, {}
-    for bins in reference.columns:
-        if bins.name not in rows:
+    for bins in reference.monitored:
+        if bins.column not in rows:
             problems[bins.name] = "the rows have no such column"
             continue
         try:
-            features[bins.name] = bins.finest.count(rows[bins.name])
+            features[bins.name] = bins.finest.count(rows[bins.column])
         except DataError as error:
             problems[bins.name] = str(error).partition(": ")[2]
     outputs: dict[str, Ints] = {}
@@ -103,7 +103,7 @@ def reference_counts(reference: Reference) -> BinCounts:
     outputs = zip(PREDICTION_OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
     return BinCounts(
         reference.n_rows,
-        {bins.name: _training_counts(bins) for bins in reference.columns},
+        {bins.name: _training_counts(bins) for bins in reference.monitored},
         {name: _training_counts(bins) for name, bins in outputs},
     )
 

@@ -168,23 +168,22 @@ class LogBatch:
         return np.asarray(values, dtype=np.float64).reshape(len(texts), len(names))
 
     def feature_codes(self, reference: Reference) -> dict[str, Ints]:
-        """Return the position of each row in `Bins.finest`, by column; -1 for a value of another kind.
+        """Return the position of each row in `Bins.finest`, by the name of the bins; -1 for a value of another kind.
 
         `reference` comes from `loggable_reference`.
         """
-        bins_by_name = {bins.name: bins for bins in reference.columns}
-        columns = [column for column in self.package.schema.features if column.name in bins_by_name]
+        counted = [(bins, self.package.schema.column(bins.column)) for bins in reference.monitored]
         texts = self.columns.features
-        table = _parse_json_table(texts.dictionary, {column.name: _arrow_type(column) for column in columns})
+        table = _parse_json_table(texts.dictionary, {column.name: _arrow_type(column) for _, column in counted})
         codes: dict[str, Ints] = {}
         if table is not None:
-            for column in columns:
-                codes[column.name] = _column_codes(bins_by_name[column.name], column, table[column.name])
+            for bins, column in counted:
+                codes[bins.name] = _column_codes(bins, column, table[column.name])
         else:
             rows = [json.loads(text or "{}") for text in texts.dictionary]
-            for column in columns:
+            for bins, column in counted:
                 values = [row.get(column.name) for row in rows]
-                codes[column.name] = _column_codes_by_value(bins_by_name[column.name], column, values)
+                codes[bins.name] = _column_codes_by_value(bins, column, values)
         return {name: column_codes[texts.indices] for name, column_codes in codes.items()}
 
     def feature_values(self) -> dict[str, Any]:
@@ -198,13 +197,13 @@ class LogBatch:
         rows = [parsed[i] for i in texts.indices.tolist()]
         columns: dict[str, Any] = {}
         for column in self.package.schema.features:
-            if column.store not in ("full", "bin") or column.kind == "text":
+            if column.store not in ("full", "bin"):
                 continue
             values = [row.get(column.name) for row in rows]
             if column.store == "bin":
                 columns[column.name] = values
                 continue
-            dtype = "string" if column.kind == "category" else DTYPES[column.kind]
+            dtype = "string" if column.kind in ("category", "text") else DTYPES[column.kind]
             columns[column.name] = pd.Series(values, dtype="object" if column.kind == "datetime" else dtype)
             if column.kind == "datetime":
                 columns[column.name] = pd.to_datetime(columns[column.name])
@@ -234,7 +233,7 @@ def _arrow_type(column: Column) -> Any:
 
     if column.store == "bin":
         return pa.struct([("bin", pa.int64())])
-    if column.kind in ("category", "datetime"):
+    if column.kind in ("category", "datetime", "text"):
         return pa.string()
     return pa.bool_() if column.kind == "boolean" else pa.float64()
 
@@ -248,7 +247,7 @@ def _column_codes(bins: Bins, column: Column, values: Any) -> Ints:
         return _valid_codes(np.where(np.isnan(codes.astype(np.float64)), bins.n_bins - 1, codes), bins.n_bins)
     if column.kind == "datetime":
         return _column_codes_by_value(bins, column, values.to_pylist())
-    if column.kind in ("category", "boolean"):
+    if column.kind in ("category", "boolean", "text"):
         encoded = values.dictionary_encode()
         distinct = encoded.dictionary.to_pylist()
         positions = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)

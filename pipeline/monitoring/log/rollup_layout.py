@@ -35,7 +35,7 @@ _N_LATENCY_BINS = 480  # a microsecond to four hours, each bin 5 % wider than th
 class RollupLayout:
     """The bins of one package in one vector for each section.
 
-    - `FEATURES`: every feature in its finest bins;
+    - `FEATURES`: every feature in its finest bins, then every measure of a text;
     - `PREDICTIONS`: score, confidence, class, latency, and score by class;
     - `OUTCOMES`: with two classes score by class by outcome, otherwise class by outcome; then, for each feature,
       its bins by class by outcome.
@@ -54,7 +54,7 @@ class RollupLayout:
         reference, k = self.reference, len(self.package.classes)
         n_score = reference.score.finest.n_bins
         return {
-            FEATURES: {bins.name: bins.finest.n_bins for bins in reference.columns},
+            FEATURES: {bins.name: bins.finest.n_bins for bins in reference.monitored},
             PREDICTIONS: {
                 "score": n_score,
                 "confidence": reference.confidence.finest.n_bins,

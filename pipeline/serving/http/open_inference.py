@@ -33,7 +33,13 @@ _DATATYPES = {
     "text": "BYTES",
     "datetime": "BYTES",
 }
-_OUTPUT_DATATYPES = {"prediction": "BYTES", "probabilities": "FP64", "confidence": "FP64", "prediction_id": "BYTES"}
+_OUTPUT_DATATYPES = {
+    "prediction": "BYTES",
+    "probabilities": "FP64",
+    "confidence": "FP64",
+    "prediction_id": "BYTES",
+    "warnings": "BYTES",
+}
 
 
 class _Tensor(msgspec.Struct, forbid_unknown_fields=True):
@@ -241,6 +247,7 @@ def build_response(
         "probabilities": predictions.probabilities,
         "confidence": predictions.confidences,
         "prediction_id": predictions.prediction_ids,
+        "warnings": predictions.warnings,
     }
     outputs: list[dict[str, Any]] = []
     tail: list[bytes] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections import Counter
 from dataclasses import dataclass
@@ -66,27 +65,32 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     import numpy as np
 
     from pipeline.config.groups.data_config import CsvDialect
-    from pipeline.data.csv_reader import parse_csv_stream
+    from pipeline.data.csv_encoding import body_encoding
+    from pipeline.data.csv_reader import parse_csv_stream, read_column_names
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
 
-    # Texts of a declared form are read with the values of the other bodies.
+    # Texts of a declared form are read with the values of the other bodies; numbers have the signs of the dialect.
     formats = {
-        column.name: TextFormat("text") if column.text_format.is_declared else column.text_format
+        column.name: TextFormat("text")
+        if column.text_format.is_declared and (column.text_format.is_duration or not column.is_numeric)
+        else column.text_format
         for column in schema.features
     }
-    column_names = _header_names(body, max_names=max(_MAX_COLUMNS, len(schema.accepted_names)))
-    if column_names:
+    declared = CsvDialect.from_settings(schema.dialect)
+    dialect = declared.model_copy(update={"encoding": body_encoding(body, declared.encoding)})
+    column_names = read_column_names(io.BytesIO(body), dialect)
+    if 0 < len(column_names) <= _MAX_UNKNOWN_COLUMNS + len(schema.accepted_names):
         _check_column_names(column_names, schema, "line 1.")
         # A column that is no feature is not read.
         formats = {name: formats.get(name, TextFormat("text")) for name in column_names}
     limit = MAX_INPUT_PROBLEMS if max_rows is None else max_rows * len(formats)
-    parsed = parse_csv_stream(io.BytesIO(body), formats, CsvDialect(), where="body", limit=limit)
+    parsed = parse_csv_stream(io.BytesIO(body), formats, dialect, where="body", limit=limit)
     errors = tuple(
         FieldError(f"line {problem.line}.{problem.column}", problem.rule, problem.hint) for problem in parsed.problems
     )
     error_lines = tuple(problem.line for problem in parsed.problems)
     # Without a valid header, or beyond the limit of errors, no row is known to be valid.
-    if errors and (max_rows is None or error_lines[0] == 1 or len(errors) >= limit):
+    if errors and (max_rows is None or error_lines[0] <= parsed.header_line or len(errors) >= limit):
         raise InvalidRequest(errors)
     is_valid = ~np.isin(parsed.line_numbers, error_lines)
     return parsed.table.filter(is_valid), LineMap(parsed.line_numbers[is_valid].tolist(), errors, error_lines)
@@ -125,8 +129,7 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
 MEDIA_TYPES = (_CSV_MEDIA_TYPE, *_READERS)
 
 _MAX_CELLS = 100_000_000
-_MAX_LINE_BYTES = 1_048_576
-_MAX_COLUMNS = 1_000
+_MAX_UNKNOWN_COLUMNS = 1_000
 
 
 def _check_table_size(n_rows: int, n_columns: int) -> None:
@@ -135,16 +138,6 @@ def _check_table_size(n_rows: int, n_columns: int) -> None:
         raise BodyTooLarge.for_field(
             "body", "rows", f"has more than {_MAX_CELLS:,} values after decompression; send fewer rows"
         )
-
-
-def _header_names(body: bytes, *, max_names: int) -> list[str]:
-    """Return the column names of a CSV body; empty if the CSV reader must report what is wrong with them."""
-    line = body[:_MAX_LINE_BYTES].partition(b"\n")[0].removesuffix(b"\r").decode("utf-8", "replace")
-    try:
-        names = next(csv.reader([line.removeprefix("\ufeff")]), [])
-    except csv.Error:
-        return []
-    return names if len(names) <= max_names and all(names) else []
 
 
 def _check_column_names(names: list[str], schema: Schema, prefix: str) -> None:

@@ -8,9 +8,11 @@ from pipeline.schema.constraint_base import format_value
 from pipeline.serving.prediction_types import PredictionWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pipeline.schema import Column
 
-__all__ = ["value_warning"]
+__all__ = ["value_warning", "warnings_text"]
 
 _MAX_SHOWN = 60
 
@@ -36,6 +38,17 @@ def value_warning(column: Column, reason: str, value: Any) -> PredictionWarning:
         message = f"{_shorten(value)} does not occur in the training rows"
     encoding = "; it is encoded as other" if column.accepts_unseen else ""
     return PredictionWarning(column.name, "unseen", f"{message}{encoding}")
+
+
+def warnings_text(warnings: Sequence[Mapping[str, str]]) -> str:
+    """Return the warnings of a row in one cell of a table.
+
+    Examples
+    --------
+    >>> warnings_text([{"feature": "plan", "rule": "unseen"}, {"feature": "", "rule": "many_missing"}])
+    'plan: unseen; many_missing'
+    """
+    return "; ".join(f"{each['feature']}: {each['rule']}" if each["feature"] else each["rule"] for each in warnings)
 
 
 def _shorten(value: Any) -> str:

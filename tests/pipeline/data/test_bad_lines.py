@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.config.groups.data_config import CsvDialect
 from pipeline.data.csv_check import check_csv
 from pipeline.data.csv_lines import LineReader
 from pipeline.data.csv_reader import iter_csv_tables, read_csv, read_csv_as_text, text_formats
@@ -87,9 +88,7 @@ def test_every_reader_names_the_first_line_when_it_is_empty(tmp_path: Path, cont
 @pytest.mark.parametrize("limit", [1, 3, MAX_INPUT_PROBLEMS, 10_000])
 def test_the_limit_of_reported_lines_does_not_change_the_valid_ones(content: str, limit: int) -> None:
     def valid_lines(limit: int) -> list[int]:
-        reader = LineReader(
-            io.BytesIO(MANY_BAD_LINES[content]), delimiter=",", problems=InputProblems("rows.csv", limit)
-        )
+        reader = LineReader(io.BytesIO(MANY_BAD_LINES[content]), CsvDialect(), InputProblems("rows.csv", limit))
         header = reader.read_header()
         return [int(number) for block in reader.read_blocks(len(header)) for number in block.line_numbers]
 
@@ -98,7 +97,7 @@ def test_the_limit_of_reported_lines_does_not_change_the_valid_ones(content: str
 
 def test_reported_problems_are_known_to_be_cut() -> None:
     problems = InputProblems("rows.csv", limit=2)
-    reader = LineReader(io.BytesIO(b"a,b\n1\n2\n3\n4,5\n"), delimiter=",", problems=problems)
+    reader = LineReader(io.BytesIO(b"a,b\n1\n2\n3\n4,5\n"), CsvDialect(), problems)
     blocks = list(reader.read_blocks(len(reader.read_header())))
     assert ([problem.line for problem in problems.items], problems.is_truncated) == ([2, 3], True)
     assert [block.line_numbers.tolist() for block in blocks] == [[5]]

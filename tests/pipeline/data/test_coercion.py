@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -24,6 +25,11 @@ SCHEMA = Schema("small", (Column("size", "integer", "Int64", nullable=True),), T
         ("category", pa.array(["a", "b", "a"]).dictionary_encode(), ["a", "b", "a"]),
         ("text", pa.array(["a"], pa.large_string()), ["a"]),
         ("boolean", pa.array([None, None], pa.null()), [None, None]),
+        ("integer", pa.array(["4", None]), [4, None]),
+        ("float", pa.array(["4.5"], pa.large_string()), [4.5]),
+        ("boolean", pa.array(["True"]), [True]),
+        ("datetime", pa.array(["2026-01-31"]), [datetime(2026, 1, 31)]),  # noqa: DTZ001
+        ("text", pa.array([9223372036854775808], pa.uint64()), ["9223372036854775808"]),
     ],
 )
 def test_values_are_converted_without_loss(kind: ColumnKind, values: pa.Array, expected: list[Any]) -> None:
@@ -35,16 +41,45 @@ def test_values_are_converted_without_loss(kind: ColumnKind, values: pa.Array, e
     ("kind", "values"),
     [
         ("integer", pa.array([4.5])),
-        ("integer", pa.array(["4"])),
+        ("integer", pa.array(["007"])),
+        ("integer", pa.array([9223372036854775808], pa.uint64())),
         ("float", pa.array([float("inf")])),
         ("boolean", pa.array([1])),
-        ("datetime", pa.array(["2026-01-31"])),
-        ("text", pa.array([1])),
+        ("datetime", pa.array(["31.01.2026"])),
+        ("text", pa.array([1.5])),
     ],
 )
 def test_conversion_with_loss_is_refused(kind: ColumnKind, values: pa.Array) -> None:
     with pytest.raises(DataError, match=rf"made: value: {kind}: .*\nmade: nothing was read; correct the source"):
         coerce_table(pa.table({"value": values}), {"value": TextFormat(kind)}, where="made", private_notes={})
+
+
+@pytest.mark.parametrize(
+    ("text_format", "values", "expected"),
+    [
+        (TextFormat("float", format="duration"), pa.array([5_400_000_000], pa.duration("us")), 5400.0),
+        (TextFormat("float", format="duration"), pa.array([5400], pa.time32("s")), 5400.0),
+        (TextFormat("float", null_values=("inf",)), pa.array([float("inf")]), None),
+        (TextFormat("boolean", true_values=("1",), false_values=("2",)), pa.array([2]), False),
+        (TextFormat("datetime", format="%Y%m%d"), pa.array([20260131]), datetime(2026, 1, 31)),  # noqa: DTZ001
+        (TextFormat("datetime", format="epoch_days"), pa.array([20484.0, None]), datetime(2026, 1, 31)),  # noqa: DTZ001
+        (
+            TextFormat("datetime", zone="Europe/Berlin"),
+            pa.array([datetime(2026, 1, 31, 1)]),  # noqa: DTZ001
+            datetime(2026, 1, 31),  # noqa: DTZ001
+        ),
+    ],
+)
+def test_typed_values_follow_the_declared_form(text_format: TextFormat, values: pa.Array, expected: Any) -> None:
+    table = coerce_table(pa.table({"value": values}), {"value": text_format}, where="made", private_notes={})
+    assert table.column("value")[0].as_py() == expected
+
+
+def test_a_time_that_clocks_skipped_is_refused() -> None:
+    moments = pa.table({"value": pa.array([datetime(2026, 3, 29, 2, 30)])})  # noqa: DTZ001
+    formats = {"value": TextFormat("datetime", zone="Europe/Berlin")}
+    with pytest.raises(DataError, match="clocks in Europe/Berlin never showed this time"):
+        coerce_table(moments, formats, where="made", private_notes={})
 
 
 def test_missing_column_is_named_with_the_nearest() -> None:

@@ -48,7 +48,7 @@ def test_syntax_and_rule_problems_are_listed_by_line(tmp_path: Path) -> None:
 def test_refused_lines_do_not_shift_later_line_numbers(tmp_path: Path) -> None:
     problems = check_lines(tmp_path, 'x\n1,30,a,no\n"open\n2,300,a,no\n')
     assert [line.partition(" (")[0] for line in problems] == [
-        "rows.csv:2:1: fields: an empty line, or another delimiter",
+        "rows.csv:2:1: fields: 'x'",
         "rows.csv:4:1: quote: open near '\"open'",
         "rows.csv:5:age: in_range: '300'",
     ]

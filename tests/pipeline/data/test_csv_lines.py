@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from pipeline.config.groups.data_config import CsvDialect
 from pipeline.data.csv_lines import LineReader
 from pipeline.data.input_problems import InputProblems
 
@@ -11,7 +12,7 @@ from pipeline.data.input_problems import InputProblems
 def read_lines(content: bytes, delimiter: str = ",") -> tuple[list[str], list[int], list[tuple[int, str]]]:
     """Return the header, the numbers of valid lines, and the line and rule of each problem."""
     problems = InputProblems("rows.csv")
-    reader = LineReader(io.BytesIO(content), delimiter=delimiter, problems=problems)
+    reader = LineReader(io.BytesIO(content), CsvDialect(delimiter=delimiter), problems)
     header = reader.read_header()
     blocks = list(reader.read_blocks(len(header))) if header else []
     numbers = [int(number) for block in blocks for number in block.line_numbers]
@@ -40,7 +41,7 @@ def test_invalid_line_is_reported_and_the_next_line_is_read(line: bytes, rule: s
 
 
 @pytest.mark.parametrize(
-    ("content", "rule"), [(b"", "header"), (b"\xef\xbb\xbfa,b\n", "encoding"), (b"\xff\xfea", "encoding")]
+    ("content", "rule"), [(b"", "header"), (b"\xef\xbb\xbf", "header"), (b"\xff\xfea", "encoding")]
 )
 def test_file_without_a_header_is_reported(content: bytes, rule: str) -> None:
     assert read_lines(content) == ([], [], [(1, rule)])

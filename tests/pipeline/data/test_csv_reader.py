@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.data.csv_lines import MAX_LINE_BYTES
 from pipeline.data.csv_reader import parse_csv, read_csv, read_csv_as_text
+from pipeline.data.csv_records import MAX_RECORD_BYTES
 from pipeline.errors import DataError
 from tests.pipeline.data.csv_samples import (
     BROKEN_CELLS,
@@ -70,7 +70,7 @@ def test_each_invalid_file_is_refused(kind: str) -> None:
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     rows(),
-    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     st.booleans(),
     st.permutations(range(len(HEADER))),
@@ -155,7 +155,7 @@ def test_a_long_line_is_refused_just_above_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     for surplus, n_problems in ((0, 0), (1, 1)):
         rest = len(",".join([*GOOD_ROW[:4], *GOOD_ROW[5:]])) + 1
-        filler = "x" * (MAX_LINE_BYTES - rest + surplus)
+        filler = "x" * (MAX_RECORD_BYTES - rest + surplus)
         path.write_text(to_csv_text([[*GOOD_ROW[:4], filler, *GOOD_ROW[5:]], GOOD_ROW]))
         assert len(parse_csv(path, SCHEMA, DIALECT).problems) == n_problems
 

@@ -3,8 +3,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.data.schema_inference import infer_columns, infer_missing_values, infer_target
-from pipeline.errors import DataError
+from pipeline.data.schema_inference import infer_columns
 
 
 def infer_single_column(*texts: str | None, name: str = "column", known: Any = None) -> Any:
@@ -23,8 +22,8 @@ def infer_single_column(*texts: str | None, name: str = "column", known: Any = N
         (("Yes", "No"), "category"),
         (("2026-01-31", "2026-02-01"), "datetime64[us]"),
         (("2026-01-31 10:00:00", None, "2026-02-01"), "datetime64[us]"),
-        (("31.01.2026", "01.02.2026"), "category"),
-        (("99999999999999999999", "1"), "Float64"),
+        (("31.01.2026", "01.02.2026"), "datetime64[us]"),
+        (("99999999999999999999", "1"), "category"),
         ((None, None), "string"),
     ],
 )
@@ -37,18 +36,39 @@ def test_column_with_missing_values_is_nullable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "minimum", "maximum"),
+    ("name", "texts", "checks"),
     [
-        (("3", "97", "3"), 3, 97),
-        (("-7", "0"), -7, 0),
-        (("1234", "-1234"), -1300, 1300),
-        (("0.037", "0.0371"), 0, 0.038),
-        (("-2.51", "8.0"), -2.6, 8),
-        (("1999.5", "2026.0"), 0, 2100),
+        ("tenure", ("0", "72", "3"), {}),
+        ("height", ("151.5", "200"), {}),
+        ("balance", ("-1234", "1234"), {}),
+        ("rating", ("1", "5"), {}),
+        ("is_new", ("0", "1", "1"), {"in_range": {"min_value": 0, "max_value": 1}}),
+        ("only_ones_and_twos", ("1", "2"), {}),
+        ("vat_percent", ("0.5", "19"), {"in_range": {"min_value": 0, "max_value": 100}}),
+        ("Share (%)", ("3", "97"), {"in_range": {"min_value": 0, "max_value": 100}}),
+        ("growth_pct", ("-3", "97"), {}),
+        ("growth_pct", ("3", "140"), {}),
+        ("percentile_rank", ("3", "97"), {}),
     ],
 )
-def test_ranges_are_rounded_outward(texts: tuple[str, ...], minimum: float, maximum: float) -> None:
-    assert infer_single_column(*texts).checks == {"in_range": {"min_value": minimum, "max_value": maximum}}
+def test_only_plainly_bounded_numbers_get_a_range(name: str, texts: tuple[str, ...], checks: dict[str, Any]) -> None:
+    assert infer_single_column(*texts, name=name).checks == checks
+
+
+@pytest.mark.parametrize(
+    ("texts", "is_open"),
+    [
+        (("red", "blue"), True),
+        (("male", "female"), True),
+        (("a", "b", "c"), True),
+        (("yes", "no"), False),
+        (("Y", "N"), False),
+        (("yes", "yes", "maybe"), True),
+        (("1", "2"), False),
+    ],
+)
+def test_a_list_of_words_is_open_unless_they_answer_yes_or_no(texts: tuple[str, ...], is_open: bool) -> None:
+    assert infer_single_column(*texts).is_open is is_open
 
 
 @pytest.mark.parametrize(
@@ -59,59 +79,62 @@ def test_ranges_are_rounded_outward(texts: tuple[str, ...], minimum: float, maxi
         ("userId", ("a", "b", "c"), "id"),
         ("paid", ("5", "3", "9"), "feature"),
         ("row", tuple(map(str, range(100, 130))), "id"),
-        ("age", tuple(str(number * 2) for number in range(30)), "feature"),
+        ("age", tuple(str(number * 7 % 61) for number in range(30)), "feature"),
         ("id", ("5", "5", "9"), "feature"),
+        ("rownames", tuple(map(str, range(1, 31))), "id"),
         ("code", tuple(f"X{number}" for number in range(60)), "id"),
-        ("comment", tuple(f"remark {number}" for number in range(60)), "ignore"),
+        ("comment", tuple(f"remark {number}" for number in range(60)), "feature"),
         ("always", ("1", "1"), "ignore"),
+        ("present_or_not", ("1", None), "feature"),
         ("never", (None, None), "ignore"),
-        ("seen", ("2026-01-31", "2026-02-01"), "time"),
+        ("seen", ("2026-01-31", "2026-02-01"), "feature"),
     ],
 )
-def test_ids_times_and_constant_columns_are_not_features(name: str, texts: tuple[str, ...], role: str) -> None:
+def test_ids_and_constant_columns_are_not_features(name: str, texts: tuple[str, ...], role: str) -> None:
     assert infer_single_column(*texts, name=name).role == role
 
 
 def test_known_type_is_not_inferred() -> None:
     assert infer_single_column("1", "2", known="float").dtype == "Int64"
     assert infer_single_column("true", "false", known="boolean").dtype == "boolean"
-    assert infer_single_column("true", "false", known="text").dtype == "category"
-
-
-def test_a_decimal_comma_is_refused() -> None:
-    with pytest.raises(DataError, match="column: numbers with a decimal comma, such as '1,5'"):
-        infer_single_column("1,5", "2,25")
-
-
-def test_null_values_are_inferred_only_when_unambiguous() -> None:
-    table = pa.table({"number": ["1", "?", "None"], "text": ["None", "-", "x"], "other": ["NA", "a", "b"]})
-    assert infer_missing_values(table) == ("", "?", "NA", "None")
+    assert infer_single_column("true", "false", known="text").dtype == "boolean"
 
 
 @pytest.mark.parametrize(
-    ("texts", "classes", "positive"),
+    ("texts", "encode"),
     [
-        (["no", "yes", "yes"], ("no", "yes"), "yes"),
-        (["0", "1", "1"], ("0", "1"), "1"),
-        (["red", "red", "blue"], ("blue", "red"), "blue"),
-        (["10", "9", "11"], ("9", "10", "11"), None),
+        ([f"place {at % 60}" for at in range(240)], "words"),
+        ([f"name {at}" for at in range(100)], "text"),
+        ([f"it was late on day {at % 60} of the year" for at in range(240)], "text"),
+        ([f"A/{at}" for at in range(100)], "text"),
     ],
 )
-def test_classes_are_sorted_and_the_positive_class_is_inferred(
-    texts: list[str], classes: tuple[str, ...], positive: str | None
-) -> None:
-    target = infer_target(pa.table({"outcome": texts}), "outcome")
-    assert (target.classes, target.positive) == (classes, positive)
+def test_words_repeat_and_texts_do_not(texts: list[str], encode: str) -> None:
+    column = infer_columns(
+        pa.table({"id": [f"{at:04}" for at in range(len(texts))], "column": texts}), target="outcome", known={}
+    )[1]
+    assert (column.dtype, column.role, column.keys, column.checks) == ("string", "feature", {"encode": encode}, {})
 
 
 @pytest.mark.parametrize(
-    ("target", "message"),
-    [("outcmoe", "did you mean 'outcome'"), ("same", "has 1 class"), ("number", "60 distinct values")],
+    ("texts", "dtype", "keys"),
+    [
+        (("?", *["1", "2"] * 30), "Int64", {"null_values": ["?"]}),
+        (("$1.50", "$2"), "Float64", {"strip": ["$"]}),
+        (("14.05.2024", "31.12.2024"), "datetime64[us]", {"format": "%d.%m.%Y"}),
+        (("T", "F"), "boolean", {"true_values": ["T"], "false_values": ["F"]}),
+    ],
 )
-def test_column_without_classes_is_refused_as_target(target: str, message: str) -> None:
-    table = pa.table({"outcome": ["a", "b"] * 30, "same": ["a"] * 60, "number": [str(number) for number in range(60)]})
-    with pytest.raises(DataError, match=message):
-        infer_target(table, target)
+def test_how_texts_become_values_is_declared_and_reported(texts: Any, dtype: str, keys: dict[str, Any]) -> None:
+    column = infer_single_column(*texts)
+    assert (column.dtype, dict(column.keys), column.role) == (dtype, keys, "feature")
+    assert column.assumptions
+
+
+def test_dates_of_an_undecided_form_are_not_read_and_the_key_is_named() -> None:
+    column = infer_single_column("03/04/2024", "05/06/2024", "01/02/2024")
+    assert (column.dtype, column.role) == ("string", "ignore")
+    assert any("format" in assumption for assumption in column.assumptions)
 
 
 @pytest.mark.parametrize(

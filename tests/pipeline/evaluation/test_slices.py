@@ -130,11 +130,28 @@ def test_a_protected_column_is_evaluated_whatever_its_size_and_role(role: str, n
     assert len(evaluated_slices(column, values).evaluated) == n_slices
 
 
-@pytest.mark.parametrize(
-    "column", [Column("c", "text", "string"), Column("c", "integer", "Int64", role="id")], ids=["text", "id"]
-)
-def test_text_and_ids_are_not_cut(column: Column) -> None:
+def test_ids_are_not_cut() -> None:
+    column = Column("c", "integer", "Int64", role="id")
     assert evaluated_slices(column, pd.array([1] * N, dtype="Int64")) == SliceReport(evaluated=(), too_small=())
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["x", "y", "x", "z0", "z1"], {"x": 160, "y": 80, "other words": 160}),
+        (
+            [f"{i} {'a' * (i % 4)}" for i in range(100, 500)],
+            {"length up to 4": 100, "length 5": 100, "length above 6": 100},
+        ),
+    ],
+    ids=["words", "free text"],
+)
+def test_texts_are_cut_by_frequent_words_or_by_length(texts: list[str], expected: dict[str, int]) -> None:
+    values = [text if text[0] != "z" else f"{text}{i // 15}" for i, text in enumerate(texts * (N // len(texts)))]
+    report = evaluated_slices(Column("c", "text", "string"), pd.array(values, dtype="string"))
+    sizes = {slice_.value: slice_.n_rows for slice_ in report.evaluated}
+    assert expected.items() <= sizes.items()
+    assert sum(sizes.values()) == N
 
 
 def test_slices_with_an_undefined_metric_come_last() -> None:

@@ -24,6 +24,7 @@ RUNBOOK = Path(__file__).parents[3] / "docs/how-to/runbook.md"
         ("ERROR: configuration error - config file error", "configuration error", ".dvc/config"),
         ("ERROR: output 'raw' is specified in:\n\t- one\n\t- two", "'raw'", "remove the dvc.yaml"),
         ("ERROR: you are not inside of a DVC repository", "not inside", "git init"),
+        ("ERROR: /home/me/project is not a git repository", "not a git repository", "run `git init`, then"),
         ("", "no reason given", "mlops doctor"),
         ("some words\nof another kind", "some words", "mlops doctor"),
     ],

@@ -176,3 +176,17 @@ def test_a_response_repeats_the_ids_of_its_rows(
     assert {**plain, "prediction_id": ""} == {name: value for name, value in first.items() if name != "ids"} | {
         "prediction_id": ""
     }
+
+
+def test_columns_have_the_warnings_of_each_row_also_from_a_stored_response(
+    loop: asyncio.AbstractEventLoop, loaded_model: LoadedModel
+) -> None:
+    request = make_request(loop, loaded_model, make_rows(2), "columns")
+    first = list(request.rows.rows[0])
+    at = next(at for at, column in enumerate(loaded_model.schema.features) if column.kind == "integer")
+    request.rows = replace(request.rows, rows=[tuple(first), (*first[:at], 10**9, *first[at + 1 :])])
+    (completed,) = BatchPredictor(sample_rate=0.0).predict([request])
+    assert isinstance(completed.response, PredictionBatch)
+    warning = f"{loaded_model.schema.feature_names[at]}: out_of_range"
+    assert [text.replace("many_missing", "") for text in completed.response.warnings] == ["", warning]
+    assert batch_from_json(completed.body, request.rows).warnings == completed.response.warnings

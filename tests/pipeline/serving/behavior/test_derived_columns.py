@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 
 from pipeline import package
+from pipeline.evaluation.importance import permutation_importance
+from pipeline.metrics import compute_metrics
+from pipeline.modeling.classifier import encode_target
+from pipeline.modeling.scored_rows import make_scored_rows
 from pipeline.schema import Schema
 from pipeline.serving.scorer import RowScorer
-from tests.fixtures.small_packages import unseen_rows, write_small_package
+from tests.fixtures.small_packages import parts, unseen_rows, write_small_package
 from tests.fixtures.toy_dataset import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pandas as pd
 
 DERIVED = (
     '+features.derived.rate="Going_outside / Friends_circle_size"',
@@ -60,3 +66,20 @@ def test_the_log_has_the_features_alone(loaded: package.Package) -> None:
 def test_the_card_lists_each_expression_and_what_it_uses(loaded: package.Package) -> None:
     assert "| `rate` | float | `Going_outside / Friends_circle_size` |" in loaded.card
     assert "`Stage_fear`, `Going_outside`, `Friends_circle_size` |" in loaded.card
+
+
+def test_the_importance_of_a_feature_includes_what_is_derived_from_it(loaded: package.Package) -> None:
+    test, target = parts("personality", N_ROWS).test, loaded.schema.target
+    codes = encode_target(test, target)
+
+    def log_loss(frame: pd.DataFrame) -> float:
+        rows = make_scored_rows(target, codes, loaded.predict_proba(frame), threshold=loaded.threshold)
+        return compute_metrics(rows, ["log_loss"])["log_loss"]
+
+    importances = permutation_importance(loaded.serving_classifier, test, codes, metric="log_loss", repeats=1, seed=0)
+    rng, expected = np.random.default_rng(0), {}
+    for name in loaded.schema.feature_names:
+        order = rng.permutation(len(test))
+        shuffled = test.assign(**{name: test[name].to_numpy()[order]}).astype({name: test[name].dtype})
+        expected[name] = pytest.approx(log_loss(shuffled) - log_loss(test), abs=1e-9)
+    assert {feature.column: feature.mean for feature in importances} == expected

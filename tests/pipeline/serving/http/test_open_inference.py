@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,18 @@ def parse(
 
 
 def batch() -> PredictionBatch:
-    return PredictionBatch(["no", "yes"], [0.9, 0.8], [[0.9, 0.1], [0.2, 0.8]], ["p1", "p2"], [0, 1], (), lambda: b"")
+    return PredictionBatch(
+        ["no", "yes"], [0.9, 0.8], [[0.9, 0.1], [0.2, 0.8]], ["p1", "p2"], ["", ""], [0, 1], (), lambda: b""
+    )
 
 
 def test_json_tensors_become_columns() -> None:
     colour = {"name": "colour", "shape": [2, 1], "datatype": "BYTES", "data": [["red"], ["blue"]]}
     request = parse([SIZE, colour], id="7")
     assert (request.id, request.columns) == ("7", {"size": [1.5, None], "colour": ["red", "blue"]})
-    assert request.outputs == dict.fromkeys(["prediction", "probabilities", "confidence", "prediction_id"], False)
+    assert request.outputs == dict.fromkeys(
+        ["prediction", "probabilities", "confidence", "prediction_id", "warnings"], False
+    )
 
 
 def test_binary_tensors_become_columns() -> None:
@@ -137,3 +142,12 @@ def test_a_declared_column_that_is_no_feature_may_hold_anything() -> None:
 def test_words_that_are_codes_may_be_numbers(datatype: str) -> None:
     codes = {"name": "colour", "shape": [2], "datatype": datatype, "data": [1, 2]}
     assert parse([codes]).columns == {"colour": [1, 2]}
+
+
+def test_the_warnings_of_each_row_are_an_output() -> None:
+    request = parse([SIZE], outputs=[{"name": "warnings"}])
+    warned = replace(batch(), warnings=["", "colour: unseen"])
+    body, _ = open_inference.build_response(request, warned, name="m", version="1")
+    assert json.loads(body)["outputs"] == [
+        {"name": "warnings", "datatype": "BYTES", "shape": [2], "data": ["", "colour: unseen"]}
+    ]
