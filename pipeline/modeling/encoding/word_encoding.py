@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FrequentWords"]
 
 _N_DIGITS = 7
+_WORDS_PER_COMPONENT = 4  # a few words are known by their table
 
 
 @ENCODINGS.add("words")
@@ -65,8 +66,9 @@ class FrequentWords(ColumnEncoding):
         table = _few_digits(np.hstack(columns))
         train_numbers = round_to_float32(table[codes])
         block = None
-        if settings.n_components:
-            text = context.features.text.with_keys({"n_components": settings.n_components}, column=column.name)
+        n_components = min(settings.n_components, len(texts) // _WORDS_PER_COMPONENT)
+        if n_components:
+            text = context.features.text.with_keys({"n_components": n_components}, column=column.name)
             block = fit_ngram_block(texts, counts, text, column=column)
         return cls(
             name=column.name,
