@@ -170,10 +170,12 @@ class RecordValidator:
     def _outside(self, separators: Positions, quotes: Positions) -> Positions:
         """Return the separators outside quotes."""
         gaps = quotes[2::2] - quotes[1:-1:2]
-        if gaps.size and gaps.max() <= 3 and quotes[0] == 0:  # noqa: PLR2004 - between fields that are all in quotes
+        if gaps.size and gaps.max() <= 3 and quotes[0] == 0:
             behind = quotes[1::2] + 1
-            return behind[self._data[behind] == self._delimiter]
-        return separators[np.searchsorted(quotes, separators) % 2 == 0]
+            outside: Positions = behind[self._data[behind] == self._delimiter]
+        else:
+            outside = separators[np.searchsorted(quotes, separators) % 2 == 0]
+        return outside
 
     def check_quotes(self, n_fields: int | None) -> None:
         """Refuse quotes that are not closed in their record, or that occur inside a field and are not doubled."""
