@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pipeline.modeling.encoding.column_encoding import ENCODINGS, ColumnEncoding, Scaling, fit_scaling, min_group_rows
+from pipeline.modeling.encoding.float32 import round_to_float32
 from pipeline.modeling.encoding.ngram_block import NgramBlock, fit_ngram_block
 from pipeline.modeling.encoding.target_means import fit_target_means, out_of_fold_means
 from pipeline.modeling.encoding.text_encoding import fit_block_scale
-from pipeline.modeling.encoding.values import factorize_texts, round_to_float32
+from pipeline.schema.column_values import factorize_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
