@@ -6,8 +6,9 @@ most that it had resident, less than what it had after its imports.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -23,9 +24,9 @@ import numpy as np  # noqa: E402 - needs the path above
 import pandas as pd  # noqa: E402 - needs the path above
 import pyarrow as pa  # noqa: E402 - needs the path above
 
+from pipeline.cli.data_commands import app  # noqa: E402 - needs the path above
 from pipeline.config.composition import compose  # noqa: E402 - needs the path above
 from pipeline.config.config_loader import build_config  # noqa: E402 - needs the path above
-from pipeline.data.scaffold import scaffold_config  # noqa: E402 - needs the path above
 from pipeline.data.sources import fetch_rows  # noqa: E402 - needs the path above
 from tests.pipeline.data.formats.row_files import write_rows  # noqa: E402 - needs the path above
 
@@ -81,19 +82,27 @@ def measure(name: str, folder: Path, work: str) -> tuple[float, float]:
 
 
 def _measure_here(name: str, folder: Path, work: str) -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_megabytes()
     started = time.perf_counter()
     if work == "pandas":
         PEERS[name](folder / "data/external" / name)
     elif work == "draft":
-        scaffold_config([folder / "data/external" / name], target="churned", root=folder, name="rows", replace=True)
+        with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+            words = ["init", f"data/external/{name}", "--target", "churned", "--name", "rows", "--replace"]
+            app(words, standalone_mode=False)
     else:
         composition = compose(["data=rows"], conf=folder / "conf")
         config = build_config(composition.values, where="conf", origin=composition.origin)
         started = time.perf_counter()
         fetch_rows(config.data, root=folder)
     seconds = time.perf_counter() - started
-    print(json.dumps([seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024]))
+    print(json.dumps([seconds, _peak_megabytes() - before]))
+
+
+def _peak_megabytes() -> float:
+    """Return the most memory that this process had resident; ru_maxrss would be that of the parent at least."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def main() -> None:

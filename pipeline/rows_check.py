@@ -69,8 +69,8 @@ def check_file(path: Path, config: Config, *, with_target: bool = True) -> Check
         rows = read_scoring_file(path, schema, config.data.csv_dialect)
         warnings = () if rows.frame is None else _warnings(rows.frame, schema)
         return CheckedFile(rows.problems, (), is_accepted=not rows.problems, warnings=warnings)
-    if not is_csv(path, config.data.source):
-        frame = read_file_rows(path, schema, config.data.csv_dialect, source=config.data.source, where=str(path))
+    if not is_csv(path, config.data.format_keys):
+        frame = read_file_rows(path, schema, config.data, where=str(path))
         refusals = check_rows(frame, config)
         return CheckedFile((), refusals, is_accepted=not refusals, warnings=_warnings(frame, schema))
     parsed = parse_csv(path, schema, config.data.csv_dialect)

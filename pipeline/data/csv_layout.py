@@ -203,13 +203,13 @@ def _split(lines: Sequence[str | None], delimiter: str) -> _Rows:
     is_padded = delimiter == " " and any("  " in line or line != line.strip(" ") for line in lines if line)
     position = 0
 
-    def kept() -> Any:
+    def records() -> Any:
         nonlocal position
         for position, line in enumerate(lines, start=1):  # noqa: B007 - the reader asks for the number
             if line is not None:
                 yield f"{_collapse(line) if delimiter == ' ' else line}\n"
 
-    reader = csv.reader(kept(), delimiter=delimiter, skipinitialspace=delimiter != " ")
+    reader = csv.reader(records(), delimiter=delimiter, skipinitialspace=delimiter != " ")
     start = 0
     try:
         for record in reader:

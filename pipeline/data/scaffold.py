@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -121,5 +121,5 @@ def _read_csv_files(files: Sequence[Path]) -> RawFile:
     for file, table in zip(files, detected.tables, strict=True):
         check_same_names(file, table.column_names, files[0], names)
     texts = pa.concat_tables([table.select(names) for table in detected.tables])
-    settings = {"kind": "csv", **detected.dialect.as_settings()}
+    settings: dict[str, Any] = {"kind": "csv", **detected.dialect.as_settings()}
     return RawFile(texts, {}, settings, notes=tuple(finding.note for finding in detected.findings))

@@ -51,7 +51,7 @@ def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> Scorin
     DataError
         When the file cannot be read at all, or a file of another format than CSV has columns of other types.
     """
-    if (file := open_typed_file(path)) is not None:
+    if (file := open_typed_file(path, schema.format_keys)) is not None:
         return _read_typed(file, path, schema)
     names = read_header_names(path, dialect)
     if problems := name_problems(names, schema, path=str(path)):

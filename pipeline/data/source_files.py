@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.groups.data_config import CsvDialect, FileSource
-    from pipeline.config.groups.section import Section
+    from pipeline.config.groups.data_config import DataConfig, FileSource
     from pipeline.data.formats.typed_file import TypedFile
     from pipeline.schema import Schema
 
@@ -86,8 +85,8 @@ def _matching_names(pattern: str, root: Path, *, pulled: bool) -> list[str]:
     return [str(folder / name) for name in sorted(files)]
 
 
-def read_source_files(source: FileSource, schema: Schema, dialect: CsvDialect, *, root: Path) -> pd.DataFrame:
-    """Return the rows of all files of a source, as declared.
+def read_source_files(source: FileSource, schema: Schema, config: DataConfig, *, root: Path) -> pd.DataFrame:
+    """Return the rows of all files of `source`, that of `config`, as declared.
 
     Raises
     ------
@@ -96,26 +95,19 @@ def read_source_files(source: FileSource, schema: Schema, dialect: CsvDialect, *
     """
     import pandas as pd
 
-    frames = [
-        read_file_rows(root / name, schema, dialect, source=source, where=name)
-        for name in list_source_files(source, root=root)
-    ]
+    frames = [read_file_rows(root / name, schema, config, where=name) for name in list_source_files(source, root=root)]
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
-def read_file_rows(
-    path: Path, schema: Schema, dialect: CsvDialect, *, source: Section | None, where: str
-) -> pd.DataFrame:
+def read_file_rows(path: Path, schema: Schema, config: DataConfig, *, where: str) -> pd.DataFrame:
     """Return the declared columns and the target of one file in any format, with their dtypes.
 
     Parameters
     ----------
     path : Path
     schema : Schema
-    dialect : CsvDialect
-        Of CSV text.
-    source : Section, optional
-        The declared source, whose keys count for files of its format.
+    config : DataConfig
+        The keys of its source count for each file of the same format.
     where : str
         Name of the file in errors.
 
@@ -124,9 +116,9 @@ def read_file_rows(
     DataError
         When it is not readable, lacks a column, or has one of another type.
     """
-    file = open_typed_file(path, source)
+    file = open_typed_file(path, config.format_keys)
     if file is None:
-        return read_csv(path, schema, dialect)
+        return read_csv(path, schema, config.csv_dialect)
     formats = text_formats(schema)
     check_names(formats, file, where=where)
     notes = schema.private_notes

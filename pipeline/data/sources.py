@@ -134,7 +134,7 @@ def _fetch_synthetic(config: DataConfig, schema: Schema, *, root: Path) -> pd.Da
 @SOURCES.add("duckdb")
 def _fetch_files(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
     assert isinstance(config.source, FileSource)  # noqa: S101 - narrows the type
-    return read_source_files(config.source, schema, config.csv_dialect, root=root)
+    return read_source_files(config.source, schema, config, root=root)
 
 
 @SOURCES.add("bundled")

@@ -209,6 +209,11 @@ def _features_section(report: EvaluationReport, config: Config) -> Iterator[str]
             for column in report.package.schema.features
         ),
     )
+    derived = report.package.serving_classifier.encoder.derived.columns
+    if derived:
+        expressions = (f"{code_span(column.name)} = {code_span(column.expression.text)}" for column in derived)
+        yield ""
+        yield f"The model also reads these derived columns: {', '.join(expressions)}."
 
 
 def _training_section(report: EvaluationReport, config: Config) -> Iterator[str]:

@@ -47,6 +47,8 @@ class Bins:
     The outermost thousandth of the rows on either side is left out of edges, `mean` and `deviation`, so one
     outlier cannot shift them. Both are None for words.
 
+    With `is_date` the numbers are microseconds since 1970.
+
     With a `measure` the bins count numbers of texts, such as their length; `name` is not that of the column then.
 
     `grid` is a finer division of the bins of kind `quantiles` and contains their edges; statistics of the whole
@@ -62,6 +64,7 @@ class Bins:
     deviation: float | None = None
     grid: Bins | None = None
     measure: TextMeasure | None = None
+    is_date: bool = False
 
     @property
     def column(self) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.markdown_text import code_span, escape_markdown, markdown_table
-from pipeline.text import number
+from pipeline.text import number, pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pipeline.modeling.classifier import Classifier
+    from pipeline.modeling.encoding.column_encoding import ColumnEncoding
     from pipeline.package.manifest import OnnxProof
     from pipeline.schema import Column
 
@@ -43,7 +44,7 @@ def package_card(
     """
     parts = (
         _header_section(classifier, model, n_rows),
-        _features_section(classifier.schema.columns),
+        _features_section(classifier),
         _derived_section(classifier),
         _metrics_section(metrics),
         _predictions_section(classifier, proof),
@@ -66,7 +67,8 @@ def _header_section(classifier: Classifier, model: str, n_rows: int) -> Iterator
     yield "Metrics on test rows, slices and caveats are in the model card of the evaluation."
 
 
-def _features_section(columns: Iterable[Column]) -> Iterator[str]:
+def _features_section(classifier: Classifier) -> Iterator[str]:
+    encodings = {encoding.name: encoding for encoding in classifier.encoder.encodings_}
     yield "## Features"
     yield ""
     rows = [
@@ -75,12 +77,16 @@ def _features_section(columns: Iterable[Column]) -> Iterator[str]:
             column.kind,
             _accepted_values(column),
             "may be missing" if column.nullable else "required",
+            _encoded_as(encodings[column.name]) if column.name in encodings else "not used",
             _meaning(column),
         )
-        for column in columns
-        if column.role == "feature"
+        for column in classifier.schema.features
     ]
-    yield from markdown_table(("feature", "kind", "accepted", "missing values", "meaning"), rows)
+    yield from markdown_table(("feature", "kind", "accepted", "missing values", "encoded as", "meaning"), rows)
+
+
+def _encoded_as(encoding: ColumnEncoding) -> str:
+    return f"{encoding.method} ({pluralize(len(encoding.output_names), 'number')})"
 
 
 def _derived_section(classifier: Classifier) -> Iterator[str]:

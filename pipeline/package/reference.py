@@ -185,8 +185,10 @@ def _column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
     if bins is not None:
         return bins
     if column.is_private:
-        return _grouped_bins(column.name, numbers, n_bins)
-    return _quantile_bins(column.name, numbers, n_bins, is_whole=column.kind == "integer")
+        bins = _grouped_bins(column.name, numbers, n_bins)
+    else:
+        bins = _quantile_bins(column.name, numbers, n_bins, is_whole=column.kind == "integer")
+    return replace(bins, is_date=column.kind == "datetime")
 
 
 def _top_word_bins(name: str, values: pd.Series) -> Bins:
@@ -356,6 +358,7 @@ def _bins_to_dict(bins: Bins) -> dict[str, Any]:
         "labels": list(bins.labels),
         "mean": bins.mean,
         "deviation": bins.deviation,
+        "is_date": bins.is_date,
         "measure": None if bins.measure is None else bins.measure.as_dict(),
         "grid": None
         if bins.grid is None
@@ -385,6 +388,7 @@ def _bins_from_dict(value: Mapping[str, Any]) -> Bins:
         mean=value["mean"],
         deviation=value["deviation"],
         grid=grid,
+        is_date=value["is_date"],
     )
     if value["measure"] is not None:
         bins = _with_measure(bins, TextMeasure.from_dict(value["measure"]))

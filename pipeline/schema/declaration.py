@@ -209,7 +209,8 @@ class Target:
 class Schema:
     """All declared columns of a problem, in their declared order, and its target.
 
-    `dialect` has the settings of its CSV files that differ from the default.
+    `dialect` has the settings of its CSV files that differ from the default, `format_keys` the kind of its files and
+    the keys that say where their rows are.
     """
 
     name: str
@@ -217,6 +218,7 @@ class Schema:
     target: Target
     unique: tuple[str, ...] | None = None
     dialect: Mapping[str, Any] = field(default_factory=dict)
+    format_keys: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_config(cls, config: DataConfig) -> Schema:
@@ -238,6 +240,7 @@ class Schema:
             target=Target(**target.model_dump()),
             unique=config.unique,
             dialect=config.csv_dialect.as_settings(),
+            format_keys=config.format_keys,
         )
 
     @classmethod
@@ -248,7 +251,14 @@ class Schema:
         )
         target = Target(**{**value["target"], "classes": tuple(value["target"]["classes"])})
         unique = value["unique"]
-        return cls(value["name"], columns, target, None if unique is None else tuple(unique), value["dialect"])
+        return cls(
+            value["name"],
+            columns,
+            target,
+            None if unique is None else tuple(unique),
+            dialect=value["dialect"],
+            format_keys=value["format_keys"],
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values (dictionaries, lists, strings, numbers) from which `from_dict` builds it again."""

@@ -117,7 +117,7 @@ def _read_file(path: Path, data: DataConfig, declared: Schema) -> pd.DataFrame:
 
     if not path.is_file():
         raise DataError(f"{path}: no such file; `rows.path` is relative to the project root")
-    return read_file_rows(path, declared, data.csv_dialect, source=data.source, where=str(path))
+    return read_file_rows(path, declared, data, where=str(path))
 
 
 def generate_requests(

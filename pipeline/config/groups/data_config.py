@@ -90,6 +90,12 @@ class FileSource(Section):
     )
 
     @property
+    def format_keys(self) -> dict[str, Any]:
+        """The kind and, of other formats than CSV, its keys that say where the rows are, as plain values."""
+        keys = self.model_dump(mode="json", exclude={"kind", "path"}, exclude_defaults=True)
+        return {"kind": self.kind, **({} if self.kind == "csv" else keys)}
+
+    @property
     def patterns(self) -> tuple[str, ...]:
         """The declared paths and patterns."""
         return (self.path,) if isinstance(self.path, str) else self.path
@@ -344,6 +350,11 @@ class DataConfig(Section):
     def csv_dialect(self) -> CsvDialect:
         """Dialect of CSV files of this problem: that of its CSV source, else the default."""
         return self.source if isinstance(self.source, CsvSource) else CsvDialect()
+
+    @property
+    def format_keys(self) -> dict[str, Any]:
+        """Kind of a source of files and, of other formats than CSV, its keys that say where the rows are."""
+        return self.source.format_keys if isinstance(self.source, FileSource) else {}
 
     @model_validator(mode="after")
     def _check_column_names(self) -> Self:

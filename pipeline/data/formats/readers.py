@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config.file_formats import file_format
-from pipeline.config.groups.data_config import DuckdbSource, ExcelSource, FileSource, SqliteSource
 from pipeline.data.formats.arrow_files import open_arrow, open_parquet
 from pipeline.data.formats.database_files import open_duckdb, open_sqlite
 from pipeline.data.formats.excel_file import open_excel
@@ -13,33 +12,35 @@ from pipeline.data.formats.json_file import open_json
 from pipeline.lookup import LookupTable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pipeline.config.file_formats import FileKind
-    from pipeline.config.groups.section import Section
     from pipeline.data.formats.typed_file import TypedFile
 
 __all__ = ["TYPED_READERS", "is_csv", "open_typed_file"]
 
-
-class TypedReader(Protocol):
-    """Opens a file of one format; the keys of `source` count where it declares this format."""
-
-    def __call__(self, path: Path, source: Section | None) -> TypedFile: ...
+_NO_KEYS: Mapping[str, Any] = {}
 
 
-TYPED_READERS: LookupTable[TypedReader] = LookupTable("data.source.kind")
+# Each opens a path; keywords are the keys of its kind of source besides `path`.
+TYPED_READERS: LookupTable[Callable[..., TypedFile]] = LookupTable("data.source.kind")
+TYPED_READERS.add("json")(open_json)
+TYPED_READERS.add("parquet")(open_parquet)
+TYPED_READERS.add("arrow")(open_arrow)
+TYPED_READERS.add("excel")(open_excel)
+TYPED_READERS.add("sqlite")(open_sqlite)
+TYPED_READERS.add("duckdb")(open_duckdb)
 
 
-def open_typed_file(path: Path, source: Section | None = None) -> TypedFile | None:
+def open_typed_file(path: Path, format_keys: Mapping[str, Any] = _NO_KEYS) -> TypedFile | None:
     """Open a file in the format of its name; None for CSV text, which the strict reader reads.
 
     Parameters
     ----------
     path : Path
-    source : Section, optional
-        The declared source. A file below another name than the declared one is read with its keys as well, if it has
-        its format.
+    format_keys : mapping
+        `kind` of the declared source and its keys besides `path`. They count for each file of this format, whatever
+        its name.
 
     Raises
     ------
@@ -48,47 +49,18 @@ def open_typed_file(path: Path, source: Section | None = None) -> TypedFile | No
     DependencyUnavailable
         When the reader is an extra that is not installed.
     """
-    return None if is_csv(path, source) else TYPED_READERS[_format_kind(path, source)](path, source)
+    kind = _format_kind(path, format_keys)
+    if kind == "csv":
+        return None
+    keys = {key: value for key, value in format_keys.items() if key != "kind"}
+    return TYPED_READERS[kind](path, **(keys if format_keys.get("kind") == kind else {}))
 
 
-def is_csv(path: Path, source: Section | None = None) -> bool:
+def is_csv(path: Path, format_keys: Mapping[str, Any] = _NO_KEYS) -> bool:
     """Return whether a file is CSV text: by its name, else by the declared source of files."""
-    return _format_kind(path, source) == "csv"
+    return _format_kind(path, format_keys) == "csv"
 
 
-def _format_kind(path: Path, source: Section | None) -> FileKind:
-    if (found := file_format(path.name)) is not None:
-        return found.kind
-    return source.kind if isinstance(source, FileSource) else "csv"
-
-
-@TYPED_READERS.add("json")
-def _open_json(path: Path, source: Section | None) -> TypedFile:  # noqa: ARG001 - has no keys
-    return open_json(path)
-
-
-@TYPED_READERS.add("parquet")
-def _open_parquet(path: Path, source: Section | None) -> TypedFile:  # noqa: ARG001 - has no keys
-    return open_parquet(path)
-
-
-@TYPED_READERS.add("arrow")
-def _open_arrow(path: Path, source: Section | None) -> TypedFile:  # noqa: ARG001 - has no keys
-    return open_arrow(path)
-
-
-@TYPED_READERS.add("excel")
-def _open_excel(path: Path, source: Section | None) -> TypedFile:
-    if isinstance(source, ExcelSource):
-        return open_excel(path, sheet=source.sheet, skip_lines=source.skip_lines)
-    return open_excel(path)
-
-
-@TYPED_READERS.add("sqlite")
-def _open_sqlite(path: Path, source: Section | None) -> TypedFile:
-    return open_sqlite(path, table=source.table if isinstance(source, SqliteSource) else None)
-
-
-@TYPED_READERS.add("duckdb")
-def _open_duckdb(path: Path, source: Section | None) -> TypedFile:
-    return open_duckdb(path, table=source.table if isinstance(source, DuckdbSource) else None)
+def _format_kind(path: Path, format_keys: Mapping[str, Any]) -> str:
+    found = file_format(path.name)
+    return found.kind if found is not None else format_keys.get("kind", "csv")

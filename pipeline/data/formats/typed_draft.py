@@ -7,22 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import TypeAdapter
 
 from pipeline.config.file_formats import file_format
-from pipeline.config.groups.data_config import SourceConfig
 from pipeline.data.formats.excel_file import HeaderPlace, find_header
 from pipeline.data.formats.python_columns import join_columns
 from pipeline.data.formats.readers import open_typed_file
 from pipeline.data.formats.typed_file import read_all
 from pipeline.data.schema_inference import kind_of_arrow_type
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.config.groups.section import Section
     from pipeline.schema import ColumnKind
 
 __all__ = ["TypedDraft", "check_same_names", "draft_typed_files"]
@@ -67,18 +64,22 @@ def draft_typed_files(paths: Sequence[Path], *, table: str | None = None) -> Typ
     ------
     DataError
         When a file cannot be read, has no rows, or has other columns than the first.
+    UsageError
+        When `table` is given for files of another format.
     """
     found = file_format(paths[0].name)
+    if table is not None and (found is None or found.kind not in ("sqlite", "duckdb")):
+        raise UsageError(f"--table {table}: {paths[0].name} is no database file; leave the option out")
     if found is None or found.kind == "csv":
         return None
     settings: dict[str, Any] = {"kind": found.kind} | ({"table": table} if table is not None else {})
     notes: list[str] = []
     if found.kind == "excel":
         place = find_header(paths[0])
-        settings |= {"sheet": place.sheet} | ({"skip_lines": place.skip_lines} if place.skip_lines else {})
+        settings |= {"sheet": place.sheet} if place.other_sheets else {}
+        settings |= {"skip_lines": place.skip_lines} if place.skip_lines else {}
         notes += _excel_notes(place)
-    source = _source(settings)
-    files = [open_typed_file(path, source) for path in paths]
+    files = [open_typed_file(path, settings) for path in paths]
     first = files[0]
     assert first is not None  # noqa: S101 - the format is not CSV
     tables: list[pa.Table] = []
@@ -95,16 +96,11 @@ def draft_typed_files(paths: Sequence[Path], *, table: str | None = None) -> Typ
     return TypedDraft(texts, known, settings, set_aside, tuple(notes))
 
 
-def _source(settings: Mapping[str, Any]) -> Section:
-    """Return the source that a draft declares, for its keys; which file it names does not matter here."""
-    declared: TypeAdapter[Section] = TypeAdapter(SourceConfig)
-    return declared.validate_python({**settings, "path": "data/external/rows"})
-
-
 def _excel_notes(place: HeaderPlace) -> list[str]:
-    notes = [f"the sheet {place.sheet!r} is read (data.source.sheet)"] if place.other_sheets else []
+    notes = []
     if place.other_sheets:
-        notes[0] += f", not {', '.join(map(repr, place.other_sheets))}"
+        others = ", ".join(map(repr, place.other_sheets))
+        notes.append(f"the sheet {place.sheet!r} is read (data.source.sheet), not {others}")
     if place.skip_lines:
         notes.append(f"the names are in row {place.skip_lines + 1}, below a title (data.source.skip_lines)")
     return notes

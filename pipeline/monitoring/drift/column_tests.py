@@ -87,6 +87,8 @@ def column_pairs(reference: Reference, baseline: BinCounts, window: BinCounts) -
 
 def count_column_tests(pair: ColumnPair) -> int:
     """Return how many tests `column_tests` yields; it depends on the training rows alone."""
+    if pair.bins.is_date:
+        return 2
     if not pair.is_numeric:
         return 1
     return 2 if pair.kind == "prediction" else 5 if pair.is_heavy_tailed else 4
@@ -101,6 +103,12 @@ def column_tests(
     """
     override = column_thresholds.get(pair.bins.name) if pair.kind == "feature" else None
     numeric, distance = config.numeric, config.categorical.jensen_shannon
+    if pair.bins.is_date:
+        # Later rows have later dates. Only dates that are missing, or earlier than those of training, are a change.
+        scale = 1.0 if override is None else override / numeric.wasserstein
+        yield _missing_test(pair, numeric.missing, alpha)
+        yield _rare_values_test(pair, scale * numeric.rare_values, alpha)
+        return
     if not pair.is_numeric:
         yield _shares_test(pair, distance if override is None else override, alpha)
         return
@@ -116,14 +124,16 @@ def column_tests(
         yield _rank_test(pair, scale * numeric.rank_biserial, alpha)
 
 
-def find_rare_bin(reference: Ints, current: Ints) -> tuple[int, int]:
+def find_rare_bin(pair: ColumnPair) -> tuple[int, int]:
     """Return the bin of rare values whose share rose most, and the number of bins of rare values.
 
-    A bin is rare when it holds less than a hundredth of the reference. Missing values are not among them. The
-    position is -1 when no bin is rare.
+    A bin is rare when it holds less than a hundredth of the reference. Missing values are not among them. Of dates only
+    those before the training rows are: a later row may have any other date. The position is -1 when no bin is rare.
     """
-    before, after = (counts[:-1] / max(float(counts.sum()), 1.0) for counts in (reference, current))
+    before, after = (counts[:-1] / max(float(counts.sum()), 1.0) for counts in (pair.reference, pair.current))
     is_rare = before < _MAX_RARE_SHARE
+    if pair.bins.is_date:
+        is_rare = np.arange(len(before)) == len(before) - 2
     rise = np.where(is_rare, after - before, -1.0)
     n_rare = int(is_rare.sum())
     return (int(rise.argmax()) if n_rare else -1), n_rare
@@ -180,7 +190,7 @@ def _shares_test(pair: ColumnPair, threshold: float, alpha: float) -> ColumnTest
 
 def _rare_values_test(pair: ColumnPair, threshold: float, alpha: float) -> ColumnTest:
     """Test whether one value, or values outside of training, became frequent; corrected for the number of bins."""
-    at, n_rare = find_rare_bin(pair.reference, pair.current)
+    at, n_rare = find_rare_bin(pair)
     n, other_n = float(pair.reference.sum()), float(pair.current.sum())
     value, p_value = 0.0, 1.0
     if n_rare and min(n, other_n) > 0:

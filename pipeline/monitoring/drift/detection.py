@@ -285,7 +285,7 @@ def _all_statistics(pair: ColumnPair) -> dict[str, float]:
         if pair.bins.deviation:
             statistics["wasserstein"] = wasserstein(shares) / pair.bins.deviation
         if pair.is_numeric:
-            at, n_rare = find_rare_bin(pair.reference, pair.current)
+            at, n_rare = find_rare_bin(pair)
             rare = [float(counts[at]) / max(float(counts.sum()), 1.0) for counts in (pair.reference, pair.current)]
             statistics["rare_values"] = max(rare[1] - rare[0], 0.0) if n_rare else 0.0
         if pair.is_heavy_tailed:

@@ -38,7 +38,7 @@ def describe_effect(pair: ColumnPair, test: ColumnTest) -> str:
         before, after = (counts[-1] / max(float(counts.sum()), 1.0) for counts in (pair.reference, pair.current))
         return _describe_share("share of missing values", before, after)
     if test.statistic == "rare_values":
-        at, _ = find_rare_bin(pair.reference, pair.current)
+        at, _ = find_rare_bin(pair)
         before, after = (counts[at] / max(float(counts.sum()), 1.0) for counts in (pair.reference, pair.current))
         return _describe_share(_bin_name(pair.bins.finest, at), before, after)
     value = f"{test.value:.3g}"
@@ -124,6 +124,8 @@ def _describe_mean(bins: Bins, before: Ints, after: Ints) -> tuple[float, str]:
     if abs(size) <= _MIN_MEAN_SHIFT:
         return size, ""
     low, high = _distinct_texts(*means)
+    if bins.is_date:
+        low, high = (str(np.datetime64(int(mean), "us").astype("datetime64[D]")) for mean in means)
     return size, f"mean {'rose' if size > 0 else 'fell'} from {low} to {high}"
 
 

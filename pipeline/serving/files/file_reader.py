@@ -51,7 +51,7 @@ def read_file_tables(
     UsageError
         When no reader knows its format.
     """
-    file = _open_typed(path)
+    file = _open_typed(path, schema)
     names = list(file.names) if file is not None else read_header_names(path, dialect)
     if problems := name_problems(names, schema, path=str(path)):
         raise to_data_error(problems)
@@ -66,13 +66,13 @@ def read_file_tables(
         yield pa.table({name: absent[name] if name in absent else table[name] for name in (*ids, *formats)})
 
 
-def count_file_rows(path: Path) -> int | None:
+def count_file_rows(path: Path, schema: Schema) -> int | None:
     """Return how many rows a file has; None where they are not counted in advance, as in CSV."""
-    file = _open_typed(path)
+    file = _open_typed(path, schema)
     return None if file is None else file.n_rows
 
 
-def read_column_names(path: Path, dialect: CsvDialect = _DEFAULT_DIALECT) -> list[str]:
+def read_column_names(path: Path, schema: Schema, *, dialect: CsvDialect = _DEFAULT_DIALECT) -> list[str]:
     """Return the names of the columns of a file.
 
     Raises
@@ -80,16 +80,16 @@ def read_column_names(path: Path, dialect: CsvDialect = _DEFAULT_DIALECT) -> lis
     UsageError
         When no reader knows its format.
     """
-    file = _open_typed(path)
+    file = _open_typed(path, schema)
     return read_header_names(path, dialect) if file is None else [*file.names, *file.set_aside]
 
 
-def _open_typed(path: Path) -> TypedFile | None:
+def _open_typed(path: Path, schema: Schema) -> TypedFile | None:
     if file_format(path.name) is None:
         raise UsageError(
             f"{path}: no reader knows this format; expected a file that ends with {', '.join(ROW_SUFFIXES)}"
         )
-    return open_typed_file(path)
+    return open_typed_file(path, schema.format_keys)
 
 
 def _read_tables(

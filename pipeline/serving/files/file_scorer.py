@@ -104,7 +104,7 @@ def score_file(
     digest = _source_digest(source)
     log_model = None if log is None else log.model
     parts = _PartStore(target, _plan(package, source=digest, dialect=dialect, log_model=log_model))
-    total = count_file_rows(source)
+    total = count_file_rows(source, package.schema)
     n_done = n_resumed = 0
     warnings: Counter[str] = Counter()
     with parts.open_output(escapes_formulas=escapes_formulas) as output:
@@ -177,7 +177,7 @@ def _source_digest(source: Path) -> str:
 
 
 def _id_columns(package: Package, source: Path, dialect: CsvDialect) -> tuple[str, ...]:
-    present = read_column_names(source, dialect)
+    present = read_column_names(source, package.schema, dialect=dialect)
     return tuple(column.name for column in package.schema.columns if column.role == "id" and column.name in present)
 
 

@@ -8,14 +8,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline.config.groups.data_config import CsvDialect, DataConfig
+from pipeline.config.groups.data_config import CsvDialect, DataConfig, ExcelSource
 from pipeline.data.formats.typed_draft import draft_typed_files
 from pipeline.data.scoring_file import read_scoring_file
 from pipeline.data.sources import fetch_rows
 from pipeline.errors import DataError
 from pipeline.schema import Schema
 from pipeline.serving.files.file_reader import count_file_rows, read_file_tables
-from tests.pipeline.data.formats.row_files import WRITERS, Rows, write_rows
+from tests.pipeline.data.formats.row_files import WRITERS, Rows, write_rows, write_workbook
 
 ROWS: Rows = [
     {
@@ -86,7 +86,20 @@ def test_a_file_to_score_has_the_same_rows(tmp_path: Path, name: str) -> None:
     assert whole is not None
     pd.testing.assert_frame_equal(whole[FEATURES], expected_frame()[FEATURES])
     assert in_batches == [{name: row[name] for name in FEATURES} for row in ROWS]
-    assert count_file_rows(path) in (None, len(ROWS))
+    assert count_file_rows(path, schema) in (None, len(ROWS))
+
+
+def test_a_file_to_score_is_read_with_the_keys_of_the_declared_source(tmp_path: Path) -> None:
+    source = {"kind": "excel", "path": "data/external/rows.xlsx", "sheet": "Data", "skip_lines": 1}
+    config = people("excel", "data/external/rows.xlsx")
+    declared = config.model_copy(update={"source": ExcelSource.model_validate(source)})
+    schema = Schema.from_dict(Schema.from_config(declared).as_dict())
+    cells = [["People"], list(ROWS[0]), *(list(row.values()) for row in ROWS)]
+    path = write_workbook(tmp_path / "new.xlsx", {"Notes": [["x"]], "Data": cells})
+    whole = read_scoring_file(path, schema, CsvDialect()).frame
+    assert whole is not None
+    assert whole["number"].tolist() == [1, 2, pd.NA]
+    assert pa.concat_tables(read_file_tables(path, schema, ())).column("number").to_pylist() == [1, 2, None]
 
 
 @pytest.mark.parametrize("name", [name for name in WRITERS if "csv" not in name])

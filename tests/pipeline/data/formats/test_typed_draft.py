@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.data.formats.typed_draft import check_same_names, draft_typed_files
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UsageError
 from tests.pipeline.data.formats.row_files import write_workbook
 
 
@@ -21,6 +21,18 @@ def test_a_workbook_is_drafted_with_its_place_and_what_was_assumed(tmp_path: Pat
     assert "not 'Old'" in draft.notes[0]
     assert "row 2" in draft.notes[1]
     assert (draft.texts.to_pydict(), draft.known_kinds) == ({"a": ["1"], "b": ["x"]}, {"a": "integer", "b": None})
+
+
+def test_a_workbook_with_one_sheet_is_read_whatever_its_name(tmp_path: Path) -> None:
+    draft = draft_typed_files([write_workbook(tmp_path / "book.xlsx", {"Empty": [], "Data": [["a"], [1]]})])
+    assert draft is not None
+    assert (dict(draft.settings), draft.notes) == ({"kind": "excel"}, ())
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+def test_a_table_of_a_file_that_is_no_database_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=f"--table people: {name} is no database file"):
+        draft_typed_files([tmp_path / name], table="people")
 
 
 def test_typed_columns_have_their_kinds_and_nested_ones_are_named(tmp_path: Path) -> None:

@@ -99,11 +99,21 @@ def test_what_if_tries_frequent_words_and_dates(loaded: Package) -> None:
         ({"new_share": 0.3}, {"note=new_words", "note=length"}),
         ({"n_words": 14}, {"note=length"}),
         ({"new_cities": 0.5}, {"city"}),
+        ({"late_days": 60}, {"ordered_at"}),
+        ({"late_days": -365}, set()),
     ],
 )
 def test_the_monitor_finds_what_shifted(model: LoadedModel, shift: dict[str, float], expected: set[str]) -> None:
     assert drifted_columns(model, text_rows(500, 11, **shift)) - {"note=new_words"} == expected - {"note=new_words"}
     assert expected <= drifted_columns(model, text_rows(500, 12, **shift))
+
+
+def test_the_card_names_the_encoding_of_each_feature(loaded: Package) -> None:
+    cells = [line.split(" | ") for line in loaded.card.splitlines() if line.startswith("| `")]
+    encoded = {row[0].strip("|` "): row[4] for row in cells if len(row) == 6}
+    assert encoded["city"] == "words (2 numbers)"
+    assert encoded["note"].startswith("text (")
+    assert encoded["ordered_at"].startswith("parts (")
 
 
 def test_the_log_holds_the_features_and_the_roll_up_a_few_counts(model: LoadedModel) -> None:

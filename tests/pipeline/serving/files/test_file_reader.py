@@ -67,17 +67,17 @@ def test_ids_of_another_type_than_the_declared_one_refuse_no_row(
 
 
 def test_both_formats_give_their_column_names(path: Path) -> None:
-    assert read_column_names(path) == list(VALUES)
+    assert read_column_names(path, SCHEMA) == list(VALUES)
 
 
 def test_only_parquet_counts_its_rows(path: Path) -> None:
-    assert count_file_rows(path) == (2 if path.suffix == ".parquet" else None)
+    assert count_file_rows(path, SCHEMA) == (2 if path.suffix == ".parquet" else None)
 
 
 @pytest.mark.parametrize("name", ["in.csv", "in.parquet"])
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=name):
-        read_column_names(tmp_path / name)
+        read_column_names(tmp_path / name, SCHEMA)
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
