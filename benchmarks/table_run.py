@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +18,12 @@ import pandas as pd
 from tests.fixtures.workspace import CommandFailed, Workspace, create_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from table_catalog import Table
 
-__all__ = ["TableRun", "read_as_owner", "run_table"]
+__all__ = ["TableRun", "declare_table", "read_as_owner", "run_table"]
 
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 _NOISE = re.compile(r"^(\[compose\]|Stage |Running stage|'.*' didn't change|\s*$|> |Updating|To track|To enable)")
@@ -79,6 +81,19 @@ def read_as_owner(table: Table, file: Path) -> pd.DataFrame:
     return pd.read_csv(file, **options)
 
 
+@contextmanager
+def declare_table(table: Table, file: Path, folder: Path) -> Iterator[Path]:
+    """Yield a copy of the project with the drafted declaration of a table; remove it afterwards."""
+    shutil.rmtree(folder, ignore_errors=True)
+    project, run = create_workspace(folder), TableRun(table.name)
+    try:
+        for step in ("add", "init"):
+            _STEPS[step](project, table, file, run)
+        yield project.root
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _message(error: BaseException) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return f"HTTP {error.code}: {error.read().decode()}"
@@ -112,21 +127,8 @@ def _graph(project: Workspace, table: Table, _: Path, __: TableRun) -> None:
 
 
 def _register(project: Workspace, _: Table, __: Path, run: TableRun) -> None:
-    printed = project.run("mlops", "models", "register", "--json").stdout
-    registered = json.loads(printed)
-    run.gates = _gate_summary(project.root / "reports/gates.json") if not registered else _gates_of(registered)
-
-
-def _gates_of(registered: dict[str, Any]) -> str:
-    gates = registered.get("gates", {})
-    failed = [
-        f"{gate['name']}: {gate.get('reason', '')}" for gate in gates.get("gates", []) if gate["status"] == "fail"
-    ]
-    return "; ".join(failed) or str(registered.get("verdict", registered.get("stage", "passed")))
-
-
-def _gate_summary(path: Path) -> str:
-    return path.read_text(encoding="utf-8")[:300] if path.exists() else ""
+    registered = json.loads(project.run("mlops", "models", "register", "--json").stdout)
+    run.gates = str(registered["tags"]["gates"]["verdict"])
 
 
 def _serve(project: Workspace, table: Table, file: Path, _: TableRun) -> None:
@@ -156,8 +158,8 @@ def _monitor(project: Workspace, _: Table, __: Path, run: TableRun) -> None:
     )
     if answer.returncode not in {0, 4}:
         raise CommandFailed(f"monitor report ended with {answer.returncode}\n{answer.stdout}\n{answer.stderr}")
-    report = json.loads(answer.stdout)
-    run.monitor = str(report.get("verdict", report.get("status", sorted(report))))
+    drift = json.loads(answer.stdout)["drift"]
+    run.monitor = f"{drift['verdict']}, drifted: {', '.join(drift['drifted_features']) or 'none'}"
 
 
 _STEPS: dict[str, Callable[[Workspace, Table, Path, TableRun], None]] = {

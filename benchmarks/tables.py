@@ -20,7 +20,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from table_catalog import TABLES, Table, cache_folder, write_table  # noqa: E402 - needs the path above
-from table_run import run_table  # noqa: E402 - needs the path above
+from table_quality import compare_table, quality_line  # noqa: E402 - needs the path above
+from table_run import declare_table, run_table  # noqa: E402 - needs the path above
+
+_PEERS = ("skrub", "logistic")
 
 
 def run_all(tables: list[Table], *, again: bool, keep: bool) -> None:
@@ -42,6 +45,23 @@ def run_all(tables: list[Table], *, again: bool, keep: bool) -> None:
     print(f"\n{sum(run['served'] for run in finished)} of {len(tables)} tables ended with a served model")
 
 
+def compare_all(tables: list[Table], *, again: bool, peers: tuple[str, ...]) -> None:
+    """Compare each table with the peers on the same folds; print a line for each."""
+    results = cache_folder() / "quality"
+    results.mkdir(parents=True, exist_ok=True)
+    heads = " | ".join(f"minus {peer}: log loss / AUC; time ÷" for peer in peers)
+    print(f"| table | rows x columns | classes | log loss / AUC | {heads} |")
+    print("|---|---|---|---|" + "---|" * len(peers))
+    for table in tables:
+        path, file = results / f"{table.name}.json", write_table(table, cache_folder() / "files")
+        report = json.loads(path.read_text(encoding="utf-8")) if path.exists() and not again else {}
+        if not set(peers) <= set(report):
+            with declare_table(table, file, cache_folder() / "declared") as project:
+                report |= compare_table(table, file, project, peers=peers)
+            path.write_text(json.dumps(report, indent=1), encoding="utf-8")
+        print(quality_line(report, peers), flush=True)
+
+
 def _line(run: dict[str, Any]) -> str:
     seconds = sum(run["seconds"].values())
     words = run["sentence"] or "; ".join(filter(None, (run["gates"], run["monitor"])))
@@ -54,13 +74,17 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names of tables, separated by commas")
     parser.add_argument("--again", action="store_true", help="run tables that have a result, too")
     parser.add_argument("--keep", action="store_true", help="keep the copies of the project of served tables")
+    parser.add_argument("--autogluon", action="store_true", help="compare with AutoGluon-Tabular, too")
     options = parser.parse_args()
     names = set(filter(None, options.only.split(",")))
     unknown = names - {table.name for table in TABLES}
     if unknown:
         parser.error(f"unknown tables {sorted(unknown)}; expected some of {[table.name for table in TABLES]}")
     tables = [table for table in TABLES if not names or table.name in names]
-    run_all(tables, again=options.again, keep=options.keep)
+    if options.what == "quality":
+        compare_all(tables, again=options.again, peers=(*_PEERS, "autogluon") if options.autogluon else _PEERS)
+    else:
+        run_all(tables, again=options.again, keep=options.keep)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pipeline.data.scaffold import draft_problem, write_draft
 from pipeline.data.sources import fetch_rows
 from pipeline.data.splitters import split_train_test
 from pipeline.errors import DataError
-from pipeline.rows_check import check_rows
+from pipeline.rows_check import check_training_rows
 from pipeline.schema import Schema
 from pipeline.text import percent, pluralize
 from pipeline.validation import select_training_rows
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.config.root_config import Config
     from pipeline.data.drafted_problem import DraftedProblem
     from pipeline.data.target_inference import InferredTarget
-    from pipeline.validation import ValidationReport
+    from pipeline.validation import TrainingRows, ValidationReport
     from pipeline.validation.findings import ValidationFinding
 
 __all__ = ["ProblemDraft", "draft_declaration"]
@@ -113,10 +113,11 @@ def draft_declaration(
     draft = draft_problem(files, target=target, root=root, name=name, table=table, replace=replace)
     config = write_draft(draft, root=root)
     frame = fetch_rows(config.data, root=root).frame
-    revised, report = _revise(draft, config, frame)
-    if revised != draft:
+    rows = _training_rows(frame, config)
+    revised = _revise(draft, config, rows)
+    if revised is not draft:
         config = write_draft(revised, root=root)
-    refusals = check_rows(frame, config)
+        rows = _training_rows(frame, config)
     return ProblemDraft(
         path=revised.path,
         name=revised.name,
@@ -128,19 +129,22 @@ def draft_declaration(
         not_read=tuple(f"{name} ({held})" for name, held in revised.raw_file.set_aside.items()),
         classes=revised.target.classes,
         assumptions=tuple(_assumptions(revised)),
-        warnings=tuple(_warnings(revised, report)),
-        refusals=refusals,
+        warnings=tuple(_warnings(revised, rows.report)),
+        refusals=check_training_rows(rows, config),
     )
 
 
-def _revise(draft: DraftedProblem, config: Config, frame: pd.DataFrame) -> tuple[DraftedProblem, ValidationReport]:
-    """Return the declaration without what the graph would refuse, and the validation report of its rows."""
+def _training_rows(frame: pd.DataFrame, config: Config) -> TrainingRows:
+    return select_training_rows(frame, Schema.from_config(config.data), config.validation, name=config.data.name)
+
+
+def _revise(draft: DraftedProblem, config: Config, rows: TrainingRows) -> DraftedProblem:
+    """Return the declaration without what the graph would refuse; `draft` itself where there is nothing."""
     schema = Schema.from_config(config.data)
-    rows = select_training_rows(frame, schema, config.validation, name=config.data.name)
     leaks = {finding.column: finding for finding in rows.report.findings if finding.rule == "leakage"}
     reasons = {name: _leak_reason(finding) for name, finding in leaks.items() if name is not None}
-    revised = draft.ignoring(reasons) if len(reasons) < len(schema.feature_names) else draft
-    return _with_trainable_classes(revised, rows.valid, schema, config), rows.report
+    revised = draft.ignoring(reasons) if 0 < len(reasons) < len(schema.feature_names) else draft
+    return _with_trainable_classes(revised, rows.valid, schema, config)
 
 
 def _leak_reason(finding: ValidationFinding) -> str:
@@ -161,7 +165,7 @@ def _with_trainable_classes(
         rare = [name for name in schema.target.classes if 0 < int(counts.get(name, 0)) < config.training.folds]
         if rare and len(schema.target.classes) - len(rare) >= 2:
             draft = replace(draft, target=draft.target.without(rare))
-        return replace(draft, split_kind=kind)
+        return draft if kind == draft.split_kind else replace(draft, split_kind=kind)
     return draft
 
 
@@ -179,10 +183,9 @@ def _assumptions(draft: DraftedProblem) -> Iterator[str]:
             f" aside, as a class needs ten rows and more: {names}{_more(len(target.rare))}"
         )
     for column in draft.columns:
-        if column.note is not None:
-            yield f"{column.name}: {_ROLES[column.role]}: {column.note}"
-        elif column.role == "time":
-            yield f"{column.name}: not a feature: a time (role: time)"
+        reasons = [*([column.note] if column.note is not None else []), *column.assumptions]
+        if reasons:
+            yield f"{column.name}: {_ROLES[column.role]}: {'; '.join(reasons)}"
 
 
 _ROLES = {"feature": "feature", "id": "not a feature", "time": "not a feature", "ignore": "ignored"}

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from pipeline.config.root_config import Config
     from pipeline.data.input_problems import InputProblem
+    from pipeline.validation import TrainingRows
 
-__all__ = ["CheckedFile", "check_file", "check_rows"]
+__all__ = ["CheckedFile", "check_file", "check_rows", "check_training_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,12 @@ def check_rows(frame: pd.DataFrame, config: Config) -> tuple[str, ...]:
     """
     schema = Schema.from_config(config.data)
     rows = select_training_rows(frame, schema, config.validation, name=config.data.name)
+    return check_training_rows(rows, config)
+
+
+def check_training_rows(rows: TrainingRows, config: Config) -> tuple[str, ...]:
+    """Return why the stages validate, split or train refuse rows that were validated; none where they accept them."""
+    schema = Schema.from_config(config.data)
     if refusals := refusal_lines(rows.report, schema, config.validation):
         return refusals
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pipeline.schema import TextFormat
 
-__all__ = ["ALWAYS_MISSING", "CellCounts", "quote_examples"]
+__all__ = ["ALWAYS_MISSING", "CellCounts", "UnreadTexts", "quote_examples"]
 
 # Words of programs, which mean a missing value in a column of any kind.
 ALWAYS_MISSING = frozenset({"NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"})
@@ -48,9 +48,18 @@ _WORD_SET = pa.array(
 )
 _MAX_FOREIGN_TEXTS = 5
 _MAX_FOREIGN_SHARE = 0.05
+_MIN_VALUES = 12
 _N_EXAMPLES = 3
 _SAMPLE = 500
 _MAX_EXAMPLE_LENGTH = 30
+
+
+class UnreadTexts(NamedTuple):
+    """Rows whose text a format does not read, the number of such texts, and the most frequent ones."""
+
+    n_rows: int
+    n_texts: int
+    examples: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,8 @@ class CellCounts:
     def foreign(self, text_format: TextFormat) -> dict[str, int] | None:
         """Return the texts that a format does not read with their counts; None where there are too many of them.
 
-        At most five such texts, without digits and in at most 5 % of the rows, are words for something missing.
+        At most five such texts, without digits and in at most 5 % of the rows, are words for something missing, but
+        not beside few different values: these are levels.
         """
         sample = self.texts.slice(0, _SAMPLE)
         if 2 * parse_column(sample, text_format)[1].size > len(sample):
@@ -91,19 +101,19 @@ class CellCounts:
         invalid = parse_column(self.texts, text_format)[1]
         if not invalid.size:
             return {}
-        if invalid.size > _MAX_FOREIGN_TEXTS or invalid.size == len(self.texts):
+        if invalid.size > _MAX_FOREIGN_TEXTS or len(self.texts) - invalid.size < _MIN_VALUES:
             return None
         if self.counts[invalid].sum() > _MAX_FOREIGN_SHARE * self.n_present:
             return None
         foreign = dict(zip(self.texts.take(pa.array(invalid)).to_pylist(), self.counts[invalid].tolist(), strict=True))
         return None if any(re.search(r"[0-9]", text) for text in foreign) else foreign
 
-    def unread(self, text_format: TextFormat) -> tuple[int, list[str]]:
-        """Return the number of rows that a format does not read, and some of their texts, the most frequent first."""
+    def unread(self, text_format: TextFormat) -> UnreadTexts:
+        """Return what a format does not read."""
         invalid = parse_column(self.texts, text_format)[1]
         order = invalid[np.argsort(-self.counts[invalid], kind="stable")]
         examples = self.texts.take(pa.array(order[:_N_EXAMPLES])).to_pylist()
-        return int(self.counts[invalid].sum()), examples
+        return UnreadTexts(int(self.counts[invalid].sum()), len(invalid), examples)
 
     def with_words(self, words: set[str]) -> pa.Array:
         """Return the distinct texts, and those words of missing values that are not in `words`."""

@@ -31,7 +31,7 @@ def render_draft(draft: DraftedProblem) -> str:
         When a name contains the start of an interpolation.
     """
     path, raw_file = draft.source_path, draft.raw_file
-    times = [column.name for column in draft.columns if column.role == "time" and not column.nullable]
+    times = [column.name for column in draft.columns if column.dtype == "datetime64[us]" and not column.nullable]
     alternative = f"  # or {{kind: by_time, test_share: 0.2, column: {_render_scalar(times[0])}}}" if times else ""
     settings = {"kind": raw_file.settings["kind"], "path": list(path) if isinstance(path, tuple) else path}
     shown_path = visible_line(path if isinstance(path, str) else f"{path[0]}, ...")
@@ -72,8 +72,11 @@ def _render_column(column: InferredColumn) -> str:
     parts += ["unique: true"] if column.unique else []
     parts += [f"checks: {render_value(column.checks)}"] if column.checks else []
     parts += ["unseen: other"] if column.is_open and column.role == "feature" else []
+    parts += [f"{key}: {render_value(value)}" for key, value in column.keys.items()]
+    parts += [f"unit: {_render_scalar(column.unit)}"] if column.unit is not None else []
     parts += [f"example: {render_value(column.example)}"] if column.example is not None else []
-    note = f"  # {visible_line(column.note)}" if column.note is not None else ""
+    reasons = [*([column.note] if column.note is not None else []), *column.assumptions]
+    note = f"  # {visible_line('; '.join(reasons))}" if reasons else ""
     return f"  {_render_scalar(column.name)}: {{{', '.join(parts)}}}{note}"
 
 

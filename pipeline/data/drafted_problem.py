@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
+
 from pipeline.data.schema_inference import InferredColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -67,8 +69,30 @@ class DraftedProblem:
         )
         return replace_fields(self, columns=columns)
 
+    def with_common_null_values(self) -> DraftedProblem:
+        """Return the declaration with words of missing values at the source where they are no value of any column."""
+        listed = [word for column in self.columns for word in column.keys.get("null_values", ())]
+        common = sorted(word for word in set(listed) if listed.count(word) > 1 and self._is_missing_everywhere(word))
+        if not common:
+            return self
+        columns = tuple(_without_null_values(column, common) for column in self.columns)
+        settings = {**self.raw_file.settings, "null_values": ["", *common]}
+        return replace_fields(self, columns=columns, raw_file=replace_fields(self.raw_file, settings=settings))
+
+    def _is_missing_everywhere(self, word: str) -> bool:
+        others = [column.name for column in self.columns if word not in column.keys.get("null_values", ())]
+        texts = [self.raw_file.texts.column(name) for name in (*others, self.target.column)]
+        return not any(pc.any(pc.equal(column, word)).as_py() for column in texts)
+
+
+def _without_null_values(column: InferredColumn, words: Sequence[str]) -> InferredColumn:
+    remaining = [word for word in column.keys.get("null_values", ()) if word not in words]
+    keys = {key: value for key, value in column.keys.items() if key != "null_values"}
+    return replace_fields(column, keys={**keys, **({"null_values": remaining} if remaining else {})})
+
 
 def _ignored(column: InferredColumn, reason: str) -> InferredColumn:
     """Return a column without checks, as its values are left alone."""
     dtype = "string" if column.dtype == "category" else column.dtype
-    return InferredColumn(column.name, dtype, nullable=True, role="ignore", note=reason)
+    keys = {key: value for key, value in column.keys.items() if key != "encode"}
+    return InferredColumn(column.name, dtype, nullable=True, role="ignore", keys=keys, note=reason)

@@ -21,16 +21,18 @@ from pipeline.schema.durations import DURATION_PATTERNS
 from pipeline.schema.text_format import is_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pipeline.data.date_recognition import DateReading
     from pipeline.data.number_recognition import EpochUnit
 
-__all__ = ["RecognizedColumn", "recognize_column", "recognize_texts"]
+__all__ = ["RecognizedColumn", "recognize_column", "recognize_texts", "settle_words"]
 
 _MIN_SHARE_TO_MENTION = 0.6
 _DATE_SHARE = 0.5
+_MAX_LISTED_WORDS = 10
 _CODE = r"^[A-Z]{2}$"
+_CODE_NOTE = "NA is a word among codes of two letters; null_values: [NA] reads it as missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class RecognizedColumn:
         Rows with one of `null_values`.
     assumptions : tuple of str
         Phrases about what the texts leave open, each with the key that changes it.
+    retained_words : tuple of str
+        Words of missing values that are words of this column, such as NA among codes of two letters.
     is_unrecognized : bool
         Whether most texts look like numbers or dates, and no form reads them; the column is one of texts then.
     """
@@ -58,6 +62,7 @@ class RecognizedColumn:
     unit: str | None = None
     n_missing_words: int = 0
     assumptions: tuple[str, ...] = ()
+    retained_words: tuple[str, ...] = ()
     is_unrecognized: bool = False
 
     @property
@@ -219,8 +224,7 @@ def _grouped_numbers(cells: CellCounts) -> RecognizedColumn | None:
     readings = signs_in_numbers(cells.texts)
     if not readings:
         return None
-    example = cells.texts[0].as_py()
-    evidence = f"numbers with a sign that data.source does not declare, such as {example!r}"
+    evidence = "numbers with a sign that data.source does not declare"
     return _unread_texts(cells, evidence, " or ".join(readings))
 
 
@@ -252,7 +256,7 @@ def _dates(cells: CellCounts, column: pa.Array) -> RecognizedColumn | None:
     form, example = reading.text_format, cells.texts[0].as_py()
     foreign = {} if reading.share == 1 else cells.foreign(form)
     if foreign is None:
-        n_unread, examples = cells.unread(form)
+        n_unread, _, examples = cells.unread(form)
         evidence = (
             f"look like dates in the form {form_in_words(form.format)}; {n_unread:,} of {cells.n_present:,} cells"
             f" differ: {quote_examples(examples)}"
@@ -318,20 +322,21 @@ def _words(cells: CellCounts) -> RecognizedColumn:
     texts = cells.with_words(set(form.null_values))
     examples = texts.take(pa.array(np.argsort(-cells.counts, kind="stable")[:2])).to_pylist()
     noun = "words" if form.kind == "category" else "texts"
-    assumptions: tuple[str, ...] = ()
-    if "NA" in cells.words and "NA" not in form.null_values:
-        assumptions = ("NA is a word among codes of two letters; null_values: [NA] reads it as missing",)
+    retained = ("NA",) if "NA" in cells.words and "NA" not in form.null_values else ()
+    assumptions = (_CODE_NOTE,) if retained else ()
     number = TextFormat("float")
-    n_unread, unread = cells.unread(number)
+    n_unread, n_unread_texts, unread = cells.unread(number)
     share = 1 - n_unread / cells.n_present
     recognized = RecognizedColumn(form, f"{len(texts):,} {noun} such as {quote_examples(examples)}")
     if _MIN_SHARE_TO_MENTION <= share < 1:
         evidence = f"look like numbers; {n_unread:,} of {cells.n_present:,} cells differ: {quote_examples(unread)}"
-        advice = "with dtype: Float64, list these cells in null_values"
         recognized = replace(recognized, evidence=evidence, is_unrecognized=True)
-        assumptions = (*assumptions, advice)
+        if n_unread_texts <= _MAX_LISTED_WORDS:
+            assumptions = (*assumptions, "with dtype: Float64, list these cells in null_values")
     missing = {word: cells.words[word] for word in form.null_values}
-    recognized = replace(recognized, assumptions=assumptions, n_missing_words=sum(missing.values()))
+    recognized = replace(
+        recognized, assumptions=assumptions, n_missing_words=sum(missing.values()), retained_words=retained
+    )
     return _with_missing_note(recognized, missing) if missing else recognized
 
 
@@ -359,3 +364,24 @@ def _with_missing_note(recognized: RecognizedColumn, words: dict[str, int]) -> R
     rows = "1 row" if n_rows == 1 else f"{n_rows:,} rows"
     evidence = f"{recognized.evidence}; {quote_examples(sorted(words))} in {rows} read as missing"
     return replace(recognized, evidence=evidence)
+
+
+def settle_words(columns: Mapping[str, RecognizedColumn]) -> dict[str, RecognizedColumn]:
+    """Return the columns of a file where a word among codes is missing, too, if numbers or dates have it as missing."""
+    marks = {
+        word
+        for column in columns.values()
+        for word in column.text_format.null_values
+        if column.text_format.kind not in ("category", "text")
+    }
+    return {name: _settle(column, marks) for name, column in columns.items()}
+
+
+def _settle(column: RecognizedColumn, marks: set[str]) -> RecognizedColumn:
+    words = tuple(word for word in column.retained_words if word in marks)
+    if not words:
+        return column
+    form = replace(column.text_format, null_values=(*column.text_format.null_values, *words))
+    note = "NA is missing, as among the numbers of this file; null_values: [] reads it as a word"
+    assumptions = tuple(note if each == _CODE_NOTE else each for each in column.assumptions)
+    return replace(column, text_format=form, assumptions=assumptions, retained_words=())

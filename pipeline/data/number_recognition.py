@@ -24,6 +24,7 @@ _UNITS = (
 _NUMBER = r"[0-9][0-9.,]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+"
 _SAMPLE = 300
 _MAX_AFFIXES = 2
+_MIN_PLAIN, _MAX_DIGITS_WITHOUT_GROUP = 20, 3
 _TIME_NAME = re.compile(
     r"(?i)(^|[^a-z])(time|timestamp|date|datetime|epoch|unix|created|updated|modified|ts)([^a-z]|$)"
 )
@@ -113,13 +114,22 @@ def find_affixes(texts: pa.Array) -> Affixes | None:
 
 
 def signs_in_numbers(texts: pa.Array) -> list[str]:
-    """Return the settings of the source that read all texts as numbers, with what they make of the first one."""
-    example = texts[0].as_py()
+    """Return the settings of the source that read all texts as numbers, with what they make of one of them.
+
+    Groups of three digits are no decimals where each number with a group is larger than all the others.
+    """
     found: list[str] = []
     for sign in (",", ".", " ", "'"):
-        grouped = rf"^-?[0-9]{{1,3}}(?:[{sign}][0-9]{{3}})*$"
-        if sign in example and pc.all(pc.match_substring_regex(texts, grouped)).as_py():
-            found.append(f'data.source.thousands: "{sign}" reads it as {example.replace(sign, "")}')
-    if "," in example and pc.all(pc.match_substring_regex(texts, r"^-?[0-9]+(?:,[0-9]+)?$")).as_py():
-        found.append(f'data.source.decimal: "," reads it as {example.replace(",", ".")}')
+        signed = texts.filter(pc.match_substring(texts, sign))
+        grouped = rf"^-?(?:[0-9]+|[0-9]{{1,3}}(?:[{sign}][0-9]{{3}})+)$"
+        if len(signed) and pc.all(pc.match_substring_regex(texts, grouped)).as_py():
+            example = signed[0].as_py()
+            found.append(f'data.source.thousands: "{sign}" reads {example!r} as {example.replace(sign, "")}')
+            plain = texts.filter(pc.invert(pc.match_substring(texts, sign)))
+            if len(plain) >= _MIN_PLAIN and pc.max(pc.binary_length(plain)).as_py() <= _MAX_DIGITS_WITHOUT_GROUP:
+                return found
+    signed = texts.filter(pc.match_substring(texts, ","))
+    if len(signed) and pc.all(pc.match_substring_regex(texts, r"^-?[0-9]+(?:,[0-9]+)?$")).as_py():
+        example = signed[0].as_py()
+        found.append(f'data.source.decimal: "," reads {example!r} as {example.replace(",", ".")}')
     return found

@@ -6,7 +6,6 @@ from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
@@ -19,10 +18,7 @@ from pipeline.data.drafted_problem import DraftedProblem, RawFile
 from pipeline.data.file_import import import_source
 from pipeline.data.formats.typed_draft import check_same_names, draft_typed_files
 from pipeline.data.input_problems import to_data_error
-from pipeline.data.schema_inference import (
-    infer_columns,
-    infer_missing_values,
-)
+from pipeline.data.schema_inference import infer_columns
 from pipeline.data.target_inference import infer_target
 from pipeline.errors import ConfigError, Conflict, DataError
 from pipeline.files import write_text
@@ -79,6 +75,7 @@ def draft_problem(
     inferred_target = infer_target(raw_file.texts, target)
     columns = infer_columns(raw_file.texts, target=target, known=raw_file.known_kinds)
     draft = DraftedProblem(config_name, path, source.path, raw_file, inferred_target, tuple(columns))
+    draft = draft.with_common_null_values() if raw_file.settings["kind"] == "csv" else draft
     _check_features(draft)
     return draft
 
@@ -132,13 +129,9 @@ def _read_csv(path: Path) -> RawFile:
     texts, problems = read_csv_as_text(path, CsvDialect(delimiter=delimiter))
     if problems:
         raise to_data_error(problems)
-    missing = infer_missing_values(texts)
-    null_values = pa.array(missing, pa.string())
-    cleaned = [pc.if_else(pc.is_in(column, value_set=null_values), None, column) for column in texts.columns]
     settings: dict[str, Any] = {"kind": "csv"}
     settings |= {"delimiter": delimiter} if delimiter != "," else {}
-    settings |= {"null_values": list(missing)} if missing != ("",) else {}
-    return RawFile(pa.table(dict(zip(texts.column_names, cleaned, strict=True))), {}, settings)
+    return RawFile(texts, {}, settings)
 
 
 def _detect_delimiter(path: Path) -> str:

@@ -1,23 +1,22 @@
-"""Infer the columns of a file for a draft declaration: types, ranges, categories, missing values, ids.
+"""Infer the columns of a file for a draft declaration: kinds, forms, roles, words, missing values.
 
-Types follow the grammar of the strict reader, not pandas: `007` is a text, and a column of integers with missing
-values stays one of integers.
+`kind_recognition` and `id_recognition` read the texts; here a column gets its role, its checks and a note.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.cell_parsers import parse_column
-from pipeline.errors import DataError
+from pipeline.data.id_recognition import id_reason
+from pipeline.data.kind_recognition import RecognizedColumn, recognize_column, recognize_texts
 from pipeline.schema import DTYPES, TextFormat
-from pipeline.schema.column_kinds import MAX_CATEGORIES
 from pipeline.schema.value_groups import MIN_GROUP_ROWS
 
 if TYPE_CHECKING:
@@ -25,27 +24,31 @@ if TYPE_CHECKING:
 
     from pipeline.schema import ColumnKind
 
-__all__ = [
-    "InferredColumn",
-    "infer_columns",
-    "infer_missing_values",
-    "kind_of_arrow_type",
-]
+__all__ = ["InferredColumn", "infer_columns", "kind_of_arrow_type"]
 
-_MIN_ROWS_FOR_ID = 20
-_ALWAYS_MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
-_MISSING_AMONG_NUMBERS = (*_ALWAYS_MISSING, "None", "none", "?", "-", ".")
-_ID_NAME = re.compile(r"(?i:(.*[^a-z])?(id|uuid|guid|key|index))|.*[a-z](Id|ID|Key)")
 # Words of a question that has two answers: no third word is expected. Another list of words is open.
 _CLOSED_PAIRS = ({"yes", "no"}, {"y", "n"}, {"true", "false"}, {"t", "f"}, {"0", "1"})
 _PERCENT_NAME = re.compile(r"(?i)(.*[^a-z])?(pct|percent|percentage)([^a-z].*)?|.*%.*")
+_MIN_ROWS_PER_WORD = 2
+_MIN_BLANKS_OF_TEXTS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class InferredColumn:
-    """The inferred declaration of a column; `note` explains its role, or a limit.
+    """The inferred declaration of a column.
 
-    `is_open` is whether a word that the file does not hold is accepted.
+    Attributes
+    ----------
+    name, dtype, nullable, role, unique, checks, example, unit
+        As declared.
+    keys : mapping
+        Further keys of the declaration: how texts become values, and `encode`.
+    is_open : bool
+        Whether a word that the file does not hold is accepted.
+    note : str or None
+        Why the column has its role.
+    assumptions : tuple of str
+        What the texts leave open, each with the key that changes it.
     """
 
     name: str
@@ -54,26 +57,12 @@ class InferredColumn:
     role: Literal["feature", "id", "ignore", "time"] = "feature"
     unique: bool = False
     checks: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, Any] = field(default_factory=dict)
     is_open: bool = False
     example: Any = None
+    unit: str | None = None
     note: str | None = None
-
-
-def infer_missing_values(texts: pa.Table) -> tuple[str, ...]:
-    """Return the texts that mark a missing value somewhere in `texts`, the empty text first."""
-    null_values: set[str] = set()
-    for name in texts.column_names:
-        distinct = _distinct_values(texts.column(name))
-        null_values |= set(_ALWAYS_MISSING) & distinct
-        candidates = set(_MISSING_AMONG_NUMBERS) & distinct
-        others = pa.array(sorted(distinct - candidates), pa.string())
-        if candidates and len(others) and any(_is_of_kind(others, kind) for kind in ("integer", "float", "datetime")):
-            null_values |= candidates
-    return ("", *sorted(null_values))
-
-
-def _is_of_kind(texts: pa.Array, kind: ColumnKind) -> bool:
-    return not parse_column(texts, TextFormat(kind))[1].size
+    assumptions: tuple[str, ...] = ()
 
 
 def kind_of_arrow_type(arrow_type: pa.DataType) -> ColumnKind | None:
@@ -100,79 +89,86 @@ def infer_columns(texts: pa.Table, *, target: str, known: Mapping[str, ColumnKin
         Name of the column to predict.
     known : mapping
         Kind of each typed column; None or no entry for the others.
-
-    Raises
-    ------
-    DataError
-        When numbers are written with a decimal comma.
     """
     names = [name for name in texts.column_names if name != target]
-    return [_infer_column(name, texts.column(name), known.get(name), is_first=name == names[0]) for name in names]
+    return [
+        _infer_column(name, texts.column(name).combine_chunks(), known.get(name), is_first=name == names[0])
+        for name in names
+    ]
 
 
-def _distinct_values(column: pa.ChunkedArray) -> set[str]:
-    return set(pc.unique(column.drop_null()).to_pylist())
-
-
-def _infer_column(name: str, column: pa.ChunkedArray, known: ColumnKind | None, *, is_first: bool) -> InferredColumn:
-    cells = column.combine_chunks()
-    present = cells.drop_null()
+def _infer_column(name: str, cells: pa.Array, known: ColumnKind | None, *, is_first: bool) -> InferredColumn:
+    recognized = _recognize(name, cells, known)
+    words = pa.array(recognized.text_format.null_values, pa.string())
+    present = cells.filter(pc.invert(pc.is_in(cells, value_set=words))).drop_null()
     nullable = len(present) < len(cells)
-    distinct = pc.unique(present)
     if not len(present):
         return InferredColumn(name, "string", nullable=True, role="ignore", note="has no values")
-    kind = _infer_kind(name, distinct, known)
-    values = parse_column(present, TextFormat(kind))[0]
-    is_unique = len(distinct) == len(cells)
-    if is_unique and _looks_like_id(name, kind, values, is_first=is_first):
-        return InferredColumn(name, DTYPES[kind], nullable=False, role="id", unique=True)
-    if len(distinct) == 1 and not nullable:
-        dtype = "string" if kind == "category" else DTYPES[kind]
-        return InferredColumn(name, dtype, nullable=nullable, role="ignore", note="has a single value")
-    if kind == "text":
-        note = f"{len(distinct):,} distinct texts; a feature is a number, a date or one of few categories"
-        return InferredColumn(name, "string", nullable=nullable, role="ignore", note=note)
-    return InferredColumn(
+    kind = recognized.text_format.kind
+    values = parse_column(present, recognized.text_format)[0]
+    declared = InferredColumn(
         name,
         DTYPES[kind],
         nullable,
-        "time" if kind == "datetime" else "feature",
+        keys=_form_keys(recognized),
+        unit=recognized.unit,
+        assumptions=_assumptions(recognized),
+    )
+    if not nullable and (reason := id_reason(name, kind, values, is_first=is_first)) is not None:
+        is_unique = pc.count_distinct(values).as_py() == len(cells)
+        return replace(declared, dtype=_plain_dtype(kind), role="id", unique=is_unique, note=reason)
+    if not nullable and pc.count_distinct(values).as_py() == 1:
+        return replace(declared, dtype=_plain_dtype(kind), role="ignore", note="has a single value")
+    if kind == "text":
+        return _infer_texts(declared, present, recognized)
+    return replace(
+        declared,
         checks=_infer_checks(name, kind, values),
-        is_open=kind == "category" and not _is_closed_pair(distinct),
+        is_open=kind == "category" and not _is_closed_pair(values),
         example=_example_value(kind, values),
     )
 
 
-def _is_closed_pair(distinct: pa.Array) -> bool:
+def _recognize(name: str, cells: pa.Array, known: ColumnKind | None) -> RecognizedColumn:
+    """Return what a column is: by the type that its format declares, else by its texts."""
+    if known in ("boolean", "datetime"):
+        return RecognizedColumn(TextFormat(known), f"values of the type {known}")
+    return recognize_column(name, cells) if known == "text" else recognize_texts(name, cells)
+
+
+def _form_keys(recognized: RecognizedColumn) -> dict[str, Any]:
+    words = list(recognized.text_format.null_values)
+    return {**recognized.keys, **({"null_values": words} if words else {})}
+
+
+def _assumptions(recognized: RecognizedColumn) -> tuple[str, ...]:
+    """Return the assumptions about texts, the first with the evidence; none where the texts leave nothing open."""
+    if not recognized.assumptions and not recognized.keys and not recognized.n_missing_words:
+        return ()
+    return (recognized.evidence, *recognized.assumptions)
+
+
+def _plain_dtype(kind: ColumnKind) -> str:
+    """Return the type of a column that is no feature: it lists no words."""
+    return "string" if kind == "category" else DTYPES[kind]
+
+
+def _infer_texts(declared: InferredColumn, present: pa.Array, recognized: RecognizedColumn) -> InferredColumn:
+    """Return a column of words that repeat, or of texts."""
+    if recognized.is_unrecognized and "dates" in recognized.evidence:
+        return replace(declared, role="ignore", note="the form is not decided")
+    n_distinct = pc.count_distinct(present).as_py()
+    n_blanks = pc.mean(pc.count_substring(present, " ")).as_py()
+    repeats = len(present) >= _MIN_ROWS_PER_WORD * n_distinct and n_blanks < _MIN_BLANKS_OF_TEXTS
+    method = "words" if repeats else "text"
+    noun = "words" if repeats else "texts"
+    return replace(declared, keys={**declared.keys, "encode": method}, note=f"{n_distinct:,} different {noun}")
+
+
+def _is_closed_pair(values: pa.Array) -> bool:
+    distinct = pc.unique(values)
     words = {word.lower() for word in distinct.to_pylist()} if len(distinct) <= 2 else set()
     return any(words == pair for pair in _CLOSED_PAIRS)
-
-
-def _infer_kind(name: str, distinct: pa.Array, known: ColumnKind | None) -> ColumnKind:
-    order: tuple[ColumnKind, ...] = ("boolean", "integer", "float", "datetime")
-    candidates = order if known is None else ("integer", "float") if known in ("integer", "float") else (known,)
-    for kind in candidates:
-        if kind in order and _is_of_kind(distinct, kind):
-            return kind
-    if pc.all(pc.match_substring_regex(distinct, r"^-?[0-9.]*[0-9],[0-9]+$")).as_py():
-        raise DataError(
-            f"{name}: numbers with a decimal comma, such as {distinct[0].as_py()!r}; write them with a decimal point"
-        )
-    return "category" if len(distinct) <= MAX_CATEGORIES else "text"
-
-
-def _looks_like_id(name: str, kind: ColumnKind, values: pa.Array, *, is_first: bool) -> bool:
-    """Whether unique values identify rows: by the column's name, as a sequence, or as texts of the first column."""
-    if kind not in ("integer", "category", "text"):
-        return False
-    if _ID_NAME.fullmatch(name):
-        return True
-    if len(values) < _MIN_ROWS_FOR_ID:
-        return False
-    if kind == "integer":
-        span = pc.min_max(values).as_py()
-        return bool(span["max"] - span["min"] == len(values) - 1)
-    return is_first and not pc.any(pc.match_substring(values, " ")).as_py()
 
 
 def _infer_checks(name: str, kind: ColumnKind, values: pa.Array) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.cell_parsers import parse_column
+from pipeline.data.kind_recognition import recognize_texts
 from pipeline.errors import DataError, did_you_mean
 from pipeline.schema import TextFormat
 
@@ -75,7 +76,7 @@ def infer_target(texts: pa.Table, target: str) -> InferredTarget:
         raise DataError(
             f"--target: no column is named {target!r}; there are: {', '.join(known)}{did_you_mean(target, known)}"
         )
-    labels = texts.column(target)
+    labels = _without_null_words(target, texts.column(target).combine_chunks())
     counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(labels.drop_null()).to_pylist()}
     if len(counts) < 2:
         raise DataError(f"--target {target}: has {len(counts)} class(es); expected two or more")
@@ -85,6 +86,12 @@ def infer_target(texts: pa.Table, target: str) -> InferredTarget:
     _check_classes(target, counts, frequent)
     rare = {name: n for name, n in sorted(counts.items()) if name not in frequent}
     return InferredTarget(target, frequent, _infer_positive(frequent), labels.null_count, rare)
+
+
+def _without_null_words(name: str, labels: pa.Array) -> pa.Array:
+    """Return the labels without words such as NA; their rows have no class."""
+    words = recognize_texts(name, labels).text_format.null_values
+    return pc.if_else(pc.is_in(labels, value_set=pa.array(words, pa.string())), None, labels)
 
 
 def _check_classes(target: str, counts: Mapping[str, int], frequent: Mapping[str, int]) -> None:

@@ -68,10 +68,25 @@ class Classifier:
         """Return the estimator's own probabilities of encoded rows, shape (n_rows, n_classes); not calibrated."""
         rows = matrix if hasattr(self.estimator, "takes_float32") else _as_float64(matrix)
         with np.errstate(over="ignore", invalid="ignore"):
-            probabilities = np.asarray(self.estimator.predict_proba(rows), dtype=np.float64)
+            return self._of_every_class(np.asarray(self.estimator.predict_proba(rows), dtype=np.float64))
+
+    def staged_proba(self, frame: pd.DataFrame, stages: Sequence[int]) -> NDArray[np.float64]:
+        """Return uncalibrated probabilities after each number of trees, shape (n_stages, n_rows, n_classes)."""
+        rows = _as_float64(self.encoder.transform(frame))
+        wanted = set(stages)
+        return np.stack(
+            [
+                self._of_every_class(np.asarray(probabilities, dtype=np.float64))
+                for n_trees, probabilities in enumerate(self.estimator.staged_predict_proba(rows), start=1)
+                if n_trees in wanted
+            ]
+        )
+
+    def _of_every_class(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return probabilities with a column of zeros for each class that the estimator has not seen."""
         if probabilities.shape[1] == len(self.classes):
             return probabilities
-        scattered = np.zeros((len(matrix), len(self.classes)))
+        scattered = np.zeros((len(probabilities), len(self.classes)))
         scattered[:, np.asarray(self.estimator.classes_, dtype=int)] = probabilities
         return scattered
 

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, DependencyUnavailable, TargetRefused, did_you_mean
+from pipeline.modeling.boosting_rounds import FIRST_ROUNDS, chooses_rounds, with_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,7 +53,8 @@ def build_estimator(config: ModelConfig, *, seed: int, class_weight: str | None 
     """Return the unfitted estimator of a model file, with its nested members.
 
     Every member that knows `random_state` gets `seed` unless the file names one, and every member
-    that knows `n_jobs` gets 1: `training.n_jobs` controls parallel work. Members are listed under
+    that knows `n_jobs` gets 1: `training.n_jobs` controls parallel work. `max_iter: auto` builds the first count of
+    trees that training compares. Members are listed under
     `estimators` as pairs ``[name, {_target_: ...}]`` or as a mapping of names.
 
     Parameters
@@ -77,7 +79,10 @@ def build_estimator(config: ModelConfig, *, seed: int, class_weight: str | None 
     """
     from sklearn.base import is_classifier
 
-    estimator = _build_nested(config.estimator, _ESTIMATOR_KEY, seed=seed, class_weight=class_weight, depth=0)
+    declared = with_rounds(config, FIRST_ROUNDS).estimator if chooses_rounds(config) else config.estimator
+    estimator = _build_nested(declared, _ESTIMATOR_KEY, seed=seed, class_weight=class_weight, depth=0)
+    if chooses_rounds(config) and not hasattr(estimator, "staged_predict_proba"):
+        raise ConfigError(f"{_ESTIMATOR_KEY}.max_iter: auto is for estimators with stages; write a number")
     if not is_classifier(estimator):
         raise TargetRefused(
             f"{_ESTIMATOR_KEY}._target_: {config.estimator['_target_']} is not a classifier; choose one with"

@@ -1,7 +1,7 @@
 """Fit a classifier to the train rows, and evaluate it by cross-validation.
 
-Calibration and threshold are fitted to out-of-fold scores. The metrics of a fold use a calibration and a
-threshold of the other folds, so no row influences its own evaluation.
+Calibration and threshold are fitted to out-of-fold scores, and these choose the number of boosted trees. The metrics
+of a fold use a number of trees, a calibration and a threshold of the other folds: no row influences its evaluation.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.errors import ConfigError, DataError
 from pipeline.metrics import compute_metrics, get_metric, round_significant
 from pipeline.modeling.baselines import BASELINES, baseline_metric_names, fit_baseline
+from pipeline.modeling.boosting_rounds import RoundsCurve, chooses_rounds, first_stages, later_stages, with_rounds
 from pipeline.modeling.calibration import fit_calibration
 from pipeline.modeling.classifier import Classifier, encode_target, fit_classifier
 from pipeline.modeling.scored_rows import make_scored_rows
@@ -21,7 +22,7 @@ from pipeline.modeling.thresholds import check_threshold_rule, choose_threshold
 from pipeline.text import number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -54,6 +55,8 @@ class TrainResult:
         The metric `training.selection_metric`.
     selection_value : float
         Its mean over folds.
+    n_trees : int or None
+        The number of trees that the folds chose for `max_iter: auto`.
     """
 
     classifier: Classifier
@@ -62,6 +65,7 @@ class TrainResult:
     baseline_metrics: dict[str, dict[str, float | None]]
     selection_metric: str
     selection_value: float
+    n_trees: int | None = None
 
     @property
     def mean_metrics(self) -> dict[str, float | None]:
@@ -80,7 +84,8 @@ class TrainResult:
             f"{name} {number(metrics[self.selection_metric])}" for name, metrics in self.baseline_metrics.items()
         )
         headline = f"{self.selection_metric} {self.selection_value:.4f}"
-        return f"{headline} over {len(self.fold_metrics)} folds ({baselines})"
+        trees = "" if self.n_trees is None else f" with {self.n_trees} trees"
+        return f"{headline} over {len(self.fold_metrics)} folds{trees} ({baselines})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the means, the threshold and a few metrics of each baseline, for `dvc metrics`."""
@@ -126,32 +131,33 @@ def train_classifier(
     from threadpoolctl import threadpool_limits
 
     check_training(training, schema.target)
-    selection_metric = training.selection_metric
     codes = encode_target(frame, schema.target)
     fold_of = _assign_folds(codes, schema.target, training.folds, seed=seed)
+    weight = training.class_weight
 
-    def fit(rows: pd.DataFrame) -> Classifier:
-        return fit_classifier(rows, schema, features, model=model, seed=seed, class_weight=training.class_weight)
+    def fit(of_model: ModelConfig) -> Callable[[pd.DataFrame], Classifier]:
+        return lambda rows: fit_classifier(rows, schema, features, model=of_model, seed=seed, class_weight=weight)
 
     with threadpool_limits(limits=1):
-        fitted = _fit_final_and_folds(frame, schema, fit, fold_of=fold_of, training=training, seed=seed)
+        folds = _Folds(frame, fold_of, training)
+        fitted = _fit_final_and_folds(folds, fit, model, schema=schema, codes=codes, seed=seed)
         evaluation = _FoldEvaluation(schema.target, codes, fold_of)
         out_of_fold, fold_metrics = evaluation.cross_calibrate(fitted.raw_scores, training)
         classifier = _calibrated(fitted, codes, training)
-        baseline_metrics = {
-            name: _aggregate_folds(evaluation.metrics_by_fold(scores), np.mean)
-            for name, scores in fitted.baseline_scores.items()
-        }
-    selection_value = _aggregate_folds(fold_metrics, np.mean)[selection_metric]
+        baseline_metrics = evaluation.mean_metrics(fitted.baseline_scores)
+    selection_value = _aggregate_folds(fold_metrics, np.mean)[training.selection_metric]
     if selection_value is None:
-        raise ConfigError(f"training.selection_metric: {selection_metric} is not defined in any fold; choose another")
+        raise ConfigError(
+            f"training.selection_metric: {training.selection_metric} is not defined in any fold; choose another"
+        )
     return TrainResult(
         classifier=classifier,
         out_of_fold=out_of_fold,
         fold_metrics=fold_metrics,
         baseline_metrics=baseline_metrics,
-        selection_metric=selection_metric,
+        selection_metric=training.selection_metric,
         selection_value=selection_value,
+        n_trees=fitted.n_trees,
     )
 
 
@@ -169,51 +175,94 @@ def check_training(training: TrainingConfig, target: Target) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _FittedFolds:
-    """The classifier of all rows, its uncalibrated out-of-fold scores, and those of each baseline."""
+    """The classifier of all rows, its uncalibrated out-of-fold scores, and those of each baseline.
+
+    `n_trees` is the chosen number of trees; None where the model file declares it, or the model has no trees.
+    """
 
     classifier: Classifier
     raw_scores: Floats
     baseline_scores: Mapping[str, Floats]
+    n_trees: int | None = None
 
 
-def _fit_final_and_folds(
-    frame: pd.DataFrame,
-    schema: Schema,
-    fit: Callable[[pd.DataFrame], Classifier],
-    *,
-    fold_of: NDArray[np.intp],
-    training: TrainingConfig,
-    seed: int,
-) -> _FittedFolds:
-    """Fit the classifier of all rows, and score each fold by the model and the baselines of the other folds."""
-    from joblib import Parallel, delayed
+@dataclass(frozen=True, slots=True)
+class _Folds:
+    """Train rows, the fold of each, and how they are fitted."""
 
-    def score_fold(fold: int, fit_rows: Callable[[pd.DataFrame], Classifier]) -> Floats:
-        inside = fold_of == fold
-        fitted = fit_rows(frame[~inside])
+    frame: pd.DataFrame
+    fold_of: NDArray[np.intp]
+    training: TrainingConfig
+
+    def fit_and_score(
+        self, fitters: Mapping[str, Callable[[pd.DataFrame], Classifier]], *, stages: Sequence[int]
+    ) -> tuple[Classifier, dict[str, Floats]]:
+        """Return the first fitter's classifier of all rows, and the scores of each fitter on the folds.
+
+        The scores have the shape (n_stages, n_rows, n_classes); there is one stage where none is given, and for each
+        fitter after the first.
+        """
+        from joblib import Parallel, delayed
+
+        tasks = [delayed(next(iter(fitters.values())))(self.frame)]
+        for at, fitter in enumerate(fitters.values()):
+            wanted = () if at else stages
+            tasks += [delayed(self._score_fold)(fold, fitter, wanted) for fold in range(self.training.folds)]
+        classifier, *parts = Parallel(n_jobs=min(self.training.n_jobs, len(tasks)), backend="threading")(tasks)
+        n_folds = self.training.folds
+        groups = (parts[at : at + n_folds] for at in range(0, len(parts), n_folds))
+        return classifier, {name: self._joined(group) for name, group in zip(fitters, groups, strict=True)}
+
+    def _score_fold(self, fold: int, fit_rows: Callable[[pd.DataFrame], Classifier], stages: Sequence[int]) -> Floats:
+        inside = self.fold_of == fold
+        fitted = fit_rows(self.frame[~inside])
         try:
-            return fitted.predict_proba(frame[inside])
+            if stages:
+                return fitted.staged_proba(self.frame[inside], stages)
+            return fitted.predict_proba(self.frame[inside])[None]
         except ValueError as error:
             raise ConfigError(
                 f"model.estimator: fitted to {int((~inside).sum())} rows, it cannot predict the other"
                 f" {int(inside.sum())} of a fold ({error}); change its arguments, or training.folds"
             ) from error
 
+    def _joined(self, parts: Sequence[Floats]) -> Floats:
+        joined = np.empty((parts[0].shape[0], len(self.frame), parts[0].shape[2]))
+        for fold, values in enumerate(parts):
+            joined[:, self.fold_of == fold] = values
+        return joined
+
+
+def _fit_final_and_folds(
+    folds: _Folds,
+    fit: Callable[[ModelConfig], Callable[[pd.DataFrame], Classifier]],
+    model: ModelConfig,
+    *,
+    schema: Schema,
+    codes: NDArray[np.int64],
+    seed: int,
+) -> _FittedFolds:
+    """Fit the classifier of all rows, and score each fold by the model and the baselines of the other folds."""
+
     def baseline_fitter(name: str) -> Callable[[pd.DataFrame], Classifier]:
         return lambda rows: fit_baseline(name, rows, schema, seed=seed)
 
-    fitters = {"model": fit, **{name: baseline_fitter(name) for name in BASELINES}}
-    tasks = [delayed(fit)(frame)]
-    tasks += [delayed(score_fold)(fold, fitter) for fitter in fitters.values() for fold in range(training.folds)]
-    classifier, *parts = Parallel(n_jobs=min(training.n_jobs, len(tasks)), backend="threading")(tasks)
-    scores = {}
-    for at, name in enumerate(fitters):
-        fold_scores = parts[at * training.folds : (at + 1) * training.folds]
-        scores[name] = np.empty((len(frame), fold_scores[0].shape[1]))
-        for fold, values in enumerate(fold_scores):
-            scores[name][fold_of == fold] = values
-    raw_scores = scores.pop("model")
-    return _FittedFolds(classifier=classifier, raw_scores=raw_scores, baseline_scores=scores)
+    stages = first_stages() if chooses_rounds(model) else ()
+    fitters = {"model": fit(model), **{name: baseline_fitter(name) for name in BASELINES}}
+    classifier, scores = folds.fit_and_score(fitters, stages=stages)
+    model_scores = scores.pop("model")
+    baseline_scores = {name: values[0] for name, values in scores.items()}
+    if not stages:
+        return _FittedFolds(classifier, model_scores[0], baseline_scores)
+    curve = RoundsCurve.from_probabilities(stages, model_scores, codes)
+    if curve.still_improves():
+        longest = fit(with_rounds(model, later_stages()[-1]))
+        classifier, scores = folds.fit_and_score({"model": longest}, stages=later_stages())
+        curve = RoundsCurve.from_probabilities(later_stages(), scores["model"], codes)
+    n_trees = curve.best_rounds()
+    if n_trees != classifier.estimator.get_params()["max_iter"]:
+        classifier = fit(with_rounds(model, n_trees))(folds.frame)
+    return _FittedFolds(classifier, curve.cross_chosen(folds.fold_of), baseline_scores, n_trees)
 
 
 def _calibrated(fitted: _FittedFolds, codes: NDArray[np.int64], training: TrainingConfig) -> Classifier:
@@ -246,6 +295,10 @@ class _FoldEvaluation:
             )
             fold_metrics.append(self._fold_metrics(calibrated[inside], inside, threshold))
         return calibrated, tuple(fold_metrics)
+
+    def mean_metrics(self, scores: Mapping[str, Floats]) -> dict[str, dict[str, float | None]]:
+        """Return the mean over folds of every metric, by name of the scores."""
+        return {name: _aggregate_folds(self.metrics_by_fold(values), np.mean) for name, values in scores.items()}
 
     def metrics_by_fold(self, scores: Floats) -> list[dict[str, float]]:
         """Return the metrics of each fold at the threshold 0.5."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pipeline.schema import Column
     from pipeline.serving.loaded_model import LoadedModel
 
+_OTHER_WORD = "\N{REPLACEMENT CHARACTER} another word"
+
 __all__ = ["explanation_response", "feature_contributions"]
 
 _MAX_TEXTS = 20
@@ -72,7 +74,8 @@ def _replacement_values(column: Column, bins: Bins) -> tuple[list[Any], list[int
     values: list[Any] = [*_regular_values(column, bins)]
     n_regular = len(values)
     if bins.is_words:
-        values += [None, None]  # unseen or other; missing
+        # Other words of an open column have one code, so any of them has it. Other texts have no value in common.
+        values += [_OTHER_WORD if column.accepts_unseen else None, None]
     else:
         lowest, highest = (bins.points[0], bins.points[-1]) if bins.points else (None, None)
         values += [_to_column_kind(column, lowest), _to_column_kind(column, highest)]
@@ -82,7 +85,7 @@ def _replacement_values(column: Column, bins: Bins) -> tuple[list[Any], list[int
         for index, (value, count) in enumerate(zip(values, bins.counts, strict=True))
         if count
         and (value is not None or index == len(values) - 1)
-        and (index < n_regular or bins.labels[index] not in ("unseen", "other"))
+        and (index < n_regular or column.accepts_unseen or bins.labels[index] not in ("unseen", "other"))
     ]
     return [value for value, _ in pairs], [count for _, count in pairs]
 

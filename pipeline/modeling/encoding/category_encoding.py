@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from pipeline.modeling.encoding.column_encoding import ENCODINGS, ColumnEncoding
+from pipeline.modeling.encoding.column_encoding import ENCODINGS, ColumnEncoding, min_group_rows
 from pipeline.modeling.encoding.values import factorize_texts, to_float64
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CategoryCodes", "OneHotCategories"]
 
+_Codes = TypeVar("_Codes", bound="CategoryCodes")
+
 
 @ENCODINGS.add("codes")
 @dataclass(frozen=True, kw_only=True)
@@ -29,26 +31,31 @@ class CategoryCodes(ColumnEncoding):
 
     An undeclared category gets the position behind the last. `missing_code` is the number of a missing value,
     None where it stays NaN.
+
+    In an open column, `rare` are the listed words with too few train rows to learn from; they count as undeclared.
+    Where no train row has such a word, `other_code` is the position of the most frequent word: nothing shows what the
+    position behind the last means.
     """
 
     method = "codes"
     categories: tuple[str, ...] = ()
     missing_code: float | None = None
+    rare: tuple[str, ...] = ()
+    other_code: float | None = None
 
     @classmethod
     def fit(cls, column: Column, values: Any, context: FitContext) -> Self:
         """Find out whether training has missing values, and others."""
-        unfitted = cls(name=column.name, kind=column.kind, categories=column.categories)
+        listed = cls(name=column.name, kind=column.kind, categories=column.categories)
+        unfitted = _fit_other(listed, column, values, context)
         is_missing = np.isnan(unfitted.codes(values))
         form = context.form
         is_native = form.missing == "native" and not is_missing.all()
         is_coded = cls.method == "codes" and (form.categories == "codes" or column.kind == "category")
         missing_code = None if is_native else -1.0 if is_coded else 0.0
         is_replaced = cls.method == "one_hot" or form.missing == "impute"
-        return cls(
-            name=column.name,
-            kind=column.kind,
-            categories=column.categories,
+        return replace(
+            unfitted,
             missing_code=missing_code,
             indicator=form.needs_indicator(
                 column, has_missing=bool(is_missing.any()), is_replaced=is_replaced and missing_code != -1.0
@@ -73,7 +80,7 @@ class CategoryCodes(ColumnEncoding):
         """Return the position of each value, NaN where it is missing."""
         if self.kind == "boolean":
             return to_float64(values)
-        code_of, unknown = self._code_of, float(len(self.categories))
+        code_of, unknown = self._code_of, self._unknown_code
         if not hasattr(values, "factorize") and not hasattr(values, "dictionary_encode"):
             return np.array([np.nan if value is None else code_of.get(value, unknown) for value in values])
         positions, distinct = factorize_texts(values)
@@ -81,22 +88,46 @@ class CategoryCodes(ColumnEncoding):
 
     @cached_property
     def _code_of(self) -> dict[Any, float]:
-        return {category: float(code) for code, category in enumerate(self.categories)}
+        listed = {category: float(code) for code, category in enumerate(self.categories)}
+        return {**listed, **dict.fromkeys(self.rare, self._unknown_code)}
+
+    @property
+    def _unknown_code(self) -> float:
+        return float(len(self.categories)) if self.other_code is None else self.other_code
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        return {**self.common_values, "categories": list(self.categories), "missing_code": self.missing_code}
+        return {
+            **self.common_values,
+            "categories": list(self.categories),
+            "missing_code": self.missing_code,
+            "rare": list(self.rare),
+            "other_code": self.other_code,
+        }
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Self:
         """Return the encoding that `as_dict` wrote."""
-        return cls(**{**value, "categories": tuple(value["categories"])})
+        return cls(**{**value, "categories": tuple(value["categories"]), "rare": tuple(value["rare"])})
+
+
+def _fit_other(unfitted: _Codes, column: Column, values: Any, context: FitContext) -> _Codes:
+    """Return the encoding of a column with the words that train as `other`, or with the code that replaces it."""
+    if not column.accepts_unseen:
+        return unfitted
+    codes = unfitted.codes(values)
+    counts = np.bincount(codes[~np.isnan(codes)].astype(np.intp), minlength=len(column.categories) + 1)
+    min_rows = min_group_rows(column, context.features.words.min_rows)
+    rare = tuple(word for word, n in zip(column.categories, counts[:-1], strict=True) if n < min_rows)
+    n_other = len(codes) - int(np.isnan(codes).sum()) - int(counts[:-1][counts[:-1] >= min_rows].sum())
+    has_code = n_other > 0 or unfitted.method == "one_hot"
+    return replace(unfitted, rare=rare, other_code=None if has_code else float(counts.argmax()))
 
 
 @ENCODINGS.add("one_hot")
 @dataclass(frozen=True, kw_only=True)
 class OneHotCategories(CategoryCodes):
-    """One column for each declared category; undeclared and missing ones are zeros."""
+    """One column for each declared category; undeclared, rare and missing ones are zeros."""
 
     method = "one_hot"
 

@@ -26,7 +26,7 @@ _SEPARATOR = "; "
 
 def table_warnings(package: Package, rows: pa.Table) -> pa.Array:
     """Return a text for each row such as `plan: unseen; spent: out_of_range`, null where it has no warning."""
-    bins_by_name = {bins.name: bins for bins in package.reference.columns}
+    bins_by_name = {bins.name: bins for bins in package.reference.columns if bins.measure is None}
     texts: dict[int, list[str]] = {}
     for column in package.schema.features:
         bins = bins_by_name.get(column.name)
@@ -50,10 +50,12 @@ def count_warnings(warnings: pa.ChunkedArray) -> Counter[str]:
 
 def column_warnings(column: Column, bins: Bins, values: Any) -> Iterator[tuple[int, str]]:
     """Yield the position and the text of each value of a column that lies outside of the training rows."""
-    codes = _word_codes(bins, values) if bins.kind == "words" else _number_codes(bins, values)
+    reasons = bins.outside_reasons
+    if not any(reasons):
+        return
+    codes = _word_codes(bins, values) if bins.is_words else _number_codes(bins, values)
     if codes is None:
         return
-    reasons = bins.outside_reasons
     is_outside = np.array([reason != "" for reason in reasons])[codes]
     rules = [f"{column.name}: {value_warning(column, reason, '').rule}" for reason in reasons]
     for at in np.flatnonzero(is_outside).tolist():

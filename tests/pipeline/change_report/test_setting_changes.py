@@ -43,7 +43,7 @@ def test_added_and_removed_settings_are_listed_as_none() -> None:
 
     assert [label for label, _ in changed_labels(change)] == [
         "model.estimator.max_bins none -> 64",
-        "model.estimator.max_iter 100 -> none",
+        "model.estimator.max_iter auto -> none",
     ]
 
 

@@ -51,7 +51,7 @@ def test_three_commands_lead_from_a_file_to_a_checked_declaration(project: DataP
     declared = project.run("init", "data/external/customers.csv", "--target", "churned")
     assert declared.out.splitlines()[:3] == [
         "conf/data/customers.yaml: 60 rows, classes no, yes",
-        "  features: plan, visits",
+        "  features: joined, plan, visits",
         "  ids, not features: customer_id",
     ]
     checked = project.run("check", "data/external/customers.csv", "--data", "customers")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.data.cell_parsers import parse_column
-from pipeline.data.kind_recognition import RecognizedColumn, recognize_column, recognize_texts
+from pipeline.data.kind_recognition import RecognizedColumn, recognize_column, recognize_texts, settle_words
 
 
 def recognize(*texts: str | None, name: str = "column") -> RecognizedColumn:
@@ -74,8 +74,8 @@ def test_a_column_is_recognized_and_reads_its_own_texts(
         (["1", "2"], "?", "integer"),
         (["1.5", "2"], "inf", "float"),
         (["1.5", "2"], "n/a", "float"),
-        (["1", "2"], "Unlimited", "integer"),
-        (["14.05.2024", "15.05.2024"], "soon", "datetime"),
+        ([str(number) for number in range(20)], "Unlimited", "integer"),
+        ([f"{day}.05.2024" for day in range(10, 30)], "soon", "datetime"),
         (["true", "false"], "NA", "boolean"),
         (["$1", "$2"], "-", "integer"),
         (["0:30", "1:30"], "none", "float"),
@@ -96,9 +96,10 @@ def test_a_few_foreign_words_are_missing_values_and_are_counted(values: list[str
          'format: "%d/%m/%Y" reads it as 3 April 2024'),
         (["14.05.2024"] * 30 + ["2 May"] * 3, "text",
          "look like dates in the form D.M.Y; 3 of 33 cells differ: '2 May'", "correct these cells"),
-        (["1,100", "2,101"], "text", "numbers with a sign that data.source does not declare, such as '1,100'",
-         'data.source.thousands: "," reads it as 1100 or data.source.decimal: "," reads it as 1.100'),
-        (["1,5", "2,25"], "text", "such as '1,5'", 'data.source.decimal: "," reads it as 1.5'),
+        (["1,100", "2,101"], "text", "numbers with a sign that data.source does not declare",
+         "data.source.thousands: \",\" reads '1,100' as 1100 or data.source.decimal: \",\" reads '1,100' as 1.100"),
+        (["1,5", "2,25"], "text", "numbers with a sign", "data.source.decimal: \",\" reads '1,5' as 1.5"),
+        (["9", "10", "11", "other"] * 5, "category", "look like numbers; 5 of 20 cells differ: 'other'", "null_values"),
         (["1"] * 7 + ["2a", "b3", "c4"], "category", "look like numbers; 3 of 10 cells differ: '2a', 'b3', 'c4'",
          "list these cells in null_values"),
         (["007", "012"], "category", "digits with leading zeros, such as '007'", "as a number 007 would be 7"),
@@ -174,3 +175,11 @@ def test_a_typed_column_keeps_its_type_where_no_value_is_lost(
 def test_a_column_of_missing_words_has_no_values() -> None:
     recognized = recognize("NA", None, "?")
     assert (recognized.evidence, recognized.text_format.null_values) == ("no values", ("?", "NA"))
+
+
+def test_a_word_among_codes_is_missing_where_numbers_have_it_as_missing() -> None:
+    codes = recognize("AA", "BB", "CC", "DD", "EE", "FF", "GG", "HH", "II", "JJ", "NA")
+    assert (codes.retained_words, codes.text_format.null_values) == (("NA",), ())
+    settled = settle_words({"state": codes, "size": recognize("1", "NA")})["state"]
+    assert (settled.retained_words, settled.text_format.null_values) == ((), ("NA",))
+    assert settle_words({"state": codes, "size": recognize("1", "2")})["state"] == codes

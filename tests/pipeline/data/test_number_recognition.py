@@ -46,10 +46,11 @@ def test_other_texts_may_be_numbers(texts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("texts", "settings"),
     [
-        (["1.234", "12.345.678"], ['data.source.thousands: "." reads it as 1234']),
-        (["1 200", "10"], ['data.source.thousands: " " reads it as 1200']),
-        (["1,5", "2"], ['data.source.decimal: "," reads it as 1.5']),
+        (["1.234", "12.345.678"], ["data.source.thousands: \".\" reads '1.234' as 1234"]),
+        (["1 200", "10"], ["data.source.thousands: \" \" reads '1 200' as 1200"]),
+        (["1,5", "2"], ["data.source.decimal: \",\" reads '1,5' as 1.5"]),
         (["1.5", "2.25"], []),
+        ([*map(str, range(100, 130)), "1,000"], ["data.source.thousands: \",\" reads '1,000' as 1000"]),
     ],
 )
 def test_signs_in_numbers_name_the_settings_that_read_them(texts: list[str], settings: list[str]) -> None:

@@ -3,8 +3,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.data.schema_inference import infer_columns, infer_missing_values
-from pipeline.errors import DataError
+from pipeline.data.schema_inference import infer_columns
 
 
 def infer_single_column(*texts: str | None, name: str = "column", known: Any = None) -> Any:
@@ -23,8 +22,8 @@ def infer_single_column(*texts: str | None, name: str = "column", known: Any = N
         (("Yes", "No"), "category"),
         (("2026-01-31", "2026-02-01"), "datetime64[us]"),
         (("2026-01-31 10:00:00", None, "2026-02-01"), "datetime64[us]"),
-        (("31.01.2026", "01.02.2026"), "category"),
-        (("99999999999999999999", "1"), "Float64"),
+        (("31.01.2026", "01.02.2026"), "datetime64[us]"),
+        (("99999999999999999999", "1"), "category"),
         ((None, None), "string"),
     ],
 )
@@ -80,34 +79,62 @@ def test_a_list_of_words_is_open_unless_they_answer_yes_or_no(texts: tuple[str, 
         ("userId", ("a", "b", "c"), "id"),
         ("paid", ("5", "3", "9"), "feature"),
         ("row", tuple(map(str, range(100, 130))), "id"),
-        ("age", tuple(str(number * 2) for number in range(30)), "feature"),
+        ("age", tuple(str(number * 7 % 61) for number in range(30)), "feature"),
         ("id", ("5", "5", "9"), "feature"),
+        ("rownames", tuple(map(str, range(1, 31))), "id"),
         ("code", tuple(f"X{number}" for number in range(60)), "id"),
-        ("comment", tuple(f"remark {number}" for number in range(60)), "ignore"),
+        ("comment", tuple(f"remark {number}" for number in range(60)), "feature"),
         ("always", ("1", "1"), "ignore"),
         ("present_or_not", ("1", None), "feature"),
         ("never", (None, None), "ignore"),
-        ("seen", ("2026-01-31", "2026-02-01"), "time"),
+        ("seen", ("2026-01-31", "2026-02-01"), "feature"),
     ],
 )
-def test_ids_times_and_constant_columns_are_not_features(name: str, texts: tuple[str, ...], role: str) -> None:
+def test_ids_and_constant_columns_are_not_features(name: str, texts: tuple[str, ...], role: str) -> None:
     assert infer_single_column(*texts, name=name).role == role
 
 
 def test_known_type_is_not_inferred() -> None:
     assert infer_single_column("1", "2", known="float").dtype == "Int64"
     assert infer_single_column("true", "false", known="boolean").dtype == "boolean"
-    assert infer_single_column("true", "false", known="text").dtype == "category"
+    assert infer_single_column("true", "false", known="text").dtype == "boolean"
 
 
-def test_a_decimal_comma_is_refused() -> None:
-    with pytest.raises(DataError, match="column: numbers with a decimal comma, such as '1,5'"):
-        infer_single_column("1,5", "2,25")
+@pytest.mark.parametrize(
+    ("texts", "encode"),
+    [
+        ([f"place {at % 60}" for at in range(240)], "words"),
+        ([f"name {at}" for at in range(100)], "text"),
+        ([f"it was late on day {at % 60} of the year" for at in range(240)], "text"),
+        ([f"A/{at}" for at in range(100)], "text"),
+    ],
+)
+def test_words_repeat_and_texts_do_not(texts: list[str], encode: str) -> None:
+    column = infer_columns(
+        pa.table({"id": [f"{at:04}" for at in range(len(texts))], "column": texts}), target="outcome", known={}
+    )[1]
+    assert (column.dtype, column.role, column.keys, column.checks) == ("string", "feature", {"encode": encode}, {})
 
 
-def test_null_values_are_inferred_only_when_unambiguous() -> None:
-    table = pa.table({"number": ["1", "?", "None"], "text": ["None", "-", "x"], "other": ["NA", "a", "b"]})
-    assert infer_missing_values(table) == ("", "?", "NA", "None")
+@pytest.mark.parametrize(
+    ("texts", "dtype", "keys"),
+    [
+        (("?", *["1", "2"] * 30), "Int64", {"null_values": ["?"]}),
+        (("$1.50", "$2"), "Float64", {"strip": ["$"]}),
+        (("14.05.2024", "31.12.2024"), "datetime64[us]", {"format": "%d.%m.%Y"}),
+        (("T", "F"), "boolean", {"true_values": ["T"], "false_values": ["F"]}),
+    ],
+)
+def test_how_texts_become_values_is_declared_and_reported(texts: Any, dtype: str, keys: dict[str, Any]) -> None:
+    column = infer_single_column(*texts)
+    assert (column.dtype, dict(column.keys), column.role) == (dtype, keys, "feature")
+    assert column.assumptions
+
+
+def test_dates_of_an_undecided_form_are_not_read_and_the_key_is_named() -> None:
+    column = infer_single_column("03/04/2024", "05/06/2024", "01/02/2024")
+    assert (column.dtype, column.role) == ("string", "ignore")
+    assert any("format" in assumption for assumption in column.assumptions)
 
 
 @pytest.mark.parametrize(

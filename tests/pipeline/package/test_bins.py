@@ -46,6 +46,7 @@ def test_missing_numbers_and_those_beyond_the_edges_do_no_harm() -> None:
         (Bins("a", "values", (1, 2), (3, 0, 0, 0, 0, 1)), ["", "", "below", "above", "unseen", ""]),
         (Bins("a", "quantiles", (0.0, 1.0, 2.0), (3, 4, 0, 0, 1)), ["", "", "below", "above", ""]),
         (Bins("a", "quantiles", (), (0, 0, 5)), ["below", "above", ""]),
+        (Bins("a", "top_words", ("x",), (3, 9, 0)), ["", "", ""]),
     ],
 )
 def test_a_bin_without_training_rows_has_the_reason_why_its_values_are_outside(bins: Bins, reasons: list[str]) -> None:

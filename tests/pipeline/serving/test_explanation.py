@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.serving.explanation import explanation_response, feature_contributions
+from pipeline.package import Bins
+from pipeline.schema import Column
+from pipeline.serving.explanation import _replacement_values, explanation_response, feature_contributions
 from tests.fixtures.registered_project import make_rows, row_body
 
 if TYPE_CHECKING:
@@ -39,3 +41,11 @@ def test_the_response_lists_the_largest_contributions_first(loaded_model: Loaded
     assert sizes == sorted(sizes, reverse=True)
     assert response["unit"] == f"probability of {response['prediction']}"
     assert response["model_version"] == loaded_model.version
+
+
+def test_other_words_of_the_training_rows_count_as_one_word() -> None:
+    column = Column("plan", "category", "category", categories=("basic", "pro"), unseen="other")
+    bins = Bins("plan", "words", ("basic", "pro"), (6, 3, 2, 1))
+    values, counts = _replacement_values(column, bins)
+    assert (values[:2], values[2] in column.categories, values[3]) == (["basic", "pro"], False, None)
+    assert counts == [6, 3, 2, 1]

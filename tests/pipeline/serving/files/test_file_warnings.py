@@ -29,6 +29,7 @@ def warnings_of(kind: ColumnKind, bins: Bins, values: pa.Array) -> list[str]:
         ("float", Bins("a", "quantiles", (0.0, 1.0), (5, 0, 0, 0)), [0.5, -1.0, 2.0, None], ["", "range", "range", ""]),
         ("float", Bins("a", "quantiles", (0.0, 1.0), (5, 0, 0, 0)), [0.0, 1.0, None], ["", "", ""]),
         ("float", Bins("a", "quantiles", (), (0, 0, 5)), [0.5, None], ["range", ""]),
+        ("text", Bins("a", "top_words", ("x",), (3, 9, 0)), ["x", "z", None], ["", "", ""]),
     ],
 )
 def test_a_value_outside_of_training_is_named(
