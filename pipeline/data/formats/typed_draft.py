@@ -18,6 +18,7 @@ from pipeline.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from pipeline.schema import ColumnKind
@@ -92,7 +93,8 @@ def draft_typed_files(paths: Sequence[Path], *, table: str | None = None) -> Typ
     rows = pa.table({name: join_columns([table.column(name) for table in tables]) for name in first.names})
     if not rows.num_rows:
         raise DataError(f"{paths[0]}: has no rows; expected at least one")
-    texts, known = _to_texts(rows, holds_cells=first.holds_cells)
+    text_names = frozenset.intersection(*(file.text_names for file in files if file is not None))
+    texts, known = _to_texts(rows, cell_names={*rows.column_names} - text_names if first.holds_cells else set())
     return TypedDraft(texts, known, settings, set_aside, tuple(notes))
 
 
@@ -122,12 +124,20 @@ def check_same_names(path: Path, names: Sequence[str], first_path: Path, first_n
         raise DataError(f"{path}: {' and '.join(differences)}; expected the columns of {first_path}")
 
 
-def _to_texts(rows: pa.Table, *, holds_cells: bool) -> tuple[pa.Table, dict[str, ColumnKind | None]]:
+def _to_texts(rows: pa.Table, *, cell_names: AbstractSet[str]) -> tuple[pa.Table, dict[str, ColumnKind | None]]:
+    """Return values as texts, and the kinds that the format declares: none of texts of `cell_names`.
+
+    The texts of moments with a zone decide as well, since their declaration needs a `zone`.
+    """
     texts: dict[str, pa.ChunkedArray] = {}
     known: dict[str, ColumnKind | None] = {}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         kind = kind_of_arrow_type(column.type)
-        known[name] = None if holds_cells and kind == "text" else kind
-        moments = column.cast(pa.timestamp("us")) if kind == "datetime" else column
-        texts[name] = pc.strftime(moments, "%Y-%m-%dT%H:%M:%S") if kind == "datetime" else column.cast(pa.string())
+        has_zone = pa.types.is_timestamp(column.type) and column.type.tz is not None
+        known[name] = None if has_zone or (kind == "text" and name in cell_names) else kind
+        if kind == "datetime":
+            form = "%Y-%m-%dT%H:%M:%SZ" if has_zone else "%Y-%m-%dT%H:%M:%S"
+            texts[name] = pc.strftime(column.cast(pa.timestamp("us")), form)
+        else:
+            texts[name] = column.cast(pa.string())
     return pa.table(texts), known

@@ -42,6 +42,22 @@ def test_typed_columns_have_their_kinds_and_nested_ones_are_named(tmp_path: Path
     assert (draft.known_kinds, list(draft.set_aside)) == ({"a": "float", "b": "text"}, ["c"])
 
 
+def test_texts_of_json_stay_texts_and_mixed_columns_are_decided_by_their_values(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"a":"1","b":1,"c":2}\n{"a":"2","b":"2","c":null}\n')
+    draft = draft_typed_files([tmp_path / "rows.jsonl"])
+    assert draft is not None
+    assert draft.known_kinds == {"a": "text", "b": None, "c": "integer"}
+
+
+def test_moments_with_a_zone_keep_it(tmp_path: Path) -> None:
+    moments = pa.array([1_700_000_000, None], pa.timestamp("s", tz="Europe/Berlin"))
+    pq.write_table(pa.table({"a": moments, "b": moments.cast(pa.timestamp("s"))}), tmp_path / "rows.parquet")
+    draft = draft_typed_files([tmp_path / "rows.parquet"])
+    assert draft is not None
+    assert draft.known_kinds == {"a": None, "b": "datetime"}
+    assert draft.texts.column("a")[0].as_py()[-1] == "Z"
+
+
 def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": pa.array([], pa.int64())}), tmp_path / "rows.parquet")
     with pytest.raises(DataError, match=r"rows\.parquet: has no rows"):
