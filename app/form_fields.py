@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["example_value", "feature_input"]
 
+_MAX_LINE = 40
 _MAX_SAFE_INTEGER = 2**53 - 1
 _BOOLEAN_LABELS = {True: "true", False: "false"}
 
@@ -48,6 +49,7 @@ def _help_text(column: Column) -> str:
     if column.minimum is not None or column.maximum is not None:
         low, high = ("any" if bound is None else f"{bound:g}" for bound in (column.minimum, column.maximum))
         parts += [f"From {formatting.escape_markdown(low)} to {formatting.escape_markdown(high)}"]
+    parts += ["Another word is accepted"] if column.accepts_unseen else []
     parts += ["Optional" if column.nullable else "Required"]
     return ". ".join(parts)
 
@@ -102,9 +104,12 @@ def _select_box(column: Column) -> Any:
 def _text_input(column: Column) -> Any:
     example = example_value(column)
     hint = column.text_format.example or ("missing" if column.nullable else "required")
-    text = st.text_input(
+    value = "" if example is None else str(example)
+    # A long example shows that people write sentences here.
+    widget = st.text_area if column.kind == "text" and len(value) > _MAX_LINE else st.text_input
+    text = widget(
         _label(column),
-        value="" if example is None else str(example),
+        value=value,
         placeholder=hint,
         max_chars=2000,
         **_shared_options(column),

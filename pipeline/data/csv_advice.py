@@ -57,9 +57,9 @@ def advise_fields(line: bytes, dialect: CsvDialect, *, n_fields: int, is_first: 
 def advise_quote(content: bytes, start: int, dialect: CsvDialect, *, n_fields: int | None) -> str | None:
     """Return the setting that reads a record whose quote is not closed in its line."""
     end = match_record(content, start, dialect)
-    if end is None or n_fields is None:
+    if end is None:
         return None
-    if count_fields(content[start:end].decode("utf-8", "replace"), dialect) != n_fields:
+    if n_fields not in (None, count_fields(content[start:end].decode("utf-8", "replace"), dialect)):
         return None
     return f"{name_setting('multiline', value=True)} reads line breaks inside quotes"
 

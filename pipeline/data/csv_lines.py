@@ -82,8 +82,8 @@ class LineReader:
         while (records := self._split_buffer()).starts.size:
             record = records.content[: int(records.ends[0]) + 1]
             self._problems.header_line = self._line_number
-            validator = self._validate_block(_single_record(record), n_fields=None)
             self._buffer = self._buffer[len(record) :]
+            validator = self._validate_block(_single_record(record), n_fields=None)
             self._line_number += validator.n_lines
             if validator.is_left_out:
                 continue
@@ -156,6 +156,7 @@ class LineReader:
     def _validate_block(self, records: Records, *, n_fields: int | None) -> RecordValidator:
         validator = RecordValidator(records, self._line_number, self._dialect, self._problems)
         validator.is_below_header = self._line_number == self._first_row_line
+        validator.text_below = self._buffer[:MAX_RECORD_BYTES] if n_fields is None else b""
         validator.leave_out_comments()
         if n_fields is not None or self._dialect.skip_blank_lines:
             self._leave_out_blank_lines(validator)

@@ -13,12 +13,14 @@ from pipeline.data.cell_parsers import parse_column
 from pipeline.schema.text_format import NUMBER_PATTERNS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from pipeline.config.groups.data_config import CsvDialect
     from pipeline.schema import TextFormat
 
-__all__ = ["parse_cells", "rewrite_numbers"]
+__all__ = ["parse_cells", "rewrite_columns", "rewrite_numbers"]
 
 _POINT, _COMMA = b".,"
 _SWAP_SIGNS = np.arange(256, dtype=np.uint8)
@@ -40,6 +42,18 @@ def parse_cells(texts: pa.Array, text_format: TextFormat, *, dialect: CsvDialect
         strip = tuple(text.translate(_SWAPPED) for text in text_format.strip)
         text_format = replace(text_format, strip=strip, null_values=())
     return parse_column(plain, text_format)
+
+
+def rewrite_columns(table: pa.Table, names: Sequence[str], *, dialect: CsvDialect) -> pa.Table:
+    """Return a table of texts with plain numbers in the columns `names`."""
+    for name in names:
+        plain = [
+            rewrite_numbers(chunk, decimal=dialect.decimal, thousands=dialect.thousands)
+            for chunk in table.column(name).chunks
+        ]
+        column = pa.chunked_array(plain, pa.string())
+        table = table.set_column(table.column_names.index(name), name, column)
+    return table
 
 
 def rewrite_numbers(texts: pa.Array, *, decimal: str, thousands: str | None) -> pa.Array:

@@ -56,6 +56,7 @@ class RecordValidator:
         self._quotes: Positions = np.empty(0, np.int64)
         self._surplus: Positions = np.empty(0, np.int64)
         self.is_below_header = False
+        self.text_below = b""
         self.is_left_out = False
 
     def valid_lines(self) -> LineBlock:
@@ -155,12 +156,11 @@ class RecordValidator:
         hint = "close it" if self._dialect.multiline else "close it in its line"
 
         def advise(place: int) -> str | None:
+            if self._dialect.multiline:
+                return None
             start = int(self._starts[self._record_indices(np.array([place]))[0]])
-            return (
-                None
-                if self._dialect.multiline
-                else advise_quote(self._content, start, self._dialect, n_fields=n_fields)
-            )
+            text = self._content[start : start + MAX_RECORD_BYTES] + self.text_below
+            return advise_quote(text, 0, self._dialect, n_fields=n_fields)
 
         self._report_first_per_record(places, "quote", "open", hint, advise)
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
-from pipeline.config.groups.data_config import CsvDialect
-from pipeline.data.compressed_stream import open_rows_stream
 from pipeline.data.config_names import check_config_name, name_after_files
-from pipeline.data.csv_reader import read_csv_as_text
+from pipeline.data.csv_detection import detect_csv
 from pipeline.data.draft_yaml import render_draft
 from pipeline.data.drafted_problem import DraftedProblem, RawFile
 from pipeline.data.file_import import import_source
 from pipeline.data.formats.typed_draft import check_same_names, draft_typed_files
-from pipeline.data.input_problems import to_data_error
 from pipeline.data.schema_inference import infer_columns
 from pipeline.data.target_inference import infer_target
 from pipeline.errors import ConfigError, Conflict, DataError
@@ -116,26 +112,14 @@ def _read_files(files: Sequence[Path], *, table: str | None) -> RawFile:
     draft = draft_typed_files(files, table=table)
     if draft is not None:
         return RawFile(draft.texts, draft.known_kinds, draft.settings, draft.set_aside, draft.notes)
-    parts = [_read_csv(file) for file in files]
-    first = parts[0]
-    for file, part in zip(files, parts, strict=True):
-        check_same_names(file, part.texts.column_names, files[0], first.texts.column_names)
-    names = first.texts.column_names
-    return replace_fields(first, texts=pa.concat_tables([part.texts.select(names) for part in parts]))
+    return _read_csv_files(files)
 
 
-def _read_csv(path: Path) -> RawFile:
-    delimiter = _detect_delimiter(path)
-    texts, problems = read_csv_as_text(path, CsvDialect(delimiter=delimiter))
-    if problems:
-        raise to_data_error(problems)
-    settings: dict[str, Any] = {"kind": "csv"}
-    settings |= {"delimiter": delimiter} if delimiter != "," else {}
-    return RawFile(texts, {}, settings)
-
-
-def _detect_delimiter(path: Path) -> str:
-    """Return the most frequent delimiter of the first line; a comma when it has none."""
-    with open_rows_stream(path) as stream:
-        line = stream.readline(1 << 16)
-    return max((",", ";", "\t", "|"), key=lambda delimiter: line.count(delimiter.encode()))
+def _read_csv_files(files: Sequence[Path]) -> RawFile:
+    detected = detect_csv(files)
+    names = detected.tables[0].column_names
+    for file, table in zip(files, detected.tables, strict=True):
+        check_same_names(file, table.column_names, files[0], names)
+    texts = pa.concat_tables([table.select(names) for table in detected.tables])
+    settings: dict[str, Any] = {"kind": "csv", **detected.dialect.as_settings()}
+    return RawFile(texts, {}, settings, notes=tuple(finding.note for finding in detected.findings))

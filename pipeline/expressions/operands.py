@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pipeline.schema.column_values import factorize_texts, to_float64, to_moments
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -71,45 +73,8 @@ def to_operand(kind: ColumnKind, values: Any) -> Floats | Moments | Words:
         When values are not of the kind.
     """
     if kind in ("category", "text"):
-        return _to_words(values)
+        positions, distinct = factorize_texts(values)
+        return Words(positions, tuple(distinct))
     if kind == "datetime":
-        return _to_moments(values)
-    return _to_numbers(values)
-
-
-def _to_numbers(values: Any) -> Floats:
-    if isinstance(values, np.ndarray) and values.dtype == np.float64:
-        return np.ascontiguousarray(values)
-    if hasattr(values, "dictionary_encode"):
-        return np.array(values.cast("float64", safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
-    if hasattr(values, "to_numpy"):
-        return np.ascontiguousarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _to_moments(values: Any) -> Moments:
-    if hasattr(values, "dictionary_encode"):
-        moments = values.cast("timestamp[us]").to_numpy(zero_copy_only=False)
-    elif hasattr(values, "to_numpy"):
-        moments = values.to_numpy(dtype="datetime64[us]")
-    else:
-        moments = np.array(["NaT" if value is None else value for value in values], dtype="datetime64[us]")
-    return np.ascontiguousarray(moments).astype("datetime64[us]").astype(np.int64)
-
-
-def _to_words(values: Any) -> Words:
-    if hasattr(values, "dictionary_encode"):
-        encoded = values.dictionary_encode()
-        encoded = encoded.combine_chunks() if hasattr(encoded, "combine_chunks") else encoded
-        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        return Words(codes.astype(np.intp), tuple(encoded.dictionary.to_pylist()))
-    if hasattr(values, "factorize"):
-        codes, distinct = values.factorize()
-        return Words(codes.astype(np.intp), tuple(distinct))
-    code_of: dict[str, int] = {}
-    codes = [-1 if _is_missing(value) else code_of.setdefault(value, len(code_of)) for value in values]
-    return Words(np.array(codes, dtype=np.intp), tuple(code_of))
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or value != value  # noqa: PLR0124 - only NaN differs from itself
+        return np.ascontiguousarray(to_moments(values).astype("datetime64[us]").astype(np.int64))
+    return np.ascontiguousarray(to_float64(values))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.modeling.encoding.ngrams import N_BUCKETS, NgramForm, hash_ngrams
-from pipeline.modeling.encoding.values import factorize_texts
+from pipeline.schema.column_values import factorize_texts
 from pipeline.schema.value_groups import MIN_GROUP_ROWS
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from app.form_fields import example_value
 from pipeline.schema import Column
 from tests.app.conftest import errors_of
 
+LONG = "a sentence of a customer about a late parcel"
 pytestmark = pytest.mark.xdist_group("app")
 
 
@@ -45,6 +46,9 @@ def _one_field_of_each_kind() -> None:
         form_fields.feature_input(Column("c", "category", "string", categories=("red", "blue"))),
         form_fields.feature_input(Column("t", "text", "string", nullable=True)),
         form_fields.feature_input(Column("d", "datetime", "datetime64[us]", nullable=True)),
+        form_fields.feature_input(
+            Column("l", "text", "string", example="a sentence of a customer about a late parcel")
+        ),
     ]
     st.session_state["values"] = values
 
@@ -52,8 +56,8 @@ def _one_field_of_each_kind() -> None:
 def test_each_kind_has_its_widget_and_returns_its_example() -> None:
     at = AppTest.from_function(_one_field_of_each_kind, default_timeout=60).run()
     assert errors_of(at) == []
-    assert at.session_state["values"] == [2, None, None, "red", None, None]
-    assert [len(at.number_input), len(at.selectbox), len(at.text_input)] == [2, 2, 2]
+    assert at.session_state["values"] == [2, None, None, "red", None, None, LONG]
+    assert [len(at.number_input), len(at.selectbox), len(at.text_input), len(at.text_area)] == [2, 2, 2, 1]
 
 
 def test_a_number_input_has_the_declared_range_unit_and_help() -> None:
@@ -71,4 +75,23 @@ def test_an_entered_value_is_returned() -> None:
     at.number_input(key="field_f").set_value(0.25)
     at.selectbox(key="field_b").set_value(True)
     at.text_input(key="field_t").set_value("words").run()
-    assert at.session_state["values"] == [2, 0.25, True, "red", "words", None]
+    assert at.session_state["values"] == [2, 0.25, True, "red", "words", None, LONG]
+
+
+def _open_field() -> None:
+    import streamlit as st
+
+    from app import form_fields
+    from pipeline.schema import Column
+
+    st.session_state["value"] = form_fields.feature_input(
+        Column("plan", "category", "category", categories=("basic", "pro"), unseen="other")
+    )
+
+
+def test_a_field_of_an_open_column_takes_another_word() -> None:
+    at = AppTest.from_function(_open_field, default_timeout=60).run()
+    field = at.selectbox(key="field_plan")
+    assert field.proto.accept_new_options
+    assert "Another word is accepted" in field.help
+    assert at.session_state["value"] == "basic"

@@ -68,7 +68,9 @@ class WordsConfig(MethodConfig):
     min_rows: Positive = setting("Words of fewer train rows are encoded as one; of private columns at least 5")
     max_words: Positive = setting("Most frequent words that are encoded by themselves")
     target: bool = setting("Whether to add the smoothed share of each class, out of fold in training")
-    n_components: _Count = setting("Components of the n-grams of the words, as in `text`; 0 adds none")
+    n_components: _Count = setting(
+        "Components of the n-grams of the words, at most one for each 4 different words; 0 adds none"
+    )
 
 
 class TextConfig(MethodConfig):

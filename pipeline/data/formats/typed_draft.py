@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config.file_formats import file_format
+from pipeline.data.coercion import is_text_type
 from pipeline.data.formats.excel_file import HeaderPlace, find_header
 from pipeline.data.formats.python_columns import join_columns
 from pipeline.data.formats.readers import open_typed_file
 from pipeline.data.formats.typed_file import read_all
-from pipeline.data.schema_inference import kind_of_arrow_type
+from pipeline.data.kind_recognition import recognize_column
 from pipeline.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from pipeline.schema import ColumnKind
+    from pipeline.data.kind_recognition import RecognizedColumn
 
 __all__ = ["TypedDraft", "check_same_names", "draft_typed_files"]
 
@@ -35,7 +36,7 @@ class TypedDraft:
     texts : Arrow table of strings
         Each value as text; null where it is missing.
     known_kinds : mapping
-        The kind of each column whose type the format declares; None where its texts decide.
+        What each column is by the type that the format declares; None where its texts decide.
     settings : mapping
         Keys of `data.source` besides `path`.
     set_aside : mapping
@@ -45,7 +46,7 @@ class TypedDraft:
     """
 
     texts: pa.Table
-    known_kinds: Mapping[str, ColumnKind | None]
+    known_kinds: Mapping[str, RecognizedColumn | None]
     settings: Mapping[str, Any]
     set_aside: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -124,20 +125,19 @@ def check_same_names(path: Path, names: Sequence[str], first_path: Path, first_n
         raise DataError(f"{path}: {' and '.join(differences)}; expected the columns of {first_path}")
 
 
-def _to_texts(rows: pa.Table, *, cell_names: AbstractSet[str]) -> tuple[pa.Table, dict[str, ColumnKind | None]]:
-    """Return values as texts, and the kinds that the format declares: none of texts of `cell_names`.
-
-    The texts of moments with a zone decide as well, since their declaration needs a `zone`.
-    """
+def _to_texts(rows: pa.Table, *, cell_names: AbstractSet[str]) -> tuple[pa.Table, dict[str, RecognizedColumn | None]]:
+    """Return the texts of all columns, and what a column is where its type decides: not in texts of `cell_names`."""
     texts: dict[str, pa.ChunkedArray] = {}
-    known: dict[str, ColumnKind | None] = {}
+    known: dict[str, RecognizedColumn | None] = {}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
-        kind = kind_of_arrow_type(column.type)
-        has_zone = pa.types.is_timestamp(column.type) and column.type.tz is not None
-        known[name] = None if has_zone or (kind == "text" and name in cell_names) else kind
-        if kind == "datetime":
-            form = "%Y-%m-%dT%H:%M:%SZ" if has_zone else "%Y-%m-%dT%H:%M:%S"
-            texts[name] = pc.strftime(column.cast(pa.timestamp("us")), form)
-        else:
-            texts[name] = column.cast(pa.string())
+        is_cells = name in cell_names and is_text_type(column.type)
+        known[name] = None if is_cells else recognize_column(name, column.combine_chunks())
+        texts[name] = _column_texts(column)
     return pa.table(texts), known
+
+
+def _column_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return values as texts, moments in UTC."""
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return pc.strftime(column.cast(pa.timestamp("us")), "%Y-%m-%dT%H:%M:%S")
+    return column.cast(pa.string())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 
 from pipeline.modeling.encoding.column_encoding import ENCODINGS, ColumnEncoding, min_group_rows
-from pipeline.modeling.encoding.values import factorize_texts, to_float64
+from pipeline.schema.column_values import factorize_texts, to_float64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 
 from pipeline.lookup import LookupTable
-from pipeline.modeling.encoding.values import FLOAT32_MAX, nearest_float32
+from pipeline.modeling.encoding.float32 import FLOAT32_MAX, nearest_float32
 from pipeline.schema.value_groups import MIN_GROUP_ROWS
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pipeline.modeling.encoding.column_encoding import ENCODINGS, ColumnEncoding, Scaling, fit_scaling
+from pipeline.modeling.encoding.float32 import round_to_float32
 from pipeline.modeling.encoding.number_encoding import MAX_GROUPS, NO_GROUPS, private_groups
-from pipeline.modeling.encoding.values import round_to_float32, to_moments
+from pipeline.schema.column_values import to_moments
 from pipeline.schema.value_groups import ValueGroups, group_values
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.config.groups.features_config import DatesConfig, FeaturesConfig, NumbersConfig, TextConfig, WordsConfig
 from pipeline.errors import ConfigError, did_you_mean
-from pipeline.modeling.encoding.values import factorize_texts
+from pipeline.schema.column_values import factorize_texts
 
 if TYPE_CHECKING:
     from pipeline.modeling.encoding.column_encoding import FormOptions

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pipeline.modeling.encoding.column_encoding import ENCODINGS, ColumnEncoding, Scaling, fit_scaling
-from pipeline.modeling.encoding.values import FLOAT32_MAX, nearest_float32, round_to_float32, to_float64
+from pipeline.modeling.encoding.float32 import FLOAT32_MAX, nearest_float32, round_to_float32
+from pipeline.schema.column_values import to_float64
 from pipeline.schema.value_groups import ValueGroups, group_values
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pipeline.modeling.encoding.column_encoding import ENCODINGS, ColumnEncoding, Scaling, fit_scaling
+from pipeline.modeling.encoding.float32 import nearest_float32, round_to_float32
 from pipeline.modeling.encoding.ngram_block import NgramBlock, fit_ngram_block
-from pipeline.modeling.encoding.values import factorize_texts, nearest_float32, round_to_float32
+from pipeline.schema.column_values import factorize_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

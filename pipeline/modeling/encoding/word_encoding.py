@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pipeline.modeling.encoding.column_encoding import ENCODINGS, ColumnEncoding, Scaling, fit_scaling, min_group_rows
+from pipeline.modeling.encoding.float32 import round_to_float32
 from pipeline.modeling.encoding.ngram_block import NgramBlock, fit_ngram_block
 from pipeline.modeling.encoding.target_means import fit_target_means, out_of_fold_means
 from pipeline.modeling.encoding.text_encoding import fit_block_scale
-from pipeline.modeling.encoding.values import factorize_texts, round_to_float32
+from pipeline.schema.column_values import factorize_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FrequentWords"]
 
 _N_DIGITS = 7
+_WORDS_PER_COMPONENT = 4  # a few words are known by their table
 
 
 @ENCODINGS.add("words")
@@ -64,8 +66,9 @@ class FrequentWords(ColumnEncoding):
         table = _few_digits(np.hstack(columns))
         train_numbers = round_to_float32(table[codes])
         block = None
-        if settings.n_components:
-            text = context.features.text.with_keys({"n_components": settings.n_components}, column=column.name)
+        n_components = min(settings.n_components, len(texts) // _WORDS_PER_COMPONENT)
+        if n_components:
+            text = context.features.text.with_keys({"n_components": n_components}, column=column.name)
             block = fit_ngram_block(texts, counts, text, column=column)
         return cls(
             name=column.name,

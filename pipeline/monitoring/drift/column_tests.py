@@ -101,7 +101,7 @@ def column_tests(
 
     The threshold of a column is that of its first test. It scales the others, except that of missing values.
     """
-    override = column_thresholds.get(pair.bins.name) if pair.kind == "feature" else None
+    override = column_thresholds.get(pair.bins.column) if pair.kind == "feature" else None
     numeric, distance = config.numeric, config.categorical.jensen_shannon
     if pair.bins.is_date:
         # Later rows have later dates. Only dates that are missing, or earlier than those of training, are a change.

@@ -228,7 +228,7 @@ def _build_finding(
     pair: ColumnPair, tests: Sequence[AdjustedTest], shares: Mapping[str, float], shortage: str
 ) -> DriftFinding:
     worst = min(tests, key=lambda test: test.severity_key)
-    importance = shares.get(pair.bins.name) if pair.kind == "feature" else None
+    importance = shares.get(pair.bins.column) if pair.kind == "feature" else None
     if shortage:
         return DriftFinding(
             pair.bins.name,

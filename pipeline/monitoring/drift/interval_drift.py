@@ -65,7 +65,7 @@ def drift_by_interval(
     """
     full = loggable_reference(package)
     chosen, measures = (
-        tuple(bins for bins in every if bins.column in columns) for every in (full.columns, full.measures)
+        tuple(bins for bins in every if bins.name in columns) for every in (full.columns, full.measures)
     )
     reference = replace(full, columns=chosen, measures=measures)
     length = interval_hours * HOUR_US

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from pipeline.modeling.encoding import Encoder
 
 WORDS = ["oslo"] * 6 + ["rome"] * 5 + ["bern"] * 2 + ["kyiv"] + [None] * 2
+PLAIN = {"method": "words", "n_components": 0}
 CLASSES = np.array([1] * 6 + [0] * 5 + [1, 0] + [1] + [0, 1], dtype=np.int64)
 
 
-def fitted(encode: str | dict = "words", **keys) -> Encoder:
+def fitted(encode: Any = PLAIN, **keys) -> Encoder:
     return one_column("text", encode, **keys).fit(frame_of(WORDS, "text"), CLASSES)
 
 
@@ -30,13 +31,13 @@ def test_rare_words_are_encoded_as_one_with_words_that_training_lacks() -> None:
 
 
 def test_the_shares_of_more_classes_have_a_column_each() -> None:
-    encoder = one_column("text", "words").fit(frame_of(WORDS, "text"), CLASSES + np.arange(16) % 2)
+    encoder = one_column("text", PLAIN).fit(frame_of(WORDS, "text"), CLASSES + np.arange(16) % 2)
     assert encoder.feature_names_out_ == ("x=share", "x=target_0", "x=target_1", "x=target_2")
 
 
 def test_without_classes_there_are_shares_alone() -> None:
-    assert one_column("text", "words").fit(frame_of(WORDS, "text")).feature_names_out_ == ("x=share",)
-    assert fitted({"method": "words", "target": False}).feature_names_out_ == ("x=share",)
+    assert one_column("text", PLAIN).fit(frame_of(WORDS, "text")).feature_names_out_ == ("x=share",)
+    assert fitted({**PLAIN, "target": False}).feature_names_out_ == ("x=share",)
 
 
 def test_a_train_row_is_encoded_without_its_own_class() -> None:
@@ -52,7 +53,8 @@ def test_a_train_row_is_encoded_without_its_own_class() -> None:
 
 
 def test_components_of_n_grams_relate_similar_words() -> None:
-    words = ["senior engineer", "junior engineer", "senior nurse", "junior nurse"] * 6
+    ranks, trades = ("senior", "junior", "chief"), ("engineer", "nurse", "driver", "porter")
+    words = [f"{rank} {trade}" for rank in ranks for trade in trades] * 6
     encoder = one_column("text", {"method": "words", "n_components": 3}).fit(frame_of(words, "text"))
     engineer, other_engineer, nurse = encoder.transform({"x": ["lead engineer", "engineer ii", "head nurse"]})[:, 1:]
     assert engineer @ other_engineer > 3 * abs(engineer @ nurse)
@@ -97,6 +99,6 @@ def test_many_categories_are_words_and_few_are_codes() -> None:
         return encoder_of([column], categories=form).fit({"x": list(words)}).feature_names_out_
 
     assert names(12, "codes") == ("x",)
-    assert names(13, "codes") == ("x=share",)
+    assert names(13, "codes")[0] == "x=share"
     assert len(names(40, "one_hot")) == 40
-    assert names(41, "one_hot") == ("x=share",)
+    assert names(41, "one_hot")[0] == "x=share"

@@ -1,4 +1,4 @@
-"""Read the values of a column as numbers, moments or texts, whatever holds them."""
+"""Read the values of a column as numbers, moments or texts, whatever holds them: a list, a Series or an Arrow array."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["FLOAT32_MAX", "factorize_texts", "nearest_float32", "round_to_float32", "to_float64", "to_moments"]
-
-FLOAT32_MAX = float(np.finfo(np.float32).max)
+__all__ = ["factorize_texts", "to_float64", "to_moments"]
 
 
 def to_float64(values: Any) -> NDArray[np.float64]:
     """Return one float64 for each value, NaN where it is missing."""
     if isinstance(values, np.ndarray):
-        return values.astype(np.float64)
+        return values.astype(np.float64, copy=False)
     if hasattr(values, "dictionary_encode"):
         return np.asarray(values.cast("float64", safe=False).to_numpy(zero_copy_only=False))
     if hasattr(values, "to_numpy"):
@@ -50,13 +48,3 @@ def factorize_texts(values: Any) -> tuple[NDArray[np.intp], Sequence[Any]]:
     position_of: dict[Any, int] = {}
     listed = [-1 if value is None else position_of.setdefault(value, len(position_of)) for value in values]
     return np.array(listed, dtype=np.intp), list(position_of)
-
-
-def nearest_float32(value: float) -> float:
-    """Return the nearest float32, whose decimal form JSON and YAML carry without loss."""
-    return float(np.float32(np.clip(value, -FLOAT32_MAX, FLOAT32_MAX)))
-
-
-def round_to_float32(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `numbers` rounded to float32, still as float64 for exact sums."""
-    return np.asarray(np.clip(numbers, -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32).astype(np.float64))
