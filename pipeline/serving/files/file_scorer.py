@@ -117,9 +117,8 @@ def score_file(
             else:
                 ids = log.append(rows, source_digest=digest, first_row=n_done + 1)
                 parts.add(number, scored.append_column("prediction_id", pa.array(ids, pa.string())))
-            finished = parts.read(number)
-            output.write(finished)
-            warnings += count_warnings(finished.column("warnings"))
+            output.write(parts.read(number))
+            warnings += count_warnings(package, rows)
             n_done += rows.num_rows
             on_progress(n_done, total)
         if n_done == 0:
