@@ -65,9 +65,9 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     import numpy as np
 
     from pipeline.config.groups.data_config import CsvDialect
-    from pipeline.data.csv_encoding import body_encoding
     from pipeline.data.csv_reader import parse_csv_stream, read_column_names
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
+    from pipeline.data.row_dialect import choose_row_dialect
 
     # Texts of a declared form are read with the values of the other bodies; numbers have the signs of the dialect.
     formats = {
@@ -76,8 +76,7 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
         else column.text_format
         for column in schema.features
     }
-    declared = CsvDialect.from_settings(schema.dialect)
-    dialect = declared.model_copy(update={"encoding": body_encoding(body, declared.encoding)})
+    dialect = choose_row_dialect(body, CsvDialect.from_settings(schema.dialect), schema.accepted_names)
     column_names = read_column_names(io.BytesIO(body), dialect)
     if 0 < len(column_names) <= _MAX_UNKNOWN_COLUMNS + len(schema.accepted_names):
         _check_column_names(column_names, schema, "line 1.")
