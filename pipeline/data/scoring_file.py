@@ -136,7 +136,8 @@ def _read_typed(file: TypedFile, path: Path, schema: Schema) -> ScoringRows:
     failures = list_failures(frame, features, with_target=False)[:_MAX_PROBLEMS]
     if failures:
         return ScoringRows(None, tuple(_cell_problem(path, schema, failure) for failure in failures))
-    other_names = [name for name in table.column_names if name not in schema.feature_names]
+    feature_names = set(schema.feature_names)
+    other_names = [name for name in table.column_names if name not in feature_names]
     frame = frame.assign(**{name: table.column(name).to_pandas() for name in other_names})
     return ScoringRows(_with_absent_features(frame, schema))
 

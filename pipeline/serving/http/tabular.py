@@ -54,8 +54,8 @@ def read_tabular_body(
             "body", "rows", f"has {table.num_rows:,} rows; at most {max_rows:,} are accepted at a time"
         )
     _check_column_names(table.column_names, schema, "")
-    read_names = (*schema.feature_names, *echoed_id_names(schema))
-    given_names = [name for name in read_names if name in table.column_names]
+    available = set(table.column_names)
+    given_names = [name for name in (*schema.feature_names, *echoed_id_names(schema)) if name in available]
     columns = {name: _to_python_values(table.column(name), schema.column(name)) for name in given_names}
     return TabularBody(columns, lines)
 
