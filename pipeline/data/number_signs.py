@@ -44,14 +44,14 @@ def parse_cells(texts: pa.Array, text_format: TextFormat, *, dialect: CsvDialect
 
 def rewrite_columns(table: pa.Table, names: Sequence[str], *, dialect: CsvDialect) -> pa.Table:
     """Return a table of texts with plain numbers in the columns `names`."""
+    columns = dict(zip(table.column_names, table.columns, strict=True))
     for name in names:
         plain = [
             rewrite_numbers(chunk, decimal=dialect.decimal, thousands=dialect.thousands)
-            for chunk in table.column(name).chunks
+            for chunk in columns[name].chunks
         ]
-        column = pa.chunked_array(plain, pa.string())
-        table = table.set_column(table.column_names.index(name), name, column)
-    return table
+        columns[name] = pa.chunked_array(plain, pa.string())
+    return pa.table(columns)
 
 
 def rewrite_numbers(texts: pa.Array, *, decimal: str, thousands: str | None) -> pa.Array:
