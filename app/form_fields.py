@@ -49,6 +49,7 @@ def _help_text(column: Column) -> str:
     if column.minimum is not None or column.maximum is not None:
         low, high = ("any" if bound is None else f"{bound:g}" for bound in (column.minimum, column.maximum))
         parts += [f"From {formatting.escape_markdown(low)} to {formatting.escape_markdown(high)}"]
+    parts += ["Another word is accepted"] if column.accepts_unseen else []
     parts += ["Optional" if column.nullable else "Required"]
     return ". ".join(parts)
 

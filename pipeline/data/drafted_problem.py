@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from pipeline.data.kind_recognition import RecognizedColumn
     from pipeline.data.target_inference import InferredTarget
-    from pipeline.schema import ColumnKind
 
 __all__ = ["DraftedProblem", "RawFile"]
 
@@ -26,7 +26,7 @@ class RawFile:
     """Files as texts, the kinds that their format declares, the keys of their source, and what was assumed."""
 
     texts: pa.Table
-    known_kinds: Mapping[str, ColumnKind | None]
+    known_kinds: Mapping[str, RecognizedColumn | None]
     settings: Mapping[str, Any]
     set_aside: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from pipeline.data.date_recognition import find_date_readings, form_in_words
 from pipeline.data.number_recognition import epoch_unit, find_affixes, number_shape, signs_in_numbers
 from pipeline.schema import TextFormat
 from pipeline.schema.column_kinds import MAX_CATEGORIES
-from pipeline.schema.durations import DURATION_PATTERNS
+from pipeline.schema.durations import DURATION_FORMAT, DURATION_PATTERNS
 from pipeline.schema.text_format import is_zone
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class RecognizedColumn:
         Rows with one of `null_values`.
     assumptions : tuple of str
         Phrases about what the texts leave open, each with the key that changes it.
+    is_typed : bool
+        Whether the source has moments or durations; its values are no texts of `text_format`.
     retained_words : tuple of str
         Words of missing values that are words of this column, such as NA among codes of two letters.
     is_unrecognized : bool
@@ -62,6 +64,7 @@ class RecognizedColumn:
     unit: str | None = None
     n_missing_words: int = 0
     assumptions: tuple[str, ...] = ()
+    is_typed: bool = False
     retained_words: tuple[str, ...] = ()
     is_unrecognized: bool = False
 
@@ -92,12 +95,13 @@ def _recognize_booleans(_name: str, _column: pa.Array) -> RecognizedColumn:
 
 def _recognize_temporal(_name: str, column: pa.Array) -> RecognizedColumn:
     if pa.types.is_duration(column.type) or pa.types.is_time(column.type):
-        return RecognizedColumn(TextFormat("float", format="duration"), "durations or times, in seconds", unit="s")
+        form = TextFormat("float", format=DURATION_FORMAT)
+        return RecognizedColumn(form, "durations or times, in seconds", unit="s", is_typed=True)
     zone = column.type.tz if pa.types.is_timestamp(column.type) else None
     if zone is not None:
         form = TextFormat("datetime", zone=zone if is_zone(zone) else "UTC")
-        return RecognizedColumn(form, f"moments of the zone {zone}, stored in UTC")
-    return RecognizedColumn(TextFormat("datetime"), "moments without a zone")
+        return RecognizedColumn(form, f"moments of the zone {zone}, stored in UTC", is_typed=True)
+    return RecognizedColumn(TextFormat("datetime"), "moments without a zone", is_typed=True)
 
 
 def _recognize_numbers(name: str, column: pa.Array) -> RecognizedColumn:
@@ -132,9 +136,7 @@ _BY_TYPE: tuple[tuple[Callable[[pa.DataType], bool], Callable[[str, pa.Array], R
 )
 
 
-def recognize_texts(
-    name: str, column: pa.Array, *, plain_numbers: Callable[[pa.Array], pa.Array] = lambda texts: texts
-) -> RecognizedColumn:
+def recognize_texts(name: str, column: pa.Array) -> RecognizedColumn:
     """Return what the texts of a column are.
 
     Parameters
@@ -142,21 +144,18 @@ def recognize_texts(
     name : str
         Name of the column, which decides whether whole numbers count time since 1970.
     column : Arrow array of strings, shape (n,)
-        Null where a value is missing.
-    plain_numbers : callable
-        Rewrites numbers of the source's decimal and thousands signs to those with a decimal point.
+        Null where a value is missing; numbers have a decimal point and no signs between groups.
     """
     cells = CellCounts.of(column)
     if not len(cells.texts):
         null_values = tuple(sorted(cells.words))
         empty = RecognizedColumn(TextFormat("text", null_values=null_values), "no values")
         return replace(empty, n_missing_words=sum(cells.words.values()))
-    plain = replace(cells, texts=plain_numbers(cells.texts))
     found = (
         _booleans(cells)
-        or _numbers(name, plain)
-        or _affixed_numbers(plain)
-        or _grouped_numbers(plain)
+        or _numbers(name, cells)
+        or _affixed_numbers(cells)
+        or _grouped_numbers(cells)
         or _dates(cells, column)
         or _durations(cells)
     )
@@ -233,7 +232,7 @@ def _durations(cells: CellCounts) -> RecognizedColumn | None:
     pattern = "|".join(f"(?:{re.sub(r'[?]P<[a-z_]+>', '?:', pattern)})" for pattern in DURATION_PATTERNS)
     if pc.sum(pc.match_substring_regex(sample, f"^(?:{pattern})$")).as_py() < len(sample) / 2:
         return None
-    form = TextFormat("float", format="duration")
+    form = TextFormat("float", format=DURATION_FORMAT)
     foreign = cells.foreign(form)
     if foreign is None:
         return None

@@ -111,12 +111,18 @@ class RecordValidator:
             self._report_first_per_record(
                 np.flatnonzero(self._data == 0), "nul", "a NUL byte", "a CSV file is text; is it UTF-16 or binary?"
             )
-        if b"\r" in self._content and not self._dialect.multiline:
+        if b"\r" in self._content:
             returns = np.flatnonzero(self._data == _CARRIAGE_RETURN)
             lone = returns[self._data[returns + 1] != _NEWLINE]
+            lone = lone[self._is_outside_quotes(lone)] if self._dialect.multiline else lone
             self._report_first_per_record(lone, "line end", "a lone carriage return", "end lines with LF or CRLF")
         if not self._content.isascii():
             self._check_encoding()
+
+    def _is_outside_quotes(self, places: Positions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        quotes = np.flatnonzero(self._data == _QUOTE)
+        n_before_record = np.searchsorted(quotes, self._starts)[self._record_indices(places)]
+        return np.asarray((np.searchsorted(quotes, places) - n_before_record) % 2 == 0)
 
     def _check_encoding(self) -> None:
         try:

@@ -15,16 +15,17 @@ import pyarrow.compute as pc
 
 from pipeline.data.cell_parsers import parse_column
 from pipeline.data.id_recognition import id_reason
-from pipeline.data.kind_recognition import RecognizedColumn, recognize_column, recognize_texts
+from pipeline.data.kind_recognition import recognize_texts, settle_words
 from pipeline.schema import DTYPES, TextFormat
 from pipeline.schema.value_groups import MIN_GROUP_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pipeline.data.kind_recognition import RecognizedColumn
     from pipeline.schema import ColumnKind
 
-__all__ = ["InferredColumn", "infer_columns", "kind_of_arrow_type"]
+__all__ = ["InferredColumn", "infer_columns"]
 
 # Words of a question that has two answers: no third word is expected. Another list of words is open.
 _CLOSED_PAIRS = ({"yes", "no"}, {"y", "n"}, {"true", "false"}, {"t", "f"}, {"0", "1"})
@@ -65,20 +66,9 @@ class InferredColumn:
     assumptions: tuple[str, ...] = ()
 
 
-def kind_of_arrow_type(arrow_type: pa.DataType) -> ColumnKind | None:
-    """Return the kind of a typed column; None where its values decide."""
-    if pa.types.is_boolean(arrow_type):
-        return "boolean"
-    if pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type):
-        return "datetime"
-    if pa.types.is_integer(arrow_type):
-        return "integer"
-    if pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type):
-        return "float"
-    return None if pa.types.is_null(arrow_type) else "text"
-
-
-def infer_columns(texts: pa.Table, *, target: str, known: Mapping[str, ColumnKind | None]) -> list[InferredColumn]:
+def infer_columns(
+    texts: pa.Table, *, target: str, known: Mapping[str, RecognizedColumn | None]
+) -> list[InferredColumn]:
     """Return the inferred declaration of each column besides the target, in their order.
 
     Parameters
@@ -88,24 +78,23 @@ def infer_columns(texts: pa.Table, *, target: str, known: Mapping[str, ColumnKin
     target : str
         Name of the column to predict.
     known : mapping
-        Kind of each typed column; None or no entry for the others.
+        What a column is by its type; None or no entry for the columns whose texts decide.
     """
-    names = [name for name in texts.column_names if name != target]
-    return [
-        _infer_column(name, texts.column(name).combine_chunks(), known.get(name), is_first=name == names[0])
-        for name in names
-    ]
+    columns = {name: texts.column(name).combine_chunks() for name in texts.column_names if name != target}
+    by_texts = {name: recognize_texts(name, cells) for name, cells in columns.items() if known.get(name) is None}
+    recognized = {**{name: column for name, column in known.items() if column}, **settle_words(by_texts)}
+    first = next(iter(columns), None)
+    return [_infer_column(name, cells, recognized[name], is_first=name == first) for name, cells in columns.items()]
 
 
-def _infer_column(name: str, cells: pa.Array, known: ColumnKind | None, *, is_first: bool) -> InferredColumn:
-    recognized = _recognize(name, cells, known)
+def _infer_column(name: str, cells: pa.Array, recognized: RecognizedColumn, *, is_first: bool) -> InferredColumn:
     words = pa.array(recognized.text_format.null_values, pa.string())
     present = cells.filter(pc.invert(pc.is_in(cells, value_set=words))).drop_null()
     nullable = len(present) < len(cells)
     if not len(present):
         return InferredColumn(name, "string", nullable=True, role="ignore", note="has no values")
     kind = recognized.text_format.kind
-    values = parse_column(present, recognized.text_format)[0]
+    values = parse_column(present, TextFormat(kind) if recognized.is_typed else recognized.text_format)[0]
     declared = InferredColumn(
         name,
         DTYPES[kind],
@@ -127,13 +116,6 @@ def _infer_column(name: str, cells: pa.Array, known: ColumnKind | None, *, is_fi
         is_open=kind == "category" and not _is_closed_pair(values),
         example=_example_value(kind, values),
     )
-
-
-def _recognize(name: str, cells: pa.Array, known: ColumnKind | None) -> RecognizedColumn:
-    """Return what a column is: by the type that its format declares, else by its texts."""
-    if known in ("boolean", "datetime"):
-        return RecognizedColumn(TextFormat(known), f"values of the type {known}")
-    return recognize_column(name, cells) if known == "text" else recognize_texts(name, cells)
 
 
 def _form_keys(recognized: RecognizedColumn) -> dict[str, Any]:

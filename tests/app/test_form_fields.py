@@ -76,3 +76,22 @@ def test_an_entered_value_is_returned() -> None:
     at.selectbox(key="field_b").set_value(True)
     at.text_input(key="field_t").set_value("words").run()
     assert at.session_state["values"] == [2, 0.25, True, "red", "words", None, LONG]
+
+
+def _open_field() -> None:
+    import streamlit as st
+
+    from app import form_fields
+    from pipeline.schema import Column
+
+    st.session_state["value"] = form_fields.feature_input(
+        Column("plan", "category", "category", categories=("basic", "pro"), unseen="other")
+    )
+
+
+def test_a_field_of_an_open_column_takes_another_word() -> None:
+    at = AppTest.from_function(_open_field, default_timeout=60).run()
+    field = at.selectbox(key="field_plan")
+    assert field.proto.accept_new_options
+    assert "Another word is accepted" in field.help
+    assert at.session_state["value"] == "basic"

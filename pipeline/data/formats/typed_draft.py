@@ -9,18 +9,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config.file_formats import file_format
+from pipeline.data.coercion import is_text_type
 from pipeline.data.formats.excel_file import HeaderPlace, find_header
 from pipeline.data.formats.python_columns import join_columns
 from pipeline.data.formats.readers import open_typed_file
 from pipeline.data.formats.typed_file import read_all
-from pipeline.data.schema_inference import kind_of_arrow_type
+from pipeline.data.kind_recognition import recognize_column
 from pipeline.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from pipeline.schema import ColumnKind
+    from pipeline.data.kind_recognition import RecognizedColumn
 
 __all__ = ["TypedDraft", "check_same_names", "draft_typed_files"]
 
@@ -34,7 +36,7 @@ class TypedDraft:
     texts : Arrow table of strings
         Each value as text; null where it is missing.
     known_kinds : mapping
-        The kind of each column whose type the format declares; None where its texts decide.
+        What each column is by the type that the format declares; None where its texts decide.
     settings : mapping
         Keys of `data.source` besides `path`.
     set_aside : mapping
@@ -44,7 +46,7 @@ class TypedDraft:
     """
 
     texts: pa.Table
-    known_kinds: Mapping[str, ColumnKind | None]
+    known_kinds: Mapping[str, RecognizedColumn | None]
     settings: Mapping[str, Any]
     set_aside: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -92,7 +94,8 @@ def draft_typed_files(paths: Sequence[Path], *, table: str | None = None) -> Typ
     rows = pa.table({name: join_columns([table.column(name) for table in tables]) for name in first.names})
     if not rows.num_rows:
         raise DataError(f"{paths[0]}: has no rows; expected at least one")
-    texts, known = _to_texts(rows, holds_cells=first.holds_cells)
+    text_names = frozenset.intersection(*(file.text_names for file in files if file is not None))
+    texts, known = _to_texts(rows, cell_names={*rows.column_names} - text_names if first.holds_cells else set())
     return TypedDraft(texts, known, settings, set_aside, tuple(notes))
 
 
@@ -122,12 +125,19 @@ def check_same_names(path: Path, names: Sequence[str], first_path: Path, first_n
         raise DataError(f"{path}: {' and '.join(differences)}; expected the columns of {first_path}")
 
 
-def _to_texts(rows: pa.Table, *, holds_cells: bool) -> tuple[pa.Table, dict[str, ColumnKind | None]]:
+def _to_texts(rows: pa.Table, *, cell_names: AbstractSet[str]) -> tuple[pa.Table, dict[str, RecognizedColumn | None]]:
+    """Return the texts of all columns, and what a column is where its type decides: not in texts of `cell_names`."""
     texts: dict[str, pa.ChunkedArray] = {}
-    known: dict[str, ColumnKind | None] = {}
+    known: dict[str, RecognizedColumn | None] = {}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
-        kind = kind_of_arrow_type(column.type)
-        known[name] = None if holds_cells and kind == "text" else kind
-        moments = column.cast(pa.timestamp("us")) if kind == "datetime" else column
-        texts[name] = pc.strftime(moments, "%Y-%m-%dT%H:%M:%S") if kind == "datetime" else column.cast(pa.string())
+        is_cells = name in cell_names and is_text_type(column.type)
+        known[name] = None if is_cells else recognize_column(name, column.combine_chunks())
+        texts[name] = _column_texts(column)
     return pa.table(texts), known
+
+
+def _column_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return values as texts, moments in UTC."""
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return pc.strftime(column.cast(pa.timestamp("us")), "%Y-%m-%dT%H:%M:%S")
+    return column.cast(pa.string())

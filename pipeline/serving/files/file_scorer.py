@@ -117,9 +117,8 @@ def score_file(
             else:
                 ids = log.append(rows, source_digest=digest, first_row=n_done + 1)
                 parts.add(number, scored.append_column("prediction_id", pa.array(ids, pa.string())))
-            finished = parts.read(number)
-            output.write(finished)
-            warnings += count_warnings(finished.column("warnings"))
+            output.write(parts.read(number))
+            warnings += count_warnings(package, rows)
             n_done += rows.num_rows
             on_progress(n_done, total)
         if n_done == 0:
@@ -201,10 +200,11 @@ def _score_chunk(package: Package, rows: pa.Table) -> pa.Table:
         {name: rows.column(name).combine_chunks() for name in package.schema.feature_names}
     )
     codes = predicted_codes(probabilities, package.schema.target, package.threshold)
+    given_names = set(rows.column_names)
     columns: dict[str, Any] = {
         column.name: rows.column(column.name)
         for column in package.schema.columns
-        if column.role == "id" and column.name in rows.column_names
+        if column.role == "id" and column.name in given_names
     }
     columns["prediction"] = pa.array(package.classes, pa.string()).take(pa.array(codes))
     columns["confidence"] = probabilities[np.arange(len(codes)), codes]

@@ -21,45 +21,56 @@ if TYPE_CHECKING:
 
 __all__ = ["column_warnings", "count_warnings", "table_warnings"]
 
-_SEPARATOR = "; "
+_MAX_LISTED = 20  # in the cell of a row; all are counted
 
 
 def table_warnings(package: Package, rows: pa.Table) -> pa.Array:
-    """Return a text for each row such as `plan: unseen; spent: out_of_range`, null where it has no warning."""
-    bins_by_name = {bins.name: bins for bins in package.reference.columns if bins.measure is None}
+    """Return a text for each row such as `plan: unseen; spent: out_of_range`, null where it has no warning.
+
+    Of more than twenty warnings the number is given.
+    """
     texts: dict[int, list[str]] = {}
-    for column in package.schema.features:
-        bins = bins_by_name.get(column.name)
-        if bins is None or not len(rows):
-            continue
-        for at, text in column_warnings(column, bins, rows.column(column.name).combine_chunks()):
-            texts.setdefault(at, []).append(text)
+    n_more: Counter[int] = Counter()
+    for text, positions in _warnings(package, rows):
+        for at in positions.tolist():
+            listed = texts.setdefault(at, [])
+            if len(listed) < _MAX_LISTED:
+                listed.append(text)
+            else:
+                n_more[at] += 1
     if not texts:
         return pa.nulls(len(rows), pa.string())
-    return pa.array([_SEPARATOR.join(texts[at]) if at in texts else None for at in range(len(rows))], pa.string())
+    for at, n in n_more.items():
+        texts[at].append(f"and {n} more")
+    return pa.array(["; ".join(texts[at]) if at in texts else None for at in range(len(rows))], pa.string())
 
 
-def count_warnings(warnings: pa.ChunkedArray) -> Counter[str]:
-    """Return the number of rows with each warning, from texts of `table_warnings`."""
-    counts: Counter[str] = Counter()
-    for entry in pc.value_counts(warnings.drop_null()).to_pylist():
-        for text in entry["values"].split(_SEPARATOR):
-            counts[text] += entry["counts"]
-    return counts
+def count_warnings(package: Package, rows: pa.Table) -> Counter[str]:
+    """Return the number of rows with each warning."""
+    return Counter({text: len(positions) for text, positions in _warnings(package, rows)})
 
 
-def column_warnings(column: Column, bins: Bins, values: Any) -> Iterator[tuple[int, str]]:
-    """Yield the position and the text of each value of a column that lies outside of the training rows."""
-    reasons = bins.outside_reasons
-    if not any(reasons):
+def _warnings(package: Package, rows: pa.Table) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    bins_by_name = {bins.name: bins for bins in package.reference.columns if bins.measure is None}
+    for column in package.schema.features:
+        bins = bins_by_name.get(column.name)
+        if bins is not None and len(rows):
+            yield from column_warnings(column, bins, rows.column(column.name).combine_chunks())
+
+
+def column_warnings(column: Column, bins: Bins, values: Any) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Yield each warning of a column with the positions of the values that lie outside of the training rows."""
+    reasons = np.array(bins.outside_reasons)
+    if not (reasons != "").any():
         return
     codes = _word_codes(bins, values) if bins.is_words else _number_codes(bins, values)
     if codes is None:
         return
-    is_outside = np.array([reason != "" for reason in reasons])[codes]
-    rules = [f"{column.name}: {value_warning(column, reason, '').rule}" for reason in reasons]
-    for at in np.flatnonzero(is_outside).tolist():
-        yield at, rules[codes[at]]
+    rules = np.array([reason and value_warning(column, reason, "").rule for reason in bins.outside_reasons])
+    for rule in sorted(set(rules.tolist()) - {""}):
+        positions = np.flatnonzero((rules == rule)[codes])
+        if len(positions):
+            yield f"{column.name}: {rule}", positions
 
 
 def _word_codes(bins: Bins, values: Any) -> NDArray[np.int64]:

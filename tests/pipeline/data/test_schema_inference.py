@@ -3,7 +3,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from pipeline.data.kind_recognition import RecognizedColumn, recognize_column
 from pipeline.data.schema_inference import infer_columns
+from pipeline.schema import TextFormat
 
 
 def infer_single_column(*texts: str | None, name: str = "column", known: Any = None) -> Any:
@@ -95,9 +97,23 @@ def test_ids_and_constant_columns_are_not_features(name: str, texts: tuple[str, 
 
 
 def test_known_type_is_not_inferred() -> None:
-    assert infer_single_column("1", "2", known="float").dtype == "Int64"
-    assert infer_single_column("true", "false", known="boolean").dtype == "boolean"
-    assert infer_single_column("true", "false", known="text").dtype == "boolean"
+    assert infer_single_column("1", "2", known=RecognizedColumn(TextFormat("float"), "numbers")).dtype == "Float64"
+    berlin = recognize_column("seen", pa.array([0, 10**15], pa.timestamp("us", "Europe/Berlin")))
+    column = infer_single_column("1970-01-01T00:00:00", "2001-09-09T01:46:40", known=berlin)
+    assert (column.dtype, column.keys, column.example) == (
+        "datetime64[us]",
+        {"zone": "Europe/Berlin"},
+        "2001-09-01",
+    )
+
+
+def test_a_word_among_codes_follows_the_other_columns() -> None:
+    codes = ["AA", "BB", "CC", "DD", "EE", "FF", "GG", "HH", "II", "JJ", "NA"]
+    sizes = [*map(str, range(10)), "NA"]
+    state, _ = infer_columns(pa.table({"state": codes, "size": sizes}), target="outcome", known={})
+    country, _ = infer_columns(pa.table({"country": codes, "size": ["1"] * 11}), target="outcome", known={})
+    assert (state.keys, state.nullable) == ({"null_values": ["NA"]}, True)
+    assert ("NA" in country.checks["isin"], country.nullable) == (True, False)
 
 
 @pytest.mark.parametrize(

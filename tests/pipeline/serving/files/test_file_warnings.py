@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 
-from pipeline.package import Bins
+from pipeline.package import Bins, load_package
 from pipeline.schema import DTYPES, Column, ColumnKind
-from pipeline.serving.files.file_warnings import column_warnings, count_warnings
+from pipeline.serving.files.file_warnings import column_warnings, count_warnings, table_warnings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAY_US = 86_400_000_000
 
 
 def warnings_of(kind: ColumnKind, bins: Bins, values: pa.Array) -> list[str]:
-    texts = dict(column_warnings(Column("a", kind, DTYPES[kind]), bins, values))
-    return [texts.get(at, "") for at in range(len(values))]
+    texts = [""] * len(values)
+    for text, positions in column_warnings(Column("a", kind, DTYPES[kind]), bins, values):
+        for at in positions:
+            texts[at] += text
+    return texts
 
 
 @pytest.mark.parametrize(
@@ -45,6 +52,18 @@ def test_a_date_beyond_training_is_named() -> None:
     assert warnings_of("datetime", bins, moments) == ["", "", "a: out_of_range", ""]
 
 
-def test_warnings_are_counted_one_by_one() -> None:
-    texts = pa.chunked_array([["a: unseen", None, "a: unseen; b: out_of_range"], [None]])
-    assert count_warnings(texts) == {"a: unseen": 2, "b: out_of_range": 1}
+def test_all_warnings_are_counted_and_twenty_of_a_row_are_listed(packages: dict[str, Path]) -> None:
+    package = load_package(packages["linear"])
+    names = [f"n{number}" for number in range(23)]
+    columns = tuple(Column(name, "float", "Float64") for name in names)
+    bins = tuple(Bins(name, "quantiles", (0.0, 1.0), (5, 0, 0, 0)) for name in names)
+    wide = replace(
+        package,
+        schema=replace(package.schema, columns=columns),
+        reference=replace(package.reference, columns=bins),
+    )
+    rows = pa.table({name: [0.5, 2.0] for name in names})
+    first, second = table_warnings(wide, rows).to_pylist()
+    assert first is None
+    assert second == "; ".join([*(f"{name}: out_of_range" for name in names[:20]), "and 3 more"])
+    assert count_warnings(wide, rows) == {f"{name}: out_of_range": 1 for name in names}
