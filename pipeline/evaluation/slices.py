@@ -177,13 +177,13 @@ def _category_slices(column: Column, test: pd.Series) -> Iterator[tuple[str, Mas
 
 def _text_slices(column: Column, train: pd.Series, test: pd.Series, *, quantiles: int) -> Iterator[tuple[str, Mask]]:
     n_rows = train.value_counts()
-    frequent = sorted((-int(n), word) for word, n in n_rows[n_rows >= MIN_GROUP_ROWS].items())[:_MAX_WORDS]
-    if -2 * sum(n for n, _ in frequent) < n_rows.sum():
+    is_frequent = n_rows >= MIN_GROUP_ROWS
+    if 2 * n_rows[is_frequent].sum() < n_rows.sum():
         lengths = Column(column.name, "integer", "Int64", store=column.store)
         parts = _range_slices(lengths, _text_lengths(train), _text_lengths(test), quantiles=quantiles)
         yield from ((f"length {name}", inside) for name, inside in parts)
         return
-    words = [str(word) for _, word in frequent]
+    words = [word for _, word in sorted((-int(n), str(word)) for word, n in n_rows[is_frequent].items())[:_MAX_WORDS]]
     yield from ((word, (test == word).to_numpy(dtype=bool, na_value=False)) for word in words)
     yield "other words", (test.notna() & ~test.isin(words)).to_numpy(dtype=bool)
 

@@ -44,6 +44,8 @@ def read_tabular_body(
     BodyTooLarge
         When it has too many rows.
     """
+    from pipeline.data.formats.typed_file import flatten_table
+
     lines = None
     if media_type == _CSV_MEDIA_TYPE:
         table, lines = _read_csv(body, schema, max_rows=max_rows if allows_partial else None)
@@ -54,9 +56,14 @@ def read_tabular_body(
             "body", "rows", f"has {table.num_rows:,} rows; at most {max_rows:,} are accepted at a time"
         )
     _check_column_names(table.column_names, schema, "")
+    table = table if lines is not None else flatten_table(table)
     read_names = (*schema.feature_names, *echoed_id_names(schema))
     given_names = [name for name in read_names if name in table.column_names]
-    columns = {name: _to_python_values(table.column(name), schema.column(name)) for name in given_names}
+    # The CSV reader has read moments into UTC.
+    columns = {
+        name: _to_python_values(table.column(name), schema.column(name), is_utc=lines is not None)
+        for name in given_names
+    }
     return TabularBody(columns, lines)
 
 
@@ -69,13 +76,7 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     from pipeline.data.csv_reader import parse_csv_stream, read_column_names
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
 
-    # Texts of a declared form are read with the values of the other bodies; numbers have the signs of the dialect.
-    formats = {
-        column.name: TextFormat("text")
-        if column.text_format.is_declared and (column.text_format.is_duration or not column.is_numeric)
-        else column.text_format
-        for column in schema.features
-    }
+    formats = {column.name: column.text_format for column in schema.features}
     declared = CsvDialect.from_settings(schema.dialect)
     dialect = declared.model_copy(update={"encoding": body_encoding(body, declared.encoding)})
     column_names = read_column_names(io.BytesIO(body), dialect)
@@ -157,17 +158,15 @@ def _shorten_name(name: str) -> str:
     return name[:64].encode("ascii", "backslashreplace").decode()
 
 
-def _to_python_values(column: pa.ChunkedArray, declared: Column) -> list[Any]:
+def _to_python_values(column: pa.ChunkedArray, declared: Column, *, is_utc: bool) -> list[Any]:
+    """Return values as a JSON body has them; moments without a zone are in UTC, or in the declared zone."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    is_utc = pa.types.is_timestamp(column.type) and column.type.tz is not None and declared.zone is not None
-    if pa.types.is_dictionary(column.type):
-        column = pc.cast(column, column.type.value_type)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        column = pc.strftime(
-            pc.cast(column, pa.timestamp("us")), format="%Y-%m-%dT%H:%M:%SZ" if is_utc else "%Y-%m-%dT%H:%M:%S"
-        )
+        has_offset = is_utc or (pa.types.is_timestamp(column.type) and column.type.tz is not None)
+        end = "Z" if has_offset and declared.zone is not None else ""
+        column = pc.strftime(pc.cast(column, pa.timestamp("us")), format=f"%Y-%m-%dT%H:%M:%S{end}")
     values: list[Any] = column.to_pylist()
     if pa.types.is_floating(column.type):
         # pandas writes a missing number as NaN.

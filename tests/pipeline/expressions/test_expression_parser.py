@@ -6,6 +6,9 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
 from pipeline.expressions.expression_parser import Variable, parse_expression
@@ -104,6 +107,19 @@ def test_operators_bind_as_in_python(text, expected) -> None:
 def test_an_error_has_the_place_and_what_is_expected(text, message) -> None:
     with pytest.raises(ConfigError, match=rf"(?s)^features\.derived\.x: .*{message}"):
         parse_expression(text, VARIABLES, key="features.derived.x")
+
+
+@given(text=st.text("spent vits()+-*/%<>=!,.\"'`0129abdnorlgfymh", max_size=40) | st.text(max_size=20))
+@examples(max_examples=150, deadline=None)
+def test_any_text_is_an_expression_of_finite_values_or_refused(text) -> None:
+    try:
+        expression = parse_expression(text, VARIABLES, key="features.derived.x")
+    except ConfigError:
+        return
+    is_number = {name: VARIABLES[name].type == "number" for name in expression.columns}
+    if all(is_number.values()):
+        columns = {name: np.array([-1e300, 0.0, 3.0, np.nan]) for name in is_number}
+        assert not np.isinf(expression.evaluate(columns, 4)).any()
 
 
 def test_a_long_sum_is_not_nested() -> None:

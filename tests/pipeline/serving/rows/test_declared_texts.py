@@ -179,3 +179,10 @@ def test_a_moment_with_a_zone_keeps_it_in_a_typed_body() -> None:
     pq.write_table(pa.table({"joined": moments}), sink)
     body = read_tabular_body("application/vnd.apache.parquet", sink.getvalue(), SCHEMA, max_rows=10)
     assert parse_columns(body.columns)[0] == VALUES[0]
+
+
+def test_a_typed_duration_is_seconds_in_a_typed_body() -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"waited": pa.array([90_000], pa.duration("ms"))}), sink)
+    body = read_tabular_body("application/vnd.apache.parquet", sink.getvalue(), SCHEMA, max_rows=10)
+    assert parse_columns(body.columns)[NAMES.index("waited")] == 90.0
