@@ -65,8 +65,9 @@ def coerce_table(
     """
     columns: dict[str, pa.Array] = {}
     problems: list[str] = []
+    available = set(table.column_names)
     for name, text_format in formats.items():
-        if name not in table.column_names:
+        if name not in available:
             hint = did_you_mean(name, table.column_names)
             problems.append(f"{where}: {name}: missing; the source has: {', '.join(table.column_names[:20])}{hint}")
             continue

@@ -49,6 +49,7 @@ class _Rows:
         """The first record with the usual number of fields, or with one less where those below begin with a name."""
         usual = self.usual_count
         index = next(i for i, fields in enumerate(self.fields) if len(fields) == usual)
+        index = self._below_sparse_titles(index)
         above = [i for i in range(index) if any(self.fields[i])]
         if not above or len(self.fields[above[-1]]) != usual - 1:
             return index
@@ -56,6 +57,15 @@ class _Rows:
         has_numbers = any(_is_number(field) for fields in self.fields[index + 1 :] for field in fields)
         is_title = self._looks_like_header(index) and (has_numbers or usual == 2)
         return index if is_title else above[-1]
+
+    def _below_sparse_titles(self, index: int) -> int:
+        """Return the record of names below titles that a spreadsheet fills up with empty fields, else `index`."""
+        usual = self.usual_count
+        for below in range(index, len(self.fields)):
+            n_filled = sum(1 for field in self.fields[below] if field.strip())
+            if n_filled * 2 > usual:
+                return below if self._looks_like_header(below) else index
+        return index
 
     def _looks_like_header(self, index: int) -> bool:
         """Whether a record names columns: it has distinct texts and no number."""

@@ -316,11 +316,11 @@ def _parse_block(
     cells = {name: texts.column(name).chunk(0) for name in formats}
     columns: dict[str, pa.Array] = {}
     invalid: list[tuple[int, int, str]] = []
+    index_of = {name: index for index, name in enumerate(texts.column_names)}
     results = pool.map(partial(parse_cells, dialect=dialect), cells.values(), formats.values())
     for name, (values, positions) in zip(formats, results, strict=True):
         columns[name] = values
-        index = texts.column_names.index(name)
-        invalid += [(int(position), index, name) for position in positions[: problems.limit]]
+        invalid += [(int(position), index_of[name], name) for position in positions[: problems.limit]]
     advice: dict[str, dict[int, str]] = {}
     for position, _, name in _take_until_full(sorted(invalid), problems):
         text_format, value = formats[name], cells[name][position].as_py()

@@ -127,6 +127,7 @@ def import_file(file: Path, *, root: Path, replace: bool = False) -> ImportedFil
         When the disk is full; nothing changes then.
     """
     _check_file_name(file)
+    _check_no_pending_changes(file)
     relative = paths.EXTERNAL / file.name
     target = root / relative
     digest = _source_sha256(file)
@@ -211,6 +212,16 @@ def _check_file_name(file: Path) -> None:
         raise UsageError(
             f"{file}: rename the file; its name must not begin with a dot or a blank, and must not contain $ or *"
         )
+
+
+def _check_no_pending_changes(file: Path) -> None:
+    """Refuse a database file of which a program has written changes only to the journal beside it."""
+    for journal in (file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}.wal")):
+        if journal.is_file() and journal.stat().st_size:
+            raise UsageError(
+                f"{file}: {journal.name} holds changes that are not in the file yet; close the programs that use the"
+                " database, then run the command again"
+            )
 
 
 def _source_sha256(file: Path) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.cell_parsers import parse_column
+from pipeline.schema.signed_numbers import GROUP_SIGNS, SWAPPED_SIGNS
 from pipeline.schema.text_format import NUMBER_PATTERNS
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ __all__ = ["parse_cells", "rewrite_columns", "rewrite_numbers"]
 _POINT, _COMMA = b".,"
 _SWAP_SIGNS = np.arange(256, dtype=np.uint8)
 _SWAP_SIGNS[[_POINT, _COMMA]] = _COMMA, _POINT
-_SWAPPED = str.maketrans(",.", ".,")
-# The class of characters that a declared sign between groups matches.
-_GROUP_SIGNS = {",": ",", ".": r"\.", " ": " \u00a0\u202f", "'": "'\u2019", "_": "_"}
 
 
 def parse_cells(texts: pa.Array, text_format: TextFormat, *, dialect: CsvDialect) -> tuple[pa.Array, NDArray[np.int64]]:
@@ -39,21 +37,21 @@ def parse_cells(texts: pa.Array, text_format: TextFormat, *, dialect: CsvDialect
         is_missing = pc.is_in(texts, value_set=pa.array(text_format.null_values, pa.string()))
         plain = pc.if_else(is_missing, None, plain)
     if dialect.decimal == ",":
-        strip = tuple(text.translate(_SWAPPED) for text in text_format.strip)
+        strip = tuple(text.translate(SWAPPED_SIGNS) for text in text_format.strip)
         text_format = replace(text_format, strip=strip, null_values=())
     return parse_column(plain, text_format)
 
 
 def rewrite_columns(table: pa.Table, names: Sequence[str], *, dialect: CsvDialect) -> pa.Table:
     """Return a table of texts with plain numbers in the columns `names`."""
+    columns = dict(zip(table.column_names, table.columns, strict=True))
     for name in names:
         plain = [
             rewrite_numbers(chunk, decimal=dialect.decimal, thousands=dialect.thousands)
-            for chunk in table.column(name).chunks
+            for chunk in columns[name].chunks
         ]
-        column = pa.chunked_array(plain, pa.string())
-        table = table.set_column(table.column_names.index(name), name, column)
-    return table
+        columns[name] = pa.chunked_array(plain, pa.string())
+    return pa.table(columns)
 
 
 def rewrite_numbers(texts: pa.Array, *, decimal: str, thousands: str | None) -> pa.Array:
@@ -77,7 +75,7 @@ def rewrite_numbers(texts: pa.Array, *, decimal: str, thousands: str | None) -> 
         thousands = {".": ","}.get(thousands or "", thousands)
     if thousands is None or not len(texts):
         return texts
-    sign = _GROUP_SIGNS[thousands]
+    sign = GROUP_SIGNS[thousands]
     has_sign = pc.match_substring_regex(texts, f"[{sign}]")
     if not pc.any(has_sign).as_py():
         return texts

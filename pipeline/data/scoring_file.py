@@ -12,6 +12,7 @@ from pipeline.data.csv_reader import open_binary, read_column_names, read_csv
 from pipeline.data.formats.readers import open_typed_file
 from pipeline.data.formats.typed_file import read_all
 from pipeline.data.input_problems import InputProblem, InputProblems, quote_shortened
+from pipeline.data.row_dialect import choose_file_dialect
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema
 from pipeline.schema.failures import list_failures
@@ -53,6 +54,7 @@ def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> Scorin
     """
     if (file := open_typed_file(path, schema.format_keys)) is not None:
         return _read_typed(file, path, schema)
+    dialect = choose_file_dialect(path, dialect, schema.accepted_names)
     names = read_header_names(path, dialect)
     if problems := name_problems(names, schema, path=str(path)):
         return ScoringRows(None, problems)
@@ -134,7 +136,8 @@ def _read_typed(file: TypedFile, path: Path, schema: Schema) -> ScoringRows:
     failures = list_failures(frame, features, with_target=False)[:_MAX_PROBLEMS]
     if failures:
         return ScoringRows(None, tuple(_cell_problem(path, schema, failure) for failure in failures))
-    other_names = [name for name in table.column_names if name not in schema.feature_names]
+    feature_names = set(schema.feature_names)
+    other_names = [name for name in table.column_names if name not in feature_names]
     frame = frame.assign(**{name: table.column(name).to_pandas() for name in other_names})
     return ScoringRows(_with_absent_features(frame, schema))
 

@@ -107,13 +107,34 @@ def check_source(config: DataConfig, schema: Schema, *, root: Path) -> None:
 
 def content_hash(frame: pd.DataFrame) -> str:
     """Return the SHA-256 of names, dtypes and values of `frame`, whatever its file format."""
-    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     digest = hashlib.sha256()
     for name in frame.columns:
         digest.update(f"{name}\0{frame[name].dtype}\0{len(frame)}\0".encode())
-        digest.update(pd.util.hash_pandas_object(frame[name], index=False).to_numpy("uint64").tobytes())
+        values = pa.array(frame[name])
+        values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+        digest.update(pc.is_valid(values).cast(pa.uint8()).to_numpy())
+        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+            texts = pc.fill_null(values, "").cast(pa.large_string())
+            digest.update(pc.binary_length(texts).to_numpy())
+            digest.update(_text_bytes(texts))
+        else:
+            # What stands below a missing value differs by reader.
+            numbers = values.cast(pa.int64()) if pa.types.is_timestamp(values.type) else values
+            numbers = numbers.cast(pa.uint8()) if pa.types.is_boolean(values.type) else numbers
+            digest.update(pc.fill_null(numbers, 0).to_numpy())
     return digest.hexdigest()
+
+
+def _text_bytes(texts: pa.LargeStringArray) -> memoryview:
+    """Return the UTF-8 of all texts, one after the other; `texts` has no missing value."""
+    _, offsets, content = texts.buffers()
+    if content is None or not len(texts):
+        return memoryview(b"")
+    ends = memoryview(offsets).cast("q")[texts.offset : texts.offset + len(texts) + 1]
+    return memoryview(content)[ends[0] : ends[-1]]
 
 
 @SOURCES.add("synthetic")

@@ -20,7 +20,24 @@ __all__ = ["InferredTarget", "infer_target"]
 
 _MIN_CLASS_ROWS = 10
 _MAX_CLASSES = 300
-_LIKELY_POSITIVE = {"1", "yes", "true", "y", "positive", "pos", "1.0", "churned", "fraud", "default"}
+_LIKELY_POSITIVE = {
+    "1",
+    "yes",
+    "ja",
+    "oui",
+    "si",
+    "sí",
+    "sim",
+    "tak",
+    "true",
+    "y",
+    "positive",
+    "pos",
+    "1.0",
+    "churned",
+    "fraud",
+    "default",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ def _baseline_gates(context: _GateContext) -> list[Gate]:
             baseline,
             context.inputs.evaluation["baselines"][baseline]["difference"],
             metric=METRICS[context.config.metric],
-            is_significance_required=required == "significantly_better",
+            required=required,
         )
         for baseline, required in _required_of_baselines(context.config).items()
     ]

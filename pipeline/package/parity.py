@@ -79,7 +79,7 @@ def edge_case_rows(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 
 def _edge_case_values(column: Column, values: pd.Series) -> list[object]:
-    if column.kind == "category":
+    if column.kind in ("category", "text"):
         return [None, _UNKNOWN_CATEGORY]
     if not column.is_numeric or values.dropna().empty:
         return [None]

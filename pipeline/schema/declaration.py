@@ -14,9 +14,9 @@ from pipeline.schema.constraints import build_constraints
 from pipeline.schema.text_format import TextFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from pipeline.config.groups.data_config import ColumnConfig, DataConfig
+    from pipeline.config.groups.data_config import ColumnConfig, CsvDialect, DataConfig
     from pipeline.schema.column_kinds import ColumnKind
     from pipeline.schema.constraint_base import Constraint
 
@@ -87,6 +87,8 @@ class Column:
     false_values: tuple[str, ...] = ()
     null_values: tuple[str, ...] = ()
     strip: tuple[str, ...] = ()
+    decimal: str = "."
+    thousands: str | None = None
 
     @cached_property
     def text_format(self) -> TextFormat:
@@ -99,6 +101,8 @@ class Column:
             self.false_values,
             self.null_values,
             self.strip,
+            self.decimal,
+            self.thousands,
         )
 
     def to_request_value(self, value: Any) -> Any:
@@ -231,8 +235,7 @@ class Schema:
             its texts contradicts itself, or a private text feature has checks that neither its `example` nor a
             listed text passes.
         """
-        words = tuple(word for word in config.csv_dialect.null_values if word)
-        columns = tuple(_column_from_entry(name, entry, words) for name, entry in config.columns.items())
+        columns = tuple(_column_from_entry(name, entry, config.csv_dialect) for name, entry in config.columns.items())
         target = config.target
         return cls(
             name=config.name,
@@ -315,8 +318,9 @@ class Schema:
         return {column.name: column for column in self.columns}
 
 
-def _column_from_entry(name: str, entry: ColumnConfig, null_values: Iterable[str]) -> Column:
-    """Return a declared column; `null_values` are the words of the source that mark a missing value."""
+def _column_from_entry(name: str, entry: ColumnConfig, dialect: CsvDialect) -> Column:
+    """Return a declared column; words for missing values and the signs of numbers are those of the source, too."""
+    null_values = [word for word in dialect.null_values if word]
     kind = _KIND_BY_DTYPE[entry.dtype]
     categories = _declared_categories(name, entry) if kind == "category" else ()
     minimum, maximum = _narrowest_bounds(build_constraints(name, kind, entry.checks))
@@ -336,6 +340,8 @@ def _column_from_entry(name: str, entry: ColumnConfig, null_values: Iterable[str
         checks=dict(entry.checks),
         encode={"method": entry.encode} if isinstance(entry.encode, str) else {"method": "auto", **entry.encode},
         null_values=tuple(dict.fromkeys((*null_values, *entry.null_values))),
+        decimal=dialect.decimal,
+        thousands=dialect.thousands,
         **fields,
     )
     _check_text_format(column)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.schema.datetime_format import EPOCH_UNITS_US, DatetimeForm, datetime_form, epoch_to_us
 from pipeline.schema.durations import DURATION_FORMAT, duration_seconds
+from pipeline.schema.signed_numbers import SWAPPED_SIGNS, plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,8 @@ class TextFormat:
         Words that mark a missing value.
     strip : tuple of str
         Texts before or behind a number that are not part of it, such as a currency sign.
+    decimal, thousands : str, str or None
+        Signs of the source in the numbers of requests. The readers of files rewrite them before they parse a column.
     """
 
     kind: ColumnKind
@@ -63,6 +66,8 @@ class TextFormat:
     false_values: tuple[str, ...] = ()
     null_values: tuple[str, ...] = ()
     strip: tuple[str, ...] = ()
+    decimal: str = "."
+    thousands: str | None = None
 
     @property
     def is_declared(self) -> bool:
@@ -72,7 +77,11 @@ class TextFormat:
     @property
     def has_own_form(self) -> bool:
         """Whether present values are written in another form than the canonical one."""
-        return bool(self.format or self.zone or self.true_values or self.strip)
+        return bool(self.format or self.zone or self.true_values or self.strip) or self._has_signs
+
+    @property
+    def _has_signs(self) -> bool:
+        return self.kind in NUMBER_PATTERNS and (self.decimal, self.thousands) != (".", None)
 
     @property
     def is_epoch(self) -> bool:
@@ -109,7 +118,10 @@ class TextFormat:
         if self.kind == "datetime" and (self.format or self.zone):
             return f"a date or a moment such as {self.example}"
         around = f", with or without {' '.join(self.strip)}" if self.strip else ""
-        return _EXPECTED[self.kind] + around
+        form = _EXPECTED[self.kind]
+        if self.kind in NUMBER_PATTERNS and self.decimal == ",":
+            form = form.replace("0.5", "0,5").replace("1.5e", "1,5e").replace("7.0", "7,0").replace("point", "comma")
+        return form + around
 
     @property
     def affix_pattern(self) -> str:
@@ -149,11 +161,19 @@ class TextFormat:
             When the text is none that the column accepts.
         """
         if type(value) is str:
-            return self.parse(value)
+            return self._parse_signed(value) if self._has_signs else self.parse(value)
         is_number_for_text = type(value) in (int, float) and self.kind in ("boolean", "datetime")
         if not is_number_for_text or value - value != 0.0:
             return value
         return self.parse(str(int(value) if value == int(value) else value))
+
+    def _parse_signed(self, text: str) -> Any:
+        if text in self.null_values:
+            return None
+        is_comma = self.decimal == ","
+        strip = tuple(each.translate(SWAPPED_SIGNS) for each in self.strip) if is_comma else self.strip
+        plain = replace(self, strip=strip, null_values=(), decimal=".", thousands=None)
+        return plain.parse(plain_number(text, decimal=self.decimal, thousands=self.thousands))
 
     def parse(self, text: str) -> Any:
         """Return the value of a text: int, float, bool, str or datetime (UTC without a zone); None if it is missing.

@@ -39,7 +39,7 @@ CASES: dict[str, tuple[str, ...]] = {
         "model.estimator.n_estimators=100",
         "model.estimator.min_samples_leaf=1",
     ),
-    "linear": ("model=logistic_regression",),
+    "linear": ("model=logistic_regression", "promotion.baselines.depth_2_tree=better"),
 }
 
 
@@ -92,7 +92,7 @@ def test_the_default_passes(tmp_path: Path) -> None:
 def test_a_forest_with_default_settings_fails_on_log_loss_and_calibration(tmp_path: Path) -> None:
     report = evaluate_candidate_gates(tmp_path / "made", CASES["forest"])
     assert report.verdict == "reject"
-    assert {"limit ece", "better than depth_2_tree"} <= failed_gates(report), report.as_text()
+    assert {"limit ece", "not worse than depth_2_tree"} <= failed_gates(report), report.as_text()
     candidate, (_, test) = package.load_package(tmp_path / "made"), train_and_test()
     right = (candidate.predict(test) == test[schema().target.column].to_numpy(dtype=object)).mean()
     assert right > 0.955

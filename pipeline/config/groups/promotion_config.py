@@ -12,8 +12,10 @@ __all__ = ["BaselineGatesConfig", "PromotionConfig", "SliceGateConfig"]
 class BaselineGatesConfig(Section):
     """What a candidate must show against each baseline on the test rows; null evaluates no gate."""
 
-    majority: Literal["significantly_better", "better"] | None = setting("Against the class shares")
-    depth_2_tree: Literal["significantly_better", "better"] | None = setting("Against a decision tree of depth 2")
+    majority: Literal["significantly_better", "better", "not_worse"] | None = setting("Against the class shares")
+    depth_2_tree: Literal["significantly_better", "better", "not_worse"] | None = setting(
+        "Against a decision tree of depth 2"
+    )
 
 
 class SliceGateConfig(Section):

@@ -62,8 +62,9 @@ def open_sqlite(path: Path, *, table: str | None = None) -> TypedFile:
         with closing(_connect_sqlite(path)) as connection:
             name = _choose_table([row[0] for row in connection.execute(_SQLITE_TABLES)], table, path)
             names = [item[0] for item in connection.execute(_select("*", name, "LIMIT 0")).description]
-            (n_rows,) = connection.execute(_select("count(*)", name)).fetchone()
-            set_aside = {column: "bytes" for column in names if _has_bytes(connection, name, column)}
+            has_bytes = [f"max(typeof({_quoted(column)}) = 'blob')" for column in names]
+            n_rows, *flags = connection.execute(_select(", ".join(["count(*)", *has_bytes]), name)).fetchone()
+            set_aside = {column: "bytes" for column, flag in zip(names, flags, strict=True) if flag}
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise _unreadable(path, "SQLite", error) from error
 
@@ -142,11 +143,6 @@ def _check_size(path: Path) -> None:
     n_bytes = int.from_bytes(header[28:32], "big") * (_SQLITE_LARGE_PAGE if page_bytes == 1 else page_bytes)
     if path.stat().st_size < n_bytes:
         raise DataError(f"{path}: ends early: it has {path.stat().st_size:,} of {n_bytes:,} bytes; get the file again")
-
-
-def _has_bytes(connection: sqlite3.Connection, table: str, column: str) -> bool:
-    condition = f"WHERE typeof({_quoted(column)}) = 'blob' LIMIT 1"
-    return connection.execute(_select("1", table, condition)).fetchone() is not None
 
 
 def _choose_table(known: list[str], table: str | None, path: Path) -> str:

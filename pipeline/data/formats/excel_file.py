@@ -74,11 +74,11 @@ def open_excel(path: Path, *, sheet: str | None = None, skip_lines: int = 0) -> 
     if len(loaded.rows) <= skip_lines:
         raise DataError(f"{where}: has no row of names below {pluralize(skip_lines, 'skipped row')}")
     header = [_name_of(cell) for cell in loaded.rows[skip_lines]]
-    rows = [row for row in loaded.rows[skip_lines + 1 :] if any(cell not in ("", None) for cell in row)]
+    rows = [row for row in loaded.rows[skip_lines + 1 :] if any(cell != "" for cell in row)]
     set_aside: dict[str, str] = {}
     positions: dict[str, int] = {}
     for position, name in enumerate(header):
-        cells = [row[position] for row in rows]
+        cells = [row[position] for row in rows] if name == "" else []
         place = f"{where}: cell {_column_letters(loaded.first_column + position)}{skip_lines + 1}"
         if name == "" and position == 0 and cells and cells == list(range(len(cells))):
             set_aside["(first column without a name)"] = _INDEX
@@ -94,7 +94,8 @@ def open_excel(path: Path, *, sheet: str | None = None, skip_lines: int = 0) -> 
     def read(names: Sequence[str]) -> Iterator[pa.Table]:
         for start in range(0, len(rows), _BATCH_ROWS):
             part = rows[start : start + _BATCH_ROWS]
-            yield pa.table({name: build_column([_value(row[positions[name]]) for row in part]) for name in names})
+            columns = list(zip(*part, strict=True))
+            yield pa.table({name: build_column(_without_empty(columns[positions[name]])) for name in names})
 
     return TypedFile(tuple(positions), set_aside, len(rows), read, holds_cells=True)
 
@@ -134,18 +135,13 @@ def _load_sheet(path: Path, sheet: str | None) -> _Sheet:
                 raise DataError(f"{path}: has no cells in {'its sheets' if sheet is None else f'sheet {sheet!r}'}")
             first = filled[0]
             others = tuple(item.name for item in filled[1:])
-            rows = [[_number(cell) for cell in row] for row in first.iter_rows()]
+            rows = list(first.iter_rows())
             _fill_merged(rows, first)
             return _Sheet(first.name, others, rows, first.start[1])
     except calamine.PasswordError as error:
         raise DataError(f"{path}: is protected by a password; save it without one") from error
     except (calamine.CalamineError, OSError) as error:
         raise DataError(f"{path}: is no readable workbook: {' '.join(str(error).split())[:200]}") from error
-
-
-def _number(cell: Any) -> Any:
-    """Return a number without a fraction as an integer: a workbook stores all numbers as floats."""
-    return int(cell) if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1 << 53 else cell
 
 
 def _fill_merged(rows: list[list[Any]], sheet: Any) -> None:
@@ -157,11 +153,12 @@ def _fill_merged(rows: list[list[Any]], sheet: Any) -> None:
 
 
 def _name_of(cell: Any) -> str:
-    return str(cell).strip()
+    """Return a name; a number of the header, such as a year, is a float in the workbook."""
+    return str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell).strip()
 
 
-def _value(cell: Any) -> Any:
-    return None if cell == "" else cell
+def _without_empty(cells: Sequence[Any]) -> list[Any]:
+    return [None if cell == "" else cell for cell in cells]
 
 
 def _hint(rows: list[list[Any]], skip_lines: int) -> str:

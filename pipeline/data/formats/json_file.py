@@ -26,6 +26,7 @@ _Row = dict[str, Any]
 _BLOCK_BYTES = 4 << 20
 _MAX_VALUE_BYTES = 16 << 20
 _MAX_BLOCK_ROWS = 20_000
+_NESTED: dict[type, str] = {dict: "object", list: "array"}
 _EXPECTED = "expected one JSON object for each row, in a line of its own or in one array"
 _NOT_BLANK = re.compile(r"[^ \t\r\n]")
 
@@ -35,22 +36,22 @@ def open_json(path: Path) -> TypedFile:
 
     The file is read once to find them. A name that an object lacks is missing there; NaN is missing.
     """
-    names: dict[str, None] = {}
-    nested: dict[str, str] = {}
+    kinds: dict[str, set[type]] = {}
     n_rows = 0
     for rows in _iter_blocks(path):
         n_rows += len(rows)
         for row in rows:
-            names |= dict.fromkeys(row)
             for name, value in row.items():
-                if isinstance(value, dict | list):
-                    nested[name] = f"nested values ({'object' if isinstance(value, dict) else 'array'})"
+                kinds.setdefault(name, set()).add(type(value))
+    nested = {name: f"nested values ({_NESTED[kind]})" for name, found in kinds.items() for kind in found & {*_NESTED}}
 
     def read(wanted: Sequence[str]) -> Iterator[pa.Table]:
         for rows in _iter_blocks(path):
             yield pa.table({name: build_column([row.get(name) for row in rows]) for name in wanted})
 
-    return TypedFile(tuple(name for name in names if name not in nested), nested, n_rows, read, holds_cells=True)
+    names = tuple(name for name in kinds if name not in nested)
+    text_names = frozenset(name for name in names if kinds[name] - {type(None)} == {str})
+    return TypedFile(names, nested, n_rows, read, holds_cells=True, text_names=text_names)
 
 
 def _iter_blocks(path: Path) -> Iterator[list[_Row]]:

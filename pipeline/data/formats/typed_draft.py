@@ -19,6 +19,7 @@ from pipeline.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from pipeline.data.kind_recognition import RecognizedColumn
@@ -93,7 +94,8 @@ def draft_typed_files(paths: Sequence[Path], *, table: str | None = None) -> Typ
     rows = pa.table({name: join_columns([table.column(name) for table in tables]) for name in first.names})
     if not rows.num_rows:
         raise DataError(f"{paths[0]}: has no rows; expected at least one")
-    texts, known = _to_texts(rows, holds_cells=first.holds_cells)
+    text_names = frozenset.intersection(*(file.text_names for file in files if file is not None))
+    texts, known = _to_texts(rows, cell_names={*rows.column_names} - text_names if first.holds_cells else set())
     return TypedDraft(texts, known, settings, set_aside, tuple(notes))
 
 
@@ -123,12 +125,12 @@ def check_same_names(path: Path, names: Sequence[str], first_path: Path, first_n
         raise DataError(f"{path}: {' and '.join(differences)}; expected the columns of {first_path}")
 
 
-def _to_texts(rows: pa.Table, *, holds_cells: bool) -> tuple[pa.Table, dict[str, RecognizedColumn | None]]:
-    """Return the texts of all columns, and what a column is where its type decides."""
+def _to_texts(rows: pa.Table, *, cell_names: AbstractSet[str]) -> tuple[pa.Table, dict[str, RecognizedColumn | None]]:
+    """Return the texts of all columns, and what a column is where its type decides: not in texts of `cell_names`."""
     texts: dict[str, pa.ChunkedArray] = {}
     known: dict[str, RecognizedColumn | None] = {}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
-        is_cells = holds_cells and is_text_type(column.type)
+        is_cells = name in cell_names and is_text_type(column.type)
         known[name] = None if is_cells else recognize_column(name, column.combine_chunks())
         texts[name] = _column_texts(column)
     return pa.table(texts), known

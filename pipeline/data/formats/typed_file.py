@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -38,8 +38,8 @@ class TypedFile:
     holds_cells : bool
         Whether texts stand for values of any kind, as in a CSV file, because the format has no dates or lets
         a column mix kinds.
-    notes : tuple of str
-        What was assumed about the file, for the person who declares it.
+    text_names : frozenset of str
+        Columns of a format of cells that hold nothing but texts, each in quotes.
     """
 
     names: tuple[str, ...]
@@ -47,7 +47,7 @@ class TypedFile:
     n_rows: int | None
     read: Callable[[Sequence[str]], Iterator[pa.Table]]
     holds_cells: bool = False
-    notes: tuple[str, ...] = field(default=())
+    text_names: frozenset[str] = frozenset()
 
 
 def read_all(file: TypedFile, names: Sequence[str]) -> pa.Table:

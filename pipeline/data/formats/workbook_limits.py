@@ -28,7 +28,8 @@ _OLD_OFFICE_START = b"\xd0\xcf\x11\xe0"
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
 _STRINGS = "xl/sharedstrings.xml"
 _ITEM_END = re.compile(rb"</(?:\w+:)?si>|<(?:\w+:)?si/>")
-_CELL = re.compile(rb"""\sr=["']([A-Za-z]{1,3})([0-9]{1,7})["']""")
+_CELL_COLUMN = re.compile(rb"""\sr=["']([A-Za-z]{1,3})[0-9]""")
+_CELL_ROW = re.compile(rb"""\sr=["'][A-Za-z]{1,3}([0-9]{1,7})["']""")
 _STRING_CELL = re.compile(rb"""\st=["']s["'][^>]*>\s*<(?:\w+:)?v>\s*([0-9]+)""")
 # Longer than what the patterns find, so that a border between two reads hides nothing.
 _OVERLAP_BYTES = 256
@@ -102,11 +103,9 @@ def _check_sheet(blocks: Iterator[bytes], lengths: list[int], path: Path) -> Non
     tail = b""
     for block in blocks:
         content = tail + block
-        cells = _CELL.findall(content)
-        columns |= {column.upper() for column, _ in cells}
-        rows = {row for _, row in cells}
-        last_row = max([last_row, *map(int, rows)])
-        first_row = min([first_row, *map(int, rows)])
+        columns |= {column.upper() for column in set(_CELL_COLUMN.findall(content))}
+        rows = [int(row) for row in set(_CELL_ROW.findall(content))]
+        last_row, first_row = max([last_row, *rows]), min([first_row, *rows])
         if len(content) * longest > _MAX_TEXT_BYTES:
             counts.update(_STRING_CELL.findall(content))
         tail = content[-_OVERLAP_BYTES:]

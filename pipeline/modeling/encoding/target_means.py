@@ -42,11 +42,12 @@ class TrainTarget:
         return np.asarray(self.codes[:, None] == np.array(self.encoded_classes), dtype=np.float64)
 
     def folds(self) -> Iterator[NDArray[np.intp]]:
-        """Yield the rows of each fold; folds are stratified by class."""
-        from sklearn.model_selection import StratifiedKFold
+        """Yield the rows of each fold; folds are stratified where each class has a row for each of them."""
+        from sklearn.model_selection import KFold, StratifiedKFold
 
         n_folds = min(_N_FOLDS, len(self.codes))
-        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=self.seed)
+        is_divisible = np.unique_counts(self.codes).counts.min() >= n_folds
+        splitter = (StratifiedKFold if is_divisible else KFold)(n_folds, shuffle=True, random_state=self.seed)
         for _, inside in splitter.split(self.codes, self.codes):
             yield inside
 

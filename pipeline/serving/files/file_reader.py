@@ -15,6 +15,7 @@ from pipeline.data.coercion import coerce_table
 from pipeline.data.csv_reader import iter_csv_tables
 from pipeline.data.formats.readers import open_typed_file
 from pipeline.data.input_problems import to_data_error
+from pipeline.data.row_dialect import choose_file_dialect
 from pipeline.data.scoring_file import name_problems, read_header_names
 from pipeline.errors import DataError, UsageError
 from pipeline.schema import TextFormat
@@ -52,6 +53,8 @@ def read_file_tables(
         When no reader knows its format.
     """
     file = _open_typed(path, schema)
+    if file is None:
+        dialect = choose_file_dialect(path, dialect, schema.accepted_names)
     names = list(file.names) if file is not None else read_header_names(path, dialect)
     if problems := name_problems(names, schema, path=str(path)):
         raise to_data_error(problems)
@@ -81,7 +84,9 @@ def read_column_names(path: Path, schema: Schema, *, dialect: CsvDialect = _DEFA
         When no reader knows its format.
     """
     file = _open_typed(path, schema)
-    return read_header_names(path, dialect) if file is None else [*file.names, *file.set_aside]
+    if file is None:
+        return read_header_names(path, choose_file_dialect(path, dialect, schema.accepted_names))
+    return [*file.names, *file.set_aside]
 
 
 def _open_typed(path: Path, schema: Schema) -> TypedFile | None:

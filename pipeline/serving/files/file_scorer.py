@@ -200,10 +200,11 @@ def _score_chunk(package: Package, rows: pa.Table) -> pa.Table:
         {name: rows.column(name).combine_chunks() for name in package.schema.feature_names}
     )
     codes = predicted_codes(probabilities, package.schema.target, package.threshold)
+    given_names = set(rows.column_names)
     columns: dict[str, Any] = {
         column.name: rows.column(column.name)
         for column in package.schema.columns
-        if column.role == "id" and column.name in rows.column_names
+        if column.role == "id" and column.name in given_names
     }
     columns["prediction"] = pa.array(package.classes, pa.string()).take(pa.array(codes))
     columns["confidence"] = probabilities[np.arange(len(codes)), codes]

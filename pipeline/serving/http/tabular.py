@@ -57,8 +57,8 @@ def read_tabular_body(
         )
     _check_column_names(table.column_names, schema, "")
     table = table if lines is not None else flatten_table(table)
-    read_names = (*schema.feature_names, *echoed_id_names(schema))
-    given_names = [name for name in read_names if name in table.column_names]
+    available = set(table.column_names)
+    given_names = [name for name in (*schema.feature_names, *echoed_id_names(schema)) if name in available]
     # The CSV reader has read moments into UTC.
     columns = {
         name: _to_python_values(table.column(name), schema.column(name), is_utc=lines is not None)
@@ -72,13 +72,12 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     import numpy as np
 
     from pipeline.config.groups.data_config import CsvDialect
-    from pipeline.data.csv_encoding import body_encoding
     from pipeline.data.csv_reader import parse_csv_stream, read_column_names
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
+    from pipeline.data.row_dialect import choose_row_dialect
 
     formats = {column.name: column.text_format for column in schema.features}
-    declared = CsvDialect.from_settings(schema.dialect)
-    dialect = declared.model_copy(update={"encoding": body_encoding(body, declared.encoding)})
+    dialect = choose_row_dialect(body, CsvDialect.from_settings(schema.dialect), schema.accepted_names)
     column_names = read_column_names(io.BytesIO(body), dialect)
     if 0 < len(column_names) <= _MAX_UNKNOWN_COLUMNS + len(schema.accepted_names):
         _check_column_names(column_names, schema, "line 1.")

@@ -128,7 +128,7 @@ class FastDecoder:
             values = _convert_column(
                 values_by_name.get(column.name, [None] * n_rows),
                 self._decoder_types[at],
-                is_float=column.kind == "float" and at not in self._declared_texts,
+                is_float=column.kind == "float",
             )
             if values is None or (at in self._checked_after_decoding and not self._passes_checks(at, values)):
                 return None
@@ -197,7 +197,7 @@ def _convert_values(values: Sequence[Any], kind: Any, *, is_float: bool) -> list
 def _has_declared_texts(column: Column) -> bool:
     """Whether a valid value of the column's JSON type may stand for another value; rows with others are rare."""
     is_open = column.kind in ("text", "datetime") or column.accepts_unseen
-    return column.text_format.has_own_form or (is_open and column.text_format.is_declared)
+    return is_open and column.text_format.is_declared
 
 
 def _needs_full_check(column: Column) -> bool:
@@ -242,9 +242,6 @@ def _decoder_type(column: Column) -> Any:
 
 # Of columns that declare the form of their texts.
 _DECLARED_TYPES: dict[str, Any] = {
-    "integer": int | float | str,
-    "float": float | str,
-    "boolean": bool | int | str,
     "datetime": int | float | str,
     "category": str,
     "text": str,

@@ -16,6 +16,7 @@ from pipeline.data.csv_layout import detect_layout
         (["# note", "a,b", "1,2"], {"comment": "#"}),
         (["% one", "% two, three", "a,b,c", "1,2,3"], {"comment": "%"}),
         (["Title", "", "a,b", "1,2"], {"skip_lines": 2}),
+        (["Title;;", ";;", "a;b;c", "1;2;3", "4;5;6"], {"delimiter": ";", "skip_lines": 2}),
         (["a,b,", "1,2,", "3,4,"], {"trailing_delimiter": True}),
         (["a,b", "1,2", "3,4,", "5,6"], {"trailing_delimiter": True}),
         ([",a,b", "0,x,y", "1,z,w"], {"index_column": "index"}),

@@ -52,6 +52,16 @@ def test_a_file_that_no_source_reads_is_refused(tmp_path: Path, root: Path, name
         import_file(write_source_file(tmp_path, name=name), root=root)
 
 
+@pytest.mark.parametrize("journal", ["rows.db-wal", "rows.db.wal"])
+def test_a_database_with_changes_beside_its_file_is_refused(tmp_path: Path, root: Path, journal: str) -> None:
+    file = write_source_file(tmp_path, name="rows.db")
+    (tmp_path / journal).write_text("")
+    import_file(file, root=root)
+    (tmp_path / journal).write_text("changes")
+    with pytest.raises(UsageError, match=rf"{journal} holds changes that are not in the file yet"):
+        import_file(file, root=root)
+
+
 def test_absent_file_is_refused(tmp_path: Path, root: Path) -> None:
     with pytest.raises(UsageError, match="there is no such file"):
         import_file(tmp_path / "nothing.csv", root=root)

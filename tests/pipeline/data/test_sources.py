@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config.groups.data_config import DataConfig
-from pipeline.data.sources import SOURCES, fetch_rows
+from pipeline.data.sources import SOURCES, content_hash, fetch_rows
 from pipeline.errors import ConfigError, DataError, DependencyUnavailable
 from pipeline.files import sha256_file
 from tests.fixtures.toy_dataset import settings
@@ -102,11 +102,15 @@ def test_parquet_file_is_fetched_whatever_its_integer_and_text_types(tmp_path: P
 @pytest.mark.parametrize(
     ("column", "values", "message"),
     [
-        ("number", pa.array(["1", "2", "3"]), "number: integer: int64 is declared, the source has string"),
+        (
+            "number",
+            pa.array(["1", "x", "3"]),
+            "number: integer: int64 is declared, the source has string: row 2: found 'x'",
+        ),
         ("number", pa.array([1.5, 2.0, 3.0]), "number: integer: .*truncated"),
         ("number", pa.array([True, False, True]), "number: integer: .* bool"),
         ("city", pa.array([1.5, 2.0, 3.0]), "city: category: string is declared, the source has double"),
-        ("day", pa.array(["2026-01-01"] * 3), "day: datetime: "),
+        ("day", pa.array(["soon"] * 3), "day: datetime: .*found 'soon' and 2 other values"),
     ],
 )
 def test_a_parquet_column_of_another_type_is_refused(
@@ -247,3 +251,43 @@ def test_each_declared_kind_of_source_has_a_reader() -> None:
 def test_file_outside_data_external_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="path"):
         data_config(kind="csv", path=path)
+
+
+def frame_of(**columns: Any) -> pd.DataFrame:
+    dtypes = {"text": "string", "number": "Int64", "flag": "boolean", "share": "Float64", "at": "datetime64[us]"}
+    return pd.DataFrame({name: pd.array(values, dtypes[name]) for name, values in columns.items()})
+
+
+FRAME = {
+    "text": ["ab", None, "", "c"],
+    "number": [1, None, 0, 2],
+    "flag": [True, None, False, True],
+    "share": [0.5, None, 0.0, 1.0],
+    "at": pd.to_datetime(["2026-01-01", None, "1970-01-01", "2026-01-02"]),
+}
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_the_hash_follows_the_values_and_not_how_they_are_stored(start: int) -> None:
+    rows = {name: list(values)[start:] for name, values in FRAME.items()}
+    sliced = frame_of(**FRAME).iloc[start:].reset_index(drop=True)
+    stored = pa.Table.from_pandas(frame_of(**FRAME)).slice(start)
+    halves = pa.concat_tables([stored.slice(0, 1), stored.slice(1)]).to_pandas().convert_dtypes(dtype_backend="pyarrow")
+    halves = halves.astype(frame_of(**FRAME).dtypes.to_dict())
+    assert content_hash(frame_of(**rows)) == content_hash(sliced) == content_hash(halves)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("text", ["a", None, "b", "c"]),
+        ("text", ["ab", "", "", "c"]),
+        ("text", ["ab", None, "c", ""]),
+        ("number", [1, 0, 0, 2]),
+        ("flag", [True, False, False, True]),
+        ("share", [0.5, 0.0, 0.0, 1.0]),
+        ("at", pd.to_datetime(["2026-01-01", "1970-01-01", "1970-01-01", "2026-01-02"])),
+    ],
+)
+def test_the_hash_differs_by_one_value(column: str, values: Any) -> None:
+    assert content_hash(frame_of(**FRAME)) != content_hash(frame_of(**{**FRAME, column: values}))

@@ -89,11 +89,11 @@ def test_a_much_worse_model_is_rejected_and_the_reverse_promoted(packages: dict[
     assert results(evaluate_candidate(packages["default"], packages["weak"]))["champion"] == "pass"
 
 
-def test_an_overfitted_model_is_not_better_than_a_tree_of_depth_2(
+def test_an_overfitted_model_is_worse_than_a_tree_of_depth_2(
     packages: dict[str, Package],
 ) -> None:
     report = evaluate_candidate(packages["overfitted"], packages["default"])
-    assert results(report)["better than depth_2_tree"] == "fail"
+    assert results(report)["not worse than depth_2_tree"] == "fail"
     accuracy = [
         _cached_evaluation(packages[name])["metrics"]["accuracy"]["value"] for name in ("overfitted", "default")
     ]

@@ -57,6 +57,13 @@ def kinds_of(draft: TypedDraft) -> dict[str, str | None]:
     return {name: known.text_format.kind if known else None for name, known in draft.known_kinds.items()}
 
 
+def test_texts_of_json_stay_texts_and_mixed_columns_are_decided_by_their_values(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"a":"1","b":1,"c":2}\n{"a":"2","b":"2","c":null}\n')
+    draft = draft_typed_files([tmp_path / "rows.jsonl"])
+    assert draft is not None
+    assert kinds_of(draft) == {"a": "category", "b": None, "c": "integer"}
+
+
 def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": pa.array([], pa.int64())}), tmp_path / "rows.parquet")
     with pytest.raises(DataError, match=r"rows\.parquet: has no rows"):

@@ -47,3 +47,10 @@ def test_a_word_of_one_row_does_not_show_its_class() -> None:
 def test_the_ten_most_frequent_classes_get_a_column() -> None:
     classes = np.repeat(np.arange(14), np.arange(1, 15)).astype(np.int64)
     assert TrainTarget(classes).encoded_classes == tuple(range(4, 14))
+
+
+@pytest.mark.parametrize("counts", [(40, 3), (4, 4), (30, 1, 1), (1, 1)])
+def test_rare_classes_have_means_out_of_fold(counts: tuple[int, ...]) -> None:
+    classes = np.repeat(np.arange(len(counts)), counts)
+    means = out_of_fold_means(np.zeros(len(classes), dtype=np.intp), TrainTarget(classes), n_words=1)
+    assert ((means >= 0) & (means <= 1)).all()
