@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LineReader"]
 
-_BLOCK_BYTES = 8 << 20
+# Arrays of a small block stay in the cache; a block of a wide file has enough rows to parse whole columns.
+_MIN_BLOCK_BYTES, _MAX_BLOCK_BYTES = 2 << 20, 8 << 20
+_BLOCK_BYTES_BY_FIELD = 16 << 10
 _EMPTY_HEADER_HINT = "it names the columns; remove the empty lines above it"
 
 
@@ -55,7 +57,7 @@ class LineReader:
 
     def read_header(self) -> list[str]:
         """Return the names of the columns; empty, with a problem added, when they cannot be read."""
-        self._buffer = self._stream.read(_BLOCK_BYTES)
+        self._buffer = self._stream.read(_MIN_BLOCK_BYTES)
         if self._stream.mismatch is not None:
             remedy = f"{name_setting('encoding', self._stream.mismatch)} reads it"
             hint = f"expected {self._dialect.encoding}"
@@ -123,9 +125,10 @@ class LineReader:
     def read_blocks(self, n_fields: int) -> Iterator[LineBlock]:
         """Yield the remaining valid records of `n_fields` fields; stop at the end or at too many problems."""
         chunk = self._buffer
+        size = min(max(_MIN_BLOCK_BYTES, _BLOCK_BYTES_BY_FIELD * n_fields), _MAX_BLOCK_BYTES)
         is_at_end = False
         while not self._problems.is_full and not is_at_end:
-            data = self._stream.read(_BLOCK_BYTES)
+            data = self._stream.read(size)
             is_at_end = not data
             chunk += data
             if is_at_end and chunk and not chunk.endswith(b"\n"):
@@ -143,7 +146,7 @@ class LineReader:
 
     def _skip_to_next_line(self) -> bytes:
         """Skip to the end of a line that is too long, and return the bytes that were read after it."""
-        while chunk := self._stream.read(_BLOCK_BYTES):
+        while chunk := self._stream.read(_MAX_BLOCK_BYTES):
             end = chunk.find(b"\n")
             if end >= 0:
                 return chunk[end + 1 :]
@@ -162,6 +165,8 @@ class LineReader:
             self._leave_out_blank_lines(validator)
         validator.check_length()
         validator.check_bytes()
+        if n_fields is not None and validator.has_sound_fields(n_fields):
+            return validator
         validator.check_quotes(n_fields)
         if n_fields is not None:
             validator.check_fields(n_fields)

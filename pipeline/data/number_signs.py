@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["parse_cells", "rewrite_columns", "rewrite_numbers"]
 
-_POINT, _COMMA = b".,"
-_SWAP_SIGNS = np.arange(256, dtype=np.uint8)
-_SWAP_SIGNS[[_POINT, _COMMA]] = _COMMA, _POINT
+_POINT, _ZERO, _MINUS = b".0-"
+_GROUP_LENGTH = 3
+_IS_DIGIT = np.isin(np.arange(256), list(b"0123456789"))
+_SWAP_BYTES = bytes.maketrans(b",.", b".,")
 
 
 def parse_cells(texts: pa.Array, text_format: TextFormat, *, dialect: CsvDialect) -> tuple[pa.Array, NDArray[np.int64]]:
@@ -75,10 +76,49 @@ def rewrite_numbers(texts: pa.Array, *, decimal: str, thousands: str | None) -> 
         thousands = {".": ","}.get(thousands or "", thousands)
     if thousands is None or not len(texts):
         return texts
-    sign = GROUP_SIGNS[thousands]
-    has_sign = pc.match_substring_regex(texts, f"[{sign}]")
-    if not pc.any(has_sign).as_py():
+    variants = GROUP_SIGNS[thousands].removeprefix("\\")
+    if len(variants) > 1 and not pc.all(pc.string_is_ascii(texts)).as_py():
+        texts = pc.replace_substring_regex(texts, f"[{variants[1:]}]", thousands)
+    joined = _join_sound_groups(texts, ord(thousands))
+    return _join_groups(texts, thousands) if joined is None else joined
+
+
+def _join_sound_groups(texts: pa.Array, sign: int) -> pa.Array | None:
+    """Return numbers without signs between groups; None if a sign anywhere is not between groups of a plain number."""
+    _, offsets, content = texts.buffers()
+    if content is None:
         return texts
+    edges = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    text = content[int(edges[0]) : int(edges[-1])].to_pybytes()
+    edges -= edges[0]
+    data = np.frombuffer(text + b"\0\0\0\0", np.uint8)
+    signs = np.flatnonzero(data == sign)
+    if not signs.size:
+        return texts
+    n_before = np.searchsorted(signs, edges)
+    cells = np.repeat(np.arange(len(texts)), np.diff(n_before))
+    starts, ends = edges[cells], edges[cells + 1]
+    starts = starts + (data[starts] == _MINUS)
+    is_later = np.append(False, cells[1:] == cells[:-1])
+    follows_group = np.append(False, np.diff(signs) == _GROUP_LENGTH + 1)
+    n_leading = signs - starts
+    is_leading = (n_leading >= 1) & (n_leading <= _GROUP_LENGTH) & _IS_DIGIT[data[starts]] & (data[starts] != _ZERO)
+    is_leading &= _IS_DIGIT[data[signs - 1]] & ((n_leading < _GROUP_LENGTH) | _IS_DIGIT[data[signs - 2]])
+    behind = np.minimum(signs + _GROUP_LENGTH + 1, len(text))
+    is_closed = (behind == ends) | (data[behind] == sign) | (data[behind] == _POINT)
+    has_group = _IS_DIGIT[data[signs + 1]] & _IS_DIGIT[data[signs + 2]] & _IS_DIGIT[data[signs + 3]] & (behind <= ends)
+    if not (np.where(is_later, follows_group, is_leading) & has_group & is_closed).all():
+        return None
+    is_left = np.ones(len(text), bool)
+    is_left[signs] = False
+    plain = data[: len(text)][is_left]
+    new_edges = (edges - n_before).astype(np.int32)
+    values = pa.Array.from_buffers(pa.string(), len(texts), [None, pa.py_buffer(new_edges), pa.py_buffer(plain)])
+    return pc.if_else(texts.is_valid(), values, None) if texts.null_count else values
+
+
+def _join_groups(texts: pa.Array, sign: str) -> pa.Array:
+    """Return numbers without signs between groups, one by one; another text stays."""
     number = f"[1-9][0-9]{{0,2}}([{sign}][0-9]{{3}})+(\\.[0-9]+)?"
     grouped = pc.match_substring_regex(texts, f"^[^0-9]*{number}[^0-9]*$")
     # Matches do not overlap, so that the second pass finds each second sign.
@@ -93,7 +133,7 @@ def _swap_points_and_commas(texts: pa.Array) -> pa.Array:
     validity, offsets, content = texts.buffers()
     if content is None:
         return texts
-    swapped = _SWAP_SIGNS.take(np.frombuffer(content, np.uint8))
+    swapped = content.to_pybytes().translate(_SWAP_BYTES)
     return pa.Array.from_buffers(
         texts.type, len(texts), [validity, offsets, pa.py_buffer(swapped)], texts.null_count, texts.offset
     )

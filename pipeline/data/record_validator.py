@@ -137,6 +137,52 @@ class RecordValidator:
                     hint, remedy = f"not {self._dialect.encoding}", advise_encoding(content, self._dialect)
                     self._report(record, self._starts[record] + error.start, "encoding", value, hint, remedy=remedy)
 
+    def has_sound_fields(self, n_fields: int) -> bool:
+        """Whether all quotes are sound and all records have `n_fields` fields; if not, the checks below find where."""
+        if self._is_invalid.any():
+            return False
+        separators = np.flatnonzero(self._data == self._delimiter)
+        if b'"' in self._content:
+            quotes = np.flatnonzero(self._data == _QUOTE)
+            if len(quotes) % 2 or not self._has_quotes_at_edges(quotes):
+                return False
+            separators = self._outside(separators, quotes)
+        n_records = len(self._starts)
+        if len(separators) != (n_fields - 1) * n_records:
+            return False
+        if n_fields == 1:
+            return True
+        first, last = separators[:: n_fields - 1], separators[n_fields - 2 :: n_fields - 1]
+        return bool((first >= self._starts).all() and (last <= self._ends).all())
+
+    def _has_quotes_at_edges(self, quotes: Positions) -> bool:
+        """Whether quotes open where a field starts and close where it ends, or are doubled inside it."""
+        opens, closes = quotes[::2], quotes[1::2]
+        is_edge = np.zeros(256, bool)
+        is_edge[[self._delimiter, _NEWLINE]] = True
+        is_sound_start = is_edge[self._data[opens - 1]]
+        is_sound_start[0] |= opens[0] == 0
+        is_edge[_CARRIAGE_RETURN] = True
+        is_sound_end = is_edge[self._data[closes + 1]]
+        is_doubled = opens[1:] == closes[:-1] + 1
+        is_sound_start[1:] |= is_doubled
+        is_sound_end[:-1] |= is_doubled
+        if not (is_sound_start.all() and is_sound_end.all()):
+            return False
+        # A line without the end of a quoted field would give its quotes to the next one.
+        n_before = np.searchsorted(quotes, self._ends)
+        return not (n_before % 2).any()
+
+    def _outside(self, separators: Positions, quotes: Positions) -> Positions:
+        """Return the separators outside quotes."""
+        gaps = quotes[2::2] - quotes[1:-1:2]
+        if gaps.size and gaps.max() <= 3 and quotes[0] == 0:
+            behind = quotes[1::2] + 1
+            outside: Positions = behind[self._data[behind] == self._delimiter]
+        else:
+            outside = separators[np.searchsorted(quotes, separators) % 2 == 0]
+        return outside
+
     def check_quotes(self, n_fields: int | None) -> None:
         """Refuse quotes that are not closed in their record, or that occur inside a field and are not doubled."""
         if b'"' not in self._content:

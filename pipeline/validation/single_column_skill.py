@@ -19,6 +19,7 @@ __all__ = ["ColumnSkill", "measure_skill", "wilson_lower"]
 _Z_95 = 1.959963984540054  # two-sided 95 %
 _MAX_BINS = 1_024
 _MAX_DEPTH = 3
+_ROWS_PER_VALUE = 20  # from here on, each value predicts its class as well as a tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ def measure_skill(column: ColumnStats) -> ColumnSkill:
     if column.values is not None:
         table = np.concatenate([column.counts_by_class[:, :-1], missing[None, :]])
         confusions.append(_leave_one_out(table))
-    if (column.sample_classes >= 0).any():
+    n_present = column.n_rows - column.n_missing
+    has_rare_values = column.values is None or len(column.values) * _ROWS_PER_VALUE > n_present
+    if has_rare_values and (column.sample_classes >= 0).any():
         confusions.append(_tree_confusion(column, missing))
     return max((_skill_of(confusion) for confusion in confusions), key=lambda skill: skill.lower, default=_NO_SKILL)
 
