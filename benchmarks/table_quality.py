@@ -54,9 +54,8 @@ class ScoredTable:
     cpu_seconds: float
 
 
-def score_rows(frame: pd.DataFrame, config: Config) -> ScoredTable:
+def score_rows(frame: pd.DataFrame, config: Config, schema: Schema) -> ScoredTable:
     """Train the model of the settings as the stage `train` does; `frame` has labeled rows only."""
-    schema = Schema.from_config(config.data)
     started = time.process_time()
     result = train_classifier(
         frame, schema, config.features, model=config.model, training=config.training, seed=config.seed
@@ -78,7 +77,7 @@ def compare_table(table: Table, file: Path, project: Path, *, peers: tuple[str, 
     if len(rows) != len(raw):
         raise SystemExit(f"{table.name}: the engine reads {len(rows)} rows and pandas {len(raw)}")
     labeled = rows[config.data.target.column].isin(config.data.target.classes).to_numpy()
-    scored = score_rows(rows[labeled].reset_index(drop=True), config)
+    scored = score_rows(rows[labeled].reset_index(drop=True), config, Schema.from_config(config.data))
     folder = cache_folder() / "folds" / table.name
     folder.mkdir(parents=True, exist_ok=True)
     _write_rows(raw[labeled].reset_index(drop=True), table, config, folder)

@@ -78,7 +78,8 @@ def read_as_owner(table: Table, file: Path) -> pd.DataFrame:
         "write.table": {"sep": "\t"},
         "utf_16": {"encoding": "utf-16"},
     }.get(table.form, {})
-    return pd.read_csv(file, **options)
+    frame = pd.read_csv(file, **options)
+    return frame.drop(columns="Unnamed: 0", errors="ignore")  # pandas' name of a column without one: the row numbers
 
 
 @contextmanager

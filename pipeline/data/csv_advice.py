@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from pipeline.config.groups.data_config import CsvDialect
     from pipeline.schema import TextFormat
 
-__all__ = ["advise_encoding", "advise_fields", "advise_header", "advise_number", "advise_quote", "name_setting"]
+__all__ = [
+    "advise_encoding",
+    "advise_fields",
+    "advise_header",
+    "advise_number",
+    "advise_quote",
+    "advise_word",
+    "name_setting",
+]
 
 _N_HEADER_CANDIDATES = 50
 
@@ -71,6 +79,13 @@ def advise_header(names: list[str], lines: list[str], dialect: CsvDialect, *, n_
         if fields == set(names):
             return f"{name_setting('skip_lines', number)} reads the names in line {number + 1}"
     return None
+
+
+def advise_word(column: str, text: str) -> str | None:
+    """Return the setting that reads a word among other values as missing; None where the text has a digit."""
+    if any(character.isdigit() for character in text) or not text.strip():
+        return None
+    return f"data.columns.{column}.null_values: {json.dumps([text], ensure_ascii=False)} reads it as missing"
 
 
 def advise_number(

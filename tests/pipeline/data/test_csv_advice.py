@@ -57,6 +57,8 @@ def test_a_problem_names_the_setting_that_reads_the_file(tmp_path: Path, name: s
         ((" 7", "8"), {}, "data.source.padded: true reads 7"),
         (("1,5", "2.5"), {}, None),
         (("007", "8"), {}, None),
+        (("unknown", "8"), {}, 'data.columns.spent.null_values: ["unknown"] reads it as missing'),
+        (("?", "8"), {"decimal": ","}, 'data.columns.spent.null_values: ["?"] reads it as missing'),
         (("1,10,0", "8"), {"thousands": ","}, None),
     ],
 )

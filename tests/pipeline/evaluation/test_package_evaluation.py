@@ -53,7 +53,7 @@ def test_baselines_are_fitted_to_train_rows_and_compared_in_pairs(binary: Packag
     assert baseline.difference["log_loss"].value == pytest.approx(value, abs=1e-9)
 
 
-def test_slices_cover_every_feature_but_text(binary: PackagedProblem) -> None:
+def test_slices_cover_every_feature(binary: PackagedProblem) -> None:
     slices = binary.report.slices
     assert {slice_.column for slice_ in (*slices.evaluated, *slices.too_small)} == {
         "size",
@@ -61,6 +61,7 @@ def test_slices_cover_every_feature_but_text(binary: PackagedProblem) -> None:
         "colour",
         "is_new",
         "seen_at",
+        "note",
     }
 
 
