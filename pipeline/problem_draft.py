@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.validation import TrainingRows, ValidationReport
     from pipeline.validation.findings import ValidationFinding
 
-__all__ = ["ProblemDraft", "draft_declaration"]
+__all__ = ["DraftReport", "draft_declaration"]
 
 _RARE_SHARE = 0.1
 _MANY_COPIES = 0.05
@@ -34,7 +34,7 @@ _MAX_LISTED = 12
 
 
 @dataclass(frozen=True, slots=True)
-class ProblemDraft:
+class DraftReport:
     """The written declaration, the role of each column, and the report for its author.
 
     Attributes
@@ -80,7 +80,7 @@ def draft_declaration(
     name: str | None = None,
     table: str | None = None,
     replace: bool = False,
-) -> ProblemDraft:
+) -> DraftReport:
     """Write conf/data/<name>.yaml for files of rows, as the graph accepts it where that is possible.
 
     The rows are read as declared and checked as the stages validate and split do. Columns that reveal the class are
@@ -118,7 +118,7 @@ def draft_declaration(
     if revised is not draft:
         config = write_draft(revised, root=root)
         rows = _training_rows(frame, config)
-    return ProblemDraft(
+    return DraftReport(
         path=revised.path,
         name=revised.name,
         n_rows=len(frame),

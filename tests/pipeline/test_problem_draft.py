@@ -12,7 +12,7 @@ import pytest
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
 from pipeline.data.sources import fetch_rows
-from pipeline.problem_draft import ProblemDraft, draft_declaration
+from pipeline.problem_draft import DraftReport, draft_declaration
 from pipeline.rows_check import check_rows
 from tests.fixtures.toy_dataset import ROOT
 
@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def draft_of(root: Path, **columns: Any) -> tuple[ProblemDraft, Config]:
+def draft_of(root: Path, **columns: Any) -> tuple[DraftReport, Config]:
     pd.DataFrame(ROWS | columns).to_csv(root / "visits.csv", index=False)
     draft = draft_declaration([root / "visits.csv"], target="bought", root=root)
     return draft, build_config(compose(["data=visits"], conf=root / "conf").values, where="conf")
