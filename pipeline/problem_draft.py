@@ -175,13 +175,15 @@ def _assumptions(draft: DraftedProblem) -> Iterator[str]:
     if target.positive is not None:
         yield f"the positive class is {target.positive} (target.positive)"
     if target.n_missing:
-        yield f"{pluralize(target.n_missing, 'row')} without a label are set aside (target.unlabeled)"
+        yield f"{pluralize(target.n_missing, 'row')} without a label set aside (target.unlabeled: set_aside)"
     if target.rare:
         names = ", ".join(f"{name} ({n})" for name, n in list(target.rare.items())[:_MAX_LISTED])
         yield (
-            f"{pluralize(sum(target.rare.values()), 'row')} of {pluralize(len(target.rare), 'rare label')} are set"
-            f" aside, as a class needs ten rows and more: {names}{_more(len(target.rare))}"
+            f"{pluralize(sum(target.rare.values()), 'row')} of {pluralize(len(target.rare), 'rare label')} set aside,"
+            f" as a class needs ten rows, some in each fold (target.classes): {names}{_more(len(target.rare))}"
         )
+    if draft.split_kind == "stratified":
+        yield "a split by class, as one by hash leaves some class out of a part (split.kind: stratified)"
     for column in draft.columns:
         reasons = [*([column.note] if column.note is not None else []), *column.assumptions]
         if reasons:
