@@ -78,9 +78,15 @@ def rewrite_numbers(texts: pa.Array, *, decimal: str, thousands: str | None) -> 
         return texts
     variants = GROUP_SIGNS[thousands].removeprefix("\\")
     if len(variants) > 1 and not pc.all(pc.string_is_ascii(texts)).as_py():
-        texts = pc.replace_substring_regex(texts, f"[{variants[1:]}]", thousands)
-    joined = _join_sound_groups(texts, ord(thousands))
-    return _join_groups(texts, thousands) if joined is None else joined
+        unified = pc.replace_substring_regex(texts, f"[{variants[1:]}]", thousands)
+        joined = _join_all_groups(unified, thousands)
+        return pc.if_else(pc.equal(joined, unified), texts, joined)
+    return _join_all_groups(texts, thousands)
+
+
+def _join_all_groups(texts: pa.Array, sign: str) -> pa.Array:
+    joined = _join_sound_groups(texts, ord(sign))
+    return _join_groups(texts, sign) if joined is None else joined
 
 
 def _join_sound_groups(texts: pa.Array, sign: int) -> pa.Array | None:

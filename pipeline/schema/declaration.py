@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Column", "Schema", "Target"]
 
+# What csv.DictReader and pandas call the first column of a file whose header leaves it unnamed.
+_NAMES_OF_UNNAMED = ("", "Unnamed: 0")
 _MAX_HINT_LENGTH = 60
 # Fields of `Column` that are lists in a package.
 _TUPLE_FIELDS = ("categories", "true_values", "false_values", "null_values", "strip")
@@ -291,8 +293,8 @@ class Schema:
     @cached_property
     def accepted_names(self) -> frozenset[str]:
         """Names that a row to predict may have: all declared columns and the target; only features are read."""
-        names = {self.target.column, self.dialect.get("index_column", self.target.column)}
-        return frozenset((*(column.name for column in self.columns), *names))
+        index_names = (self.dialect["index_column"], *_NAMES_OF_UNNAMED) if "index_column" in self.dialect else ()
+        return frozenset((*(column.name for column in self.columns), self.target.column, *index_names))
 
     def unknown_name_message(self, name: str, *, has_hint: bool = True) -> str:
         """Return what is wrong with a name that is none of `accepted_names`."""

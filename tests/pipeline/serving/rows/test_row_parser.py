@@ -51,6 +51,14 @@ def test_a_row_is_read_in_the_order_of_the_features_and_absent_is_missing() -> N
     assert rows.rows[0] == (4, 1.5, "red", True, None, "2026-01-31T18:30:00")
 
 
+@pytest.mark.parametrize("name", ["index", "", "Unnamed: 0"])
+def test_the_unnamed_first_column_of_the_file_may_come_along(name: str) -> None:
+    parser = RowParser(replace(SCHEMA, dialect={"index_column": "index"}), max_rows=3)
+    assert parser.parse_row(row_body(**{name: 7})).rows[0][1] == 1.5
+    with pytest.raises(InvalidRequest, match="is not a feature of this model"):
+        PARSER.parse_row(row_body(**{name: 7}))
+
+
 def test_a_whole_number_may_be_written_as_a_float() -> None:
     assert PARSER.parse_row(row_body(count=4.0)).rows[0][0] == 4
 
