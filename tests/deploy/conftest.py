@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def two_packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Folders of two packages of one problem."""
     folder = tmp_path_factory.mktemp("packages")
     write_small_package(folder / "first", "personality", "model=logistic_regression", n_rows=400)

@@ -50,12 +50,12 @@ def _can_mount() -> bool:
 
 
 @pytest.fixture(scope="module")
-def image(packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+def image(two_packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
     """The image of the API, built and started in its own mount namespace."""
     if not _can_mount():
         pytest.skip("mounting needs root; buildah builds the same file: docs/how-to/deploy.md")
     base = tmp_path_factory.mktemp("image")
-    make_project(base / "project", [packages[0]])
+    make_project(base / "project", [two_packages[0]])
     state = base / "project/state"
     for path in (state, *state.rglob("*")):
         shutil.chown(path, USER, USER)

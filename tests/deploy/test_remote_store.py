@@ -21,8 +21,8 @@ pytestmark = pytest.mark.xdist_group("deploy")
 
 
 @pytest.fixture
-def package(packages: tuple[Path, Path]) -> Path:
-    return packages[0]
+def package(two_packages: tuple[Path, Path]) -> Path:
+    return two_packages[0]
 
 
 @pytest.fixture

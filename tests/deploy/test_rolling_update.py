@@ -73,7 +73,7 @@ class ReplicaSet:
 
 @pytest.fixture
 def replicas(
-    packages: tuple[Path, Path], postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_packages: tuple[Path, Path], postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> ReplicaSet:
     engine = create_engine(f"{postgresql}/postgres".replace(":", "+psycopg:", 1), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -81,7 +81,7 @@ def replicas(
     engine.dispose()
     monkeypatch.setenv("MLOPS_STATE_URL", f"{postgresql}/replicas")
     monkeypatch.setenv("MLOPS_PACKAGES_URL", (tmp_path / "shared").as_uri())
-    make_project(tmp_path / "project", list(packages))
+    make_project(tmp_path / "project", list(two_packages))
     (tmp_path / "project/state/log.key").write_bytes(bytes(range(32)))
     (tmp_path / "project/state/log.key").chmod(0o600)
     return ReplicaSet(tmp_path)

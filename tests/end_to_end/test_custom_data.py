@@ -41,7 +41,7 @@ def test_the_whole_graph_runs_on_them_and_learns(own_data: Workspace) -> None:
     own_data.run("dvc", "exp", "run", "-S", "data=customers", "-S", "model=logistic_regression")
     metrics = json.loads((own_data.root / "metrics/test.json").read_text(encoding="utf-8"))
     source = json.loads((own_data.root / "data/source.json").read_text(encoding="utf-8"))
-    assert (source["path"], source["rows"]) == ("data/external/customers.csv", ROWS)
+    assert (list(source["files"]), source["rows"]) == (["data/external/customers.csv"], ROWS)
     assert 0 < metrics["log_loss"] < 0.8
     own_data.edit("conf/config.yaml", "- data: personality", "- data: customers")
     own_data.edit("conf/config.yaml", "- model: hist_gradient_boosting", "- model: logistic_regression")

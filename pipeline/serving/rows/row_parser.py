@@ -201,6 +201,7 @@ class RowParser:
     ) -> tuple[DecodedRow, list[FieldError]]:
         if not isinstance(values, dict):
             return (), [FieldError(path, "type", "expected an object of features by name")]
+        values = self._without_padding(values)
         errors = self._unknown_feature_errors(values, f"{path}.", n_hints=n_hints)
         row = []
         for column, constraints in zip(self.columns, self._constraints, strict=True):
@@ -209,6 +210,13 @@ class RowParser:
             if error is not None:
                 errors.append(error)
         return tuple(row), errors
+
+    def _without_padding(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return a row without the blanks around names that a padded CSV header has, as its reader names columns."""
+        padded = [name for name in values if name not in self._accepted_names and name.strip() in self._accepted_names]
+        if not padded or any(name.strip() in values for name in padded):
+            return values
+        return {name.strip() if name in padded else name: value for name, value in values.items()}
 
     def _unknown_feature_errors(
         self, given: Mapping[str, Any], prefix: str, *, n_hints: int = _MAX_HINTS

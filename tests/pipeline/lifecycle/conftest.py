@@ -1,5 +1,5 @@
 """The two packages that rollouts and deployments share."""
 
-from tests.deploy.conftest import packages
+from tests.deploy.conftest import two_packages
 
-__all__ = ["packages"]
+__all__ = ["two_packages"]

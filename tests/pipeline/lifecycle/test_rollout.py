@@ -37,13 +37,13 @@ def register_approved(root: Path, package: Path) -> ModelRegistry:
 
 
 @pytest.fixture(scope="module")
-def server(packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(two_packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """Version 1 serves in Production; version 2 has passed its gates."""
     root = tmp_path_factory.mktemp("deployed")
-    make_project(root, [packages[0]])
+    make_project(root, [two_packages[0]])
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLOPS_STATE_URL", raising=False)
-        register_approved(root, packages[1])
+        register_approved(root, two_packages[1])
         with run_server(root) as running_server:
             yield running_server
 
@@ -86,12 +86,12 @@ def test_a_version_that_is_not_live_in_time_is_rolled_back(registry: ModelRegist
 
 
 def test_predictions_that_differ_from_the_package_roll_a_version_back(
-    packages: tuple[Path, Path], server: RunningServer, registry: ModelRegistry, tmp_path: Path
+    two_packages: tuple[Path, Path], server: RunningServer, registry: ModelRegistry, tmp_path: Path
 ) -> None:
     deploy_version(registry, server)
     # The address of another environment, in which version 2 is another model.
-    make_project(tmp_path / "elsewhere", [packages[1]])
-    elsewhere = register_approved(tmp_path / "elsewhere", packages[0])
+    make_project(tmp_path / "elsewhere", [two_packages[1]])
+    elsewhere = register_approved(tmp_path / "elsewhere", two_packages[0])
     with pytest.raises(
         GateRefused, match=r"golden rows give the packaged probabilities: a probability differs .*rolled back"
     ):
@@ -110,10 +110,10 @@ def test_a_production_version_is_not_rolled_back_to_staging(registry: ModelRegis
 
 
 @pytest.fixture
-def two(packages: tuple[Path, Path], tmp_path: Path) -> ModelRegistry:
+def two(two_packages: tuple[Path, Path], tmp_path: Path) -> ModelRegistry:
     """A project with version 1 in Production, and version 2, which has passed its gates."""
-    make_project(tmp_path, [packages[0]])
-    return register_approved(tmp_path, packages[1])
+    make_project(tmp_path, [two_packages[0]])
+    return register_approved(tmp_path, two_packages[1])
 
 
 def test_a_failed_trial_restores_the_previous_staging_version(two: ModelRegistry) -> None:

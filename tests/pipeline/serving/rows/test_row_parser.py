@@ -59,6 +59,12 @@ def test_the_unnamed_first_column_of_the_file_may_come_along(name: str) -> None:
         PARSER.parse_row(row_body(**{name: 7}))
 
 
+def test_blanks_around_a_name_are_left_out_as_in_a_header_of_csv() -> None:
+    assert PARSER.parse_row(row_body(**{"count ": 4, " row": 1})).rows[0][0] == 4
+    with pytest.raises(InvalidRequest, match="is not a feature of this model"):
+        PARSER.parse_row(row_body(**{"count ": 4, "count": 5}))
+
+
 def test_a_whole_number_may_be_written_as_a_float() -> None:
     assert PARSER.parse_row(row_body(count=4.0)).rows[0][0] == 4
 
@@ -270,7 +276,7 @@ def test_declared_columns_that_are_no_features_are_ignored(extra: dict[str, Any]
     assert PARSER.parse_columns(columns).rows == [expected]
 
 
-@pytest.mark.parametrize("name", ["rows", "Outcome", "outcome "])
+@pytest.mark.parametrize("name", ["rows", "Outcome", "out come"])
 def test_an_undeclared_column_beside_them_is_still_refused(name: str) -> None:
     error = raised_error(row_body(row=7, **{name: 1}))
     assert [(field.path, field.rule) for field in error.errors] == [(f"features.{name}", "unknown")]
