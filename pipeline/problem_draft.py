@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.validation import TrainingRows, ValidationReport
     from pipeline.validation.findings import ValidationFinding
 
-__all__ = ["ProblemDraft", "draft_declaration"]
+__all__ = ["DraftReport", "draft_declaration"]
 
 _RARE_SHARE = 0.1
 _MANY_COPIES = 0.05
@@ -34,7 +34,7 @@ _MAX_LISTED = 12
 
 
 @dataclass(frozen=True, slots=True)
-class ProblemDraft:
+class DraftReport:
     """The written declaration, the role of each column, and the report for its author.
 
     Attributes
@@ -80,7 +80,7 @@ def draft_declaration(
     name: str | None = None,
     table: str | None = None,
     replace: bool = False,
-) -> ProblemDraft:
+) -> DraftReport:
     """Write conf/data/<name>.yaml for files of rows, as the graph accepts it where that is possible.
 
     The rows are read as declared and checked as the stages validate and split do. Columns that reveal the class are
@@ -118,7 +118,7 @@ def draft_declaration(
     if revised is not draft:
         config = write_draft(revised, root=root)
         rows = _training_rows(frame, config)
-    return ProblemDraft(
+    return DraftReport(
         path=revised.path,
         name=revised.name,
         n_rows=len(frame),
@@ -175,13 +175,15 @@ def _assumptions(draft: DraftedProblem) -> Iterator[str]:
     if target.positive is not None:
         yield f"the positive class is {target.positive} (target.positive)"
     if target.n_missing:
-        yield f"{pluralize(target.n_missing, 'row')} without a label are set aside (target.unlabeled)"
+        yield f"{pluralize(target.n_missing, 'row')} without a label set aside (target.unlabeled: set_aside)"
     if target.rare:
         names = ", ".join(f"{name} ({n})" for name, n in list(target.rare.items())[:_MAX_LISTED])
         yield (
-            f"{pluralize(sum(target.rare.values()), 'row')} of {pluralize(len(target.rare), 'rare label')} are set"
-            f" aside, as a class needs ten rows and more: {names}{_more(len(target.rare))}"
+            f"{pluralize(sum(target.rare.values()), 'row')} of {pluralize(len(target.rare), 'rare label')} set aside,"
+            f" as a class needs ten rows, some in each fold (target.classes): {names}{_more(len(target.rare))}"
         )
+    if draft.split_kind == "stratified":
+        yield "a split by class, as one by hash leaves some class out of a part (split.kind: stratified)"
     for column in draft.columns:
         reasons = [*([column.note] if column.note is not None else []), *column.assumptions]
         if reasons:

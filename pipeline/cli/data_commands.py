@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.config.root_config import Config
-    from pipeline.problem_draft import ProblemDraft
+    from pipeline.problem_draft import DraftReport
 
 __all__ = ["app"]
 
@@ -79,7 +79,7 @@ def init(
             typer.echo(line)
 
 
-def _draft_lines(draft: ProblemDraft) -> Iterator[str]:
+def _draft_lines(draft: DraftReport) -> Iterator[str]:
     yield f"{draft.path}: {pluralize(draft.n_rows, 'row')}, classes {_list_names(draft.classes)}"
     for role, columns in (
         ("features", draft.features),

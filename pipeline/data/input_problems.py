@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +91,9 @@ def to_data_error(problems: Sequence[InputProblem]) -> DataError:
     """Return the error that lists `problems` and the next step."""
     path = problems[0].path
     count = (
-        f"the first {len(problems)} problems" if len(problems) >= MAX_INPUT_PROBLEMS else f"{len(problems)} problem(s)"
+        f"the first {len(problems)} problems"
+        if len(problems) >= MAX_INPUT_PROBLEMS
+        else pluralize(len(problems), "problem")
     )
     listed = "\n".join(str(problem) for problem in problems)
     redraft = "; `mlops data init FILE --target COLUMN --replace` drafts it anew"

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.data.csv_advice import advise_encoding, advise_fields, advise_quote
 from pipeline.data.csv_records import LONG_RECORD_HINT, MAX_RECORD_BYTES, Records, remove_padding
 from pipeline.data.input_problems import quote_shortened
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,7 +234,7 @@ class RecordValidator:
         for record in map(int, self._problems.take_reportable(deviating)):
             count, content = int(counts[record]), self._record_bytes(record).rstrip(b"\r")
             value = quote_shortened(content[:200])
-            hint = f"found {count} field(s); the header has {n_fields}"
+            hint = f"found {pluralize(count, 'field')}; the header has {n_fields}"
             is_first = self.is_below_header and record == 0
             remedy = advise_fields(content, self._dialect, n_fields=n_fields, is_first=is_first)
             place = min(count, n_fields + 1)

@@ -99,7 +99,8 @@ def infer_target(texts: pa.Table, target: str, *, notes: Sequence[str] = ()) -> 
     labels = _without_null_words(target, texts.column(target).combine_chunks())
     counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(labels.drop_null()).to_pylist()}
     if len(counts) < 2:
-        raise DataError(f"--target {target}: has {len(counts)} class(es); expected two or more")
+        found = f"has one class, {next(iter(counts))!r}" if counts else "has no values"
+        raise DataError(f"--target {target}: {found}; expected two or more classes: name another column or file")
     frequent = {name: counts[name] for name in _sorted_classes(list(counts)) if counts[name] >= _MIN_CLASS_ROWS}
     if len(frequent) < 2 and len(counts) <= _MIN_CLASS_ROWS:
         frequent = {name: counts[name] for name in _sorted_classes(list(counts))}

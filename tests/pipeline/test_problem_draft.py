@@ -12,7 +12,7 @@ import pytest
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
 from pipeline.data.sources import fetch_rows
-from pipeline.problem_draft import ProblemDraft, draft_declaration
+from pipeline.problem_draft import DraftReport, draft_declaration
 from pipeline.rows_check import check_rows
 from tests.fixtures.toy_dataset import ROOT
 
@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def draft_of(root: Path, **columns: Any) -> tuple[ProblemDraft, Config]:
+def draft_of(root: Path, **columns: Any) -> tuple[DraftReport, Config]:
     pd.DataFrame(ROWS | columns).to_csv(root / "visits.csv", index=False)
     draft = draft_declaration([root / "visits.csv"], target="bought", root=root)
     return draft, build_config(compose(["data=visits"], conf=root / "conf").values, where="conf")
@@ -58,8 +58,11 @@ CASES: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
         "refund_day: ignored: reveals the class: nearly all rows with a value, and nearly all rows without a value",
     ),
     "another word for the target": (lambda: {"state": np.where(BOUGHT == "yes", "won", "open")}, "state: ignored"),
-    "labels missing": (lambda: with_labels((slice(0, 90), None)), "90 rows without a label are set aside"),
-    "a rare label": (lambda: with_labels((slice(0, 4), "maybe")), "4 rows of 1 rare label are set aside"),
+    "labels missing": (
+        lambda: with_labels((slice(0, 90), None)),
+        "90 rows without a label set aside (target.unlabeled",
+    ),
+    "a rare label": (lambda: with_labels((slice(0, 4), "maybe")), "4 rows of 1 rare label set aside"),
     "constant": (lambda: {"always": 1}, "always: ignored: has a single value"),
     "1 % positives": (
         lambda: {"bought": np.where(np.arange(N) % 30 == 0, "yes", "no")},
@@ -100,6 +103,7 @@ def test_classes_whose_rows_are_equal_are_split_by_class(root: Path) -> None:
     changed = {name: np.where(np.arange(N) < 20, ROWS[name][0], ROWS[name]) for name in ("visits", "spent", "plan")}
     draft, config = draft_of(root, bought=bought, **changed)
     assert (draft.refusals, config.data.split.kind) == ((), "stratified")
+    assert draft.assumptions[-1].endswith("(split.kind: stratified)")
 
 
 def test_what_no_draft_can_answer_is_a_refusal_with_its_remedy(root: Path) -> None:

@@ -90,7 +90,7 @@ def test_error_lists_each_problem_and_the_next_step() -> None:
     problem = InputProblem("rows.csv", 2, "age", "integer", "'x'", "expected a number")
     assert str(to_data_error([problem])).splitlines() == [
         "rows.csv:2:age: integer: 'x' (expected a number)",
-        "rows.csv: refused for 1 problem(s) above; nothing was read. Correct the file or its declaration",
+        "rows.csv: refused for 1 problem above; nothing was read. Correct the file or its declaration",
     ]
 
 

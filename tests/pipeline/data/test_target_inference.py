@@ -27,12 +27,20 @@ def test_classes_are_sorted_and_the_positive_class_is_inferred(
     ("target", "message"),
     [
         ("outcmoe", "did you mean 'outcome'"),
-        ("same", "has 1 class"),
+        ("same", "has one class, 'a'; expected two or more classes: name another column"),
+        ("empty", "has no values; expected two or more"),
         ("number", "60 distinct values.*A number is no class"),
     ],
 )
 def test_column_without_classes_is_refused_as_target(target: str, message: str) -> None:
-    table = pa.table({"outcome": ["a", "b"] * 30, "same": ["a"] * 60, "number": [str(number) for number in range(60)]})
+    table = pa.table(
+        {
+            "outcome": ["a", "b"] * 30,
+            "same": ["a"] * 60,
+            "number": [str(number) for number in range(60)],
+            "empty": pa.nulls(60, pa.string()),
+        }
+    )
     with pytest.raises(DataError, match=message):
         infer_target(table, target)
 

@@ -15,7 +15,7 @@ def kinds(text: str) -> list[tuple[str, str]]:
     ("text", "kind"),
     [("12", "number"), (".5", "number"), ("1e-3", "number"), ("2.", "number"), ("größe", "name"), ("_a1", "name")],
 )
-def test_one_token(text, kind) -> None:
+def test_a_number_or_a_name_is_one_token(text, kind) -> None:
     assert kinds(text) == [(kind, text)]
 
 

@@ -82,7 +82,7 @@ def same(left: float, right: float) -> bool:
         ("if(x > 0, y, 1)", None, 5.0, NAN),
     ],
 )
-def test_numbers(text, x, y, expected) -> None:
+def test_numbers_and_missing_values_give_what_the_reference_defines(text, x, y, expected) -> None:
     assert same(value(text, x=x, y=y), expected)
 
 
@@ -121,7 +121,7 @@ def test_and_and_or_are_those_of_sql(b, c, both, either, equal) -> None:
         ("is_missing(at)", 0),
     ],
 )
-def test_dates(text, expected) -> None:
+def test_dates_have_parts_differences_and_an_order(text, expected) -> None:
     assert value(text, at="2024-02-29T18:00:00", due="2024-03-02") == expected
 
 
@@ -160,7 +160,7 @@ def test_a_missing_date_stays_missing(text) -> None:
         ("is_missing(note)", None, "", 0),
     ],
 )
-def test_texts(text, plan, note, expected) -> None:
+def test_texts_are_compared_and_measured_by_characters(text, plan, note, expected) -> None:
     assert same(value(text, plan=plan, note=note), expected)
 
 
