@@ -59,7 +59,8 @@ def init(
     *,
     target: Annotated[str, typer.Option("--target", help="Column to predict.")],
     table: Annotated[
-        str | None, typer.Option("--table", help="Table of a database file; the only one if omitted.")
+        str | None,
+        typer.Option("--table", help="Table of a database or sheet of a workbook; the only or first one if omitted."),
     ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the problem; that of the file by default.")

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
     from pipeline.data.date_recognition import DateReading
     from pipeline.data.number_recognition import EpochUnit
+    from pipeline.schema.column_kinds import ColumnKind
 
 __all__ = ["RecognizedColumn", "recognize_column", "recognize_texts", "settle_words"]
 
 _MIN_SHARE_TO_MENTION = 0.6
 _DATE_SHARE = 0.5
 _MAX_LISTED_WORDS = 10
+_DECIMALS = r"[.][0-9]{2,}([^0-9]|$)"
 _CODE = r"^[A-Z]{2}$"
 _CODE_NOTE = "NA is a word among codes of two letters; null_values: [NA] reads it as missing"
 
@@ -183,7 +185,8 @@ def _numbers(name: str, cells: CellCounts) -> RecognizedColumn | None:
         evidence, assumption = shape
         words = _words(cells)
         return replace(words, evidence=evidence, assumptions=(assumption, *words.assumptions))
-    for form in (TextFormat("integer"), TextFormat("float")):
+    for kind in _number_kinds(cells):
+        form = TextFormat(kind)
         foreign = cells.foreign(form)
         if foreign is None:
             continue
@@ -193,6 +196,12 @@ def _numbers(name: str, cells: CellCounts) -> RecognizedColumn | None:
             recognized = _as_times(recognized, unit)
         return _with_words(recognized, cells, foreign)
     return None
+
+
+def _number_kinds(cells: CellCounts) -> tuple[ColumnKind, ...]:
+    """Return the kinds to try: whole numbers with two decimals, such as 12.00, are amounts that the file rounds."""
+    has_decimals = pc.any(pc.match_substring_regex(cells.texts, _DECIMALS)).as_py()
+    return ("float",) if has_decimals else ("integer", "float")
 
 
 def _as_times(numbers: RecognizedColumn, unit: EpochUnit) -> RecognizedColumn:
@@ -211,12 +220,26 @@ def _affixed_numbers(cells: CellCounts) -> RecognizedColumn | None:
     affixes = find_affixes(cells.texts)
     if affixes is None:
         return None
-    for kind in ("integer", "float"):
+    evidence = f"numbers with {quote_examples(list(affixes.texts))}, such as {affixes.example!r}"
+    for kind in _number_kinds(cells):
         form = TextFormat(kind, strip=affixes.texts)
         if (foreign := cells.foreign(form)) is not None:
-            evidence = f"numbers with {quote_examples(list(affixes.texts))}, such as {affixes.example!r}"
             return _with_words(RecognizedColumn(form, evidence, unit=affixes.unit), cells, foreign)
-    return None
+    strip = ", ".join(f'"{text}"' for text in affixes.texts)
+    return _partly_read(cells, TextFormat("float", strip=affixes.texts), evidence, f"strip: [{strip}]")
+
+
+def _partly_read(cells: CellCounts, form: TextFormat, evidence: str, key: str) -> RecognizedColumn | None:
+    """Return texts of which `form` reads most, with the cells that it does not read; None where it reads fewer."""
+    if 1 - cells.unread(form).n_rows / cells.n_present < _MIN_SHARE_TO_MENTION:
+        return None
+    advice = f"with dtype: Float64 and {key}, list these cells in null_values"
+    return _unread_texts(cells, f"look like {evidence}; {_differing(cells, form)}", advice)
+
+
+def _differing(cells: CellCounts, form: TextFormat) -> str:
+    unread = cells.unread(form)
+    return f"{unread.n_rows:,} of {cells.n_present:,} cells differ: {quote_examples(unread.examples)}"
 
 
 def _grouped_numbers(cells: CellCounts) -> RecognizedColumn | None:
@@ -233,10 +256,11 @@ def _durations(cells: CellCounts) -> RecognizedColumn | None:
     if pc.sum(pc.match_substring_regex(sample, f"^(?:{pattern})$")).as_py() < len(sample) / 2:
         return None
     form = TextFormat("float", format=DURATION_FORMAT)
+    example = next(text for text in sample.to_pylist() if re.fullmatch(pattern, text))
+    evidence = f"durations or times such as {example!r}, in seconds"
     foreign = cells.foreign(form)
     if foreign is None:
-        return None
-    evidence = f"durations or times such as {cells.texts[0].as_py()!r}, in seconds"
+        return _partly_read(cells, form, evidence, f"format: {DURATION_FORMAT}")
     return _with_words(RecognizedColumn(form, evidence, unit="s"), cells, foreign)
 
 
@@ -255,21 +279,13 @@ def _dates(cells: CellCounts, column: pa.Array) -> RecognizedColumn | None:
     form, example = reading.text_format, cells.texts[0].as_py()
     foreign = {} if reading.share == 1 else cells.foreign(form)
     if foreign is None:
-        n_unread, _, examples = cells.unread(form)
-        evidence = (
-            f"look like dates in the form {form_in_words(form.format)}; {n_unread:,} of {cells.n_present:,} cells"
-            f" differ: {quote_examples(examples)}"
-        )
-        advice = f"correct these cells, or list them in null_values{_format_advice(form)}"
-        return _unread_texts(cells, evidence, advice)
+        evidence = f"look like dates in the form {form_in_words(form.format)}; {_differing(cells, form)}"
+        key = "" if form.format is None else f', with format: "{form.format}"'
+        return _unread_texts(cells, evidence, f"correct these cells, or list them in null_values{key}")
     evidence = f"dates in the form {form_in_words(form.format)}, such as {example!r}{reason}"
     is_zoned = form.zone is not None or "%z" in (form.format or "")
     evidence += ", stored in UTC" if is_zoned else ""
     return _with_words(RecognizedColumn(form, evidence), cells, foreign)
-
-
-def _format_advice(form: TextFormat) -> str:
-    return "" if form.format is None else f', with format: "{form.format}"'
 
 
 def _order_of_parts(reading: DateReading) -> str:
@@ -323,14 +339,12 @@ def _words(cells: CellCounts) -> RecognizedColumn:
     noun = "words" if form.kind == "category" else "texts"
     retained = ("NA",) if "NA" in cells.words and "NA" not in form.null_values else ()
     assumptions = (_CODE_NOTE,) if retained else ()
-    number = TextFormat("float")
-    n_unread, n_unread_texts, unread = cells.unread(number)
-    share = 1 - n_unread / cells.n_present
+    unread = cells.unread(number := TextFormat("float"))
     recognized = RecognizedColumn(form, f"{len(texts):,} {noun} such as {quote_examples(examples)}")
-    if _MIN_SHARE_TO_MENTION <= share < 1:
-        evidence = f"look like numbers; {n_unread:,} of {cells.n_present:,} cells differ: {quote_examples(unread)}"
+    if _MIN_SHARE_TO_MENTION <= 1 - unread.n_rows / cells.n_present < 1:
+        evidence = f"look like numbers; {_differing(cells, number)}"
         recognized = replace(recognized, evidence=evidence, is_unrecognized=True)
-        if n_unread_texts <= _MAX_LISTED_WORDS:
+        if unread.n_texts <= _MAX_LISTED_WORDS:
             assumptions = (*assumptions, "with dtype: Float64, list these cells in null_values")
     missing = {word: cells.words[word] for word in form.null_values}
     recognized = replace(

@@ -68,7 +68,7 @@ def draft_problem(
         raise Conflict(f"{path}: exists already; use --replace or another --name")
     source = import_source(files, root=root)
     raw_file = _read_files([root / file for file in source.files], table=table)
-    inferred_target = infer_target(raw_file.texts, target)
+    inferred_target = infer_target(raw_file.texts, target, notes=raw_file.notes)
     columns = infer_columns(raw_file.texts, target=target, known=raw_file.known_kinds)
     draft = DraftedProblem(config_name, path, source.path, raw_file, inferred_target, tuple(columns))
     draft = draft.with_common_null_values() if raw_file.settings["kind"] == "csv" else draft

@@ -125,7 +125,8 @@ def _form_keys(recognized: RecognizedColumn) -> dict[str, Any]:
 
 def _assumptions(recognized: RecognizedColumn) -> tuple[str, ...]:
     """Return the assumptions about texts, the first with the evidence; none where the texts leave nothing open."""
-    if not recognized.assumptions and not recognized.keys and not recognized.n_missing_words:
+    is_open = bool(recognized.assumptions) or recognized.is_unrecognized
+    if not is_open and not recognized.keys and not recognized.n_missing_words:
         return ()
     return (recognized.evidence, *recognized.assumptions)
 

@@ -80,8 +80,10 @@ class InferredTarget:
         return InferredTarget(self.column, frequent, _infer_positive(frequent), self.n_missing, rare)
 
 
-def infer_target(texts: pa.Table, target: str) -> InferredTarget:
+def infer_target(texts: pa.Table, target: str, *, notes: Sequence[str] = ()) -> InferredTarget:
     """Return the classes of `target`: its labels with at least ten rows, or all of them where rows are few.
+
+    `notes` are what was assumed to find the columns; the error of a missing column ends with them.
 
     Raises
     ------
@@ -92,6 +94,7 @@ def infer_target(texts: pa.Table, target: str) -> InferredTarget:
         known = texts.column_names
         raise DataError(
             f"--target: no column is named {target!r}; there are: {', '.join(known)}{did_you_mean(target, known)}"
+            + "".join(f"; {note}" for note in notes)
         )
     labels = _without_null_words(target, texts.column(target).combine_chunks())
     counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(labels.drop_null()).to_pylist()}

@@ -5,6 +5,7 @@ The parser climbs precedences (Pratt, 1973) and writes the steps of a stack mach
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,7 +14,6 @@ import numpy as np
 from pipeline.errors import ConfigError, did_you_mean
 from pipeline.expressions.expression import Expression, Step
 from pipeline.expressions.expression_tokens import TOKEN_HINTS, Token, tokenize
-from pipeline.expressions.operands import NO_MOMENT
 from pipeline.expressions.operations import FUNCTIONS, OPERATORS
 from pipeline.text import pluralize, shorten
 
@@ -44,6 +44,7 @@ _BINDING = {
 _NOT_BINDING, _MINUS_BINDING = 3, 7
 _KEYWORDS = frozenset({"and", "or", "not", "true", "false", "missing"})
 RESERVED_NAMES = _KEYWORDS | frozenset(FUNCTIONS)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?", re.ASCII)
 _OPERAND = "a feature, a number, a text in quotes or a function"
 _TYPE_NAMES: dict[ValueType, str] = {
     "number": "a number",
@@ -187,6 +188,8 @@ class _Parser:
     def _named(self, token: Token) -> _Part:
         if token.text == "not":
             return self._apply(token, OPERATORS["not"], (self._expression(_NOT_BINDING),))
+        if token.text in ("true", "false", "missing") and token.text in self._variables:
+            self._fail(token.position, f"{token.text} is a value and a feature; write `{token.text}` for the feature")
         if token.text in ("true", "false"):
             return _Part("boolean", (Step(literal=float(token.text == "true")),), token.position)
         if token.text == "missing":
@@ -271,10 +274,11 @@ class _Parser:
         if part.text is None:
             return part
         try:
-            moment = np.datetime64(part.text, "us").astype(np.int64)
+            # numpy alone would also read "now", years of any length and zones.
+            moment = np.datetime64(part.text, "us").astype(np.int64) if _MOMENT.fullmatch(part.text) else None
         except ValueError:
-            moment = np.int64(NO_MOMENT)
-        if moment == NO_MOMENT:
+            moment = None
+        if moment is None:
             self._fail(part.start, f"{part.text!r} is no date; write it as 2026-01-31 or 2026-01-31T18:30:00")
         return _Part("moment", (Step(literal=np.int64(moment)),), part.start)
 

@@ -89,12 +89,23 @@ def select_training_rows(
         )
     report = replace(validate_rows(labeled, schema, config, name=name), n_unlabeled=_count_true(is_unlabeled))
     valid, quarantined = _quarantine_rows(labeled, report)
-    quarantined["row"] = np.flatnonzero(~is_unlabeled)[quarantined["row"].to_numpy(dtype=np.int64)]
+    row, _ = _added_names(frame)
+    quarantined[row] = np.flatnonzero(~is_unlabeled)[quarantined[row].to_numpy(dtype=np.int64)]
     return TrainingRows(report, valid, _with_unlabeled(quarantined, frame[is_unlabeled], schema.target))
 
 
 def _to_frame(source: pd.DataFrame | Path) -> pd.DataFrame:
     return read_parquet(source) if isinstance(source, Path) else source.reset_index(drop=True)
+
+
+def _added_names(frame: pd.DataFrame) -> tuple[str, str]:
+    """Return the names of the columns that quarantined rows get; a name that the rows have is followed by `_`."""
+    names = []
+    for name in ("row", "reason"):
+        while name in frame.columns:
+            name += "_"  # noqa: PLW2901 - the name is the loop's result
+        names.append(name)
+    return names[0], names[1]
 
 
 def _with_unlabeled(quarantined: pd.DataFrame, unlabeled: pd.DataFrame, target: Target) -> pd.DataFrame:
@@ -107,10 +118,11 @@ def _with_unlabeled(quarantined: pd.DataFrame, unlabeled: pd.DataFrame, target: 
         f"{target.column}: no label" if is_missing else f"{target.column}: no class {label!r}"
         for label, is_missing in zip(labels, labels.isna(), strict=True)
     ]
-    rows = unlabeled.reset_index(names="row")
-    rows.insert(1, "reason", pd.Series(reasons, dtype="string"))
+    row, reason = _added_names(unlabeled)
+    rows = unlabeled.reset_index(names=row)
+    rows.insert(1, reason, pd.Series(reasons, dtype="string"))
     both = rows if quarantined.empty else pd.concat([quarantined, rows], ignore_index=True)
-    return both.sort_values("row", kind="stable", ignore_index=True)
+    return both.sort_values(row, kind="stable", ignore_index=True)
 
 
 def validate_rows(
@@ -244,12 +256,13 @@ def _quarantine_rows(frame: pd.DataFrame, report: ValidationReport) -> tuple[pd.
     import pandas as pd
 
     is_quarantined = report.failed_mask if report.n_quarantined else np.zeros(len(frame), dtype=bool)
-    quarantined = frame[is_quarantined].reset_index(names="row")
+    row_name, reason_name = _added_names(frame)
+    quarantined = frame[is_quarantined].reset_index(names=row_name)
     reasons: dict[int, list[str]] = {}
     for finding in report.findings:
         for row, value in zip(finding.rows, finding.values, strict=True):
             shown = "missing" if value is None else repr(value)
             reasons.setdefault(row, []).append(f"{finding.column}: {finding.check}: {shown}")
-    texts = ["; ".join(sorted(reasons.get(row, ["see the report"]))) for row in quarantined["row"]]
-    quarantined.insert(1, "reason", pd.Series(texts, dtype="string"))
+    texts = ["; ".join(sorted(reasons.get(row, ["see the report"]))) for row in quarantined[row_name]]
+    quarantined.insert(1, reason_name, pd.Series(texts, dtype="string"))
     return frame[~is_quarantined].reset_index(drop=True), quarantined

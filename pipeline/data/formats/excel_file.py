@@ -100,12 +100,12 @@ def open_excel(path: Path, *, sheet: str | None = None, skip_lines: int = 0) -> 
     return TypedFile(tuple(positions), set_aside, len(rows), read, holds_cells=True)
 
 
-def find_header(path: Path) -> HeaderPlace:
-    """Return where the names of a workbook are: in the first visible sheet with cells.
+def find_header(path: Path, *, sheet: str | None = None) -> HeaderPlace:
+    """Return where the names of a workbook are: in `sheet`, by default the first visible sheet with cells.
 
     The row of names is the first one with a different text in each column that has values.
     """
-    loaded = _load_sheet(path, None)
+    loaded = _load_sheet(path, sheet)
     width = max((sum(cell != "" for cell in row) for row in loaded.rows), default=0)
     for number, row in enumerate(loaded.rows[:_HEADER_SEARCH_ROWS]):
         names = [cell for cell in row if cell != ""]

@@ -60,7 +60,7 @@ def draft_typed_files(paths: Sequence[Path], *, table: str | None = None) -> Typ
     paths : sequence of Path
         Files with the same columns, in any order.
     table : str, optional
-        The table of a database file; by default the only one.
+        The table of a database file, by default the only one; or the sheet of a workbook, by default the first one.
 
     Raises
     ------
@@ -70,14 +70,15 @@ def draft_typed_files(paths: Sequence[Path], *, table: str | None = None) -> Typ
         When `table` is given for files of another format.
     """
     found = file_format(paths[0].name)
-    if table is not None and (found is None or found.kind not in ("sqlite", "duckdb")):
-        raise UsageError(f"--table {table}: {paths[0].name} is no database file; leave the option out")
+    if table is not None and (found is None or found.kind not in ("sqlite", "duckdb", "excel")):
+        raise UsageError(f"--table {table}: {paths[0].name} has no tables or sheets; leave the option out")
     if found is None or found.kind == "csv":
         return None
-    settings: dict[str, Any] = {"kind": found.kind} | ({"table": table} if table is not None else {})
+    key = "sheet" if found.kind == "excel" else "table"
+    settings: dict[str, Any] = {"kind": found.kind} | ({key: table} if table is not None else {})
     notes: list[str] = []
     if found.kind == "excel":
-        place = find_header(paths[0])
+        place = find_header(paths[0], sheet=table)
         settings |= {"sheet": place.sheet} if place.other_sheets else {}
         settings |= {"skip_lines": place.skip_lines} if place.skip_lines else {}
         notes += _excel_notes(place)
@@ -103,7 +104,7 @@ def _excel_notes(place: HeaderPlace) -> list[str]:
     notes = []
     if place.other_sheets:
         others = ", ".join(map(repr, place.other_sheets))
-        notes.append(f"the sheet {place.sheet!r} is read (data.source.sheet), not {others}")
+        notes.append(f"the sheet {place.sheet!r} is read, not {others} (data.source.sheet; here --table SHEET)")
     if place.skip_lines:
         notes.append(f"the names are in row {place.skip_lines + 1}, below a title (data.source.skip_lines)")
     return notes

@@ -74,6 +74,8 @@ def _read_declared(text_format: TextFormat, value: Any) -> Any:
 def _describe_kind(value: Any) -> str:
     if type(value) is int and abs(value) > MAX_INT64:
         return "a number that 64 bits cannot hold"
+    if type(value) is str and "\0" in value:
+        return "a string with a NUL character"
     names = {bool: "true or false", str: "a string", dict: "an object", list: "a list", float: "a number with decimals"}
     return names.get(type(value), "a number")
 

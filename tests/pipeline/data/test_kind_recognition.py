@@ -30,6 +30,8 @@ def recognize(*texts: str | None, name: str = "column") -> RecognizedColumn:
         (("tRUE", "FALSE"), "boolean", {"true_values": ["tRUE"], "false_values": ["FALSE"]}),
         (("Yes", "No"), "category", {}),
         (("$12.50", "$3"), "float", {"strip": ["$"]}),
+        (("12.00 EUR", "3.00 EUR"), "float", {"strip": ["EUR"]}),
+        (("12.00", "3.00"), "float", {}),
         (("12 EUR", "-3 EUR"), "integer", {"strip": ["EUR"]}),
         (("5%", "6.5 %"), "float", {"strip": ["%"]}),
         (("1 year", "10 years"), "integer", {"strip": ["year", "years"]}),
@@ -183,3 +185,23 @@ def test_a_word_among_codes_is_missing_where_numbers_have_it_as_missing() -> Non
     settled = settle_words({"state": codes, "size": recognize("1", "NA")})["state"]
     assert (settled.retained_words, settled.text_format.null_values) == ((), ("NA",))
     assert settle_words({"state": codes, "size": recognize("1", "2")})["state"] == codes
+
+
+@pytest.mark.parametrize(
+    ("texts", "evidence", "advice"),
+    [
+        (
+            ("{}.5 €", "k.A."),
+            "look like numbers with '€', such as '0.5 €'; 8 of 38 cells differ: 'k.A.'",
+            'strip: ["€"]',
+        ),
+        (("{} kg", "3 stone"), "look like numbers with 'kg', such as '0 kg'; 8 of 38 cells differ: '3 stone'", "strip"),
+        (("1:{:02}", "late"), "look like durations or times such as '1:00', in seconds; 8 of 38", "format: duration"),
+    ],
+)
+def test_values_among_too_many_words_are_named(texts: tuple[str, str], evidence: str, advice: str) -> None:
+    form, word = texts
+    recognized = recognize(*(form.format(number) for number in range(30)), *[word] * 8)
+    assert (recognized.text_format.kind, recognized.is_unrecognized) == ("text", True)
+    assert evidence in recognized.evidence
+    assert advice in recognized.assumptions[0]

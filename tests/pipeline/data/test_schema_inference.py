@@ -166,3 +166,8 @@ def test_dates_of_an_undecided_form_are_not_read_and_the_key_is_named() -> None:
 )
 def test_an_example_is_no_value_of_fewer_than_five_rows(texts: tuple[str, ...], example: Any) -> None:
     assert infer_single_column(*texts).example == example
+
+
+def test_numbers_among_many_other_texts_are_reported() -> None:
+    texts = [f"{number}.25" for number in range(60)] + [f"({number}.25)" for number in range(20)]
+    assert "20 of 80 cells differ: '(0.25)'" in infer_single_column(*texts).assumptions[0]

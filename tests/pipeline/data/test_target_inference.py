@@ -72,3 +72,8 @@ def test_a_class_that_is_left_out_is_unlabeled() -> None:
     labels = ["a"] * 10 + ["b"] * 12 + ["yes"] * 11
     target = infer_target(pa.table({"outcome": labels}), "outcome").without(["b"])
     assert (target.classes, target.positive, target.rare) == (("a", "yes"), "yes", {"b": 12})
+
+
+def test_a_missing_target_is_reported_with_what_was_assumed() -> None:
+    with pytest.raises(DataError, match="'outcome'; there are: note; the sheet 'Info' is read"):
+        infer_target(pa.table({"note": ["a", "b"]}), "outcome", notes=["the sheet 'Info' is read"])

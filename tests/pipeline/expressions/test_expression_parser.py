@@ -87,6 +87,11 @@ def test_operators_bind_as_in_python(text, expected) -> None:
         ("at", "is a date; a derived column is"),
         ("at + 1", r"\+: expected \(a number, a number\)"),
         ("at > '2026-02-30'", "'2026-02-30' is no date"),
+        ("at > 'now'", "'now' is no date"),
+        ("at > 'today'", "'today' is no date"),
+        ("at > '20260131'", "'20260131' is no date"),
+        ("at > '999999-01-31'", "'999999-01-31' is no date"),
+        ("at > '2026-01-31T18:30Z'", "'2026-01-31T18:30Z' is no date"),
         ('plan == "prp"', "'prp' is no word of plan; words: free, pro; did you mean 'pro'"),
         ('"prp" != plan', "'prp' is no word of plan"),
         ("spent == missing", r"write is_missing\(x\)"),
@@ -120,6 +125,14 @@ def test_any_text_is_an_expression_of_finite_values_or_refused(text) -> None:
     if all(is_number.values()):
         columns = {name: np.array([-1e300, 0.0, 3.0, np.nan]) for name in is_number}
         assert not np.isinf(expression.evaluate(columns, 4)).any()
+
+
+@pytest.mark.parametrize("name", ["true", "false", "missing"])
+def test_a_feature_with_the_name_of_a_value_needs_backquotes(name) -> None:
+    variables = {name: Variable("number")}
+    with pytest.raises(ConfigError, match=f"write `{name}` for the feature"):
+        parse_expression(name, variables, key="x")
+    assert parse_expression(f"`{name}`", variables, key="x").columns == (name,)
 
 
 def test_a_long_sum_is_not_nested() -> None:

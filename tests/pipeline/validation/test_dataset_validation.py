@@ -189,6 +189,18 @@ def test_rows_without_a_class_are_set_aside_where_the_target_declares_it() -> No
     ]
 
 
+@pytest.mark.parametrize("name", ["row", "reason"])
+def test_a_column_of_the_rows_keeps_its_name_among_quarantined_rows(name) -> None:
+    frame = make_rows().assign(**{name: "own"})
+    frame.loc[[3, 8], "Personality"] = ["Ambivert", None]
+    frame.loc[5, "Going_outside"] = 99
+    schema = replace(PERSONALITY, target=replace(PERSONALITY.target, unlabeled="set_aside"))
+    quarantined = select_training_rows(frame, schema, validation_config(quarantine=True)).quarantined
+    assert quarantined[name].tolist() == ["own"] * 3
+    row = "row_" if name == "row" else "row"
+    assert quarantined[row].tolist() == [3, 5, 8]
+
+
 def test_rows_without_any_class_are_refused() -> None:
     target = replace(PERSONALITY.target, unlabeled="set_aside")
     frame = make_rows().assign(Personality=None)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.data.formats.excel_file import HeaderPlace, find_header, open_excel
+from pipeline.data.formats.typed_draft import draft_typed_files
 from pipeline.data.formats.typed_file import read_all
 from pipeline.errors import DataError
 from tests.pipeline.data.formats.row_files import write_workbook
@@ -58,6 +59,13 @@ def test_the_row_of_names_is_found_below_titles(tmp_path: Path, rows: Cells, ski
     path = write_workbook(tmp_path / "book.xlsx", {"Empty": [], "Data": rows, "Notes": [["x"]]})
     assert find_header(path) == HeaderPlace("Data", skip_lines, ("Notes",))
     assert open_excel(path, sheet="Data", skip_lines=skip_lines).n_rows == len(rows) - skip_lines - 1
+
+
+def test_a_draft_reads_the_sheet_that_is_named(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "book.xlsx", {"Notes": [["x"], [1]], "Data": [["Sales"], ["a", "b"], [1, 2]]})
+    draft = draft_typed_files([path], table="Data")
+    assert draft is not None
+    assert (draft.texts.column_names, draft.settings["sheet"], draft.settings["skip_lines"]) == (["a", "b"], "Data", 1)
 
 
 def test_each_cell_of_a_merged_block_has_its_value(tmp_path: Path) -> None:

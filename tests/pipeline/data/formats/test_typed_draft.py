@@ -31,8 +31,8 @@ def test_a_workbook_with_one_sheet_is_read_whatever_its_name(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
-def test_a_table_of_a_file_that_is_no_database_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=f"--table people: {name} is no database file"):
+def test_a_table_of_a_file_without_tables_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=f"--table people: {name} has no tables or sheets"):
         draft_typed_files([tmp_path / name], table="people")
 
 

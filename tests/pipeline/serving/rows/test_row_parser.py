@@ -97,6 +97,11 @@ def test_a_wrong_field_is_named_with_its_rule(features: dict[str, Any], path: st
     assert (problem.path, problem.rule) == (path, rule)
 
 
+def test_error_of_a_text_with_a_nul_character_names_it() -> None:
+    (problem,) = raised_error(row_body(note="a\0b")).errors
+    assert problem.message.endswith("; found a string with a NUL character")
+
+
 def test_error_names_what_is_expected_and_never_the_value() -> None:
     (problem,) = raised_error(row_body(count=777)).errors
     assert problem.message == "expected a whole number from 0 to 11 (unit: hours), such as 4, or null"
