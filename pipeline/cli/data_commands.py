@@ -27,14 +27,12 @@ _MAX_NAMES = 40
 
 app = typer.Typer(help="Use your own data: add a file, declare it, check it.", no_args_is_help=True)
 
-ReplaceOption = Annotated[bool, typer.Option("--replace", help="Overwrite an existing file or problem.")]
-
 
 @app.command()
 def add(
     files: Annotated[list[Path], typer.Argument(help="Files of rows; the reference of sources lists the formats.")],
     *,
-    replace: ReplaceOption = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite an imported file of the same name.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Copy files into data/external/ and track them with DVC."""
@@ -65,7 +63,9 @@ def init(
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the problem; that of the file by default.")
     ] = None,
-    replace: ReplaceOption = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Overwrite the declaration; `mlops data add --replace` overwrites a file.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a first conf/data/NAME.yaml from a file, and report what it assumes and what the graph refuses."""

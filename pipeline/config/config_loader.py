@@ -100,7 +100,8 @@ def _validate(model: type[M], values: Mapping[str, Any], where: str, origin: Cal
 def _error_line(
     model: type[BaseModel], problem: Any, values: Mapping[str, Any], where: str, files: Mapping[str, str | None]
 ) -> str:
-    keys = _written_path(problem["loc"], values)
+    names_a_key = problem["type"] in ("missing", "extra_forbidden")
+    keys = _written_path(problem["loc"], values, may_be_absent=names_a_key)
     path = ".".join(keys)
     place = next((file for key in _nearest_keys(path, files) if (file := files[key])), None) or where
     kind, message = problem["type"], problem["msg"]
@@ -121,12 +122,15 @@ def _shorten_json(value: Any) -> str:
     return shorten(text, 80)
 
 
-def _written_path(location: tuple[int | str, ...], values: Any) -> list[str]:
-    """Return the keys of a location as written in the file, without names of union members."""
+def _written_path(location: tuple[int | str, ...], values: Any, *, may_be_absent: bool) -> list[str]:
+    """Return the keys of a location as written in the file, without names of union members.
+
+    With `may_be_absent` the last part is a key that the file lacks, or that the settings do not know.
+    """
     keys: list[str] = []
     for index, part in enumerate(location):
         is_last = index == len(location) - 1
-        if isinstance(values, dict) and part not in values and not is_last:
+        if isinstance(values, dict) and part not in values and not (is_last and may_be_absent):
             continue
         if part == "[key]":
             continue

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.csv_header import count_fields
 from pipeline.data.csv_records import match_record
+from pipeline.data.date_recognition import find_date_readings
+from pipeline.data.number_recognition import find_affixes
 from pipeline.data.number_signs import parse_cells, rewrite_numbers
+from pipeline.schema import TextFormat
+from pipeline.schema.text_format import NUMBER_PATTERNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pyarrow as pa
-
     from pipeline.config.groups.data_config import CsvDialect
-    from pipeline.schema import TextFormat
 
 __all__ = [
+    "advise_cell",
     "advise_encoding",
     "advise_fields",
     "advise_header",
     "advise_number",
     "advise_quote",
-    "advise_word",
     "name_setting",
 ]
 
 _N_HEADER_CANDIDATES = 50
+_PAIRS = (("y", "n"), ("yes", "no"), ("t", "f"), ("1", "0"), ("on", "off"))
+_CODE = re.compile(r"-?(?:0[0-9]+|[0-9]{19,})")
 
 
 def name_setting(key: str, value: Any) -> str:
@@ -81,11 +87,47 @@ def advise_header(names: list[str], lines: list[str], dialect: CsvDialect, *, n_
     return None
 
 
-def advise_word(column: str, text: str) -> str | None:
-    """Return the setting that reads a word among other values as missing; None where the text has a digit."""
-    if any(character.isdigit() for character in text) or not text.strip():
-        return None
-    return f"data.columns.{column}.null_values: {json.dumps([text], ensure_ascii=False)} reads it as missing"
+def advise_cell(column: str, text: str, text_format: TextFormat, *, dialect: CsvDialect) -> str | None:
+    """Return the key of the column that reads a cell which its declared form does not read; None where none does."""
+    for key, value, form, words in _other_forms(text, text_format):
+        cell = pa.array([text], pa.string())
+        if not parse_cells(cell, form, dialect=dialect)[1].size:
+            return f"data.columns.{column}.{key}: {json.dumps(value, ensure_ascii=False)} {words}"
+    return None
+
+
+def _other_forms(text: str, declared: TextFormat) -> Iterator[tuple[str, Any, TextFormat, str]]:
+    """Yield keys with their value, the form with it, and what it does; the likelier first."""
+    if declared.kind in NUMBER_PATTERNS:
+        affixes = find_affixes(pa.array([text], pa.string()))
+        if affixes is not None:
+            form = replace(declared, strip=(*declared.strip, *affixes.texts))
+            yield "strip", list(form.strip), form, "reads it"
+        if declared.kind == "integer" and not _CODE.fullmatch(text):
+            yield "dtype", "Float64", replace(declared, kind="float"), "reads it"
+        if _CODE.fullmatch(text):
+            yield "dtype", "string", TextFormat("text"), "reads it as a code"
+    if declared.kind == "datetime" and (declared.format, declared.zone) == (None, None):
+        yield "zone", "UTC", replace(declared, zone="UTC"), "reads it"
+        readings = find_date_readings(pa.array([text], pa.string()), minimum_share=1)
+        formats = [reading.text_format.format for reading in readings if reading.text_format.format is not None]
+        if formats:
+            others = formats[1:] if "." not in text else []
+            words = "".join(f', format: "{other}"' for other in others)
+            yield (
+                "format",
+                formats[0],
+                replace(declared, format=formats[0]),
+                f"reads it{words and ', as does'}{words[1:]}",
+            )
+    pair = next((pair for pair in _PAIRS if text.lower() in pair), None)
+    if declared.kind == "boolean" and pair is not None and not declared.true_values:
+        true, false = (word.upper() if text.isupper() else word.title() if text.istitle() else word for word in pair)
+        form = replace(declared, true_values=(true,), false_values=(false,))
+        yield "true_values", [true], form, f'with false_values: ["{false}"] reads it'
+    is_word = bool(text.strip()) and not any(character.isdigit() for character in text)
+    if is_word:
+        yield "null_values", [text], replace(declared, null_values=(text,)), "reads it as missing"
 
 
 def advise_number(

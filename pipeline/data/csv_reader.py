@@ -13,7 +13,7 @@ from pyarrow import csv
 
 from pipeline.data.cell_parsers import ARROW_TYPES, to_frame
 from pipeline.data.compressed_stream import open_rows_stream
-from pipeline.data.csv_advice import advise_header, advise_number, advise_word, name_setting
+from pipeline.data.csv_advice import advise_cell, advise_header, advise_number, name_setting
 from pipeline.data.csv_lines import LineReader
 from pipeline.data.csv_records import MAX_RECORD_BYTES
 from pipeline.data.input_problems import MAX_INPUT_PROBLEMS, InputProblem, InputProblems, quote_shortened, to_data_error
@@ -328,7 +328,8 @@ def _parse_block(
         if name not in advice and text_format.kind in NUMBER_PATTERNS:
             advice[name] = advise_number(cells[name], text_format, dialect, shows_values=not is_private)
         hint, remedy = f"expected {text_format.expected}", advice.get(name, {}).get(position)
-        remedy = advise_word(name, value) if remedy is None and not is_private else remedy
+        if remedy is None and not is_private:
+            remedy = advise_cell(name, value, text_format, dialect=dialect)
         problems.add(int(numbers[position]), name, text_format.kind, quote_shortened(value), hint, remedy=remedy)
     return pa.table(columns)
 

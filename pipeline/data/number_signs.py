@@ -47,12 +47,15 @@ def rewrite_columns(table: pa.Table, names: Sequence[str], *, dialect: CsvDialec
     """Return a table of texts with plain numbers in the columns `names`."""
     columns = dict(zip(table.column_names, table.columns, strict=True))
     for name in names:
-        plain = [
-            rewrite_numbers(chunk, decimal=dialect.decimal, thousands=dialect.thousands)
-            for chunk in columns[name].chunks
-        ]
+        plain = [_rewrite_where_digits(chunk, dialect) for chunk in columns[name].chunks]
         columns[name] = pa.chunked_array(plain, pa.string())
     return pa.table(columns)
+
+
+def _rewrite_where_digits(texts: pa.Array, dialect: CsvDialect) -> pa.Array:
+    """Return texts with rewritten numbers; words such as `k.A.` remain as in the file."""
+    plain = rewrite_numbers(texts, decimal=dialect.decimal, thousands=dialect.thousands)
+    return pc.if_else(pc.match_substring_regex(texts, "[0-9]"), plain, texts)
 
 
 def rewrite_numbers(texts: pa.Array, *, decimal: str, thousands: str | None) -> pa.Array:

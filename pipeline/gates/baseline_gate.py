@@ -1,4 +1,4 @@
-"""Compare a candidate with a baseline on the same test rows: better by the interval, or by the estimate."""
+"""Compare a candidate with a baseline on the same test rows: better, or not significantly worse."""
 
 from __future__ import annotations
 

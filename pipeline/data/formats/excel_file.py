@@ -132,7 +132,8 @@ def _load_sheet(path: Path, sheet: str | None) -> _Sheet:
             loaded = [workbook.get_sheet_by_name(name) for name in ([sheet] if sheet is not None else names)]
             filled = [item for item in loaded if item.start is not None]
             if not filled:
-                raise DataError(f"{path}: has no cells in {'its sheets' if sheet is None else f'sheet {sheet!r}'}")
+                place = "its sheets" if sheet is None else f"sheet {sheet!r}"
+                raise DataError(f"{path}: has no cells in {place}; expected a table with names in its first row")
             first = filled[0]
             others = tuple(item.name for item in filled[1:])
             rows = list(first.iter_rows())
@@ -141,7 +142,8 @@ def _load_sheet(path: Path, sheet: str | None) -> _Sheet:
     except calamine.PasswordError as error:
         raise DataError(f"{path}: is protected by a password; save it without one") from error
     except (calamine.CalamineError, OSError) as error:
-        raise DataError(f"{path}: is no readable workbook: {' '.join(str(error).split())[:200]}") from error
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: is no readable workbook: {reason}; save it as .xlsx") from error
 
 
 def _fill_merged(rows: list[list[Any]], sheet: Any) -> None:

@@ -50,6 +50,10 @@ def open_json(path: Path) -> TypedFile:
             yield pa.table({name: build_column([row.get(name) for row in rows]) for name in wanted})
 
     names = tuple(name for name in kinds if name not in nested)
+    if nested and not names:
+        found = ", ".join(map(quote_shortened, [*nested][:5]))
+        hint = 'pandas writes them with to_json(orient="records", lines=True)'
+        raise DataError(f"{path}: has only nested values ({found}); {_EXPECTED}; {hint}")
     text_names = frozenset(name for name in names if kinds[name] - {type(None)} == {str})
     return TypedFile(names, nested, n_rows, read, holds_cells=True, text_names=text_names)
 

@@ -52,6 +52,16 @@ def test_the_shipped_settings_are_typed_and_frozen(shipped: dict[str, Any]) -> N
             "p.yaml: training.calibration: found \"platt\"; input should be 'none', 'sigmoid'",
         ),
         (
+            "data.source",
+            {"kind": "csv", "path": "data/external/a.csv", "decimal": ",", "thousands": ","},
+            "p.yaml: data.source: thousands: ',' is the decimal sign too",
+        ),
+        (
+            "data.source",
+            {"kind": "csv", "path": "data/external/a.csv", "comment": "#", "delimiter": "#"},
+            "p.yaml: data.source: comment: '#' is the delimiter too",
+        ),
+        (
             "data.target.positive",
             "Ambivert",
             "p.yaml: data.target: positive: 'Ambivert' is not one of Extrovert, Introvert",

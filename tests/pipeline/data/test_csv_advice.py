@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.config.groups.data_config import CsvDialect
+from pipeline.data.csv_advice import advise_cell
 from pipeline.data.csv_reader import parse_csv
-from pipeline.schema import Column, Schema, Target
+from pipeline.schema import Column, Schema, Target, TextFormat
 from tests.pipeline.data.csv_dialects import DIALECTS, declared
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pipeline.schema import ColumnKind
 
 
 REMEDIES = {
@@ -56,7 +59,11 @@ def test_a_problem_names_the_setting_that_reads_the_file(tmp_path: Path, name: s
         (("1 200", "7"), {}, 'data.source.thousands: " " reads 1200'),
         ((" 7", "8"), {}, "data.source.padded: true reads 7"),
         (("1,5", "2.5"), {}, None),
-        (("007", "8"), {}, None),
+        (("007", "8"), {}, 'data.columns.spent.dtype: "string" reads it as a code'),
+        (("$7", "8"), {}, 'data.columns.spent.strip: ["$"] reads it'),
+        (("7,5 %", "8"), {"decimal": ","}, 'data.columns.spent.strip: ["%"] reads it'),
+        (("\u22127", "8"), {}, None),
+        (("(7)", "8"), {}, None),
         (("unknown", "8"), {}, 'data.columns.spent.null_values: ["unknown"] reads it as missing'),
         (("?", "8"), {"decimal": ","}, 'data.columns.spent.null_values: ["?"] reads it as missing'),
         (("1,10,0", "8"), {"thousands": ","}, None),
@@ -79,3 +86,20 @@ def test_a_setting_that_reads_a_private_number_does_not_show_it(tmp_path: Path) 
     schema = Schema("people", (Column("salary", "float", "Float64", store="bin"),), Target("y", ("a", "b"), "b"))
     problems = parse_csv(path, schema, CsvDialect(delimiter=";")).problems
     assert [problem.remedy for problem in problems] == ['data.source.decimal: "," reads it']
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "advice"),
+    [
+        ("integer", "5.5", 'dtype: "Float64" reads it'),
+        ("integer", "99999999999999999999", 'dtype: "string" reads it as a code'),
+        ("boolean", "Y", 'true_values: ["Y"] with false_values: ["N"] reads it'),
+        ("boolean", "off", 'true_values: ["on"] with false_values: ["off"] reads it'),
+        ("datetime", "2024-01-01T00:00:00Z", 'zone: "UTC" reads it'),
+        ("datetime", "31.12.2024", 'format: "%d.%m.%Y" reads it'),
+        ("datetime", "01/02/2024", 'format: "%d/%m/%Y" reads it, as does format: "%m/%d/%Y"'),
+        ("datetime", "soon", 'null_values: ["soon"] reads it as missing'),
+    ],
+)
+def test_the_key_of_a_column_that_reads_a_cell_is_named(kind: ColumnKind, text: str, advice: str) -> None:
+    assert advise_cell("c", text, TextFormat(kind), dialect=CsvDialect()) == f"data.columns.c.{advice}"

@@ -14,7 +14,7 @@ from tests.pipeline.schema.text_values import parse_twice
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
-    st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)),  # noqa: DTZ001
+    st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)),  # noqa: DTZ001 - stored moments have no zone
     st.sampled_from(["%d.%m.%Y %H:%M:%S.%f", "%Y%m%d%H%M%S%f", "%m/%d/%Y %I:%M:%S.%f %p", "%d %B %Y %H:%M:%S.%f"]),
     st.sampled_from([None, "UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe"]),
 )

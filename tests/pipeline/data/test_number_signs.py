@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.config.groups.data_config import CsvDialect
-from pipeline.data.number_signs import parse_cells, rewrite_numbers
+from pipeline.data.number_signs import parse_cells, rewrite_columns, rewrite_numbers
 from pipeline.schema import TextFormat
 
 if TYPE_CHECKING:
@@ -53,3 +53,9 @@ def test_words_and_signs_around_numbers_are_those_of_the_column() -> None:
 def test_texts_have_no_signs(kind: ColumnKind) -> None:
     dialect = CsvDialect(decimal=",", thousands=".")
     assert parse_cells(pa.array(["1.100,5"]), TextFormat(kind), dialect=dialect)[0].to_pylist() == ["1.100,5"]
+
+
+def test_words_remain_where_numbers_are_rewritten() -> None:
+    table = pa.table({"spent": ["1,5", "k.A.", None]})
+    rewritten = rewrite_columns(table, ["spent"], dialect=CsvDialect(delimiter=";", decimal=","))
+    assert rewritten.column("spent").to_pylist() == ["1.5", "k.A.", None]

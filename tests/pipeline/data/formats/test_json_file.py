@@ -75,3 +75,11 @@ def test_a_value_without_end_is_refused_within_bounds(
     monkeypatch.setattr(json_file, "_MAX_VALUE_BYTES", 1 << 12)
     with pytest.raises(DataError, match=r"more than 4,096 bytes|Unterminated"):
         open_text(tmp_path, start + '{"a":"' + "x" * 100_000)
+
+
+@pytest.mark.parametrize("text", ['{"data": [{"a": 1}]}', '{"a": {"0": 1}, "b": {"0": "x"}}'])
+def test_rows_inside_an_object_are_refused_with_the_form_that_is_read(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"has only nested values .*expected one JSON object for each row.*records"):
+        open_json(path)
