@@ -83,9 +83,20 @@ def _missing_rows(metric: Metric, rows: WeightedPredictions) -> str | None:
     """Return why there are too few rows of a class for an interval; None when there are enough."""
     n_needed = MIN_LABEL_ROWS if metric.needs == "labels" else MIN_SCORE_ROWS
     n_rarest = float(rows.confusion[0].sum(axis=1).min())
-    if n_rarest >= n_needed:
+    is_calibration_error = metric.needs == "scores" and metric.spread is None
+    if n_rarest >= n_needed or (is_calibration_error and _rarer_outcome(rows) >= n_needed):
         return None
     return f"the rarest class has {n_rarest:.0f} rows; an interval needs {n_needed} of each class"
+
+
+def _rarer_outcome(rows: WeightedPredictions) -> float:
+    """Return how many rows the rarer outcome has: the predicted class was right, or it was wrong.
+
+    With more than two classes the calibration error compares confidence with this outcome, whatever the class.
+    """
+    _, is_right = rows.scored.confidence_and_correctness
+    n_right = float(is_right.sum())
+    return min(n_right, len(is_right) - n_right)
 
 
 def _estimate_from_labels(

@@ -42,6 +42,27 @@ def test_intervals_of_a_window_hold_the_true_value_at_the_least_number_of_outcom
     assert {name: share for name, share in shares.items() if not LOWEST <= share <= HIGHEST} == {}
 
 
+@pytest.mark.parametrize(("sharpness", "n_wrong"), [(1.0, 20), (1.8, 0)])
+def test_the_calibration_error_of_several_classes_needs_right_and_wrong_rows_or_each_class(
+    sharpness: float, n_wrong: int
+) -> None:
+    shares = np.array([0.43, 0.41, 0.10, 0.045, 0.015])
+    rng = np.random.default_rng(0)
+    n_covered, n_shown = 0, 0
+    for _ in range(200):
+        odds = shares * np.exp(rng.normal(0.0, 2.0, (294, 5)))
+        probabilities = odds / odds.sum(axis=1, keepdims=True)
+        y = (rng.random((294, 1)) > probabilities.cumsum(axis=1)[:, :-1]).sum(axis=1)
+        sharper = probabilities**sharpness / (probabilities**sharpness).sum(axis=1, keepdims=True)
+        if n_wrong == 0:
+            y = sharper.argmax(axis=1)  # every prediction is right, and the rarest class has few rows
+        rows = LabeledPredictions(y, sharper, sharper.argmax(axis=1), None)
+        estimate = estimate_metrics(rows, ["ece"], confidence_level=0.95)["ece"]
+        n_shown += estimate.low is not None
+        n_covered += estimate.low == 0.0
+    assert (n_shown, n_covered >= 190) == ((200, True) if n_wrong else (0, False))
+
+
 @pytest.mark.parametrize(("prevalence", "n_rows"), [(0.02, 200), (0.01, 1000), (0.001, 3705)])
 def test_rare_positives_give_the_reason_in_place_of_an_interval(prevalence: float, n_rows: int) -> None:
     sample = make_population(prevalence=prevalence).take(np.arange(n_rows))
