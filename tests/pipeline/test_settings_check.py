@@ -133,7 +133,6 @@ REFUSED: list[tuple[str, Changes, str]] = [
     ),
     ("train", {"model/estimator/monotonic_cst": [1, 0]}, "monotonic_cst has shape (2,)"),
     ("train", {"model/estimator": {"_target_": "lightgbm.LGBMClassifier", "num_leaves": -5}}, "cannot be fitted"),
-    ("train", {"data/columns": {"note": {"dtype": "string"}}}, "no feature is a number"),
     ("evaluate", {"evaluation/metrics": ["log_loss", "nonsense"]}, "evaluation.metrics: 'nonsense' is not known"),
     ("evaluate", {"evaluation/slices/metric": "nonsense"}, "evaluation.slices.metric: 'nonsense' is not known"),
     ("register", {"promotion/metric": "nonsense"}, "promotion.metric: 'nonsense' is not known"),

@@ -111,7 +111,7 @@ def test_the_monitor_finds_what_shifted(model: LoadedModel, shift: dict[str, flo
 def test_the_card_names_the_encoding_of_each_feature(loaded: Package) -> None:
     cells = [line.split(" | ") for line in loaded.card.splitlines() if line.startswith("| `")]
     encoded = {row[0].strip("|` "): row[4] for row in cells if len(row) == 6}
-    assert encoded["city"] == "words (2 numbers)"
+    assert encoded["city"] == "words (13 numbers)"
     assert encoded["note"].startswith("text (")
     assert encoded["ordered_at"].startswith("parts (")
 
