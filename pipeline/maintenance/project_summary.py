@@ -30,7 +30,7 @@ _NEXT_COMMANDS = (
     ("drift since training", "make monitor"),
     ("runs and metrics", "mlflow ui --backend-store-uri sqlite:///mlflow.db"),
     ("another model", "dvc exp run -S model=random_forest"),
-    ("your own data", "mlops data add FILE, then mlops data init FILE --target COLUMN"),
+    ("your own data", "mlops data init FILE --target COLUMN"),
     ("every setting", "python -m stages.train --help"),
 )
 
