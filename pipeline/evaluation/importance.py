@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Importance", "importance_table", "permutation_importance"]
 
 _MAX_ROWS = 10_000
-_MIN_ROWS, _MAX_SCORED_ROWS = 1_000, 5_000_000  # over all features and repeats, so a wide table takes seconds
+_MIN_ROWS, _MAX_SCORED_ROWS = 500, 1_000_000  # over all features and repeats, so a wide table takes seconds
 _MAX_UNSCREENED, _GROUP_SIZE = 64, 16
 
 
@@ -59,8 +59,8 @@ def permutation_importance(
     classifier : Classifier
         In either form: scikit-learn's or ONNX.
     frame : DataFrame
-        Rows that the classifier was not fitted to. At most 10,000 of them are sampled, fewer (at least 1,000) where
-        features and repeats would score more than 5,000,000 rows.
+        Rows that the classifier was not fitted to. At most 10,000 of them are sampled, fewer (at least 500) where
+        features and repeats would score more than 1,000,000 rows.
     codes : int, shape (len(frame),)
         True classes.
     metric : str
