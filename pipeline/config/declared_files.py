@@ -19,7 +19,7 @@ from pipeline.config.file_formats import ROW_SUFFIXES, file_format
 from pipeline.config.root_config import Config
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import ConfigError
-from pipeline.files import link_or_special_file
+from pipeline.files import link_or_special_file, parse_yaml
 from pipeline.project import paths
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _reason_against_pointer(path: Path) -> str | None:
     if path.stat().st_size > _MAX_POINTER_BYTES:
         return f"has more than {_MAX_POINTER_BYTES:,} bytes, and is no pointer of `dvc add`"
     try:
-        pointer: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        pointer: Any = parse_yaml(path.read_text(encoding="utf-8"))
         (output,) = pointer["outs"]
         more = sorted(({*pointer} - _POINTER_KEYS) | ({*output} - _POINTER_OUTPUT_KEYS))
         target = output["path"]

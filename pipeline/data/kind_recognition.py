@@ -297,7 +297,7 @@ def _decide_order(readings: list[DateReading], column: pa.Array) -> tuple[DateRe
     """Return the order of day, month and year that the texts themselves decide, and why; None if they do not."""
     example = column.drop_null()[0].as_py()
     if "." in example:
-        return next(each for each in readings if each.text_format.format.startswith("%d")), ""  # type: ignore[union-attr]
+        return next(each for each in readings if (each.text_format.format or "").startswith("%d")), ""
     moments = [parse_column(column, each.text_format)[0].drop_null() for each in readings]
     monthly = [len(days) > 2 and pc.all(pc.equal(pc.day(days), 1)).as_py() for days in moments]
     if sum(monthly) == 1:

@@ -17,7 +17,7 @@ from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config, load_params
 from pipeline.config.declared_files import find_undeclared_files
 from pipeline.errors import ConfigError, MlopsError
-from pipeline.files import atomic_file, write_text
+from pipeline.files import atomic_file, parse_yaml, write_text
 from pipeline.maintenance.diagnosis import Diagnosis
 from pipeline.maintenance.dvc_schemas import is_dvc_lock
 from pipeline.project import paths
@@ -113,7 +113,7 @@ def _yaml_problem(name: str, text: str, is_sound: Callable[[Any], bool]) -> str 
     if not text.strip():
         return f"{name} is empty"
     try:
-        return None if is_sound(yaml.safe_load(text)) else f"{name} is cut or has another structure"
+        return None if is_sound(parse_yaml(text)) else f"{name} is cut or has another structure"
     except yaml.YAMLError:
         return f"{name} is cut or damaged"
 
@@ -178,7 +178,7 @@ def check_sources(root: Path, *, repair: bool) -> Diagnosis:
 
 def _pointer_md5(pointer: Path) -> str | None:
     try:
-        return str(yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"])
+        return str(parse_yaml(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"])
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, IndexError):
         return None
 

@@ -110,7 +110,7 @@ def _fingerprint(config: Config) -> str:
 
 def _code_hashes() -> dict[str, str]:
     """Return the hash of each code file that dvc.yaml names for training."""
-    graph = yaml.safe_load(_DVC_FILE.read_text(encoding="utf-8"))
+    graph = files.parse_yaml(_DVC_FILE.read_text(encoding="utf-8"))
     dependencies = [Path(name) for name in graph["stages"]["train"]["deps"]]
     code = [file for path in dependencies for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
     return {path.as_posix(): files.sha256_file(path) for path in code if path.suffix == ".py"}

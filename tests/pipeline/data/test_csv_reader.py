@@ -41,7 +41,7 @@ def problem_places(content: bytes) -> list[tuple[int, str]]:
         return [(problem.line, problem.rule) for problem in parse_csv(path, SCHEMA, DIALECT).problems]
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=700, deadline=None, derandomize=True)
 @given(rows(), st.sampled_from(sorted(BROKEN_CELLS | BROKEN_LINES)), st.data())
 def test_invalid_line_is_refused_with_its_number(table: list[Row], kind: str, data: st.DataObject) -> None:
     row = data.draw(st.integers(0, len(table) - 1))
@@ -49,7 +49,7 @@ def test_invalid_line_is_refused_with_its_number(table: list[Row], kind: str, da
     assert row + 2 in [line for line, _ in places]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(rows(), st.sampled_from(sorted(BROKEN_FILES)))
 def test_invalid_file_is_refused_at_its_first_lines(table: list[Row], kind: str) -> None:
     assert problem_places(BROKEN_FILES[kind](table))[0][0] in (1, 2)

@@ -42,25 +42,28 @@ def test_intervals_of_a_window_hold_the_true_value_at_the_least_number_of_outcom
     assert {name: share for name, share in shares.items() if not LOWEST <= share <= HIGHEST} == {}
 
 
-@pytest.mark.parametrize(("sharpness", "n_wrong"), [(1.0, 20), (1.8, 0)])
-def test_the_calibration_error_of_several_classes_needs_right_and_wrong_rows_or_each_class(
-    sharpness: float, n_wrong: int
-) -> None:
-    shares = np.array([0.43, 0.41, 0.10, 0.045, 0.015])
+def predictions_with_a_rare_class(rng: np.random.Generator, n_rows: int = 294) -> LabeledPredictions:
+    """Return calibrated predictions of five classes, of which the rarest has few rows."""
+    odds = np.array([0.43, 0.41, 0.10, 0.045, 0.015]) * np.exp(rng.normal(0.0, 2.0, (n_rows, 5)))
+    probabilities = odds / odds.sum(axis=1, keepdims=True)
+    y = (rng.random((n_rows, 1)) > probabilities.cumsum(axis=1)[:, :-1]).sum(axis=1)
+    return LabeledPredictions(y, probabilities, probabilities.argmax(axis=1), None)
+
+
+def test_the_calibration_error_has_an_interval_despite_a_rare_class_if_rows_are_right_and_wrong() -> None:
     rng = np.random.default_rng(0)
-    n_covered, n_shown = 0, 0
-    for _ in range(200):
-        odds = shares * np.exp(rng.normal(0.0, 2.0, (294, 5)))
-        probabilities = odds / odds.sum(axis=1, keepdims=True)
-        y = (rng.random((294, 1)) > probabilities.cumsum(axis=1)[:, :-1]).sum(axis=1)
-        sharper = probabilities**sharpness / (probabilities**sharpness).sum(axis=1, keepdims=True)
-        if n_wrong == 0:
-            y = sharper.argmax(axis=1)  # every prediction is right, and the rarest class has few rows
-        rows = LabeledPredictions(y, sharper, sharper.argmax(axis=1), None)
-        estimate = estimate_metrics(rows, ["ece"], confidence_level=0.95)["ece"]
-        n_shown += estimate.low is not None
-        n_covered += estimate.low == 0.0
-    assert (n_shown, n_covered >= 190) == ((200, True) if n_wrong else (0, False))
+    samples = [predictions_with_a_rare_class(rng) for _ in range(200)]
+    rare = [sample for sample in samples if np.bincount(sample.y, minlength=5).min() < 20]
+    estimates = [estimate_metrics(sample, ["ece"], confidence_level=0.95)["ece"] for sample in rare]
+    n_covered = sum(estimate.low == 0.0 for estimate in estimates)
+    assert (len(rare) > 100, n_covered >= 0.93 * len(rare)) == (True, True)
+
+
+def test_the_calibration_error_has_no_interval_where_a_class_is_rare_and_every_row_is_right() -> None:
+    sample = predictions_with_a_rare_class(np.random.default_rng(0))
+    right = LabeledPredictions(sample.predicted, sample.probabilities, sample.predicted, None)
+    estimate = estimate_metrics(right, ["ece"], confidence_level=0.95)["ece"]
+    assert (estimate.low, "the rarest class has" in str(estimate.reason)) == (None, True)
 
 
 @pytest.mark.parametrize(("prevalence", "n_rows"), [(0.02, 200), (0.01, 1000), (0.001, 3705)])

@@ -24,7 +24,14 @@ def test_only_ids_that_are_stored_in_full_are_repeated() -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(7, 7), ("a", "a"), (None, None), (float("nan"), None), (Decimal("1.5"), "1.5"), (datetime(2026, 1, 31), "2026")],  # noqa: DTZ001 - as Parquet gives it
+    [
+        (7, 7),
+        ("a", "a"),
+        (None, None),
+        (float("nan"), None),
+        (Decimal("1.5"), "1.5"),
+        (datetime(2026, 1, 31), "2026"),  # noqa: DTZ001 - as Parquet gives it
+    ],
 )
 def test_any_value_of_an_id_has_a_json_form(value: Any, expected: Any) -> None:
     member = json.loads(f"{{{echoed_json(('row',), {'row': value})[1:]}}}")["ids"]["row"]
