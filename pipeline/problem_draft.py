@@ -88,25 +88,15 @@ def draft_declaration(
 
     Parameters
     ----------
-    files : sequence of Path
-        Files anywhere, which are copied into data/external/ first; one may be a pattern with *.
-    target : str
-        Column to predict.
-    root : Path
-        The project's folder.
-    name : str, optional
-        Name of the problem; by default that of the file.
-    table : str, optional
-        Table of a database file; by default the only one.
+    files, target, root, name, table
+        As in `draft_problem`.
     replace : bool
         Whether to overwrite a declaration of this name.
 
     Raises
     ------
-    DataError
-        When the file cannot be read strictly, the target has no classes, or no column is a feature.
-    Conflict
-        When there is a declaration of this name.
+    DataError, Conflict
+        As `draft_problem` does.
     ConfigError
         When a name of the file is not valid in settings; nothing is written then.
     """
