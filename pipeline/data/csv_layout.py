@@ -114,7 +114,8 @@ def detect_layout(lines: Sequence[str]) -> CsvLayout:
         return CsvLayout(settings, evidence)
     n_rows = len(rows.body())
     if rows.delimiter != ",":
-        note("delimiter", rows.delimiter, f"{n_rows} of the first rows have {rows.usual_count} fields with it")
+        reason = f"{rows.delimiter!r} separates {rows.usual_count} fields in {n_rows} of the first rows"
+        note("delimiter", rows.delimiter, reason)
     if rows.is_padded:
         note("padded", value=True, reason="there are blanks around cells")
     n_above = rows.n_above[rows.header_index]
