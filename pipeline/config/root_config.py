@@ -7,6 +7,7 @@ from pipeline.config.groups.data_config import DataConfig
 from pipeline.config.groups.drift_config import DriftConfig
 from pipeline.config.groups.evaluation_config import EvaluationConfig
 from pipeline.config.groups.features_config import FeaturesConfig
+from pipeline.config.groups.lifecycle_config import LifecycleConfig
 from pipeline.config.groups.model_config import ModelConfig
 from pipeline.config.groups.monitoring_config import MonitoringConfig
 from pipeline.config.groups.promotion_config import PromotionConfig
@@ -36,3 +37,4 @@ class Config(Section):
     drift: DriftConfig
     alerts: AlertsConfig
     serving: ServingConfig
+    lifecycle: LifecycleConfig

@@ -65,6 +65,7 @@ from pipeline.state.deployments import (
     STAGES,
     Deployment,
     DeploymentChange,
+    advance_generation,
     current_deployment,
     may_change_stage,
     restore_decided_deployment,
@@ -84,6 +85,7 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
+from pipeline.state.leases import release_lease, renew_lease
 from pipeline.state.logged_outcomes import add_outcomes, latest_outcomes, read_outcomes
 from pipeline.state.mlflow_outbox import OutboxTask, enqueue_task, mark_task_done, mark_task_failed, read_pending_tasks
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
@@ -137,6 +139,18 @@ from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_
 from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
+from pipeline.state.trials import (
+    TRAFFIC_STATES,
+    Trial,
+    TrialMethod,
+    TrialPurpose,
+    TrialState,
+    add_trial,
+    find_trial,
+    read_trials,
+    traffic_trial,
+    update_trial,
+)
 from pipeline.state.versions import (
     REGISTER_HINT,
     ModelVersion,
@@ -162,6 +176,7 @@ __all__ = [
     "STAGES",
     "STATE_URL_ENV",
     "TEXT_SEPARATOR",
+    "TRAFFIC_STATES",
     "ApiKeyRecord",
     "AuditEntry",
     "AuditEvent",
@@ -197,6 +212,10 @@ __all__ = [
     "Silence",
     "State",
     "StoredResponse",
+    "Trial",
+    "TrialMethod",
+    "TrialPurpose",
+    "TrialState",
     "UndecidedChange",
     "account_privileges",
     "add_delivery",
@@ -207,7 +226,9 @@ __all__ = [
     "add_rollups",
     "add_serving_event",
     "add_silence",
+    "add_trial",
     "add_version",
+    "advance_generation",
     "append_audit_entry",
     "apply_grants",
     "back_up_state",
@@ -234,6 +255,7 @@ __all__ = [
     "existing_prediction_ids",
     "find_incident",
     "find_prediction",
+    "find_trial",
     "find_undecided_changes",
     "find_undecided_deployments",
     "find_version",
@@ -271,12 +293,15 @@ __all__ = [
     "read_rollups",
     "read_seen_clock",
     "read_serving_events",
+    "read_trials",
     "read_versions",
     "record_api_key_use",
     "record_seen_clock",
+    "release_lease",
     "remove_detached_partitions",
     "remove_predictions",
     "remove_stored_responses",
+    "renew_lease",
     "restore_decided_deployment",
     "revoke_api_key",
     "schema_revision",
@@ -284,8 +309,10 @@ __all__ = [
     "set_deployment",
     "state_exists",
     "time_of_nth_last",
+    "traffic_trial",
     "undecided_deployment_error",
     "update_incident",
+    "update_trial",
     "upgrade_schema",
     "verify_audit_chain",
     "version_by_digest",

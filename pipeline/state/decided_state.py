@@ -1,4 +1,4 @@
-"""Compare the deciding tables (deployments, versions, keys, silences, incidents) with the audit trail."""
+"""Compare the deciding tables (deployments, versions, trials, keys, silences, incidents) with the audit trail."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy import inspect, select, text
 from pipeline.errors import IntegrityError
 from pipeline.state.audit_trail import AuditEntry, read_audit_entries
 from pipeline.state.incidents import MONITOR_ACTOR
+from pipeline.state.loop_tables import trials
 from pipeline.state.stored_json import UnreadableRow
 from pipeline.state.tables import METADATA, alert_silences, api_keys, deployments, incidents, models
 from pipeline.state.versions import read_versions
@@ -46,6 +47,7 @@ FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = 
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND n.nspname = current_schema()
 """
+_TRIAL_COLUMNS = ("model", "champion_digest", "challenger_digest", "state", "step", "share", "salt", "decided_at")
 _DEPLOYMENT_COLUMNS = ("version", "digest", "generation", "deployed_at")
 
 
@@ -116,6 +118,7 @@ def _compare_tables(connection: Connection) -> list[UndecidedChange]:
     return [
         *_compare_models(connection, _decided_models(entries)),
         *_compare_rows("api_keys", _stored_keys(connection), _last_values(entries, _KEY_ACTIONS, key="id")),
+        *_compare_rows("trials", _stored_trials(connection), _decided_trials(entries)),
         *_compare_rows("alert_silences", _stored_silences(connection), _last_values(entries, _SILENCE_ACTIONS)),
         *_compare_incidents(connection, entries),
     ]
@@ -259,6 +262,22 @@ def _last_values(
 
 def _stored_keys(connection: Connection) -> dict[str, dict[str, Any]]:
     return {str(row.id): row._asdict() for row in connection.execute(select(api_keys))}
+
+
+def _stored_trials(connection: Connection) -> dict[str, dict[str, Any]]:
+    rows = connection.execute(select(trials))
+    return {str(row.seq): {name: getattr(row, name) for name in _TRIAL_COLUMNS} for row in rows}
+
+
+def _decided_trials(entries: Iterable[AuditEntry]) -> dict[str, dict[str, Any]]:
+    """Return each trial as its last decision left it."""
+    decided: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        if "trial" in entry.evidence:
+            with _naming_malformed(entry):
+                values = entry.evidence["trial"]
+                decided[str(values["seq"])] = {name: values[name] for name in _TRIAL_COLUMNS}
+    return decided
 
 
 def _stored_silences(connection: Connection) -> dict[str, dict[str, Any]]:

@@ -22,6 +22,7 @@ __all__ = [
     "STAGES",
     "Deployment",
     "DeploymentChange",
+    "advance_generation",
     "current_deployment",
     "may_change_stage",
     "restore_decided_deployment",
@@ -112,18 +113,8 @@ def set_deployment(
     before = current_deployment(connection, version.model)
     left = [deployed for deployed, number in before.versions.items() if number == version.version]
     _require_rights(connection, {stage, *left}, decision=f"{version.model} version {version.version} to {stage}")
-    generation = before.generation if expected_generation is None else expected_generation
-    claimed = connection.execute(
-        update(models)
-        .where(models.c.name == version.model, models.c.generation == generation)
-        .values(generation=generation + 1)
-    )
-    if claimed.rowcount != 1:
-        raise Conflict(
-            f"{version.model} is at generation {before.generation} and generation {generation} was expected:"
-            " another change came first; check `mlops models list`, then try again"
-        )
-    _replace_in_stage(connection, before, version, stage, generation + 1, event.recorded_at)
+    generation = _claim_generation(connection, before, expected_generation)
+    _replace_in_stage(connection, before, version, stage, generation, event.recorded_at)
     after = current_deployment(connection, version.model)
     entry = append_audit_entry(
         connection,
@@ -135,6 +126,52 @@ def set_deployment(
         after=after.as_dict() if stage in _DEPLOYED_STAGES else {**after.as_dict(), **_undeployed(version, stage)},
     )
     return DeploymentChange(before, after, entry)
+
+
+def advance_generation(
+    connection: Connection, model: str, event: AuditEvent, *, expected_generation: int | None = None
+) -> AuditEntry:
+    """Record a decision that leaves every stage as it is; servers read the state again under the new generation.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a writing transaction.
+    model : str
+        A model with at least one version.
+    event : AuditEvent
+        The event for the audit trail.
+    expected_generation : int, optional
+        The generation that the caller decided on; None accepts any.
+
+    Raises
+    ------
+    Conflict
+        When another decision was made since `expected_generation`.
+    IntegrityError
+        When the deployment does not follow from the audit trail.
+    """
+    _require_decided(connection, model)
+    deployment = current_deployment(connection, model)
+    generation = _claim_generation(connection, deployment, expected_generation)
+    deployed = deployment.as_dict()
+    return append_audit_entry(connection, event, model=model, generation=generation, before=deployed, after=deployed)
+
+
+def _claim_generation(connection: Connection, before: Deployment, expected: int | None) -> int:
+    """Count the generation up from the expected one and return the new one."""
+    generation = before.generation if expected is None else expected
+    claimed = connection.execute(
+        update(models)
+        .where(models.c.name == before.model, models.c.generation == generation)
+        .values(generation=generation + 1)
+    )
+    if claimed.rowcount != 1:
+        raise Conflict(
+            f"{before.model} is at generation {before.generation} and generation {generation} was expected:"
+            " another change came first; check `mlops models list`, then try again"
+        )
+    return generation + 1
 
 
 def restore_decided_deployment(connection: Connection, model: str, *, actor: str, at: int) -> AuditEntry | None:

@@ -1,4 +1,4 @@
-"""The tables of the state database; docs/reference/state.md describes them for readers from outside.
+"""Tables of registry, serving and monitoring; docs/reference/state.md describes them for readers from outside.
 
 Moments are UTC in microseconds since 1970. Columns called `seq` count 1, 2, 3 ... without a gap in the order
 in which rows were committed. JSON columns hold text in canonical form.
@@ -72,7 +72,7 @@ models = Table(
     METADATA,
     Column("name", _NAME, primary_key=True),
     Column("generation", BigInteger, nullable=False),
-    comment="One row per model; its generation grows by one with every deployment decision.",
+    comment="One row per model; its generation grows by one with every decision about a deployment or a trial.",
 )
 
 versions = Table(
@@ -153,6 +153,7 @@ predictions = Table(
     Column("probabilities", Text, nullable=False),
     Column("confidence", Float, nullable=False, server_default="0"),
     Column("served_by", String(20), nullable=False, server_default="production"),
+    Column("variant", String(20), nullable=False, server_default="champion"),
     Column("source", _NAME, nullable=False, server_default="api"),
     Column("latency_us", BigInteger, nullable=False, server_default="0"),
     Column("weight", Float, nullable=False, server_default="1"),
@@ -213,6 +214,7 @@ outcomes = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("outcome", _NAME, nullable=False),
     Column("source", _NAME, nullable=False),
+    Column("caller", _NAME, nullable=False, server_default=""),
     Index(None, "prediction_id"),
     comment="Ground truth; it may arrive late, twice, or never. The latest one counts.",
 )

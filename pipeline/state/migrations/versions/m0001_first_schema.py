@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
+
+from pipeline.state.migrations.columns import (
+    big_column,
+    float_column,
+    integer_column,
+    name_column,
+    seq_column,
+    text_column,
+    word_column,
+)
+from pipeline.state.migrations.loop_tables import create_loop_tables
 
 __all__ = ["upgrade"]
 
@@ -51,41 +60,14 @@ def upgrade() -> None:
     _create_alert_silences()
     _create_monitor_runs()
     _create_rollups()
-
-
-def _name(name: str, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, sa.String(length=200), nullable=options.pop("nullable", False), **options)
-
-
-def _word(name: str, length: int, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, sa.String(length=length), nullable=options.pop("nullable", False), **options)
-
-
-def _text(name: str, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text(), nullable=options.pop("nullable", False), **options)
-
-
-def _big(name: str, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, sa.BigInteger(), nullable=options.pop("nullable", False), **options)
-
-
-def _integer(name: str, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, sa.Integer(), nullable=options.pop("nullable", False), **options)
-
-
-def _float(name: str, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, sa.Float(), nullable=False, **options)
-
-
-def _seq() -> sa.Column[Any]:
-    return _big("seq", autoincrement=False)
+    create_loop_tables()
 
 
 def _create_counters() -> None:
     op.create_table(
         "counters",
-        _name("name"),
-        _big("value"),
+        name_column("name"),
+        big_column("value"),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counters")),
         comment="The last number of each gap-free sequence.",
     )
@@ -94,24 +76,24 @@ def _create_counters() -> None:
 def _create_models() -> None:
     op.create_table(
         "models",
-        _name("name"),
-        _big("generation"),
+        name_column("name"),
+        big_column("generation"),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_models")),
-        comment="One row per model; its generation grows by one with every deployment decision.",
+        comment="One row per model; its generation grows by one with every decision about a deployment or a trial.",
     )
 
 
 def _create_versions() -> None:
     op.create_table(
         "versions",
-        _name("model"),
-        _integer("version", autoincrement=False),
-        _word("digest", 64),
-        _word("semver", 40),
-        _word("stage", 20),
-        _text("description"),
-        _text("tags"),
-        _big("registered_at"),
+        name_column("model"),
+        integer_column("version", autoincrement=False),
+        word_column("digest", 64),
+        word_column("semver", 40),
+        word_column("stage", 20),
+        text_column("description"),
+        text_column("tags"),
+        big_column("registered_at"),
         sa.CheckConstraint("stage IN ('None', 'Staging', 'Production', 'Archived')", name=op.f("ck_versions_stage")),
         sa.ForeignKeyConstraint(["model"], ["models.name"], name=op.f("fk_versions_models")),
         sa.PrimaryKeyConstraint("model", "version", name=op.f("pk_versions")),
@@ -123,12 +105,12 @@ def _create_versions() -> None:
 def _create_deployments() -> None:
     op.create_table(
         "deployments",
-        _name("model"),
-        _word("stage", 20),
-        _integer("version"),
-        _word("digest", 64),
-        _big("generation"),
-        _big("deployed_at"),
+        name_column("model"),
+        word_column("stage", 20),
+        integer_column("version"),
+        word_column("digest", 64),
+        big_column("generation"),
+        big_column("deployed_at"),
         sa.CheckConstraint("stage IN ('Staging', 'Production')", name=op.f("ck_deployments_stage")),
         sa.ForeignKeyConstraint(
             ["model", "version"], ["versions.model", "versions.version"], name=op.f("fk_deployments_versions")
@@ -141,13 +123,13 @@ def _create_deployments() -> None:
 def _create_mlflow_outbox() -> None:
     op.create_table(
         "mlflow_outbox",
-        _seq(),
-        _word("kind", 40),
-        _text("payload"),
-        _big("created_at"),
-        _integer("attempts"),
-        _text("error", nullable=True),
-        _big("done_at", nullable=True),
+        seq_column(),
+        word_column("kind", 40),
+        text_column("payload"),
+        big_column("created_at"),
+        integer_column("attempts"),
+        text_column("error", nullable=True),
+        big_column("done_at", nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_mlflow_outbox")),
         comment="Updates pending for MLflow, in the order of the decisions.",
     )
@@ -156,19 +138,19 @@ def _create_mlflow_outbox() -> None:
 def _create_audit(*, is_file: bool) -> None:
     op.create_table(
         "audit",
-        _seq(),
-        _big("recorded_at"),
-        _name("actor"),
-        _word("action", 40),
-        _name("model"),
-        _integer("version", nullable=True),
-        _big("generation", nullable=True),
-        _text("before"),
-        _text("after"),
-        _text("reason"),
-        _text("evidence"),
-        _word("previous", 64),
-        _word("hash", 64),
+        seq_column(),
+        big_column("recorded_at"),
+        name_column("actor"),
+        word_column("action", 40),
+        name_column("model"),
+        integer_column("version", nullable=True),
+        big_column("generation", nullable=True),
+        text_column("before"),
+        text_column("after"),
+        text_column("reason"),
+        text_column("evidence"),
+        word_column("previous", 64),
+        word_column("hash", 64),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit")),
         comment="Who decided what, when and why; append-only, each row holds the hash of the row before.",
     )
@@ -190,23 +172,24 @@ def _create_predictions(*, is_file: bool) -> None:
     )
     op.create_table(
         "predictions",
-        _seq(),
-        _word("prediction_id", 36),
-        _big("predicted_at"),
-        _name("model"),
-        _integer("version"),
-        _word("digest", 64),
-        _big("generation"),
-        _text("features"),
-        _name("prediction"),
-        _text("probabilities"),
-        _float("confidence", server_default="0"),
-        _word("served_by", 20, server_default="production"),
-        _name("source", server_default="api"),
-        _big("latency_us", server_default="0"),
-        _float("weight", server_default="1"),
-        _name("idempotency_key", nullable=True),
-        _name("subject", nullable=True),
+        seq_column(),
+        word_column("prediction_id", 36),
+        big_column("predicted_at"),
+        name_column("model"),
+        integer_column("version"),
+        word_column("digest", 64),
+        big_column("generation"),
+        text_column("features"),
+        name_column("prediction"),
+        text_column("probabilities"),
+        float_column("confidence", server_default="0"),
+        word_column("served_by", 20, server_default="production"),
+        word_column("variant", 20, server_default="champion"),
+        name_column("source", server_default="api"),
+        big_column("latency_us", server_default="0"),
+        float_column("weight", server_default="1"),
+        name_column("idempotency_key", nullable=True),
+        name_column("subject", nullable=True),
         *constraints,
         comment="The prediction log: every prediction with its features.",
         postgresql_partition_by=None if is_file else "RANGE (predicted_at)",
@@ -223,11 +206,12 @@ def _create_predictions(*, is_file: bool) -> None:
 def _create_outcomes() -> None:
     op.create_table(
         "outcomes",
-        _seq(),
-        _word("prediction_id", 36),
-        _big("received_at"),
-        _name("outcome"),
-        _name("source"),
+        seq_column(),
+        word_column("prediction_id", 36),
+        big_column("received_at"),
+        name_column("outcome"),
+        name_column("source"),
+        name_column("caller", server_default=""),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_outcomes")),
         comment="Ground truth; it may arrive late, twice, or never. The latest one counts.",
     )
@@ -237,11 +221,11 @@ def _create_outcomes() -> None:
 def _create_idempotent_responses() -> None:
     op.create_table(
         "idempotent_responses",
-        _name("idempotency_key"),
-        _big("created_at"),
-        _word("request_digest", 64),
-        _text("response"),
-        _name("subject", nullable=True),
+        name_column("idempotency_key"),
+        big_column("created_at"),
+        word_column("request_digest", 64),
+        text_column("response"),
+        name_column("subject", nullable=True),
         sa.PrimaryKeyConstraint("idempotency_key", name=op.f("pk_idempotent_responses")),
         comment="Responses to requests with an idempotency key, for retries.",
     )
@@ -251,14 +235,14 @@ def _create_idempotent_responses() -> None:
 def _create_serving_events() -> None:
     op.create_table(
         "serving_events",
-        _seq(),
-        _big("recorded_at"),
-        _name("model"),
-        _word("kind", 40),
-        _integer("version", nullable=True),
-        _word("digest", 64, nullable=True),
-        _big("generation", nullable=True),
-        _text("message"),
+        seq_column(),
+        big_column("recorded_at"),
+        name_column("model"),
+        word_column("kind", 40),
+        integer_column("version", nullable=True),
+        word_column("digest", 64, nullable=True),
+        big_column("generation", nullable=True),
+        text_column("message"),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_serving_events")),
         comment="Model changes of servers: activated, refused, fell back, stopped.",
     )
@@ -268,14 +252,14 @@ def _create_serving_events() -> None:
 def _create_api_keys() -> None:
     op.create_table(
         "api_keys",
-        _word("id", 36),
-        _word("digest", 64),
-        _word("role", 20),
-        _name("name"),
-        _big("created_at"),
-        _big("expires_at", nullable=True),
-        _big("last_used_at", nullable=True),
-        _big("revoked_at", nullable=True),
+        word_column("id", 36),
+        word_column("digest", 64),
+        word_column("role", 20),
+        name_column("name"),
+        big_column("created_at"),
+        big_column("expires_at", nullable=True),
+        big_column("last_used_at", nullable=True),
+        big_column("revoked_at", nullable=True),
         sa.CheckConstraint(
             "role IN ('predict', 'feedback', 'viewer', 'operator', 'admin')", name=op.f("ck_api_keys_role")
         ),
@@ -288,23 +272,23 @@ def _create_api_keys() -> None:
 def _create_incidents() -> None:
     op.create_table(
         "incidents",
-        _seq(),
-        _name("group_name"),
-        _name("model"),
-        _text("rules"),
-        _word("severity", 20),
-        _word("status", 20),
-        _text("title"),
-        _text("message"),
-        _text("details"),
-        _big("opened_at"),
-        _big("last_seen_at"),
-        _integer("n_occurrences"),
-        _big("notified_at", nullable=True),
-        _big("acknowledged_at", nullable=True),
-        _name("acknowledged_by", nullable=True),
-        _big("resolved_at", nullable=True),
-        _name("resolved_by", nullable=True),
+        seq_column(),
+        name_column("group_name"),
+        name_column("model"),
+        text_column("rules"),
+        word_column("severity", 20),
+        word_column("status", 20),
+        text_column("title"),
+        text_column("message"),
+        text_column("details"),
+        big_column("opened_at"),
+        big_column("last_seen_at"),
+        integer_column("n_occurrences"),
+        big_column("notified_at", nullable=True),
+        big_column("acknowledged_at", nullable=True),
+        name_column("acknowledged_by", nullable=True),
+        big_column("resolved_at", nullable=True),
+        name_column("resolved_by", nullable=True),
         sa.CheckConstraint("severity IN ('info', 'warning', 'critical')", name=op.f("ck_incidents_severity")),
         sa.CheckConstraint("status IN ('open', 'acknowledged', 'resolved')", name=op.f("ck_incidents_status")),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_incidents")),
@@ -316,17 +300,17 @@ def _create_incidents() -> None:
 def _create_alert_deliveries() -> None:
     op.create_table(
         "alert_deliveries",
-        _seq(),
-        _big("incident_seq"),
-        _name("receiver"),
-        _word("key", 64),
-        _text("payload"),
-        _big("created_at"),
-        _big("due_at"),
-        _big("claimed_until"),
-        _integer("attempts"),
-        _text("error", nullable=True),
-        _big("done_at", nullable=True),
+        seq_column(),
+        big_column("incident_seq"),
+        name_column("receiver"),
+        word_column("key", 64),
+        text_column("payload"),
+        big_column("created_at"),
+        big_column("due_at"),
+        big_column("claimed_until"),
+        integer_column("attempts"),
+        text_column("error", nullable=True),
+        big_column("done_at", nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_alert_deliveries")),
         sa.UniqueConstraint("key", name=op.f("uq_alert_deliveries_key")),
         comment="Notifications to receivers, in the order of their creation; each is sent at least once.",
@@ -344,13 +328,13 @@ def _create_alert_deliveries() -> None:
 def _create_alert_silences() -> None:
     op.create_table(
         "alert_silences",
-        _seq(),
-        _name("model"),
-        _name("group_name", nullable=True),
-        _big("created_at"),
-        _big("until"),
-        _name("actor"),
-        _text("reason"),
+        seq_column(),
+        name_column("model"),
+        name_column("group_name", nullable=True),
+        big_column("created_at"),
+        big_column("until"),
+        name_column("actor"),
+        text_column("reason"),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_alert_silences")),
         comment="Silences: who silenced which incident group (null: all of a model), and until when.",
     )
@@ -359,15 +343,15 @@ def _create_alert_silences() -> None:
 def _create_monitor_runs() -> None:
     op.create_table(
         "monitor_runs",
-        _seq(),
-        _name("model"),
-        _integer("version", nullable=True),
-        _big("recorded_at"),
-        _big("since"),
-        _big("until"),
-        _word("verdict", 20),
-        _word("severity", 20, nullable=True),
-        _text("summary"),
+        seq_column(),
+        name_column("model"),
+        integer_column("version", nullable=True),
+        big_column("recorded_at"),
+        big_column("since"),
+        big_column("until"),
+        word_column("verdict", 20),
+        word_column("severity", 20, nullable=True),
+        text_column("summary"),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_monitor_runs")),
         comment="Monitor runs with a summary of their reports.",
     )
@@ -377,15 +361,15 @@ def _create_monitor_runs() -> None:
 def _create_rollups() -> None:
     op.create_table(
         "rollups",
-        _name("model"),
-        _word("section", 20),
-        _word("granularity", 10),
-        _big("bucket_start", autoincrement=False),
-        _word("digest", 64),
-        _name("source"),
-        _float("weight", autoincrement=False),
-        _big("n_rows"),
-        _float("confidence_sum"),
+        name_column("model"),
+        word_column("section", 20),
+        word_column("granularity", 10),
+        big_column("bucket_start", autoincrement=False),
+        word_column("digest", 64),
+        name_column("source"),
+        float_column("weight", autoincrement=False),
+        big_column("n_rows"),
+        float_column("confidence_sum"),
         sa.Column("counts", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint(
             "model", "section", "granularity", "bucket_start", "digest", "source", "weight", name=op.f("pk_rollups")
