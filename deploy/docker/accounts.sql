@@ -13,6 +13,7 @@ CREATE ROLE mlflow LOGIN PASSWORD :'mlflow_password';
 -- For CI and for people who decide; a login needs a password, which the administrator sets later.
 CREATE ROLE mlops_training LOGIN;
 CREATE ROLE mlops_decider LOGIN;
+CREATE ROLE mlops_loop LOGIN;
 CREATE DATABASE mlops OWNER mlops_owner;
 CREATE DATABASE mlflow OWNER mlflow;
 REVOKE CONNECT, TEMPORARY ON DATABASE mlops, mlflow, postgres, template1 FROM PUBLIC;

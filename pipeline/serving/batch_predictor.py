@@ -176,6 +176,7 @@ class BatchPredictor:
             "digest": model.digest,
             "generation": model.generation,
             "served_by": model.served_by,
+            "variant": model.variant,
             "source": request.source,
             "latency_us": (time.perf_counter_ns() - request.started_ns) // 1000,
             "weight": 1.0 / self._sample_rate,

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from pipeline.package import Package, PackageStore, Reference
     from pipeline.schema import Schema
 
-__all__ = ["LoadedModel", "ServedBy", "load_model"]
+__all__ = ["LoadedModel", "ServedBy", "Variant", "load_model"]
 
 ServedBy = Literal["production", "last_good", "rule"]
+Variant = Literal["champion", "challenger"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class LoadedModel:
     package: Package
     parser: RowParser
     scorer: RowScorer
+    variant: Variant = "champion"
     response_suffix: str = field(init=False)
 
     @property

@@ -95,13 +95,15 @@ def _count(*names: str, prefix: str | None = None) -> tuple[Privilege, ...]:
 
 
 _SERVING = (
-    *_insert("predictions", "outcomes", "idempotent_responses", "serving_events"),
+    *_insert("predictions", "outcomes", "idempotent_responses", "serving_events", "shadow_predictions"),
     Privilege("UPDATE", "api_keys", ("last_used_at",)),
 )
 _SERVING_COUNTERS = ("predictions", "outcomes", "serving_events")
 _MIRRORING = (*_insert("mlflow_outbox"), Privilege("UPDATE", "mlflow_outbox", ("attempts", "error", "done_at")))
 _DECIDING = (
-    *_insert("audit", "deployments", "alert_silences", "alert_deliveries"),
+    *_insert("audit", "deployments", "trials", "retrains", "alert_silences", "alert_deliveries"),
+    Privilege("UPDATE", "trials"),
+    Privilege("UPDATE", "retrains"),
     Privilege("DELETE", "deployments"),
     Privilege("UPDATE", "models", ("generation",)),
     Privilege("UPDATE", "versions", ("stage",)),
@@ -110,7 +112,7 @@ _DECIDING = (
     Privilege("UPDATE", "alert_deliveries"),
     *_MIRRORING,
 )
-_DECIDING_COUNTERS = ("audit", "mlflow_outbox", "alert_silences", "alert_deliveries")
+_DECIDING_COUNTERS = ("audit", "mlflow_outbox", "trials", "retrains", "alert_silences", "alert_deliveries")
 _OUTSIDE_PRODUCTION = "stage <> 'Production'"
 
 _PRIVILEGES: dict[str, tuple[Privilege, ...]] = {
@@ -121,6 +123,16 @@ _PRIVILEGES: dict[str, tuple[Privilege, ...]] = {
     ),
     "app": (*_read(_TABLES), *_SERVING, *_DECIDING, *_count(*_SERVING_COUNTERS, *_DECIDING_COUNTERS)),
     "decider": (*_read(_TABLES), *_DECIDING, *_count(*_DECIDING_COUNTERS)),
+    "loop": (
+        *_read(_TABLES),
+        *_DECIDING,
+        *_insert("models", "versions", "incidents", "trial_units", "importances", "leases", "loop_runs"),
+        Privilege("UPDATE", "trial_units"),
+        Privilege("UPDATE", "importances"),
+        Privilege("UPDATE", "leases"),
+        Privilege("DELETE", "leases"),
+        *_count(*_DECIDING_COUNTERS, "incidents", "loop_runs", prefix="trial "),
+    ),
     "monitor": (
         *_read(table for table in _TABLES if table not in _HIDDEN_FROM_MONITOR),
         *_insert("monitor_runs", "rollups", "incidents", "alert_deliveries"),

@@ -11,9 +11,8 @@ from sqlalchemy import inspect, select, text
 from pipeline.errors import IntegrityError
 from pipeline.state.audit_trail import AuditEntry, read_audit_entries
 from pipeline.state.incidents import MONITOR_ACTOR
-from pipeline.state.loop_tables import trials
 from pipeline.state.stored_json import UnreadableRow
-from pipeline.state.tables import METADATA, alert_silences, api_keys, deployments, incidents, models
+from pipeline.state.tables import METADATA, alert_silences, api_keys, deployments, incidents, models, trials
 from pipeline.state.versions import read_versions
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
-from pipeline.state.loop_tables import leases
+from pipeline.state.tables import leases
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

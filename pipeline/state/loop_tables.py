@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Float, Index, Integer, String, Table, Text, text
 
-from pipeline.state.tables import METADATA
+from pipeline.state.table_base import DIGEST, METADATA, NAME
 
 __all__ = [
     "importances",
@@ -16,20 +16,18 @@ __all__ = [
     "trials",
 ]
 
-_DIGEST = String(64)
-_NAME = String(200)
 
 trials = Table(
     "trials",
     METADATA,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("model", _NAME, nullable=False),
+    Column("model", NAME, nullable=False),
     Column("purpose", String(20), nullable=False),
     Column("method", String(20), nullable=False),
     Column("champion", Integer, nullable=False),
-    Column("champion_digest", _DIGEST, nullable=False),
+    Column("champion_digest", DIGEST, nullable=False),
     Column("challenger", Integer, nullable=False),
-    Column("challenger_digest", _DIGEST, nullable=False),
+    Column("challenger_digest", DIGEST, nullable=False),
     Column("state", String(20), nullable=False),
     Column("step", Integer, nullable=False),
     Column("share", Float, nullable=False),
@@ -37,7 +35,7 @@ trials = Table(
     Column("settings", Text, nullable=False),
     Column("fresh_from", BigInteger, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
-    Column("opened_by", _NAME, nullable=False),
+    Column("opened_by", NAME, nullable=False),
     Column("step_at", BigInteger, nullable=False),
     Column("decided_at", BigInteger),
     Column("proposal", String(20)),
@@ -69,9 +67,9 @@ shadow_predictions = Table(
     "shadow_predictions",
     METADATA,
     Column("prediction_id", String(36), primary_key=True),
-    Column("digest", _DIGEST, primary_key=True),
+    Column("digest", DIGEST, primary_key=True),
     Column("trial", BigInteger, nullable=False),
-    Column("prediction", _NAME, nullable=False),
+    Column("prediction", NAME, nullable=False),
     Column("probabilities", Text, nullable=False),
     Column("predicted_at", BigInteger, nullable=False),
     Index(None, "trial", "predicted_at"),
@@ -82,25 +80,25 @@ retrains = Table(
     "retrains",
     METADATA,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("model", _NAME, nullable=False),
+    Column("model", NAME, nullable=False),
     Column("cause", String(40), nullable=False),
     Column("facts", Text, nullable=False),
     Column("state", String(20), nullable=False),
     Column("asked_at", BigInteger, nullable=False),
-    Column("asked_by", _NAME, nullable=False),
+    Column("asked_by", NAME, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
-    Column("snapshot_sha256", _DIGEST),
+    Column("snapshot_sha256", DIGEST),
     Column("n_rows", BigInteger),
     Column("n_labels", BigInteger),
     Column("until_prediction", BigInteger),
     Column("until_outcome", BigInteger),
-    Column("branch", _NAME),
+    Column("branch", NAME),
     Column("commit_sha", String(64)),
     Column("version", Integer),
     Column("trial", BigInteger),
     Column("cpu_s", Float),
     Column("error", Text),
-    Column("decided_by", _NAME),
+    Column("decided_by", NAME),
     CheckConstraint(
         "state IN ('asked', 'approved', 'snapshot', 'trained', 'committed', 'on_trial', 'needs_decision',"
         " 'refused', 'failed', 'discarded')",
@@ -113,11 +111,11 @@ retrains = Table(
 importances = Table(
     "importances",
     METADATA,
-    Column("model", _NAME, primary_key=True),
-    Column("digest", _DIGEST, primary_key=True),
+    Column("model", NAME, primary_key=True),
+    Column("digest", DIGEST, primary_key=True),
     Column("kind", String(20), primary_key=True),
     Column("window_start", BigInteger, primary_key=True, autoincrement=False),
-    Column("feature", _NAME, primary_key=True),
+    Column("feature", NAME, primary_key=True),
     Column("n_rows", BigInteger, nullable=False),
     Column("sum", Float, nullable=False),
     Column("sum_squares", Float, nullable=False),
@@ -127,8 +125,8 @@ importances = Table(
 leases = Table(
     "leases",
     METADATA,
-    Column("name", _NAME, primary_key=True),
-    Column("holder", _NAME, nullable=False),
+    Column("name", NAME, primary_key=True),
+    Column("holder", NAME, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     comment="Which process may act for a model, and until when.",
 )
@@ -137,9 +135,9 @@ loop_runs = Table(
     "loop_runs",
     METADATA,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("model", _NAME, nullable=False),
+    Column("model", NAME, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
-    Column("holder", _NAME, nullable=False),
+    Column("holder", NAME, nullable=False),
     Column("decisions", Text, nullable=False),
     Column("next_at", BigInteger, nullable=False),
     Index(None, "model", "seq"),

@@ -25,6 +25,7 @@ class PredictionRow(NamedTuple):
     probabilities: str
     confidence: float
     served_by: str
+    variant: str
     source: str
     latency_us: int
     weight: float
@@ -41,6 +42,7 @@ class RequestValues(NamedTuple):
     digest: str
     generation: int
     served_by: str
+    variant: str
     source: str
     latency_us: int
     weight: float

@@ -54,7 +54,9 @@ _COUNT_ROWS_BETWEEN_SQL = (
     "SELECT count(*) FROM predictions WHERE seq BETWEEN %s AND %s AND predicted_at BETWEEN %s AND %s"
 )
 _COUNT_RESPONSES_SQL = "SELECT count(*) FROM idempotent_responses WHERE idempotency_key IN ({marks})"
-_PROBE_ROW = PredictionRow("?", 0, "?", 0, "", 0, "{}", "?", "{}", 0.0, "production", "api", 0, 1.0, None, None)
+_PROBE_ROW = PredictionRow(
+    "?", 0, "?", 0, "", 0, "{}", "?", "{}", 0.0, "production", "champion", "api", 0, 1.0, None, None
+)
 _PROBE_RESPONSE = StoredResponse("?", 0, "", "{}", None)
 # Rows of one statement: starting a statement costs as much as two rows of it. Few lengths, so that each stays prepared.
 _BATCH_SIZES = (128, 32, 8, 1)

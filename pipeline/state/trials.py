@@ -11,8 +11,8 @@ from sqlalchemy import insert, select, update
 from pipeline.errors import Conflict, UsageError
 from pipeline.files import canonical_json
 from pipeline.state.deployments import advance_generation
-from pipeline.state.loop_tables import trials
 from pipeline.state.sequence import next_number
+from pipeline.state.tables import trials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

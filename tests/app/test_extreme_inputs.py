@@ -53,7 +53,7 @@ def log_predictions(root: Path, n: int, **values: Any) -> None:
             [
                 store.PredictionRow(
                     f"hard-{at}", now - hours_us(20) * at // n, MODEL_NAME, version, package.digest, 1, features, first,
-                    json.dumps({first: 0.75, other: 0.25}), 0.75, "production", "api", 900, 1.0, None, None,
+                    json.dumps({first: 0.75, other: 0.25}), 0.75, "production", "champion", "api", 900, 1.0, None, None,
                 )
                 for at in range(start, min(start + 50_000, n))
             ]

@@ -29,7 +29,7 @@ class TrialConfig(Section):
     )
     margin: float = setting("Margin of non-inferiority", unit="unit of the metric", ge=0)
     alpha: float = setting("Chance of a false decision over all looks and challengers", gt=0, lt=0.5)
-    unit: Literal["hour", "row"] = setting("What is taken as independent")
+    unit: Literal["hour", "row"] = setting("Independent unit of the comparison")
     min_outcomes: Positive = setting("Fewest outcomes before a decision")
     min_units: Positive = setting("Fewest units before a decision")
     target_units: Positive = setting("Number of units at which the interval is narrowest")
@@ -59,7 +59,7 @@ class CanaryConfig(Section):
 class WatchConfig(Section):
     """How long a promotion by the loop is watched."""
 
-    days: float = setting("How long the earlier champion is kept ready", unit="days", ge=0)
+    days: float = setting("How long the earlier champion remains ready", unit="days", ge=0)
     max_rollbacks: int = setting("Rollbacks without a person", ge=0, le=1)
 
 

@@ -92,6 +92,7 @@ def make_prediction_row(
         probabilities=json.dumps(probabilities),
         confidence=float(confidence),
         served_by="production",
+        variant="champion",
         source="library",
         latency_us=0,
         weight=1.0,

@@ -89,6 +89,7 @@ class FilePredictionLog:
             "digest": self.scorer.package.digest,
             "generation": self.generation,
             "served_by": "production",
+            "variant": "champion",
             "source": "file",
             "latency_us": 0,  # a file has no request that waits
             "weight": 1.0,

@@ -84,6 +84,7 @@ def write_log(
                 probabilities=json.dumps(by_class),
                 confidence=by_class[str(predicted[i])],
                 served_by="production",
+                variant="champion",
                 source=source,
                 latency_us=900 if latencies_us is None else latencies_us[i],
                 weight=1.0 if weights is None else weights[i],

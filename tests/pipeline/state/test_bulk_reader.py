@@ -29,7 +29,7 @@ def log_rows(
             f"p{i}", 10 * i, "other" if i % 7 == 6 else "m", 1, "d" * 64, 1,
             json.dumps({"text": f"é\n{i % 5}" + 5_000 * "x" * (i in long)}), word,
             json.dumps(dict.fromkeys("abcdefghij"[:n_classes], confidence[i])), confidence[i],
-            "production", "file" if i % 3 else "api", i, 2.0 if i % 2 else 1.0, None, None,
+            "production", "champion", "file" if i % 3 else "api", i, 2.0 if i % 2 else 1.0, None, None,
         )
         for i in range(n)
     ]  # fmt: skip

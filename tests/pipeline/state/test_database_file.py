@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AUDIT_EVENT = store.AuditEvent("ada", "register", 1)
-ROW = store.PredictionRow("p", 5, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)
+ROW = store.PredictionRow("p", 5, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", "", 1, 1.0, None, None)
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077, 0o277])

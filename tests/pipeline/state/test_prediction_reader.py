@@ -19,7 +19,23 @@ def log_predictions(state: State, n: int) -> None:
     journal.write(
         [
             store.PredictionRow(
-                f"p{i}", i, "m", 1, "d" * 64, 1, "{}", "a", "{}", 0.5, "production", "api", 1, 1.0, None, None
+                f"p{i}",
+                i,
+                "m",
+                1,
+                "d" * 64,
+                1,
+                "{}",
+                "a",
+                "{}",
+                0.5,
+                "production",
+                "champion",
+                "api",
+                1,
+                1.0,
+                None,
+                None,
             )
             for i in range(n)
         ]

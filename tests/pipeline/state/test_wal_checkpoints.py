@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BYTES_PER_MB = 1_000_000
-REQUEST_VALUES = store.RequestValues(5, "m", 1, "d" * 64, 3, "production", "api", 12, 1.0, None, None)
+REQUEST_VALUES = store.RequestValues(5, "m", 1, "d" * 64, 3, "production", "champion", "api", 12, 1.0, None, None)
 
 
 def make_request_rows(number: int, *, n_rows: int, width: int) -> store.RequestRows:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from pipeline.state.migrations.columns import (
+from pipeline.state.migrations.loop_schema import create_loop_tables
+from pipeline.state.migrations.schema_columns import (
     big_column,
     float_column,
     integer_column,
@@ -14,7 +15,6 @@ from pipeline.state.migrations.columns import (
     text_column,
     word_column,
 )
-from pipeline.state.migrations.loop_tables import create_loop_tables
 
 __all__ = ["upgrade"]
 

@@ -178,6 +178,7 @@ def test_latency_and_variants_are_counted_as_pandas_counts_them(project: Path) -
             probabilities=json.dumps({package.classes[0]: 0.7, package.classes[1]: 0.3}),
             confidence=0.7,
             served_by="production",
+            variant="champion",
             source="api" if i % 4 else "file",
             latency_us=int(latency[i]),
             weight=1.0,

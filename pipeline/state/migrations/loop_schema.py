@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from pipeline.state.migrations.columns import (
+from pipeline.state.migrations.schema_columns import (
     big_column,
     float_column,
     integer_column,
@@ -16,6 +16,13 @@ from pipeline.state.migrations.columns import (
 )
 
 __all__ = ["create_loop_tables"]
+
+
+_TRIAL_WORDS = {
+    "purpose": "purpose IN ('promotion', 'watch')",
+    "method": "method IN ('replay', 'live', 'split')",
+    "state": "state IN ('comparing', 'canary', 'split', 'won', 'lost', 'harmful', 'undecided', 'aborted', 'void')",
+}
 
 
 def create_loop_tables() -> None:
@@ -52,12 +59,7 @@ def _create_trials() -> None:
         big_column("decided_at", nullable=True),
         word_column("proposal", 20, nullable=True),
         text_column("evidence"),
-        sa.CheckConstraint("purpose IN ('promotion', 'watch')", name=op.f("ck_trials_purpose")),
-        sa.CheckConstraint("method IN ('replay', 'live', 'split')", name=op.f("ck_trials_method")),
-        sa.CheckConstraint(
-            "state IN ('comparing', 'canary', 'split', 'won', 'lost', 'harmful', 'undecided', 'aborted', 'void')",
-            name=op.f("ck_trials_state"),
-        ),
+        *(sa.CheckConstraint(words, name=op.f(f"ck_trials_{name}")) for name, words in _TRIAL_WORDS.items()),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_trials")),
         comment="Trials of a challenger against the champion; one of them at most takes traffic.",
     )
