@@ -30,7 +30,7 @@ FIRST_ROW_US = 1_770_000_000_000_000
 def make_row(number: int, predicted_at: int) -> store.PredictionRow:
     return store.PredictionRow(
         f"{number:036d}", predicted_at, "m", 1, "d" * 64, 3, FEATURES, "Extrovert", PROBABILITIES, 0.981, "production",
-        "api", 900, 1.0, None, None,
+        "champion", "api", 900, 1.0, None, None,
     )  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def test_whole_hours_of_the_log_are_removed(tmp_path: Path, monkeypatch: pytest.
     writer.write(
         [
             store.PredictionRow(
-                f"p{i}", i * store.HOUR_US // 6, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None
+                f"p{i}", i * store.HOUR_US // 6, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", "", 1, 1.0, None, None
             )
             for i in range(18)
         ]
@@ -129,7 +129,7 @@ def test_a_failed_task_does_not_end_the_retention_thread(postgresql: str, monkey
     address = server.new_database(postgresql, template=server.template_database(postgresql))
     owner = store.connect_to(address, setting_name="here")
     writer = store.PredictionWriter(owner)
-    writer.write([store.PredictionRow("a", 5, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)])
+    writer.write([store.PredictionRow("a", 5, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", "", 1, 1.0, None, None)])
     writer.close()
     with owner.writing() as connection:
         store.record_seen_clock(connection, owner.clock())
@@ -163,7 +163,7 @@ def yearly_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[St
 
 def log_moments(state: State, moments: list[int]) -> None:
     writer = store.PredictionWriter(state)
-    row = store.PredictionRow("", 0, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)
+    row = store.PredictionRow("", 0, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", "", 1, 1.0, None, None)
     writer.write([row._replace(prediction_id=f"p{at}", predicted_at=at) for at in moments])
     writer.close()
 

@@ -39,7 +39,7 @@ def fill_database(owner: store.State) -> None:
     promote_version(owner, MODEL, 2, stage="Staging", decided_by="eve")
     store.create_api_key(owner, "predict", name="k", actor="eve")
     writer = store.PredictionWriter(owner)
-    row = store.PredictionRow("p1", 5, MODEL, 1, "d1", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)
+    row = store.PredictionRow("p1", 5, MODEL, 1, "d1", 1, "{}", "yes", "{}", 1.0, "", "", "", 1, 1.0, None, None)
     writer.write([row])
     writer.close()
 

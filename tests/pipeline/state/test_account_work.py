@@ -76,7 +76,7 @@ def test_the_account_of_the_app_decides_and_logs(fresh: Accounts) -> None:
     state = fresh.open("app")
     promote_version(state, MODEL, 2, stage="Production", decided_by="eve")
     writer = store.PredictionWriter(state)
-    row = store.PredictionRow("p2", 5, MODEL, 2, "d2", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)
+    row = store.PredictionRow("p2", 5, MODEL, 2, "d2", 1, "{}", "yes", "{}", 1.0, "", "", "", 1, 1.0, None, None)
     writer.write([row], [store.StoredResponse("k", 1, "d", "{}", None)])
     writer.close()
     with state.writing() as connection:

@@ -35,8 +35,8 @@ def postgresql_state(postgresql: str) -> Iterator[store.State]:
 
 def make_row(name: str, at: int, subject: str | None = None) -> store.PredictionRow:
     return store.PredictionRow(
-        name, at, "m", 1, "d" * 64, 3, '{"a":1}', "yes", '{"yes":1.0}', 1.0, "production", "champion", "api", 1, 1.0, None,
-        subject,
+        name, at, "m", 1, "d" * 64, 3, '{"a":1}', "yes", '{"yes":1.0}', 1.0, "production", "champion",
+        "api", 1, 1.0, None, subject,
     )  # fmt: skip
 
 

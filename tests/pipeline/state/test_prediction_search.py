@@ -24,6 +24,7 @@ def make_row(number: int, **other: object) -> PredictionRow:
         "probabilities": '{"no": 0.4, "yes": 0.6}',
         "confidence": number / 100,
         "served_by": "production",
+        "variant": "champion",
         "source": "api",
         "latency_us": 5,
         "weight": 1.0,

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 def make_row(name: str, key: str | None = None, subject: str | None = None) -> store.PredictionRow:
     return store.PredictionRow(
-        name, 5, "m", 1, "d" * 64, 3, '{"a":1}', "yes", '{"no":0.1,"yes":0.9}', 0.9, "production", "champion", "api", 12,
-        1.0, key,
-        subject,
+        name, 5, "m", 1, "d" * 64, 3, '{"a":1}', "yes", '{"no":0.1,"yes":0.9}', 0.9, "production",
+        "champion", "api", 12, 1.0, key, subject,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ NEVER = 2**62
 
 def log(state: store.State, moments: list[int], model: str = "m") -> None:
     writer = store.PredictionWriter(state)
-    row = store.PredictionRow("", 0, model, 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)
+    row = store.PredictionRow("", 0, model, 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", "", 1, 1.0, None, None)
     writer.write([row._replace(prediction_id=f"{model}{at}", predicted_at=at) for at in moments])
     writer.close()
 

@@ -102,7 +102,7 @@ def test_a_server_reports_the_retention_that_the_owner_has_missed(owner: State, 
     prepare_partitions(owner, log)
     check_retention(state, log)
     writer = store.PredictionWriter(state)
-    row = store.PredictionRow("p", now, MODEL_NAME, 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)
+    row = store.PredictionRow("p", now, MODEL_NAME, 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", "", 1, 1.0, None, None)
     old = now - (log.retention_days + log.partition_days + 2) * store.DAY_US
     writer.write([row, row._replace(prediction_id="old", predicted_at=old)])
     writer.close()
