@@ -259,6 +259,7 @@ def train_candidate(
         rows.train,
         rows.test,
         config=config.evaluation,
+        fairness=config.fairness,
         selection_metric=config.training.selection_metric,
         seed=config.seed,
     )

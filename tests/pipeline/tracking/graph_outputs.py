@@ -91,6 +91,7 @@ def make_results(root: Path, *overrides: str) -> Config:
         rows,
         test,
         config=config.evaluation,
+        fairness=config.fairness,
         selection_metric=config.training.selection_metric,
         seed=config.seed,
     )
