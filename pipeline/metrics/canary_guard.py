@@ -1,7 +1,7 @@
 """Decide whether a challenger that gets requests must be stopped, by tests that may be looked at after each request.
 
-Both tests are mixture likelihood ratios (Robbins, 1970): the ratio against the allowed rate, averaged over larger rates,
-exceeds 1 / level with a chance of at most `level` over all looks together (Ville's inequality).
+Both tests are mixture likelihood ratios (Robbins, 1970): the ratio against the allowed rate, averaged over larger
+rates, exceeds 1 / level with a chance of at most `level` over all looks together (Ville's inequality).
 """
 
 from __future__ import annotations
