@@ -235,9 +235,7 @@ class Engine:
         return response if isinstance(response, PredictionBatch) else batch_from_json(response, rows)
 
     async def feedback(self, body: bytes, *, caller: str = "") -> bytes:
-        """Store outcomes of earlier predictions: `{"prediction_id": ..., "outcome": ...}`, or `{"outcomes": [...]}`.
-
-        `caller` is the identity that was authenticated; empty where no credential is required.
+        """Store outcomes that an authenticated `caller` sent: one `{"prediction_id": ..., "outcome": ...}`, or many.
 
         Raises
         ------
