@@ -71,7 +71,7 @@ class LabelEvidence:
 
     def of_caller(self, name: str) -> NDArray[np.bool_]:
         """Return which labels a caller sent."""
-        return np.fromiter((caller == name for caller in self.callers), dtype=bool, count=len(self.callers))
+        return np.asarray([caller == name for caller in self.callers], dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
