@@ -86,7 +86,7 @@ from pipeline.state.incidents import (
     update_incident,
 )
 from pipeline.state.leases import Lease, read_lease, release_lease, renew_lease
-from pipeline.state.logged_outcomes import add_outcomes, latest_outcomes, read_outcomes
+from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, latest_outcomes, read_outcomes
 from pipeline.state.loop_context import LoopContext, LoopMode
 from pipeline.state.loop_runs import (
     LOOP_ACTOR,
@@ -202,6 +202,7 @@ __all__ = [
     "Incident",
     "Lease",
     "LogChunk",
+    "LoggedOutcome",
     "LoggedPrediction",
     "LoggedRow",
     "LoopContext",
