@@ -67,7 +67,7 @@ class LabelEvidence:
     @cached_property
     def is_contradiction(self) -> NDArray[np.bool_]:
         """Whether the outcome is another class than the one that the champion was sure of."""
-        return np.logical_and(self.is_confident, self.probabilities.argmax(axis=1) != self.y)
+        return np.asarray(self.is_confident & (self.probabilities.argmax(axis=1) != self.y))
 
     def of_caller(self, name: str) -> NDArray[np.bool_]:
         """Return which labels a caller sent."""
