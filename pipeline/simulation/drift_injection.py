@@ -117,13 +117,13 @@ def plan_condition(condition: ConditionConfig, schema: Schema, rows: pd.DataFram
         When the feature or the category is not declared, or the feature is not numeric.
     """
     column = _find_column(condition.column, schema)
-    if condition.word is not None:
+    if condition.above is None:
+        assert condition.word is not None  # noqa: S101 - narrows the type; the settings are validated
         return RowCondition(column.name, word=_find_word(condition.word, column))
     if not column.is_numeric:
         raise ConfigError(f"above: {column.name} is not numeric; set `word`")
-    return RowCondition(
-        column.name, above=float(rows[column.name].dropna().astype("float64").quantile(condition.above))
-    )
+    numbers = rows[column.name].dropna().to_numpy(dtype=np.float64)
+    return RowCondition(column.name, above=float(np.quantile(numbers, condition.above)))
 
 
 def plan_drift_injections(

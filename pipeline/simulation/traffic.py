@@ -159,7 +159,7 @@ class _PhaseTraffic:
         share = self.phase.flipped_outcome_share if n_flipping is None or caller < n_flipping else 0.0
         if self.condition is None:
             return [share] * len(frame)
-        return np.where(self.condition.mask(frame), share, 0.0).tolist()
+        return [share if is_met else 0.0 for is_met in self.condition.mask(frame).tolist()]
 
 
 def generate_requests(
