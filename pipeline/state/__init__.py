@@ -86,7 +86,7 @@ from pipeline.state.incidents import (
     update_incident,
 )
 from pipeline.state.leases import release_lease, renew_lease
-from pipeline.state.logged_outcomes import add_outcomes, latest_outcomes, read_outcomes
+from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, latest_outcomes, read_outcomes
 from pipeline.state.mlflow_outbox import OutboxTask, enqueue_task, mark_task_done, mark_task_failed, read_pending_tasks
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.partitions import (
@@ -190,6 +190,7 @@ __all__ = [
     "IdempotencyKeyTaken",
     "Incident",
     "LogChunk",
+    "LoggedOutcome",
     "LoggedPrediction",
     "LoggedRow",
     "ModelVersion",
