@@ -85,8 +85,18 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
-from pipeline.state.leases import release_lease, renew_lease
-from pipeline.state.logged_outcomes import add_outcomes, latest_outcomes, read_outcomes
+from pipeline.state.leases import Lease, read_lease, release_lease, renew_lease
+from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, latest_outcomes, read_outcomes
+from pipeline.state.loop_context import LoopContext, LoopMode
+from pipeline.state.loop_runs import (
+    LOOP_ACTOR,
+    LoopDecision,
+    LoopRun,
+    add_loop_run,
+    find_loop_run,
+    last_loop_run,
+    read_loop_runs,
+)
 from pipeline.state.mlflow_outbox import OutboxTask, enqueue_task, mark_task_done, mark_task_failed, read_pending_tasks
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.partitions import (
@@ -122,6 +132,15 @@ from pipeline.state.predictions import (
     iter_predictions,
     remove_predictions,
     remove_stored_responses,
+)
+from pipeline.state.retrains import (
+    ENDED_RETRAIN_STATES,
+    Retrain,
+    RetrainState,
+    add_retrain,
+    find_retrain,
+    read_retrains,
+    update_retrain,
 )
 from pipeline.state.rollup_counts import (
     DAY_US,
@@ -169,7 +188,9 @@ __all__ = [
     "CONFIDENCE_SCALE",
     "DAY_US",
     "DEFAULT_PREFIX",
+    "ENDED_RETRAIN_STATES",
     "HOUR_US",
+    "LOOP_ACTOR",
     "MONITOR_ACTOR",
     "PRUNE_ACTION",
     "REGISTER_HINT",
@@ -189,9 +210,15 @@ __all__ = [
     "Freshness",
     "IdempotencyKeyTaken",
     "Incident",
+    "Lease",
     "LogChunk",
+    "LoggedOutcome",
     "LoggedPrediction",
     "LoggedRow",
+    "LoopContext",
+    "LoopDecision",
+    "LoopMode",
+    "LoopRun",
     "ModelVersion",
     "MonitorRun",
     "OutboxTask",
@@ -203,6 +230,8 @@ __all__ = [
     "Privilege",
     "RequestRows",
     "RequestValues",
+    "Retrain",
+    "RetrainState",
     "RollupCounts",
     "RollupKey",
     "RollupProgress",
@@ -220,9 +249,11 @@ __all__ = [
     "account_privileges",
     "add_delivery",
     "add_incident",
+    "add_loop_run",
     "add_monitor_run",
     "add_outcomes",
     "add_partitions",
+    "add_retrain",
     "add_rollups",
     "add_serving_event",
     "add_silence",
@@ -254,7 +285,9 @@ __all__ = [
     "erase_subject",
     "existing_prediction_ids",
     "find_incident",
+    "find_loop_run",
     "find_prediction",
+    "find_retrain",
     "find_trial",
     "find_undecided_changes",
     "find_undecided_deployments",
@@ -264,6 +297,7 @@ __all__ = [
     "has_predictions",
     "iter_predictions",
     "last_incident",
+    "last_loop_run",
     "last_monitor_run",
     "last_notifications",
     "last_prediction_from",
@@ -287,8 +321,11 @@ __all__ = [
     "read_deliveries",
     "read_freshness",
     "read_incidents",
+    "read_lease",
+    "read_loop_runs",
     "read_outcomes",
     "read_pending_tasks",
+    "read_retrains",
     "read_rollup_progress",
     "read_rollups",
     "read_seen_clock",
@@ -312,6 +349,7 @@ __all__ = [
     "traffic_trial",
     "undecided_deployment_error",
     "update_incident",
+    "update_retrain",
     "update_trial",
     "upgrade_schema",
     "verify_audit_chain",
