@@ -79,7 +79,6 @@ def evaluate_package(
     from threadpoolctl import threadpool_limits
 
     check_evaluation(config)
-    check_fairness(fairness, package.schema)
     names = evaluated_metrics(config, selection_metric)
     codes = encode_target(test, package.schema.target)
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as executor:
@@ -89,9 +88,8 @@ def evaluate_package(
         options: Any = {"confidence_level": config.confidence_level, "schema": package.schema, "seed": seed}
         baselines = executor.submit(_compare_baselines, scored, train, test, names=names, **options)
         parity = executor.submit(_check_parity, package, test, probabilities)
-        repeats = config.importance_repeats
         importance = permutation_importance(
-            package.serving_classifier, test, codes, metric=selection_metric, repeats=repeats, seed=seed
+            package.serving_classifier, test, codes, metric=selection_metric, repeats=config.importance_repeats, seed=seed
         )
         return EvaluationReport(
             package=package,
@@ -143,6 +141,7 @@ def _assess_groups(
     config: EvaluationConfig,
     fairness: FairnessConfig,
 ) -> FairnessReport:
+    check_fairness(fairness, package.schema)
     groups = group_protected_columns(package, train, test, pairs=fairness.pairs, n_bins=config.slices.quantiles)
     tallies = [GroupTallies.from_rows(grouping, scored) for grouping in groups.groupings]
     return assess_fairness(tallies, package.schema.target, fairness, skipped=groups.skipped)

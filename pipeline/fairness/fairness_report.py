@@ -11,7 +11,7 @@ from pipeline.fairness.group_comparison import (
     FairnessVerdict,
     MeanSample,
     RateSample,
-    RuleResult,
+    IntervalComparison,
     compare_means,
     compare_rates,
 )
@@ -227,7 +227,7 @@ class _Question:
     has_enough_rows: bool
     config: FairnessConfig
 
-    def compare(self, quantile: float) -> RuleResult | None:
+    def compare(self, quantile: float) -> IntervalComparison | None:
         """Return the comparison; None when one side has no rows."""
         if min(self.sample.n_rows, self.others.n_rows) <= 1:
             return None

@@ -15,7 +15,7 @@ from pipeline.metrics import wilson_interval
 if TYPE_CHECKING:
     from pipeline.config.groups.fairness_config import FairnessLimitConfig
 
-__all__ = ["FairnessVerdict", "MeanSample", "RateSample", "RuleResult", "compare_means", "compare_rates"]
+__all__ = ["FairnessVerdict", "MeanSample", "RateSample", "IntervalComparison", "compare_means", "compare_rates"]
 
 _MIN_EXPECTED_EVENTS = 5  # of the smaller side, were both rates equal
 
@@ -58,7 +58,7 @@ class MeanSample:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleResult:
+class IntervalComparison:
     """How a group differs from the other rows.
 
     `effect` is a ratio (1 is no difference) or a gap (0 is none), with the bounds `low` and `high`.
@@ -72,7 +72,7 @@ class RuleResult:
     smallest_visible: float
 
 
-def compare_rates(group: RateSample, others: RateSample, *, limit: FairnessLimitConfig, quantile: float) -> RuleResult:
+def compare_rates(group: RateSample, others: RateSample, *, limit: FairnessLimitConfig, quantile: float) -> IntervalComparison:
     """Compare the rate of a group with that of all other rows.
 
     Ratios are compared by their logarithm with half a row added (Walter 1975), gaps by Newcombe's interval (1998).
@@ -100,7 +100,7 @@ def compare_rates(group: RateSample, others: RateSample, *, limit: FairnessLimit
     return _gap_result(gap, low, high, max_gap=_max_gap(limit), margin=quantile * error)
 
 
-def compare_means(group: MeanSample, others: MeanSample, *, limit: FairnessLimitConfig, quantile: float) -> RuleResult:
+def compare_means(group: MeanSample, others: MeanSample, *, limit: FairnessLimitConfig, quantile: float) -> IntervalComparison:
     """Compare the mean of a group with that of all other rows by a normal interval; variances may differ.
 
     Parameters are those of `compare_rates`; a limit on the ratio applies to the ratio of the means by its
@@ -122,7 +122,7 @@ def _max_gap(limit: FairnessLimitConfig) -> float:
     return limit.max_gap
 
 
-def _compare_ratio(group: RateSample, others: RateSample, *, min_ratio: float, quantile: float) -> RuleResult:
+def _compare_ratio(group: RateSample, others: RateSample, *, min_ratio: float, quantile: float) -> IntervalComparison:
     samples = (group, others)
     logarithms = [math.log((sample.n_events + 0.5) / (sample.n_rows + 0.5)) for sample in samples]
     variance = sum(1.0 / (sample.n_events + 0.5) - 1.0 / (sample.n_rows + 0.5) for sample in samples)
@@ -137,10 +137,10 @@ def _compare_ratio(group: RateSample, others: RateSample, *, min_ratio: float, q
     return replace(result, verdict="not_enough_data") if is_rare else result
 
 
-def _ratio_result(logarithm: float, margin: float, equal_margin: float, *, min_ratio: float) -> RuleResult:
+def _ratio_result(logarithm: float, margin: float, equal_margin: float, *, min_ratio: float) -> IntervalComparison:
     limit = -math.log(min_ratio)
     low, high = logarithm - margin, logarithm + margin
-    return RuleResult(
+    return IntervalComparison(
         effect=math.exp(logarithm),
         low=math.exp(max(low, -700.0)),
         high=math.exp(min(high, 700.0)),
@@ -149,8 +149,8 @@ def _ratio_result(logarithm: float, margin: float, equal_margin: float, *, min_r
     )
 
 
-def _gap_result(gap: float, low: float, high: float, *, max_gap: float, margin: float) -> RuleResult:
-    return RuleResult(gap, low, high, _verdict(low, high, max_gap), smallest_visible=max_gap + margin)
+def _gap_result(gap: float, low: float, high: float, *, max_gap: float, margin: float) -> IntervalComparison:
+    return IntervalComparison(gap, low, high, _verdict(low, high, max_gap), smallest_visible=max_gap + margin)
 
 
 def _verdict(low: float, high: float, limit: float) -> FairnessVerdict:

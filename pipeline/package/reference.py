@@ -175,16 +175,7 @@ def _text_bins(name: str, values: pd.Series, n_bins: int) -> Iterator[Bins]:
 
 
 def column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
-    """Return the bins of one column, with the counts of `values`; a text column gets its most frequent words.
-
-    Parameters
-    ----------
-    column : Column
-    values : Series
-        Training values.
-    n_bins : int, at least 2
-        Bins between the quantiles of a column with many values.
-    """
+    """Return the bins of one column, with the counts of `values`; a text column gets its most frequent words."""
     if column.kind == "text":
         return _top_word_bins(column.name, values)
     if column.kind in ("category", "boolean"):

@@ -26,6 +26,6 @@ def test_the_text_has_a_line_for_each_comparison_and_the_verdict() -> None:
     assert lines[-2:] == ["without rows: sex y", f"verdict: fail; {fairness_summary(REPORT)}"]
 
 
-def test_the_card_says_that_missing_data_is_no_pass() -> None:
+def test_the_card_distinguishes_missing_data_from_a_pass() -> None:
     assert "Not enough data is not a pass." in fairness_markdown(REPORT)
     assert "No column is declared as protected" in fairness_markdown(assess_fairness([], TARGET, config()).as_dict())
