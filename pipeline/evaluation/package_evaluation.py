@@ -89,7 +89,12 @@ def evaluate_package(
         baselines = executor.submit(_compare_baselines, scored, train, test, names=names, **options)
         parity = executor.submit(_check_parity, package, test, probabilities)
         importance = permutation_importance(
-            package.serving_classifier, test, codes, metric=selection_metric, repeats=config.importance_repeats, seed=seed
+            package.serving_classifier,
+            test,
+            codes,
+            metric=selection_metric,
+            repeats=config.importance_repeats,
+            seed=seed,
         )
         return EvaluationReport(
             package=package,

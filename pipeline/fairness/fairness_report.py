@@ -9,9 +9,9 @@ import numpy as np
 
 from pipeline.fairness.group_comparison import (
     FairnessVerdict,
+    IntervalComparison,
     MeanSample,
     RateSample,
-    IntervalComparison,
     compare_means,
     compare_rates,
 )

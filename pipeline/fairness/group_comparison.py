@@ -15,7 +15,7 @@ from pipeline.metrics import wilson_interval
 if TYPE_CHECKING:
     from pipeline.config.groups.fairness_config import FairnessLimitConfig
 
-__all__ = ["FairnessVerdict", "MeanSample", "RateSample", "IntervalComparison", "compare_means", "compare_rates"]
+__all__ = ["FairnessVerdict", "IntervalComparison", "MeanSample", "RateSample", "compare_means", "compare_rates"]
 
 _MIN_EXPECTED_EVENTS = 5  # of the smaller side, were both rates equal
 
@@ -72,7 +72,9 @@ class IntervalComparison:
     smallest_visible: float
 
 
-def compare_rates(group: RateSample, others: RateSample, *, limit: FairnessLimitConfig, quantile: float) -> IntervalComparison:
+def compare_rates(
+    group: RateSample, others: RateSample, *, limit: FairnessLimitConfig, quantile: float
+) -> IntervalComparison:
     """Compare the rate of a group with that of all other rows.
 
     Ratios are compared by their logarithm with half a row added (Walter 1975), gaps by Newcombe's interval (1998).
@@ -100,7 +102,9 @@ def compare_rates(group: RateSample, others: RateSample, *, limit: FairnessLimit
     return _gap_result(gap, low, high, max_gap=_max_gap(limit), margin=quantile * error)
 
 
-def compare_means(group: MeanSample, others: MeanSample, *, limit: FairnessLimitConfig, quantile: float) -> IntervalComparison:
+def compare_means(
+    group: MeanSample, others: MeanSample, *, limit: FairnessLimitConfig, quantile: float
+) -> IntervalComparison:
     """Compare the mean of a group with that of all other rows by a normal interval; variances may differ.
 
     Parameters are those of `compare_rates`; a limit on the ratio applies to the ratio of the means by its
