@@ -88,14 +88,8 @@ def evaluate_package(
         options: Any = {"confidence_level": config.confidence_level, "schema": package.schema, "seed": seed}
         baselines = executor.submit(_compare_baselines, scored, train, test, names=names, **options)
         parity = executor.submit(_check_parity, package, test, probabilities)
-        importance = permutation_importance(
-            package.serving_classifier,
-            test,
-            codes,
-            metric=selection_metric,
-            repeats=config.importance_repeats,
-            seed=seed,
-        )
+        shuffles: Any = {"metric": selection_metric, "repeats": config.importance_repeats, "seed": seed}
+        importance = permutation_importance(package.serving_classifier, test, codes, **shuffles)
         return EvaluationReport(
             package=package,
             metrics=estimate_metrics(scored, names, confidence_level=config.confidence_level),
