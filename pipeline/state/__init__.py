@@ -17,6 +17,7 @@ from pipeline.state.api_keys import (
     record_api_key_use,
     revoke_api_key,
 )
+from pipeline.state.arrived_outcomes import ArrivedOutcome, read_arrived_outcomes
 from pipeline.state.audit_trail import (
     AuditEntry,
     AuditEvent,
@@ -86,7 +87,7 @@ from pipeline.state.incidents import (
     update_incident,
 )
 from pipeline.state.leases import release_lease, renew_lease
-from pipeline.state.logged_outcomes import add_outcomes, latest_outcomes, read_outcomes
+from pipeline.state.logged_outcomes import add_outcomes, last_outcome_seq, latest_outcomes, read_outcomes
 from pipeline.state.mlflow_outbox import OutboxTask, enqueue_task, mark_task_done, mark_task_failed, read_pending_tasks
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.partitions import (
@@ -139,6 +140,13 @@ from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_
 from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
+from pipeline.state.trial_sums import (
+    TrialSums,
+    TrialUnit,
+    add_trial_sums,
+    read_trial_progress,
+    read_trial_sums,
+)
 from pipeline.state.trials import (
     TRAFFIC_STATES,
     Trial,
@@ -178,6 +186,7 @@ __all__ = [
     "TEXT_SEPARATOR",
     "TRAFFIC_STATES",
     "ApiKeyRecord",
+    "ArrivedOutcome",
     "AuditEntry",
     "AuditEvent",
     "AuditHead",
@@ -216,6 +225,8 @@ __all__ = [
     "TrialMethod",
     "TrialPurpose",
     "TrialState",
+    "TrialSums",
+    "TrialUnit",
     "UndecidedChange",
     "account_privileges",
     "add_delivery",
@@ -227,6 +238,7 @@ __all__ = [
     "add_serving_event",
     "add_silence",
     "add_trial",
+    "add_trial_sums",
     "add_version",
     "advance_generation",
     "append_audit_entry",
@@ -266,6 +278,7 @@ __all__ = [
     "last_incident",
     "last_monitor_run",
     "last_notifications",
+    "last_outcome_seq",
     "last_prediction_from",
     "latest_outcomes",
     "mark_delivered",
@@ -281,6 +294,7 @@ __all__ = [
     "partition_start",
     "read_active_silences",
     "read_api_keys",
+    "read_arrived_outcomes",
     "read_audit_entries",
     "read_audit_head",
     "read_chunk_after",
@@ -293,6 +307,8 @@ __all__ = [
     "read_rollups",
     "read_seen_clock",
     "read_serving_events",
+    "read_trial_progress",
+    "read_trial_sums",
     "read_trials",
     "read_versions",
     "record_api_key_use",
