@@ -86,8 +86,18 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
-from pipeline.state.leases import release_lease, renew_lease
-from pipeline.state.logged_outcomes import add_outcomes, last_outcome_seq, latest_outcomes, read_outcomes
+from pipeline.state.leases import Lease, read_lease, release_lease, renew_lease
+from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, last_outcome_seq, latest_outcomes, read_outcomes
+from pipeline.state.loop_context import LoopContext, LoopMode
+from pipeline.state.loop_runs import (
+    LOOP_ACTOR,
+    LoopDecision,
+    LoopRun,
+    add_loop_run,
+    find_loop_run,
+    last_loop_run,
+    read_loop_runs,
+)
 from pipeline.state.mlflow_outbox import OutboxTask, enqueue_task, mark_task_done, mark_task_failed, read_pending_tasks
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.partitions import (
@@ -178,6 +188,7 @@ __all__ = [
     "DAY_US",
     "DEFAULT_PREFIX",
     "HOUR_US",
+    "LOOP_ACTOR",
     "MONITOR_ACTOR",
     "PRUNE_ACTION",
     "REGISTER_HINT",
@@ -198,9 +209,15 @@ __all__ = [
     "Freshness",
     "IdempotencyKeyTaken",
     "Incident",
+    "Lease",
     "LogChunk",
+    "LoggedOutcome",
     "LoggedPrediction",
     "LoggedRow",
+    "LoopContext",
+    "LoopDecision",
+    "LoopMode",
+    "LoopRun",
     "ModelVersion",
     "MonitorRun",
     "OutboxTask",
@@ -231,6 +248,7 @@ __all__ = [
     "account_privileges",
     "add_delivery",
     "add_incident",
+    "add_loop_run",
     "add_monitor_run",
     "add_outcomes",
     "add_partitions",
@@ -266,6 +284,7 @@ __all__ = [
     "erase_subject",
     "existing_prediction_ids",
     "find_incident",
+    "find_loop_run",
     "find_prediction",
     "find_trial",
     "find_undecided_changes",
@@ -276,6 +295,7 @@ __all__ = [
     "has_predictions",
     "iter_predictions",
     "last_incident",
+    "last_loop_run",
     "last_monitor_run",
     "last_notifications",
     "last_outcome_seq",
@@ -301,6 +321,8 @@ __all__ = [
     "read_deliveries",
     "read_freshness",
     "read_incidents",
+    "read_lease",
+    "read_loop_runs",
     "read_outcomes",
     "read_pending_tasks",
     "read_rollup_progress",
