@@ -25,7 +25,7 @@ TrialNumber = Annotated[int, typer.Argument(help="Number of the trial; see `mlop
 
 
 def _actor() -> str:
-    from pipeline.registry.stage_transitions import current_actor
+    from pipeline.project.actor import current_actor
 
     return current_actor()
 
