@@ -17,6 +17,7 @@ from pipeline.state.api_keys import (
     record_api_key_use,
     revoke_api_key,
 )
+from pipeline.state.arrived_outcomes import ArrivedOutcome, read_arrived_outcomes
 from pipeline.state.audit_trail import (
     AuditEntry,
     AuditEvent,
@@ -86,7 +87,7 @@ from pipeline.state.incidents import (
     update_incident,
 )
 from pipeline.state.leases import Lease, read_lease, release_lease, renew_lease
-from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, latest_outcomes, read_outcomes
+from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, last_outcome_seq, latest_outcomes, read_outcomes
 from pipeline.state.loop_context import LoopContext, LoopMode
 from pipeline.state.loop_runs import (
     LOOP_ACTOR,
@@ -158,6 +159,13 @@ from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_
 from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
+from pipeline.state.trial_sums import (
+    TrialSums,
+    TrialUnit,
+    add_trial_sums,
+    read_trial_progress,
+    read_trial_sums,
+)
 from pipeline.state.trials import (
     TRAFFIC_STATES,
     Trial,
@@ -199,6 +207,7 @@ __all__ = [
     "TEXT_SEPARATOR",
     "TRAFFIC_STATES",
     "ApiKeyRecord",
+    "ArrivedOutcome",
     "AuditEntry",
     "AuditEvent",
     "AuditHead",
@@ -245,6 +254,8 @@ __all__ = [
     "TrialMethod",
     "TrialPurpose",
     "TrialState",
+    "TrialSums",
+    "TrialUnit",
     "UndecidedChange",
     "account_privileges",
     "add_delivery",
@@ -258,6 +269,7 @@ __all__ = [
     "add_serving_event",
     "add_silence",
     "add_trial",
+    "add_trial_sums",
     "add_version",
     "advance_generation",
     "append_audit_entry",
@@ -300,6 +312,7 @@ __all__ = [
     "last_loop_run",
     "last_monitor_run",
     "last_notifications",
+    "last_outcome_seq",
     "last_prediction_from",
     "latest_outcomes",
     "mark_delivered",
@@ -315,6 +328,7 @@ __all__ = [
     "partition_start",
     "read_active_silences",
     "read_api_keys",
+    "read_arrived_outcomes",
     "read_audit_entries",
     "read_audit_head",
     "read_chunk_after",
@@ -330,6 +344,8 @@ __all__ = [
     "read_rollups",
     "read_seen_clock",
     "read_serving_events",
+    "read_trial_progress",
+    "read_trial_sums",
     "read_trials",
     "read_versions",
     "record_api_key_use",
