@@ -19,6 +19,7 @@ from pipeline.monitoring.drift import (
     require_consecutive_windows,
     with_reference_problems,
 )
+from pipeline.monitoring.importance.importance_history import ImportanceHistory, importance_history
 from pipeline.monitoring.log import WindowTallies, count_frame, loggable_reference, traffic_summary, window_by_time
 from pipeline.monitoring.performance import (
     ESTIMABLE_METRICS,
@@ -30,7 +31,7 @@ from pipeline.monitoring.performance import (
     sufficient_estimates,
 )
 from pipeline.package.reference import build_reference
-from pipeline.state import HOUR_US
+from pipeline.state import DAY_US, HOUR_US
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["FrameWindowView", "LogWindowView", "WindowView"]
 
 _DEGRADATION_THRESHOLD = 0.05
+_IMPORTANCE_DAYS = 90
 _METRIC_ALIASES = {"f1_weighted": "f1_score"}  # the name that users of scikit-learn know
 
 
@@ -91,6 +93,11 @@ class WindowView(ABC):
     @abstractmethod
     def traffic(self) -> dict[str, Any]:
         """Plain values about the number and the kind of predictions."""
+
+    @cached_property
+    @abstractmethod
+    def importance_history(self) -> ImportanceHistory:
+        """The importance of features on test rows, and by window of the log."""
 
     @property
     @abstractmethod
@@ -137,6 +144,7 @@ class WindowView(ABC):
             "drift": self.drift_values(drift if drift is not None else self.drift),
             "performance": self.performance_values(),
             "degradation": self.degradation_values(self.detect_degradation()),
+            "importance": self.importance_history.as_dict(),
         }
 
     def drift_values(self, report: DriftReport) -> dict[str, Any]:
@@ -229,6 +237,18 @@ class LogWindowView(WindowView):
     def traffic(self) -> dict[str, Any]:
         """Plain values about the number and the kind of predictions."""
         return traffic_summary(self.tallies, digest=self.package.digest if self.is_single_version else None)
+
+    @cached_property
+    def importance_history(self) -> ImportanceHistory:
+        """The importance of features in the windows of the last 90 days."""
+        with self.log.state.reading() as connection:
+            return importance_history(
+                connection,
+                self.model,
+                self.package,
+                config=self.config.monitoring,
+                since=self.now - _IMPORTANCE_DAYS * DAY_US,
+            )
 
     @property
     def is_provisional(self) -> bool:
@@ -368,6 +388,11 @@ class FrameWindowView(WindowView):
             "average_confidence": float(self._probabilities.max(axis=1).mean()),
             "n_outcomes": self.performance.realized.n_outcomes,
         }
+
+    @cached_property
+    def importance_history(self) -> ImportanceHistory:
+        """The importance of features on test rows: a frame has no windows."""
+        return ImportanceHistory.of_test_rows(self.package)
 
     @property
     def is_provisional(self) -> bool:

@@ -72,6 +72,7 @@ from pipeline.state.deployments import (
     set_deployment,
 )
 from pipeline.state.freshness import Freshness, last_prediction_from, read_freshness
+from pipeline.state.importances import ImportanceKind, StoredImportance, add_importances, read_importances
 from pipeline.state.incidents import (
     MONITOR_ACTOR,
     Incident,
@@ -188,6 +189,7 @@ __all__ = [
     "DeploymentChange",
     "Freshness",
     "IdempotencyKeyTaken",
+    "ImportanceKind",
     "Incident",
     "LogChunk",
     "LoggedPrediction",
@@ -211,6 +213,7 @@ __all__ = [
     "ServingEvent",
     "Silence",
     "State",
+    "StoredImportance",
     "StoredResponse",
     "Trial",
     "TrialMethod",
@@ -219,6 +222,7 @@ __all__ = [
     "UndecidedChange",
     "account_privileges",
     "add_delivery",
+    "add_importances",
     "add_incident",
     "add_monitor_run",
     "add_outcomes",
@@ -286,6 +290,7 @@ __all__ = [
     "read_chunk_after",
     "read_deliveries",
     "read_freshness",
+    "read_importances",
     "read_incidents",
     "read_outcomes",
     "read_pending_tasks",
