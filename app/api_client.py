@@ -100,8 +100,8 @@ class ApiClient:
         """Return the predictions for variations of one feature at a time."""
         return self._request("/v1/what-if", _row_body(features))
 
-    def record_outcome(self, prediction_id: str, outcome: str) -> None:
-        """Store the outcome of an earlier prediction."""
+    def record_outcome(self, prediction_id: str, outcome: str, *, user: str) -> None:  # noqa: ARG002 - from the token
+        """Store the outcome of an earlier prediction; the API takes the user from the token."""
         body = {"prediction_id": prediction_id, "outcome": outcome, "source": "app"}
         self._request("/feedback", json.dumps(body).encode())
 

@@ -79,10 +79,10 @@ class EngineClient:
         """Return the predictions for variations of one feature at a time."""
         return self._row_response(self._engine.what_if(_row_body(features)))
 
-    def record_outcome(self, prediction_id: str, outcome: str) -> None:
-        """Store the outcome of an earlier prediction."""
+    def record_outcome(self, prediction_id: str, outcome: str, *, user: str) -> None:
+        """Store the outcome of an earlier prediction, with the user as its caller."""
         body = {"prediction_id": prediction_id, "outcome": outcome, "source": "app"}
-        self._run(self._engine.feedback(json.dumps(body).encode()))
+        self._run(self._engine.feedback(json.dumps(body).encode(), caller=user))
 
     def status(self) -> dict[str, Any]:
         """Return the status of the engine."""

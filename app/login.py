@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
 
-from pipeline.registry import stage_transitions
+from pipeline.project.actor import current_actor
 from pipeline.serving.http.authentication import UNRESTRICTED
 from pipeline.serving.http.oidc import are_claims_current, principal_from_claims
 
@@ -62,7 +62,7 @@ def user_of_session(roles_claim: str) -> User:
     if has_login():
         return user_from_claims(st.user.to_dict(), roles_claim, now=time.time())
     if st.get_option("server.address") in _LOOPBACK_ADDRESSES:
-        actor = stage_transitions.current_actor()
+        actor = current_actor()
         return User(actor, actor, UNRESTRICTED.roles)
     return User("", "", frozenset(), _NO_LOGIN_MESSAGE)
 

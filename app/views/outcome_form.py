@@ -27,7 +27,7 @@ def show_outcome_form(prediction_id: str, classes: tuple[str, ...], *, recorded_
     )
     if st.button("Save", key=f"save_{prediction_id}", disabled=selected is None, icon=":material/thumb_up:"):
         try:
-            queries.engine().record_outcome(prediction_id, str(selected))
+            queries.engine().record_outcome(prediction_id, str(selected), user=queries.current_user().id)
         except MlopsError as error:
             page.show_error(error)
         else:

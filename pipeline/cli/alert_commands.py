@@ -26,7 +26,7 @@ IncidentNumber = Annotated[int, typer.Argument(help="Number of the incident; see
 
 def _actor() -> Actor:
     from pipeline.alerts import Actor
-    from pipeline.registry.stage_transitions import current_actor
+    from pipeline.project.actor import current_actor
 
     return Actor(current_actor())
 

@@ -31,7 +31,7 @@ def create(
 ) -> None:
     """Create a key and print it once; the database stores only its digest."""
     from pipeline import state as store
-    from pipeline.registry.stage_transitions import current_actor
+    from pipeline.project.actor import current_actor
     from pipeline.serving.http.authentication import ROLES
 
     if role not in ROLES:
@@ -71,7 +71,7 @@ def revoke(
 ) -> None:
     """Revoke a key; servers refuse it within two seconds."""
     from pipeline import state as store
-    from pipeline.registry.stage_transitions import current_actor
+    from pipeline.project.actor import current_actor
 
     with open_state() as state:
         record = store.revoke_api_key(state, identifier, actor=current_actor(), reason=reason)

@@ -92,12 +92,13 @@ def feedback(
     as_json: AsJson = False,
 ) -> None:
     """Record the outcomes of predictions; an unknown prediction refuses the whole file."""
+    from pipeline.project.actor import current_actor
     from pipeline.serving.outcomes import read_outcomes, store_outcomes
 
     rows = _read_outcome_rows(source)
     with _open_version(model, None) as opened:
         outcomes = read_outcomes({"outcomes": rows}, opened.package.classes, max_rows=_MAX_OUTCOMES)
-        n_stored = store_outcomes(opened.state, outcomes)
+        n_stored = store_outcomes(opened.state, outcomes, caller=current_actor())
     if as_json:
         typer.echo(canonical_json({"stored": n_stored}), nl=False)
     else:

@@ -53,8 +53,8 @@ def erase(
     subject: Annotated[str, typer.Argument(help="Subject, as requests named it.")], *, as_json: AsJson = False
 ) -> None:
     """Erase a subject's predictions, outcomes and stored responses; the audit trail records the erasure."""
+    from pipeline.project.actor import current_actor
     from pipeline.project.root import find_state_root
-    from pipeline.registry.stage_transitions import current_actor
     from pipeline.serving.log_hash_key import load_hash_key
     from pipeline.serving.retention import erase_subject
 
@@ -76,8 +76,8 @@ def prune(
 ) -> None:
     """Delete predictions and stored responses past their retention time, and prepare partitions; the server may run."""
     from pipeline.config.config_loader import load_params
+    from pipeline.project.actor import current_actor
     from pipeline.project.root import find_state_root
-    from pipeline.registry.stage_transitions import current_actor
     from pipeline.serving.retention import prepare_partitions, prune_log
 
     root = find_state_root()

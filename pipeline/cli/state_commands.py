@@ -114,8 +114,8 @@ def copy(
     """Copy every row into an empty database and compare both, in one transaction; stop all writers first."""
     from pipeline import state as store
     from pipeline.config.config_loader import load_params
+    from pipeline.project.actor import current_actor
     from pipeline.project.root import find_project_root
-    from pipeline.registry.stage_transitions import current_actor
 
     old = _open_source(source)
     try:

@@ -22,6 +22,7 @@ from pipeline.monitoring.log.prediction_record import MonitoredVersion, check_cl
 from pipeline.monitoring.window_view import FrameWindowView, LogWindowView
 from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
+from pipeline.project.actor import current_actor
 from pipeline.project.root import find_project_root
 from pipeline.state import HOUR_US
 
@@ -126,7 +127,8 @@ class ModelMonitor:
         with self._open_state() as state:
             check_class("actual", actual, self._target_version(state).package.classes)
             with state.writing() as connection:
-                store.add_outcomes(connection, [(prediction_id, state.clock(), str(actual), source)])
+                rows = [(prediction_id, state.clock(), str(actual), source)]
+                store.add_outcomes(connection, rows, caller=current_actor())
 
     def calculate_performance_metrics(
         self, window_hours: float = 24, *, window_rows: int | None = None

@@ -14,6 +14,7 @@ from pipeline import state as store
 from pipeline.errors import UsageError
 from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
+from pipeline.project.actor import current_actor
 from pipeline.project.root import find_project_root
 from pipeline.registry import stage_transitions
 from pipeline.registry.audit_verification import AuditVerification, restore_deployments, verify_audit
@@ -355,7 +356,7 @@ class ModelRegistry:
     def restore_deployments(self) -> list[AuditEntry]:
         """Set deployments that were changed by hand to what the audit trail holds, and return the new entries."""
         with self._open_state() as state:
-            return restore_deployments(state, actor=self.actor or stage_transitions.current_actor())
+            return restore_deployments(state, actor=self.actor or current_actor())
 
     def mirror(self) -> MirrorResult:
         """Bring MLflow up to date for every model, and set back aliases that were changed in MLflow."""

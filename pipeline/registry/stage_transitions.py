@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import state as store
 from pipeline.errors import GateRefused, UsageError
 from pipeline.gates import compare_schemas
+from pipeline.project.actor import current_actor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.schema import Schema
     from pipeline.state import AuditEntry, DeploymentChange, ModelVersion, State
 
-__all__ = ["Registration", "current_actor", "promote_version", "register_package", "roll_back_version"]
+__all__ = ["Registration", "promote_version", "register_package", "roll_back_version"]
 
 _PASSING_VERDICT = "promote"
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,199}")
@@ -32,11 +31,6 @@ class Registration:
 
     version: ModelVersion
     is_new: bool
-
-
-def current_actor() -> str:
-    """Return the actor for the audit trail: `MLOPS_ACTOR`, otherwise the user of this process."""
-    return os.environ.get("MLOPS_ACTOR") or pwd.getpwuid(os.getuid()).pw_name
 
 
 def register_package(

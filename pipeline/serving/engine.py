@@ -234,8 +234,8 @@ class Engine:
         response = await self._submit(model, rows, "columns", body, options=options)
         return response if isinstance(response, PredictionBatch) else batch_from_json(response, rows)
 
-    async def feedback(self, body: bytes) -> bytes:
-        """Store outcomes of earlier predictions: `{"prediction_id": ..., "outcome": ...}`, or `{"outcomes": [...]}`.
+    async def feedback(self, body: bytes, *, caller: str = "") -> bytes:
+        """Store outcomes that an authenticated `caller` sent: one `{"prediction_id": ..., "outcome": ...}`, or many.
 
         Raises
         ------
@@ -248,7 +248,7 @@ class Engine:
         """
         model = self._require_model()
         try:
-            n_stored = await asyncio.to_thread(self._store_outcomes, body, model.classes)
+            n_stored = await asyncio.to_thread(self._store_outcomes, body, model.classes, caller)
         except InvalidRequest:
             raise
         except MlopsError as error:
@@ -389,10 +389,11 @@ class Engine:
         if self.on_readiness_change is not None and readiness != previous:
             self.on_readiness_change(readiness)
 
-    def _store_outcomes(self, body: bytes, classes: Sequence[str]) -> int:
+    def _store_outcomes(self, body: bytes, classes: Sequence[str], caller: str) -> int:
         max_rows = self._config.max_rows
         value = parse_json(body, max_commas=max_rows * _MAX_COMMAS_PER_OUTCOME)
-        return store_outcomes(self._require_running().state, read_outcomes(value, classes, max_rows=max_rows))
+        outcomes = read_outcomes(value, classes, max_rows=max_rows)
+        return store_outcomes(self._require_running().state, outcomes, caller=caller)
 
 
 def _to_json(response: Response) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.config_loader import load_params
 from pipeline.errors import UsageError
+from pipeline.project.actor import current_actor
 from pipeline.serving.engine import Engine
 from pipeline.serving.log_options import LogOptions
 from pipeline.serving.server_startup import start_server
@@ -97,9 +98,10 @@ class ModelServer:
         return predictions
 
     def feedback(self, outcomes: Sequence[Mapping[str, str]]) -> int:
-        """Store outcomes of earlier predictions and return their number."""
+        """Store outcomes of earlier predictions as the user of this process, and return their number."""
         body = json.dumps({"outcomes": [dict(outcome) for outcome in outcomes]}).encode()
-        return int(json.loads(self._run_coroutine(self._ensure_engine().feedback(body)))["stored"])
+        response = self._run_coroutine(self._ensure_engine().feedback(body, caller=current_actor()))
+        return int(json.loads(response)["stored"])
 
     def run(self) -> None:
         """Serve over HTTP until SIGTERM or SIGINT, as `mlops serve` does; for the main thread."""

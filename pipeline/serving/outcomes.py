@@ -78,8 +78,8 @@ def _without_repetitions(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return list(first_by_id.values())
 
 
-def store_outcomes(state: State, outcomes: Sequence[Outcome]) -> int:
-    """Write outcomes in one transaction, all or none, and return their number.
+def store_outcomes(state: State, outcomes: Sequence[Outcome], *, caller: str) -> int:
+    """Write outcomes of one caller in one transaction, all or none, and return their number.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def store_outcomes(state: State, outcomes: Sequence[Outcome]) -> int:
         if errors:
             raise UnknownPrediction(errors)
         rows = [(outcome.prediction_id, received_at, outcome.outcome, outcome.source) for outcome in outcomes]
-        store.add_outcomes(connection, rows)
+        store.add_outcomes(connection, rows, caller=caller)
     return len(outcomes)
 
 

@@ -130,6 +130,7 @@ _PRIVILEGES: dict[str, tuple[Privilege, ...]] = {
         Privilege("UPDATE", "trial_units"),
         Privilege("UPDATE", "leases"),
         Privilege("DELETE", "leases"),
+        Privilege("DELETE", "loop_runs"),
         *_count(*_DECIDING_COUNTERS, "incidents", "loop_runs", prefix="trial "),
     ),
     "monitor": (

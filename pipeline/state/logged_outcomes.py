@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, insert, select
 
@@ -15,13 +15,29 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, ScalarSelect
 
-__all__ = ["add_outcomes", "latest_outcome", "latest_outcomes", "read_outcomes"]
+__all__ = ["LoggedOutcome", "add_outcomes", "latest_outcome", "latest_outcomes", "read_outcomes"]
 
 _IDS_PER_QUERY = 500
 
 
-def add_outcomes(connection: Connection, rows: Sequence[tuple[str, int, str, str]]) -> None:
-    """Append outcomes, each as prediction identifier, moment, outcome and source.
+class LoggedOutcome(NamedTuple):
+    """One outcome of a prediction: when it arrived, the origin that its sender named, and who sent it."""
+
+    received_at: int
+    outcome: str
+    source: str
+    caller: str
+
+
+def add_outcomes(connection: Connection, rows: Sequence[tuple[str, int, str, str]], *, caller: str = "") -> None:
+    """Append outcomes of one caller, each as prediction identifier, moment, outcome and source.
+
+    Parameters
+    ----------
+    connection : Connection
+    rows : sequence of tuples
+    caller : str
+        The identity that was authenticated; empty where no credential is required.
 
     Raises
     ------
@@ -30,7 +46,10 @@ def add_outcomes(connection: Connection, rows: Sequence[tuple[str, int, str, str
     """
     first = next_number(connection, "outcomes", n=len(rows))
     names = ("prediction_id", "received_at", "outcome", "source")
-    values = [{"seq": first + offset, **dict(zip(names, row, strict=True))} for offset, row in enumerate(rows)]
+    values = [
+        {"seq": first + offset, "caller": caller, **dict(zip(names, row, strict=True))}
+        for offset, row in enumerate(rows)
+    ]
     connection.execute(insert(outcomes), values)
     n_stored = connection.execute(select(func.count()).where(outcomes.c.seq >= first)).scalar_one()
     require_stored("outcomes", n_stored, n_rows=len(rows))
@@ -69,7 +88,8 @@ def latest_outcomes(connection: Connection, ids: Sequence[str]) -> dict[str, str
     return outcome_by_id
 
 
-def read_outcomes(connection: Connection, prediction_id: str) -> list[str]:
+def read_outcomes(connection: Connection, prediction_id: str) -> list[LoggedOutcome]:
     """Return all outcomes of a prediction in the order of their arrival."""
-    query = select(outcomes.c.outcome).where(outcomes.c.prediction_id == prediction_id).order_by(outcomes.c.seq)
-    return list(connection.execute(query).scalars())
+    columns = [outcomes.c[name] for name in LoggedOutcome._fields]
+    query = select(*columns).where(outcomes.c.prediction_id == prediction_id).order_by(outcomes.c.seq)
+    return [LoggedOutcome(*row) for row in connection.execute(query)]

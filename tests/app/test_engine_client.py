@@ -8,6 +8,7 @@ import pytest
 
 from app.engine_client import EngineClient
 from app.form_fields import example_value
+from pipeline import state as store
 from pipeline.config.config_loader import load_params
 from pipeline.serving import InvalidRequest
 from tests.fixtures.small_packages import write_small_package
@@ -44,7 +45,16 @@ def test_a_prediction_names_its_version_and_id(client: EngineClient, features: d
     assert (prediction["model_version"], prediction["model_name"]) in {(1, "iris_model"), ("1", "iris_model")}
     assert sum(prediction["probabilities"].values()) == pytest.approx(1)
     assert prediction["prediction"] in prediction["probabilities"]
-    client.record_outcome(prediction["prediction_id"], prediction["prediction"])
+
+
+def test_an_outcome_names_the_user_of_the_session(
+    client: EngineClient, features: dict[str, object], empty: Path
+) -> None:
+    prediction = client.predict(features, is_logged=True)
+    client.record_outcome(prediction["prediction_id"], prediction["prediction"], user="ada")
+    with store.open_state(empty).reading() as connection:
+        (outcome,) = store.read_outcomes(connection, prediction["prediction_id"])
+    assert (outcome.outcome, outcome.source, outcome.caller) == (prediction["prediction"], "app", "ada")
 
 
 def test_columns_give_the_predictions_of_their_rows(client: EngineClient, features: dict[str, object]) -> None:

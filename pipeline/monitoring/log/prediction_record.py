@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline import state as store
 from pipeline.errors import Conflict, DataError
+from pipeline.project.actor import current_actor
 from pipeline.state import PredictionIdTaken, PredictionRow, PredictionWriter
 from pipeline.text import pluralize
 
@@ -128,7 +129,9 @@ def log_once(
         writer.close()
     if outcome is not None and not _is_known_outcome(state, row.prediction_id, outcome):
         with state.writing() as connection:
-            store.add_outcomes(connection, [(row.prediction_id, state.clock(), outcome, "monitor")])
+            store.add_outcomes(
+                connection, [(row.prediction_id, state.clock(), outcome, "monitor")], caller=current_actor()
+            )
 
 
 def _check_is_retry(state: State, row: PredictionRow, error: PredictionIdTaken, *, chosen_version: int | None) -> None:
@@ -158,7 +161,7 @@ def _check_is_retry(state: State, row: PredictionRow, error: PredictionIdTaken, 
 def _is_known_outcome(state: State, prediction_id: str, outcome: str) -> bool:
     """Whether the log has this outcome of a prediction, perhaps corrected since; another one is a conflict."""
     with state.reading() as connection:
-        known = store.read_outcomes(connection, prediction_id)
+        known = [logged.outcome for logged in store.read_outcomes(connection, prediction_id)]
     if known and outcome not in known:
         raise Conflict(
             f"request_id: {prediction_id!r} has the outcome {known[-1]!r} already; expected the same `actual` in a"

@@ -162,7 +162,7 @@ class Endpoints:
     @route("POST", "/feedback", role="feedback", accepts=JSON_ONLY, request="Feedback", summary="Record outcomes")
     async def feedback(self, request: HttpRequest) -> HttpResponse:
         """Record outcomes of logged predictions."""
-        return HttpResponse(await self.engine.feedback(request.body))
+        return HttpResponse(await self.engine.feedback(request.body, caller=request.principal.id))
 
     # Operation
 

@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.errors import Conflict, GateRefused, IntegrityError, UsageError
 from pipeline.gates import Gate, GateReport
-from pipeline.registry.stage_transitions import current_actor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,13 +129,6 @@ def test_the_error_of_an_empty_stage_lists_the_other_stages(three: ModelRegistry
     three.promote_model(NAME, 2, "Staging")
     with pytest.raises(UsageError, match="no version is in Production; Staging has version 2"):
         three.load_model(NAME)
-
-
-def test_the_actor_is_the_user_unless_the_environment_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLOPS_ACTOR", "deploy-bot")
-    assert current_actor() == "deploy-bot"
-    monkeypatch.delenv("MLOPS_ACTOR")
-    assert current_actor()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline import ModelServer
+from pipeline import state as store
 from pipeline.errors import UsageError
 from pipeline.serving import InvalidRequest
 from tests.fixtures.registered_project import make_rows
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_library_predicts_as_the_api_does(project: Path) -> None:
+def test_the_library_predicts_as_the_api_does(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLOPS_ACTOR", "nightly")
     (project / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     frame = pd.DataFrame(make_rows(20)).convert_dtypes()
     with ModelServer("personality_model", root=project) as server:
@@ -27,6 +29,10 @@ def test_the_library_predicts_as_the_api_does(project: Path) -> None:
         alone = server.predict(make_rows(20)[3])
         assert alone["probabilities"] == predictions[3]["probabilities"]
         assert server.feedback([{"prediction_id": alone["prediction_id"], "outcome": "Introvert"}]) == 1
+        with store.open_state(project).reading() as connection:
+            assert [outcome.caller for outcome in store.read_outcomes(connection, alone["prediction_id"])] == [
+                "nightly"
+            ]
         with pytest.raises(InvalidRequest, match=r"features\.Stage_fear: expected a string"):
             server.predict({"Stage_fear": "Maybe"})
 

@@ -74,9 +74,10 @@ def test_an_unknown_prediction_refuses_all_outcomes(logged_state: State) -> None
     with logged_state.reading() as connection:
         known_id = next(store.iter_predictions(connection, since=0, until=2**62))[0].prediction_id
     with pytest.raises(UnknownPrediction, match=r"outcomes\[0\]\.prediction_id: no such prediction is in the log"):
-        store_outcomes(logged_state, [Outcome(known_id, "Extrovert"), *outcomes])
+        store_outcomes(logged_state, [Outcome(known_id, "Extrovert"), *outcomes], caller="key-1")
     with logged_state.reading() as connection:
         assert store.latest_outcomes(connection, [known_id]) == {known_id: "Introvert"}
-    assert store_outcomes(logged_state, [Outcome(known_id, "Extrovert")]) == 1
+    assert store_outcomes(logged_state, [Outcome(known_id, "Extrovert")], caller="key-2") == 1
     with logged_state.reading() as connection:
         assert store.latest_outcomes(connection, [known_id]) == {known_id: "Extrovert"}
+        assert [outcome.caller for outcome in store.read_outcomes(connection, known_id)] == ["", "key-2"]

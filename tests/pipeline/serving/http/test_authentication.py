@@ -145,6 +145,18 @@ def test_only_a_viewer_may_ask_without_the_log_or_name_another_source(
     assert statuses == {role: 200 if role in accepted else 403 for role in statuses}
 
 
+def test_an_outcome_is_stored_with_the_key_that_sent_it(
+    project: Path, server: RunningServer, keys: dict[str, str]
+) -> None:
+    with server.client(headers={"Authorization": f"Bearer {keys['admin']}"}) as client:
+        prediction_id = client.post("/predict", json={"features": ROW}).json()["prediction_id"]
+        outcome = {"prediction_id": prediction_id, "outcome": "Introvert", "source": "crm"}
+        assert client.post("/feedback", json=outcome).status_code == 200
+    with store.open_state(project).reading() as connection:
+        (stored,) = store.read_outcomes(connection, prediction_id)
+    assert (stored.source, stored.caller) == ("crm", keys["admin"].split("_")[1])
+
+
 def _send(
     client: httpx.Client, method: str, path: str, parameters: dict[str, Any], credential: str | None
 ) -> httpx.Response:
