@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline import state as store
 from pipeline.config.config_loader import load_params
 from pipeline.errors import IntegrityError, UsageError
+from pipeline.monitoring.frame_window_view import FrameWindowView
 from pipeline.monitoring.log import (
     PredictionLog,
     WindowTallies,
@@ -19,7 +20,7 @@ from pipeline.monitoring.log import (
     window_by_time,
 )
 from pipeline.monitoring.log.prediction_record import MonitoredVersion, check_class, log_once, make_prediction_row
-from pipeline.monitoring.window_view import FrameWindowView, LogWindowView
+from pipeline.monitoring.window_view import LogWindowView
 from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
 from pipeline.project.actor import current_actor

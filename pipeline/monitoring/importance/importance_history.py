@@ -15,10 +15,9 @@ from pipeline.text import iso_timestamp
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Connection
-
     from pipeline.config.groups.monitoring_config import MonitoringConfig
     from pipeline.package import Package
+    from pipeline.state import State
 
 __all__ = ["ImportanceHistory", "ImportanceWindow", "importance_history"]
 
@@ -85,11 +84,12 @@ class ImportanceHistory:
 
 
 def importance_history(
-    connection: Connection, model: str, package: Package, *, config: MonitoringConfig, since: int = 0
+    state: State, model: str, package: Package, *, config: MonitoringConfig, since: int = 0
 ) -> ImportanceHistory:
     """Return the importance of a package's features in the windows that start at `since` or later."""
     reference = {} if package.importance is None else package.importance.loss
-    rows = store.read_importances(connection, model, package.digest, since=since)
+    with state.reading() as connection:
+        rows = store.read_importances(connection, model, package.digest, since=since)
     windows = []
     for start, group in groupby(rows, key=lambda row: row.window_start):
         sums: dict[str, dict[str, ImportanceSums]] = {"loss": {}, "contribution": {}}

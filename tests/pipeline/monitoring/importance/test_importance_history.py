@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline import state as store
-from pipeline.state import DAY_US, HOUR_US, StoredImportance
+from pipeline.state import DAY_US, StoredImportance
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, NOW, live_rows, make_monitor, production_package
 
 if TYPE_CHECKING:
@@ -43,16 +43,3 @@ def test_a_report_has_each_window_and_the_changes_of_the_last(project: Path) -> 
     assert (same["changed_features"], last["changed_features"]) == ([], report["changed_features"])
     assert report["changed_features"] == [first]
     assert set(last["contributions"].values()) == {0.1}
-
-
-def test_windows_before_the_moment_are_left_out(project: Path) -> None:
-    package, _ = production_package(project)
-    state = store.open_state(project)
-    with state.writing() as connection:
-        for hour in range(3):
-            rows = window_rows(package, NOW + hour * HOUR_US)
-            store.add_importances(connection, MODEL_NAME, package.digest, rows)
-    with state.reading() as connection:
-        rows = store.read_importances(connection, MODEL_NAME, package.digest, since=NOW + HOUR_US)
-    state.close()
-    assert {row.window_start for row in rows} == {NOW + HOUR_US, NOW + 2 * HOUR_US}
