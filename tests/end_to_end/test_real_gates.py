@@ -64,7 +64,7 @@ def evaluate_candidate_gates(
         folder,
         result.classifier,
         train=train,
-        parity_rows=test,
+        test=test,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
         lineage={},

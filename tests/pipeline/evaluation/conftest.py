@@ -56,7 +56,7 @@ def _make(tmp_path_factory: pytest.TempPathFactory, n_classes: int) -> PackagedP
         folder,
         result.classifier,
         train=learn,
-        parity_rows=test,
+        test=test,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
         lineage={"data": "small"},
