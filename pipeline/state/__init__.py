@@ -85,6 +85,7 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
+from pipeline.state.labeled_rows import LabeledRow, LabeledRows, last_log_numbers, read_labeled_rows
 from pipeline.state.leases import release_lease, renew_lease
 from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, latest_outcomes, read_outcomes
 from pipeline.state.mlflow_outbox import OutboxTask, enqueue_task, mark_task_done, mark_task_failed, read_pending_tasks
@@ -189,6 +190,8 @@ __all__ = [
     "Freshness",
     "IdempotencyKeyTaken",
     "Incident",
+    "LabeledRow",
+    "LabeledRows",
     "LogChunk",
     "LoggedOutcome",
     "LoggedPrediction",
@@ -265,6 +268,7 @@ __all__ = [
     "has_predictions",
     "iter_predictions",
     "last_incident",
+    "last_log_numbers",
     "last_monitor_run",
     "last_notifications",
     "last_prediction_from",
@@ -288,6 +292,7 @@ __all__ = [
     "read_deliveries",
     "read_freshness",
     "read_incidents",
+    "read_labeled_rows",
     "read_outcomes",
     "read_pending_tasks",
     "read_rollup_progress",
