@@ -86,8 +86,18 @@ from pipeline.state.incidents import (
     update_incident,
 )
 from pipeline.state.labeled_rows import LabeledRow, LabeledRows, last_log_numbers, read_labeled_rows
-from pipeline.state.leases import release_lease, renew_lease
+from pipeline.state.leases import Lease, read_lease, release_lease, renew_lease
 from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, latest_outcomes, read_outcomes
+from pipeline.state.loop_context import LoopContext, LoopMode
+from pipeline.state.loop_runs import (
+    LOOP_ACTOR,
+    LoopDecision,
+    LoopRun,
+    add_loop_run,
+    find_loop_run,
+    last_loop_run,
+    read_loop_runs,
+)
 from pipeline.state.mlflow_outbox import OutboxTask, enqueue_task, mark_task_done, mark_task_failed, read_pending_tasks
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.partitions import (
@@ -171,6 +181,7 @@ __all__ = [
     "DAY_US",
     "DEFAULT_PREFIX",
     "HOUR_US",
+    "LOOP_ACTOR",
     "MONITOR_ACTOR",
     "PRUNE_ACTION",
     "REGISTER_HINT",
@@ -192,10 +203,15 @@ __all__ = [
     "Incident",
     "LabeledRow",
     "LabeledRows",
+    "Lease",
     "LogChunk",
     "LoggedOutcome",
     "LoggedPrediction",
     "LoggedRow",
+    "LoopContext",
+    "LoopDecision",
+    "LoopMode",
+    "LoopRun",
     "ModelVersion",
     "MonitorRun",
     "OutboxTask",
@@ -224,6 +240,7 @@ __all__ = [
     "account_privileges",
     "add_delivery",
     "add_incident",
+    "add_loop_run",
     "add_monitor_run",
     "add_outcomes",
     "add_partitions",
@@ -258,6 +275,7 @@ __all__ = [
     "erase_subject",
     "existing_prediction_ids",
     "find_incident",
+    "find_loop_run",
     "find_prediction",
     "find_trial",
     "find_undecided_changes",
@@ -269,6 +287,7 @@ __all__ = [
     "iter_predictions",
     "last_incident",
     "last_log_numbers",
+    "last_loop_run",
     "last_monitor_run",
     "last_notifications",
     "last_prediction_from",
@@ -293,6 +312,8 @@ __all__ = [
     "read_freshness",
     "read_incidents",
     "read_labeled_rows",
+    "read_lease",
+    "read_loop_runs",
     "read_outcomes",
     "read_pending_tasks",
     "read_rollup_progress",

@@ -131,6 +131,7 @@ _PRIVILEGES: dict[str, tuple[Privilege, ...]] = {
         Privilege("UPDATE", "importances"),
         Privilege("UPDATE", "leases"),
         Privilege("DELETE", "leases"),
+        Privilege("DELETE", "loop_runs"),
         *_count(*_DECIDING_COUNTERS, "incidents", "loop_runs", prefix="trial "),
     ),
     "monitor": (

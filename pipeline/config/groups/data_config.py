@@ -25,12 +25,6 @@ LABELED_WEIGHT = "mlops_weight"
 Dtype = Literal["Int64", "Float64", "boolean", "string", "category", "datetime64[us]"]
 
 
-# The weight of labeled rows where no column has the role weight.
-LABELED_WEIGHT = "mlops_weight"
-
-Dtype = Literal["Int64", "Float64", "boolean", "string", "category", "datetime64[us]"]
-
-
 class MixtureComponent(Section):
     """One mixture component: its features are independent."""
 
