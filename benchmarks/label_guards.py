@@ -43,7 +43,9 @@ CALLERS = (5, 20)
 def draw(rng: np.random.Generator, wrong: np.ndarray, *, n: int, varies: bool) -> LabelEvidence:
     """Labels of callers of whom each contradicts `wrong` of its rows beside those that happen by themselves."""
     n_callers = len(wrong)
-    doubt = np.clip(BASE_RATE * np.exp(rng.normal(0, 0.5, n_callers)), 1e-4, 0.03) if varies else np.full(n_callers, 0.017)
+    doubt = (
+        np.clip(BASE_RATE * np.exp(rng.normal(0, 0.5, n_callers)), 1e-4, 0.03) if varies else np.full(n_callers, 0.017)
+    )
     rows_doubt, rows_wrong = np.repeat(doubt, n), np.repeat(wrong, n)
     y = (rng.random(n * n_callers) < rows_doubt + rows_wrong).astype(np.int64)
     return LabelEvidence(

@@ -46,7 +46,9 @@ class Stream:
 def read_rows(path: Path) -> tuple[Floats, Codes]:
     frame = pd.read_csv(path).drop(columns="id", errors="ignore")
     y = frame.pop("Personality").eq("Introvert").to_numpy().astype(np.int64)
-    encoded = frame.apply(lambda column: column.map({"No": 0.0, "Yes": 1.0}) if column.dtype in ("object", "str") else column)
+    encoded = frame.apply(
+        lambda column: column.map({"No": 0.0, "Yes": 1.0}) if column.dtype in ("object", "str") else column
+    )
     return encoded.to_numpy(dtype=float, na_value=np.nan), y
 
 
@@ -136,7 +138,9 @@ def retrain(
     cut = until + 1 - max(1, round(n_new * FRESH_SHARE))
     x, y = np.concatenate(stream.x[:cut]), np.concatenate(stream.labels[:cut])
     age = np.repeat(until - np.arange(cut), [len(labels) for labels in stream.labels[:cut]])
-    weight = np.concatenate([np.full(len(history[1]), 0.5 ** ((until + 1) / HALF_LIFE_WEEKS)), 0.5 ** (age / HALF_LIFE_WEEKS)])
+    weight = np.concatenate(
+        [np.full(len(history[1]), 0.5 ** ((until + 1) / HALF_LIFE_WEEKS)), 0.5 ** (age / HALF_LIFE_WEEKS)]
+    )
     candidate = fit(np.concatenate([history[0], x]), np.concatenate([history[1], y]), weight)
     fresh_x, fresh_y = np.concatenate(stream.x[cut : until + 1]), np.concatenate(stream.labels[cut : until + 1])
     fresh = scored(champion, fresh_x, fresh_y)

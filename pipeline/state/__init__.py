@@ -87,6 +87,8 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
+from pipeline.state.label_quality import corrected_predictions, count_labeled_rows, count_outcomes_by_prediction
+from pipeline.state.labeled_rows import LabeledRow, LabeledRows, last_log_numbers, read_labeled_rows
 from pipeline.state.leases import Lease, read_lease, release_lease, renew_lease
 from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, last_outcome_seq, latest_outcomes, read_outcomes
 from pipeline.state.loop_context import LoopContext, LoopMode
@@ -221,6 +223,8 @@ __all__ = [
     "IdempotencyKeyTaken",
     "ImportanceKind",
     "Incident",
+    "LabeledRow",
+    "LabeledRows",
     "Lease",
     "LogChunk",
     "LoggedOutcome",
@@ -285,7 +289,10 @@ __all__ = [
     "connect_to",
     "connect_to_project",
     "copy_state",
+    "corrected_predictions",
+    "count_labeled_rows",
     "count_older_predictions",
+    "count_outcomes_by_prediction",
     "count_packages",
     "count_predictions",
     "count_rows_by_hour",
@@ -313,6 +320,7 @@ __all__ = [
     "has_predictions",
     "iter_predictions",
     "last_incident",
+    "last_log_numbers",
     "last_loop_run",
     "last_monitor_run",
     "last_notifications",
@@ -340,6 +348,7 @@ __all__ = [
     "read_freshness",
     "read_importances",
     "read_incidents",
+    "read_labeled_rows",
     "read_lease",
     "read_loop_runs",
     "read_outcomes",
