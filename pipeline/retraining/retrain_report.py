@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["retrain_page", "retrain_subject"]
 
 _READINGS = {
-    "pass": "The candidate beats the champion and the recalibrated champion. It goes on trial.",
+    "pass": "The candidate beats the champion and the recalibrated champion on labels that none of them learned from.",
     "needs_decision": (
-        "The candidate beats the champion, and not the recalibrated champion. Either the world changed in a way that"
-        " these labels show weakly, or the labels are wrong. A person decides: compare the labels by caller below."
+        "The candidate beats the champion, and not the recalibrated champion. Two readings fit: the world changed in a"
+        " way that these labels show weakly, or the labels are wrong. Compare the labels by caller below."
     ),
     "refused": "The candidate does not beat the champion on fresh labels.",
 }
@@ -60,9 +60,12 @@ def _note(facts: Any) -> str:
 
 
 def _gates(facts: Any) -> Iterator[str]:
+    report = GateReport.from_dict(facts["evaluation"]["gates"])
+    open_gates = ", ".join(dict.fromkeys(gate.name for gate in report.unmet_gates))
     yield _READINGS[facts["evaluation"]["fresh"]["verdict"]]
+    yield f"A person decides, because gates are open: {open_gates}." if open_gates else "It goes on trial."
     yield ""
-    yield GateReport.from_dict(facts["evaluation"]["gates"]).as_markdown()
+    yield report.as_markdown()
 
 
 def _callers(facts: Any) -> Iterator[str]:
@@ -86,6 +89,7 @@ def _trial(settings: LifecycleConfig) -> Iterator[str]:
     yield "## Trial"
     yield ""
     yield f"The candidate is compared with the champion by {trial.method}, in {trial.metric}, for at most"
-    yield f"{trial.max_days:g} days. A decision needs {trial.min_outcomes:,} outcomes and {trial.min_units} units of one {trial.unit}."
+    yield f"{trial.max_days:g} days. A decision needs {trial.min_outcomes:,} outcomes"
+    yield f"and {trial.min_units} units of one {trial.unit}."
     shares = ", ".join(f"{step.share:g}" for step in settings.canary.steps)
     yield f"After a win the shares of requests are {shares or 'none: it goes to Production'}."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import files
 from pipeline import state as store
 from pipeline.errors import Conflict, DataError, GateRefused, MlopsError
+from pipeline.gates import GateReport
 from pipeline.package.manifest import MANIFEST_FILE
 from pipeline.project import paths
 from pipeline.registry.lineage import trace_lineage
@@ -186,9 +187,10 @@ def _commit_branch(context: LoopContext, retrain: Retrain) -> Retrain:
 def _go_on(context: LoopContext, retrain: Retrain) -> Retrain:
     """Open the trial of a candidate that passed; the others wait for a person."""
     RetrainWorktree(context.root, retrain.seq).remove()
-    if retrain.facts["evaluation"]["gates"]["verdict"] != "promote":
-        reason = retrain.facts["evaluation"]["fresh"]["verdict"]
-        return _commit(context, retrain, retrain, state="needs_decision", reason=f"gate on fresh labels: {reason}")
+    gates = GateReport.from_dict(retrain.facts["evaluation"]["gates"])
+    if gates.verdict != "promote":
+        reason = "; ".join(f"{gate.name} ({gate.reason})" for gate in gates.unmet_gates)
+        return _commit(context, retrain, retrain, state="needs_decision", reason=reason)
     return _open_trial(context, retrain)
 
 
