@@ -75,5 +75,3 @@ def trial_comparison(trial: Trial) -> TrialComparison:
     comparison = read_comparison(state, trial)
     verdict = current_verdict(state, trial, comparison)
     return TrialComparison(verdict, gain_band(comparison, trial, alpha=verdict.alpha))
-
-

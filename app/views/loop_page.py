@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, loop_queries, page, queries
+from app import formatting, loop_queries, page, queries
 from app.views import proposal_form, retrain_panel, trial_panel
 from pipeline.text import format_age, pluralize, timestamp
 
@@ -61,10 +61,11 @@ def _show_state(overview: LoopOverview, lifecycle: LifecycleConfig) -> None:
     lines = [f":{color}-badge[{lifecycle.mode}] {meaning} (`lifecycle.mode`)"]
     run = overview.last_run
     if run is not None:
-        lines.append(f"Last run {page.timestamp(run.recorded_at)}, next {timestamp(run.next_at, page.user_time_zone())}")
+        lines.append(
+            f"Last run {page.timestamp(run.recorded_at)}, next {timestamp(run.next_at, page.user_time_zone())}"
+        )
     lines.append(
-        f"Retrains in the last 24 hours: **{overview.n_retrains_today}** of at most"
-        f" {lifecycle.max_retrains_per_day}"
+        f"Retrains in the last 24 hours: **{overview.n_retrains_today}** of at most {lifecycle.max_retrains_per_day}"
     )
     with st.container(border=True):
         st.markdown("  \n".join(lines))
@@ -79,9 +80,7 @@ def _show_state(overview: LoopOverview, lifecycle: LifecycleConfig) -> None:
 def _show_timeline(overview: LoopOverview) -> None:
     if overview.last_run is not None:
         _show_last_run(overview.last_run)
-    rows = [
-        (run, decision) for run in overview.runs for decision in run.decisions if decision.is_action
-    ][:_MAX_ROWS]
+    rows = [(run, decision) for run in overview.runs for decision in run.decisions if decision.is_action][:_MAX_ROWS]
     if not rows:
         page.empty_state("Nothing happened so far", "the reasons of the last run are above")
         return

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import formatting, page, queries
-from pipeline import trials
 from pipeline.errors import MlopsError
 from pipeline.text import timestamp
+from pipeline.trials import stop_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,13 +49,28 @@ def show_proposals(overview: LoopOverview) -> None:
     for trial in proposed:
         _show_proposal(_trial_text(trial), _trial_choices(trial))
     for retrain in waiting:
-        _show_proposal(_retrain_text(retrain), _retrain_choices(retrain))
+        _show_proposal(_retrain_text(retrain), [])
 
 
 def show_stop(trial: Trial) -> None:
-    """Show the form that stops an open trial."""
+    """Show the form that stops an open trial; none to users who may not."""
     if trial.is_open and page.can_operate("operator")[0]:
-        _show_choices([_stop_choice(trial, "stop")])
+        _show_choices([_stop_choice(trial, place="trial")])
+
+
+def _trial_choices(trial: Trial) -> list[_Choice]:
+    return [_stop_choice(trial, place="proposal")]
+
+
+def _stop_choice(trial: Trial, *, place: str) -> _Choice:
+    return _Choice(
+        key=f"stop_{trial.seq}_{place}",
+        label="Stop",
+        icon=":material/stop_circle:",
+        result=f"Trial {trial.seq} is stopped; the champion stays.",
+        change=lambda reason: stop_trial(queries.state(), trial.seq, actor=queries.current_user().id, reason=reason),
+        needs_reason=True,
+    )
 
 
 def _trial_text(trial: Trial) -> str:

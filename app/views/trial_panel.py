@@ -1,4 +1,4 @@
-"""The panel of trials: the gain of the challenger with its interval, what decides, and how many outcomes are missing."""
+"""The panel of trials: the gain of the challenger with its interval, what decides, and the missing outcomes."""
 
 from __future__ import annotations
 
@@ -101,14 +101,16 @@ def _deciding_lines(trial: Trial, alpha: float) -> list[str]:
     floors = (
         f"{pluralize(settings['min_outcomes'], 'outcome')} and {pluralize(settings['min_units'], settings['unit'])}"
     )
-    margin = f", or above -{settings['margin']:g} for non-inferiority" if settings["test"] == "non_inferiority" else ""
-    lines = [
-        f"Method {trial.method}: {_METHODS[trial.method]}.",
-        f"It wins when the whole band is above 0{margin}, and loses when the band is below 0; both need at least"
-        f" {floors}. The chance of a false decision is at most {percent(alpha)}, however often one looks.",
+    margin = f" plus {settings['margin']:g}" if settings["test"] == "non_inferiority" else ""
+    rule = (
+        f"It wins when the whole band{margin} is above 0, and loses when it is below 0; both need at least {floors}."
+        f" The chance of a false decision is at most {percent(alpha)}, however often one looks."
+    )
+    period = (
         f"Predictions count from {timestamp(trial.fresh_from, page.user_time_zone())} on. After"
-        f" {settings['max_days']:g} days without a decision, the champion stays.",
-    ]
+        f" {settings['max_days']:g} days without a decision, the champion stays."
+    )
+    lines = [f"Method {trial.method}: {_METHODS[trial.method]}.", rule, period]
     if trial.state == "canary":
         steps = trial.settings["canary"]["steps"]
         lines.append(f"Canary step {trial.step} of {len(steps)}: {percent(trial.share)} of the requests.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # No program listens on this port.
 _UNREACHABLE_URL = "http://127.0.0.1:9"
-PAGES = ("overview", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
+PAGES = ("overview", "predict", "monitoring", "loop", "history", "models", "data", "experiments", "configuration")
 
 
 def app_page(name: str) -> AppTest:
