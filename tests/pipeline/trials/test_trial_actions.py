@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline import state as store
-from pipeline.errors import ConfigError, Conflict, UsageError
-from pipeline.trials import ModelPair, stop_trial
-from pipeline.trials.paired_losses import check_replayable
+from pipeline.errors import Conflict, UsageError
+from pipeline.trials import stop_trial
 from pipeline.trials.trial_actions import fresh_from
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, NOW
-from tests.pipeline.trials.trial_fixtures import lifecycle_settings, open_trial, package_store, state_at
+from tests.pipeline.trials.trial_fixtures import lifecycle_settings, open_trial, state_at
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.package import Package
-
-    StorePolicy = Literal["full", "bin", "hash", "drop"]
-
-
-@pytest.fixture
-def pair(project: Path) -> ModelPair:
-    with state_at(project) as state, state.reading() as connection:
-        digests = [version.digest for version in store.read_versions(connection, MODEL_NAME)]
-    return ModelPair(*(package_store(project).load(digest) for digest in digests[:2]))
-
-
-def _storing(package: Package, policy: StorePolicy) -> tuple[Package, str]:
-    """Return a package whose log stores its first feature by another policy, and the name of the feature."""
-    name = package.schema.feature_names[0]
-    columns = tuple(
-        replace(column, store=policy) if column.name == name else column for column in package.schema.columns
-    )
-    return replace(package, schema=replace(package.schema, columns=columns)), name
+    from pipeline.trials import ModelPair
 
 
 def test_a_trial_holds_the_settings_that_it_was_opened_with(project: Path) -> None:
@@ -57,13 +38,6 @@ def test_a_version_that_cannot_challenge_is_refused(project: Path, challenger: i
 def test_more_trials_than_allowed_are_refused(project: Path) -> None:
     with pytest.raises(UsageError, match="0 trials are open"):
         open_trial(project, lifecycle_settings(trial_max_challengers=0))
-
-
-@pytest.mark.parametrize(("policy", "side"), [("bin", "champion"), ("hash", "challenger"), ("drop", "champion")])
-def test_a_column_that_is_not_stored_in_full_is_named(pair: ModelPair, policy: StorePolicy, side: str) -> None:
-    package, name = _storing(getattr(pair, side), policy)
-    with pytest.raises(ConfigError, match=rf"columns {name}: the log does not store them.*`method: live`"):
-        check_replayable(replace(pair, **{side: package}))
 
 
 def test_a_snapshot_ends_what_a_model_learned_from(project: Path, pair: ModelPair) -> None:
