@@ -18,7 +18,7 @@ def gain_over_outcomes(frame: pd.DataFrame, *, metric: str, min_outcomes: int) -
 
     Bounds far outside of the later ones are cut.
     """
-    limit = _MAX_HEIGHT_RATIO * float(frame[["lower", "upper"]].tail(1).abs().max(axis=None)) if len(frame) else 1.0
+    limit = _MAX_HEIGHT_RATIO * float(frame[["lower", "upper"]].tail(1).abs().to_numpy().max()) if len(frame) else 1.0
     shown = frame.assign(lower=frame["lower"].clip(-limit, limit), upper=frame["upper"].clip(-limit, limit))
     title = f"Gain in {metric}"
     base = alt.Chart(shown).encode(
