@@ -44,7 +44,8 @@ def add_loop_history(root: Path, model: str, **changes: Any) -> Trial:
                 model, "degradation", now - store.HOUR_US, "loop", now, {"reason": "log loss rose by 0.1"},
                 state="needs_decision", n_labels=900, error="labels of `clinic-7` contradict the champion",
             )  # fmt: skip
-            store.add_retrain(connection, retrain)
+            if not store.read_retrains(connection, model):
+                store.add_retrain(connection, retrain)
             proposal = LoopDecision(f"trial {trial.seq}", "propose canary", "won: gain +0.01", {"gain": 0.01, "n": 60})
             idle = LoopDecision("retraining", "none", IDLE_REASON, next_at=now + store.HOUR_US)
             store.add_loop_run(connection, LoopRun(model, now, "test", (proposal, idle), now + store.HOUR_US))
