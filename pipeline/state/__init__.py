@@ -73,6 +73,7 @@ from pipeline.state.deployments import (
     set_deployment,
 )
 from pipeline.state.freshness import Freshness, last_prediction_from, read_freshness
+from pipeline.state.importances import ImportanceKind, StoredImportance, add_importances, read_importances
 from pipeline.state.incidents import (
     MONITOR_ACTOR,
     Incident,
@@ -218,6 +219,7 @@ __all__ = [
     "DeploymentChange",
     "Freshness",
     "IdempotencyKeyTaken",
+    "ImportanceKind",
     "Incident",
     "Lease",
     "LogChunk",
@@ -249,6 +251,7 @@ __all__ = [
     "ServingEvent",
     "Silence",
     "State",
+    "StoredImportance",
     "StoredResponse",
     "Trial",
     "TrialMethod",
@@ -259,6 +262,7 @@ __all__ = [
     "UndecidedChange",
     "account_privileges",
     "add_delivery",
+    "add_importances",
     "add_incident",
     "add_loop_run",
     "add_monitor_run",
@@ -334,6 +338,7 @@ __all__ = [
     "read_chunk_after",
     "read_deliveries",
     "read_freshness",
+    "read_importances",
     "read_incidents",
     "read_lease",
     "read_loop_runs",
