@@ -22,6 +22,7 @@ from pipeline.cli import (
     project_commands,
     state_commands,
     tracking_commands,
+    trial_commands,
 )
 from pipeline.cli.change_report_command import change_report
 from pipeline.cli.predict_commands import feedback, predict
@@ -49,6 +50,7 @@ _GROUPS: dict[str, typer.Typer] = {
     "project": project_commands.app,
     "state": state_commands.app,
     "tracking": tracking_commands.app,
+    "trial": trial_commands.app,
 }
 _COMMANDS: dict[str, Callable[..., None]] = {
     "status": project_commands.status,

@@ -1,1 +1,1 @@
-"""Train a model again on logged predictions with their outcomes, as a branch that a person can read."""
+"""Train a model again on labeled rows of the log: triggers, guards, gate, branch and trial."""

@@ -17,6 +17,7 @@ from pipeline.state.api_keys import (
     record_api_key_use,
     revoke_api_key,
 )
+from pipeline.state.arrived_outcomes import ArrivedOutcome, read_arrived_outcomes
 from pipeline.state.audit_trail import (
     AuditEntry,
     AuditEvent,
@@ -72,6 +73,7 @@ from pipeline.state.deployments import (
     set_deployment,
 )
 from pipeline.state.freshness import Freshness, last_prediction_from, read_freshness
+from pipeline.state.importances import ImportanceKind, StoredImportance, add_importances, read_importances
 from pipeline.state.incidents import (
     MONITOR_ACTOR,
     Incident,
@@ -86,9 +88,10 @@ from pipeline.state.incidents import (
     update_incident,
 )
 from pipeline.state.labeled_rows import LabeledRow, LabeledRows, last_log_numbers, read_labeled_rows
-from pipeline.state.leases import Lease, read_lease, release_lease, renew_lease
-from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, latest_outcomes, read_outcomes
+from pipeline.state.leases import Lease, loop_lease_name, read_lease, release_lease, renew_lease
+from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, last_outcome_seq, latest_outcomes, read_outcomes
 from pipeline.state.loop_context import LoopContext, LoopMode
+from pipeline.state.loop_facts import LoopFacts, WaitingDecision, read_loop_facts
 from pipeline.state.loop_runs import (
     LOOP_ACTOR,
     LoopDecision,
@@ -118,12 +121,7 @@ from pipeline.state.prediction_reader import (
     window_predictions,
 )
 from pipeline.state.prediction_rows import PredictionRow, RequestRows, RequestValues, StoredResponse
-from pipeline.state.prediction_search import (
-    LoggedPrediction,
-    PredictionQuery,
-    count_predictions,
-    search_predictions,
-)
+from pipeline.state.prediction_search import LoggedPrediction, PredictionQuery, count_predictions, search_predictions
 from pipeline.state.prediction_writer import IdempotencyKeyTaken, PredictionIdTaken, PredictionWriter
 from pipeline.state.predictions import (
     count_older_predictions,
@@ -133,6 +131,15 @@ from pipeline.state.predictions import (
     iter_predictions,
     remove_predictions,
     remove_stored_responses,
+)
+from pipeline.state.retrains import (
+    ENDED_RETRAIN_STATES,
+    Retrain,
+    RetrainState,
+    add_retrain,
+    find_retrain,
+    read_retrains,
+    update_retrain,
 )
 from pipeline.state.rollup_counts import (
     DAY_US,
@@ -150,6 +157,7 @@ from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_
 from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
+from pipeline.state.trial_sums import TrialSums, TrialUnit, add_trial_sums, read_trial_progress, read_trial_sums
 from pipeline.state.trials import (
     TRAFFIC_STATES,
     Trial,
@@ -180,6 +188,7 @@ __all__ = [
     "CONFIDENCE_SCALE",
     "DAY_US",
     "DEFAULT_PREFIX",
+    "ENDED_RETRAIN_STATES",
     "HOUR_US",
     "LOOP_ACTOR",
     "MONITOR_ACTOR",
@@ -190,6 +199,7 @@ __all__ = [
     "TEXT_SEPARATOR",
     "TRAFFIC_STATES",
     "ApiKeyRecord",
+    "ArrivedOutcome",
     "AuditEntry",
     "AuditEvent",
     "AuditHead",
@@ -200,6 +210,7 @@ __all__ = [
     "DeploymentChange",
     "Freshness",
     "IdempotencyKeyTaken",
+    "ImportanceKind",
     "Incident",
     "LabeledRow",
     "LabeledRows",
@@ -210,6 +221,7 @@ __all__ = [
     "LoggedRow",
     "LoopContext",
     "LoopDecision",
+    "LoopFacts",
     "LoopMode",
     "LoopRun",
     "ModelVersion",
@@ -223,6 +235,8 @@ __all__ = [
     "Privilege",
     "RequestRows",
     "RequestValues",
+    "Retrain",
+    "RetrainState",
     "RollupCounts",
     "RollupKey",
     "RollupProgress",
@@ -231,23 +245,30 @@ __all__ = [
     "ServingEvent",
     "Silence",
     "State",
+    "StoredImportance",
     "StoredResponse",
     "Trial",
     "TrialMethod",
     "TrialPurpose",
     "TrialState",
+    "TrialSums",
+    "TrialUnit",
     "UndecidedChange",
+    "WaitingDecision",
     "account_privileges",
     "add_delivery",
+    "add_importances",
     "add_incident",
     "add_loop_run",
     "add_monitor_run",
     "add_outcomes",
     "add_partitions",
+    "add_retrain",
     "add_rollups",
     "add_serving_event",
     "add_silence",
     "add_trial",
+    "add_trial_sums",
     "add_version",
     "advance_generation",
     "append_audit_entry",
@@ -277,6 +298,7 @@ __all__ = [
     "find_incident",
     "find_loop_run",
     "find_prediction",
+    "find_retrain",
     "find_trial",
     "find_undecided_changes",
     "find_undecided_deployments",
@@ -290,8 +312,10 @@ __all__ = [
     "last_loop_run",
     "last_monitor_run",
     "last_notifications",
+    "last_outcome_seq",
     "last_prediction_from",
     "latest_outcomes",
+    "loop_lease_name",
     "mark_delivered",
     "mark_delivery_failed",
     "mark_task_done",
@@ -305,21 +329,27 @@ __all__ = [
     "partition_start",
     "read_active_silences",
     "read_api_keys",
+    "read_arrived_outcomes",
     "read_audit_entries",
     "read_audit_head",
     "read_chunk_after",
     "read_deliveries",
     "read_freshness",
+    "read_importances",
     "read_incidents",
     "read_labeled_rows",
     "read_lease",
+    "read_loop_facts",
     "read_loop_runs",
     "read_outcomes",
     "read_pending_tasks",
+    "read_retrains",
     "read_rollup_progress",
     "read_rollups",
     "read_seen_clock",
     "read_serving_events",
+    "read_trial_progress",
+    "read_trial_sums",
     "read_trials",
     "read_versions",
     "record_api_key_use",
@@ -339,6 +369,7 @@ __all__ = [
     "traffic_trial",
     "undecided_deployment_error",
     "update_incident",
+    "update_retrain",
     "update_trial",
     "upgrade_schema",
     "verify_audit_chain",
