@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["AT", "KEY", "ORIGIN", "WEIGHT", "SnapshotRows", "read_snapshot", "read_with_history"]
 
 # Columns of a snapshot beside the features and the target; no declared column has such a name by accident.
-AT = "mlops_at"  # when the row was predicted
+AT = "snapshot_at"  # when the row was predicted
 WEIGHT = LABELED_WEIGHT  # how many predictions of a sampled log the row represents
-ORIGIN = "mlops_origin"  # who sent the outcome
-KEY = "mlops_key"  # identifier of the prediction
+ORIGIN = "snapshot_origin"  # who sent the outcome
+KEY = "snapshot_key"  # identifier of the prediction
 _DAY_US = 86_400_000_000
 
 

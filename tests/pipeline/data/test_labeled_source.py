@@ -46,7 +46,7 @@ def test_labeled_rows_have_the_declared_columns_and_the_weight_of_the_log(root: 
         {
             "number": pd.array([0, 1, 2], "Int64"),
             "city": pd.array(["Ulm"] * 3, "string"),
-            "mlops_weight": pd.array([1.0, 4.0, 1.0], "Float64"),
+            "snapshot_weight": pd.array([1.0, 4.0, 1.0], "Float64"),
             "outcome": pd.array(["yes"] * 3, "string"),
         }
     )
@@ -54,7 +54,7 @@ def test_labeled_rows_have_the_declared_columns_and_the_weight_of_the_log(root: 
 
 
 def test_a_row_counts_half_after_each_half_life(root: Path) -> None:
-    assert fetch(root, half_life_days=5.0)["mlops_weight"].tolist() == [0.25, 1.0, 1.0]
+    assert fetch(root, half_life_days=5.0)["snapshot_weight"].tolist() == [0.25, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_history_comes_first_and_is_as_old_as_the_first_labeled_row_unless_decla
 ) -> None:
     frame = fetch(root, history=HISTORY, **source)
     assert frame["number"].tolist() == [8, 9, 0, 1, 2]
-    assert frame["mlops_weight"].tolist()[:2] == expected
+    assert frame["snapshot_weight"].tolist()[:2] == expected
 
 
 def test_a_declared_weight_of_the_history_is_multiplied(root: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_declared_weight_of_the_history_is_multiplied(root: Path) -> None:
     copies = {"copies": {"dtype": "Int64", "role": "weight"}}
     frame = fetch(root, copies, history=HISTORY, half_life_days=5.0)
     assert frame["copies"].tolist() == [1.5, 0.5, 0.25, 1.0, 1.0]
-    assert "mlops_weight" not in frame
+    assert "snapshot_weight" not in frame
 
 
 def test_columns_beside_the_features_are_missing_and_a_time_is_that_of_the_prediction(root: Path) -> None:

@@ -55,10 +55,10 @@ def test_a_snapshot_holds_typed_rows_in_the_order_of_the_log(log: State, tmp_pat
             "number": pd.array([3, 1, 2], "Int64"),
             "city": pd.array(["Ulm", "Bonn", None], "string"),
             "outcome": pd.array(["yes", "no", "yes"], "string"),
-            "mlops_at": pd.Series([START + DAY, START, START]).astype("datetime64[us]"),
-            "mlops_weight": pd.array([1.0, 4.0, 1.0], "Float64"),
-            "mlops_origin": pd.array(["a", "", "b"], "string"),
-            "mlops_key": pd.array(["p0", "p1", "p2"], "string"),
+            "snapshot_at": pd.Series([START + DAY, START, START]).astype("datetime64[us]"),
+            "snapshot_weight": pd.array([1.0, 4.0, 1.0], "Float64"),
+            "snapshot_origin": pd.array(["a", "", "b"], "string"),
+            "snapshot_key": pd.array(["p0", "p1", "p2"], "string"),
         }
     )
     pd.testing.assert_frame_equal(files.read_parquet(tmp_path / snapshot.path), expected)
