@@ -62,8 +62,8 @@ class LabeledSnapshot:
 def write_snapshot(state: State, schema: Schema, wanted: LabeledRows, *, root: Path, number: int) -> LabeledSnapshot:
     """Write `data/external/labeled/MODEL-NUMBER.parquet` and a description beside it; equal arguments give equal bytes.
 
-    The rows have the features, the target, and four columns: `snapshot_at`, `snapshot_weight`, `snapshot_origin` (who sent the
-    outcome) and `snapshot_key` (identifier of the prediction).
+    The rows have the features, the target, `snapshot_at`, `snapshot_weight`, `snapshot_origin` (who sent the outcome)
+    and `snapshot_key` (identifier of the prediction).
 
     Parameters
     ----------
