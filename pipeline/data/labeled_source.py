@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline.config.groups.data_config import LABELED_WEIGHT
 from pipeline.data.cell_parsers import ARROW_TYPES
 from pipeline.data.coercion import coerce_to_schema
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["AT", "KEY", "ORIGIN", "WEIGHT", "SnapshotRows", "read_snapshot", "read_with_history"]
 
 # Columns of a snapshot beside the features and the target; no declared column has such a name by accident.
-AT = "mlops_at"  # when the row was predicted
+AT = "snapshot_at"  # when the row was predicted
 WEIGHT = LABELED_WEIGHT  # how many predictions of a sampled log the row represents
-ORIGIN = "mlops_origin"  # who sent the outcome
-KEY = "mlops_key"  # identifier of the prediction
+ORIGIN = "snapshot_origin"  # who sent the outcome
+KEY = "snapshot_key"  # identifier of the prediction
 _DAY_US = 86_400_000_000
 
 
@@ -65,8 +65,10 @@ def read_with_history(
 
     Raises
     ------
+    ConfigError
+        When a column that the log does not have must not be missing.
     DataError
-        When the snapshot lacks a column, or a column that the log does not have must not be missing.
+        When the snapshot lacks a feature, or a value does not have its type.
     """
     import pandas as pd
 
@@ -91,8 +93,10 @@ def read_snapshot(path: Path, schema: Schema, *, where: str) -> SnapshotRows:
 
     Raises
     ------
+    ConfigError
+        When a column that the log does not have must not be missing.
     DataError
-        When the snapshot lacks a column, or a column that the log does not have must not be missing.
+        When the snapshot lacks a feature, or a value does not have its type.
     """
     import pyarrow.parquet as pq
 
@@ -106,7 +110,7 @@ def read_snapshot(path: Path, schema: Schema, *, where: str) -> SnapshotRows:
         elif column.nullable or column.role == "weight":
             values = pa.nulls(table.num_rows, ARROW_TYPES[column.kind])
         else:
-            raise DataError(
+            raise ConfigError(
                 f"{where}: {column.name}: the prediction log has no column with the role {column.role}, so labeled"
                 f" rows lack it; write `nullable: true` under data.columns.{column.name}, or remove the column"
             )

@@ -15,7 +15,7 @@ from pipeline import state as store
 from pipeline.data.cell_parsers import to_frame
 from pipeline.data.coercion import coerce_table
 from pipeline.data.labeled_source import AT, KEY, ORIGIN, WEIGHT
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from pipeline.project import paths
 from pipeline.schema import TextFormat
 
@@ -62,8 +62,8 @@ class LabeledSnapshot:
 def write_snapshot(state: State, schema: Schema, wanted: LabeledRows, *, root: Path, number: int) -> LabeledSnapshot:
     """Write `data/external/labeled/MODEL-NUMBER.parquet` and a description beside it; equal arguments give equal bytes.
 
-    The rows have the features, the target, and four columns: `mlops_at`, `mlops_weight`, `mlops_origin` (who sent the
-    outcome) and `mlops_key` (identifier of the prediction).
+    The rows have the features, the target, `snapshot_at`, `snapshot_weight`, `snapshot_origin` (who sent the outcome)
+    and `snapshot_key` (identifier of the prediction).
 
     Parameters
     ----------
@@ -79,11 +79,13 @@ def write_snapshot(state: State, schema: Schema, wanted: LabeledRows, *, root: P
 
     Raises
     ------
+    ConfigError
+        When the log does not store a feature in full.
     DataError
-        When the log does not store a feature in full, a value does not have the declared type, or no prediction has an
-        outcome.
+        When a value does not have the declared type, or no prediction has an outcome.
     """
-    rows = _read_rows(state, wanted)
+    with state.reading() as connection:
+        rows = store.read_labeled_rows(connection, wanted)
     known = [row for row in rows if row.outcome in schema.target.classes]
     frame = labeled_frame(known, schema)
     if not known:
@@ -114,7 +116,7 @@ def require_logged_features(schema: Schema) -> None:
 
     Raises
     ------
-    DataError
+    ConfigError
         Naming each feature and how it is stored.
     """
     lines = [
@@ -124,7 +126,9 @@ def require_logged_features(schema: Schema) -> None:
         if column.store != "full"
     ]
     if lines:
-        raise DataError("\n".join([*lines, "nothing was written: a model cannot learn from values that the log lacks"]))
+        raise ConfigError(
+            "\n".join([*lines, "nothing was written: a model cannot learn from values that the log lacks"])
+        )
 
 
 def labeled_frame(rows: Sequence[LabeledRow], schema: Schema) -> pd.DataFrame:
@@ -132,8 +136,10 @@ def labeled_frame(rows: Sequence[LabeledRow], schema: Schema) -> pd.DataFrame:
 
     Raises
     ------
+    ConfigError
+        When the log does not store a feature in full.
     DataError
-        When the log does not store a feature in full, or a value does not have the declared type.
+        When a value does not have the declared type.
     """
     require_logged_features(schema)
     records = [json.loads(row.features or "{}") for row in rows]
@@ -160,11 +166,6 @@ def _to_array(column: Column, records: Sequence[dict[str, Any]]) -> pa.Array:
         ) from None
 
 
-def _read_rows(state: State, wanted: LabeledRows) -> list[LabeledRow]:
-    with state.reading() as connection:
-        return list(store.read_labeled_rows(connection, wanted))
-
-
 def snapshots_with_subject(state: State, subject: str, *, root: Path) -> list[str]:
     """Return the snapshots below `root` that hold rows of a subject, whose rows the log still has.
 
@@ -180,6 +181,6 @@ def snapshots_with_subject(state: State, subject: str, *, root: Path) -> list[st
     for path in sorted((root / SNAPSHOT_FOLDER).glob("*.json")):
         wanted = store.LabeledRows(**files.read_json(path)["rows"])
         with state.reading() as connection:
-            if next(store.read_labeled_rows(connection, wanted, subject=subject), None) is not None:
+            if store.read_labeled_rows(connection, wanted, subject=subject):
                 holding.append(path.with_suffix(".parquet").relative_to(root).as_posix())
     return holding

@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 
 from pipeline.state.tables import outcomes, predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
 __all__ = ["LabeledRow", "LabeledRows", "last_log_numbers", "read_labeled_rows"]
-
-_ROWS_PER_FETCH = 5_000
 
 
 class LabeledRow(NamedTuple):
@@ -62,37 +60,34 @@ def last_log_numbers(connection: Connection) -> tuple[int, int]:
     return last[0] or 0, last[1] or 0
 
 
-def read_labeled_rows(
-    connection: Connection, wanted: LabeledRows, *, subject: str | None = None
-) -> Iterator[LabeledRow]:
-    """Yield the predictions that have an outcome, in the order of their numbers.
+def read_labeled_rows(connection: Connection, wanted: LabeledRows, *, subject: str | None = None) -> list[LabeledRow]:
+    """Return the predictions that have an outcome, in the order of their numbers.
 
     Equal arguments give equal rows in every copy of the log. Of several outcomes the last one counts whose caller is
     not skipped. `subject` limits the rows to those of a subject, as the log stores it.
     """
-    columns = predictions.c
+    columns, later = predictions.c, outcomes.alias()
     last = (
-        select(func.max(outcomes.c.seq))
+        select(func.max(later.c.seq))
         .where(
-            outcomes.c.prediction_id == columns.prediction_id,
-            # Without the function, SQLite walks the primary key through all outcomes for each prediction.
-            func.coalesce(outcomes.c.seq, 0) <= wanted.until_outcome,
-            outcomes.c.caller.not_in(wanted.skip_callers),
+            later.c.prediction_id == columns.prediction_id,
+            # Without the functions, SQLite walks primary keys through all rows in place of the better index.
+            func.coalesce(later.c.seq, 0) <= wanted.until_outcome,
+            later.c.caller.not_in(wanted.skip_callers),
         )
         .scalar_subquery()
     )
+    where = [
+        func.coalesce(columns.model, "") == wanted.model,
+        columns.seq.between(wanted.after_prediction + 1, wanted.until_prediction),
+        *([columns.source.in_(wanted.sources)] if wanted.sources else []),
+        *([] if subject is None else [columns.subject == subject]),
+    ]
     names = ("seq", "prediction_id", "predicted_at", "features", "weight")
-    where = [columns.model == wanted.model, columns.seq > wanted.after_prediction]
-    where.append(columns.seq <= wanted.until_prediction)
-    if wanted.sources:
-        where.append(columns.source.in_(wanted.sources))
-    if subject is not None:
-        where.append(columns.subject == subject)
     query = (
         select(*(columns[name] for name in names), outcomes.c.outcome, outcomes.c.caller)
-        .join(outcomes, outcomes.c.seq == last)
-        .where(and_(*where))
+        .select_from(predictions.join(outcomes, outcomes.c.seq == last))
+        .where(*where)
         .order_by(columns.seq)
     )
-    for row in connection.execution_options(yield_per=_ROWS_PER_FETCH).execute(query):
-        yield LabeledRow._make(row)
+    return [LabeledRow._make(row) for row in connection.execute(query)]

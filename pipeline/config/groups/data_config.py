@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 # The weight of labeled rows where no column has the role weight.
-LABELED_WEIGHT = "mlops_weight"
+LABELED_WEIGHT = "snapshot_weight"
 
 Dtype = Literal["Int64", "Float64", "boolean", "string", "category", "datetime64[us]"]
 
