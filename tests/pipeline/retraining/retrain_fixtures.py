@@ -12,6 +12,7 @@ import numpy as np
 from pipeline import state as store
 from pipeline.config.root_config import Config
 from pipeline.gates import Gate, GateReport
+from pipeline.registry.stage_transitions import promote_version
 from tests.fixtures.toy_dataset import settings
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, NOW, live_rows, production_package, write_log
 
@@ -83,6 +84,12 @@ def log_labels(root: Path, n: int, *, seed: int = 5, wrong: float = 0.0, at: int
     state.close()
 
 
+def set_stage(root: Path, version: int, stage: str) -> None:
+    """Change the stage of a version, as a person does."""
+    with context_of(root) as context:
+        promote_version(context.state, MODEL_NAME, version, stage=stage, force=True, reason="by hand")
+
+
 def record_degradation(root: Path, *, verdict: str = "degraded", at: int = NOW) -> None:
     """Store a monitor run whose log loss has a verdict."""
     state = store.open_state(root)
@@ -96,7 +103,9 @@ def record_degradation(root: Path, *, verdict: str = "degraded", at: int = NOW) 
     state.close()
 
 
-def evaluated_retrain(root: Path, *, fresh_verdict: str = "pass", result: str = "pass", **changes: Any) -> store.Retrain:
+def evaluated_retrain(
+    root: Path, *, fresh_verdict: str = "pass", result: str = "pass", **changes: Any
+) -> store.Retrain:
     """Store a retrain in state `committed` whose candidate is version 2 and return it."""
     gates = GateReport("2" * 64, "1" * 64, (Gate("recalibrated_champion", result, "by 0.1"),))  # type: ignore[arg-type]
     state = store.open_state(root)

@@ -24,6 +24,6 @@ def test_the_page_says_what_happens_next_and_why(project: Path, verdict: str, re
     retrain = evaluated_retrain(project, fresh_verdict=verdict, result=result)
     page = retrain_page(retrain, retrain_settings().lifecycle)
     assert words in page
-    assert "- cause: log\\_loss became significantly worse" in page
+    assert "- cause: log_loss became significantly worse" in page
     assert "| (no credential) | 9 | 5 | 1 | 0.2 | 0 |" in page
     assert "compared with the champion by replay, in log_loss" in page
