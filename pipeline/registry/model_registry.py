@@ -63,11 +63,9 @@ class ModelRegistry:
     Examples
     --------
     >>> registry = ModelRegistry()  # doctest: +SKIP
-    >>> version = registry.register_model("models/candidate", "personality_model")  # doctest: +SKIP
-    >>> registry.promote_model(  # doctest: +SKIP
-    ...     "personality_model", version.version, "Production", force=True, reason="first version"
-    ... )
-    >>> registry.load_model("personality_model", stage="Production").predict(rows)  # doctest: +SKIP
+    >>> version = registry.register_model("models/candidate", "churn_model")  # doctest: +SKIP
+    >>> registry.promote_model("churn_model", version.version, "Staging", reason="better recall")  # doctest: +SKIP
+    >>> registry.load_model("churn_model", stage="Production").predict(rows)  # doctest: +SKIP
     """
 
     root: Path | None = None

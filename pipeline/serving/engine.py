@@ -269,13 +269,7 @@ class Engine:
         return await asyncio.to_thread(lambda: what_if_response(model, model.parser.parse_row(body).rows[0]))
 
     async def reload(self) -> LoadedModel:
-        """Poll the state database now and return the loaded model.
-
-        Raises
-        ------
-        NotReady
-            When no valid model is loaded.
-        """
+        """Poll the state database now and return the loaded model; NotReady without a valid one."""
         await self._reload_if_changed(is_forced=True)
         return self._require_model()
 
