@@ -1,5 +1,6 @@
 """Trials: compare a challenger with the champion on logged predictions, and decide when enough is known."""
 
+from pipeline.trials.gain_band import GainPoint, gain_band
 from pipeline.trials.paired_losses import ModelPair
 from pipeline.trials.trial_actions import TrialRequest, start_trial, stop_trial
 from pipeline.trials.trial_comparison import Comparison, read_comparison, update_comparison
@@ -10,6 +11,7 @@ from pipeline.trials.verdict_replay import VerdictReplay, replay_verdict
 
 __all__ = [
     "Comparison",
+    "GainPoint",
     "ModelPair",
     "TrialRequest",
     "TrialVerdict",
@@ -17,6 +19,7 @@ __all__ = [
     "advance_trials",
     "approve_trial",
     "current_verdict",
+    "gain_band",
     "read_comparison",
     "replay_verdict",
     "start_trial",
