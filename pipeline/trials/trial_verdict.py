@@ -33,6 +33,8 @@ class TrialVerdict:
         None without outcomes.
     lower, upper : float or None
         Confidence sequence of the gain; None with fewer than two units.
+    alpha : float
+        Chance of a false decision of this trial.
     n_challengers : int
         Number of challengers that shared `alpha` of the settings.
     n_outcomes, n_units : int
@@ -53,6 +55,7 @@ class TrialVerdict:
     gain: float | None
     lower: float | None
     upper: float | None
+    alpha: float
     n_challengers: int
     n_outcomes: int
     n_units: int
@@ -114,6 +117,7 @@ def trial_verdict(
         gain=gain,
         lower=lower,
         upper=upper,
+        alpha=alpha,
         n_challengers=n_challengers,
         n_outcomes=comparison.n_outcomes,
         n_units=sample.n,

@@ -41,6 +41,7 @@ def _verdict(verdict: Any) -> TrialVerdict:
         gain=0.01,
         lower=0.005,
         upper=0.015,
+        alpha=0.05,
         n_challengers=1,
         n_outcomes=600,
         n_units=60,
