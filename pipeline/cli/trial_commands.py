@@ -119,7 +119,7 @@ def approve(number: TrialNumber, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def replay(number: TrialNumber, *, as_json: AsJson = False) -> None:
-    """Compute the verdict again from log and outcomes; exit 5 if it differs from what is stored."""
+    """Compute the verdict again from log and outcomes; exit 5 if the stored one differs."""
     from pipeline.errors import GateRefused
     from pipeline.trials import replay_verdict
 

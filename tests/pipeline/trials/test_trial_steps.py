@@ -65,7 +65,7 @@ def logged(project: Path) -> Path:
     return project
 
 
-def test_in_mode_act_a_win_goes_through_the_canary_to_production_and_is_watched(logged: Path) -> None:
+def test_in_mode_act_a_win_goes_through_the_canary_to_production(logged: Path) -> None:
     config = _settings()
     open_trial(logged, config)
     assert _advance(logged, config).action == "canary"
@@ -176,7 +176,7 @@ def test_a_trial_whose_package_is_gone_is_void(logged: Path) -> None:
     assert "a package cannot be loaded" in decision.reason
 
 
-def test_why_nothing_happens_is_said_with_the_outcomes_still_needed(logged: Path) -> None:
+def test_a_decision_to_wait_names_the_outcomes_still_needed(logged: Path) -> None:
     config = lifecycle_settings()
     assert "no trial is open" in _advance(logged, config).reason
     open_trial(logged, config)
