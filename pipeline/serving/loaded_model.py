@@ -71,6 +71,7 @@ class LoadedModel:
             "model_digest": self.digest,
             "generation": self.generation,
             "served_by": self.served_by,
+            "variant": self.variant,
         }
         object.__setattr__(
             self, "response_suffix", json.dumps(members, ensure_ascii=False, separators=(",", ":"))[1:-1]

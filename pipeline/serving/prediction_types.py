@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pipeline.serving.loaded_model import Variant
     from pipeline.serving.serving_errors import FieldError
 
 __all__ = [
@@ -70,6 +71,8 @@ class PredictionBatch:
     warnings: list[str]
     row_positions: list[int]
     errors: tuple[FieldError, ...]
+    model_version: int
+    variant: Variant
     encode_body: Callable[[], bytes]
 
     @cached_property

@@ -48,6 +48,7 @@ from pipeline.state.decided_state import (
     UndecidedChange,
     find_undecided_changes,
     find_undecided_deployments,
+    find_undecided_trials,
     undecided_deployment_error,
 )
 from pipeline.state.deliveries import (
@@ -139,6 +140,15 @@ from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_
 from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
+from pipeline.state.trial_traffic import (
+    TrialServer,
+    TrialServerState,
+    VariantTraffic,
+    put_trial_server,
+    put_variant_traffic,
+    read_trial_servers,
+    read_variant_traffic,
+)
 from pipeline.state.trials import (
     TRAFFIC_STATES,
     Trial,
@@ -216,8 +226,11 @@ __all__ = [
     "Trial",
     "TrialMethod",
     "TrialPurpose",
+    "TrialServer",
+    "TrialServerState",
     "TrialState",
     "UndecidedChange",
+    "VariantTraffic",
     "account_privileges",
     "add_delivery",
     "add_incident",
@@ -259,6 +272,7 @@ __all__ = [
     "find_trial",
     "find_undecided_changes",
     "find_undecided_deployments",
+    "find_undecided_trials",
     "find_version",
     "grant_statements",
     "has_due_delivery",
@@ -280,6 +294,8 @@ __all__ = [
     "owns_log",
     "parse_api_key",
     "partition_start",
+    "put_trial_server",
+    "put_variant_traffic",
     "read_active_silences",
     "read_api_keys",
     "read_audit_entries",
@@ -294,7 +310,9 @@ __all__ = [
     "read_rollups",
     "read_seen_clock",
     "read_serving_events",
+    "read_trial_servers",
     "read_trials",
+    "read_variant_traffic",
     "read_versions",
     "record_api_key_use",
     "record_seen_clock",

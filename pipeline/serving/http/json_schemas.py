@@ -203,6 +203,7 @@ _MODEL_PROPERTIES: dict[str, dict[str, Any]] = {
     "model_digest": _STRING,
     "generation": {"type": "integer"},
     "served_by": _STRING,
+    "variant": {"type": "string", "enum": ["champion", "challenger"]},
 }
 
 STATIC_SCHEMAS: dict[str, dict[str, Any]] = {
