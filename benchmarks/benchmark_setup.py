@@ -83,7 +83,7 @@ def train_package(folder: Path, overrides: tuple[str, ...]) -> TrainedModel:
         folder,
         result.classifier,
         train=parts.train,
-        parity_rows=parts.test,
+        test=parts.test,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
         lineage={},

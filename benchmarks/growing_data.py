@@ -86,7 +86,7 @@ def _train(frame: pd.DataFrame, config: Config) -> tuple[Package, TrainTestSplit
             Path(folder) / "package",
             result.classifier,
             train=parts.train,
-            parity_rows=parts.test.head(50),
+            test=parts.test.head(50),
             scores=result.out_of_fold,
             metrics=result.mean_metrics,
             lineage={},

@@ -30,7 +30,7 @@ def main(config: Config) -> float:
         paths.CANDIDATE_PACKAGE,
         result.classifier,
         train=train,
-        parity_rows=test,  # they only prove that ONNX equals scikit-learn: nothing is fitted to them
+        test=test,  # nothing is fitted to them
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
         lineage=training_lineage(config, data=data, source=files.read_json(paths.SOURCE_FINGERPRINT)),

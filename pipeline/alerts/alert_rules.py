@@ -135,6 +135,18 @@ def _not_trusted(inputs: RuleInputs, _threshold: float) -> _Result:
     return _Result(bool(names), summary, len(names))
 
 
+@_condition("importance", _REPORT_COMMAND)
+def _importance(inputs: RuleInputs, _threshold: float) -> _Result:
+    importance = inputs.report["importance"]
+    if not importance["windows"]:
+        return _Result(None, "the importance of features has not been measured on labeled rows yet")
+    changed = importance["changed_features"]
+    summary = (
+        f"the importance of {', '.join(changed)} changed" if changed else "the importance of features is unchanged"
+    )
+    return _Result(bool(changed), summary, len(changed))
+
+
 @_condition("error_rate", "curl -s localhost:5000/v1/status")
 def _error_rate(inputs: RuleInputs, threshold: float) -> _Result:
     since = inputs.responses_since_previous_run

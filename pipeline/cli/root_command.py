@@ -15,12 +15,14 @@ from pipeline.cli import (
     audit_commands,
     config_commands,
     data_commands,
+    loop_commands,
     model_commands,
     monitor_commands,
     prediction_log_commands,
     project_commands,
     state_commands,
     tracking_commands,
+    trial_commands,
 )
 from pipeline.cli.change_report_command import change_report
 from pipeline.cli.predict_commands import feedback, predict
@@ -41,12 +43,14 @@ _GROUPS: dict[str, typer.Typer] = {
     "config": config_commands.app,
     "data": data_commands.app,
     "keys": api_key_commands.app,
+    "loop": loop_commands.app,
     "models": model_commands.app,
     "monitor": monitor_commands.app,
     "prediction-log": prediction_log_commands.app,
     "project": project_commands.app,
     "state": state_commands.app,
     "tracking": tracking_commands.app,
+    "trial": trial_commands.app,
 }
 _COMMANDS: dict[str, Callable[..., None]] = {
     "status": project_commands.status,

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import closing
+import tempfile
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
 from pipeline.files import canonical_json
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from pipeline.simulation import SimulationResult
+    from pipeline.config.groups.scenario_config import ChallengerConfig, ScenarioConfig
+    from pipeline.config.root_config import Config
+    from pipeline.simulation import ServerClient, SimulationResult
 
 __all__ = ["simulate"]
 
+# API keys of the callers who send outcomes, separated by commas.
+_OUTCOME_KEYS_ENV = "MLOPS_OUTCOME_KEYS"
 _EXIT_INTERRUPTED = 130  # the code that shells use for Ctrl-C
 
 
@@ -45,14 +52,45 @@ def simulate(
     if rows_per_s is not None:
         declared = declared.model_copy(update={"rows_per_s": rows_per_s})
     address = url if url is not None else f"http://{config.serving.host}:{config.serving.port}"
-    with closing(ServerClient(address.rstrip("/"), os.environ.get("MLOPS_API_KEY"))) as server:
+    with ExitStack() as clients:
+        server = clients.enter_context(closing(ServerClient(address.rstrip("/"), os.environ.get("MLOPS_API_KEY"))))
+        callers = [clients.enter_context(closing(client)) for client in _outcome_clients(server, declared)]
         active = server.get_active_model()
+        if declared.challenger is not None:
+            _register_challenger(declared.challenger, config, root)
         pool = fetch_row_pool(declared.rows, config.data, active, root=root, seed=declared.seed)
         _print_progress(f"{active.name}, version {active.version}, at {server.url}; press Ctrl-C to stop early")
-        result = run_scenario(declared, pool, server, speed=speed, on_progress=_print_progress)
+        result = run_scenario(declared, pool, server, callers=callers, speed=speed, on_progress=_print_progress)
     _print_result(result, active.name, as_json=as_json)
     if result.is_interrupted:
         sys.exit(_EXIT_INTERRUPTED)
+
+
+def _register_challenger(challenger: ChallengerConfig, config: Config, root: Path) -> None:
+    """Train the challenger of a scenario and register it; a package that is registered keeps its version."""
+    from pipeline.lifecycle.simulated_challenger import train_challenger
+    from pipeline.registry import open_model_registry
+
+    registry = open_model_registry(config.tracking, root)
+    with tempfile.TemporaryDirectory() as folder:
+        package_folder = Path(folder) / "package"
+        train_challenger(challenger, config, root, folder=package_folder)
+        version = registry.register_model(package_folder, config.name, f"challenger of a scenario: {challenger.kind}")
+    _print_progress(f"version {version.version}, the challenger ({challenger.kind}), is registered")
+
+
+def _outcome_clients(server: ServerClient, scenario: ScenarioConfig) -> list[ServerClient]:
+    """Return one client for each key of the callers; none without such keys."""
+    from pipeline.simulation import ServerClient
+
+    keys = [key.strip() for key in os.environ.get(_OUTCOME_KEYS_ENV, "").split(",") if key.strip()]
+    n_callers = scenario.outcomes.n_callers
+    if n_callers > max(len(keys), 1):
+        _print_progress(
+            f"outcomes.n_callers is {n_callers}, and {_OUTCOME_KEYS_ENV} has {pluralize(len(keys), 'key')}: callers"
+            " share a key, so the server cannot distinguish them; create keys with `mlops keys create`"
+        )
+    return [ServerClient(server.url, key) for key in keys[:n_callers]]
 
 
 def _print_progress(line: str) -> None:

@@ -11,7 +11,9 @@ from pipeline.errors import IntegrityError
 from pipeline.evaluation.curves import curve_tables
 from pipeline.evaluation.evaluation_report import Baseline, EvaluationReport, Parity
 from pipeline.evaluation.importance import importance_table, permutation_importance
+from pipeline.evaluation.protected_groups import group_protected_columns
 from pipeline.evaluation.slices import evaluate_slices
+from pipeline.fairness import GroupTallies, assess_fairness, check_fairness
 from pipeline.metrics import (
     LabeledPredictions,
     WeightedPredictions,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.evaluation_config import EvaluationConfig
+    from pipeline.config.groups.fairness_config import FairnessConfig
+    from pipeline.fairness import FairnessReport
     from pipeline.package import Package
     from pipeline.schema import Schema, Target
 
@@ -42,6 +46,7 @@ def evaluate_package(
     test: pd.DataFrame,
     *,
     config: EvaluationConfig,
+    fairness: FairnessConfig,
     selection_metric: str,
     seed: int,
 ) -> EvaluationReport:
@@ -55,6 +60,8 @@ def evaluate_package(
     test : DataFrame
         Rows that the package was not fitted to, with the target.
     config : EvaluationConfig
+    fairness : FairnessConfig
+        How the groups of protected columns are compared.
     selection_metric : str
         The metric `training.selection_metric`.
     seed : int
@@ -81,10 +88,8 @@ def evaluate_package(
         options: Any = {"confidence_level": config.confidence_level, "schema": package.schema, "seed": seed}
         baselines = executor.submit(_compare_baselines, scored, train, test, names=names, **options)
         parity = executor.submit(_check_parity, package, test, probabilities)
-        repeats = config.importance_repeats
-        importance = permutation_importance(
-            package.serving_classifier, test, codes, metric=selection_metric, repeats=repeats, seed=seed
-        )
+        shuffles: Any = {"metric": selection_metric, "repeats": config.importance_repeats, "seed": seed}
+        importance = permutation_importance(package.serving_classifier, test, codes, **shuffles)
         return EvaluationReport(
             package=package,
             metrics=estimate_metrics(scored, names, confidence_level=config.confidence_level),
@@ -92,6 +97,7 @@ def evaluate_package(
             confusion=WeightedPredictions(scored).confusion[0].astype(np.int64),
             baselines=baselines.result(),
             slices=evaluate_slices(scored, train, test, schema=package.schema, config=config),
+            fairness=_assess_groups(package, scored, train, test, config=config, fairness=fairness),
             importance=importance,
             tables={**curve_tables(scored, package.classes), "importance": importance_table(importance)},
             parity=parity.result(),
@@ -123,6 +129,21 @@ def _score(
     package: Package, codes: NDArray[np.int64], probabilities: NDArray[np.float64], *, n_bins: int
 ) -> LabeledPredictions:
     return make_scored_rows(package.schema.target, codes, probabilities, threshold=package.threshold, n_bins=n_bins)
+
+
+def _assess_groups(
+    package: Package,
+    scored: LabeledPredictions,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    *,
+    config: EvaluationConfig,
+    fairness: FairnessConfig,
+) -> FairnessReport:
+    check_fairness(fairness, package.schema)
+    groups = group_protected_columns(package, train, test, pairs=fairness.pairs, n_bins=config.slices.quantiles)
+    tallies = [GroupTallies.from_rows(grouping, scored) for grouping in groups.groupings]
+    return assess_fairness(tallies, package.schema.target, fairness, skipped=groups.skipped)
 
 
 def _compare_baselines(

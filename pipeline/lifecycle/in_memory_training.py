@@ -246,7 +246,7 @@ def train_candidate(
         folder,
         result.classifier,
         train=rows.train,
-        parity_rows=rows.test,
+        test=rows.test,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
         lineage=_in_memory_lineage(rows, model, config),
@@ -259,6 +259,7 @@ def train_candidate(
         rows.train,
         rows.test,
         config=config.evaluation,
+        fairness=config.fairness,
         selection_metric=config.training.selection_metric,
         seed=config.seed,
     )

@@ -13,6 +13,7 @@ from pipeline.files import parse_yaml
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.classifier import Classifier, predicted_classes
 from pipeline.modeling.encoding import Encoder
+from pipeline.modeling.row_importance import RowImportance
 from pipeline.package import skops_file
 from pipeline.package.golden import check_golden
 from pipeline.package.manifest import Manifest, verify_files, verify_package
@@ -38,7 +39,8 @@ class Package:
     """A loaded package, which predicts by ONNX where the package has it.
 
     `golden_rows` is the content of golden.json: columns of rows with their probabilities and classes.
-    `train_rows` recognizes the rows that it learned from; None for a rule baseline, which no gate compares.
+    `train_rows` recognizes the rows that it learned from, and `importance` is that of the features on test rows; both
+    are None for a rule baseline, which no gate compares.
     """
 
     manifest: Manifest
@@ -51,6 +53,7 @@ class Package:
     skops_bytes: bytes
     golden_rows: dict[str, Any]
     train_rows: TrainRowFilter | None = None
+    importance: RowImportance | None = None
 
     @property
     def digest(self) -> str:
@@ -144,6 +147,7 @@ def load_package(path: Path) -> Package:
         skops_bytes=contents["model.skops"],
         golden_rows=golden,
         train_rows=TrainRowFilter.from_dict(plain[TRAIN_ROWS_FILE]),
+        importance=RowImportance.from_dict(plain["importance.json"]),
     )
 
 

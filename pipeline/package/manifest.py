@@ -33,6 +33,7 @@ REQUIRED_FILES = (
     "decision.json",
     "encoder.json",
     "golden.json",
+    "importance.json",
     "lineage.json",
     "metrics.json",
     "model.skops",

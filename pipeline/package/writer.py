@@ -9,7 +9,8 @@ import yaml
 
 from pipeline import files
 from pipeline.errors import DataError, IntegrityError
-from pipeline.modeling.classifier import predicted_classes
+from pipeline.modeling.classifier import encode_target, predicted_classes
+from pipeline.modeling.row_importance import measure_row_importance
 from pipeline.package import skops_file
 from pipeline.package.golden import make_golden_rows
 from pipeline.package.manifest import MANIFEST_FILE, REQUIRED_FILES, FileEntry, Manifest, OnnxProof, list_files
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["write_package"]
 
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx", "skops")
+_IMPORTANCE_SEED = 0
 
 
 def write_package(  # noqa: PLR0913 - a package has this many parts, all passed by name
@@ -43,7 +45,7 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
     classifier: Classifier,
     *,
     train: pd.DataFrame,
-    parity_rows: pd.DataFrame,
+    test: pd.DataFrame,
     scores: NDArray[np.float64],
     metrics: Mapping[str, Any],
     lineage: Mapping[str, Any],
@@ -61,8 +63,9 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         Fitted, calibrated, with its threshold.
     train : DataFrame
         The rows that it was fitted to; they become the drift reference.
-    parity_rows : DataFrame
-        Rows on which the ONNX form must agree with scikit-learn, such as the test split.
+    test : DataFrame
+        Rows with the target that it was not fitted to. On them the ONNX form must agree with scikit-learn, and the
+        importance of features is measured.
     scores : float, shape (len(train), n_classes)
         Out-of-fold probabilities of the rows of `train`.
     metrics : mapping of str to number or None
@@ -87,13 +90,13 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
     """
     if scores.shape != (len(train), len(classifier.classes)):
         raise DataError(f"scores: shape {scores.shape} where {len(train)} rows have {len(classifier.classes)} classes")
-    onnx, proof = _convert_if_equal(classifier, parity_rows)
+    onnx, proof = _convert_if_equal(classifier, test)
     plain = {
         **_model_files(classifier),
         "lineage.json": dict(lineage),
         "metrics.json": dict(metrics),
         **_train_row_files(train, classifier.schema, split),
-        **_monitoring_files(classifier, onnx, train, scores=scores, training=training),
+        **_monitoring_files(classifier, onnx, (train, test), scores=scores, training=training),
     }
     contents = {name: files.canonical_json(value).encode() for name, value in plain.items()}
     contents["card.md"] = package_card(
@@ -143,13 +146,13 @@ def _model_files(classifier: Classifier) -> dict[str, Any]:
 def _monitoring_files(
     classifier: Classifier,
     onnx: bytes | None,
-    train: pd.DataFrame,
+    parts: tuple[pd.DataFrame, pd.DataFrame],
     *,
     scores: NDArray[np.float64],
     training: TrainingConfig,
 ) -> dict[str, Any]:
-    """Return the files for monitoring: the reference of rows and scores, and the golden rows."""
-    target = classifier.schema.target
+    """Return the files for monitoring: the reference of rows, scores and importance, and the golden rows."""
+    (train, test), target = parts, classifier.schema.target
     serving_classifier = (
         classifier if onnx is None else onnx_classifier(classifier, OnnxModel(onnx, _known_classes(classifier)))
     )
@@ -160,7 +163,8 @@ def _monitoring_files(
         train, classifier.schema, score=score, predicted=predicted, n_bins=bins, threshold=classifier.threshold
     )
     golden = make_golden_rows(serving_classifier, train, n_rows=training.golden_rows)
-    return {"golden.json": golden, "reference.json": reference.as_dict()}
+    importance = measure_row_importance(serving_classifier, test, encode_target(test, target), seed=_IMPORTANCE_SEED)
+    return {"golden.json": golden, "importance.json": importance.as_dict(), "reference.json": reference.as_dict()}
 
 
 def _known_classes(classifier: Classifier) -> list[int]:

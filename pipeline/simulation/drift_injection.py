@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.scenario_config import DriftInjectionConfig
+    from pipeline.config.groups.scenario_config import ConditionConfig, DriftInjectionConfig
     from pipeline.schema import Column, Schema
 
     Mask = NDArray[np.bool_]
 
-__all__ = ["DriftInjection", "apply_drift", "plan_drift_injections"]
+__all__ = ["DriftInjection", "RowCondition", "apply_drift", "plan_condition", "plan_drift_injections"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,39 @@ class DriftInjection:
         changed = values.copy()
         changed[where] = pool.iloc[rng.integers(0, len(pool), int(where.sum()))].to_numpy()
         return changed
+
+
+@dataclass(frozen=True, slots=True)
+class RowCondition:
+    """Rows with one category of a feature, or with a number above a limit."""
+
+    column: str
+    word: str | bool | None = None
+    above: float | None = None
+
+    def mask(self, rows: pd.DataFrame) -> Mask:
+        """Return which rows meet it; a missing value does not."""
+        values = rows[self.column]
+        met = values == self.word if self.above is None else values > self.above
+        return met.to_numpy(dtype=np.bool_, na_value=False)
+
+
+def plan_condition(condition: ConditionConfig, schema: Schema, rows: pd.DataFrame) -> RowCondition:
+    """Return the condition with its column and its limit; a quantile refers to these rows.
+
+    Raises
+    ------
+    ConfigError
+        When the feature or the category is not declared, or the feature is not numeric.
+    """
+    column = _find_column(condition.column, schema)
+    if condition.above is None:
+        assert condition.word is not None  # noqa: S101 - narrows the type; the settings are validated
+        return RowCondition(column.name, word=_find_word(condition.word, column))
+    if not column.is_numeric:
+        raise ConfigError(f"above: {column.name} is not numeric; set `word`")
+    numbers = rows[column.name].dropna().to_numpy(dtype=np.float64)
+    return RowCondition(column.name, above=float(np.quantile(numbers, condition.above)))
 
 
 def plan_drift_injections(

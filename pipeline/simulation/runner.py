@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.simulation.drift_injection import plan_drift_injections
+from pipeline.simulation.drift_injection import plan_condition, plan_drift_injections
 from pipeline.simulation.simulation_result import PhaseCounter, PhaseResult, SimulationResult
 from pipeline.simulation.traffic import generate_requests
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pipeline.config.groups.scenario_config import PhaseConfig, ScenarioConfig
     from pipeline.simulation.server_client import ServerClient
@@ -36,7 +36,13 @@ _RESEND_DELAY_FACTOR = 1.25  # of the delay
 
 
 def run_scenario(
-    scenario: ScenarioConfig, pool: RowPool, server: ServerClient, *, speed: float = 1.0, on_progress: ReportProgress
+    scenario: ScenarioConfig,
+    pool: RowPool,
+    server: ServerClient,
+    *,
+    callers: Sequence[ServerClient] = (),
+    speed: float = 1.0,
+    on_progress: ReportProgress,
 ) -> SimulationResult:
     """Send the traffic of a scenario and return the totals; Ctrl-C ends it early with the totals so far.
 
@@ -46,6 +52,8 @@ def run_scenario(
     pool : RowPool
         Rows to sample from.
     server : ServerClient
+    callers : sequence of ServerClient
+        Clients that send the outcomes, one for each caller; with fewer of them, callers share one.
     speed : float above 0
         2 sends the same rows in half the time: rates double, durations and delays halve.
     on_progress : callable
@@ -58,7 +66,9 @@ def run_scenario(
     """
     for phase in scenario.phases:
         plan_drift_injections(phase.changes, pool.schema, pool.rows)
-    run = _ScenarioRun(scenario, pool, server, speed, on_progress)
+        if phase.flipped_outcome_where is not None:
+            plan_condition(phase.flipped_outcome_where, pool.schema, pool.rows)
+    run = _ScenarioRun(scenario, pool, server, callers or (server,), speed, on_progress)
     is_interrupted = False
     try:
         for number, phase in enumerate(scenario.phases):
@@ -76,6 +86,7 @@ class _ScenarioRun:
     scenario: ScenarioConfig
     pool: RowPool
     server: ServerClient
+    callers: Sequence[ServerClient]
     speed: float
     on_progress: ReportProgress
     finished_phases: list[PhaseResult] = field(default_factory=list)
@@ -84,7 +95,7 @@ class _ScenarioRun:
     def __post_init__(self) -> None:
         self._threads = ThreadPoolExecutor(_N_SENDER_THREADS, thread_name_prefix="sender")
         self._pending_requests = threading.BoundedSemaphore(_MAX_PENDING_REQUESTS)
-        self._outcome_sender = _OutcomeSender(self.server, self.scenario.outcomes.delay_s / self.speed)
+        self._outcome_sender = _OutcomeSender(self.callers, self.scenario.outcomes.delay_s / self.speed)
         self._last_progress_at = 0.0
 
     def run_phase(self, number: int, phase: PhaseConfig) -> None:
@@ -167,9 +178,9 @@ class _ScenarioRun:
 class _OutcomeSender:
     """Sends outcomes at their due times, in its own thread."""
 
-    def __init__(self, server: ServerClient, delay_s: float) -> None:
-        self._server, self._delay_s = server, delay_s
-        self._scheduled: list[tuple[float, int, str, str]] = []
+    def __init__(self, callers: Sequence[ServerClient], delay_s: float) -> None:
+        self._callers, self._delay_s = callers, delay_s
+        self._scheduled: list[tuple[float, int, int, str, str]] = []
         self._order = itertools.count()
         self._lock, self._stop_event = threading.Lock(), threading.Event()
         self.n_sent = self.n_refused = self._n_in_flight = 0
@@ -191,7 +202,7 @@ class _OutcomeSender:
                 for position, outcome in enumerate(delayed.outcomes):
                     delay_s = self._delay_s * _RESEND_DELAY_FACTOR**position + position * _OUTCOME_INTERVAL_S
                     label = outcome if isinstance(outcome, str) else _draw_class(prediction["probabilities"], outcome)
-                    entry = (now + delay_s, next(self._order), prediction["prediction_id"], label)
+                    entry = (now + delay_s, next(self._order), request.caller, prediction["prediction_id"], label)
                     heapq.heappush(self._scheduled, entry)
 
     def close(self) -> None:
@@ -202,23 +213,28 @@ class _OutcomeSender:
     def _send_until_stopped(self) -> None:
         while not self._stop_event.wait(_OUTCOME_INTERVAL_S):
             while ready := self._take_due():
-                outcomes = [
-                    {"prediction_id": prediction_id, "outcome": label, "source": "simulate"}
-                    for prediction_id, label in ready
-                ]
-                response = self._server.post("/feedback", json.dumps({"outcomes": outcomes}).encode())
+                for caller in sorted({caller for caller, _, _ in ready}):
+                    self._send([(key, label) for number, key, label in ready if number == caller], caller)
                 with self._lock:
                     self._n_in_flight = 0
-                    self.n_sent += len(ready) if response.is_success else 0
-                    self.n_refused += 0 if response.is_success else len(ready)
 
-    def _take_due(self) -> list[tuple[str, str]]:
+    def _send(self, labels: list[tuple[str, str]], caller: int) -> None:
+        """Send outcomes of one caller in one request."""
+        outcomes = [{"prediction_id": key, "outcome": label, "source": "simulate"} for key, label in labels]
+        client = self._callers[caller % len(self._callers)]
+        response = client.post("/feedback", json.dumps({"outcomes": outcomes}).encode())
+        with self._lock:
+            self.n_sent += len(labels) if response.is_success else 0
+            self.n_refused += 0 if response.is_success else len(labels)
+
+    def _take_due(self) -> list[tuple[int, str, str]]:
+        """Return the outcomes to send now: caller, prediction and class."""
         now = time.monotonic()
-        ready: list[tuple[str, str]] = []
+        ready: list[tuple[int, str, str]] = []
         with self._lock:
             while self._scheduled and self._scheduled[0][0] <= now and len(ready) < _MAX_OUTCOMES_PER_REQUEST:
-                _, _, prediction_id, label = heapq.heappop(self._scheduled)
-                ready.append((prediction_id, label))
+                _, _, caller, prediction_id, label = heapq.heappop(self._scheduled)
+                ready.append((caller, prediction_id, label))
             self._n_in_flight = len(ready)
         return ready
 

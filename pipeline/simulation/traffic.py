@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from pipeline.errors import ConfigError, DataError, IntegrityError
 from pipeline.package import PackageStore
 from pipeline.project import paths
 from pipeline.schema import Schema
-from pipeline.simulation.drift_injection import apply_drift, plan_drift_injections
+from pipeline.simulation.drift_injection import apply_drift, plan_condition, plan_drift_injections
 from pipeline.simulation.row_sampler import sample_rows
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.data_config import DataConfig
     from pipeline.config.groups.scenario_config import OutcomesConfig, PhaseConfig, RowsConfig
-    from pipeline.simulation.drift_injection import DriftInjection
+    from pipeline.simulation.drift_injection import DriftInjection, RowCondition
     from pipeline.simulation.server_client import ServedModel
 
 __all__ = ["DelayedOutcome", "RowPool", "SimulatedRequest", "fetch_row_pool", "generate_requests"]
@@ -55,12 +55,13 @@ class DelayedOutcome:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRequest:
-    """One request, and the outcomes of its rows."""
+    """One request, the outcomes of its rows, and the number of the caller who sends them (from 0)."""
 
     path: str
     body: bytes
     n_rows: int
     delayed_outcomes: tuple[DelayedOutcome, ...]
+    caller: int = 0
 
 
 def fetch_row_pool(rows: RowsConfig, data: DataConfig, served_model: ServedModel, *, root: Path, seed: int) -> RowPool:
@@ -120,48 +121,66 @@ def _read_file(path: Path, data: DataConfig, declared: Schema) -> pd.DataFrame:
     return read_file_rows(path, declared, data, where=str(path))
 
 
+@dataclass(frozen=True, slots=True)
+class _PhaseTraffic:
+    """The rows of one phase: what changes, whose outcomes flip, and who sends them."""
+
+    pool: RowPool
+    phase: PhaseConfig
+    outcomes: OutcomesConfig
+    injections: Sequence[DriftInjection]
+    condition: RowCondition | None
+
+    def draw_block(
+        self, n: int, caller: int, rng: np.random.Generator
+    ) -> tuple[list[dict[str, Any]], list[DelayedOutcome]]:
+        """Return `n` rows with the outcomes that a caller sends for them."""
+        pool = self.pool
+        picked = rng.integers(0, len(pool.rows), n)
+        frame = apply_drift(pool.rows.iloc[picked].reset_index(drop=True), self.injections, rng)
+        records = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
+        for column in pool.schema.features:
+            if column.zone is not None:
+                records = [{**record, column.name: column.to_request_value(record[column.name])} for record in records]
+        truths: list[str | float] = (
+            rng.random(n).tolist() if pool.outcomes is None else [pool.outcomes[i] for i in picked.tolist()]
+        )
+        delayed = [
+            _draw_delayed_outcome(truth, chance, share, self.outcomes, pool.schema.target.classes)
+            for truth, chance, share in zip(
+                truths, rng.random((n, 4)).tolist(), self._flipped_shares(frame, caller), strict=True
+            )
+        ]
+        return records, delayed
+
+    def _flipped_shares(self, frame: pd.DataFrame, caller: int) -> list[float]:
+        """Return the chance of each row that the caller sends another class."""
+        n_flipping = self.phase.flipped_outcome_callers
+        share = self.phase.flipped_outcome_share if n_flipping is None or caller < n_flipping else 0.0
+        if self.condition is None:
+            return [share] * len(frame)
+        return [share if is_met else 0.0 for is_met in self.condition.mask(frame).tolist()]
+
+
 def generate_requests(
     pool: RowPool, phase: PhaseConfig, outcomes: OutcomesConfig, *, n_rows: int, rows_per_request: int, seed: list[int]
 ) -> Iterator[SimulatedRequest]:
-    """Yield the requests of a phase, with `n_rows` rows in total."""
+    """Yield the requests of a phase, with `n_rows` rows in total; the callers take turns by blocks of rows."""
     rng = np.random.default_rng(seed)
+    where = phase.flipped_outcome_where
+    condition = None if where is None else plan_condition(where, pool.schema, pool.rows)
     injections = plan_drift_injections(phase.changes, pool.schema, pool.rows)
-    block = max(_DRAW_BLOCK_ROWS // rows_per_request, 1) * rows_per_request
-    for start in range(0, n_rows, block):
-        n = min(block, n_rows - start)
-        rows, delayed = _draw_block(pool, phase, outcomes, injections, n, rng)
+    traffic = _PhaseTraffic(pool, phase, outcomes, injections, condition)
+    block = max(_DRAW_BLOCK_ROWS // outcomes.n_callers // rows_per_request, 1) * rows_per_request
+    for number, start in enumerate(range(0, n_rows, block)):
+        n, caller = min(block, n_rows - start), number % outcomes.n_callers
+        rows, delayed = traffic.draw_block(n, caller, rng)
         for first in range(0, n, rows_per_request):
             part = slice(first, min(first + rows_per_request, n))
             if rng.random() < phase.bad_request_share:
                 yield _invalid_request(rows[part], int(rng.integers(0, len(_INVALID_KINDS))))
             else:
-                yield _predict_request(rows[part], delayed[part])
-
-
-def _draw_block(
-    pool: RowPool,
-    phase: PhaseConfig,
-    outcomes: OutcomesConfig,
-    injections: Sequence[DriftInjection],
-    n: int,
-    rng: np.random.Generator,
-) -> tuple[list[dict[str, Any]], list[DelayedOutcome]]:
-    picked = rng.integers(0, len(pool.rows), n)
-    frame = apply_drift(pool.rows.iloc[picked].reset_index(drop=True), injections, rng)
-    records = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
-    for column in pool.schema.features:
-        if column.zone is not None:
-            records = [{**record, column.name: column.to_request_value(record[column.name])} for record in records]
-    classes = pool.schema.target.classes
-    truths: list[str | float] = (
-        rng.random(n).tolist() if pool.outcomes is None else [pool.outcomes[i] for i in picked.tolist()]
-    )
-    chances = rng.random((n, 4)).tolist()
-    delayed = [
-        _draw_delayed_outcome(truth, chance, phase.flipped_outcome_share, outcomes, classes)
-        for truth, chance in zip(truths, chances, strict=True)
-    ]
-    return records, delayed
+                yield replace(_predict_request(rows[part], delayed[part]), caller=caller)
 
 
 def _draw_delayed_outcome(

@@ -17,6 +17,7 @@ from pipeline.state.api_keys import (
     record_api_key_use,
     revoke_api_key,
 )
+from pipeline.state.arrived_outcomes import ArrivedOutcome, read_arrived_outcomes
 from pipeline.state.audit_trail import (
     AuditEntry,
     AuditEvent,
@@ -73,6 +74,7 @@ from pipeline.state.deployments import (
     set_deployment,
 )
 from pipeline.state.freshness import Freshness, last_prediction_from, read_freshness
+from pipeline.state.importances import ImportanceKind, StoredImportance, add_importances, read_importances
 from pipeline.state.incidents import (
     MONITOR_ACTOR,
     Incident,
@@ -86,8 +88,18 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
-from pipeline.state.leases import release_lease, renew_lease
-from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, latest_outcomes, read_outcomes
+from pipeline.state.leases import Lease, read_lease, release_lease, renew_lease
+from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, last_outcome_seq, latest_outcomes, read_outcomes
+from pipeline.state.loop_context import LoopContext, LoopMode
+from pipeline.state.loop_runs import (
+    LOOP_ACTOR,
+    LoopDecision,
+    LoopRun,
+    add_loop_run,
+    find_loop_run,
+    last_loop_run,
+    read_loop_runs,
+)
 from pipeline.state.mlflow_outbox import OutboxTask, enqueue_task, mark_task_done, mark_task_failed, read_pending_tasks
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.partitions import (
@@ -124,6 +136,15 @@ from pipeline.state.predictions import (
     remove_predictions,
     remove_stored_responses,
 )
+from pipeline.state.retrains import (
+    ENDED_RETRAIN_STATES,
+    Retrain,
+    RetrainState,
+    add_retrain,
+    find_retrain,
+    read_retrains,
+    update_retrain,
+)
 from pipeline.state.rollup_counts import (
     DAY_US,
     HOUR_US,
@@ -140,6 +161,13 @@ from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_
 from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
+from pipeline.state.trial_sums import (
+    TrialSums,
+    TrialUnit,
+    add_trial_sums,
+    read_trial_progress,
+    read_trial_sums,
+)
 from pipeline.state.trial_traffic import (
     TrialServer,
     TrialServerState,
@@ -179,7 +207,9 @@ __all__ = [
     "CONFIDENCE_SCALE",
     "DAY_US",
     "DEFAULT_PREFIX",
+    "ENDED_RETRAIN_STATES",
     "HOUR_US",
+    "LOOP_ACTOR",
     "MONITOR_ACTOR",
     "PRUNE_ACTION",
     "REGISTER_HINT",
@@ -188,6 +218,7 @@ __all__ = [
     "TEXT_SEPARATOR",
     "TRAFFIC_STATES",
     "ApiKeyRecord",
+    "ArrivedOutcome",
     "AuditEntry",
     "AuditEvent",
     "AuditHead",
@@ -198,11 +229,17 @@ __all__ = [
     "DeploymentChange",
     "Freshness",
     "IdempotencyKeyTaken",
+    "ImportanceKind",
     "Incident",
+    "Lease",
     "LogChunk",
     "LoggedOutcome",
     "LoggedPrediction",
     "LoggedRow",
+    "LoopContext",
+    "LoopDecision",
+    "LoopMode",
+    "LoopRun",
     "ModelVersion",
     "MonitorRun",
     "OutboxTask",
@@ -214,6 +251,8 @@ __all__ = [
     "Privilege",
     "RequestRows",
     "RequestValues",
+    "Retrain",
+    "RetrainState",
     "RollupCounts",
     "RollupKey",
     "RollupProgress",
@@ -222,6 +261,7 @@ __all__ = [
     "ServingEvent",
     "Silence",
     "State",
+    "StoredImportance",
     "StoredResponse",
     "Trial",
     "TrialMethod",
@@ -229,18 +269,24 @@ __all__ = [
     "TrialServer",
     "TrialServerState",
     "TrialState",
+    "TrialSums",
+    "TrialUnit",
     "UndecidedChange",
     "VariantTraffic",
     "account_privileges",
     "add_delivery",
+    "add_importances",
     "add_incident",
+    "add_loop_run",
     "add_monitor_run",
     "add_outcomes",
     "add_partitions",
+    "add_retrain",
     "add_rollups",
     "add_serving_event",
     "add_silence",
     "add_trial",
+    "add_trial_sums",
     "add_version",
     "advance_generation",
     "append_audit_entry",
@@ -268,7 +314,9 @@ __all__ = [
     "erase_subject",
     "existing_prediction_ids",
     "find_incident",
+    "find_loop_run",
     "find_prediction",
+    "find_retrain",
     "find_trial",
     "find_undecided_changes",
     "find_undecided_deployments",
@@ -279,8 +327,10 @@ __all__ = [
     "has_predictions",
     "iter_predictions",
     "last_incident",
+    "last_loop_run",
     "last_monitor_run",
     "last_notifications",
+    "last_outcome_seq",
     "last_prediction_from",
     "latest_outcomes",
     "mark_delivered",
@@ -298,19 +348,26 @@ __all__ = [
     "put_variant_traffic",
     "read_active_silences",
     "read_api_keys",
+    "read_arrived_outcomes",
     "read_audit_entries",
     "read_audit_head",
     "read_chunk_after",
     "read_deliveries",
     "read_freshness",
+    "read_importances",
     "read_incidents",
+    "read_lease",
+    "read_loop_runs",
     "read_outcomes",
     "read_pending_tasks",
+    "read_retrains",
     "read_rollup_progress",
     "read_rollups",
     "read_seen_clock",
     "read_serving_events",
+    "read_trial_progress",
     "read_trial_servers",
+    "read_trial_sums",
     "read_trials",
     "read_variant_traffic",
     "read_versions",
@@ -331,6 +388,7 @@ __all__ = [
     "traffic_trial",
     "undecided_deployment_error",
     "update_incident",
+    "update_retrain",
     "update_trial",
     "upgrade_schema",
     "verify_audit_chain",

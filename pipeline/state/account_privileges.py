@@ -131,9 +131,9 @@ _PRIVILEGES: dict[str, tuple[Privilege, ...]] = {
         *_DECIDING,
         *_insert("models", "versions", "incidents", "trial_units", "importances", "leases", "loop_runs"),
         Privilege("UPDATE", "trial_units"),
-        Privilege("UPDATE", "importances"),
         Privilege("UPDATE", "leases"),
         Privilege("DELETE", "leases"),
+        Privilege("DELETE", "loop_runs"),
         *_count(*_DECIDING_COUNTERS, "incidents", "loop_runs", prefix="trial "),
     ),
     "monitor": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
@@ -11,11 +12,20 @@ from pipeline.state.tables import leases
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["release_lease", "renew_lease"]
+__all__ = ["Lease", "read_lease", "release_lease", "renew_lease"]
 
 
-def renew_lease(connection: Connection, name: str, holder: str, *, now: int, duration_us: int) -> str | None:
-    """Take or renew a lease in a writing transaction; return None, or the other holder that has it.
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who may act under a name, and until when (microseconds since 1970, UTC)."""
+
+    name: str
+    holder: str
+    expires_at: int
+
+
+def renew_lease(connection: Connection, name: str, holder: str, *, now: int, duration_us: int) -> Lease:
+    """Take or renew a lease in a writing transaction; return it, or that of another holder which did not end yet.
 
     Parameters
     ----------
@@ -30,15 +40,22 @@ def renew_lease(connection: Connection, name: str, holder: str, *, now: int, dur
     duration_us : int
         Microseconds until the lease ends by itself.
     """
-    values = {"holder": holder, "expires_at": now + duration_us}
-    row = connection.execute(select(leases).where(leases.c.name == name).with_for_update()).first()
-    if row is None:
+    other = read_lease(connection, name)
+    if other is not None and other.holder != holder and other.expires_at > now:
+        return other
+    lease = Lease(name, holder, now + duration_us)
+    values = {"holder": holder, "expires_at": lease.expires_at}
+    if other is None:
         connection.execute(insert(leases).values(name=name, **values))
-    elif row.holder == holder or row.expires_at <= now:
-        connection.execute(update(leases).where(leases.c.name == name).values(**values))
     else:
-        return str(row.holder)
-    return None
+        connection.execute(update(leases).where(leases.c.name == name).values(**values))
+    return lease
+
+
+def read_lease(connection: Connection, name: str) -> Lease | None:
+    """Return the lease of a name; None where no process has it. One that ended is of a process that was killed."""
+    row = connection.execute(select(leases).where(leases.c.name == name)).first()
+    return None if row is None else Lease(row.name, row.holder, row.expires_at)
 
 
 def release_lease(connection: Connection, name: str, holder: str) -> None:

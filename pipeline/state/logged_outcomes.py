@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, ScalarSelect
 
-__all__ = ["LoggedOutcome", "add_outcomes", "latest_outcome", "latest_outcomes", "read_outcomes"]
+__all__ = ["LoggedOutcome", "add_outcomes", "last_outcome_seq", "latest_outcome", "latest_outcomes", "read_outcomes"]
 
 _IDS_PER_QUERY = 500
 
@@ -53,6 +53,11 @@ def add_outcomes(connection: Connection, rows: Sequence[tuple[str, int, str, str
     connection.execute(insert(outcomes), values)
     n_stored = connection.execute(select(func.count()).where(outcomes.c.seq >= first)).scalar_one()
     require_stored("outcomes", n_stored, n_rows=len(rows))
+
+
+def last_outcome_seq(connection: Connection) -> int:
+    """Return the number of the last outcome; 0 without one."""
+    return int(connection.execute(select(func.max(outcomes.c.seq))).scalar() or 0)
 
 
 def latest_outcome(prediction_id: ColumnElement[str], *, until_seq: int | None = None) -> ScalarSelect[Any]:

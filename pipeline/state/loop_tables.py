@@ -59,6 +59,7 @@ trial_units = Table(
     Column("metric", String(40), primary_key=True),
     Column("unit_start", BigInteger, primary_key=True, autoincrement=False),
     Column("n_rows", BigInteger, nullable=False),
+    Column("weight", Float, nullable=False),
     Column("sum", Float, nullable=False),
     Column("sum_squares", Float, nullable=False),
     Column("n_disagreements", BigInteger, nullable=False),

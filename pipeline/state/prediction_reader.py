@@ -21,6 +21,7 @@ __all__ = [
     "LoggedRow",
     "changed_outcomes",
     "has_predictions",
+    "iter_raw_rows",
     "oldest_prediction_at",
     "time_of_nth_last",
     "window_predictions",
@@ -93,7 +94,7 @@ def changed_outcomes(
         _is_of_model(model),
         predictions.c.seq <= progress.last_prediction_seq,
     )
-    raw_rows = list(_iter_raw_rows(connection, query.where(*where).order_by(predictions.c.seq)))
+    raw_rows = list(iter_raw_rows(connection, query.where(*where).order_by(predictions.c.seq)))
     return [LoggedRow._make(row[:-1]) for row in raw_rows], [row[-1] for row in raw_rows], int(until)
 
 
@@ -141,7 +142,7 @@ def time_of_nth_last(
 
 
 def _source_conditions(sources: Sequence[str]) -> list[ColumnElement[bool]]:
-    # No IN: its list would be expanded when the statement runs, and `_iter_raw_rows` runs a compiled text.
+    # No IN: its list would be expanded when the statement runs, and `iter_raw_rows` runs a compiled text.
     return [or_(*(predictions.c.source == source for source in sources))] if sources else []
 
 
@@ -162,10 +163,10 @@ def _select_rows(*, until: int | None) -> Select[Any]:
 
 def _read_logged_rows(connection: Connection, query: Select[Any]) -> list[LoggedRow]:
     # `_make` would check the length of each row again, which costs as much as reading it.
-    return list(map(partial(tuple.__new__, LoggedRow), _iter_raw_rows(connection, query)))
+    return list(map(partial(tuple.__new__, LoggedRow), iter_raw_rows(connection, query)))
 
 
-def _iter_raw_rows(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
+def iter_raw_rows(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
     """Yield rows from the driver's cursor, which is faster than a result of SQLAlchemy."""
     compiled = query.compile(connection.engine, compile_kwargs={"render_postcompile": True})
     if compiled.positional:

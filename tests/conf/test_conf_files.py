@@ -30,7 +30,7 @@ def test_the_first_line_states_the_question_of_the_file(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CONF).as_posix())
 def test_a_file_of_settings_is_short(path: Path) -> None:
-    limit = {"data": 60, "profile": 80}.get(path.parent.name, 40)
+    limit = {"data": 60, "profile": 80, "lifecycle": 60}.get(path.parent.name, 40)
     assert len(path.read_text(encoding="utf-8").splitlines()) <= limit
 
 
@@ -43,5 +43,7 @@ def test_every_option_of_every_group_composes_to_valid_settings(group: str, opti
 @pytest.mark.parametrize("option", group_options(CONF)["scenario"])
 def test_every_scenario_is_valid_and_names_no_feature(option: str) -> None:
     scenario = load_scenario(option, conf=CONF)
-    kinds = [change.column.partition(" ")[0] for phase in scenario.phases for change in phase.changes]
+    conditions = [phase.flipped_outcome_where for phase in scenario.phases if phase.flipped_outcome_where is not None]
+    columns = [change.column for phase in scenario.phases for change in (*phase.changes, *conditions)]
+    kinds = [column.partition(" ")[0] for column in columns]
     assert set(kinds) <= {"number", "words"}

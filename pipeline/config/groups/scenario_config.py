@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 from pipeline.config.groups.section import Positive, Section, Share, setting
 
 __all__ = [
+    "BrokenChallengerConfig",
+    "ChallengerConfig",
+    "ConditionConfig",
     "DeclaredRowsConfig",
     "DriftInjectionConfig",
     "FileRowsConfig",
@@ -17,6 +20,7 @@ __all__ = [
     "ReferenceRowsConfig",
     "RowsConfig",
     "ScenarioConfig",
+    "WorseChallengerConfig",
 ]
 
 
@@ -60,6 +64,20 @@ class DriftInjectionConfig(Section):
         return self
 
 
+class ConditionConfig(Section):
+    """Rows whose feature has a category (`word`), or a number above a quantile (`above`)."""
+
+    column: str = setting("Name, or `number N` or `words N`: the N-th numeric or categorical feature", min_length=1)
+    word: str | None = setting("A category, or `word N`: the N-th declared one", default=None)
+    above: Share | None = setting("Quantile of a numeric feature among the rows without drift", default=None)
+
+    @model_validator(mode="after")
+    def _check_exactly_one_test(self) -> Self:
+        if (self.word is None) is (self.above is None):
+            raise ValueError("takes exactly one of word, above")
+        return self
+
+
 class PhaseConfig(Section):
     """A time span with one kind of traffic."""
 
@@ -70,6 +88,10 @@ class PhaseConfig(Section):
     )
     bad_request_share: Share = setting("Share of invalid requests", default=0.0)
     flipped_outcome_share: Share = setting("Share of outcomes flipped to another class", default=0.0)
+    flipped_outcome_where: ConditionConfig | None = setting("Rows whose outcomes may flip; null: all", default=None)
+    flipped_outcome_callers: Positive | None = setting(
+        "Number of callers who flip outcomes, the first ones; null: all", default=None
+    )
     changes: tuple[DriftInjectionConfig, ...] = setting("Drift of the phase", default=())
 
 
@@ -80,6 +102,24 @@ class OutcomesConfig(Section):
     delay_s: float = setting("Time between prediction and outcome", unit="s", ge=0)
     duplicate_share: Share = setting("Share of outcomes that are sent twice")
     conflicting_share: Share = setting("Share of outcomes preceded by another class; the last one counts")
+    n_callers: Positive = setting("Number of callers who send outcomes, each with an API key of its own", default=1)
+
+
+class WorseChallengerConfig(Section):
+    """A version that is trained on wrong classes, so that its predictions are worse."""
+
+    kind: Literal["worse"]
+    flipped_share: Share = setting("Share of the train rows with another class")
+
+
+class BrokenChallengerConfig(Section):
+    """A version that declares a narrower range of its first number, so that it refuses rows that others accept."""
+
+    kind: Literal["broken"]
+    refused_share: Share = setting("Share of the rows that it refuses")
+
+
+ChallengerConfig = Annotated[WorseChallengerConfig | BrokenChallengerConfig, Field(discriminator="kind")]
 
 
 class ScenarioConfig(Section):
@@ -90,10 +130,19 @@ class ScenarioConfig(Section):
     rows_per_s: float = setting("Rate", unit="rows/s", gt=0)
     rows_per_request: Positive = setting("Rows of one request", unit="rows")
     outcomes: OutcomesConfig
+    challenger: ChallengerConfig | None = setting(
+        "Version that is trained, registered and put on trial before the traffic; null: none", default=None
+    )
     phases: tuple[PhaseConfig, ...] = setting("Phases, in order")
 
     @model_validator(mode="after")
-    def _check_has_phases(self) -> Self:
+    def _check_phases(self) -> Self:
         if not self.phases:  # a min_length would report a wrong phase twice
             raise ValueError("phases: is empty; add at least one phase")
+        for number, phase in enumerate(self.phases):
+            if (phase.flipped_outcome_callers or 0) > self.outcomes.n_callers:
+                raise ValueError(
+                    f"phases[{number}].flipped_outcome_callers: is {phase.flipped_outcome_callers}; expected at most"
+                    f" outcomes.n_callers, {self.outcomes.n_callers}"
+                )
         return self

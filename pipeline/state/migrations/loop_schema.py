@@ -83,6 +83,7 @@ def _create_trial_units() -> None:
         word_column("metric", 40),
         big_column("unit_start", autoincrement=False),
         big_column("n_rows"),
+        float_column("weight"),
         float_column("sum"),
         float_column("sum_squares"),
         big_column("n_disagreements"),

@@ -41,6 +41,16 @@ def error_message(tmp_path: Path, old: str, new: str) -> str:
             "{name: calm, seconds: 9, changes: [{column: number 1, shift: 1.0, missing: 0.5}]}",
             ": phases.0.changes.0: takes exactly one of shift, word with share, missing",
         ),
+        (
+            "{name: calm, seconds: 90}",
+            "{name: calm, seconds: 9, flipped_outcome_where: {column: number 1}}",
+            ": phases.0.flipped_outcome_where: takes exactly one of word, above",
+        ),
+        (
+            "{name: calm, seconds: 90}",
+            "{name: calm, seconds: 9, flipped_outcome_callers: 2}",
+            ": phases[0].flipped_outcome_callers: is 2; expected at most outcomes.n_callers, 1",
+        ),
     ],
 )
 def test_an_invalid_setting_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -50,11 +60,14 @@ def test_an_invalid_setting_is_named(tmp_path: Path, old: str, new: str, message
 def test_an_unknown_key_lists_the_known_ones(tmp_path: Path) -> None:
     message = error_message(tmp_path, "seconds: 90", "seconds: 90, bad_request: 0.5")
     assert message.endswith(
-        "known: bad_request_share, changes, flipped_outcome_share, name, rows_per_s, seconds;"
+        "known: bad_request_share, changes, flipped_outcome_callers, flipped_outcome_share, flipped_outcome_where,"
+        " name, rows_per_s, seconds;"
         " did you mean 'bad_request_share'?"
     )
 
 
 def test_an_unknown_scenario_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"'driftt' is no scenario; known: calm, concept.*did you mean 'drift'\?"):
+    with pytest.raises(
+        ConfigError, match=r"'driftt' is no scenario; known: broken_challenger, calm, concept.*did you mean 'drift'\?"
+    ):
         load_scenario("driftt", conf=ROOT / "conf")

@@ -1,0 +1,131 @@
+"""Run the loop once or periodically, under a lease of the state database."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pipeline import state as store
+from pipeline.alerts.monitor_loop import stop_on_signal
+from pipeline.errors import ConfigError, MlopsError
+from pipeline.loop.loop_lease import held_lease, lease_name, new_holder, pause_us
+from pipeline.loop.loop_parts import LOOP_PARTS, run_parts
+from pipeline.loop.loop_report import exit_code
+from pipeline.state import LoopContext, LoopRun
+from pipeline.tracing import root_span
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pipeline.config.root_config import Config
+    from pipeline.loop.loop_parts import LoopPart
+    from pipeline.state import State
+
+__all__ = ["run_loop", "run_loop_once"]
+
+_MINUTE_US = 60_000_000
+
+
+def run_loop(config: Config, root: Path, *, once: bool, report: Callable[[LoopRun], None]) -> int:
+    """Run the loop once, or every `lifecycle.interval_minutes` until a signal; return the exit code.
+
+    Parameters
+    ----------
+    config : Config
+    root : Path
+        The project's folder.
+    once : bool
+        Whether to run once and return the exit code that fits its decisions.
+    report : callable
+        Gets each run, to print it.
+
+    Raises
+    ------
+    Conflict
+        When `once` is set and another process has the lease.
+    """
+    holder = new_holder()
+    with closing(store.open_state(root)) as state, stop_on_signal() as stop:
+        run_now = partial(run_loop_once, config, root, state=state, holder=holder, should_stop=stop.is_set)
+        if not once:
+            return _run_periodically(state, config, stop, run_now=run_now, report=report)
+        run = run_now()
+    report(run)
+    return exit_code(run)
+
+
+def run_loop_once(
+    config: Config,
+    root: Path,
+    *,
+    state: State,
+    holder: str,
+    should_stop: Callable[[], bool] = lambda: False,
+    parts: Sequence[LoopPart] = LOOP_PARTS,
+) -> LoopRun:
+    """Take the lease, run the parts, store their decisions and return the run.
+
+    Raises
+    ------
+    Conflict
+        When another process has the lease.
+    """
+    with root_span("loop run", "mlops-loop"), held_lease(state, lease_name(config.name), holder) as lease:
+        context = LoopContext(
+            state,
+            config,
+            root,
+            now=state.clock(),
+            mode=config.lifecycle.mode,
+            should_stop=lambda: should_stop() or lease.is_lost,
+        )
+        decisions = run_parts(context, parts)
+        run = LoopRun(config.name, context.now, holder, decisions, context.now + _interval_us(config))
+        with state.writing() as connection:
+            store.add_loop_run(connection, run)
+            stored = store.last_loop_run(connection, config.name)
+    return run if stored is None else stored
+
+
+def _run_periodically(
+    state: State,
+    config: Config,
+    stop: threading.Event,
+    *,
+    run_now: Callable[[], LoopRun],
+    report: Callable[[LoopRun], None],
+) -> int:
+    due_at = state.clock()
+    while _wait_for_turn(state, config, stop, due_at=due_at):
+        due_at = state.clock() + _interval_us(config)
+        try:
+            report(run_now())
+        except ConfigError:
+            raise
+        except MlopsError as error:
+            sys.stderr.write(f"[loop] {error}; the next run is in {config.lifecycle.interval_minutes:g} min\n")
+    return 0
+
+
+def _wait_for_turn(state: State, config: Config, stop: threading.Event, *, due_at: int) -> bool:
+    """Wait until a run is due or the lease of a killed process ended; return False when `stop` is set."""
+    while not stop.is_set():
+        lease = None
+        try:
+            with state.reading() as connection:
+                lease = store.read_lease(connection, lease_name(config.name))
+        except MlopsError as error:
+            sys.stderr.write(f"[loop] {error}\n")
+        pause = pause_us(lease, now=state.clock(), due_at=due_at)
+        if pause == 0:
+            return True
+        stop.wait(pause / 1_000_000)
+    return False
+
+
+def _interval_us(config: Config) -> int:
+    return int(config.lifecycle.interval_minutes * _MINUTE_US)

@@ -1,0 +1,165 @@
+"""Score logged rows with champion and challenger, and sum the paired differences of their losses by hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.errors import ConfigError
+from pipeline.metrics.labeled_predictions import LabeledPredictions
+from pipeline.modeling.classifier import predicted_codes
+from pipeline.monitoring.log.log_batch import DictionaryColumn, LogBatch, LogColumns
+from pipeline.state import HOUR_US, TrialSums, TrialUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from pipeline.package import Package
+    from pipeline.state import ArrivedOutcome
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+__all__ = ["TRIAL_METRICS", "ModelPair", "check_replayable", "sum_paired_differences"]
+
+TRIAL_METRICS = ("accuracy", "brier", "log_loss")
+# Sums of multiples of a power of two are exact, so they do not depend on how the log was divided.
+_RESOLUTION = float(1 << 30)
+_RULE_BASELINE = "rule"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPair:
+    """The packages of the champion and of the challenger."""
+
+    champion: Package
+    challenger: Package
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Digests of the packages whose predictions count."""
+        return self.champion.digest, self.challenger.digest
+
+
+def check_replayable(pair: ModelPair) -> None:
+    """Check that the log stores what both models need to be scored again.
+
+    Raises
+    ------
+    ConfigError
+        When the classes differ, or the log does not store a feature of the challenger in full.
+    """
+    if pair.champion.classes != pair.challenger.classes:
+        raise ConfigError(
+            f"the challenger predicts {', '.join(pair.challenger.classes)}; expected the classes of the champion:"
+            f" {', '.join(pair.champion.classes)}. Promote it without a trial: `mlops promote`"
+        )
+    missing = _columns_not_logged(pair.challenger, logged_by=pair.champion)
+    if missing:
+        raise ConfigError(
+            f"columns {', '.join(missing)}: the log does not store them in full, so the challenger cannot be scored on"
+            " logged rows; expected `store: full` in conf/data. Set `method: live` in conf/lifecycle/default.yaml, or"
+            " start the trial with `--method live`"
+        )
+
+
+def _columns_not_logged(package: Package, *, logged_by: Package) -> list[str]:
+    """Return the features of a package that are not in rows which another package logged."""
+    stored = {column.name for column in logged_by.schema.features if column.store == "full"}
+    return [column.name for column in package.schema.features if column.name not in stored or column.store != "full"]
+
+
+def sum_paired_differences(outcomes: Sequence[ArrivedOutcome], pair: ModelPair) -> dict[TrialUnit, TrialSums]:
+    """Return the sums that outcomes add to a trial, by metric and by the hour of their arrival.
+
+    The difference of a row is the loss of the champion minus that of the challenger. A corrected outcome adds the
+    difference under the new outcome and removes that under the earlier one.
+    """
+    scorable = [outcome for outcome in outcomes if _is_scorable(outcome, pair)]
+    if not scorable:
+        return {}
+    champion, challenger = (_score(scorable, package) for package in (pair.champion, pair.challenger))
+    weights = np.array([outcome.weight for outcome in scorable])
+    new, earlier = (
+        DictionaryColumn.encode(texts).codes_among(pair.champion.classes)
+        for texts in ((outcome.outcome for outcome in scorable), (outcome.earlier for outcome in scorable))
+    )
+    n_added = (new >= 0).astype(np.int64) - (earlier >= 0)
+    n_disagreements = n_added * (champion.predicted != challenger.predicted)
+    moments = np.array([outcome.received_at for outcome in scorable], dtype=np.int64)
+    hours, groups = np.unique(moments - moments % HOUR_US, return_inverse=True)
+    sums: dict[TrialUnit, TrialSums] = {}
+    for metric in TRIAL_METRICS:
+        differences = (_losses(champion, metric) - _losses(challenger, metric)) * weights[:, None]
+        change = _of_class(differences, new) - _of_class(differences, earlier)
+        squares = _of_class(differences**2, new) - _of_class(differences**2, earlier)
+        columns = [_sum_by(groups, values, len(hours)) for values in (n_added, n_added * weights, change, squares)]
+        disagreements = _sum_by(groups, n_disagreements, len(hours))
+        for i, hour in enumerate(hours.tolist()):
+            n_rows, weight, total, total_squares = (float(column[i]) for column in columns)
+            sums[TrialUnit(metric, hour)] = TrialSums(int(n_rows), weight, total, total_squares, int(disagreements[i]))
+    return sums
+
+
+def _is_scorable(outcome: ArrivedOutcome, pair: ModelPair) -> bool:
+    """Whether the logged row holds what the model that did not predict it needs."""
+    if outcome.digest == pair.challenger.digest:
+        return not _columns_not_logged(pair.champion, logged_by=pair.challenger)
+    return True
+
+
+def _score(outcomes: Sequence[ArrivedOutcome], package: Package) -> LabeledPredictions:
+    """Return the predictions of a package: those of the log where it made them, and new ones elsewhere."""
+    is_own = np.array([row.digest == package.digest and row.served_by != _RULE_BASELINE for row in outcomes])
+    probabilities = np.zeros((len(outcomes), len(package.classes)))
+    for positions, is_logged in ((np.flatnonzero(is_own), True), (np.flatnonzero(~is_own), False)):
+        if len(positions):
+            batch = LogBatch(_log_columns([outcomes[i] for i in positions.tolist()]), package)
+            probabilities[positions] = (
+                batch.probabilities() if is_logged else package.predict_proba(batch.feature_values())
+            )
+    target = package.schema.target
+    return LabeledPredictions(
+        y=np.zeros(len(outcomes), dtype=np.int64),
+        probabilities=probabilities,
+        predicted=predicted_codes(probabilities, target, package.threshold),
+        positive=None if target.positive is None else target.classes.index(target.positive),
+    )
+
+
+def _log_columns(outcomes: Sequence[ArrivedOutcome]) -> LogColumns:
+    """Return the columns that scoring reads; the others are empty."""
+    none = np.zeros(0, dtype=np.int64)
+    empty = DictionaryColumn((), none)
+    return LogColumns(
+        predicted_at=none,
+        features=DictionaryColumn.encode(outcome.features for outcome in outcomes),
+        prediction=empty,
+        probabilities=DictionaryColumn.encode(outcome.probabilities for outcome in outcomes),
+        confidence=np.zeros(0),
+        latency_us=none,
+        outcome=empty,
+    )
+
+
+def _losses(scored: LabeledPredictions, metric: str) -> Floats:
+    """Return the loss of each row under each class, shape (n_rows, n_classes)."""
+    if metric == "log_loss":
+        return scored.log_losses
+    if metric == "brier":
+        return np.broadcast_to(scored.squared_errors, scored.probabilities.shape)
+    return 1.0 - np.eye(scored.n_classes)[scored.predicted]
+
+
+def _of_class(values: Floats, codes: Ints) -> Floats:
+    """Return the value of a class of each row in multiples of the resolution; 0 for the code -1."""
+    chosen = np.where(codes >= 0, values[np.arange(len(values)), codes], 0.0)
+    return np.asarray(np.rint(chosen * _RESOLUTION) / _RESOLUTION)
+
+
+def _sum_by(groups: Ints, values: NDArray[np.float64] | Ints, n_groups: int) -> Floats:
+    return np.asarray(np.bincount(groups, weights=values, minlength=n_groups))
