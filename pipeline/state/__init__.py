@@ -88,9 +88,10 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
-from pipeline.state.leases import Lease, read_lease, release_lease, renew_lease
+from pipeline.state.leases import Lease, loop_lease_name, read_lease, release_lease, renew_lease
 from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, last_outcome_seq, latest_outcomes, read_outcomes
 from pipeline.state.loop_context import LoopContext, LoopMode
+from pipeline.state.loop_facts import LoopFacts, WaitingDecision, read_loop_facts
 from pipeline.state.loop_runs import (
     LOOP_ACTOR,
     LoopDecision,
@@ -120,12 +121,7 @@ from pipeline.state.prediction_reader import (
     window_predictions,
 )
 from pipeline.state.prediction_rows import PredictionRow, RequestRows, RequestValues, StoredResponse
-from pipeline.state.prediction_search import (
-    LoggedPrediction,
-    PredictionQuery,
-    count_predictions,
-    search_predictions,
-)
+from pipeline.state.prediction_search import LoggedPrediction, PredictionQuery, count_predictions, search_predictions
 from pipeline.state.prediction_writer import IdempotencyKeyTaken, PredictionIdTaken, PredictionWriter
 from pipeline.state.predictions import (
     count_older_predictions,
@@ -161,13 +157,7 @@ from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_
 from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
-from pipeline.state.trial_sums import (
-    TrialSums,
-    TrialUnit,
-    add_trial_sums,
-    read_trial_progress,
-    read_trial_sums,
-)
+from pipeline.state.trial_sums import TrialSums, TrialUnit, add_trial_sums, read_trial_progress, read_trial_sums
 from pipeline.state.trial_traffic import (
     TrialServer,
     TrialServerState,
@@ -238,6 +228,7 @@ __all__ = [
     "LoggedRow",
     "LoopContext",
     "LoopDecision",
+    "LoopFacts",
     "LoopMode",
     "LoopRun",
     "ModelVersion",
@@ -273,6 +264,7 @@ __all__ = [
     "TrialUnit",
     "UndecidedChange",
     "VariantTraffic",
+    "WaitingDecision",
     "account_privileges",
     "add_delivery",
     "add_importances",
@@ -333,6 +325,7 @@ __all__ = [
     "last_outcome_seq",
     "last_prediction_from",
     "latest_outcomes",
+    "loop_lease_name",
     "mark_delivered",
     "mark_delivery_failed",
     "mark_task_done",
@@ -357,6 +350,7 @@ __all__ = [
     "read_importances",
     "read_incidents",
     "read_lease",
+    "read_loop_facts",
     "read_loop_runs",
     "read_outcomes",
     "read_pending_tasks",
