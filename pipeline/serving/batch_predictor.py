@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.monitoring_config import PredictionSource
     from pipeline.serving.line_up import Fallback
-    from pipeline.serving.loaded_model import LoadedModel, Variant
+    from pipeline.serving.loaded_model import LoadedModel
+    from pipeline.serving.prediction_types import Variant
     from pipeline.serving.rows.row_parser import ParsedRows
     from pipeline.serving.scorer import ScoredRow
 

@@ -12,10 +12,8 @@ from pipeline.metrics.canary_guard import GuardVerdict, VariantCounts, check_can
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Connection
-
-    from pipeline.serving.loaded_model import Variant
-    from pipeline.state import Trial, TrialServer, VariantTraffic
+    from pipeline.serving.prediction_types import Variant
+    from pipeline.state import State, Trial, TrialServer, VariantTraffic
 
 __all__ = ["CanaryFacts", "canary_settings", "pool_traffic", "read_canary_facts"]
 
@@ -84,13 +82,14 @@ def pool_traffic(rows: Iterable[VariantTraffic]) -> dict[Variant, VariantCounts]
     return pooled
 
 
-def read_canary_facts(connection: Connection, trial: Trial) -> CanaryFacts:
+def read_canary_facts(state: State, trial: Trial) -> CanaryFacts:
     """Return what the servers counted during a trial so far."""
-    pooled = pool_traffic(store.read_variant_traffic(connection, trial.seq))
+    with state.reading() as connection:
+        rows = store.read_variant_traffic(connection, trial.seq)
+        servers = store.read_trial_servers(connection, trial.seq)
+    pooled = pool_traffic(rows)
     verdict = check_canary(pooled["champion"], pooled["challenger"], canary_settings(trial))
-    return CanaryFacts(
-        pooled["champion"], pooled["challenger"], verdict, store.read_trial_servers(connection, trial.seq)
-    )
+    return CanaryFacts(pooled["champion"], pooled["challenger"], verdict, servers)
 
 
 def _plain(counts: VariantCounts) -> dict[str, Any]:

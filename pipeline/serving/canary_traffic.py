@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.config.groups.lifecycle_config import CanaryConfig
-    from pipeline.serving.loaded_model import Variant
+    from pipeline.serving.prediction_types import Variant
 
 __all__ = ["CanaryTraffic"]
 

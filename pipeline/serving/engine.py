@@ -10,8 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from pipeline.errors import MlopsError
 from pipeline.package import PackageStore
 from pipeline.project import paths
@@ -22,7 +20,7 @@ from pipeline.serving.heap import release_free_memory
 from pipeline.serving.line_up import AssignedRows, assign_rows
 from pipeline.serving.line_up_follower import LineUpFollower
 from pipeline.serving.log_hash_key import load_hash_key
-from pipeline.serving.log_options import LOGGED, LogOptions
+from pipeline.serving.log_options import LOGGED, LogOptions, encode_columns
 from pipeline.serving.outcomes import read_outcomes, store_outcomes
 from pipeline.serving.prediction_types import PredictionBatch, Readiness
 from pipeline.serving.reloader import ModelReloader, PollResult
@@ -246,20 +244,18 @@ class Engine:
         With `lines` the rows are lines of a text, and problems name the lines. With `is_pinned` no challenger predicts.
         Raises the errors of `predict_row`.
         """
-        size = _VALUE_BYTES * sum(map(len, columns.values()))
         is_partial = on_error == "partial"
         assigned = await assign_rows(
             self._require_line_up(),
             lambda parser: parser.parse_columns(columns, partial=is_partial, lines=lines),
-            size,
+            _VALUE_BYTES * sum(map(len, columns.values())),
             options,
             is_pinned=is_pinned,
         )
         rows = assigned.rows
         if not rows.rows:
             raise InvalidRequest(rows.errors)
-        # A retry may be parsed by another model, so its digest is that of the values that the caller sent.
-        body = b"" if options.key is None else msgspec.json.encode(columns, enc_hook=repr)
+        body = b"" if options.key is None else encode_columns(columns)
         response = await self._require_running().submitter.submit(assigned, "columns", body, options)
         return response if isinstance(response, PredictionBatch) else batch_from_json(response, rows)
 

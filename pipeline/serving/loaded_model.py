@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pipeline.config.groups.serving_config import EngineConfig
     from pipeline.package import Package, PackageStore, Reference
     from pipeline.schema import Schema
+    from pipeline.serving.prediction_types import Variant
 
-__all__ = ["LoadedModel", "ServedBy", "Variant", "load_model"]
+__all__ = ["LoadedModel", "ServedBy", "load_model"]
 
 ServedBy = Literal["production", "last_good", "rule"]
-Variant = Literal["champion", "challenger"]
 
 
 @dataclass(frozen=True, slots=True)

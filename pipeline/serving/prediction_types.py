@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pipeline.serving.loaded_model import Variant
     from pipeline.serving.serving_errors import FieldError
 
 __all__ = [
@@ -17,7 +16,10 @@ __all__ = [
     "PredictionBatch",
     "PredictionWarning",
     "Readiness",
+    "Variant",
 ]
+
+Variant = Literal["champion", "challenger"]
 
 
 @dataclass(frozen=True, slots=True)

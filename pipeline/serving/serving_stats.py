@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.serving.histogram import Histogram
 
 if TYPE_CHECKING:
-    from pipeline.serving.loaded_model import Variant
+    from pipeline.serving.prediction_types import Variant
 
 __all__ = ["ServingStats"]
 

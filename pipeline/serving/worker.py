@@ -346,8 +346,8 @@ class PredictionWorker:
         except Exception as error:  # noqa: BLE001 - raised in the request that waits for it
             if len(requests) > 1:
                 return [result for request in requests for result in self._score_group([request])]
-            is_moved, error = _fall_back(requests[0], error)
-            return self._score_group(requests) if is_moved else [error]
+            uses_champion, error = _fall_back(requests[0], error)
+            return self._score_group(requests) if uses_champion else [error]
 
     def _process_unlogged(self, requests: list[PendingRequest]) -> Sequence[RequestResult]:
         serves_all = self._config.on_log_failure == "serve_unlogged"

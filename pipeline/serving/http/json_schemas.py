@@ -227,5 +227,11 @@ STATIC_SCHEMAS: dict[str, dict[str, Any]] = {
     },
     "Predictions": _object_schema(predictions={"type": "array", "items": {"type": "object"}}),
     "Status": _ANY_OBJECT,
+    "TrialStop": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["reason"],
+        "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": 500}},
+    },
     "Text": _STRING,
 }

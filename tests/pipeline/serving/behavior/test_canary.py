@@ -102,8 +102,7 @@ def test_a_faulty_challenger_is_stopped_and_callers_see_no_error(
         after = [await predict(engine, subject, rows[0]) for engine in engines for subject in OF_CHALLENGER[-3:]]
         assert {prediction["variant"] for prediction in after} == {"champion"}
         await first.reload()  # writes what the guard decided since the last poll
-        with first.state.reading() as connection:
-            facts = read_canary_facts(connection, trial)
+        facts = read_canary_facts(first.state, trial)
         assert facts.stop_reason == stop_reason(first) == stop_reason(engines[-1])
         assert ("failed in" in str(facts.stop_reason)) == (fault != "100 ms slower")
         for engine in engines:
