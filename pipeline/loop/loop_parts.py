@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import state as store
 from pipeline.errors import MlopsError
+from pipeline.monitoring.importance import record_importance
 from pipeline.state import LoopDecision
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class LoopPart:
 
 
 # A retrain that passed becomes a trial at the next run: trials come first.
-LOOP_PARTS: tuple[LoopPart, ...] = ()
+LOOP_PARTS: tuple[LoopPart, ...] = (LoopPart("importance", record_importance),)
 
 
 def run_parts(context: LoopContext, parts: Sequence[LoopPart]) -> tuple[LoopDecision, ...]:
