@@ -88,6 +88,7 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
+from pipeline.state.labeled_rows import LabeledRow, LabeledRows, last_log_numbers, read_labeled_rows
 from pipeline.state.leases import Lease, loop_lease_name, read_lease, release_lease, renew_lease
 from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, last_outcome_seq, latest_outcomes, read_outcomes
 from pipeline.state.loop_context import LoopContext, LoopMode
@@ -221,6 +222,8 @@ __all__ = [
     "IdempotencyKeyTaken",
     "ImportanceKind",
     "Incident",
+    "LabeledRow",
+    "LabeledRows",
     "Lease",
     "LogChunk",
     "LoggedOutcome",
@@ -319,6 +322,7 @@ __all__ = [
     "has_predictions",
     "iter_predictions",
     "last_incident",
+    "last_log_numbers",
     "last_loop_run",
     "last_monitor_run",
     "last_notifications",
@@ -349,6 +353,7 @@ __all__ = [
     "read_freshness",
     "read_importances",
     "read_incidents",
+    "read_labeled_rows",
     "read_lease",
     "read_loop_facts",
     "read_loop_runs",
