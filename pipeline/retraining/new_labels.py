@@ -13,6 +13,7 @@ from pipeline.modeling.classifier import encode_target
 from pipeline.modeling.scored_rows import make_scored_rows
 from pipeline.retraining.label_guards import LabelEvidence
 from pipeline.retraining.labeled_snapshot import labeled_frame
+from pipeline.state.label_quality import corrected_predictions, count_outcomes_by_prediction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,8 +92,8 @@ def read_new_labels(
             skip_callers=tuple(skip_callers),
         )
         rows = list(store.read_labeled_rows(connection, wanted))
-        corrected = store.corrected_predictions(connection, wanted)
-        coverage = store.count_outcomes_by_prediction(connection, wanted)
+        corrected = corrected_predictions(connection, wanted)
+        coverage = count_outcomes_by_prediction(connection, wanted)
     known = [row for row in rows if row.outcome in schema.target.classes]
     return NewLabels(wanted, known, corrected, coverage)
 

@@ -26,6 +26,7 @@ from pipeline.retraining.retrain_worktree import (
     require_clean_settings,
     require_disk_space,
 )
+from pipeline.state.label_quality import count_labeled_rows
 from pipeline.tracking.revision import run_git
 from pipeline.trials import TrialRequest, start_trial
 
@@ -287,7 +288,7 @@ def _require_space(context: LoopContext, retrain: Retrain, mean_bytes: float) ->
         until_outcome=retrain.until_outcome or 0,
     )
     with context.state.reading() as connection:
-        n_rows = store.count_labeled_rows(connection, wanted)
+        n_rows = count_labeled_rows(connection, wanted)
     require_disk_space(context.root, round(2 * n_rows * mean_bytes))
 
 

@@ -89,7 +89,6 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
-from pipeline.state.label_quality import corrected_predictions, count_labeled_rows, count_outcomes_by_prediction
 from pipeline.state.labeled_rows import LabeledRow, LabeledRows, last_log_numbers, read_labeled_rows
 from pipeline.state.leases import Lease, loop_lease_name, read_lease, release_lease, renew_lease
 from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, last_outcome_seq, latest_outcomes, read_outcomes
@@ -136,7 +135,6 @@ from pipeline.state.predictions import (
     remove_stored_responses,
 )
 from pipeline.state.retrains import (
-    ENDED_RETRAIN_STATES,
     Retrain,
     RetrainState,
     add_retrain,
@@ -200,7 +198,6 @@ __all__ = [
     "CONFIDENCE_SCALE",
     "DAY_US",
     "DEFAULT_PREFIX",
-    "ENDED_RETRAIN_STATES",
     "HOUR_US",
     "LOOP_ACTOR",
     "MONITOR_ACTOR",
@@ -295,10 +292,7 @@ __all__ = [
     "connect_to",
     "connect_to_project",
     "copy_state",
-    "corrected_predictions",
-    "count_labeled_rows",
     "count_older_predictions",
-    "count_outcomes_by_prediction",
     "count_packages",
     "count_predictions",
     "count_rows_by_hour",

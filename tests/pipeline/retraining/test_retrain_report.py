@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         ("needs_decision", "hold", "A person decides, because gates are open: recalibrated_champion."),
     ],
 )
-def test_the_page_says_what_happens_next_and_why(project: Path, verdict: str, result: str, words: str) -> None:
+def test_the_page_states_what_happens_next_and_why(project: Path, verdict: str, result: str, words: str) -> None:
     retrain = evaluated_retrain(project, fresh_verdict=verdict, result=result)
     page = retrain_page(retrain, retrain_settings().lifecycle)
     assert words in page

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline import state as store
+from pipeline.state.label_quality import corrected_predictions, count_labeled_rows, count_outcomes_by_prediction
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME
 from tests.pipeline.retraining.retrain_fixtures import context_of, log_labels
 
@@ -26,10 +27,10 @@ def test_corrections_and_coverage_count_the_wanted_rows_alone(project: Path) -> 
             store.add_outcomes(connection, again, caller="eve")
         later = replace(wanted, until_outcome=22)
         with context.state.reading() as connection:
-            assert store.corrected_predictions(connection, wanted) == set()
-            assert store.corrected_predictions(connection, later) == {first.prediction_id}
-            assert store.corrected_predictions(connection, replace(later, skip_callers=("eve",))) == set()
-            assert store.count_labeled_rows(connection, replace(wanted, skip_callers=("ada",))) == 10
-            coverage = store.count_outcomes_by_prediction(connection, replace(wanted, skip_callers=("ada",)))
+            assert corrected_predictions(connection, wanted) == set()
+            assert corrected_predictions(connection, later) == {first.prediction_id}
+            assert corrected_predictions(connection, replace(later, skip_callers=("eve",))) == set()
+            assert count_labeled_rows(connection, replace(wanted, skip_callers=("ada",))) == 10
+            coverage = count_outcomes_by_prediction(connection, replace(wanted, skip_callers=("ada",)))
         assert sum(n for n, _ in coverage.values()) == 20
         assert sum(n for _, n in coverage.values()) == 10

@@ -1,6 +1,6 @@
 """Simulate how often the guards accuse honest callers of wrong labels, and how often they find a wrong one.
 
-    python benchmarks/label_guards.py [--draws 1000]
+    python benchmarks/label_guard_rates.py [--draws 1000]
 
 Each cell is a share of retrains whose comparison of callers holds, with 5 and with 20 callers. The champion is sure of
 each row; 1.7% of such labels contradict it by themselves. `doubt` gives callers rows of different doubt, and as many
