@@ -42,6 +42,11 @@ def _render_body() -> None:
     )
     override_mark.show_override(selected)
     promotion_form.show_stage_actions(selected, versions)
+    _show_tabs(selected)
+
+
+def _show_tabs(selected: ModelVersion) -> None:
+    """Show what is known about a version; a tab with slow queries runs them when it is open."""
     gates, metrics, fairness, importance, card, lineage, audit = st.tabs(
         ["Gates", "Metrics", "Fairness", "Importance", "Model card", "Lineage", "Audit trail"],
         key="models_tab",
@@ -64,7 +69,7 @@ def _render_body() -> None:
     with lineage:
         page.error_boundary(lambda: _show_lineage(selected))
     with audit:
-        page.error_boundary(lambda: _show_audit_trail(queries.audit_entries(model, limit=200)))
+        page.error_boundary(lambda: _show_audit_trail(queries.audit_entries(selected.model, limit=200)))
 
 
 def _show_versions(versions: list[ModelVersion]) -> None:
