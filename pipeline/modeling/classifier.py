@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.features_config import FeaturesConfig
     from pipeline.config.groups.model_config import ModelConfig
+    from pipeline.fairness import GroupThresholds
+    from pipeline.modeling.mitigation import Mitigation
     from pipeline.schema import Schema, Target
+
+    Threshold = float | NDArray[np.float64] | None
 
 __all__ = [
     "Classifier",
@@ -36,7 +40,8 @@ class Classifier:
     """Encoder, estimator, calibration and threshold, applied to rows in this order.
 
     `threshold` is None where there are more than two classes; then the most probable class is
-    predicted. With two, the positive class is predicted from this probability on.
+    predicted. With two, the positive class is predicted from this probability on. `group_thresholds`
+    replaces it by one for each group of a protected column.
     """
 
     schema: Schema
@@ -44,6 +49,7 @@ class Classifier:
     estimator: Any
     calibration: Calibration
     threshold: float | None
+    group_thresholds: GroupThresholds | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -62,7 +68,11 @@ class Classifier:
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.str_]:
         """Return the predicted class of each row."""
-        return predicted_classes(self.predict_proba(frame), self.schema.target, self.threshold)
+        return predicted_classes(self.predict_proba(frame), self.schema.target, self.row_thresholds(frame))
+
+    def row_thresholds(self, rows: pd.DataFrame | Mapping[str, Sequence[Any]]) -> Threshold:
+        """Return the threshold of all rows, or of each where groups have their own, shape (n_rows,)."""
+        return self.threshold if self.group_thresholds is None else self.group_thresholds.of_rows(rows)
 
     def uncalibrated_proba(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the estimator's own probabilities of encoded rows, shape (n_rows, n_classes); not calibrated."""
@@ -91,7 +101,7 @@ class Classifier:
         return scattered
 
 
-def predicted_classes(probabilities: NDArray[np.float64], target: Target, threshold: float | None) -> NDArray[np.str_]:
+def predicted_classes(probabilities: NDArray[np.float64], target: Target, threshold: Threshold) -> NDArray[np.str_]:
     """Return the class of each row of `probabilities`: by threshold on the positive class, or the most probable.
 
     Parameters
@@ -99,13 +109,13 @@ def predicted_classes(probabilities: NDArray[np.float64], target: Target, thresh
     probabilities : float, shape (n_rows, n_classes)
     target : Target
         Names and order of the classes.
-    threshold : float between 0 and 1, or None
+    threshold : float between 0 and 1, of all rows or of each, or None
         Lowest probability that is predicted as positive.
     """
     return np.asarray(np.array(target.classes)[predicted_codes(probabilities, target, threshold)])
 
 
-def predicted_codes(probabilities: NDArray[np.float64], target: Target, threshold: float | None) -> NDArray[np.int64]:
+def predicted_codes(probabilities: NDArray[np.float64], target: Target, threshold: Threshold) -> NDArray[np.int64]:
     """Return the predicted classes as positions in the target's classes."""
     if threshold is None or target.positive is None:
         return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
@@ -140,6 +150,7 @@ def fit_classifier(
     model: ModelConfig,
     seed: int,
     class_weight: str | None = None,
+    mitigation: Mitigation | None = None,
 ) -> Classifier:
     """Fit a classifier to `frame`; it is not calibrated, and its threshold is 0.5 (None beyond two classes).
 
@@ -149,7 +160,7 @@ def fit_classifier(
     Raises
     ------
     ConfigError
-        When the estimator cannot be built, refuses these rows, or takes no class weights.
+        When the estimator cannot be built, refuses these rows, or takes no weights of classes or rows.
     DataError
         When rows do not match the schema, or fewer than two classes occur.
     """
@@ -163,7 +174,8 @@ def fit_classifier(
     matrix = encoder.fit_transform(frame, codes)
     weighted = _build_weighted(model, seed=seed, class_weight=class_weight)
     estimator = weighted.estimator
-    weights = {"sample_weight": _balanced_row_weights(codes)} if weighted.needs_row_weights else {}
+    group_weights = None if mitigation is None else mitigation.row_weights(frame)
+    weights = _sample_weights(weighted, codes, group_weights, model=model)
     # Sums of values near the largest float32 overflow inside of scikit-learn's own check of its input.
     with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
         try:
@@ -227,6 +239,23 @@ def _build_weighted(model: ModelConfig, *, seed: int, class_weight: str | None) 
             f"training.class_weight: {model.name} does not support weights; set it to null or choose another model"
         )
     return _WeightedEstimator(estimator, needs_row_weights=True)
+
+
+def _sample_weights(
+    weighted: _WeightedEstimator,
+    codes: NDArray[np.int64],
+    group_weights: NDArray[np.float64] | None,
+    *,
+    model: ModelConfig,
+) -> dict[str, NDArray[np.float64]]:
+    """Return the argument of `fit` with the weights of rows, empty where all count alike."""
+    from sklearn.utils.validation import has_fit_parameter
+
+    if group_weights is None:
+        return {"sample_weight": _balanced_row_weights(codes)} if weighted.needs_row_weights else {}
+    if not has_fit_parameter(weighted.estimator, "sample_weight"):
+        raise ConfigError(f"model: {model.name} takes no weights of rows; choose a model that does, or equal weights")
+    return {"sample_weight": group_weights * (_balanced_row_weights(codes) if weighted.needs_row_weights else 1.0)}
 
 
 def _balanced_row_weights(codes: NDArray[np.int64]) -> NDArray[np.float64]:
