@@ -160,6 +160,8 @@ def _save_run(state: State, config: Config, report: dict[str, Any]) -> _SavedRun
             previous_run=store.last_monitor_run(connection, config.name),
             server_metrics=server,
             min_rows=config.monitoring.min_rows,
+            loop=store.read_loop_facts(connection, config.name),
+            loop_mode=config.lifecycle.mode,
         )
         results = evaluate_rules(config.alerts.rules, inputs)
         firing = [result for result in results if result.is_firing]

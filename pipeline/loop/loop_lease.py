@@ -18,16 +18,11 @@ if TYPE_CHECKING:
 
     from pipeline.state import Lease, State
 
-__all__ = ["LEASE_US", "HeldLease", "held_lease", "lease_name", "new_holder", "pause_us"]
+__all__ = ["LEASE_US", "HeldLease", "held_lease", "new_holder", "pause_us"]
 
 LEASE_US = 60_000_000
 _RENEW_EVERY_S = 20.0
 _LOOK_EVERY_US = 20_000_000
-
-
-def lease_name(model: str) -> str:
-    """Return the name of the lease of a model's loop."""
-    return f"loop {model}"
 
 
 def new_holder() -> str:

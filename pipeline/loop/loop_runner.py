@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline import state as store
 from pipeline.alerts.monitor_loop import stop_on_signal
 from pipeline.errors import ConfigError, MlopsError
-from pipeline.loop.loop_lease import held_lease, lease_name, new_holder, pause_us
+from pipeline.loop.loop_lease import held_lease, new_holder, pause_us
 from pipeline.loop.loop_parts import LOOP_PARTS, run_parts
 from pipeline.loop.loop_report import exit_code
 from pipeline.state import LoopContext, LoopRun
@@ -74,7 +74,7 @@ def run_loop_once(
     Conflict
         When another process has the lease.
     """
-    with root_span("loop run", "mlops-loop"), held_lease(state, lease_name(config.name), holder) as lease:
+    with root_span("loop run", "mlops-loop"), held_lease(state, store.loop_lease_name(config.name), holder) as lease:
         context = LoopContext(
             state,
             config,
@@ -117,7 +117,7 @@ def _wait_for_turn(state: State, config: Config, stop: threading.Event, *, due_a
         lease = None
         try:
             with state.reading() as connection:
-                lease = store.read_lease(connection, lease_name(config.name))
+                lease = store.read_lease(connection, store.loop_lease_name(config.name))
         except MlopsError as error:
             sys.stderr.write(f"[loop] {error}\n")
         pause = pause_us(lease, now=state.clock(), due_at=due_at)

@@ -18,6 +18,7 @@ from pipeline.modeling.boosting_rounds import RoundsCurve, chooses_rounds, first
 from pipeline.modeling.calibration import fit_calibration
 from pipeline.modeling.classifier import Classifier, encode_target, fit_classifier, predicted_codes
 from pipeline.modeling.mitigation import MitigatedRows, Mitigation
+from pipeline.modeling.row_weights import row_weights
 from pipeline.modeling.scored_rows import make_scored_rows
 from pipeline.modeling.thresholds import check_threshold_rule, choose_threshold
 from pipeline.text import number
@@ -121,7 +122,8 @@ def train_classifier(
     Parameters
     ----------
     frame : DataFrame
-        Declared columns and the target.
+        Declared columns and the target. Fits, calibration and the number of trees count a row by the column with
+        the role weight; folds, threshold and metrics count each row once.
     schema : Schema
     features, model, training
         Sections of the configuration.
@@ -150,11 +152,11 @@ def train_classifier(
         return lambda rows: fit_classifier(rows, schema, features, model=of_model, **options)
 
     with threadpool_limits(limits=1):
-        folds = _Folds(frame, fold_of, training)
+        folds = _Folds(frame, fold_of, training, row_weights(frame, schema))
         fitted = _fit_final_and_folds(folds, fit, model, schema=schema, codes=codes, seed=seed)
-        evaluation = _FoldEvaluation(schema.target, codes, fold_of)
+        evaluation = _FoldEvaluation(schema.target, codes, fold_of, folds.weights)
         crossed = evaluation.cross_calibrate(fitted.raw_scores, training, groups)
-        classifier = _calibrated(fitted, codes, training, groups)
+        classifier = _calibrated(fitted, folds, codes, groups)
         baseline_metrics = evaluation.mean_metrics(fitted.baseline_scores)
     selection_value = _aggregate_folds(crossed.fold_metrics, np.mean)[training.selection_metric]
     if selection_value is None:
@@ -200,11 +202,12 @@ class _FittedFolds:
 
 @dataclass(frozen=True, slots=True)
 class _Folds:
-    """Train rows, the fold of each, and how they are fitted."""
+    """Train rows, the fold of each, how they are fitted, and their weights; None where all rows count the same."""
 
     frame: pd.DataFrame
     fold_of: NDArray[np.intp]
     training: TrainingConfig
+    weights: Floats | None
 
     def fit_and_score(
         self, fitters: Mapping[str, Callable[[pd.DataFrame], Classifier]], *, stages: Sequence[int]
@@ -266,11 +269,11 @@ def _fit_final_and_folds(
     baseline_scores = {name: values[0] for name, values in scores.items()}
     if not stages:
         return _FittedFolds(classifier, model_scores[0], baseline_scores)
-    curve = RoundsCurve.from_probabilities(stages, model_scores, codes)
+    curve = RoundsCurve.from_probabilities(stages, model_scores, codes, weights=folds.weights)
     if curve.still_improves():
         longest = fit(with_rounds(model, later_stages()[-1]))
         classifier, scores = folds.fit_and_score({"model": longest}, stages=later_stages())
-        curve = RoundsCurve.from_probabilities(later_stages(), scores["model"], codes)
+        curve = RoundsCurve.from_probabilities(later_stages(), scores["model"], codes, weights=folds.weights)
     n_trees = curve.best_rounds()
     if n_trees != classifier.estimator.get_params()["max_iter"]:
         classifier = fit(with_rounds(model, n_trees))(folds.frame)
@@ -278,12 +281,12 @@ def _fit_final_and_folds(
 
 
 def _calibrated(
-    fitted: _FittedFolds, codes: NDArray[np.int64], training: TrainingConfig, groups: MitigatedRows | None
+    fitted: _FittedFolds, folds: _Folds, codes: NDArray[np.int64], groups: MitigatedRows | None
 ) -> Classifier:
     """Return the classifier of all rows with calibration and thresholds of the out-of-fold scores."""
-    calibration = fit_calibration(training.calibration, fitted.raw_scores, codes)
+    calibration = fit_calibration(folds.training.calibration, fitted.raw_scores, codes, weights=folds.weights)
     scores, target = calibration.apply(fitted.raw_scores), fitted.classifier.schema.target
-    threshold = choose_threshold(scores, codes, target, config=training.threshold)
+    threshold = choose_threshold(scores, codes, target, config=folds.training.threshold)
     by_group = None if groups is None else groups.choose_thresholds(scores, slice(None), default=threshold)
     return replace(fitted.classifier, calibration=calibration, threshold=threshold, group_thresholds=by_group)
 
@@ -299,11 +302,12 @@ class _CrossCalibrated:
 
 @dataclass(frozen=True, slots=True)
 class _FoldEvaluation:
-    """True classes and folds of the rows, for the evaluation of scores."""
+    """True classes, folds and weights of the rows, for the evaluation of scores; metrics count each row once."""
 
     target: Target
     codes: NDArray[np.int64]
     fold_of: NDArray[np.intp]
+    weights: Floats | None = None
 
     def cross_calibrate(self, raw: Floats, training: TrainingConfig, groups: MitigatedRows | None) -> _CrossCalibrated:
         """Return the scores of each fold by calibration and thresholds of the other folds."""
@@ -312,7 +316,8 @@ class _FoldEvaluation:
         for fold in range(training.folds):
             inside = self.fold_of == fold
             outside_codes = self.codes[~inside]
-            calibration = fit_calibration(training.calibration, raw[~inside], outside_codes)
+            weights = None if self.weights is None else self.weights[~inside]
+            calibration = fit_calibration(training.calibration, raw[~inside], outside_codes, weights=weights)
             calibrated[inside] = calibration.apply(raw[inside])
             outside = calibration.apply(raw[~inside])
             default = choose_threshold(outside, outside_codes, self.target, config=training.threshold)

@@ -62,7 +62,7 @@ def test_weights_change_what_is_fitted() -> None:
 
 def test_an_estimator_without_row_weights_is_refused() -> None:
     config = settings("model=knn", *overrides("reweigh")[1:])
-    with pytest.raises(ConfigError, match="knn takes no weights of rows"):
+    with pytest.raises(ConfigError, match="knn does not support weights of rows"):
         fit_classifier(
             rows(100), protected_schema(), config.features, model=config.model, seed=1, mitigation=mitigation("reweigh")
         )
