@@ -158,21 +158,23 @@ def train_classifier(
         crossed = evaluation.cross_calibrate(fitted.raw_scores, training, groups)
         classifier = _calibrated(fitted, folds, codes, groups)
         baseline_metrics = evaluation.mean_metrics(fitted.baseline_scores)
-    selection_value = _aggregate_folds(crossed.fold_metrics, np.mean)[training.selection_metric]
-    if selection_value is None:
-        raise ConfigError(
-            f"training.selection_metric: {training.selection_metric} is not defined in any fold; choose another"
-        )
     return TrainResult(
         classifier=classifier,
         out_of_fold=crossed.scores,
         fold_metrics=crossed.fold_metrics,
         baseline_metrics=baseline_metrics,
         selection_metric=training.selection_metric,
-        selection_value=selection_value,
+        selection_value=_selection_value(crossed.fold_metrics, training.selection_metric),
         predicted=crossed.predicted,
         n_trees=fitted.n_trees,
     )
+
+
+def _selection_value(fold_metrics: tuple[dict[str, float], ...], metric: str) -> float:
+    value = _aggregate_folds(fold_metrics, np.mean)[metric]
+    if value is None:
+        raise ConfigError(f"training.selection_metric: {metric} is not defined in any fold; choose another")
+    return value
 
 
 def check_training(training: TrainingConfig, target: Target) -> None:

@@ -131,12 +131,10 @@ def load_package(path: Path) -> Package:
         schema = Schema.from_dict(parse_yaml(contents["schema.yaml"]))
         plain = {name: json.loads(data) for name, data in contents.items() if name.endswith(".json")}
         decision = plain["decision.json"]
-        calibration, threshold = Calibration.from_dict(decision["calibration"]), decision["threshold"]
+        decision_steps = _decision_steps(decision)
         card = contents["card.md"].decode()
         golden = plain["golden.json"]
         known_classes = decision["known_classes"]
-        by_group = decision["group_thresholds"]
-        group_thresholds = None if by_group is None else GroupThresholds.from_dict(by_group)
     except (KeyError, RecursionError, TypeError, ValueError, yaml.YAMLError) as error:
         raise IntegrityError(f"{path}: contains an invalid file ({error}); restore the package") from error
     encoder = Encoder.from_dict(plain["encoder.json"])
@@ -145,14 +143,7 @@ def load_package(path: Path) -> Package:
         if manifest.onnx.used
         else skops_file.load_estimator(contents["model.skops"])
     )
-    classifier = Classifier(
-        schema=schema,
-        encoder=encoder,
-        estimator=estimator,
-        calibration=calibration,
-        threshold=threshold,
-        group_thresholds=group_thresholds,
-    )
+    classifier = Classifier(schema=schema, encoder=encoder, estimator=estimator, **decision_steps)
     check_golden(golden, classifier.predict_proba)
     check_golden_classes(golden, classifier)
     reference = Reference.from_dict(plain["reference.json"])
@@ -171,6 +162,16 @@ def load_package(path: Path) -> Package:
         importance=RowImportance.from_dict(plain["importance.json"]),
         mitigation=plain.get(MITIGATION_FILE),
     )
+
+
+def _decision_steps(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the steps after the estimator, as fields of `Classifier`."""
+    by_group = decision["group_thresholds"]
+    return {
+        "calibration": Calibration.from_dict(decision["calibration"]),
+        "threshold": decision["threshold"],
+        "group_thresholds": None if by_group is None else GroupThresholds.from_dict(by_group),
+    }
 
 
 def load_rule_baseline(path: Path) -> Package:

@@ -76,7 +76,7 @@ def test_groups_have_thresholds_and_they_change_predictions(loaded: Package) -> 
     assert (loaded.predict(FRAME) != one_for_all.predict(FRAME)).any()
 
 
-def test_every_door_predicts_the_same_class(folder: Path, loaded: Package, tmp_path: Path) -> None:
+def test_every_interface_predicts_the_same_class(folder: Path, loaded: Package, tmp_path: Path) -> None:
     expected, columns = loaded.predict(FRAME).tolist(), request_columns(loaded)
     scorer = model_of(loaded).scorer
     values = list(zip(*columns.values(), strict=True))
