@@ -49,6 +49,7 @@ from pipeline.state.decided_state import (
     UndecidedChange,
     find_undecided_changes,
     find_undecided_deployments,
+    find_undecided_trials,
     undecided_deployment_error,
 )
 from pipeline.state.deliveries import (
@@ -158,6 +159,15 @@ from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
 from pipeline.state.trial_sums import TrialSums, TrialUnit, add_trial_sums, read_trial_progress, read_trial_sums
+from pipeline.state.trial_traffic import (
+    TrialServer,
+    TrialServerState,
+    VariantTraffic,
+    put_trial_server,
+    put_variant_traffic,
+    read_trial_servers,
+    read_variant_traffic,
+)
 from pipeline.state.trials import (
     TRAFFIC_STATES,
     Trial,
@@ -250,10 +260,13 @@ __all__ = [
     "Trial",
     "TrialMethod",
     "TrialPurpose",
+    "TrialServer",
+    "TrialServerState",
     "TrialState",
     "TrialSums",
     "TrialUnit",
     "UndecidedChange",
+    "VariantTraffic",
     "WaitingDecision",
     "account_privileges",
     "add_delivery",
@@ -302,6 +315,7 @@ __all__ = [
     "find_trial",
     "find_undecided_changes",
     "find_undecided_deployments",
+    "find_undecided_trials",
     "find_version",
     "grant_statements",
     "has_due_delivery",
@@ -327,6 +341,8 @@ __all__ = [
     "owns_log",
     "parse_api_key",
     "partition_start",
+    "put_trial_server",
+    "put_variant_traffic",
     "read_active_silences",
     "read_api_keys",
     "read_arrived_outcomes",
@@ -349,8 +365,10 @@ __all__ = [
     "read_seen_clock",
     "read_serving_events",
     "read_trial_progress",
+    "read_trial_servers",
     "read_trial_sums",
     "read_trials",
+    "read_variant_traffic",
     "read_versions",
     "record_api_key_use",
     "record_seen_clock",
