@@ -12,27 +12,27 @@ if TYPE_CHECKING:
     from pipeline.alerts.rule_inputs import RuleInputs
     from pipeline.state import Trial
 
-__all__: list[str] = []
+__all__ = ["newest_finding"]
 
 _RECENT_US = 24 * 3_600_000_000  # the end of a trial is reported for a day
 
 
 @condition("trial_won", "mlops trial list --all")
 def _trial_won(inputs: RuleInputs, _threshold: float) -> ConditionResult:
-    return _newest(inputs, _won, "no challenger won in the last day")
+    return newest_finding(inputs, _won, "no challenger won in the last day")
 
 
 @condition("trial_lost", "mlops trial list --all")
 def _trial_lost(inputs: RuleInputs, _threshold: float) -> ConditionResult:
-    return _newest(inputs, _lost, "no challenger lost in the last day")
+    return newest_finding(inputs, _lost, "no challenger lost in the last day")
 
 
 @condition("trial_stopped", "mlops trial list --all")
 def _trial_stopped(inputs: RuleInputs, _threshold: float) -> ConditionResult:
-    return _newest(inputs, _stopped, "no challenger was stopped in the last day")
+    return newest_finding(inputs, _stopped, "no challenger was stopped in the last day")
 
 
-def _newest(inputs: RuleInputs, describe: Callable[[Trial], str], otherwise: str) -> ConditionResult:
+def newest_finding(inputs: RuleInputs, describe: Callable[[Trial], str], otherwise: str) -> ConditionResult:
     """Return the finding about the newest trial that has one: open ones, and those decided in the last day."""
     ended = (trial for trial in inputs.loop.decided_trials if _is_recent(trial, inputs.evaluated_at))
     findings = [(trial, finding) for trial in (*inputs.loop.open_trials, *ended) if (finding := describe(trial))]
