@@ -16,11 +16,11 @@ import numpy as np
 
 from pipeline.serving.prediction_types import PredictionBatch
 from pipeline.serving.rows.value_warnings import warnings_text
-from pipeline.state import PredictionRow, RequestRows, RequestValues
+from pipeline.state import PredictionRow, RequestRows, RequestValues, utc_now_us
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pipeline.config.groups.monitoring_config import PredictionSource
     from pipeline.serving.line_up import Fallback
@@ -94,10 +94,13 @@ class BatchPredictor:
     ----------
     sample_rate : float between 0 and 1
         Share of the rows that the log keeps, each with weight 1 / `sample_rate`; 0 where there is no log.
+    now : callable
+        Returns the moment of a prediction in microseconds since 1970, UTC.
     """
 
-    def __init__(self, *, sample_rate: float) -> None:
+    def __init__(self, *, sample_rate: float, now: Callable[[], int] = utc_now_us) -> None:
         self._sample_rate = sample_rate
+        self._now = now
         self._ids = _PredictionIds()
         self._random = Random()  # noqa: S311 - the choice of sampled rows is no secret
 
@@ -194,7 +197,7 @@ class BatchPredictor:
         """Return the values that all rows of a request share, by the names of `RequestValues`."""
         model = request.loaded_model
         return {
-            "predicted_at": time.time_ns() // 1000,
+            "predicted_at": self._now(),
             "model": model.name,
             "version": model.version,
             "digest": model.digest,

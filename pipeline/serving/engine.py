@@ -32,7 +32,7 @@ from pipeline.serving.serving_stats import ServingStats
 from pipeline.serving.storage_watch import StorageWatch
 from pipeline.serving.what_if import what_if_response
 from pipeline.serving.worker import PredictionWorker
-from pipeline.state import PredictionWriter, open_state
+from pipeline.state import PredictionWriter, open_state, utc_now_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -96,6 +96,8 @@ class Engine:
         Set before the start; called when requests are submitted and when they are committed.
     on_readiness_change : callable, optional
         Set before the start; called with each readiness that differs from the one before.
+    clock : callable
+        Set before the start; returns the moment of a prediction in microseconds since 1970, UTC.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class Engine:
         self.verify: Callable[[LoadedModel], None] | None = None
         self.observer: RequestObserver | None = None
         self.on_readiness_change: Callable[[Readiness], None] | None = None
+        self.clock: Callable[[], int] = utc_now_us
         self._root = root
         self._config = engine
         self._log_config = log
@@ -137,7 +140,7 @@ class Engine:
         DependencyUnavailable
             When the database is unavailable.
         """
-        state = await asyncio.to_thread(open_state, self._root)
+        state = await asyncio.to_thread(open_state, self._root, clock=self.clock)
         packages = PackageStore(self._root / paths.PACKAGES)
         hash_key = load_hash_key(self._root)
         reloader = ModelReloader(state, packages, self.model, self.stage, self._config, hash_key, self.verify)
@@ -291,13 +294,7 @@ class Engine:
         return await asyncio.to_thread(lambda: what_if_response(model, model.parser.parse_row(body).rows[0]))
 
     async def reload(self) -> LoadedModel:
-        """Poll the state database now and return the loaded model.
-
-        Raises
-        ------
-        NotReady
-            When no valid model is loaded.
-        """
+        """Poll the state database now and return the loaded model; NotReady without a valid one."""
         await self._reload_if_changed(is_forced=True)
         return self._require_model()
 

@@ -86,7 +86,8 @@ class PredictionWorker:
         self._config = config
         self._now = now
         self._observer = observer
-        self._predictor = BatchPredictor(sample_rate=0.0 if config.mode == "none" else config.sample_rate)
+        sample_rate = 0.0 if config.mode == "none" else config.sample_rate
+        self._predictor = BatchPredictor(sample_rate=sample_rate, now=now)
         self._queue: SimpleQueue[list[PendingRequest] | Callable[[PredictionWriter], None] | None] = SimpleQueue()
         self._submitted: list[PendingRequest] = []
         self._n_waiting = 0

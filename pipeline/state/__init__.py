@@ -44,6 +44,7 @@ from pipeline.state.database import (
     connect_to_project,
     count_packages,
     state_exists,
+    utc_now_us,
 )
 from pipeline.state.decided_state import (
     UndecidedChange,
@@ -390,6 +391,7 @@ __all__ = [
     "update_retrain",
     "update_trial",
     "upgrade_schema",
+    "utc_now_us",
     "verify_audit_chain",
     "version_by_digest",
     "window_predictions",
