@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["TrainResult", "check_folds", "check_training", "train_classifier"]
+__all__ = ["TrainResult", "assign_folds", "check_folds", "check_training", "train_classifier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def train_classifier(
 
     check_training(training, schema.target)
     codes = encode_target(frame, schema.target)
-    fold_of = _assign_folds(codes, schema.target, training.folds, seed=seed)
+    fold_of = assign_folds(codes, schema.target, training.folds, seed=seed)
     weight = training.class_weight
 
     def fit(of_model: ModelConfig) -> Callable[[pd.DataFrame], Classifier]:
@@ -335,7 +335,7 @@ def check_folds(codes: NDArray[np.int64], target: Target, n_folds: int) -> None:
         )
 
 
-def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, seed: int) -> NDArray[np.intp]:
+def assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, seed: int) -> NDArray[np.intp]:
     """Return the fold of each row; the folds are stratified by class."""
     from sklearn.model_selection import StratifiedKFold
 

@@ -21,6 +21,7 @@ __all__ = [
     "RAW_ROWS",
     "REGISTRATION_REPORT",
     "RUN_OUTBOX",
+    "SELECTION_LEDGER",
     "SOURCE_FINGERPRINT",
     "SPLIT_REPORT",
     "STATE",
@@ -47,6 +48,8 @@ PACKAGES = STATE / "packages"
 RUN_OUTBOX = STATE / "outbox"
 LOG_HASH_KEY = STATE / "log.key"
 MONITOR_LOCK = STATE / "monitor.lock"
+
+SELECTION_LEDGER = Path("outputs/selection")
 
 RAW_ROWS = Path("data/raw.parquet")
 SOURCE_FINGERPRINT = Path("data/source.json")
