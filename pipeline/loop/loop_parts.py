@@ -9,6 +9,7 @@ from pipeline import state as store
 from pipeline.errors import MlopsError
 from pipeline.monitoring.importance import record_importance
 from pipeline.state import LoopDecision
+from pipeline.trials import advance_trials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +36,10 @@ class LoopPart:
 
 
 # A retrain that passed becomes a trial at the next run: trials come first.
-LOOP_PARTS: tuple[LoopPart, ...] = (LoopPart("importance", record_importance),)
+LOOP_PARTS: tuple[LoopPart, ...] = (
+    LoopPart("trials", advance_trials),
+    LoopPart("importance", record_importance),
+)
 
 
 def run_parts(context: LoopContext, parts: Sequence[LoopPart]) -> tuple[LoopDecision, ...]:

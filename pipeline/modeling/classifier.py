@@ -11,6 +11,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.encoding import Encoder, make_encoder
 from pipeline.modeling.estimators import ALLOWED_PACKAGES, build_estimator, supports_class_weight
+from pipeline.modeling.row_weights import row_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,13 +144,14 @@ def fit_classifier(
 ) -> Classifier:
     """Fit a classifier to `frame`; it is not calibrated, and its threshold is 0.5 (None beyond two classes).
 
-    Native libraries use one thread: some estimators would otherwise store the number of threads, and the
+    Rows count by the column with the role weight; with `class_weight` the weights are multiplied. The encoder counts
+    each row once. Native libraries use one thread: some estimators would otherwise store the number of threads, and the
     last bits of others would depend on it.
 
     Raises
     ------
     ConfigError
-        When the estimator cannot be built, refuses these rows, or takes no class weights.
+        When the estimator cannot be built, refuses these rows, or takes no weights.
     DataError
         When rows do not match the schema, or fewer than two classes occur.
     """
@@ -161,13 +163,16 @@ def fit_classifier(
         raise DataError(f"{schema.target.column}: only one class occurs in {len(codes)} rows; at least two are needed")
     encoder = make_encoder(schema, features, model.inputs, seed=seed)
     matrix = encoder.fit_transform(frame, codes)
-    weighted = _build_weighted(model, seed=seed, class_weight=class_weight)
+    weights = row_weights(frame, schema)
+    weighted = _build_weighted(model, seed=seed, class_weight=class_weight, has_weights=weights is not None)
     estimator = weighted.estimator
-    weights = {"sample_weight": _balanced_row_weights(codes)} if weighted.needs_row_weights else {}
+    if weighted.needs_row_weights:
+        weights = _balanced_row_weights(codes) * (1.0 if weights is None else weights)
+    fit_arguments = {} if weights is None else {"sample_weight": weights}
     # Sums of values near the largest float32 overflow inside of scikit-learn's own check of its input.
     with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
         try:
-            estimator.fit(_as_float64(matrix), codes, **weights)
+            estimator.fit(_as_float64(matrix), codes, **fit_arguments)
         except Exception as error:
             if not _is_of_estimator(error):
                 raise
@@ -214,11 +219,18 @@ class _WeightedEstimator:
     needs_row_weights: bool
 
 
-def _build_weighted(model: ModelConfig, *, seed: int, class_weight: str | None) -> _WeightedEstimator:
+def _build_weighted(
+    model: ModelConfig, *, seed: int, class_weight: str | None, has_weights: bool
+) -> _WeightedEstimator:
     """Return the estimator of `model`, which balances the classes itself or takes row weights."""
     from sklearn.utils.validation import has_fit_parameter
 
     estimator = build_estimator(model, seed=seed, class_weight=class_weight)
+    if has_weights and not has_fit_parameter(estimator, "sample_weight"):
+        raise ConfigError(
+            f"model.estimator: {model.name} does not support weights of rows; choose another model, or give the"
+            " column with the role weight the role ignore"
+        )
     if class_weight is None or supports_class_weight(estimator):
         return _WeightedEstimator(estimator, needs_row_weights=False)
     estimator = build_estimator(model, seed=seed)

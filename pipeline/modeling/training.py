@@ -17,6 +17,7 @@ from pipeline.modeling.baselines import BASELINES, baseline_metric_names, fit_ba
 from pipeline.modeling.boosting_rounds import RoundsCurve, chooses_rounds, first_stages, later_stages, with_rounds
 from pipeline.modeling.calibration import fit_calibration
 from pipeline.modeling.classifier import Classifier, encode_target, fit_classifier
+from pipeline.modeling.row_weights import row_weights
 from pipeline.modeling.scored_rows import make_scored_rows
 from pipeline.modeling.thresholds import check_threshold_rule, choose_threshold
 from pipeline.text import number
@@ -114,7 +115,8 @@ def train_classifier(
     Parameters
     ----------
     frame : DataFrame
-        Declared columns and the target.
+        Declared columns and the target. Fits, calibration and the number of trees count a row by the column with
+        the role weight; folds, threshold and metrics count each row once.
     schema : Schema
     features, model, training
         Sections of the configuration.
@@ -139,11 +141,11 @@ def train_classifier(
         return lambda rows: fit_classifier(rows, schema, features, model=of_model, seed=seed, class_weight=weight)
 
     with threadpool_limits(limits=1):
-        folds = _Folds(frame, fold_of, training)
+        folds = _Folds(frame, fold_of, training, row_weights(frame, schema))
         fitted = _fit_final_and_folds(folds, fit, model, schema=schema, codes=codes, seed=seed)
-        evaluation = _FoldEvaluation(schema.target, codes, fold_of)
+        evaluation = _FoldEvaluation(schema.target, codes, fold_of, folds.weights)
         out_of_fold, fold_metrics = evaluation.cross_calibrate(fitted.raw_scores, training)
-        classifier = _calibrated(fitted, codes, training)
+        classifier = _calibrated(fitted, codes, training, weights=folds.weights)
         baseline_metrics = evaluation.mean_metrics(fitted.baseline_scores)
     selection_value = _aggregate_folds(fold_metrics, np.mean)[training.selection_metric]
     if selection_value is None:
@@ -188,11 +190,12 @@ class _FittedFolds:
 
 @dataclass(frozen=True, slots=True)
 class _Folds:
-    """Train rows, the fold of each, and how they are fitted."""
+    """Train rows, the fold of each, how they are fitted, and their weights; None where all rows count the same."""
 
     frame: pd.DataFrame
     fold_of: NDArray[np.intp]
     training: TrainingConfig
+    weights: Floats | None
 
     def fit_and_score(
         self, fitters: Mapping[str, Callable[[pd.DataFrame], Classifier]], *, stages: Sequence[int]
@@ -254,20 +257,22 @@ def _fit_final_and_folds(
     baseline_scores = {name: values[0] for name, values in scores.items()}
     if not stages:
         return _FittedFolds(classifier, model_scores[0], baseline_scores)
-    curve = RoundsCurve.from_probabilities(stages, model_scores, codes)
+    curve = RoundsCurve.from_probabilities(stages, model_scores, codes, weights=folds.weights)
     if curve.still_improves():
         longest = fit(with_rounds(model, later_stages()[-1]))
         classifier, scores = folds.fit_and_score({"model": longest}, stages=later_stages())
-        curve = RoundsCurve.from_probabilities(later_stages(), scores["model"], codes)
+        curve = RoundsCurve.from_probabilities(later_stages(), scores["model"], codes, weights=folds.weights)
     n_trees = curve.best_rounds()
     if n_trees != classifier.estimator.get_params()["max_iter"]:
         classifier = fit(with_rounds(model, n_trees))(folds.frame)
     return _FittedFolds(classifier, curve.cross_chosen(folds.fold_of), baseline_scores, n_trees)
 
 
-def _calibrated(fitted: _FittedFolds, codes: NDArray[np.int64], training: TrainingConfig) -> Classifier:
+def _calibrated(
+    fitted: _FittedFolds, codes: NDArray[np.int64], training: TrainingConfig, *, weights: Floats | None
+) -> Classifier:
     """Return the classifier of all rows with calibration and threshold of the out-of-fold scores."""
-    calibration = fit_calibration(training.calibration, fitted.raw_scores, codes)
+    calibration = fit_calibration(training.calibration, fitted.raw_scores, codes, weights=weights)
     target = fitted.classifier.schema.target
     threshold = choose_threshold(calibration.apply(fitted.raw_scores), codes, target, config=training.threshold)
     return replace(fitted.classifier, calibration=calibration, threshold=threshold)
@@ -275,11 +280,12 @@ def _calibrated(fitted: _FittedFolds, codes: NDArray[np.int64], training: Traini
 
 @dataclass(frozen=True, slots=True)
 class _FoldEvaluation:
-    """True classes and folds of the rows, for the evaluation of scores."""
+    """True classes, folds and weights of the rows, for the evaluation of scores; metrics count each row once."""
 
     target: Target
     codes: NDArray[np.int64]
     fold_of: NDArray[np.intp]
+    weights: Floats | None = None
 
     def cross_calibrate(self, raw: Floats, training: TrainingConfig) -> tuple[Floats, tuple[dict[str, float], ...]]:
         """Return calibrated scores and the metrics of each fold, by calibrations of the other folds."""
@@ -288,7 +294,8 @@ class _FoldEvaluation:
         for fold in range(training.folds):
             inside = self.fold_of == fold
             outside_codes = self.codes[~inside]
-            calibration = fit_calibration(training.calibration, raw[~inside], outside_codes)
+            weights = None if self.weights is None else self.weights[~inside]
+            calibration = fit_calibration(training.calibration, raw[~inside], outside_codes, weights=weights)
             calibrated[inside] = calibration.apply(raw[inside])
             threshold = choose_threshold(
                 calibration.apply(raw[~inside]), outside_codes, self.target, config=training.threshold

@@ -44,11 +44,13 @@ from pipeline.state.database import (
     connect_to_project,
     count_packages,
     state_exists,
+    utc_now_us,
 )
 from pipeline.state.decided_state import (
     UndecidedChange,
     find_undecided_changes,
     find_undecided_deployments,
+    find_undecided_trials,
     undecided_deployment_error,
 )
 from pipeline.state.deliveries import (
@@ -87,6 +89,7 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
+from pipeline.state.labeled_rows import LabeledRow, LabeledRows, last_log_numbers, read_labeled_rows
 from pipeline.state.leases import Lease, loop_lease_name, read_lease, release_lease, renew_lease
 from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, last_outcome_seq, latest_outcomes, read_outcomes
 from pipeline.state.loop_context import LoopContext, LoopMode
@@ -157,6 +160,15 @@ from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
 from pipeline.state.trial_sums import TrialSums, TrialUnit, add_trial_sums, read_trial_progress, read_trial_sums
+from pipeline.state.trial_traffic import (
+    TrialServer,
+    TrialServerState,
+    VariantTraffic,
+    put_trial_server,
+    put_variant_traffic,
+    read_trial_servers,
+    read_variant_traffic,
+)
 from pipeline.state.trials import (
     TRAFFIC_STATES,
     Trial,
@@ -211,6 +223,8 @@ __all__ = [
     "IdempotencyKeyTaken",
     "ImportanceKind",
     "Incident",
+    "LabeledRow",
+    "LabeledRows",
     "Lease",
     "LogChunk",
     "LoggedOutcome",
@@ -247,10 +261,13 @@ __all__ = [
     "Trial",
     "TrialMethod",
     "TrialPurpose",
+    "TrialServer",
+    "TrialServerState",
     "TrialState",
     "TrialSums",
     "TrialUnit",
     "UndecidedChange",
+    "VariantTraffic",
     "WaitingDecision",
     "account_privileges",
     "add_delivery",
@@ -299,12 +316,14 @@ __all__ = [
     "find_trial",
     "find_undecided_changes",
     "find_undecided_deployments",
+    "find_undecided_trials",
     "find_version",
     "grant_statements",
     "has_due_delivery",
     "has_predictions",
     "iter_predictions",
     "last_incident",
+    "last_log_numbers",
     "last_loop_run",
     "last_monitor_run",
     "last_notifications",
@@ -323,6 +342,8 @@ __all__ = [
     "owns_log",
     "parse_api_key",
     "partition_start",
+    "put_trial_server",
+    "put_variant_traffic",
     "read_active_silences",
     "read_api_keys",
     "read_arrived_outcomes",
@@ -333,6 +354,7 @@ __all__ = [
     "read_freshness",
     "read_importances",
     "read_incidents",
+    "read_labeled_rows",
     "read_lease",
     "read_loop_facts",
     "read_loop_runs",
@@ -344,8 +366,10 @@ __all__ = [
     "read_seen_clock",
     "read_serving_events",
     "read_trial_progress",
+    "read_trial_servers",
     "read_trial_sums",
     "read_trials",
+    "read_variant_traffic",
     "read_versions",
     "record_api_key_use",
     "record_seen_clock",
@@ -367,6 +391,7 @@ __all__ = [
     "update_retrain",
     "update_trial",
     "upgrade_schema",
+    "utc_now_us",
     "verify_audit_chain",
     "version_by_digest",
     "window_predictions",

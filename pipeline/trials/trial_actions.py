@@ -148,6 +148,6 @@ def stop_trial(state: State, seq: int, *, actor: str, reason: str) -> Trial:
         if not trial.is_open:
             raise Conflict(f"trial {seq} is already {trial.state}; check `mlops trial show {seq}`")
         at = state.clock()
-        event = store.AuditEvent(actor, "stop trial", at, reason)
+        event = store.AuditEvent(actor, "trial aborted", at, reason)
         stopped = replace(trial, state="aborted", share=0.0, step_at=at, decided_at=at, proposal=None)
         return store.update_trial(connection, stopped, event)

@@ -31,7 +31,7 @@ _COMMAND = re.compile(
 )
 # Targets that run this test again, set up an environment or use a package index: `make -n` checks that they exist.
 _SKIPPED_COMMANDS = re.compile(
-    r"make (run|serve|monitor|app|up|audit|generated-client|test|check|workflows|pictures|lock|setup|clean)\b"
+    r"make (run|serve|monitor|app|demo-loop|up|audit|generated-client|test|check|workflows|pictures|lock|setup|clean)\b"
 )
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 # These have a test of their own, which checks their results.

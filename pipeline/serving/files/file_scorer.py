@@ -21,7 +21,7 @@ from pyarrow import csv
 from pyarrow import parquet as pq
 
 from pipeline import files
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.errors import DataError, UsageError
 from pipeline.modeling.classifier import predicted_codes
 from pipeline.serving.files.file_reader import TableValidator, count_file_rows, read_column_names, read_file_tables

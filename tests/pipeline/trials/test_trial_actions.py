@@ -59,4 +59,4 @@ def test_a_stopped_trial_is_aborted_once_with_a_reason(project: Path) -> None:
             stop_trial(state, trial.seq, actor="ada", reason="again")
         with state.reading() as connection:
             last = store.read_audit_entries(connection, model=MODEL_NAME)[-1]
-    assert (last.actor, last.action, last.reason) == ("ada", "stop trial", "no longer of interest")
+    assert (last.actor, last.action, last.reason) == ("ada", "trial aborted", "no longer of interest")

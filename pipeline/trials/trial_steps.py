@@ -1,0 +1,130 @@
+"""Advance open trials: compare what is new, decide, and carry the step out or propose it to a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline import state as store
+from pipeline.errors import Conflict, IntegrityError, MlopsError, UsageError
+from pipeline.package.package_store import PackageStore
+from pipeline.project import paths
+from pipeline.state import LOOP_ACTOR, LoopDecision
+from pipeline.trials.trial_comparison import load_pair, update_comparison
+from pipeline.trials.trial_decisions import StepWriter, current_verdict, production_change_after
+from pipeline.trials.trial_plan import PlannedStep, TrialTraffic, plan_step, step_after_win
+
+if TYPE_CHECKING:
+    from pipeline.config.groups.lifecycle_config import LifecycleConfig
+    from pipeline.state import LoopContext, State, Trial
+
+__all__ = ["advance_trials", "approve_trial"]
+
+
+def advance_trials(context: LoopContext) -> list[LoopDecision]:
+    """Advance each open trial of the model by at most one step, and return what was decided about each.
+
+    In mode `advise`, the first canary step, a promotion and a rollback become proposals. A challenger that is worse or
+    harmful is stopped in either mode.
+    """
+    with context.state.reading() as connection:
+        trials = store.read_trials(connection, context.model, is_open=True)
+    if not trials:
+        return [LoopDecision("trials", "none", "no trial is open; `mlops trial start VERSION` opens one")]
+    return [_advance_safely(context, trial) for trial in trials]
+
+
+def _advance_safely(context: LoopContext, trial: Trial) -> LoopDecision:
+    subject = f"trial {trial.seq}"
+    if context.should_stop():
+        return LoopDecision(subject, "none", "the run was ended before its turn")
+    try:
+        return _advance(context, trial)
+    except MlopsError as error:
+        return LoopDecision(subject, "none", str(error), error=type(error).__name__)
+
+
+def _advance(context: LoopContext, trial: Trial) -> LoopDecision:
+    packages = PackageStore(context.root / paths.PACKAGES)
+    writer = StepWriter(context.state, packages, context.config.lifecycle, context.actor)
+    with context.state.reading() as connection:
+        generation = store.current_deployment(connection, trial.model).generation
+        change = production_change_after(connection, trial)
+    if change is not None:
+        reason = f"{change.actor} changed Production after the trial was opened ({change.action}); nothing is undone"
+        by_person = "Conflict" if change.actor != LOOP_ACTOR else ""
+        return _end_void(writer, trial, reason, generation=generation, error=by_person)
+    try:
+        load_pair(packages, trial)
+    except IntegrityError as error:
+        return _end_void(writer, trial, f"a package cannot be loaded: {error}", generation=generation)
+    verdict = current_verdict(context.state, trial, update_comparison(context.state, packages, trial))
+    traffic = _read_traffic(context.state, trial)
+    step = plan_step(trial, verdict, traffic, now=context.now)
+    evidence = {"verdict": verdict.as_dict(), "traffic": {"n_predictions": traffic.n_predictions}}
+    if step.action == "wait":
+        return LoopDecision(f"trial {trial.seq}", "none", step.reason, evidence)
+    needs_person = step.needs_approval and (
+        not context.may_act or verdict.needs_person or (step.action == "roll back" and not writer.may_roll_back(trial))
+    )
+    if needs_person and trial.proposal == step.action:
+        reason = f"{step.action} waits for a person: `mlops trial approve {trial.seq}`; {step.reason}"
+        return LoopDecision(f"trial {trial.seq}", "none", reason, evidence)
+    act = writer.propose if needs_person else writer.write
+    act(trial, step, evidence=evidence, expected_generation=generation)
+    action = f"propose {step.action}" if needs_person else step.end or step.action
+    return LoopDecision(f"trial {trial.seq}", action, step.reason, evidence)
+
+
+def _end_void(writer: StepWriter, trial: Trial, reason: str, *, generation: int, error: str = "") -> LoopDecision:
+    step = PlannedStep("end", reason, end="void")
+    writer.write(trial, step, evidence=trial.evidence, expected_generation=generation)
+    return LoopDecision(f"trial {trial.seq}", "void", reason, error=error)
+
+
+def _read_traffic(state: State, trial: Trial) -> TrialTraffic:
+    """Return what the servers counted for a trial, and whether another trial takes traffic."""
+    with state.reading() as connection:
+        busy = store.traffic_trial(connection, trial.model)
+    return TrialTraffic(busy_trial=None if busy is None or busy.seq == trial.seq else busy.seq)
+
+
+def approve_trial(state: State, packages: PackageStore, config: LifecycleConfig, seq: int, *, actor: str) -> Trial:
+    """Carry out the proposal of a trial in the name of a person.
+
+    Raises
+    ------
+    Conflict
+        When Production changed since the trial was opened, or another decision came first.
+    GateRefused
+        When the challenger did not pass its gates.
+    UsageError
+        When the trial does not exist or proposes nothing.
+    """
+    with state.reading() as connection:
+        trial = store.find_trial(connection, seq)
+        generation = store.current_deployment(connection, trial.model).generation
+        change = production_change_after(connection, trial)
+        busy = store.traffic_trial(connection, trial.model)
+    if trial.proposal is None or not trial.is_open:
+        raise UsageError(
+            f"trial {seq} is {trial.state} and proposes nothing; check `mlops trial show {seq}`, or promote by hand:"
+            f" `mlops promote {trial.challenger}`"
+        )
+    if change is not None:
+        raise Conflict(
+            f"trial {seq}: {change.actor} changed Production after it was opened ({change.action});"
+            f" start a new trial: `mlops trial start {trial.challenger}`"
+        )
+    return StepWriter(state, packages, config, actor).write(
+        trial, _approved_step(trial, busy), evidence=trial.evidence, expected_generation=generation
+    )
+
+
+def _approved_step(trial: Trial, busy: Trial | None) -> PlannedStep:
+    reason = f"approved: {trial.proposal}"
+    if trial.proposal == "promote":
+        return PlannedStep("promote", reason)
+    step = step_after_win(trial, reason, busy_trial=None if busy is None else busy.seq)
+    if step.action == "wait":
+        raise Conflict(f"trial {trial.seq}: {step.reason}; approve it afterwards, or stop that trial first")
+    return step
