@@ -158,14 +158,14 @@ def _drop_distant(
     if len(known) < len(remaining) or not known:
         return list(remaining)
     leader = known[find_leader(known)]
-    kept = []
+    near = []
     for number, values in known.items():
         difference = paired_difference(values, leader)
         if difference.is_beyond(max_distance):
             result.dropped[number], result.dropped_after[number] = difference, result.n_folds
         else:
-            kept.append(number)
-    return kept
+            near.append(number)
+    return near
 
 
 def find_leader(losses: dict[int, Floats]) -> int:

@@ -147,24 +147,7 @@ def select_model(
     _require_equal_folds(configs, options.search, conf)
     ledger = [paths.SELECTION_LEDGER / trial_fingerprint(config) for config in configs]
     scores = FoldScores(configs, load_train_rows(configs[0]), ledger)
-    end = clock() + options.budget_s
-    race = race_over_folds(
-        len(configs),
-        configs[0].training.folds,
-        fit=scores.fit,
-        losses=scores.losses,
-        max_distance=options.race,
-        should_stop=lambda: clock() > end,
-        on_fold=lambda n_folds, n: on_progress(f"fold {n_folds}: {pluralize(n, 'configuration')} left"),
-        n_jobs=configs[0].training.n_jobs,
-    )
-    if not race.losses:
-        if race.failures:
-            raise ConfigError(f"no configuration could be fitted; the first: {next(iter(race.failures.values()))}")
-        raise DataError(
-            f"lifecycle.select.budget_s: {options.budget_s:g} s were over before configurations could be compared;"
-            " raise it, or run `mlops select` again: it continues"
-        )
+    race = _race(scores, options, clock, on_progress)
     complexity = {number: scores.complexity(number) for number in range(len(configs))}
     chosen = choose_configuration(race.losses, complexity, options.rule)
     experiment = None if chosen == 0 else _adopt(configs[chosen], name, race, chosen=chosen, conf=conf)
@@ -178,6 +161,30 @@ def select_model(
         results=tuple(_results(race, [{}, *drawn], complexity, chosen=chosen)),
         experiment=experiment,
     )
+
+
+def _race(
+    scores: FoldScores, options: SelectConfig, clock: Callable[[], float], on_progress: Callable[[str], None]
+) -> RaceResult:
+    training, end = scores.configs[0].training, clock() + options.budget_s
+    race = race_over_folds(
+        len(scores.configs),
+        training.folds,
+        fit=scores.fit,
+        losses=scores.losses,
+        max_distance=options.race,
+        should_stop=lambda: clock() > end,
+        on_fold=lambda n_folds, n: on_progress(f"fold {n_folds}: {pluralize(n, 'configuration')} left"),
+        n_jobs=training.n_jobs,
+    )
+    if not race.losses and race.failures:
+        raise ConfigError(f"no configuration could be fitted; the first: {next(iter(race.failures.values()))}")
+    if not race.losses:
+        raise DataError(
+            f"lifecycle.select.budget_s: {options.budget_s:g} s were over before configurations could be compared;"
+            " raise it, or run `mlops select` again: it continues"
+        )
+    return race
 
 
 def next_experiment_name(conf: Path = paths.CONF) -> str:

@@ -114,7 +114,7 @@ class SelectConfig(Section):
     race: float | None = setting(
         "Standard errors behind the leader at which a configuration is dropped; null: none is", gt=0
     )
-    budget_s: float = setting("Longest search; then what is known decides", unit="s", gt=0)
+    budget_s: float = setting("Longest search; then the complete folds decide", unit="s", gt=0)
 
 
 class LifecycleConfig(Section):

@@ -46,10 +46,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for code in ("pipeline", "stages"):
         (tmp_path / code).symlink_to(ROOT / code)
     conf = tmp_path / "conf"
-    kept = ("random_forest", "logistic_regression", "calibrated_forest")
+    needed = ("random_forest", "logistic_regression", "calibrated_forest")
     for group in ("model", "hparams_search", "experiment", "scenario", "data", "data/profile"):
         for path in (conf / group).glob("*.yaml"):
-            if path.stem not in (*kept, "personality", "s5e7"):
+            if path.stem not in (*needed, "personality", "s5e7"):
                 path.unlink()
     (conf / "hparams_search/penalty.yaml").write_text(SEARCH, encoding="utf-8")
     edit(conf / "config.yaml", "model: hist_gradient_boosting", "model: random_forest")
