@@ -92,8 +92,8 @@ def permutation_importance(
 
 def _metric_value(rows: EncodedRows, metric: str) -> float:
     """Return a metric of the calibrated probabilities."""
-    target, threshold = rows.classifier.schema.target, rows.classifier.threshold
-    scored = make_scored_rows(target, rows.codes, rows.calibrated_probabilities(), threshold=threshold)
+    target = rows.classifier.schema.target
+    scored = make_scored_rows(target, rows.codes, rows.calibrated_probabilities(), threshold=rows.thresholds)
     return compute_metrics(scored, [metric])[metric]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def evaluate_package(
     codes = encode_target(test, package.schema.target)
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as executor:
         probabilities = package.predict_proba(test)
-        scored = _score(package, codes, probabilities, n_bins=config.calibration_bins)
+        scored = _score(package, test, probabilities, n_bins=config.calibration_bins)
         # Importing scikit-learn takes as long as the rest of the evaluation, so both tasks that need it run beside it.
         options: Any = {"confidence_level": config.confidence_level, "schema": package.schema, "seed": seed}
         baselines = executor.submit(_compare_baselines, scored, train, test, names=names, **options)
@@ -126,9 +127,11 @@ def check_evaluation(config: EvaluationConfig) -> None:
 
 
 def _score(
-    package: Package, codes: NDArray[np.int64], probabilities: NDArray[np.float64], *, n_bins: int
+    package: Package, test: pd.DataFrame, probabilities: NDArray[np.float64], *, n_bins: int
 ) -> LabeledPredictions:
-    return make_scored_rows(package.schema.target, codes, probabilities, threshold=package.threshold, n_bins=n_bins)
+    target = package.schema.target
+    codes = encode_target(test, target)
+    return make_scored_rows(target, codes, probabilities, threshold=package.row_thresholds(test), n_bins=n_bins)
 
 
 def _assess_groups(
@@ -143,7 +146,10 @@ def _assess_groups(
     check_fairness(fairness, package.schema)
     groups = group_protected_columns(package, train, test, pairs=fairness.pairs, n_bins=config.slices.quantiles)
     tallies = [GroupTallies.from_rows(grouping, scored) for grouping in groups.groupings]
-    return assess_fairness(tallies, package.schema.target, fairness, skipped=groups.skipped)
+    report = assess_fairness(tallies, package.schema.target, fairness, skipped=groups.skipped)
+    if package.mitigation is None:
+        return report
+    return replace(report, mitigation={**package.mitigation, "budget": fairness.mitigation.budget})
 
 
 def _compare_baselines(
@@ -180,7 +186,7 @@ def _check_parity(package: Package, test: pd.DataFrame, served: NDArray[np.float
         return Parity(onnx_used=False, rows=len(test), tolerance=None)
     expected = package.sklearn_classifier().predict_proba(test)
     difference, tolerance = float(np.abs(expected - served).max()), package.manifest.onnx.tolerance
-    target, threshold = package.schema.target, package.threshold
+    target, threshold = package.schema.target, package.row_thresholds(test)
     n_flipped = int(
         (predicted_classes(expected, target, threshold) != predicted_classes(served, target, threshold)).sum()
     )

@@ -11,10 +11,18 @@ from pipeline.fairness.fairness_report import (
     GroupMetric,
     assess_fairness,
 )
-from pipeline.fairness.fairness_text import fairness_markdown, fairness_rows, fairness_summary, fairness_text
+from pipeline.fairness.fairness_text import (
+    fairness_markdown,
+    fairness_rows,
+    fairness_summary,
+    fairness_text,
+    mitigation_rows,
+)
 from pipeline.fairness.group_comparison import FairnessVerdict, compare_means, compare_rates
 from pipeline.fairness.group_tallies import Grouping, GroupTallies
-from pipeline.fairness.protected_columns import check_fairness, protected_columns
+from pipeline.fairness.group_thresholds import GroupThresholds, ThresholdSearch
+from pipeline.fairness.protected_columns import check_fairness, group_by_words, protected_columns
+from pipeline.fairness.row_reweighing import independence_weights
 
 __all__ = [
     "ColumnFairness",
@@ -23,7 +31,9 @@ __all__ = [
     "GroupFinding",
     "GroupMetric",
     "GroupTallies",
+    "GroupThresholds",
     "Grouping",
+    "ThresholdSearch",
     "assess_fairness",
     "check_fairness",
     "compare_means",
@@ -32,5 +42,8 @@ __all__ = [
     "fairness_rows",
     "fairness_summary",
     "fairness_text",
+    "group_by_words",
+    "independence_weights",
+    "mitigation_rows",
     "protected_columns",
 ]

@@ -114,6 +114,8 @@ class FairnessReport:
         Smaller numbers of rows, and what is computed from them, are not shown.
     skipped : dict of str
         Reason by column that could not be assessed.
+    mitigation : dict or None
+        What training did for groups, its effect out of fold, and its budget.
     """
 
     columns: tuple[ColumnFairness, ...]
@@ -123,6 +125,7 @@ class FairnessReport:
     gate: str
     suppress_below: int
     skipped: dict[str, str]
+    mitigation: dict[str, Any] | None = None
 
     @property
     def verdict(self) -> str:
@@ -140,6 +143,7 @@ class FairnessReport:
             "n_comparisons": self.n_comparisons,
             "confidence_level": self.confidence_level,
             "skipped": self.skipped,
+            "mitigation": self.mitigation,
             "columns": [
                 {
                     "columns": list(column.columns),

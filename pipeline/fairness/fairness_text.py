@@ -10,7 +10,7 @@ from pipeline.text import number, percent, pluralize
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["fairness_markdown", "fairness_rows", "fairness_summary", "fairness_text"]
+__all__ = ["fairness_markdown", "fairness_rows", "fairness_summary", "fairness_text", "mitigation_rows"]
 
 _VERDICT_TEXT = {
     "pass": "pass",
@@ -74,6 +74,9 @@ def fairness_text(report: Mapping[str, Any]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines += [f"without rows: {name}" for name in _empty_groups(report)]
     lines += [f"{name}: {reason}" for name, reason in report["skipped"].items()]
+    if report["mitigation"] is not None:
+        lines.append(f"mitigation: {report['mitigation']['kind']} by {report['mitigation']['column']}, out of fold:")
+        lines += ["  " + " ".join((*row[:2], row[2], "->", row[3])) for row in mitigation_rows(report["mitigation"])]
     return "\n".join((*lines, f"verdict: {_VERDICT_TEXT[report['verdict']]}; {fairness_summary(report)}"))
 
 
@@ -97,12 +100,50 @@ def _markdown_lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield from markdown_table(
         _HEAD, (tuple(map(escape_markdown, _cells(row))) for row in fairness_rows(report) if row["metric"])
     )
+    yield from _mitigation_lines(report["mitigation"])
     for name in _empty_groups(report):
         yield ""
         yield f"Without rows: {escape_markdown(name)}."
     for name, reason in report["skipped"].items():
         yield ""
         yield f"{escape_markdown(name)}: {escape_markdown(reason)}."
+
+
+def mitigation_rows(mitigation: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return what a mitigation changes out of fold: all rows or group, metric, before, after."""
+    metrics = mitigation["metrics"]
+    rows: list[tuple[str, ...]] = [
+        ("all rows", name, number(metrics["before"][name]), number(metrics["after"][name]))
+        for name in ("accuracy", "log_loss", "brier")
+        if name in metrics["before"]
+    ]
+    for before, after in zip(mitigation["groups"]["before"], mitigation["groups"]["after"], strict=True):
+        for old, new in zip(before["metrics"], after["metrics"], strict=True):
+            values = (number(old["value"], missing=""), number(new["value"], missing=""))
+            rows.append((f"{before['group']}", old["metric"], *values))
+    return rows
+
+
+def _mitigation_lines(mitigation: Mapping[str, Any] | None) -> Iterator[str]:
+    if mitigation is None:
+        return
+    yield ""
+    yield (
+        f"**Mitigation**: `{mitigation['kind']}` by {escape_markdown(mitigation['column'])}. Stated reason:"
+        f" {escape_markdown(mitigation['reason'])}. The thresholds of groups are"
+        f" {escape_markdown(_threshold_text(mitigation))}. On the out-of-fold rows:"
+    )
+    yield ""
+    yield from markdown_table(
+        ("rows", "metric", "without", "with"), (tuple(map(escape_markdown, row)) for row in mitigation_rows(mitigation))
+    )
+
+
+def _threshold_text(mitigation: Mapping[str, Any]) -> str:
+    thresholds = mitigation["thresholds"]
+    if thresholds is None:
+        return "equal"
+    return ", ".join(f"{name} {value:.4g}" for name, value in thresholds["thresholds"].items())
 
 
 def _empty_groups(report: Mapping[str, Any]) -> Iterator[str]:

@@ -41,7 +41,7 @@ class Grouping:
         codes = self.codes * len(other.labels) + other.codes
         return Grouping((*self.columns, *other.columns), labels, codes)
 
-    def take(self, rows: NDArray[Any]) -> Grouping:
+    def take(self, rows: NDArray[Any] | slice) -> Grouping:
         """Return the grouping of some rows, by mask or positions."""
         return Grouping(self.columns, self.labels, self.codes[rows])
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pipeline.errors import ConfigError, did_you_mean
+from pipeline.fairness.group_tallies import Grouping
+from pipeline.schema.column_values import factorize_texts, to_float64
 
 if TYPE_CHECKING:
     from pipeline.config.groups.fairness_config import FairnessConfig
     from pipeline.schema import Column, Schema
 
-__all__ = ["check_fairness", "protected_columns"]
+__all__ = ["check_fairness", "group_by_words", "protected_columns"]
 
 _GROUPED_KINDS = ("category", "boolean")
 
@@ -18,6 +22,29 @@ _GROUPED_KINDS = ("category", "boolean")
 def protected_columns(schema: Schema) -> tuple[Column, ...]:
     """Return the columns that are declared `protected: true`, in their declared order."""
     return tuple(column for column in schema.columns if column.protected)
+
+
+def group_by_words(name: str, kind: str, categories: tuple[str, ...], values: Any) -> Grouping:
+    """Return the groups of a category or boolean column: each word, words that are not declared, missing values.
+
+    Parameters
+    ----------
+    name, kind : str
+        Of the column.
+    categories : tuple of str
+        Its declared words.
+    values : list, Series or Arrow array
+        Every form gives the same groups.
+    """
+    if kind == "boolean":
+        numbers = to_float64(values)
+        codes = np.where(np.isnan(numbers), 3, np.nan_to_num(numbers)).astype(np.int64)
+        return Grouping((name,), ("false", "true", "unseen", "missing"), codes)
+    n_words = len(categories)
+    code_of = {word: code for code, word in enumerate(categories)}
+    positions, distinct = factorize_texts(values)
+    table = np.array([*(code_of.get(word, n_words) for word in distinct), n_words + 1], dtype=np.int64)
+    return Grouping((name,), (*categories, "unseen", "missing"), table[positions])
 
 
 def check_fairness(config: FairnessConfig, schema: Schema) -> None:

@@ -72,7 +72,7 @@ class _GateContext:
     def scored(self, package: Package) -> LabeledPredictions:
         """Return the test rows scored by a package; the scores are cached by its digest."""
         if package.digest not in self._scored:
-            target, threshold = self.candidate.schema.target, package.threshold
+            target, threshold = self.candidate.schema.target, package.row_thresholds(self.test)
             probabilities = package.predict_proba(self.test)
             codes = encode_target(self.test, target)
             self._scored[package.digest] = make_scored_rows(target, codes, probabilities, threshold=threshold)
@@ -283,7 +283,7 @@ def _slice_gate(context: _GateContext) -> list[Gate]:
 
 def _fairness_gates(context: _GateContext) -> list[Gate]:
     """No group of a protected column fails, and a mitigation stays within its budget."""
-    return fairness_gates(context.inputs.evaluation.get("fairness"))
+    return fairness_gates(context.inputs.evaluation.get("fairness"), metric=context.config.metric)
 
 
 def _serving_form_gates(context: _GateContext) -> list[Gate]:

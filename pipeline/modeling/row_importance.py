@@ -176,6 +176,7 @@ class EncodedRows:
         self.classifier, self._frame, self.codes = classifier, frame, codes
         encoder = classifier.encoder
         self.matrix = encoder.transform(frame) if matrix is None else matrix
+        self.thresholds = classifier.row_thresholds(frame)
         self._columns: dict[str, slice] = {}
         at = 0
         for encoding in encoder.encodings_:
@@ -202,6 +203,9 @@ class EncodedRows:
         derived = self.classifier.encoder.derived
         dependent = [column.name for column in derived.columns if not set(names).isdisjoint(column.sources)]
         original = {name: self.matrix[:, self._columns[name]].copy() for name in (*names, *dependent)}
+        thresholds, groups = self.thresholds, self.classifier.group_thresholds
+        if groups is not None and groups.column in names and isinstance(thresholds, np.ndarray):
+            self.thresholds = thresholds[order]
         for name in names:
             self.matrix[:, self._columns[name]] = original[name][order]
         if dependent:
@@ -216,6 +220,7 @@ class EncodedRows:
             for encoding, part in zip(encoder.encodings_, parts, strict=True):
                 self.matrix[:, self._columns[encoding.name]] = part
         yield
+        self.thresholds = thresholds
         for name, values in original.items():
             self.matrix[:, self._columns[name]] = values
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMAT_VERSION",
     "MANIFEST_FILE",
+    "MITIGATION_FILE",
     "FileEntry",
     "Manifest",
     "OnnxProof",
@@ -42,7 +43,8 @@ REQUIRED_FILES = (
     "train_rows.json",
 )
 # Packages of older versions have no rule baseline.
-OPTIONAL_FILES = ("model.onnx", "rule.json")
+MITIGATION_FILE = "mitigation.json"
+OPTIONAL_FILES = ("model.onnx", "rule.json", MITIGATION_FILE)
 _MAX_MANIFEST_BYTES = 1 << 16
 _MAX_FILE_BYTES = 1 << 31
 _SHA256 = re.compile(r"[0-9a-f]{64}")

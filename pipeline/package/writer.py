@@ -13,7 +13,15 @@ from pipeline.modeling.classifier import encode_target, predicted_classes
 from pipeline.modeling.row_importance import measure_row_importance
 from pipeline.package import skops_file
 from pipeline.package.golden import make_golden_rows
-from pipeline.package.manifest import MANIFEST_FILE, REQUIRED_FILES, FileEntry, Manifest, OnnxProof, list_files
+from pipeline.package.manifest import (
+    MANIFEST_FILE,
+    MITIGATION_FILE,
+    REQUIRED_FILES,
+    FileEntry,
+    Manifest,
+    OnnxProof,
+    list_files,
+)
 from pipeline.package.onnx_file import NotConvertible, OnnxModel, convert_to_onnx
 from pipeline.package.package_card import package_card
 from pipeline.package.parity import TOLERANCE, check_onnx_parity, onnx_classifier
@@ -52,6 +60,7 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
     training: TrainingConfig,
     model: str,
     split: HashSplit | None = None,
+    mitigation: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Write the package of `classifier` to `path`, atomically; equal inputs give equal bytes.
 
@@ -78,6 +87,8 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         Name of the model in conf/model/.
     split : HashSplit, optional
         The rule that chose the rows of `train`; None for another splitter.
+    mitigation : mapping, optional
+        What training did for groups, and its effect, as `train_with_mitigation` returns it.
 
     Raises
     ------
@@ -97,6 +108,7 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         "metrics.json": dict(metrics),
         **_train_row_files(train, classifier.schema, split),
         **_monitoring_files(classifier, onnx, (train, test), scores=scores, training=training),
+        **({} if mitigation is None else {MITIGATION_FILE: dict(mitigation)}),
     }
     contents = {name: files.canonical_json(value).encode() for name, value in plain.items()}
     contents["card.md"] = package_card(
@@ -137,6 +149,7 @@ def _model_files(classifier: Classifier) -> dict[str, Any]:
     """Return the files of the steps before and after the estimator: encoder, calibration and threshold."""
     decision = {
         "calibration": classifier.calibration.as_dict(),
+        "group_thresholds": None if classifier.group_thresholds is None else classifier.group_thresholds.as_dict(),
         "known_classes": _known_classes(classifier),
         "threshold": classifier.threshold,
     }
@@ -157,7 +170,7 @@ def _monitoring_files(
         classifier if onnx is None else onnx_classifier(classifier, OnnxModel(onnx, _known_classes(classifier)))
     )
     score = scores.max(axis=1) if target.positive is None else scores[:, target.classes.index(target.positive)]
-    predicted = predicted_classes(scores, target, classifier.threshold)
+    predicted = predicted_classes(scores, target, classifier.row_thresholds(train))
     bins = training.reference_bins
     reference = build_reference(
         train, classifier.schema, score=score, predicted=predicted, n_bins=bins, threshold=classifier.threshold

@@ -73,7 +73,8 @@ def register_package(
         version = store.add_version(
             connection, model, candidate.digest, at=at, semver=semver, description=description, tags=all_tags
         )
-        event = store.AuditEvent(current_actor(), "register", at, evidence=dict(gates or {}))
+        evidence = {**(gates or {}), **_mitigation_evidence(candidate)}
+        event = store.AuditEvent(current_actor(), "register", at, evidence=evidence)
         store.append_audit_entry(
             connection, event, model=model, version=version.version, after={"digest": version.digest, "semver": semver}
         )
@@ -86,6 +87,14 @@ def _package_tags(candidate: Package) -> dict[str, Any]:
     tags = {"model": candidate.manifest.model, "metrics": candidate.metrics}
     lineage_names = ("data", "data_sha256", "params_sha256", "seed")
     return tags | {name: candidate.lineage[name] for name in lineage_names if name in candidate.lineage}
+
+
+def _mitigation_evidence(candidate: Package) -> dict[str, Any]:
+    """Return what training did for groups and the stated reason, for the audit trail; empty without a mitigation."""
+    if candidate.mitigation is None:
+        return {}
+    names = ("kind", "column", "metric", "reason", "thresholds")
+    return {"mitigation": {name: candidate.mitigation[name] for name in names}}
 
 
 def _next_semver(versions: Sequence[ModelVersion], candidate: Package, packages: PackageStore) -> str:

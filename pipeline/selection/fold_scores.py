@@ -15,6 +15,8 @@ from pipeline.modeling.boosting_rounds import FIRST_ROUNDS, chooses_rounds, with
 from pipeline.modeling.calibration import fit_calibration
 from pipeline.modeling.classifier import encode_target, fit_classifier
 from pipeline.modeling.complexity import estimator_complexity
+from pipeline.modeling.mitigation import Mitigation
+from pipeline.modeling.row_weights import row_weights
 from pipeline.modeling.scored_rows import make_scored_rows
 from pipeline.modeling.training import assign_folds
 from pipeline.schema import Schema
@@ -107,6 +109,7 @@ class FoldScores:
             model=with_rounds(model, FIRST_ROUNDS) if chooses_rounds(model) else model,
             seed=config.seed,
             class_weight=config.training.class_weight,
+            mitigation=Mitigation.from_config(config.fairness, self.schema),
         )
         score = FoldScore(classifier.predict_proba(self.frame[inside]), estimator_complexity(classifier.estimator))
         with files.atomic_file(path) as temporary:
@@ -125,19 +128,29 @@ class FoldScores:
         A calibration is fitted to the scores of the other folds, so with one fold there is none, and no loss.
         """
         parts = [self._scores[number, fold].probabilities for fold in range(n_folds)]
-        kind, codes = self.configs[number].training.calibration, [self.codes[self.fold_of == f] for f in range(n_folds)]
-        if kind != "none":
-            if n_folds == 1:
-                return None
-            parts = [
-                fit_calibration(
-                    kind,
-                    np.concatenate([part for other, part in enumerate(parts) if other != fold]),
-                    np.concatenate([part for other, part in enumerate(codes) if other != fold]),
-                ).apply(parts[fold])
-                for fold in range(n_folds)
-            ]
-        return self._row_losses(np.concatenate(parts), np.concatenate(codes))
+        codes = np.concatenate([self.codes[self.fold_of == fold] for fold in range(n_folds)])
+        kind = self.configs[number].training.calibration
+        if kind != "none" and n_folds == 1:
+            return None
+        raw = np.concatenate(parts)
+        return self._row_losses(raw if kind == "none" else self._cross_calibrated(kind, raw, n_folds), codes)
+
+    def _cross_calibrated(self, kind: str, raw: Floats, n_folds: int) -> Floats:
+        """Return the scores of each fold by a calibration of the other folds."""
+        weights, rows = (
+            row_weights(self.frame, self.schema),
+            [np.flatnonzero(self.fold_of == f) for f in range(n_folds)],
+        )
+        order = np.concatenate(rows)
+        calibrated = np.empty_like(raw)
+        for fold in range(n_folds):
+            inside = self.fold_of[order] == fold
+            outside = order[~inside]
+            calibration = fit_calibration(
+                kind, raw[~inside], self.codes[outside], weights=None if weights is None else weights[outside]
+            )
+            calibrated[inside] = calibration.apply(raw[inside])
+        return calibrated
 
     def _row_losses(self, probabilities: Floats, codes: NDArray[np.int64]) -> Floats:
         threshold = 0.5 if self.schema.target.is_binary else None

@@ -87,7 +87,13 @@ def _train_and_log(config: Config, tracker: ExperimentTracker) -> None:
     schema = Schema.from_config(config.data)
     tracker.log_dataset(rows, f"{config.data.name} train", source=str(paths.TRAIN_ROWS))
     result = train_classifier(
-        rows, schema, config.features, model=config.model, training=config.training, seed=config.seed
+        rows,
+        schema,
+        config.features,
+        model=config.model,
+        training=config.training,
+        seed=config.seed,
+        fairness=config.fairness,
     )
     metrics = {f"cv.{name}": value for name, value in result.mean_metrics.items() if value is not None}
     spread = {f"cv_spread.{name}": value for name, value in result.std_metrics.items() if value is not None}
@@ -96,7 +102,7 @@ def _train_and_log(config: Config, tracker: ExperimentTracker) -> None:
 
 def trial_fingerprint(config: Config) -> str:
     """Return the hash of all that the objective depends on: rows, settings, code, libraries."""
-    settings = config.model_dump(mode="json", include={"seed", "data", "features", "model", "training"})
+    settings = config.model_dump(mode="json", include={"seed", "data", "features", "model", "training", "fairness"})
     del settings["training"]["n_jobs"]
     dependencies = {
         "kind": "trial",

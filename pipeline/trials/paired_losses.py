@@ -117,18 +117,24 @@ def _is_scorable(outcome: ArrivedOutcome, pair: ModelPair) -> bool:
 def _score(outcomes: Sequence[ArrivedOutcome], package: Package) -> LabeledPredictions:
     """Return the predictions of a package: those of the log where it made them, and new ones elsewhere."""
     is_own = np.array([row.digest == package.digest and row.served_by != _RULE_BASELINE for row in outcomes])
-    probabilities = np.zeros((len(outcomes), len(package.classes)))
+    target, probabilities = package.schema.target, np.zeros((len(outcomes), len(package.classes)))
+    predicted = np.zeros(len(outcomes), dtype=np.int64)
     for positions, is_logged in ((np.flatnonzero(is_own), True), (np.flatnonzero(~is_own), False)):
         if len(positions):
             batch = LogBatch(_log_columns([outcomes[i] for i in positions.tolist()]), package)
             probabilities[positions] = (
                 batch.probabilities() if is_logged else package.predict_proba(batch.feature_values())
             )
-    target = package.schema.target
+            threshold = (
+                package.threshold
+                if not package.has_group_thresholds
+                else package.row_thresholds(batch.feature_values())
+            )
+            predicted[positions] = predicted_codes(probabilities[positions], target, threshold)
     return LabeledPredictions(
         y=np.zeros(len(outcomes), dtype=np.int64),
         probabilities=probabilities,
-        predicted=predicted_codes(probabilities, target, package.threshold),
+        predicted=predicted,
         positive=None if target.positive is None else target.classes.index(target.positive),
     )
 

@@ -196,10 +196,9 @@ def _read_parts(package: Package, source: Path, dialect: CsvDialect) -> Iterator
 
 
 def _score_chunk(package: Package, rows: pa.Table) -> pa.Table:
-    probabilities = package.predict_proba(
-        {name: rows.column(name).combine_chunks() for name in package.schema.feature_names}
-    )
-    codes = predicted_codes(probabilities, package.schema.target, package.threshold)
+    features = {name: rows.column(name).combine_chunks() for name in package.schema.feature_names}
+    probabilities = package.predict_proba(features)
+    codes = predicted_codes(probabilities, package.schema.target, package.row_thresholds(features))
     given_names = set(rows.column_names)
     columns: dict[str, Any] = {
         column.name: rows.column(column.name)
