@@ -71,11 +71,11 @@ def _labels(inputs: RuleInputs, _threshold: float) -> ConditionResult:
 
 
 def held_guards(facts: LoopFacts) -> list[dict[str, Any]]:
-    """Return the guards that hold the labels of the last retrain or of the last run of the loop."""
+    """Return the guards that hold the last retrain, or held one in the last run of the loop."""
     last = _last_retrain(facts)
     sources = [{} if last is None or last.state == "discarded" else last.facts]
     if facts.last_run is not None:
-        sources += [decision.facts for decision in facts.last_run.decisions]
+        sources += [decision.facts for decision in facts.last_run.decisions if decision.action == "hold"]
     guards = [guard for source in sources for guard in source.get("guards", ())]
     return [guard for guard in guards if guard["result"] == "hold"]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["AT", "KEY", "ORIGIN", "WEIGHT", "SnapshotRows", "read_snapshot", "read_with_history"]
+__all__ = ["AT", "KEY", "ORIGIN", "WEIGHT", "SnapshotRows", "history_schema", "read_snapshot", "read_with_history"]
 
 # Columns of a snapshot beside the features and the target; no declared column has such a name by accident.
 AT = "snapshot_at"  # when the row was predicted
@@ -80,7 +80,7 @@ def read_with_history(
     frame = snapshot.frame.assign(**{name: pd.array(weight, "Float64")})
     if read_history is None:
         return frame
-    history = read_history(_without(schema, LABELED_WEIGHT))
+    history = read_history(history_schema(schema))
     history_at = int(snapshot.at.min()) if source.history_at is None else _to_us(source.history_at)
     decay = _decay(np.array([max(newest - history_at, 0)]), source.half_life_days)[0]
     own = history[name].astype("Float64") if name in history else pd.Series(1.0, history.index, dtype="Float64")
@@ -119,8 +119,9 @@ def read_snapshot(path: Path, schema: Schema, *, where: str) -> SnapshotRows:
     return SnapshotRows(frame, at.to_numpy(), table.column(WEIGHT).combine_chunks().to_numpy().astype(np.float64))
 
 
-def _without(schema: Schema, name: str) -> Schema:
-    return replace(schema, columns=tuple(column for column in schema.columns if column.name != name))
+def history_schema(schema: Schema) -> Schema:
+    """Return the schema of the rows before a snapshot: without the weight that only labeled rows bring."""
+    return replace(schema, columns=tuple(column for column in schema.columns if column.name != LABELED_WEIGHT))
 
 
 def _in_plain_form(schema: Schema) -> Schema:

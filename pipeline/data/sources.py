@@ -104,6 +104,7 @@ def check_source(config: DataConfig, schema: Schema, *, root: Path) -> None:
     DataError
         When the file is neither there nor tracked by DVC, or is a link, a folder, a pipe or a device.
     """
+    from pipeline.data.labeled_source import history_schema
     from pipeline.data.synthetic import check_profile
 
     for source in _parts(config.source):
@@ -112,7 +113,7 @@ def check_source(config: DataConfig, schema: Schema, *, root: Path) -> None:
         if isinstance(source, FileSource):
             check_source_files(source, root=root)
     if config.profile is not None:
-        check_profile(config.profile, schema)
+        check_profile(config.profile, history_schema(schema))
 
 
 def content_hash(frame: pd.DataFrame) -> str:

@@ -19,6 +19,8 @@ _RUN_LOOP = "run `mlops loop`, or schedule `mlops loop --once`"
 # A run takes some time, such as that of a retrain, and its moment is that of its start.
 _GRACE_SHARE = 0.1
 _GRACE_US = 60_000_000
+# A guard refused, or a person decided meanwhile: the loop did its work.
+_REFUSALS = ("GateRefused", "Conflict")
 
 
 def assess_loop(known: ModelFacts | None, now: int, *, zone: tzinfo) -> ComponentStatus | None:
@@ -38,7 +40,7 @@ def _assess_run(run: LoopRun, facts: LoopFacts, now: int, zone: tzinfo) -> Compo
     if is_loop_late(run, now):
         sentence = f"Late: {last}, expected by {timestamp(run.next_at, zone)}"
         return ComponentStatus("loop", "degraded", "late", "late", sentence, _RUN_LOOP)
-    failed = [decision for decision in run.decisions if decision.action == "fail"]
+    failed = [decision for decision in run.decisions if decision.error not in ("", *_REFUSALS)]
     if failed:
         sentence = f"In the {last}, {failed[0].subject} failed: {failed[0].reason}"
         return ComponentStatus("loop", "degraded", "failed", "failed", sentence, f"run `mlops loop show {run.seq}`")

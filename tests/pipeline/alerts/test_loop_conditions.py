@@ -25,9 +25,9 @@ def _evaluate(facts: LoopFacts, *, mode: Any = "advise") -> dict[str, RuleResult
     return {result.rule: result for result in evaluate_rules(rules, inputs)}
 
 
-def _ran(hours_ago: float, **facts: Any) -> LoopRun:
+def _ran(hours_ago: float, action: str = "none", **facts: Any) -> LoopRun:
     at = _NOW - int(hours_ago * _HOUR_US)
-    return LoopRun("m", at, "one", (LoopDecision("retraining", "none", "held", facts),), at + _HOUR_US)
+    return LoopRun("m", at, "one", (LoopDecision("labels", action, "because", facts),), at + _HOUR_US)
 
 
 @pytest.mark.parametrize(
@@ -70,5 +70,7 @@ def test_the_last_retrain_fires_the_rule_of_its_state(
 
 
 def test_a_guard_that_held_in_the_last_run_of_the_loop_names_its_caller() -> None:
-    result = _evaluate(LoopFacts(_ran(1, guards=[_HOLD, {**_HOLD, "result": "pass"}])))["labels"]
+    guards = [_HOLD, {**_HOLD, "result": "pass"}]
+    result = _evaluate(LoopFacts(_ran(1, "hold", guards=guards)))["labels"]
     assert (result.is_firing, result.summary, result.value) == (True, _HOLD["reason"], 1)
+    assert not _evaluate(LoopFacts(_ran(1, guards=guards)))["labels"].is_firing  # nothing asked for a retrain

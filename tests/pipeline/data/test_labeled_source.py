@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from pipeline import files
-from pipeline.data.sources import fetch_rows
+from pipeline.config.groups.data_config import DataConfig
+from pipeline.data.sources import check_source, fetch_rows
+from pipeline.data.splitters import split_train_test
 from pipeline.errors import ConfigError, DataError
 from pipeline.retraining.labeled_snapshot import labeled_frame
 from pipeline.schema import Schema
@@ -107,3 +109,34 @@ def test_a_missing_snapshot_is_named(root: Path) -> None:
     (root / SNAPSHOT).unlink()
     with pytest.raises(DataError, match=f"data.source.path: {SNAPSHOT} not found"):
         fetch(root)
+
+
+def test_labeled_rows_leave_each_row_of_the_history_on_its_side_of_a_split(root: Path) -> None:
+    lines = "".join(f"{number},Ulm,{'yes' if number % 3 else 'no'}\n" for number in range(200))
+    (root / HISTORY["path"]).write_text(f"number,city,outcome\n{lines}")
+    before = problem(HISTORY)
+    after = problem({"kind": "labeled", "path": SNAPSHOT, "history": HISTORY, "half_life_days": 5.0})
+    sides = [
+        split_train_test(fetch_rows(config, root=root).frame, Schema.from_config(config), config.split, seed=3).test
+        for config in (before, after)
+    ]
+    assert set(sides[0]["number"]) == set(sides[1]["number"])
+    assert len(sides[1]) >= len(sides[0]) > 50
+
+
+def test_a_synthetic_history_needs_no_weight_in_its_profile(root: Path) -> None:
+    component = {
+        "share": 1.0,
+        "label": "yes",
+        "weights": {"number": [1, 1], "city": [1, 1]},
+        "missing_count": [1.0],
+        "missing_rate": {},
+    }
+    plain = problem({"kind": "labeled", "path": SNAPSHOT, "history": {"kind": "csv", "path": "data/external/a.csv"}})
+    settings = plain.model_dump(mode="json") | {
+        "source": {"kind": "labeled", "path": SNAPSHOT, "history": {"kind": "synthetic", "rows": 4, "seed": 1}},
+        "profile": {"components": {"all": component}},
+    }
+    config = DataConfig.model_validate_json(json.dumps(settings))
+    check_source(config, Schema.from_config(config), root=root)
+    assert fetch_rows(config, root=root).frame["snapshot_weight"].tolist() == [1.0] * 5 + [4.0, 1.0]

@@ -13,6 +13,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.modeling.boosting_rounds import RoundsCurve, first_stages
 from pipeline.modeling.calibration import fit_calibration
 from pipeline.modeling.classifier import fit_classifier
+from pipeline.modeling.dry_fit import check_fit
 from pipeline.modeling.row_weights import row_weights
 from pipeline.modeling.training import train_classifier
 from pipeline.schema import Column
@@ -83,12 +84,16 @@ def test_the_scale_of_weights_changes_nothing() -> None:
     assert (first == second).all()
 
 
-def test_an_estimator_without_weights_is_refused() -> None:
+def test_an_estimator_without_weights_is_refused_before_and_in_training() -> None:
     frame = with_weights(rows(), np.arange(1, len(rows()) + 1))
     config = settings("model=logistic_regression")
     neighbors = config.model.model_copy(update={"estimator": {"_target_": "sklearn.neighbors.KNeighborsClassifier"}})
-    with pytest.raises(ConfigError, match=r"model.estimator: .* does not support weights of rows; choose another"):
+    message = r"model.estimator: .* does not support weights of rows; choose another"
+    with pytest.raises(ConfigError, match=message):
         fit_classifier(frame, weighted_schema(), config.features, model=neighbors, seed=1)
+    with pytest.raises(ConfigError, match=message):
+        check_fit(weighted_schema(), config.features, model=neighbors, training=config.training, seed=1)
+    check_fit(weighted_schema(), config.features, model=config.model, training=config.training, seed=1)
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "isotonic"])

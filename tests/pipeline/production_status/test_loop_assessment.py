@@ -11,6 +11,8 @@ from pipeline.state import Lease, LoopDecision, LoopFacts, LoopRun
 from tests.pipeline.production_status.status_scenarios import HOUR_US, NOW, known
 from tests.pipeline.state.loop_records import make_retrain, make_trial
 
+_FAILED = LoopDecision("trials", "fail", "the disk is full", error="DependencyUnavailable")
+_REFUSED = LoopDecision("labels", "hold", "one caller sent most", error="GateRefused")
 _TRIALS = (make_trial(seq=4),)
 
 
@@ -27,7 +29,8 @@ def _run(hours_ago: float, *decisions: LoopDecision) -> LoopRun:
         (LoopFacts(_run(1.2)), ("degraded", "late", "run `mlops loop`, or schedule `mlops loop --once`")),
         (LoopFacts(_run(9), lease=Lease("loop m", "one", NOW + 1)), ("healthy", "running", "")),
         (LoopFacts(_run(9), lease=Lease("loop m", "one", NOW)), ("degraded", "late", None)),
-        (LoopFacts(_run(0.5, LoopDecision("trials", "fail", "no"))), ("degraded", "failed", "run `mlops loop show 9`")),
+        (LoopFacts(_run(0.5, _FAILED)), ("degraded", "failed", "run `mlops loop show 9`")),
+        (LoopFacts(_run(0.5, _REFUSED)), ("healthy", "on_time", "")),
         (
             LoopFacts(_run(0.5), retrains=(make_retrain(seq=3),)),
             ("healthy", "waiting", "run `mlops retrain approve 3`"),
