@@ -43,6 +43,7 @@ PROJECT = Path(__file__).parents[1]
 
 ROWS_PER_HOUR = 200
 ROWS_PER_REQUEST = 8
+N_CALLERS = 5  # the guards of the labels compare callers
 OUTCOME_DELAY_US = 6 * HOUR_US
 MONITOR_EVERY_US = 6 * HOUR_US
 LOOP_EVERY_US = 2 * HOUR_US
@@ -72,6 +73,7 @@ class SimulatedProject:
     _order: itertools.count[int] = field(default_factory=itertools.count)
     _next_monitor_us: int = 0
     _next_loop_us: int = 0
+    _last_actions: set[tuple[str, str]] = field(default_factory=set)
 
     def clock(self) -> int:
         return self.now_us
@@ -133,8 +135,9 @@ class SimulatedProject:
         n_rows = hours * ROWS_PER_HOUR
         step_us = HOUR_US * ROWS_PER_REQUEST // ROWS_PER_HOUR
         seed = [scenario.seed, next(self._order)]
+        outcomes = scenario.outcomes.model_copy(update={"n_callers": N_CALLERS})
         requests = generate_requests(
-            pool, phase, scenario.outcomes, n_rows=n_rows, rows_per_request=ROWS_PER_REQUEST, seed=seed
+            pool, phase, outcomes, n_rows=n_rows, rows_per_request=ROWS_PER_REQUEST, seed=seed
         )
         for number, request in enumerate(requests):
             self.now_us += step_us
@@ -174,8 +177,9 @@ class SimulatedProject:
         await engine.reload()  # it writes what it counted about a canary
         run = await asyncio.to_thread(self.run_loop)
         for decision in run.decisions:
-            if decision.is_action:
+            if decision.is_action and (decision.subject, decision.action) not in self._last_actions:
                 self.say(f"loop: {decision.subject}: {decision.action}: {decision.reason}")
+        self._last_actions = {(decision.subject, decision.action) for decision in run.decisions}
         await engine.reload()
 
     def run_loop(self) -> LoopRun:
