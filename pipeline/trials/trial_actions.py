@@ -64,11 +64,7 @@ def start_trial(state: State, packages: PackageStore, config: LifecycleConfig, r
         When the version does not exist or is in Production, nothing is in Production, too many trials are open, or a
         share is given without `split`.
     """
-    method = request.method if request.method is not None else config.trial.method
-    if request.share is not None and method != "split":
-        raise UsageError(
-            f"--share {request.share:g}: method {method} gives the challenger no requests; pass --method split"
-        )
+    method = _method_of(request, config)
     with state.reading() as connection:
         deployment = store.current_deployment(connection, request.model)
         challenger = store.find_version(connection, request.model, request.challenger)
@@ -104,6 +100,15 @@ def start_trial(state: State, packages: PackageStore, config: LifecycleConfig, r
                 f" `mlops trial stop {busy.seq} --reason ...`"
             )
         return store.add_trial(connection, trial, event, expected_generation=deployment.generation)
+
+
+def _method_of(request: TrialRequest, config: LifecycleConfig) -> TrialMethod:
+    method = request.method if request.method is not None else config.trial.method
+    if request.share is not None and method != "split":
+        raise UsageError(
+            f"--share {request.share:g}: method {method} gives the challenger no requests; pass --method split"
+        )
+    return method
 
 
 def _split(trial: Trial, share: float) -> Trial:
