@@ -136,9 +136,7 @@ class SimulatedProject:
         step_us = HOUR_US * ROWS_PER_REQUEST // ROWS_PER_HOUR
         seed = [scenario.seed, next(self._order)]
         outcomes = scenario.outcomes.model_copy(update={"n_callers": N_CALLERS})
-        requests = generate_requests(
-            pool, phase, outcomes, n_rows=n_rows, rows_per_request=ROWS_PER_REQUEST, seed=seed
-        )
+        requests = generate_requests(pool, phase, outcomes, n_rows=n_rows, rows_per_request=ROWS_PER_REQUEST, seed=seed)
         for number, request in enumerate(requests):
             self.now_us += step_us
             subject = f"{phase.name} {number}"
