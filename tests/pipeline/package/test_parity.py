@@ -58,7 +58,7 @@ def test_a_model_has_an_onnx_form_or_the_reason_why_not(tmp_path: Path, model: s
     assert (loaded.predict(rows) == loaded.sklearn_classifier().predict(rows)).all()
 
 
-@pytest.mark.parametrize("data", PROBLEMS)
+@pytest.mark.parametrize("data", PROBLEMS if is_long() else ("personality", "wine"))
 @pytest.mark.parametrize("calibration", ["sigmoid", "isotonic"])
 @pytest.mark.parametrize("model", MUST_CONVERT)
 def test_a_calibrated_model_has_an_onnx_form(tmp_path: Path, model: str, calibration: str, data: str) -> None:
