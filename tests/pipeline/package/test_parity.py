@@ -11,6 +11,7 @@ from pipeline import package
 from pipeline.errors import DependencyUnavailable
 from pipeline.package.onnx_file import OnnxModel, convert_to_onnx
 from pipeline.package.parity import TOLERANCE, check_onnx_parity, edge_case_rows, onnx_classifier
+from tests.fixtures.proof import is_long
 from tests.fixtures.small_packages import parts, train_small_model, unseen_rows, write_small_package
 from tests.fixtures.toy_dataset import ROOT
 
