@@ -51,7 +51,7 @@ def published_runs(root: Path) -> dict[str, tuple[object, ...]]:
         ).fetchall()
         datasets = dict(
             store.execute(
-                "select i.destination_id, group_concat(d.dataset_digest) from inputs i"
+                "select i.destination_id, group_concat(d.digest) from inputs i"
                 " join datasets d on d.dataset_uuid = i.source_id group by i.destination_id"
             ).fetchall()
         )
