@@ -14,7 +14,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve monitor app up test test-fast test-system test-e2e check generated-client workflows audit pictures lock clean
+.PHONY: help setup run serve monitor app demo-loop up test test-fast test-system test-e2e check generated-client workflows audit pictures lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ monitor: setup  ## Detect drift and performance degradation in the current windo
 app: $(VENV)/.app setup  ## Start the dashboard at http://127.0.0.1:8501
 	@echo "The dashboard is at http://127.0.0.1:8501 (stop it with Ctrl-C)"
 	@$(BIN)/python -m streamlit run app/serve.py
+
+demo-loop: setup  ## Watch the closed loop on simulated days, in copies of the project (five minutes)
+	@$(BIN)/python examples/closed_loop.py
 
 up:  ## Start API, app, tracking server, database and monitor in containers (needs Docker); generates missing passwords
 	@$(PYTHON) deploy/docker/create_passwords.py

@@ -80,7 +80,8 @@ class ApiClient:
         """Return the predictions for at most `max_rows` rows, given by column."""
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         body = json.dumps({"instances": rows}).encode()
-        predictions = self._request(f"/predict/batch?{_LOG_QUERY[is_logged]}", body)["predictions"]
+        response = self._request(f"/predict/batch?{_LOG_QUERY[is_logged]}", body)
+        predictions = response["predictions"]
         return PredictionBatch(
             [prediction["prediction"] for prediction in predictions],
             [prediction["confidence"] for prediction in predictions],
@@ -89,6 +90,8 @@ class ApiClient:
             [warnings_text(prediction["warnings"]) for prediction in predictions],
             list(range(len(predictions))),
             (),
+            response["model_version"],
+            response["variant"],
             lambda: b"",
         )
 

@@ -12,6 +12,7 @@ from app.views import (
     data_page,
     experiments_page,
     history_page,
+    loop_page,
     models_page,
     monitoring_page,
     overview_page,
@@ -35,6 +36,7 @@ def main() -> None:
             ),
             st.Page(predict_page.render, title="Predict", icon=":material/online_prediction:", url_path="predict"),
             st.Page(monitoring_page.render, title="Monitoring", icon=":material/monitoring:", url_path="monitoring"),
+            st.Page(loop_page.render, title="Loop", icon=":material/autorenew:", url_path="loop"),
             st.Page(history_page.render, title="History", icon=":material/history:", url_path="history"),
         ],
         "Models and data": [

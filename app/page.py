@@ -28,7 +28,7 @@ from pipeline.text import format_age
 from pipeline.text import timestamp as format_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import tzinfo
 
     from app import charts
@@ -43,6 +43,7 @@ __all__ = [
     "render_page",
     "show_chart",
     "show_error",
+    "show_facts",
     "show_table",
     "stage_badge",
     "time_columns",
@@ -179,6 +180,29 @@ class _UnvalidatedChart:
 def show_table(rows: Any, **options: Any) -> Any:
     """Show a table over the whole width, without its index."""
     return st.dataframe(rows, width="stretch", hide_index=True, **options)
+
+
+def show_facts(facts: Mapping[str, Any]) -> None:
+    """Show plain values as a table of names and values; the values of a nested mapping follow its name."""
+    rows = list(_fact_rows(facts))
+    if rows:
+        show_table(pd.DataFrame(rows, columns=["Fact", "Value"]))
+    else:
+        st.caption("No further facts are recorded.")
+
+
+def _fact_rows(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in facts.items():
+        label = f"{prefix}{formatting.humanize(str(name))}"
+        if isinstance(value, dict):
+            yield from _fact_rows(value, f"{label}: ")
+        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            for number, item in enumerate(value, 1):
+                yield from _fact_rows(item if isinstance(item, dict) else {"": item}, f"{label} {number}: ")
+        elif isinstance(value, float):
+            yield label, formatting.format_number(value)
+        else:
+            yield label, formatting.setting_text(", ".join(map(str, value)) if isinstance(value, list) else value)
 
 
 def user_time_zone() -> tzinfo:

@@ -22,7 +22,7 @@ from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import load_params
 from pipeline.config.file_formats import file_format
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.scoring_file import ScoringRows, read_scoring_file
 from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json

@@ -9,6 +9,7 @@ from pipeline.data.sources import check_source
 from pipeline.data.splitters import check_split
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.evaluation import check_evaluation, evaluated_metrics
+from pipeline.fairness import check_fairness
 from pipeline.gates import check_promotion
 from pipeline.modeling.dry_fit import check_fit
 from pipeline.modeling.training import check_training
@@ -63,6 +64,7 @@ def _checks(config: Config, root: Path) -> Iterator[Callable[[], object]]:
     if schema:
         yield lambda: check_source(data, schema[0], root=root)
         yield lambda: pandera_schema(schema[0])
+        yield lambda: check_fairness(config.fairness, schema[0])
         yield lambda: check_training(training, schema[0].target)
         yield lambda: check_fit(schema[0], config.features, model=config.model, training=training, seed=config.seed)
     yield lambda: check_split(data.split)

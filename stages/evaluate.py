@@ -25,6 +25,7 @@ def main(config: Config) -> float:
         train,
         test,
         config=config.evaluation,
+        fairness=config.fairness,
         selection_metric=config.training.selection_metric,
         seed=config.seed,
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.lookup import LookupTable
+from pipeline.alerts import loop_conditions, trial_conditions  # noqa: F401 - add their conditions to the table
+from pipeline.alerts.condition_table import CONDITIONS, ConditionResult, condition
+from pipeline.fairness import fairness_summary
 from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pipeline.alerts.rule_inputs import RuleInputs
     from pipeline.config.groups.alerts_config import AlertRuleConfig
@@ -45,20 +47,6 @@ class RuleResult:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
-    is_firing: bool | None
-    summary: str
-    value: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Condition:
-    evaluate: Callable[[RuleInputs, float], _Result]
-    next_command: str
-
-
-CONDITIONS: LookupTable[_Condition] = LookupTable("alerts.rules.condition")
 _REPORT_COMMAND = "mlops monitor report"
 
 
@@ -66,8 +54,8 @@ def evaluate_rules(rules: Mapping[str, AlertRuleConfig], inputs: RuleInputs) -> 
     """Return the result of each rule, in the order of the rules."""
     results = []
     for name, rule in rules.items():
-        condition = CONDITIONS[rule.condition]
-        result = condition.evaluate(inputs, 0.0 if rule.threshold is None else rule.threshold)
+        declared = CONDITIONS[rule.condition]
+        result = declared.evaluate(inputs, 0.0 if rule.threshold is None else rule.threshold)
         results.append(
             RuleResult(
                 rule=name,
@@ -78,81 +66,95 @@ def evaluate_rules(rules: Mapping[str, AlertRuleConfig], inputs: RuleInputs) -> 
                 summary=result.summary,
                 value=result.value,
                 threshold=rule.threshold,
-                next_command=condition.next_command,
+                next_command=result.next_command or declared.next_command,
             )
         )
     return tuple(results)
 
 
-def _condition(
-    name: str, command: str
-) -> Callable[[Callable[[RuleInputs, float], _Result]], Callable[[RuleInputs, float], _Result]]:
-    def register(evaluate: Callable[[RuleInputs, float], _Result]) -> Callable[[RuleInputs, float], _Result]:
-        CONDITIONS.add(name)(_Condition(evaluate, command))
-        return evaluate
-
-    return register
+def _compare_to_threshold(value: float, threshold: float, summary: str) -> ConditionResult:
+    return ConditionResult(value > threshold, summary, value)
 
 
-def _compare_to_threshold(value: float, threshold: float, summary: str) -> _Result:
-    return _Result(value > threshold, summary, value)
-
-
-@_condition("drift", _REPORT_COMMAND)
-def _drift(inputs: RuleInputs, _threshold: float) -> _Result:
+@condition("drift", _REPORT_COMMAND)
+def _drift(inputs: RuleInputs, _threshold: float) -> ConditionResult:
     drift = inputs.report["drift"]
     if drift["verdict"] in ("not_enough_data", "not_evaluated"):
-        return _Result(None, drift["summary"])
+        return ConditionResult(None, drift["summary"])
     names = drift["drifted_features"]
     if not drift["drift_detected"]:
-        return _Result(is_firing=False, summary=drift["summary"])
+        return ConditionResult(is_firing=False, summary=drift["summary"])
     if not names:
-        return _Result(is_firing=True, summary="joint drift; no feature drifts by itself")
+        return ConditionResult(is_firing=True, summary="joint drift; no feature drifts by itself")
     n_columns = len(drift["findings"])
     return _compare_to_threshold(len(names), 0, f"{len(names)} of {pluralize(n_columns, 'distribution')} drifted")
 
 
-@_condition("degradation", _REPORT_COMMAND)
-def _degradation(inputs: RuleInputs, _threshold: float) -> _Result:
+@condition("degradation", _REPORT_COMMAND)
+def _degradation(inputs: RuleInputs, _threshold: float) -> ConditionResult:
     degradation = inputs.report["degradation"]
     if inputs.report["performance"]["n_outcomes"] < inputs.min_rows:
-        return _Result(None, f"{pluralize(degradation['n_outcomes'], 'outcome')}: too few to evaluate")
+        return ConditionResult(None, f"{pluralize(degradation['n_outcomes'], 'outcome')}: too few to evaluate")
     worse = degradation["degraded_metrics"]
-    return _Result(
+    return ConditionResult(
         bool(worse), f"worse than the baseline: {', '.join(worse)}" if worse else "no degradation", len(worse)
     )
 
 
-@_condition("not_trusted", _REPORT_COMMAND)
-def _not_trusted(inputs: RuleInputs, _threshold: float) -> _Result:
+@condition("not_trusted", _REPORT_COMMAND)
+def _not_trusted(inputs: RuleInputs, _threshold: float) -> ConditionResult:
     performance = inputs.report["performance"]
     if performance["n_outcomes"] < inputs.min_rows:
-        return _Result(None, f"{pluralize(performance['n_outcomes'], 'outcome')}: too few to audit the estimate")
+        return ConditionResult(
+            None, f"{pluralize(performance['n_outcomes'], 'outcome')}: too few to audit the estimate"
+        )
     names = sorted(name for name, agrees in performance["estimates_agree"].items() if agrees is False)
     summary = (
         f"estimated metrics disagree with outcomes: {', '.join(names)}" if names else "estimates agree with outcomes"
     )
-    return _Result(bool(names), summary, len(names))
+    return ConditionResult(bool(names), summary, len(names))
 
 
-@_condition("error_rate", "curl -s localhost:5000/v1/status")
-def _error_rate(inputs: RuleInputs, threshold: float) -> _Result:
+@condition("fairness", "mlops fairness report --live")
+def _fairness(inputs: RuleInputs, _threshold: float) -> ConditionResult:
+    fairness = inputs.report["fairness"]
+    summary = fairness_summary(fairness)
+    groups = [group["verdict"] for column in fairness["columns"] for group in column["groups"]]
+    if fairness["verdict"] in ("not_assessed", "not_enough_data") and "pass" not in groups:
+        return ConditionResult(None, summary)
+    return ConditionResult("fail" in groups, summary, groups.count("fail"))
+
+
+@condition("importance", _REPORT_COMMAND)
+def _importance(inputs: RuleInputs, _threshold: float) -> ConditionResult:
+    importance = inputs.report["importance"]
+    if not importance["windows"]:
+        return ConditionResult(None, "the importance of features has not been measured on labeled rows yet")
+    changed = importance["changed_features"]
+    summary = (
+        f"the importance of {', '.join(changed)} changed" if changed else "the importance of features is unchanged"
+    )
+    return ConditionResult(bool(changed), summary, len(changed))
+
+
+@condition("error_rate", "curl -s localhost:5000/v1/status")
+def _error_rate(inputs: RuleInputs, threshold: float) -> ConditionResult:
     since = inputs.responses_since_previous_run
     if since is None:
-        return _Result(None, "no server responses are known since the previous run")
+        return ConditionResult(None, "no server responses are known since the previous run")
     n_responses, n_errors = since
     share, responses = n_errors / n_responses, pluralize(int(n_responses), "response")
     if share > threshold and _binomial_p_value(n_errors, n_responses, threshold) > _SIGNIFICANCE_LEVEL:
-        return _Result(None, f"{responses}: too few to distinguish {percent(share)} errors from chance")
+        return ConditionResult(None, f"{responses}: too few to distinguish {percent(share)} errors from chance")
     return _compare_to_threshold(share, threshold, f"{percent(share)} of {responses} were server errors")
 
 
-@_condition("log_lag", "mlops doctor")
-def _log_lag(inputs: RuleInputs, threshold: float) -> _Result:
+@condition("log_lag", "mlops doctor")
+def _log_lag(inputs: RuleInputs, threshold: float) -> ConditionResult:
     if inputs.server_metrics is None:
-        return _Result(None, "no server responds with its metrics")
+        return ConditionResult(None, "no server responds with its metrics")
     if inputs.server_metrics.is_log_failing:
-        return _Result(
+        return ConditionResult(
             is_firing=True, summary="the prediction log cannot be written", value=inputs.server_metrics.n_queued_rows
         )
     return _compare_to_threshold(
@@ -162,26 +164,26 @@ def _log_lag(inputs: RuleInputs, threshold: float) -> _Result:
     )
 
 
-@_condition("no_traffic", "curl -s localhost:5000/readyz")
-def _no_traffic(inputs: RuleInputs, threshold: float) -> _Result:
+@condition("no_traffic", "curl -s localhost:5000/readyz")
+def _no_traffic(inputs: RuleInputs, threshold: float) -> ConditionResult:
     moments = (inputs.freshness.last_prediction_at, inputs.freshness.deployed_at)
     known = [moment for moment in moments if moment is not None]
     if not known:
-        return _Result(None, "nothing is in production")
+        return ConditionResult(None, "nothing is in production")
     minutes = (inputs.evaluated_at - max(known)) / _US_PER_MINUTE
     return _compare_to_threshold(minutes, threshold, f"no prediction for {_duration(minutes * _US_PER_MINUTE)}")
 
 
-@_condition("stale_monitor", "python -m stages.monitor")
-def _stale_monitor(inputs: RuleInputs, threshold: float) -> _Result:
+@condition("stale_monitor", "python -m stages.monitor")
+def _stale_monitor(inputs: RuleInputs, threshold: float) -> ConditionResult:
     if inputs.previous_run is None:
-        return _Result(None, "this is the first run of the monitor")
+        return ConditionResult(None, "this is the first run of the monitor")
     hours = (inputs.evaluated_at - inputs.previous_run.recorded_at) / _US_PER_HOUR
     return _compare_to_threshold(hours, threshold, f"the monitor had not run for {_duration(hours * _US_PER_HOUR)}")
 
 
-@_condition("stale_outcomes", "mlops feedback FILE")
-def _stale_outcomes(inputs: RuleInputs, threshold: float) -> _Result:
+@condition("stale_outcomes", "mlops feedback FILE")
+def _stale_outcomes(inputs: RuleInputs, threshold: float) -> ConditionResult:
     # Where none has ever arrived, the time counts from the deployment.
     last = (
         inputs.freshness.last_outcome_at
@@ -189,15 +191,15 @@ def _stale_outcomes(inputs: RuleInputs, threshold: float) -> _Result:
         else inputs.freshness.deployed_at
     )
     if last is None or not inputs.report["dashboard"]["total_predictions"]:
-        return _Result(None, "there are no predictions that outcomes could arrive for")
+        return ConditionResult(None, "there are no predictions that outcomes could arrive for")
     hours = (inputs.evaluated_at - last) / _US_PER_HOUR
     return _compare_to_threshold(hours, threshold, f"no outcome for {_duration(hours * _US_PER_HOUR)}")
 
 
-@_condition("stale_model", "dvc repro")
-def _stale_model(inputs: RuleInputs, threshold: float) -> _Result:
+@condition("stale_model", "dvc repro")
+def _stale_model(inputs: RuleInputs, threshold: float) -> ConditionResult:
     if inputs.freshness.deployed_at is None:
-        return _Result(None, "nothing is in production")
+        return ConditionResult(None, "nothing is in production")
     hours = (inputs.evaluated_at - inputs.freshness.deployed_at) / _US_PER_HOUR
     return _compare_to_threshold(
         hours, threshold, f"the production version is in use for {_duration(hours * _US_PER_HOUR)}"

@@ -28,7 +28,7 @@ from pipeline.tracing import child_span, root_span
 from pipeline.tracking import make_tracker, print_tracking_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pipeline.config.groups.tracking_config import TrackingConfig
@@ -112,14 +112,17 @@ def _background_delivery(config: Config, root: Path, stop: threading.Event) -> I
         state.close()
 
 
-def run_monitor_once(config: Config, root: Path) -> MonitorRunResult:
-    """Evaluate the window, store it with its incidents in one transaction, send due messages, log to MLflow."""
+def run_monitor_once(config: Config, root: Path, *, clock: Callable[[], int] | None = None) -> MonitorRunResult:
+    """Evaluate the window, store it with its incidents in one transaction, send due messages, log to MLflow.
+
+    `clock` returns the current moment in microseconds since 1970, UTC; that of the database when None.
+    """
     with root_span("monitor run", "mlops-monitor"):
-        return _run_traced(config, root)
+        return _run_traced(ModelMonitor(config.name, root=root, config=config, clock=clock), config, root)
 
 
-def _run_traced(config: Config, root: Path) -> MonitorRunResult:
-    with ModelMonitor(config.name, root=root, config=config).open_window() as view:
+def _run_traced(monitor: ModelMonitor, config: Config, root: Path) -> MonitorRunResult:
+    with monitor.open_window() as view:
         with child_span("evaluate the window"):
             report = {**view.report(), "audit_head": _audit_head(view.log.state)}
         html = monitoring_report_html(report)
@@ -160,6 +163,8 @@ def _save_run(state: State, config: Config, report: dict[str, Any]) -> _SavedRun
             previous_run=store.last_monitor_run(connection, config.name),
             server_metrics=server,
             min_rows=config.monitoring.min_rows,
+            loop=store.read_loop_facts(connection, config.name),
+            loop_mode=config.lifecycle.mode,
         )
         results = evaluate_rules(config.alerts.rules, inputs)
         firing = [result for result in results if result.is_firing]

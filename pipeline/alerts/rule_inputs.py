@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.alerts_config import MonitoredServerConfig
     from pipeline.config.groups.serving_config import ServingConfig
-    from pipeline.state import Freshness, MonitorRun
+    from pipeline.state import Freshness, LoopFacts, LoopMode, MonitorRun
 
 __all__ = ["RuleInputs", "ServerMetrics", "fetch_server_metrics"]
 
@@ -51,6 +51,8 @@ class RuleInputs:
     previous_run: MonitorRun | None
     server_metrics: ServerMetrics | None
     min_rows: int
+    loop: LoopFacts
+    loop_mode: LoopMode
 
     @property
     def responses_since_previous_run(self) -> tuple[float, float] | None:

@@ -48,7 +48,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Score a file of any size; a run after an interruption resumes."""
-    from pipeline.config.groups.data_config import CsvDialect
+    from pipeline.config.groups.source_config import CsvDialect
     from pipeline.serving.files.file_scorer import score_file
 
     with _open_version(model, version) as opened:

@@ -15,11 +15,13 @@ from pipeline.cli import (
     audit_commands,
     config_commands,
     data_commands,
+    fairness_commands,
     loop_commands,
     model_commands,
     monitor_commands,
     prediction_log_commands,
     project_commands,
+    retrain_commands,
     state_commands,
     tracking_commands,
     trial_commands,
@@ -28,6 +30,7 @@ from pipeline.cli.change_report_command import change_report
 from pipeline.cli.predict_commands import feedback, predict
 from pipeline.cli.profile_command import profile
 from pipeline.cli.promotion_commands import deploy, promote, rollback
+from pipeline.cli.select_command import select
 from pipeline.cli.serve_command import serve
 from pipeline.cli.simulate_command import simulate
 from pipeline.errors import MlopsError
@@ -45,9 +48,11 @@ _GROUPS: dict[str, typer.Typer] = {
     "keys": api_key_commands.app,
     "loop": loop_commands.app,
     "models": model_commands.app,
+    "fairness": fairness_commands.app,
     "monitor": monitor_commands.app,
     "prediction-log": prediction_log_commands.app,
     "project": project_commands.app,
+    "retrain": retrain_commands.app,
     "state": state_commands.app,
     "tracking": tracking_commands.app,
     "trial": trial_commands.app,
@@ -63,6 +68,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "feedback": feedback,
     "change-report": change_report,
     "profile": profile,
+    "select": select,
     "serve": serve,
     "simulate": simulate,
 }

@@ -1,4 +1,4 @@
-"""`mlops trial`: start, list, show and stop trials of a challenger against the version in Production."""
+"""`mlops trial`: start, show, approve, stop and replay trials of a challenger against Production."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Compare a challenger with the version in Production: start, list, show and stop trials.",
+    help="Compare a challenger with the version in Production: start, show, approve, stop and replay trials.",
     no_args_is_help=True,
 )
 
@@ -36,11 +36,16 @@ def start(
     *,
     method: Annotated[
         str | None,
-        typer.Option("--method", help="replay, live or split; by default as conf/lifecycle declares."),
+        typer.Option("--method", help="replay or split; by default as conf/lifecycle declares."),
     ] = None,
     share: Annotated[
         float | None,
-        typer.Option("--share", min=0, max=1, help="Share of the requests, for --method split.", show_default=False),
+        typer.Option(
+            "--share",
+            min=0,
+            max=1,
+            help="Share of the requests, for --method split; by default that of the first canary step.",
+        ),
     ] = None,
     reason: ReasonOption = "",
     model: ModelOption = None,
@@ -105,6 +110,38 @@ def stop(number: TrialNumber, *, reason: ReasonOption = "", as_json: AsJson = Fa
     typer.echo(canonical_json(trial.as_dict()) if as_json else _trial_line(trial), nl=not as_json)
 
 
+@app.command()
+def approve(number: TrialNumber, *, as_json: AsJson = False) -> None:
+    """Carry out what a trial proposes: its canary, a promotion or a rollback."""
+    from pipeline.config.config_loader import load_params
+    from pipeline.trials import approve_trial
+
+    registry = open_registry()
+    with open_state() as state:
+        trial = approve_trial(state, registry.packages, load_params().lifecycle, number, actor=_actor())
+    typer.echo(canonical_json(trial.as_dict()) if as_json else _trial_line(trial), nl=not as_json)
+
+
+@app.command()
+def replay(number: TrialNumber, *, as_json: AsJson = False) -> None:
+    """Compute the verdict again from log and outcomes; exit 5 if the stored one differs."""
+    from pipeline.errors import GateRefused
+    from pipeline.trials import replay_verdict
+
+    registry = open_registry()
+    with open_state() as state:
+        result = replay_verdict(state, registry.packages, number)
+    if as_json:
+        typer.echo(canonical_json(result.as_dict()), nl=False)
+    elif result.is_equal:
+        typer.echo(f"trial {number}: log and outcomes give the same verdict: {result.replayed['verdict']}")
+    if not result.is_equal:
+        raise GateRefused(
+            f"trial {number}: log and outcomes give another verdict ({'; '.join(result.differences)}). Rows that were"
+            " erased or are past their retention do not count again"
+        )
+
+
 def _trial_and_verdict(state: State, number: int) -> tuple[Trial, TrialVerdict]:
     from pipeline import state as store
     from pipeline.trials import current_verdict, read_comparison
@@ -117,8 +154,8 @@ def _trial_and_verdict(state: State, number: int) -> tuple[Trial, TrialVerdict]:
 def _trial_method(method: str | None) -> Any:
     from pipeline.errors import UsageError
 
-    if method not in (None, "replay", "live", "split"):
-        raise UsageError(f"--method {method}: no such method; expected replay, live or split")
+    if method not in (None, "replay", "split"):
+        raise UsageError(f"--method {method}: no such method; expected replay or split")
     return method
 
 

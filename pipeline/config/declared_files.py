@@ -193,12 +193,13 @@ def _reason_against_pointer(path: Path) -> str | None:
 
 
 def _declared_sources(conf: Path) -> set[str]:
-    """Return the `source.path` of each option of conf/data/; files that cannot be read declare none."""
+    """Return the `path` of each source of conf/data/ and of its history; files that cannot be read declare none."""
     sources = set()
     for file in sorted((conf / "data").glob("*.yaml")):
         try:
-            path = read_yaml(file)["source"]["path"]
-            sources |= {str(name) for name in (path if isinstance(path, list) else [path])}
-        except (ConfigError, KeyError, TypeError):
+            source = read_yaml(file)["source"]
+            declared = [part["path"] for part in (source, source.get("history") or {}) if "path" in part]
+        except (ConfigError, KeyError, TypeError, AttributeError):
             continue
+        sources |= {str(name) for path in declared for name in (path if isinstance(path, list) else [path])}
     return sources

@@ -6,6 +6,7 @@ from pipeline.config.groups.alerts_config import AlertsConfig
 from pipeline.config.groups.data_config import DataConfig
 from pipeline.config.groups.drift_config import DriftConfig
 from pipeline.config.groups.evaluation_config import EvaluationConfig
+from pipeline.config.groups.fairness_config import FairnessConfig
 from pipeline.config.groups.features_config import FeaturesConfig
 from pipeline.config.groups.lifecycle_config import LifecycleConfig
 from pipeline.config.groups.model_config import ModelConfig
@@ -30,6 +31,7 @@ class Config(Section):
     model: ModelConfig
     training: TrainingConfig
     evaluation: EvaluationConfig
+    fairness: FairnessConfig
     validation: ValidationConfig
     promotion: PromotionConfig
     tracking: TrackingConfig

@@ -21,7 +21,7 @@ from pipeline.schema.text_format import NUMBER_PATTERNS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.config.groups.data_config import CsvDialect
+    from pipeline.config.groups.source_config import CsvDialect
 
 __all__ = [
     "advise_cell",

@@ -11,7 +11,7 @@ from pipeline.schema.failures import list_failures
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.config.groups.data_config import CsvDialect
+    from pipeline.config.groups.source_config import CsvDialect
     from pipeline.data.csv_reader import ParsedFile
     from pipeline.schema import Schema
     from pipeline.schema.failures import CellFailure

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.csv_advice import name_setting
 from pipeline.data.csv_encoding import EncodedStream, detect_encoding_mark, detect_utf16
 from pipeline.data.csv_layout import detect_layout
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from pipeline.config.groups.data_config import Encoding
+    from pipeline.config.groups.source_config import Encoding
     from pipeline.data.input_problems import InputProblem
 
 __all__ = ["DetectedCsv", "DialectFinding", "detect_csv"]

@@ -6,7 +6,7 @@ import codecs
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.data_config import Encoding
+    from pipeline.config.groups.source_config import Encoding
 
 __all__ = ["INVALID_BYTE", "EncodedStream", "body_encoding", "detect_encoding_mark", "detect_utf16"]
 

@@ -22,7 +22,7 @@ from pipeline.data.record_validator import LineBlock, RecordValidator
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.config.groups.data_config import CsvDialect
+    from pipeline.config.groups.source_config import CsvDialect
     from pipeline.data.input_problems import InputProblems
 
 __all__ = ["LineReader"]

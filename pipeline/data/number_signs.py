@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.data_config import CsvDialect
+    from pipeline.config.groups.source_config import CsvDialect
     from pipeline.schema import TextFormat
 
 __all__ = ["parse_cells", "rewrite_columns", "rewrite_numbers"]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.groups.data_config import DataConfig, FileSource
+    from pipeline.config.groups.data_config import DataConfig
+    from pipeline.config.groups.source_config import FileSource
     from pipeline.data.formats.typed_file import TypedFile
     from pipeline.schema import Schema
 

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline.config.groups.data_config import FileSource
-from pipeline.data.source_files import check_source_files, fingerprint_files, read_source_files
+from pipeline.config.groups.source_config import FileSource, LabeledSource
+from pipeline.data.source_files import check_source_files, fingerprint_files, list_source_files, read_source_files
 from pipeline.errors import ConfigError, DataError, DependencyUnavailable
 from pipeline.lookup import LookupTable
 from pipeline.schema import Schema
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.config.groups.data_config import DataConfig
+    from pipeline.config.groups.source_config import SourceConfig
 
 __all__ = ["SOURCES", "FetchedRows", "check_source", "content_hash", "fetch_rows"]
 
@@ -79,9 +80,18 @@ def fetch_rows(config: DataConfig, *, root: Path) -> FetchedRows:
         "columns": list(frame.columns),
         "rows_sha256": content_hash(frame),
     }
-    if isinstance(source, FileSource):
-        fingerprint["files"] = fingerprint_files(source, root=root)
+    file_sources = [part for part in _parts(source) if isinstance(part, FileSource)]
+    if file_sources:
+        hashes = [fingerprint_files(part, root=root) for part in file_sources]
+        fingerprint["files"] = {name: sha256 for part in hashes for name, sha256 in part.items()}
     return FetchedRows(frame, fingerprint)
+
+
+def _parts(source: SourceConfig) -> list[SourceConfig]:
+    """Return a source; of labeled rows the file of the snapshot and the source of the rows before it."""
+    if not isinstance(source, LabeledSource):
+        return [source]
+    return [source.snapshot] if source.history is None else [source.snapshot, source.history]
 
 
 def check_source(config: DataConfig, schema: Schema, *, root: Path) -> None:
@@ -94,15 +104,16 @@ def check_source(config: DataConfig, schema: Schema, *, root: Path) -> None:
     DataError
         When the file is neither there nor tracked by DVC, or is a link, a folder, a pipe or a device.
     """
+    from pipeline.data.labeled_source import history_schema
     from pipeline.data.synthetic import check_profile
 
-    source = config.source
-    if source.kind == "sql":
-        _check_query(source.query)
-    if isinstance(source, FileSource):
-        check_source_files(source, root=root)
+    for source in _parts(config.source):
+        if source.kind == "sql":
+            _check_query(source.query)
+        if isinstance(source, FileSource):
+            check_source_files(source, root=root)
     if config.profile is not None:
-        check_profile(config.profile, schema)
+        check_profile(config.profile, history_schema(schema))
 
 
 def content_hash(frame: pd.DataFrame) -> str:
@@ -156,6 +167,20 @@ def _fetch_synthetic(config: DataConfig, schema: Schema, *, root: Path) -> pd.Da
 def _fetch_files(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
     assert isinstance(config.source, FileSource)  # noqa: S101 - narrows the type
     return read_source_files(config.source, schema, config, root=root)
+
+
+@SOURCES.add("labeled")
+def _fetch_labeled(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
+    from pipeline.data.labeled_source import read_with_history
+
+    source = config.source
+    assert isinstance(source, LabeledSource)  # noqa: S101 - narrows the type
+    list_source_files(source.snapshot, root=root)
+    if source.history is None:
+        return read_with_history(source, schema, root=root, read_history=None)
+    before = config.model_copy(update={"source": source.history})
+    fetch = SOURCES[source.history.kind]
+    return read_with_history(source, schema, root=root, read_history=lambda of: fetch(before, of, root=root))
 
 
 @SOURCES.add("bundled")

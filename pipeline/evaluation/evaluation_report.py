@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.evaluation.importance import Importance
     from pipeline.evaluation.slices import SliceReport
+    from pipeline.fairness import FairnessReport
     from pipeline.package import Package
 
 __all__ = ["Baseline", "EvaluationReport", "Parity"]
@@ -65,6 +66,8 @@ class EvaluationReport:
     baselines : dict of Baseline
     slices : SliceReport
         Slices of the test rows, worst first, and those with too few rows.
+    fairness : FairnessReport
+        The groups of protected columns, compared on the test rows.
     importance : list of Importance
         Greatest first.
     tables : dict of DataFrame
@@ -84,6 +87,7 @@ class EvaluationReport:
     confusion: NDArray[np.int64]
     baselines: dict[str, Baseline]
     slices: SliceReport
+    fairness: FairnessReport
     importance: list[Importance]
     tables: dict[str, pd.DataFrame]
     parity: Parity
@@ -149,6 +153,7 @@ class EvaluationReport:
             "baselines": _as_dicts(self.baselines),
             "slices": [slice_.as_dict() for slice_ in self.slices.evaluated],
             "too_small_slices": [asdict(slice_) for slice_ in self.slices.too_small],
+            "fairness": self.fairness.as_dict(),
             "importance": [importance.as_dict() for importance in self.importance],
             "parity": asdict(self.parity),
         }

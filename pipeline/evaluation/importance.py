@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.metrics import METRICS, compute_metrics, round_significant
+from pipeline.modeling.row_importance import EncodedRows, used_features
 from pipeline.modeling.scored_rows import make_scored_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -23,7 +23,6 @@ __all__ = ["Importance", "importance_table", "permutation_importance"]
 
 _MAX_ROWS = 10_000
 _MIN_ROWS, _MAX_SCORED_ROWS = 500, 1_000_000  # over all features and repeats, so a wide table takes seconds
-_MAX_UNSCREENED, _GROUP_SIZE = 64, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +69,14 @@ def permutation_importance(
     seed : int
     """
     rng = np.random.default_rng(seed)
-    rows = _EncodedRows(classifier, frame, codes)
+    rows = EncodedRows(classifier, frame, codes)
     if len(rows.matrix) > _MAX_ROWS:
         rows = rows.sample(_MAX_ROWS, rng)
-    used = _used_features(rows, seed=seed)
+    used = used_features(rows, seed=seed)
     n_rows = max(_MIN_ROWS, _MAX_SCORED_ROWS // max(1, len(used) * repeats))
     if len(rows.matrix) > n_rows:
         rows = rows.sample(n_rows, rng)
-    before = rows.metric_value(metric)
+    before = _metric_value(rows, metric)
     sign = 1.0 if METRICS[metric].higher_is_better else -1.0
     importances = []
     for name in rows.features:
@@ -86,95 +85,16 @@ def permutation_importance(
             order = rng.permutation(len(rows.matrix))
             if name in used:
                 with rows.shuffled([name], order):
-                    worse[repeat] = sign * (before - rows.metric_value(metric))
+                    worse[repeat] = sign * (before - _metric_value(rows, metric))
         importances.append(_summarize_repeats(name, metric, worse))
     return sorted(importances, key=lambda feature: (feature.mean is None, -(feature.mean or 0.0), feature.column))
 
 
-class _EncodedRows:
-    """The matrix of some rows, of which features can be shuffled for a while.
-
-    Columns that are derived from a shuffled feature are computed anew: the importance of a feature includes theirs.
-    """
-
-    def __init__(
-        self,
-        classifier: Classifier,
-        frame: pd.DataFrame,
-        codes: NDArray[np.int64],
-        matrix: NDArray[np.float32] | None = None,
-    ) -> None:
-        self._classifier, self._frame, self._codes = classifier, frame, codes
-        encoder = classifier.encoder
-        self.matrix = encoder.transform(frame) if matrix is None else matrix
-        self._columns: dict[str, slice] = {}
-        at = 0
-        for encoding in encoder.encodings_:
-            self._columns[encoding.name] = slice(at, at + len(encoding.output_names))
-            at += len(encoding.output_names)
-        self.features = [name for name in self._columns if name not in encoder.derived.names]
-
-    def sample(self, n_rows: int, rng: np.random.Generator) -> _EncodedRows:
-        """Return some of the rows."""
-        rows = np.sort(rng.choice(len(self.matrix), n_rows, replace=False))
-        return _EncodedRows(self._classifier, self._frame.iloc[rows], self._codes[rows], self.matrix[rows])
-
-    def probabilities(self) -> NDArray[np.float64]:
-        """Return the uncalibrated probabilities."""
-        return self._classifier.uncalibrated_proba(self.matrix)
-
-    def metric_value(self, metric: str) -> float:
-        """Return a metric of the calibrated probabilities."""
-        probabilities, target = self._classifier.calibration.apply(self.probabilities()), self._classifier.schema.target
-        scored = make_scored_rows(target, self._codes, probabilities, threshold=self._classifier.threshold)
-        return compute_metrics(scored, [metric])[metric]
-
-    @contextmanager
-    def shuffled(self, names: Sequence[str], order: NDArray[np.intp]) -> Iterator[None]:
-        """Put the values of some features, and what is derived from them, into another order of rows."""
-        derived = self._classifier.encoder.derived
-        dependent = [column.name for column in derived.columns if not set(names).isdisjoint(column.sources)]
-        original = {name: self.matrix[:, self._columns[name]].copy() for name in (*names, *dependent)}
-        for name in names:
-            self.matrix[:, self._columns[name]] = original[name][order]
-        if dependent:
-            encoder = self._classifier.encoder.only(dependent)
-            sources = encoder.derived.source_names
-            frame: Any = {
-                name: self._frame[name].iloc[order] if name in names else self._frame[name] for name in sources
-            }
-            computed = encoder.transform(frame)
-            widths = [self.matrix[:, self._columns[encoding.name]].shape[1] for encoding in encoder.encodings_]
-            parts = np.split(computed, np.cumsum(widths)[:-1], axis=1)
-            for encoding, part in zip(encoder.encodings_, parts, strict=True):
-                self.matrix[:, self._columns[encoding.name]] = part
-        yield
-        for name, values in original.items():
-            self.matrix[:, self._columns[name]] = values
-
-
-def _used_features(rows: _EncodedRows, *, seed: int) -> set[str]:
-    """Return the features that change a prediction when they are shuffled, found by shuffling ever smaller groups.
-
-    Trees read few features of a wide table. The predictions stay the same to the bit when a group is shuffled that
-    no tree reads, so its features need no shuffles of their own.
-    """
-    names = rows.features
-    if len(names) <= _MAX_UNSCREENED:
-        return set(names)
-    expected = rows.probabilities()
-    order = np.random.default_rng(seed).permutation(len(rows.matrix))
-    used, pending = set(), [names[start : start + _GROUP_SIZE] for start in range(0, len(names), _GROUP_SIZE)]
-    while pending:
-        group = pending.pop()
-        with rows.shuffled(group, order):
-            is_read = not np.array_equal(rows.probabilities(), expected)
-        if is_read and len(group) == 1:
-            used.update(group)
-        elif is_read:
-            middle = len(group) // 2
-            pending += [group[:middle], group[middle:]]
-    return used
+def _metric_value(rows: EncodedRows, metric: str) -> float:
+    """Return a metric of the calibrated probabilities."""
+    target = rows.classifier.schema.target
+    scored = make_scored_rows(target, rows.codes, rows.calibrated_probabilities(), threshold=rows.thresholds)
+    return compute_metrics(scored, [metric])[metric]
 
 
 def _summarize_repeats(column: str, metric: str, worsenings: NDArray[np.float64]) -> Importance:

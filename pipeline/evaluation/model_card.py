@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.fairness import fairness_markdown
 from pipeline.markdown_text import code_span, escape_markdown, markdown_table
 from pipeline.metrics import METRICS, MetricEstimate, comparison_verdict
 from pipeline.text import number, percent, pluralize
@@ -32,6 +33,7 @@ def model_card(report: EvaluationReport, config: Config) -> str:
         _baselines_section,
         _confusion_section,
         _slices_section,
+        _fairness_section,
         _importance_section,
         _features_section,
         _training_section,
@@ -176,6 +178,10 @@ def _worst_slices_table(report: EvaluationReport, name: str) -> Iterator[str]:
     yield ""
 
 
+def _fairness_section(report: EvaluationReport, config: Config) -> Iterator[str]:  # noqa: ARG001 - shared signature
+    yield fairness_markdown(report.fairness.as_dict())
+
+
 def _importance_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     yield "## Feature importance"
     yield ""
@@ -254,7 +260,7 @@ def _caveats_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     yield f"- The rarest class, {code_span(rarest)}, is {percent(n_rows[rarest] / report.n_test)} of the test rows."
     protected = [escape_markdown(column.label) for column in report.package.schema.columns if column.protected]
     if protected:
-        yield f"- Declared as protected: {', '.join(protected)}. See their slices in `reports/evaluation.json`."
+        yield f"- Declared as protected: {', '.join(protected)}. See the section Fairness."
     yield "- These metrics hold for rows like the test rows. Monitor drift: they do not hold for rows that differ."
 
 

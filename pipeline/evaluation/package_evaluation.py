@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from pipeline.errors import IntegrityError
 from pipeline.evaluation.curves import curve_tables
 from pipeline.evaluation.evaluation_report import Baseline, EvaluationReport, Parity
 from pipeline.evaluation.importance import importance_table, permutation_importance
+from pipeline.evaluation.protected_groups import group_protected_columns
 from pipeline.evaluation.slices import evaluate_slices
+from pipeline.fairness import GroupTallies, assess_fairness, check_fairness
 from pipeline.metrics import (
     LabeledPredictions,
     WeightedPredictions,
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.evaluation_config import EvaluationConfig
+    from pipeline.config.groups.fairness_config import FairnessConfig
+    from pipeline.fairness import FairnessReport
     from pipeline.package import Package
     from pipeline.schema import Schema, Target
 
@@ -42,6 +47,7 @@ def evaluate_package(
     test: pd.DataFrame,
     *,
     config: EvaluationConfig,
+    fairness: FairnessConfig,
     selection_metric: str,
     seed: int,
 ) -> EvaluationReport:
@@ -55,6 +61,8 @@ def evaluate_package(
     test : DataFrame
         Rows that the package was not fitted to, with the target.
     config : EvaluationConfig
+    fairness : FairnessConfig
+        How the groups of protected columns are compared.
     selection_metric : str
         The metric `training.selection_metric`.
     seed : int
@@ -76,15 +84,13 @@ def evaluate_package(
     codes = encode_target(test, package.schema.target)
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as executor:
         probabilities = package.predict_proba(test)
-        scored = _score(package, codes, probabilities, n_bins=config.calibration_bins)
+        scored = _score(package, test, probabilities, n_bins=config.calibration_bins)
         # Importing scikit-learn takes as long as the rest of the evaluation, so both tasks that need it run beside it.
         options: Any = {"confidence_level": config.confidence_level, "schema": package.schema, "seed": seed}
         baselines = executor.submit(_compare_baselines, scored, train, test, names=names, **options)
         parity = executor.submit(_check_parity, package, test, probabilities)
-        repeats = config.importance_repeats
-        importance = permutation_importance(
-            package.serving_classifier, test, codes, metric=selection_metric, repeats=repeats, seed=seed
-        )
+        shuffles: Any = {"metric": selection_metric, "repeats": config.importance_repeats, "seed": seed}
+        importance = permutation_importance(package.serving_classifier, test, codes, **shuffles)
         return EvaluationReport(
             package=package,
             metrics=estimate_metrics(scored, names, confidence_level=config.confidence_level),
@@ -92,6 +98,7 @@ def evaluate_package(
             confusion=WeightedPredictions(scored).confusion[0].astype(np.int64),
             baselines=baselines.result(),
             slices=evaluate_slices(scored, train, test, schema=package.schema, config=config),
+            fairness=_assess_groups(package, scored, train, test, config=config, fairness=fairness),
             importance=importance,
             tables={**curve_tables(scored, package.classes), "importance": importance_table(importance)},
             parity=parity.result(),
@@ -120,9 +127,29 @@ def check_evaluation(config: EvaluationConfig) -> None:
 
 
 def _score(
-    package: Package, codes: NDArray[np.int64], probabilities: NDArray[np.float64], *, n_bins: int
+    package: Package, test: pd.DataFrame, probabilities: NDArray[np.float64], *, n_bins: int
 ) -> LabeledPredictions:
-    return make_scored_rows(package.schema.target, codes, probabilities, threshold=package.threshold, n_bins=n_bins)
+    target = package.schema.target
+    codes = encode_target(test, target)
+    return make_scored_rows(target, codes, probabilities, threshold=package.row_thresholds(test), n_bins=n_bins)
+
+
+def _assess_groups(
+    package: Package,
+    scored: LabeledPredictions,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    *,
+    config: EvaluationConfig,
+    fairness: FairnessConfig,
+) -> FairnessReport:
+    check_fairness(fairness, package.schema)
+    groups = group_protected_columns(package, train, test, pairs=fairness.pairs, n_bins=config.slices.quantiles)
+    tallies = [GroupTallies.from_rows(grouping, scored) for grouping in groups.groupings]
+    report = assess_fairness(tallies, package.schema.target, fairness, skipped=groups.skipped)
+    if package.mitigation is None:
+        return report
+    return replace(report, mitigation={**package.mitigation, "budget": fairness.mitigation.budget})
 
 
 def _compare_baselines(
@@ -159,7 +186,7 @@ def _check_parity(package: Package, test: pd.DataFrame, served: NDArray[np.float
         return Parity(onnx_used=False, rows=len(test), tolerance=None)
     expected = package.sklearn_classifier().predict_proba(test)
     difference, tolerance = float(np.abs(expected - served).max()), package.manifest.onnx.tolerance
-    target, threshold = package.schema.target, package.threshold
+    target, threshold = package.schema.target, package.row_thresholds(test)
     n_flipped = int(
         (predicted_classes(expected, target, threshold) != predicted_classes(served, target, threshold)).sum()
     )

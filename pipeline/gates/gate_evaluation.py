@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.errors import ConfigError
 from pipeline.gates.baseline_gate import baseline_gate, describe_difference
 from pipeline.gates.compatibility import compare_schemas
+from pipeline.gates.fairness_gate import fairness_gates
 from pipeline.gates.gate_report import ComparedRows, Gate, GateReport
 from pipeline.gates.metric_limits import describe_unevaluated, metric_limit_gate
 from pipeline.gates.worst_slice import worst_slice
@@ -71,7 +72,7 @@ class _GateContext:
     def scored(self, package: Package) -> LabeledPredictions:
         """Return the test rows scored by a package; the scores are cached by its digest."""
         if package.digest not in self._scored:
-            target, threshold = self.candidate.schema.target, package.threshold
+            target, threshold = self.candidate.schema.target, package.row_thresholds(self.test)
             probabilities = package.predict_proba(self.test)
             codes = encode_target(self.test, target)
             self._scored[package.digest] = make_scored_rows(target, codes, probabilities, threshold=threshold)
@@ -280,6 +281,11 @@ def _slice_gate(context: _GateContext) -> list[Gate]:
     ]
 
 
+def _fairness_gates(context: _GateContext) -> list[Gate]:
+    """No group of a protected column fails, and a mitigation stays within its budget."""
+    return fairness_gates(context.inputs.evaluation.get("fairness"), metric=context.config.metric)
+
+
 def _serving_form_gates(context: _GateContext) -> list[Gate]:
     """ONNX where it is required, package size, and latency of one row."""
     proof = context.candidate.manifest.onnx
@@ -340,6 +346,7 @@ _GATES: tuple[Callable[[_GateContext], list[Gate]], ...] = (
     _leakage_gate,
     _metric_threshold_gates,
     _baseline_gates,
+    _fairness_gates,
     _serving_form_gates,
 )
 _AGAINST_CHAMPION: tuple[Callable[[_GateContext], list[Gate]], ...] = (_champion_gate, _slice_gate, _schema_gate)

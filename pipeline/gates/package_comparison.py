@@ -49,7 +49,9 @@ def score_with_both(
     target = new.schema.target
     codes = encode_target(rows, target)
     scored, other = (
-        make_scored_rows(target, codes, package.predict_proba(rows), threshold=package.threshold, n_bins=n_bins)
+        make_scored_rows(
+            target, codes, package.predict_proba(rows), threshold=package.row_thresholds(rows), n_bins=n_bins
+        )
         for package in (new, old)
     )
     return scored, other

@@ -15,7 +15,7 @@ from pipeline.evaluation import EvaluationReport, evaluate_package
 from pipeline.modeling.classifier import encode_target
 from pipeline.modeling.encoding import make_encoder
 from pipeline.modeling.estimators import build_estimator, estimator_to_config, iter_estimators
-from pipeline.modeling.training import train_classifier
+from pipeline.modeling.mitigation_effect import train_with_mitigation
 from pipeline.package.training_lineage import lineage_record
 from pipeline.schema import Schema
 from pipeline.schema.frame_schema import infer_feature_schema
@@ -239,19 +239,19 @@ def train_candidate(
     rows: TrainTestFrames, model: ModelConfig, config: Config, *, folder: Path
 ) -> tuple[Package, EvaluationReport]:
     """Train a model, write its package to `folder`, and return the package with its evaluation."""
-    result = train_classifier(
-        rows.train, rows.schema, config.features, model=model, training=config.training, seed=config.seed
-    )
+    trained = train_with_mitigation(rows.train, rows.schema, config.model_copy(update={"model": model}))
+    result = trained.result
     package.write_package(
         folder,
         result.classifier,
         train=rows.train,
-        parity_rows=rows.test,
+        test=rows.test,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
         lineage=_in_memory_lineage(rows, model, config),
         training=config.training,
         model=model.name,
+        mitigation=trained.effect,
     )
     candidate = package.load_package(folder)
     report = evaluate_package(
@@ -259,6 +259,7 @@ def train_candidate(
         rows.train,
         rows.test,
         config=config.evaluation,
+        fairness=config.fairness,
         selection_metric=config.training.selection_metric,
         seed=config.seed,
     )

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from pipeline import state as store
 from pipeline.errors import MlopsError
+from pipeline.monitoring.importance import record_importance
+from pipeline.retraining.retrain_loop import advance_retrains
 from pipeline.state import LoopDecision
+from pipeline.trials import advance_trials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +37,11 @@ class LoopPart:
 
 
 # A retrain that passed becomes a trial at the next run: trials come first.
-LOOP_PARTS: tuple[LoopPart, ...] = ()
+LOOP_PARTS: tuple[LoopPart, ...] = (
+    LoopPart("trials", advance_trials),
+    LoopPart("retraining", advance_retrains),
+    LoopPart("importance", record_importance),
+)
 
 
 def run_parts(context: LoopContext, parts: Sequence[LoopPart]) -> tuple[LoopDecision, ...]:
@@ -44,7 +51,7 @@ def run_parts(context: LoopContext, parts: Sequence[LoopPart]) -> tuple[LoopDeci
     with context.state.reading() as connection:
         champion = store.current_deployment(connection, context.model).version("Production")
     if champion is None:
-        reason = f"no version of {context.model} is in Production; `mlops promote VERSION Production` puts one there"
+        reason = f"no version of {context.model} is in Production; `mlops promote VERSION` puts one there"
         return (LoopDecision("loop", "none", reason),)
     return tuple(decision for part in parts for decision in _run_part(context, part))
 

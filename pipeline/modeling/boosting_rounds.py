@@ -59,7 +59,7 @@ class RoundsCurve:
         Numbers of trees, ascending; one is `FIRST_ROUNDS`.
     probabilities : float, shape (n_stages, n_rows, n_classes)
     losses : float, shape (n_stages, n_rows)
-        Log loss of each row.
+        Log loss of each row, times its weight.
     """
 
     stages: tuple[int, ...]
@@ -68,11 +68,12 @@ class RoundsCurve:
 
     @classmethod
     def from_probabilities(
-        cls, stages: tuple[int, ...], probabilities: Floats, codes: NDArray[np.int64]
+        cls, stages: tuple[int, ...], probabilities: Floats, codes: NDArray[np.int64], *, weights: Floats | None = None
     ) -> RoundsCurve:
-        """Return the curve of probabilities of rows whose true classes are `codes`."""
+        """Return the curve of probabilities of rows whose true classes are `codes`; `weights` have a mean of 1."""
         of_true_class = probabilities[:, np.arange(len(codes)), codes]
-        return cls(stages, probabilities, -np.log(np.maximum(of_true_class, _SMALLEST_PROBABILITY)))
+        losses = -np.log(np.maximum(of_true_class, _SMALLEST_PROBABILITY))
+        return cls(stages, probabilities, losses if weights is None else losses * weights)
 
     def still_improves(self) -> bool:
         """Return whether the last stage is the best, and better than the one before it beyond chance."""

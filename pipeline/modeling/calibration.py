@@ -103,12 +103,14 @@ class Calibration:
         raise IntegrityError(f"calibration: kind {kind!r} is not known; known: none, sigmoid, isotonic")
 
 
-_FITTERS: LookupTable[Callable[[Floats, NDArray[np.bool_]], _Sigmoid | _PiecewiseLinear]] = LookupTable(
+_FITTERS: LookupTable[Callable[[Floats, NDArray[np.bool_], Floats], _Sigmoid | _PiecewiseLinear]] = LookupTable(
     "training.calibration"
 )
 
 
-def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]]) -> Calibration:
+def fit_calibration(
+    kind: str, probabilities: Floats, y: NDArray[np.integer[Any]], *, weights: Floats | None = None
+) -> Calibration:
     """Fit a calibration to probabilities of rows that the estimator was not trained on.
 
     Parameters
@@ -123,6 +125,8 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
         Out-of-fold probabilities.
     y : int, shape (n_rows,)
         Codes of the true classes.
+    weights : float, shape (n_rows,), optional
+        How much each row counts; a row of weight 0 is left out. All rows count the same by default.
 
     Raises
     ------
@@ -134,6 +138,8 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
     if kind == "none":
         return Calibration()
     fit = _FITTERS[kind]
+    if weights is not None:
+        probabilities, y, weights = probabilities[weights > 0], y[weights > 0], weights[weights > 0]
     n_classes = probabilities.shape[1]
     if not np.isfinite(probabilities).all():
         raise DataError("calibration: a probability is missing or infinite; every row needs out-of-fold probabilities")
@@ -141,26 +147,27 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
     if absent:
         raise DataError(f"calibration: class number {absent[0]} has no rows; each class needs at least one")
     classes = [1] if n_classes == 2 else range(n_classes)
-    maps = tuple(fit(np.asarray(probabilities[:, code], dtype=np.float64), y == code) for code in classes)
+    counted = np.ones(len(y)) if weights is None else weights
+    maps = tuple(fit(np.asarray(probabilities[:, code], dtype=np.float64), y == code, counted) for code in classes)
     return Calibration("sigmoid" if kind == "sigmoid" else "isotonic", maps)
 
 
 @_FITTERS.add("sigmoid")
-def _fit_sigmoid(scores: Floats, is_class: NDArray[np.bool_]) -> _Sigmoid:
-    low, high = _platt_targets(is_class)
+def _fit_sigmoid(scores: Floats, is_class: NDArray[np.bool_], weights: Floats) -> _Sigmoid:
+    low, high = _platt_targets(is_class, weights)
     target = np.where(is_class, high, low)
-    coefficients = _fit_by_newton(_logit(scores), target)
+    coefficients = _fit_by_newton(_logit(scores), target, weights)
     if coefficients.slope > 0:
         return coefficients
-    return _Sigmoid(0.0, float(_logit(np.array([target.mean()]))[0]))
+    return _Sigmoid(0.0, _mean_logit(target, weights))
 
 
 @_FITTERS.add("isotonic")
-def _fit_isotonic(scores: Floats, is_class: NDArray[np.bool_]) -> _PiecewiseLinear:
+def _fit_isotonic(scores: Floats, is_class: NDArray[np.bool_], weights: Floats) -> _PiecewiseLinear:
     x, at = np.unique(scores, return_inverse=True)
-    weight = np.bincount(at).astype(np.float64)
-    mean = np.bincount(at, weights=is_class) / weight
-    y = _cap_slope(x, np.clip(_pool_adjacent_violators(mean, weight), *_platt_targets(is_class)))
+    weight = np.bincount(at, weights=weights).astype(np.float64)
+    mean = np.bincount(at, weights=is_class * weights) / weight
+    y = _cap_slope(x, np.clip(_pool_adjacent_violators(mean, weight), *_platt_targets(is_class, weights)))
     is_end = np.ones(len(x), dtype=bool)
     is_end[1:-1] = (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
     return _PiecewiseLinear(tuple(x[is_end].tolist()), tuple(y[is_end].tolist()))
@@ -174,10 +181,9 @@ def _cap_slope(x: Floats, y: Floats) -> Floats:
     return np.round((above + below) / 2.0, 9)  # constant parts stay exactly constant
 
 
-def _platt_targets(is_class: NDArray[np.bool_]) -> tuple[float, float]:
+def _platt_targets(is_class: NDArray[np.bool_], weights: Floats) -> tuple[float, float]:
     """Return Platt's smoothed targets for rows outside and inside of the class."""
-    inside = int(is_class.sum())
-    outside = len(is_class) - inside
+    inside, outside = float(weights[is_class].sum()), float(weights[~is_class].sum())
     return 1.0 / (outside + 2.0), (inside + 1.0) / (inside + 2.0)
 
 
@@ -199,18 +205,18 @@ def _pool_adjacent_violators(mean: Floats, weight: Floats) -> Floats:
     return np.repeat(np.array(means), sizes)
 
 
-def _fit_by_newton(logits: Floats, target: Floats) -> _Sigmoid:
+def _fit_by_newton(logits: Floats, target: Floats, weights: Floats) -> _Sigmoid:
     """Minimize the cross entropy of the sigmoid by Newton's method with halved steps (Lin, Lin, Weng 2007)."""
     design = np.column_stack([logits, np.ones_like(logits)])
-    beta = np.array([0.0, float(_logit(np.array([target.mean()]))[0])])
-    loss = _cross_entropy(design @ beta, target)
+    beta = np.array([0.0, _mean_logit(target, weights)])
+    loss = _cross_entropy(design @ beta, target, weights)
     for _ in range(_MAX_ITERATIONS):
         p = _expit(design @ beta)
-        gradient = design.T @ (p - target)
-        hessian = (design * (p * (1.0 - p))[:, None]).T @ design + 1e-12 * np.eye(2)
+        gradient = design.T @ (weights * (p - target))
+        hessian = (design * (weights * p * (1.0 - p))[:, None]).T @ design + 1e-12 * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
         size = 1.0
-        while (tried := _cross_entropy(design @ (beta - size * step), target)) > loss and size > _TOLERANCE:
+        while (tried := _cross_entropy(design @ (beta - size * step), target, weights)) > loss and size > _TOLERANCE:
             size /= 2.0
         beta = beta - size * step
         if loss - tried <= _TOLERANCE * max(1.0, abs(loss)):
@@ -219,8 +225,12 @@ def _fit_by_newton(logits: Floats, target: Floats) -> _Sigmoid:
     return _Sigmoid(float(beta[0]), float(beta[1]))
 
 
-def _cross_entropy(f: Floats, target: Floats) -> float:
-    return float(np.sum(np.logaddexp(0.0, f) - target * f))
+def _cross_entropy(f: Floats, target: Floats, weights: Floats) -> float:
+    return float(np.sum(weights * (np.logaddexp(0.0, f) - target * f)))
+
+
+def _mean_logit(target: Floats, weights: Floats) -> float:
+    return float(_logit(np.array([np.average(target, weights=weights)]))[0])
 
 
 def _logit(p: Floats) -> Floats:

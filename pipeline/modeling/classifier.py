@@ -11,6 +11,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.encoding import Encoder, make_encoder
 from pipeline.modeling.estimators import ALLOWED_PACKAGES, build_estimator, supports_class_weight
+from pipeline.modeling.row_weights import row_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.features_config import FeaturesConfig
     from pipeline.config.groups.model_config import ModelConfig
+    from pipeline.fairness import GroupThresholds
+    from pipeline.modeling.mitigation import Mitigation
     from pipeline.schema import Schema, Target
+
+    Threshold = float | NDArray[np.float64] | None
 
 __all__ = [
     "Classifier",
@@ -36,7 +41,8 @@ class Classifier:
     """Encoder, estimator, calibration and threshold, applied to rows in this order.
 
     `threshold` is None where there are more than two classes; then the most probable class is
-    predicted. With two, the positive class is predicted from this probability on.
+    predicted. With two, the positive class is predicted from this probability on. `group_thresholds`
+    replaces it by one for each group of a protected column.
     """
 
     schema: Schema
@@ -44,6 +50,7 @@ class Classifier:
     estimator: Any
     calibration: Calibration
     threshold: float | None
+    group_thresholds: GroupThresholds | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -62,7 +69,11 @@ class Classifier:
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.str_]:
         """Return the predicted class of each row."""
-        return predicted_classes(self.predict_proba(frame), self.schema.target, self.threshold)
+        return predicted_classes(self.predict_proba(frame), self.schema.target, self.row_thresholds(frame))
+
+    def row_thresholds(self, rows: pd.DataFrame | Mapping[str, Sequence[Any]]) -> Threshold:
+        """Return the threshold of all rows, or of each where groups have their own, shape (n_rows,)."""
+        return self.threshold if self.group_thresholds is None else self.group_thresholds.of_rows(rows)
 
     def uncalibrated_proba(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the estimator's own probabilities of encoded rows, shape (n_rows, n_classes); not calibrated."""
@@ -91,7 +102,7 @@ class Classifier:
         return scattered
 
 
-def predicted_classes(probabilities: NDArray[np.float64], target: Target, threshold: float | None) -> NDArray[np.str_]:
+def predicted_classes(probabilities: NDArray[np.float64], target: Target, threshold: Threshold) -> NDArray[np.str_]:
     """Return the class of each row of `probabilities`: by threshold on the positive class, or the most probable.
 
     Parameters
@@ -99,13 +110,13 @@ def predicted_classes(probabilities: NDArray[np.float64], target: Target, thresh
     probabilities : float, shape (n_rows, n_classes)
     target : Target
         Names and order of the classes.
-    threshold : float between 0 and 1, or None
+    threshold : float between 0 and 1, of all rows or of each, or None
         Lowest probability that is predicted as positive.
     """
     return np.asarray(np.array(target.classes)[predicted_codes(probabilities, target, threshold)])
 
 
-def predicted_codes(probabilities: NDArray[np.float64], target: Target, threshold: float | None) -> NDArray[np.int64]:
+def predicted_codes(probabilities: NDArray[np.float64], target: Target, threshold: Threshold) -> NDArray[np.int64]:
     """Return the predicted classes as positions in the target's classes."""
     if threshold is None or target.positive is None:
         return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
@@ -140,16 +151,18 @@ def fit_classifier(
     model: ModelConfig,
     seed: int,
     class_weight: str | None = None,
+    mitigation: Mitigation | None = None,
 ) -> Classifier:
     """Fit a classifier to `frame`; it is not calibrated, and its threshold is 0.5 (None beyond two classes).
 
-    Native libraries use one thread: some estimators would otherwise store the number of threads, and the
+    Rows count by the column with the role weight; with `class_weight` the weights are multiplied. The encoder counts
+    each row once. Native libraries use one thread: some estimators would otherwise store the number of threads, and the
     last bits of others would depend on it.
 
     Raises
     ------
     ConfigError
-        When the estimator cannot be built, refuses these rows, or takes no class weights.
+        When the estimator cannot be built, refuses these rows, or takes no weights.
     DataError
         When rows do not match the schema, or fewer than two classes occur.
     """
@@ -161,13 +174,16 @@ def fit_classifier(
         raise DataError(f"{schema.target.column}: only one class occurs in {len(codes)} rows; at least two are needed")
     encoder = make_encoder(schema, features, model.inputs, seed=seed)
     matrix = encoder.fit_transform(frame, codes)
-    weighted = _build_weighted(model, seed=seed, class_weight=class_weight)
+    weights = _product(row_weights(frame, schema), None if mitigation is None else mitigation.row_weights(frame))
+    weighted = _build_weighted(model, seed=seed, class_weight=class_weight, has_weights=weights is not None)
     estimator = weighted.estimator
-    weights = {"sample_weight": _balanced_row_weights(codes)} if weighted.needs_row_weights else {}
+    if weighted.needs_row_weights:
+        weights = _balanced_row_weights(codes) * (1.0 if weights is None else weights)
+    fit_arguments = {} if weights is None else {"sample_weight": weights}
     # Sums of values near the largest float32 overflow inside of scikit-learn's own check of its input.
     with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
         try:
-            estimator.fit(_as_float64(matrix), codes, **weights)
+            estimator.fit(_as_float64(matrix), codes, **fit_arguments)
         except Exception as error:
             if not _is_of_estimator(error):
                 raise
@@ -214,11 +230,18 @@ class _WeightedEstimator:
     needs_row_weights: bool
 
 
-def _build_weighted(model: ModelConfig, *, seed: int, class_weight: str | None) -> _WeightedEstimator:
+def _build_weighted(
+    model: ModelConfig, *, seed: int, class_weight: str | None, has_weights: bool
+) -> _WeightedEstimator:
     """Return the estimator of `model`, which balances the classes itself or takes row weights."""
     from sklearn.utils.validation import has_fit_parameter
 
     estimator = build_estimator(model, seed=seed, class_weight=class_weight)
+    if has_weights and not has_fit_parameter(estimator, "sample_weight"):
+        raise ConfigError(
+            f"model.estimator: {model.name} does not support weights of rows; choose another model, give the"
+            " column with the role weight the role ignore, or write fairness.mitigation.kind: none in place of reweigh"
+        )
     if class_weight is None or supports_class_weight(estimator):
         return _WeightedEstimator(estimator, needs_row_weights=False)
     estimator = build_estimator(model, seed=seed)
@@ -227,6 +250,13 @@ def _build_weighted(model: ModelConfig, *, seed: int, class_weight: str | None) 
             f"training.class_weight: {model.name} does not support weights; set it to null or choose another model"
         )
     return _WeightedEstimator(estimator, needs_row_weights=True)
+
+
+def _product(weights: NDArray[np.float64] | None, others: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """Return the weights that two reasons give to each row; None stands for equal weights."""
+    if weights is None or others is None:
+        return others if weights is None else weights
+    return weights * others
 
 
 def _balanced_row_weights(codes: NDArray[np.int64]) -> NDArray[np.float64]:

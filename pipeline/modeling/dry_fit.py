@@ -67,7 +67,7 @@ def check_fit(
 
 
 def _random_rows(schema: Schema, n_rows: int, *, has_missing: bool) -> pd.DataFrame:
-    """Return rows of the features and the target; each class has rows."""
+    """Return rows of the features, the target and the weight; each class has rows."""
     import pandas as pd
 
     generator = np.random.default_rng(0)
@@ -80,6 +80,8 @@ def _random_rows(schema: Schema, n_rows: int, *, has_missing: bool) -> pd.DataFr
         columns[column.name] = values.astype(dtype)
     classes = np.array(schema.target.classes, dtype=object)
     columns[schema.target.column] = pd.Series(classes[np.arange(n_rows) % len(classes)], dtype="string")
+    if schema.weight_name is not None:
+        columns[schema.weight_name] = pd.Series(np.arange(n_rows) % 3 + 1.0)
     return pd.DataFrame(columns)
 
 

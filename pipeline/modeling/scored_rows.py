@@ -12,6 +12,7 @@ from pipeline.modeling.classifier import predicted_classes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipeline.modeling.classifier import Threshold
     from pipeline.schema import Target
 
 __all__ = ["make_scored_rows"]
@@ -22,7 +23,7 @@ def make_scored_rows(
     codes: NDArray[np.integer[Any]],
     probabilities: NDArray[np.float64],
     *,
-    threshold: float | None,
+    threshold: Threshold,
     n_bins: int = 10,
 ) -> LabeledPredictions:
     """Return rows with predicted classes, by the same rule as a classifier.
@@ -33,7 +34,7 @@ def make_scored_rows(
     codes : int, shape (n_rows,)
         True classes as positions in `target.classes`.
     probabilities : float, shape (n_rows, n_classes)
-    threshold : float between 0 and 1, or None
+    threshold : float between 0 and 1, of all rows or of each, or None
         Lowest probability that is predicted as positive; None for the most probable class.
     n_bins : int
         Bins of the calibration error.

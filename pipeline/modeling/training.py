@@ -16,7 +16,9 @@ from pipeline.metrics import compute_metrics, get_metric, round_significant
 from pipeline.modeling.baselines import BASELINES, baseline_metric_names, fit_baseline
 from pipeline.modeling.boosting_rounds import RoundsCurve, chooses_rounds, first_stages, later_stages, with_rounds
 from pipeline.modeling.calibration import fit_calibration
-from pipeline.modeling.classifier import Classifier, encode_target, fit_classifier
+from pipeline.modeling.classifier import Classifier, encode_target, fit_classifier, predicted_codes
+from pipeline.modeling.mitigation import MitigatedRows, Mitigation
+from pipeline.modeling.row_weights import row_weights
 from pipeline.modeling.scored_rows import make_scored_rows
 from pipeline.modeling.thresholds import check_threshold_rule, choose_threshold
 from pipeline.text import number
@@ -27,14 +29,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from pipeline.config.groups.fairness_config import FairnessConfig
     from pipeline.config.groups.features_config import FeaturesConfig
     from pipeline.config.groups.model_config import ModelConfig
     from pipeline.config.groups.training_config import TrainingConfig
+    from pipeline.modeling.classifier import Threshold
     from pipeline.schema import Schema, Target
 
     Floats = NDArray[np.float64]
 
-__all__ = ["TrainResult", "check_folds", "check_training", "train_classifier"]
+__all__ = ["TrainResult", "assign_folds", "check_folds", "check_training", "train_classifier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class TrainResult:
         The metric `training.selection_metric`.
     selection_value : float
         Its mean over folds.
+    predicted : int, shape (n_rows,)
+        Class that `out_of_fold` gives by a threshold of the other folds, as position.
     n_trees : int or None
         The number of trees that the folds chose for `max_iter: auto`.
     """
@@ -65,6 +71,7 @@ class TrainResult:
     baseline_metrics: dict[str, dict[str, float | None]]
     selection_metric: str
     selection_value: float
+    predicted: NDArray[np.int64]
     n_trees: int | None = None
 
     @property
@@ -104,6 +111,7 @@ def train_classifier(
     model: ModelConfig,
     training: TrainingConfig,
     seed: int,
+    fairness: FairnessConfig | None = None,
 ) -> TrainResult:
     """Fit a classifier to `frame` and evaluate it by stratified cross-validation.
 
@@ -114,12 +122,15 @@ def train_classifier(
     Parameters
     ----------
     frame : DataFrame
-        Declared columns and the target.
+        Declared columns and the target. Fits, calibration and the number of trees count a row by the column with
+        the role weight; folds, threshold and metrics count each row once.
     schema : Schema
     features, model, training
         Sections of the configuration.
     seed : int
         Seed of folds and estimators.
+    fairness : FairnessConfig, optional
+        With the mitigation that is part of the training; none by default.
 
     Raises
     ------
@@ -132,33 +143,38 @@ def train_classifier(
 
     check_training(training, schema.target)
     codes = encode_target(frame, schema.target)
-    fold_of = _assign_folds(codes, schema.target, training.folds, seed=seed)
-    weight = training.class_weight
+    fold_of = assign_folds(codes, schema.target, training.folds, seed=seed)
+    mitigation = Mitigation.from_config(fairness, schema)
+    groups = None if mitigation is None else MitigatedRows(mitigation, mitigation.grouping(frame), codes)
+    options: Any = {"class_weight": training.class_weight, "mitigation": mitigation, "seed": seed}
 
     def fit(of_model: ModelConfig) -> Callable[[pd.DataFrame], Classifier]:
-        return lambda rows: fit_classifier(rows, schema, features, model=of_model, seed=seed, class_weight=weight)
+        return lambda rows: fit_classifier(rows, schema, features, model=of_model, **options)
 
     with threadpool_limits(limits=1):
-        folds = _Folds(frame, fold_of, training)
+        folds = _Folds(frame, fold_of, training, row_weights(frame, schema))
         fitted = _fit_final_and_folds(folds, fit, model, schema=schema, codes=codes, seed=seed)
-        evaluation = _FoldEvaluation(schema.target, codes, fold_of)
-        out_of_fold, fold_metrics = evaluation.cross_calibrate(fitted.raw_scores, training)
-        classifier = _calibrated(fitted, codes, training)
+        evaluation = _FoldEvaluation(schema.target, codes, fold_of, folds.weights)
+        crossed = evaluation.cross_calibrate(fitted.raw_scores, training, groups)
+        classifier = _calibrated(fitted, folds, codes, groups)
         baseline_metrics = evaluation.mean_metrics(fitted.baseline_scores)
-    selection_value = _aggregate_folds(fold_metrics, np.mean)[training.selection_metric]
-    if selection_value is None:
-        raise ConfigError(
-            f"training.selection_metric: {training.selection_metric} is not defined in any fold; choose another"
-        )
     return TrainResult(
         classifier=classifier,
-        out_of_fold=out_of_fold,
-        fold_metrics=fold_metrics,
+        out_of_fold=crossed.scores,
+        fold_metrics=crossed.fold_metrics,
         baseline_metrics=baseline_metrics,
         selection_metric=training.selection_metric,
-        selection_value=selection_value,
+        selection_value=_selection_value(crossed.fold_metrics, training.selection_metric),
+        predicted=crossed.predicted,
         n_trees=fitted.n_trees,
     )
+
+
+def _selection_value(fold_metrics: tuple[dict[str, float], ...], metric: str) -> float:
+    value = _aggregate_folds(fold_metrics, np.mean)[metric]
+    if value is None:
+        raise ConfigError(f"training.selection_metric: {metric} is not defined in any fold; choose another")
+    return value
 
 
 def check_training(training: TrainingConfig, target: Target) -> None:
@@ -188,11 +204,12 @@ class _FittedFolds:
 
 @dataclass(frozen=True, slots=True)
 class _Folds:
-    """Train rows, the fold of each, and how they are fitted."""
+    """Train rows, the fold of each, how they are fitted, and their weights; None where all rows count the same."""
 
     frame: pd.DataFrame
     fold_of: NDArray[np.intp]
     training: TrainingConfig
+    weights: Floats | None
 
     def fit_and_score(
         self, fitters: Mapping[str, Callable[[pd.DataFrame], Classifier]], *, stages: Sequence[int]
@@ -254,47 +271,62 @@ def _fit_final_and_folds(
     baseline_scores = {name: values[0] for name, values in scores.items()}
     if not stages:
         return _FittedFolds(classifier, model_scores[0], baseline_scores)
-    curve = RoundsCurve.from_probabilities(stages, model_scores, codes)
+    curve = RoundsCurve.from_probabilities(stages, model_scores, codes, weights=folds.weights)
     if curve.still_improves():
         longest = fit(with_rounds(model, later_stages()[-1]))
         classifier, scores = folds.fit_and_score({"model": longest}, stages=later_stages())
-        curve = RoundsCurve.from_probabilities(later_stages(), scores["model"], codes)
+        curve = RoundsCurve.from_probabilities(later_stages(), scores["model"], codes, weights=folds.weights)
     n_trees = curve.best_rounds()
     if n_trees != classifier.estimator.get_params()["max_iter"]:
         classifier = fit(with_rounds(model, n_trees))(folds.frame)
     return _FittedFolds(classifier, curve.cross_chosen(folds.fold_of), baseline_scores, n_trees)
 
 
-def _calibrated(fitted: _FittedFolds, codes: NDArray[np.int64], training: TrainingConfig) -> Classifier:
-    """Return the classifier of all rows with calibration and threshold of the out-of-fold scores."""
-    calibration = fit_calibration(training.calibration, fitted.raw_scores, codes)
-    target = fitted.classifier.schema.target
-    threshold = choose_threshold(calibration.apply(fitted.raw_scores), codes, target, config=training.threshold)
-    return replace(fitted.classifier, calibration=calibration, threshold=threshold)
+def _calibrated(
+    fitted: _FittedFolds, folds: _Folds, codes: NDArray[np.int64], groups: MitigatedRows | None
+) -> Classifier:
+    """Return the classifier of all rows with calibration and thresholds of the out-of-fold scores."""
+    calibration = fit_calibration(folds.training.calibration, fitted.raw_scores, codes, weights=folds.weights)
+    scores, target = calibration.apply(fitted.raw_scores), fitted.classifier.schema.target
+    threshold = choose_threshold(scores, codes, target, config=folds.training.threshold)
+    by_group = None if groups is None else groups.choose_thresholds(scores, slice(None), default=threshold)
+    return replace(fitted.classifier, calibration=calibration, threshold=threshold, group_thresholds=by_group)
+
+
+@dataclass(frozen=True, slots=True)
+class _CrossCalibrated:
+    """Calibrated scores and predicted classes of all rows, and the metrics of each fold, by decisions of the others."""
+
+    scores: Floats
+    predicted: NDArray[np.int64]
+    fold_metrics: tuple[dict[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _FoldEvaluation:
-    """True classes and folds of the rows, for the evaluation of scores."""
+    """True classes, folds and weights of the rows, for the evaluation of scores; metrics count each row once."""
 
     target: Target
     codes: NDArray[np.int64]
     fold_of: NDArray[np.intp]
+    weights: Floats | None = None
 
-    def cross_calibrate(self, raw: Floats, training: TrainingConfig) -> tuple[Floats, tuple[dict[str, float], ...]]:
-        """Return calibrated scores and the metrics of each fold, by calibrations of the other folds."""
-        calibrated = np.empty_like(raw)
+    def cross_calibrate(self, raw: Floats, training: TrainingConfig, groups: MitigatedRows | None) -> _CrossCalibrated:
+        """Return the scores of each fold by calibration and thresholds of the other folds."""
+        calibrated, predicted = np.empty_like(raw), np.zeros(len(raw), dtype=np.int64)
         fold_metrics = []
         for fold in range(training.folds):
             inside = self.fold_of == fold
             outside_codes = self.codes[~inside]
-            calibration = fit_calibration(training.calibration, raw[~inside], outside_codes)
+            weights = None if self.weights is None else self.weights[~inside]
+            calibration = fit_calibration(training.calibration, raw[~inside], outside_codes, weights=weights)
             calibrated[inside] = calibration.apply(raw[inside])
-            threshold = choose_threshold(
-                calibration.apply(raw[~inside]), outside_codes, self.target, config=training.threshold
-            )
+            outside = calibration.apply(raw[~inside])
+            default = choose_threshold(outside, outside_codes, self.target, config=training.threshold)
+            threshold = default if groups is None else groups.cross_thresholds(outside, inside, default=default)
+            predicted[inside] = predicted_codes(calibrated[inside], self.target, threshold)
             fold_metrics.append(self._fold_metrics(calibrated[inside], inside, threshold))
-        return calibrated, tuple(fold_metrics)
+        return _CrossCalibrated(calibrated, predicted, tuple(fold_metrics))
 
     def mean_metrics(self, scores: Mapping[str, Floats]) -> dict[str, dict[str, float | None]]:
         """Return the mean over folds of every metric, by name of the scores."""
@@ -306,7 +338,7 @@ class _FoldEvaluation:
         parts = [self.fold_of == fold for fold in range(int(self.fold_of.max()) + 1)]
         return [self._fold_metrics(scores[inside], inside, threshold) for inside in parts]
 
-    def _fold_metrics(self, scores: Floats, inside: NDArray[np.bool_], threshold: float | None) -> dict[str, float]:
+    def _fold_metrics(self, scores: Floats, inside: NDArray[np.bool_], threshold: Threshold) -> dict[str, float]:
         return compute_metrics(make_scored_rows(self.target, self.codes[inside], scores, threshold=threshold))
 
 
@@ -335,7 +367,7 @@ def check_folds(codes: NDArray[np.int64], target: Target, n_folds: int) -> None:
         )
 
 
-def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, seed: int) -> NDArray[np.intp]:
+def assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, seed: int) -> NDArray[np.intp]:
     """Return the fold of each row; the folds are stratified by class."""
     from sklearn.model_selection import StratifiedKFold
 

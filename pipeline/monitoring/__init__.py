@@ -10,6 +10,7 @@ from pipeline.monitoring.drift import (
     domain_auc,
     require_consecutive_windows,
 )
+from pipeline.monitoring.frame_window_view import FrameWindowView
 from pipeline.monitoring.log import (
     BinCounts,
     HourlyOutcomes,
@@ -32,7 +33,7 @@ from pipeline.monitoring.performance import (
     estimate_performance,
     estimates_agree,
 )
-from pipeline.monitoring.window_view import FrameWindowView, LogWindowView, WindowView
+from pipeline.monitoring.window_view import LogWindowView, WindowView
 
 __all__ = [
     "BinCounts",

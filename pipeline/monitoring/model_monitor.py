@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline import files
 from pipeline import state as store
 from pipeline.config.config_loader import load_params
-from pipeline.errors import DataError, IntegrityError, UsageError
+from pipeline.errors import IntegrityError, UsageError
+from pipeline.monitoring.frame_window_view import FrameWindowView
 from pipeline.monitoring.log import (
     PredictionLog,
     WindowTallies,
@@ -20,7 +20,7 @@ from pipeline.monitoring.log import (
     window_by_time,
 )
 from pipeline.monitoring.log.prediction_record import MonitoredVersion, check_class, log_once, make_prediction_row
-from pipeline.monitoring.window_view import FrameWindowView, LogWindowView
+from pipeline.monitoring.window_view import LogWindowView
 from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
 from pipeline.project.actor import current_actor
@@ -261,7 +261,7 @@ class ModelMonitor:
             self.model_name,
             package,
             self.resolved_config,
-            importance=self._feature_importance(package.digest),
+            importance=_mean_importance(package),
             frame=frame,
             reference_frame=reference_data,
         )
@@ -297,7 +297,7 @@ class ModelMonitor:
             self.model_name,
             package,
             self.resolved_config,
-            importance=self._feature_importance(package.digest),
+            importance=_mean_importance(package),
             log=log,
             window=window,
             now=window.until - 1,
@@ -360,16 +360,6 @@ class ModelMonitor:
     def _prediction_log(self, state: State) -> PredictionLog:
         return PredictionLog(state, self.model_name, self.load_package, sources=self.resolved_config.monitoring.sources)
 
-    def _feature_importance(self, digest: str) -> dict[str, float]:
-        """Return the permutation importance by column; empty when the evaluation is of another package."""
-        try:
-            report = files.read_json(self.resolved_root / paths.EVALUATION_REPORT)
-        except DataError:
-            return {}
-        if report.get("package") != digest:
-            return {}
-        return {entry["column"]: entry["mean"] for entry in report["importance"] if entry["mean"] is not None}
-
     def _target_version(self, state: State) -> MonitoredVersion:
         with state.reading() as connection:
             deployment = store.current_deployment(connection, self.model_name)
@@ -398,3 +388,8 @@ class ModelMonitor:
         if n_rows is not None:
             return window_by_rows(log, n_rows, until=until)
         return window_by_time(log, since=until - int(length * HOUR_US), until=until)
+
+
+def _mean_importance(package: Package) -> dict[str, float]:
+    """Return the importance of each feature on test rows; empty for a rule baseline."""
+    return {} if package.importance is None else {name: sums.mean for name, sums in package.importance.loss.items()}

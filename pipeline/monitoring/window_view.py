@@ -7,49 +7,45 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.errors import DataError
 from pipeline.monitoring.drift import (
     DriftContext,
     detect_drift,
     detect_drift_against_frame,
     drift_by_interval,
-    joint_drift,
     override_numeric_threshold,
-    present_columns,
     require_consecutive_windows,
-    with_reference_problems,
 )
-from pipeline.monitoring.log import WindowTallies, count_frame, loggable_reference, traffic_summary, window_by_time
+from pipeline.monitoring.importance.importance_history import ImportanceHistory, importance_history
+from pipeline.monitoring.log import WindowTallies, loggable_reference, traffic_summary, window_by_time
 from pipeline.monitoring.performance import (
     ESTIMABLE_METRICS,
     IntervalOptions,
+    assess_window,
     detect_degradation,
     estimates_agree,
-    evaluate_frame,
     evaluate_window,
     sufficient_estimates,
 )
-from pipeline.package.reference import build_reference
-from pipeline.state import HOUR_US
+from pipeline.state import DAY_US, HOUR_US
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from pipeline.config.root_config import Config
+    from pipeline.fairness import FairnessReport
     from pipeline.monitoring.drift import DriftReport, IntervalDrift
     from pipeline.monitoring.log import BinCounts, PredictionLog, Window
     from pipeline.monitoring.performance import Degradation, PerformanceReport
-    from pipeline.package import Package, Reference
+    from pipeline.package import Package
 
     Baseline = Literal["training", "previous_window"]
 
-__all__ = ["FrameWindowView", "LogWindowView", "WindowView"]
+__all__ = ["LogWindowView", "WindowView"]
 
 _DEGRADATION_THRESHOLD = 0.05
+_IMPORTANCE_DAYS = 90
 _METRIC_ALIASES = {"f1_weighted": "f1_score"}  # the name that users of scikit-learn know
 
 
@@ -91,6 +87,16 @@ class WindowView(ABC):
     @abstractmethod
     def traffic(self) -> dict[str, Any]:
         """Plain values about the number and the kind of predictions."""
+
+    @cached_property
+    @abstractmethod
+    def fairness(self) -> FairnessReport:
+        """The groups of protected columns, compared on rows with outcomes."""
+
+    @cached_property
+    @abstractmethod
+    def importance_history(self) -> ImportanceHistory:
+        """The importance of features on test rows, and by window of the log."""
 
     @property
     @abstractmethod
@@ -137,6 +143,8 @@ class WindowView(ABC):
             "drift": self.drift_values(drift if drift is not None else self.drift),
             "performance": self.performance_values(),
             "degradation": self.degradation_values(self.detect_degradation()),
+            "fairness": self.fairness.as_dict(),
+            "importance": self.importance_history.as_dict(),
         }
 
     def drift_values(self, report: DriftReport) -> dict[str, Any]:
@@ -226,9 +234,25 @@ class LogWindowView(WindowView):
         return evaluate_window(self.tallies, self.package, intervals=self.interval_options)
 
     @cached_property
+    def fairness(self) -> FairnessReport:
+        """The groups of protected columns, compared on predictions with outcomes."""
+        return assess_window(self.tallies, self.package, self.config.fairness, seed=self.config.seed)
+
+    @cached_property
     def traffic(self) -> dict[str, Any]:
         """Plain values about the number and the kind of predictions."""
         return traffic_summary(self.tallies, digest=self.package.digest if self.is_single_version else None)
+
+    @cached_property
+    def importance_history(self) -> ImportanceHistory:
+        """The importance of features in the windows of the last 90 days."""
+        return importance_history(
+            self.log.state,
+            self.model,
+            self.package,
+            config=self.config.monitoring,
+            since=self.now - _IMPORTANCE_DAYS * DAY_US,
+        )
 
     @property
     def is_provisional(self) -> bool:
@@ -299,101 +323,6 @@ class LogWindowView(WindowView):
             self.log, since=self.window.since - back * length, until=self.window.until - back * length
         )
         return WindowTallies(self.log, window).bin_counts(self.package)
-
-
-@dataclass(frozen=True)
-class FrameWindowView(WindowView):
-    """The rows of a frame, evaluated like a window of the log.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Rows with columns of the model, and outcomes in the target column where it has one.
-    reference_frame : DataFrame, optional
-        Rows to compare with; the training rows when None.
-
-    Raises
-    ------
-    DataError
-        When a frame has no rows, or no column of the model.
-    """
-
-    frame: pd.DataFrame = field(kw_only=True)
-    reference_frame: pd.DataFrame | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        """Check the frames."""
-        names = self.package.schema.feature_names
-        for name, frame in (("prediction_data", self.frame), ("reference_data", self.reference_frame)):
-            if frame is not None and (len(frame) == 0 or not set(names) & set(frame.columns)):
-                raise DataError(
-                    f"{name}: has no rows with columns of the model; expected a frame with {', '.join(names)}"
-                )
-
-    @cached_property
-    def counts(self) -> BinCounts:
-        """The rows of the frame by bin."""
-        return self._count(self.frame, self.package.reference)
-
-    @cached_property
-    def drift(self) -> DriftReport:
-        """The drift against the reference frame, with the multivariate test, or against the training rows."""
-        if self.reference_frame is None:
-            return detect_drift(self.package.reference, self.counts, self.drift_context)
-        score, _, predicted = self._outputs(self.reference_frame)
-        reference = build_reference(
-            self.reference_frame,
-            present_columns(self.package.schema, self.reference_frame),
-            score=score,
-            predicted=predicted,
-            n_bins=self.config.training.reference_bins,
-        )
-        counts = with_reference_problems(self._count(self.frame, reference), self.package.schema, self.reference_frame)
-        report = detect_drift(reference, counts, self.drift_context)
-        multivariate = joint_drift(self.reference_frame, self.frame, self.package.schema, config=self.config)
-        return replace(report, multivariate=multivariate)
-
-    @cached_property
-    def performance(self) -> PerformanceReport:
-        """The realized and the estimated performance."""
-        columns = [*self.package.schema.feature_names, *set(self.frame.columns) & {self.package.schema.target.column}]
-        rows = self.frame.reindex(columns=columns)
-        return evaluate_frame(rows, self.package, self._probabilities, intervals=self.interval_options)
-
-    @cached_property
-    def traffic(self) -> dict[str, Any]:
-        """Plain values about the number of predictions."""
-        return {
-            "total_predictions": len(self.frame),
-            "average_confidence": float(self._probabilities.max(axis=1).mean()),
-            "n_outcomes": self.performance.realized.n_outcomes,
-        }
-
-    @property
-    def is_provisional(self) -> bool:
-        """False: the outcomes of a frame are complete."""
-        return False
-
-    @property
-    def bounds(self) -> None:
-        """None: the rows of a frame have no times."""
-        return
-
-    @cached_property
-    def _probabilities(self) -> NDArray[np.float64]:
-        return self.package.predict_proba(self.frame.reindex(columns=list(self.package.schema.feature_names)))
-
-    def _outputs(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:
-        rows = frame.reindex(columns=list(self.package.schema.feature_names))
-        probabilities, target = self.package.predict_proba(rows), self.package.schema.target
-        confidence = probabilities.max(axis=1)
-        is_binary = target.positive is not None
-        score = probabilities[:, target.classes.index(str(target.positive))] if is_binary else confidence
-        return score, confidence, self.package.predict(rows)
-
-    def _count(self, frame: pd.DataFrame, reference: Reference) -> BinCounts:
-        score, confidence, predicted = self._outputs(frame)
-        return count_frame(reference, frame, n_rows=len(frame), score=score, confidence=confidence, predicted=predicted)
 
 
 def _public_name(metric: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.modeling.classifier import Classifier
     from pipeline.schema import Column, Schema
 
-__all__ = ["GOLDEN_TOLERANCE", "check_golden", "make_golden_rows"]
+__all__ = ["GOLDEN_TOLERANCE", "check_golden", "check_golden_classes", "make_golden_rows"]
 
 GOLDEN_TOLERANCE = 1e-6
 _N_MIXED_ROWS = 2_000
@@ -41,7 +41,7 @@ def make_golden_rows(classifier: Classifier, frame: pd.DataFrame, *, n_rows: int
     mixed = _mix_columns(frame[names], classifier.schema, n=min(len(frame), _N_MIXED_ROWS))
     order = np.argsort(classifier.predict_proba(mixed)[:, -1], kind="stable")
     picked = order[np.linspace(0, len(mixed) - 1, min(n_rows, len(mixed))).round().astype(int)]
-    rows = _with_edge_case_rows(frame[names], mixed.iloc[picked], classifier.schema)
+    rows = _with_edge_case_rows(frame[names], mixed.iloc[picked], classifier.schema, _threshold_groups(classifier))
     return {
         "columns": {name: [_to_json_value(value) for value in rows[name].astype(object)] for name in rows},
         "probabilities": classifier.predict_proba(rows).tolist(),
@@ -69,6 +69,27 @@ def check_golden(golden: Mapping[str, Any], predict_proba: Callable[[Any], NDArr
         raise IntegrityError(
             f"golden.json: row {int(np.flatnonzero(differs)[0])}: the prediction differs from the one stored at"
             " packaging; library versions differ, or the package is damaged"
+        )
+
+
+def check_golden_classes(golden: Mapping[str, Any], classifier: Classifier) -> None:
+    """Predict the classes of the golden rows again, where the threshold of a row depends on its group.
+
+    Raises
+    ------
+    IntegrityError
+        When a class differs from the stored one, and the probability is not at the threshold.
+    """
+    thresholds, positive = classifier.row_thresholds(golden["columns"]), classifier.schema.target.positive
+    if not isinstance(thresholds, np.ndarray) or positive is None:
+        return
+    score = np.array(golden["probabilities"], dtype=np.float64)[:, classifier.classes.index(positive)]
+    differs = classifier.predict(golden["columns"]) != np.array(golden["classes"])
+    differs &= np.abs(score - thresholds) > GOLDEN_TOLERANCE
+    if differs.any():
+        raise IntegrityError(
+            f"golden.json: row {int(np.flatnonzero(differs)[0])}: the class differs from the one stored at packaging;"
+            " a threshold of its group has changed: restore the package"
         )
 
 
@@ -108,11 +129,23 @@ def _group_levels(column: Column, values: pd.Series, *, n: int) -> list[Any]:
     return [round(level) for level in levels] if column.kind == "integer" else list(levels)
 
 
-def _with_edge_case_rows(frame: pd.DataFrame, mixed: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def _threshold_groups(classifier: Classifier) -> list[EdgeCase]:
+    """Return a value for each group that has a threshold of its own; a missing value is an edge case anyway."""
+    groups = classifier.group_thresholds
+    if groups is None:
+        return []
+    labels = [label for label in groups.thresholds if label not in ("missing", "unseen")]
+    values: list[object] = [label == "true" for label in labels] if groups.kind == "boolean" else [*labels]
+    return [EdgeCase(groups.column, value) for value in values]
+
+
+def _with_edge_case_rows(
+    frame: pd.DataFrame, mixed: pd.DataFrame, schema: Schema, group_cases: list[EdgeCase]
+) -> pd.DataFrame:
     import pandas as pd
 
     parts = [mixed]
-    cases = [
+    cases = group_cases + [
         EdgeCase(column.name, value)
         for column in schema.features
         if column.name in frame

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline.errors import IntegrityError
+from pipeline.fairness import GroupThresholds
 from pipeline.files import parse_yaml
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.classifier import Classifier, predicted_classes
 from pipeline.modeling.encoding import Encoder
+from pipeline.modeling.row_importance import RowImportance
 from pipeline.package import skops_file
-from pipeline.package.golden import check_golden
-from pipeline.package.manifest import Manifest, verify_files, verify_package
+from pipeline.package.golden import check_golden, check_golden_classes
+from pipeline.package.manifest import MITIGATION_FILE, Manifest, verify_files, verify_package
 from pipeline.package.onnx_file import OnnxModel
 from pipeline.package.reference import Reference
 from pipeline.package.rule_baseline import RULE_FILE, rule_baseline_from_dict
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from pipeline.modeling.classifier import Threshold
+
 __all__ = ["Package", "load_package", "load_rule_baseline"]
 
 
@@ -38,7 +42,8 @@ class Package:
     """A loaded package, which predicts by ONNX where the package has it.
 
     `golden_rows` is the content of golden.json: columns of rows with their probabilities and classes.
-    `train_rows` recognizes the rows that it learned from; None for a rule baseline, which no gate compares.
+    `train_rows` recognizes the rows that it learned from, and `importance` is that of the features on test rows; both
+    are None for a rule baseline, which no gate compares. `mitigation` is what training did for groups, and its effect.
     """
 
     manifest: Manifest
@@ -51,6 +56,8 @@ class Package:
     skops_bytes: bytes
     golden_rows: dict[str, Any]
     train_rows: TrainRowFilter | None = None
+    importance: RowImportance | None = None
+    mitigation: dict[str, Any] | None = None
 
     @property
     def digest(self) -> str:
@@ -66,6 +73,15 @@ class Package:
     def threshold(self) -> float | None:
         """Lowest probability that is predicted as positive; None where there are more than two classes."""
         return self.serving_classifier.threshold
+
+    @property
+    def has_group_thresholds(self) -> bool:
+        """Whether the threshold of a row depends on its group."""
+        return self.serving_classifier.group_thresholds is not None
+
+    def row_thresholds(self, rows: pd.DataFrame | Mapping[str, Sequence[Any]]) -> Threshold:
+        """Return the threshold of all rows, or of each where groups have their own, shape (n_rows,)."""
+        return self.serving_classifier.row_thresholds(rows)
 
     @property
     def onnx_used(self) -> bool:
@@ -89,7 +105,7 @@ class Package:
 
     def predict(self, rows: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.str_]:
         """Return the predicted class of each row."""
-        return predicted_classes(self.predict_proba(rows), self.schema.target, self.threshold)
+        return predicted_classes(self.predict_proba(rows), self.schema.target, self.row_thresholds(rows))
 
     def sklearn_classifier(self) -> Classifier:
         """Return the scikit-learn form, built from the skops file."""
@@ -115,7 +131,7 @@ def load_package(path: Path) -> Package:
         schema = Schema.from_dict(parse_yaml(contents["schema.yaml"]))
         plain = {name: json.loads(data) for name, data in contents.items() if name.endswith(".json")}
         decision = plain["decision.json"]
-        calibration, threshold = Calibration.from_dict(decision["calibration"]), decision["threshold"]
+        decision_steps = _decision_steps(decision)
         card = contents["card.md"].decode()
         golden = plain["golden.json"]
         known_classes = decision["known_classes"]
@@ -127,10 +143,9 @@ def load_package(path: Path) -> Package:
         if manifest.onnx.used
         else skops_file.load_estimator(contents["model.skops"])
     )
-    classifier = Classifier(
-        schema=schema, encoder=encoder, estimator=estimator, calibration=calibration, threshold=threshold
-    )
+    classifier = Classifier(schema=schema, encoder=encoder, estimator=estimator, **decision_steps)
     check_golden(golden, classifier.predict_proba)
+    check_golden_classes(golden, classifier)
     reference = Reference.from_dict(plain["reference.json"])
     metrics, lineage = plain["metrics.json"], plain["lineage.json"]
     return Package(
@@ -144,7 +159,19 @@ def load_package(path: Path) -> Package:
         skops_bytes=contents["model.skops"],
         golden_rows=golden,
         train_rows=TrainRowFilter.from_dict(plain[TRAIN_ROWS_FILE]),
+        importance=RowImportance.from_dict(plain["importance.json"]),
+        mitigation=plain.get(MITIGATION_FILE),
     )
+
+
+def _decision_steps(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the steps after the estimator, as fields of `Classifier`."""
+    by_group = decision["group_thresholds"]
+    return {
+        "calibration": Calibration.from_dict(decision["calibration"]),
+        "threshold": decision["threshold"],
+        "group_thresholds": None if by_group is None else GroupThresholds.from_dict(by_group),
+    }
 
 
 def load_rule_baseline(path: Path) -> Package:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMAT_VERSION",
     "MANIFEST_FILE",
+    "MITIGATION_FILE",
     "FileEntry",
     "Manifest",
     "OnnxProof",
@@ -33,6 +34,7 @@ REQUIRED_FILES = (
     "decision.json",
     "encoder.json",
     "golden.json",
+    "importance.json",
     "lineage.json",
     "metrics.json",
     "model.skops",
@@ -41,7 +43,8 @@ REQUIRED_FILES = (
     "train_rows.json",
 )
 # Packages of older versions have no rule baseline.
-OPTIONAL_FILES = ("model.onnx", "rule.json")
+MITIGATION_FILE = "mitigation.json"
+OPTIONAL_FILES = ("model.onnx", "rule.json", MITIGATION_FILE)
 _MAX_MANIFEST_BYTES = 1 << 16
 _MAX_FILE_BYTES = 1 << 31
 _SHA256 = re.compile(r"[0-9a-f]{64}")

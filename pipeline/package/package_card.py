@@ -137,6 +137,9 @@ def _predictions_section(classifier: Classifier, proof: OnnxProof) -> Iterator[s
         yield "the most probable one."
     else:
         yield f"{code_span(classifier.schema.target.positive)} from a probability of {classifier.threshold:.4g} on."
+    if classifier.group_thresholds is not None:
+        listed = ", ".join(f"{name} {value:.4g}" for name, value in classifier.group_thresholds.thresholds.items())
+        yield f"Groups of {code_span(classifier.group_thresholds.column)} have thresholds of their own: {listed}."
     yield ""
     if proof.used:
         yield (

@@ -49,7 +49,7 @@ def check_onnx_parity(classifier: Classifier, model: OnnxModel, rows: pd.DataFra
     expected = classifier.predict_proba(tried)
     probabilities = onnx_classifier(classifier, model).predict_proba(tried)
     difference = np.abs(expected - probabilities).max(initial=0.0)
-    target, threshold = classifier.schema.target, classifier.threshold
+    target, threshold = classifier.schema.target, classifier.row_thresholds(tried)
     n_flipped = int(
         (predicted_classes(expected, target, threshold) != predicted_classes(probabilities, target, threshold)).sum()
     )

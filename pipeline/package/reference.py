@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pipeline.schema import Column, Schema
 
-__all__ = ["Reference", "build_reference"]
+__all__ = ["Reference", "build_reference", "column_bins"]
 
 _FORMAT_VERSION = 2
 _MAX_DISTINCT_VALUES = 32
@@ -133,7 +133,7 @@ def build_reference(
     """
     is_free = {column.name: _is_free_text(column, frame[column.name]) for column in schema.features}
     columns = tuple(
-        _column_bins(column, frame[column.name], n_bins) for column in schema.features if not is_free[column.name]
+        column_bins(column, frame[column.name], n_bins) for column in schema.features if not is_free[column.name]
     )
     measures = tuple(
         bins
@@ -174,7 +174,8 @@ def _text_bins(name: str, values: pd.Series, n_bins: int) -> Iterator[Bins]:
         yield _with_measure(bins, measure)
 
 
-def _column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
+def column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
+    """Return the bins of one column, with the counts of `values`; a text column gets its most frequent words."""
     if column.kind == "text":
         return _top_word_bins(column.name, values)
     if column.kind in ("category", "boolean"):

@@ -17,6 +17,7 @@ _SETTINGS: Any = {
     "name": True,
     "seed": True,
     "data": {"name", "columns", "target", "split"},
+    "fairness": {"metrics", "confidence_level", "min_rows", "min_class_rows", "suppress_below", "mitigation"},
     "features": True,
     "model": True,
     "training": True,

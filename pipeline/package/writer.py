@@ -9,10 +9,19 @@ import yaml
 
 from pipeline import files
 from pipeline.errors import DataError, IntegrityError
-from pipeline.modeling.classifier import predicted_classes
+from pipeline.modeling.classifier import encode_target, predicted_classes
+from pipeline.modeling.row_importance import measure_row_importance
 from pipeline.package import skops_file
 from pipeline.package.golden import make_golden_rows
-from pipeline.package.manifest import MANIFEST_FILE, REQUIRED_FILES, FileEntry, Manifest, OnnxProof, list_files
+from pipeline.package.manifest import (
+    MANIFEST_FILE,
+    MITIGATION_FILE,
+    REQUIRED_FILES,
+    FileEntry,
+    Manifest,
+    OnnxProof,
+    list_files,
+)
 from pipeline.package.onnx_file import NotConvertible, OnnxModel, convert_to_onnx
 from pipeline.package.package_card import package_card
 from pipeline.package.parity import TOLERANCE, check_onnx_parity, onnx_classifier
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["write_package"]
 
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx", "skops")
+_IMPORTANCE_SEED = 0
 
 
 def write_package(  # noqa: PLR0913 - a package has this many parts, all passed by name
@@ -43,13 +53,14 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
     classifier: Classifier,
     *,
     train: pd.DataFrame,
-    parity_rows: pd.DataFrame,
+    test: pd.DataFrame,
     scores: NDArray[np.float64],
     metrics: Mapping[str, Any],
     lineage: Mapping[str, Any],
     training: TrainingConfig,
     model: str,
     split: HashSplit | None = None,
+    mitigation: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Write the package of `classifier` to `path`, atomically; equal inputs give equal bytes.
 
@@ -61,8 +72,9 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         Fitted, calibrated, with its threshold.
     train : DataFrame
         The rows that it was fitted to; they become the drift reference.
-    parity_rows : DataFrame
-        Rows on which the ONNX form must agree with scikit-learn, such as the test split.
+    test : DataFrame
+        Rows with the target that it was not fitted to. On them the ONNX form must agree with scikit-learn, and the
+        importance of features is measured.
     scores : float, shape (len(train), n_classes)
         Out-of-fold probabilities of the rows of `train`.
     metrics : mapping of str to number or None
@@ -75,6 +87,8 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         Name of the model in conf/model/.
     split : HashSplit, optional
         The rule that chose the rows of `train`; None for another splitter.
+    mitigation : mapping, optional
+        What training did for groups, and its effect, as `train_with_mitigation` returns it.
 
     Raises
     ------
@@ -87,13 +101,14 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
     """
     if scores.shape != (len(train), len(classifier.classes)):
         raise DataError(f"scores: shape {scores.shape} where {len(train)} rows have {len(classifier.classes)} classes")
-    onnx, proof = _convert_if_equal(classifier, parity_rows)
+    onnx, proof = _convert_if_equal(classifier, test)
     plain = {
         **_model_files(classifier),
         "lineage.json": dict(lineage),
         "metrics.json": dict(metrics),
         **_train_row_files(train, classifier.schema, split),
-        **_monitoring_files(classifier, onnx, train, scores=scores, training=training),
+        **_monitoring_files(classifier, onnx, (train, test), scores=scores, training=training),
+        **({} if mitigation is None else {MITIGATION_FILE: dict(mitigation)}),
     }
     contents = {name: files.canonical_json(value).encode() for name, value in plain.items()}
     contents["card.md"] = package_card(
@@ -134,6 +149,7 @@ def _model_files(classifier: Classifier) -> dict[str, Any]:
     """Return the files of the steps before and after the estimator: encoder, calibration and threshold."""
     decision = {
         "calibration": classifier.calibration.as_dict(),
+        "group_thresholds": None if classifier.group_thresholds is None else classifier.group_thresholds.as_dict(),
         "known_classes": _known_classes(classifier),
         "threshold": classifier.threshold,
     }
@@ -143,24 +159,25 @@ def _model_files(classifier: Classifier) -> dict[str, Any]:
 def _monitoring_files(
     classifier: Classifier,
     onnx: bytes | None,
-    train: pd.DataFrame,
+    parts: tuple[pd.DataFrame, pd.DataFrame],
     *,
     scores: NDArray[np.float64],
     training: TrainingConfig,
 ) -> dict[str, Any]:
-    """Return the files for monitoring: the reference of rows and scores, and the golden rows."""
-    target = classifier.schema.target
+    """Return the files for monitoring: the reference of rows, scores and importance, and the golden rows."""
+    (train, test), target = parts, classifier.schema.target
     serving_classifier = (
         classifier if onnx is None else onnx_classifier(classifier, OnnxModel(onnx, _known_classes(classifier)))
     )
     score = scores.max(axis=1) if target.positive is None else scores[:, target.classes.index(target.positive)]
-    predicted = predicted_classes(scores, target, classifier.threshold)
+    predicted = predicted_classes(scores, target, classifier.row_thresholds(train))
     bins = training.reference_bins
     reference = build_reference(
         train, classifier.schema, score=score, predicted=predicted, n_bins=bins, threshold=classifier.threshold
     )
     golden = make_golden_rows(serving_classifier, train, n_rows=training.golden_rows)
-    return {"golden.json": golden, "reference.json": reference.as_dict()}
+    importance = measure_row_importance(serving_classifier, test, encode_target(test, target), seed=_IMPORTANCE_SEED)
+    return {"golden.json": golden, "importance.json": importance.as_dict(), "reference.json": reference.as_dict()}
 
 
 def _known_classes(classifier: Classifier) -> list[int]:

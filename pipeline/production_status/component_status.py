@@ -8,7 +8,7 @@ from typing import Any, Literal
 __all__ = ["ComponentName", "ComponentStatus", "HealthState", "ProductionStatus"]
 
 HealthState = Literal["healthy", "unknown", "degraded", "down"]
-ComponentName = Literal["database", "version", "api", "monitor", "alerts", "tracking"]
+ComponentName = Literal["database", "version", "api", "monitor", "alerts", "loop", "tracking"]
 
 # From the best to the worst: what is unknown is worse than healthy.
 _STATES: tuple[HealthState, ...] = ("healthy", "unknown", "degraded", "down")
@@ -18,6 +18,7 @@ _LABELS: dict[ComponentName, str] = {
     "api": "API",
     "monitor": "Monitor",
     "alerts": "Open alerts",
+    "loop": "Loop",
     "tracking": "MLflow",
 }
 _HEADLINES: dict[HealthState, str] = {

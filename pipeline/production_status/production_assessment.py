@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pipeline import state as store
 from pipeline.production_status.component_status import ComponentStatus, ProductionStatus
+from pipeline.production_status.loop_assessment import assess_loop
 from pipeline.production_status.monitor_assessment import assess_alerts, assess_monitor
 from pipeline.text import format_age, pluralize, timestamp
 
@@ -83,6 +84,9 @@ def assess_production(facts: ProductionFacts, *, zone: tzinfo = UTC) -> Producti
         assess_monitor(known, facts.checked_at, facts.monitor_period_us, zone=zone),
         assess_alerts(known, facts.checked_at, facts.monitor_period_us),
     ]
+    loop = assess_loop(known, facts.checked_at, zone=zone)
+    if loop is not None:
+        components.append(loop)
     if facts.tracking is not None:
         components.append(_assess_tracking(facts.tracking))
     return ProductionStatus(facts.model, facts.checked_at, tuple(components))

@@ -14,7 +14,7 @@ from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from pipeline.config.groups.monitoring_config import MonitoringConfig
-    from pipeline.state import Incident, ModelVersion, MonitorRun, State
+    from pipeline.state import Incident, LoopFacts, ModelVersion, MonitorRun, State
 
 __all__ = ["DatabaseFacts", "ModelFacts", "inspect_project_state", "inspect_state", "monitor_period_us"]
 
@@ -44,6 +44,8 @@ class ModelFacts:
         Of any source.
     api_seen_at : int or None
         The last moment at which an API of this model is known to have responded.
+    loop : LoopFacts or None
+        None without a database.
     """
 
     n_versions: int
@@ -53,6 +55,7 @@ class ModelFacts:
     incidents: tuple[Incident, ...]
     last_prediction_at: int | None
     api_seen_at: int | None
+    loop: LoopFacts | None = None
 
 
 _NOTHING_KNOWN = ModelFacts(0, None, None, None, (), None, None)
@@ -166,4 +169,5 @@ def _read_model_facts(connection: Any, model: str, *, at: int) -> ModelFacts:
         incidents=tuple(store.read_incidents(connection, model)),
         last_prediction_at=store.read_freshness(connection, model, at=at).last_prediction_at,
         api_seen_at=max((moment for moment in moments if moment is not None), default=None),
+        loop=store.read_loop_facts(connection, model),
     )

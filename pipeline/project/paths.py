@@ -20,7 +20,10 @@ __all__ = [
     "QUARANTINED_ROWS",
     "RAW_ROWS",
     "REGISTRATION_REPORT",
+    "RETRAIN_REPORTS",
+    "RETRAIN_WORKTREES",
     "RUN_OUTBOX",
+    "SELECTION_LEDGER",
     "SOURCE_FINGERPRINT",
     "SPLIT_REPORT",
     "STATE",
@@ -39,6 +42,7 @@ CONF = Path("conf")
 PARAMS = Path("params.yaml")
 EXTERNAL = Path("data/external")
 PROJECT_LOCK = Path(".dvc/tmp/mlops.lock")
+RETRAIN_WORKTREES = Path(".mlops/retrain")
 
 STATE = Path("state")
 STATE_DATABASE = STATE / "state.db"
@@ -47,6 +51,8 @@ PACKAGES = STATE / "packages"
 RUN_OUTBOX = STATE / "outbox"
 LOG_HASH_KEY = STATE / "log.key"
 MONITOR_LOCK = STATE / "monitor.lock"
+
+SELECTION_LEDGER = Path("outputs/selection")
 
 RAW_ROWS = Path("data/raw.parquet")
 SOURCE_FINGERPRINT = Path("data/source.json")
@@ -64,6 +70,7 @@ SPLIT_REPORT = Path("reports/split.json")
 EVALUATION_REPORT = Path("reports/evaluation.json")
 MODEL_CARD = Path("reports/model_card.md")
 REGISTRATION_REPORT = Path("reports/registration.json")
+RETRAIN_REPORTS = Path("reports/retrain")
 MONITORING_REPORT = Path("reports/monitoring.json")
 MONITORING_HTML = Path("reports/monitoring.html")
 

@@ -28,7 +28,7 @@ from pipeline.tracking.run_search import require_store
 from pipeline.tracking.run_store import RunStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.config.groups.tracking_config import TrackingConfig
@@ -57,20 +57,21 @@ class ModelRegistry:
         Address of MLflow; the SQLite file of the project when None.
     actor : str, optional
         Who promotes and rolls back, for the audit trail; `MLOPS_ACTOR` or the user of this process when None.
+    clock : callable
+        Returns the moment of a decision in microseconds since 1970, UTC.
 
     Examples
     --------
     >>> registry = ModelRegistry()  # doctest: +SKIP
-    >>> version = registry.register_model("models/candidate", "personality_model")  # doctest: +SKIP
-    >>> registry.promote_model(  # doctest: +SKIP
-    ...     "personality_model", version.version, "Production", force=True, reason="first version"
-    ... )
-    >>> registry.load_model("personality_model", stage="Production").predict(rows)  # doctest: +SKIP
+    >>> version = registry.register_model("models/candidate", "churn_model")  # doctest: +SKIP
+    >>> registry.promote_model("churn_model", version.version, "Staging", reason="better recall")  # doctest: +SKIP
+    >>> registry.load_model("churn_model", stage="Production").predict(rows)  # doctest: +SKIP
     """
 
     root: Path | None = None
     tracking_uri: str | None = None
     actor: str | None = None
+    clock: Callable[[], int] = store.utc_now_us
 
     @property
     def _root(self) -> Path:
@@ -87,7 +88,7 @@ class ModelRegistry:
 
     @contextmanager
     def _open_state(self, *, starts_anew: bool = False) -> Iterator[State]:
-        state = store.open_state(self._root, starts_anew=starts_anew)
+        state = store.open_state(self._root, starts_anew=starts_anew, clock=self.clock)
         try:
             yield state
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from pipeline.schema import Schema
     from pipeline.state import AuditEntry, DeploymentChange, ModelVersion, State
 
-__all__ = ["Registration", "promote_version", "register_package", "roll_back_version"]
+__all__ = [
+    "Registration",
+    "promote_version",
+    "promote_within",
+    "register_package",
+    "roll_back_version",
+    "roll_back_within",
+]
 
 _PASSING_VERDICT = "promote"
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,199}")
@@ -66,7 +73,8 @@ def register_package(
         version = store.add_version(
             connection, model, candidate.digest, at=at, semver=semver, description=description, tags=all_tags
         )
-        event = store.AuditEvent(current_actor(), "register", at, evidence=dict(gates or {}))
+        evidence = {**(gates or {}), **_mitigation_evidence(candidate)}
+        event = store.AuditEvent(current_actor(), "register", at, evidence=evidence)
         store.append_audit_entry(
             connection, event, model=model, version=version.version, after={"digest": version.digest, "semver": semver}
         )
@@ -79,6 +87,14 @@ def _package_tags(candidate: Package) -> dict[str, Any]:
     tags = {"model": candidate.manifest.model, "metrics": candidate.metrics}
     lineage_names = ("data", "data_sha256", "params_sha256", "seed")
     return tags | {name: candidate.lineage[name] for name in lineage_names if name in candidate.lineage}
+
+
+def _mitigation_evidence(candidate: Package) -> dict[str, Any]:
+    """Return what training did for groups and the stated reason, for the audit trail; empty without a mitigation."""
+    if candidate.mitigation is None:
+        return {}
+    names = ("kind", "column", "metric", "reason", "thresholds")
+    return {"mitigation": {name: candidate.mitigation[name] for name in names}}
 
 
 def _next_semver(versions: Sequence[ModelVersion], candidate: Package, packages: PackageStore) -> str:
@@ -124,22 +140,42 @@ def promote_version(
     """
     if force and not reason.strip():
         raise UsageError("force needs a reason for the audit trail; add --reason")
+    event = store.AuditEvent(
+        actor=decided_by or current_actor(),
+        action="force" if force else "promote",
+        recorded_at=state.clock(),
+        reason=reason,
+    )
     with state.writing() as connection:
-        registered = store.find_version(connection, model, version)
-        gates = registered.tags.get("gates")
-        if stage in ("Staging", "Production") and not force:
-            _check_gates(registered, gates)
-        action = "force" if force else "promote"
-        event = store.AuditEvent(
-            actor=decided_by or current_actor(),
-            action=action,
-            recorded_at=state.clock(),
-            reason=reason,
-            evidence=gates or {},
+        return promote_within(
+            connection, model, version, stage=stage, event=event, expected_generation=expected_generation
         )
-        change = store.set_deployment(connection, registered, stage, event, expected_generation=expected_generation)
-        store.enqueue_task(connection, "mirror", {"model": model}, at=event.recorded_at)
-        return change
+
+
+def promote_within(
+    connection: Any,
+    model: str,
+    version: int,
+    *,
+    stage: str,
+    event: store.AuditEvent,
+    expected_generation: int | None = None,
+) -> DeploymentChange:
+    """Promote a version in the caller's transaction; the gates do not count for an event with the action `force`.
+
+    Raises
+    ------
+    Conflict, GateRefused, UsageError
+        As `promote_version`.
+    """
+    registered = store.find_version(connection, model, version)
+    gates = registered.tags.get("gates")
+    if stage in ("Staging", "Production") and event.action != "force":
+        _check_gates(registered, gates)
+    with_gates = replace(event, evidence={**(gates or {}), **event.evidence})
+    change = store.set_deployment(connection, registered, stage, with_gates, expected_generation=expected_generation)
+    store.enqueue_task(connection, "mirror", {"model": model}, at=event.recorded_at)
+    return change
 
 
 def _check_gates(version: ModelVersion, gates: Mapping[str, Any] | None) -> None:
@@ -175,21 +211,35 @@ def roll_back_version(
     UsageError
         When no earlier version was in Production, or `to` never was.
     """
+    event = store.AuditEvent(
+        actor=decided_by or current_actor(), action="rollback", recorded_at=state.clock(), reason=reason
+    )
     with state.writing() as connection:
-        current = store.current_deployment(connection, model).version("Production")
-        history = store.read_audit_entries(connection, model=model)
-        target = (
-            _version_before(history, current, model) if to is None else _require_past_production(history, to, model)
-        )
-        registered = store.find_version(connection, model, target)
-        event = store.AuditEvent(
-            actor=decided_by or current_actor(), action="rollback", recorded_at=state.clock(), reason=reason
-        )
-        change = store.set_deployment(
-            connection, registered, "Production", event, expected_generation=expected_generation
-        )
-        store.enqueue_task(connection, "mirror", {"model": model}, at=event.recorded_at)
-        return change
+        return roll_back_within(connection, model, to=to, event=event, expected_generation=expected_generation)
+
+
+def roll_back_within(
+    connection: Any,
+    model: str,
+    *,
+    to: int | None,
+    event: store.AuditEvent,
+    expected_generation: int | None = None,
+) -> DeploymentChange:
+    """Roll a version back in the caller's transaction.
+
+    Raises
+    ------
+    Conflict, UsageError
+        As `roll_back_version`.
+    """
+    current = store.current_deployment(connection, model).version("Production")
+    history = store.read_audit_entries(connection, model=model)
+    target = _version_before(history, current, model) if to is None else _require_past_production(history, to, model)
+    registered = store.find_version(connection, model, target)
+    change = store.set_deployment(connection, registered, "Production", event, expected_generation=expected_generation)
+    store.enqueue_task(connection, "mirror", {"model": model}, at=event.recorded_at)
+    return change
 
 
 def _version_before(history: Sequence[AuditEntry], current: int | None, model: str) -> int:

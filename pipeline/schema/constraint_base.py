@@ -12,7 +12,7 @@ from pipeline.schema.arrow_violations import violations_by_distinct_value
 from pipeline.schema.pandera_checks import registered_check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -29,6 +29,7 @@ __all__ = [
     "PanderaConstraint",
     "format_value",
     "merge_json_schemas",
+    "narrowest_bounds",
 ]
 
 
@@ -182,3 +183,11 @@ def format_value(value: Any) -> str:
     if isinstance(value, str):
         return f'"{value}"'
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def narrowest_bounds(constraints: Sequence[Constraint]) -> tuple[float | None, float | None]:
+    """Return the largest lower and the smallest upper bound; an infinite one bounds nothing."""
+    bounds = [bound for constraint in constraints for bound in constraint.bounds if bound.is_finite_number]
+    lower = [bound.value for bound in bounds if bound.side == "lower"]
+    upper = [bound.value for bound in bounds if bound.side == "upper"]
+    return max(lower, default=None), min(upper, default=None)

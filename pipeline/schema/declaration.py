@@ -9,14 +9,15 @@ from sys import float_info
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import ConfigError, did_you_mean
-from pipeline.schema.constraint_base import format_value
+from pipeline.schema.constraint_base import format_value, narrowest_bounds
 from pipeline.schema.constraints import build_constraints
 from pipeline.schema.text_format import TextFormat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.config.groups.data_config import ColumnConfig, CsvDialect, DataConfig
+    from pipeline.config.groups.data_config import ColumnConfig, DataConfig
+    from pipeline.config.groups.source_config import CsvDialect
     from pipeline.schema.column_kinds import ColumnKind
     from pipeline.schema.constraint_base import Constraint
 
@@ -72,7 +73,7 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     checks: Mapping[str, Any] = field(default_factory=dict)
-    role: Literal["feature", "id", "ignore", "time"] = "feature"
+    role: Literal["feature", "id", "ignore", "time", "weight"] = "feature"
     title: str | None = None
     description: str | None = None
     unseen: Literal["other", "refuse"] = "refuse"
@@ -237,8 +238,8 @@ class Schema:
             its texts contradicts itself, or a private text feature has checks that neither its `example` nor a
             listed text passes.
         """
-        columns = tuple(_column_from_entry(name, entry, config.csv_dialect) for name, entry in config.columns.items())
-        target = config.target
+        entries, target = config.all_columns, config.target
+        columns = tuple(_column_from_entry(name, entry, config.csv_dialect) for name, entry in entries.items())
         return cls(
             name=config.name,
             columns=columns,
@@ -285,6 +286,11 @@ class Schema:
         """Names of `features`."""
         return tuple(column.name for column in self.features)
 
+    @property
+    def weight_name(self) -> str | None:
+        """Name of the column with the role weight; None without one."""
+        return next((column.name for column in self.columns if column.role == "weight"), None)
+
     @cached_property
     def private_notes(self) -> dict[str, str]:
         """By private column: the text that messages and reports show in place of a value."""
@@ -325,7 +331,7 @@ def _column_from_entry(name: str, entry: ColumnConfig, dialect: CsvDialect) -> C
     null_values = [word for word in dialect.null_values if word]
     kind = _KIND_BY_DTYPE[entry.dtype]
     categories = _declared_categories(name, entry) if kind == "category" else ()
-    minimum, maximum = _narrowest_bounds(build_constraints(name, kind, entry.checks))
+    minimum, maximum = narrowest_bounds(build_constraints(name, kind, entry.checks))
     for bound in (minimum, maximum):
         if bound is not None and abs(bound) > _MAX_ABS_BOUND.get(kind, inf):
             raise ConfigError(
@@ -388,11 +394,3 @@ def _format_bound(bound: float) -> str:
 
 # Integers of Python are unbounded, those of a data set are not.
 _MAX_ABS_BOUND = {"integer": 2**63 - 1, "float": float_info.max}
-
-
-def _narrowest_bounds(constraints: tuple[Constraint, ...]) -> tuple[float | None, float | None]:
-    """Return the largest lower and the smallest upper bound; an infinite one bounds nothing."""
-    bounds = [bound for constraint in constraints for bound in constraint.bounds if bound.is_finite_number]
-    lower = [bound.value for bound in bounds if bound.side == "lower"]
-    upper = [bound.value for bound in bounds if bound.side == "upper"]
-    return max(lower, default=None), min(upper, default=None)

@@ -16,14 +16,16 @@ import numpy as np
 
 from pipeline.serving.prediction_types import PredictionBatch
 from pipeline.serving.rows.value_warnings import warnings_text
-from pipeline.state import PredictionRow, RequestRows, RequestValues
+from pipeline.state import PredictionRow, RequestRows, RequestValues, utc_now_us
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pipeline.config.groups.monitoring_config import PredictionSource
+    from pipeline.serving.line_up import Fallback
     from pipeline.serving.loaded_model import LoadedModel
+    from pipeline.serving.prediction_types import Variant
     from pipeline.serving.rows.row_parser import ParsedRows
     from pipeline.serving.scorer import ScoredRow
 
@@ -39,7 +41,7 @@ class PendingRequest:
 
     `idempotency_key` is the keyed digest of the caller's key. `body_digest` is that of the body, which distinguishes a
     retry from another request with the same key. Rows of a request with `is_logged` False are neither logged nor
-    counted.
+    counted. `fallback` is set while the challenger predicts.
     """
 
     loaded_model: LoadedModel
@@ -52,6 +54,15 @@ class PendingRequest:
     body_digest: str = ""
     subject: str | None = None
     is_logged: bool = True
+    fallback: Fallback | None = None
+
+    def fall_back(self) -> bool:
+        """Let the champion predict in place of the challenger; return False where the champion predicts already."""
+        fallback, self.fallback = self.fallback, None
+        if fallback is None:
+            return False
+        self.loaded_model, self.rows = fallback.champion, fallback.parse_rows()
+        return True
 
 
 @dataclass(slots=True)
@@ -68,6 +79,7 @@ class CompletedRequest:
     logged_row: PredictionRow | None = None
     logged_rows: RequestRows | None = None
     is_counted: bool = True
+    variant: Variant = "champion"
 
     @property
     def body(self) -> bytes:
@@ -82,10 +94,13 @@ class BatchPredictor:
     ----------
     sample_rate : float between 0 and 1
         Share of the rows that the log keeps, each with weight 1 / `sample_rate`; 0 where there is no log.
+    now : callable
+        Returns the moment of a prediction in microseconds since 1970, UTC.
     """
 
-    def __init__(self, *, sample_rate: float) -> None:
+    def __init__(self, *, sample_rate: float, now: Callable[[], int] = utc_now_us) -> None:
         self._sample_rate = sample_rate
+        self._now = now
         self._ids = _PredictionIds()
         self._random = Random()  # noqa: S311 - the choice of sampled rows is no secret
 
@@ -136,7 +151,14 @@ class BatchPredictor:
             )
         ids = request.rows.ids[0] if request.rows.ids else ""
         body = _row_json(request.loaded_model, scored, prediction_id, ids=ids)
-        return CompletedRequest(body, (scored.label,), (scored.confidence,), row, is_counted=request.is_logged)
+        return CompletedRequest(
+            body,
+            (scored.label,),
+            (scored.confidence,),
+            row,
+            is_counted=request.is_logged,
+            variant=request.loaded_model.variant,
+        )
 
     def _is_sampled(self) -> bool:
         return self._random.random() < self._sample_rate
@@ -147,7 +169,12 @@ class BatchPredictor:
         rows = self._logged_rows(request, scored, ids) if request.is_logged and self._sample_rate > 0.0 else None
         response = _batch_response(request, scored, ids)
         return CompletedRequest(
-            response, scored.label, scored.confidence, logged_rows=rows, is_counted=request.is_logged
+            response,
+            scored.label,
+            scored.confidence,
+            logged_rows=rows,
+            is_counted=request.is_logged,
+            variant=request.loaded_model.variant,
         )
 
     def _logged_rows(self, request: PendingRequest, scored: _ScoredColumns, ids: list[str]) -> RequestRows:
@@ -170,7 +197,7 @@ class BatchPredictor:
         """Return the values that all rows of a request share, by the names of `RequestValues`."""
         model = request.loaded_model
         return {
-            "predicted_at": time.time_ns() // 1000,
+            "predicted_at": self._now(),
             "model": model.name,
             "version": model.version,
             "digest": model.digest,
@@ -213,6 +240,8 @@ def _batch_response(request: PendingRequest, scored: _ScoredColumns, ids: list[s
         warnings=[warnings_text(_warnings_of(suffix)) for suffix in scored.json_suffix],
         row_positions=request.rows.positions,
         errors=request.rows.errors,
+        model_version=request.loaded_model.version,
+        variant=request.loaded_model.variant,
         encode_body=encode_body,
     )
 
@@ -252,7 +281,8 @@ def _error_items(rows: ParsedRows) -> dict[int, str]:
 
 def batch_from_json(body: bytes, rows: ParsedRows) -> PredictionBatch:
     """Return a stored response as columns."""
-    predictions = [item for item in json.loads(body)["predictions"] if "prediction" in item]
+    response = json.loads(body)
+    predictions = [item for item in response["predictions"] if "prediction" in item]
     return PredictionBatch(
         predictions=[prediction["prediction"] for prediction in predictions],
         confidences=[prediction["confidence"] for prediction in predictions],
@@ -261,6 +291,8 @@ def batch_from_json(body: bytes, rows: ParsedRows) -> PredictionBatch:
         warnings=[warnings_text(prediction["warnings"]) for prediction in predictions],
         row_positions=rows.positions,
         errors=rows.errors,
+        model_version=response["model_version"],
+        variant=response["variant"],
         encode_body=lambda: body,
     )
 

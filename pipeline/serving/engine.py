@@ -10,28 +10,29 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from pipeline.errors import MlopsError
 from pipeline.package import PackageStore
 from pipeline.project import paths
-from pipeline.serving.batch_predictor import PendingRequest, batch_from_json
+from pipeline.serving.batch_predictor import batch_from_json
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.explanation import explanation_response
 from pipeline.serving.heap import release_free_memory
+from pipeline.serving.line_up import AssignedRows, assign_rows
+from pipeline.serving.line_up_follower import LineUpFollower
 from pipeline.serving.log_hash_key import load_hash_key
-from pipeline.serving.log_options import LOGGED, LogOptions, digest_body, digest_key
+from pipeline.serving.log_options import LOGGED, LogOptions, encode_columns
 from pipeline.serving.outcomes import read_outcomes, store_outcomes
 from pipeline.serving.prediction_types import PredictionBatch, Readiness
 from pipeline.serving.reloader import ModelReloader, PollResult
+from pipeline.serving.request_submission import RequestSubmitter
 from pipeline.serving.retention import RetentionWorker
-from pipeline.serving.rows.row_parser import ParsedRows, parse_json
-from pipeline.serving.serving_errors import IdempotencyConflict, InvalidRequest, NotReady, StateUnavailable
+from pipeline.serving.rows.row_parser import parse_json
+from pipeline.serving.serving_errors import InvalidRequest, NotReady, StateUnavailable
 from pipeline.serving.serving_stats import ServingStats
 from pipeline.serving.storage_watch import StorageWatch
 from pipeline.serving.what_if import what_if_response
 from pipeline.serving.worker import PredictionWorker
-from pipeline.state import PredictionWriter, open_state
+from pipeline.state import PredictionWriter, open_state, utc_now_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.monitoring_config import PredictionSource
     from pipeline.config.groups.serving_config import EngineConfig, PredictionLogConfig
-    from pipeline.serving.batch_predictor import RequestKind, Response
+    from pipeline.serving.batch_predictor import Response
+    from pipeline.serving.line_up import LineUp
     from pipeline.serving.loaded_model import LoadedModel
     from pipeline.serving.prediction_types import LineMap
     from pipeline.serving.worker import RequestObserver
@@ -62,9 +64,9 @@ class _StartedEngine:
     state: State
     worker: PredictionWorker
     retention: RetentionWorker
-    reloader: ModelReloader
+    follower: LineUpFollower
     storage_watch: StorageWatch
-    hash_key: bytes
+    submitter: RequestSubmitter
 
 
 class Engine:
@@ -94,6 +96,8 @@ class Engine:
         Set before the start; called when requests are submitted and when they are committed.
     on_readiness_change : callable, optional
         Set before the start; called with each readiness that differs from the one before.
+    clock : callable
+        Set before the start; returns the moment of a prediction in microseconds since 1970, UTC.
     """
 
     def __init__(
@@ -109,17 +113,17 @@ class Engine:
         self.model = model
         self.stage = stage
         self.source = source
-        self.loaded_model: LoadedModel | None = None
         self.previous_model: LoadedModel | None = None
         self.verify: Callable[[LoadedModel], None] | None = None
         self.observer: RequestObserver | None = None
         self.on_readiness_change: Callable[[Readiness], None] | None = None
+        self.clock: Callable[[], int] = utc_now_us
         self._root = root
         self._config = engine
         self._log_config = log
         self._poll_result = PollResult(None, "the engine was not started")
         self._last_readiness = Readiness(is_ready=False)
-        self._in_flight: dict[str, tuple[str, asyncio.Future[Response]]] = {}
+        self._line_up: LineUp | None = None
         self._started_at = time.time()
         self._poll_error: str | None = None
         self._follower: asyncio.Task[None] | None = None
@@ -136,7 +140,7 @@ class Engine:
         DependencyUnavailable
             When the database is unavailable.
         """
-        state = await asyncio.to_thread(open_state, self._root)
+        state = await asyncio.to_thread(open_state, self._root, clock=self.clock)
         packages = PackageStore(self._root / paths.PACKAGES)
         hash_key = load_hash_key(self._root)
         reloader = ModelReloader(state, packages, self.model, self.stage, self._config, hash_key, self.verify)
@@ -144,7 +148,12 @@ class Engine:
         worker.start(asyncio.get_running_loop())
         watch = StorageWatch(state, worker, self._report_readiness)
         self._running = _StartedEngine(
-            state, worker, RetentionWorker(state, self._log_config), reloader, watch, hash_key
+            state,
+            worker,
+            RetentionWorker(state, self._log_config),
+            LineUpFollower(state, reloader),
+            watch,
+            RequestSubmitter(worker, self.model, hash_key, self.source),
         )
         await self._reload_if_changed(is_forced=True)
         self._follower = asyncio.create_task(self._follow(), name="follow-state")
@@ -156,7 +165,7 @@ class Engine:
         running, self._running = self._running, None
         if running is None:
             return
-        self.loaded_model, self._poll_result = None, PollResult(None, "the engine was closed")
+        self._line_up, self._poll_result = None, PollResult(None, "the engine was closed")
         await running.storage_watch.stop()
         if self._follower is not None:
             async with self._lock:  # a poll in progress ends first: its thread would leave a connection open
@@ -169,6 +178,11 @@ class Engine:
         await asyncio.to_thread(running.worker.stop)
         await asyncio.sleep(0)  # responses of the worker's last call reach their requests
         running.state.close()
+
+    @property
+    def loaded_model(self) -> LoadedModel | None:
+        """The champion; None while no valid model is loaded."""
+        return None if self._line_up is None else self._line_up.champion
 
     @property
     def state(self) -> State:
@@ -193,12 +207,17 @@ class Engine:
         NotReady
             When no model is loaded, or the prediction cannot be logged.
         """
-        model, worker = self._require_model(), self._require_running().worker
-        rows = await run_in_thread_if_large(len(body), model.parser.parse_row, body)
-        is_plain = options is LOGGED and not rows.ids
-        if is_plain and (cached := worker.predict_cached(model, rows.rows[0])) is not None:
-            return cached
-        return _to_json(await self._submit(model, rows, "row", body, options=options))
+        line_up, running = self._require_line_up(), self._require_running()
+        if line_up.challenger is None:
+            model = line_up.champion
+            rows = await run_in_thread_if_large(len(body), model.parser.parse_row, body)
+            is_plain = options is LOGGED and not rows.ids
+            if is_plain and (cached := running.worker.predict_cached(model, rows.rows[0])) is not None:
+                return cached
+            assigned = AssignedRows(model, rows)
+        else:
+            assigned = await assign_rows(line_up, lambda parser: parser.parse_row(body), len(body), options)
+        return _to_json(await running.submitter.submit(assigned, "row", body, options))
 
     async def predict_batch(self, body: bytes, options: LogOptions = LOGGED, *, on_error: OnError = "refuse") -> bytes:
         """Return the predictions for a body `{"instances": [{...}, ...]}` as JSON: one item for each row, in order.
@@ -206,11 +225,13 @@ class Engine:
         With `on_error="partial"` the item of an invalid row lists its problems, and valid rows get predictions.
         Raises the errors of `predict_row`.
         """
-        model = self._require_model()
-        rows = await run_in_thread_if_large(len(body), model.parser.parse_batch, body, partial=on_error == "partial")
-        if not rows.rows:
-            raise InvalidRequest(rows.errors)
-        return _to_json(await self._submit(model, rows, "batch", body, options=options))
+        is_partial = on_error == "partial"
+        assigned = await assign_rows(
+            self._require_line_up(), lambda parser: parser.parse_batch(body, partial=is_partial), len(body), options
+        )
+        if not assigned.rows.rows:
+            raise InvalidRequest(assigned.rows.errors)
+        return _to_json(await self._require_running().submitter.submit(assigned, "batch", body, options))
 
     async def predict_columns(
         self,
@@ -219,19 +240,26 @@ class Engine:
         *,
         on_error: OnError = "refuse",
         lines: LineMap | None = None,
+        is_pinned: bool = False,
     ) -> PredictionBatch:
         """Return the predictions for rows given as columns by name, None or NaN for a missing value.
 
-        With `lines` the rows are lines of a text, and problems name the lines. Raises the errors of `predict_row`.
+        With `lines` the rows are lines of a text, and problems name the lines. With `is_pinned` no challenger predicts.
+        Raises the errors of `predict_row`.
         """
-        model = self._require_model()
-        size = _VALUE_BYTES * sum(map(len, columns.values()))
         is_partial = on_error == "partial"
-        rows = await run_in_thread_if_large(size, model.parser.parse_columns, columns, partial=is_partial, lines=lines)
+        assigned = await assign_rows(
+            self._require_line_up(),
+            lambda parser: parser.parse_columns(columns, partial=is_partial, lines=lines),
+            _VALUE_BYTES * sum(map(len, columns.values())),
+            options,
+            is_pinned=is_pinned,
+        )
+        rows = assigned.rows
         if not rows.rows:
             raise InvalidRequest(rows.errors)
-        body = b"" if options.key is None else msgspec.json.encode([rows.positions, rows.rows, rows.errors, rows.ids])
-        response = await self._submit(model, rows, "columns", body, options=options)
+        body = b"" if options.key is None else encode_columns(columns)
+        response = await self._require_running().submitter.submit(assigned, "columns", body, options)
         return response if isinstance(response, PredictionBatch) else batch_from_json(response, rows)
 
     async def feedback(self, body: bytes, *, caller: str = "") -> bytes:
@@ -266,13 +294,7 @@ class Engine:
         return await asyncio.to_thread(lambda: what_if_response(model, model.parser.parse_row(body).rows[0]))
 
     async def reload(self) -> LoadedModel:
-        """Poll the state database now and return the loaded model.
-
-        Raises
-        ------
-        NotReady
-            When no valid model is loaded.
-        """
+        """Poll the state database now and return the loaded model; NotReady without a valid one."""
         await self._reload_if_changed(is_forced=True)
         return self._require_model()
 
@@ -288,17 +310,19 @@ class Engine:
 
     def status(self) -> dict[str, Any]:
         """Return the state of the engine as plain values, for people and for metrics."""
-        readiness, running = self.ready(), self._running
+        readiness, running, line_up = self.ready(), self._running, self._line_up
+        challenger = None if line_up is None else line_up.challenger
         stats = ServingStats() if running is None else running.worker.stats
         return {
             "model": self.model,
             "stage": self.stage,
             "is_ready": readiness.is_ready,
             "reason": readiness.detail or readiness.reason or self._poll_result.detail,
-            "poll_error": self._poll_error,
+            "poll_error": self._poll_error or (None if running is None else running.follower.error),
             "uptime_s": time.time() - self._started_at,
-            "active": None if self.loaded_model is None else self.loaded_model.identity,
+            "active": None if line_up is None else line_up.champion.identity,
             "previous": None if self.previous_model is None else self.previous_model.identity,
+            "trial": None if challenger is None else challenger.status(),
             "queue_rows": 0 if running is None else running.worker.n_waiting,
             "log": {
                 "mode": self._log_config.mode,
@@ -307,54 +331,22 @@ class Engine:
                 "retention_error": None if running is None else running.retention.last_error,
             },
             "n_rows": stats.n_rows,
-            "by_class": dict(stats.by_class),
+            "by_class": {variant: dict(counts) for variant, counts in stats.by_class.items()},
             "confidence": stats.confidences.as_dict(),
         }
 
-    def _require_model(self) -> LoadedModel:
-        if self.loaded_model is None:
+    def _require_line_up(self) -> LineUp:
+        if self._line_up is None:
             raise NotReady(self._poll_result.reason, retry_after_s=5)
-        return self.loaded_model
+        return self._line_up
+
+    def _require_model(self) -> LoadedModel:
+        return self._require_line_up().champion
 
     def _require_running(self) -> _StartedEngine:
         if self._running is None:
             raise NotReady(self._poll_result.reason, retry_after_s=5)
         return self._running
-
-    async def _submit(
-        self,
-        loaded_model: LoadedModel,
-        rows: ParsedRows,
-        kind: RequestKind,
-        body: bytes,
-        *,
-        options: LogOptions,
-    ) -> Response:
-        running = self._require_running()
-        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        source = options.source or self.source
-        request = PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), source)
-        if options is not LOGGED:
-            options.check()
-            request.subject, request.is_logged = options.subject, options.is_logged
-            if options.key is not None and options.is_logged:
-                request.idempotency_key = digest_key(options, model=self.model, hash_key=running.hash_key)
-                request.body_digest = digest_body(kind, body, hash_key=running.hash_key)
-                return await self._submit_idempotent(running.worker, request, request.idempotency_key)
-        running.worker.submit(request)
-        return await future
-
-    async def _submit_idempotent(self, worker: PredictionWorker, request: PendingRequest, key: str) -> Response:
-        """Submit a request, or wait for one in progress that has the same key."""
-        digest, future = self._in_flight.get(key, ("", request.future))
-        if future is request.future:
-            worker.submit(request)
-            self._in_flight[key] = (request.body_digest, future)
-            future.add_done_callback(lambda _: self._in_flight.pop(key, None))
-        elif digest != request.body_digest:
-            message = "this key belongs to another request; use a new key"
-            raise IdempotencyConflict.for_field("Idempotency-Key", "idempotency_key", message)
-        return await asyncio.shield(future)
 
     async def _follow(self) -> None:
         while True:
@@ -367,16 +359,18 @@ class Engine:
 
     async def _reload_if_changed(self, *, is_forced: bool = False) -> None:
         async with self._lock:
-            reloader, current = self._require_running().reloader, self.loaded_model
-            result = await asyncio.to_thread(reloader.poll, current, is_forced=is_forced)
+            running, current = self._require_running(), self._line_up
+            result, line_up = await asyncio.to_thread(running.follower.poll, current, is_forced=is_forced)
             if self._running is None:
                 return
             self._poll_result = result
-            if result.loaded_model is current:
+            if line_up is current:
                 return
-            if current is not None and (result.loaded_model is None or result.loaded_model.digest != current.digest):
-                self.previous_model = current
-            self.loaded_model = result.loaded_model
+            if current is not None and (line_up is None or line_up.champion.digest != current.champion.digest):
+                self.previous_model = current.champion
+            self._line_up = line_up
+            challenger = None if line_up is None else line_up.challenger
+            running.worker.canary = None if challenger is None else challenger.traffic
             # A loaded model stays: garbage collections that visit it again cost large batches a third of their time.
             gc.unfreeze()
             gc.collect()

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pipeline.config.groups.serving_config import EngineConfig
     from pipeline.package import Package, PackageStore, Reference
     from pipeline.schema import Schema
+    from pipeline.serving.prediction_types import Variant
 
-__all__ = ["LoadedModel", "ServedBy", "Variant", "load_model"]
+__all__ = ["LoadedModel", "ServedBy", "load_model"]
 
 ServedBy = Literal["production", "last_good", "rule"]
-Variant = Literal["champion", "challenger"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class LoadedModel:
             "model_digest": self.digest,
             "generation": self.generation,
             "served_by": self.served_by,
+            "variant": self.variant,
         }
         object.__setattr__(
             self, "response_suffix", json.dumps(members, ensure_ascii=False, separators=(",", ":"))[1:-1]

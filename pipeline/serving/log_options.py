@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from pipeline.serving.serving_errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pipeline.config.groups.monitoring_config import PredictionSource
 
-__all__ = ["LOGGED", "LogOptions", "digest_body", "digest_key"]
+__all__ = ["LOGGED", "LogOptions", "digest_body", "digest_key", "encode_columns"]
 
 _MAX_WORD_LENGTH = 200
 _DIGEST_BYTES = 32
@@ -64,6 +68,15 @@ def digest_body(kind: str, body: bytes, *, hash_key: bytes) -> str:
     digest.update(kind.encode() + b"\0")
     digest.update(body)
     return digest.hexdigest()
+
+
+def encode_columns(columns: Mapping[str, Sequence[Any]]) -> bytes:
+    """Return columns as bytes for `digest_body`: as they were sent, since another model may parse a retry."""
+    return msgspec.json.encode(columns, enc_hook=_encode_value)
+
+
+def _encode_value(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _check_word(header: str, value: str | None) -> None:

@@ -16,7 +16,10 @@ __all__ = [
     "PredictionBatch",
     "PredictionWarning",
     "Readiness",
+    "Variant",
 ]
+
+Variant = Literal["champion", "challenger"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class PredictionBatch:
     warnings: list[str]
     row_positions: list[int]
     errors: tuple[FieldError, ...]
+    model_version: int
+    variant: Variant
     encode_body: Callable[[], bytes]
 
     @cached_property

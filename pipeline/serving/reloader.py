@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeGuard
 
 from pipeline import state as store
 from pipeline.errors import IntegrityError, MlopsError
-from pipeline.serving.loaded_model import LoadedModel, ServedBy, load_model
+from pipeline.serving.loaded_model import load_model
 from pipeline.state import ServingEvent
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.serving_config import EngineConfig
     from pipeline.package import PackageStore
+    from pipeline.serving.loaded_model import LoadedModel, ServedBy
     from pipeline.state import Deployment, State
 
 __all__ = ["ModelReloader", "PollResult"]
@@ -74,7 +75,7 @@ class ModelReloader:
     It falls back in this order: the deployed version, the current model, (at a start, with
     `engine.fallback_to_last_good`) the versions that were active before, (with `engine.fallback_to_rule`) the rule
     baseline of one of these packages, and no model. `verify` is called with each model before it is served, and raises
-    an `MlopsError` to refuse it.
+    an `MlopsError` to refuse it. `generation` is that of the last poll.
     """
 
     state: State
@@ -84,6 +85,7 @@ class ModelReloader:
     config: EngineConfig
     hash_key: bytes
     verify: Callable[[LoadedModel], None] | None = None
+    generation: int = field(default=0, init=False)
     _failed_load: _FailedLoad | None = field(default=None, init=False)
 
     def poll(self, current: LoadedModel | None, *, is_forced: bool = False) -> PollResult:
@@ -98,6 +100,7 @@ class ModelReloader:
             deployment = store.current_deployment(connection, self.model)
             version = deployment.version(self.stage)
             hint = "" if version is not None else store.deployment_hint(connection, self.model)
+        self.generation = deployment.generation
         if version is None:
             message = f"no version of {self.model} is in {self.stage}"
             if current is not None:
@@ -117,26 +120,13 @@ class ModelReloader:
             return PollResult.load_failure(current, failed_load.reason)
         return self._load_new(current, deployment)
 
-    def _with_generation(self, current: LoadedModel, deployment: Deployment) -> LoadedModel:
-        """Return the model under the newest generation, after a decision about another stage."""
-        return LoadedModel(
-            name=current.name,
-            version=current.version,
-            digest=current.digest,
-            generation=deployment.generation,
-            served_by=current.served_by,
-            package=current.package,
-            parser=current.parser,
-            scorer=current.scorer,
-        )
-
     def _load_new(self, current: LoadedModel | None, deployment: Deployment) -> PollResult:
         version, digest = deployment.versions[self.stage], deployment.digests[self.stage]
         try:
             self._require_decided()
             if _is_active(current, deployment, self.stage):
-                return PollResult(self._with_generation(current, deployment))
-            model = self._load(version, digest, deployment.generation, "production")
+                return PollResult(replace(current, generation=deployment.generation))
+            model = self.load(version, digest, deployment.generation, "production")
         except MlopsError as error:
             is_new = self._failed_load is None or not self._failed_load.matches(deployment, digest)
             self._failed_load = _FailedLoad(deployment.generation, digest, str(error), time.monotonic())
@@ -161,7 +151,7 @@ class ModelReloader:
             return PollResult.load_failure(current, reason)
         for served_by, version, digest in self._fallbacks(deployment):
             try:
-                model = self._load(version, digest, deployment.generation, served_by)
+                model = self.load(version, digest, deployment.generation, served_by)
             except MlopsError:
                 continue
             if is_new:
@@ -195,7 +185,14 @@ class ModelReloader:
         deployed = deployment.digests[self.stage]
         return [(version, digest) for version, digest in dict.fromkeys(versions) if digest != deployed]
 
-    def _load(self, version: int, digest: str, generation: int, served_by: ServedBy) -> LoadedModel:
+    def load(self, version: int, digest: str, generation: int, served_by: ServedBy) -> LoadedModel:
+        """Load and verify a version.
+
+        Raises
+        ------
+        IntegrityError
+            When the package is damaged or missing, or predicts otherwise than when it was packaged.
+        """
         try:
             model = load_model(
                 self.packages,

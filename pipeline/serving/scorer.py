@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipeline.modeling.classifier import Threshold
     from pipeline.modeling.encoding import Encoder
     from pipeline.package import Bins, Package
     from pipeline.schema import Column
@@ -73,6 +74,7 @@ class RowScorer:
 
     def __init__(self, package: Package, *, many_missing: float, hash_key: bytes, cached_rows: int = 0) -> None:
         self.package = package
+        self._has_group_thresholds = package.has_group_thresholds
         self._column_encoders = _build_column_encoders(package, hash_key)
         encoder = package.serving_classifier.encoder
         self._derived_encoder = encoder.only(encoder.derived.names) if encoder.derived.names else None
@@ -116,7 +118,7 @@ class RowScorer:
         columns = list(zip(*rows, strict=True))
         encoded = self._encode(columns)
         probabilities = self._predict(encoded, columns, len(rows))
-        codes = predicted_codes(probabilities, self.package.schema.target, self.package.threshold).tolist()
+        codes = predicted_codes(probabilities, self.package.schema.target, self._thresholds(columns)).tolist()
         probability_rows = probabilities.tolist()
         texts = [_number_texts(column) for column in probabilities.T.tolist()]
         probabilities_json = list(map(self._probabilities_template.__mod__, zip(*texts, strict=True)))
@@ -132,6 +134,11 @@ class RowScorer:
         return list(
             map(ScoredRow, prefixes, suffixes, features, labels, probabilities_json, confidences, probability_rows)
         )
+
+    def _thresholds(self, columns: Sequence[Sequence[Any]]) -> Threshold:
+        if not self._has_group_thresholds:
+            return self.package.threshold
+        return self.package.row_thresholds(dict(zip(self.package.schema.feature_names, columns, strict=True)))
 
     def _encode(self, columns: Sequence[Sequence[Any]]) -> list[list[_EncodedValue]]:
         return [encoder.encode(values) for encoder, values in zip(self._column_encoders, columns, strict=True)]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.serving.histogram import Histogram
+
+if TYPE_CHECKING:
+    from pipeline.serving.prediction_types import Variant
 
 __all__ = ["ServingStats"]
 
@@ -19,7 +22,8 @@ _COMMIT_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 class ServingStats:
     """Counts since the start, for status and metrics.
 
-    Rows of requests that asked not to be logged count in `n_opted_out` alone.
+    `by_class` has the predicted rows by variant and class. Rows of requests that asked not to be logged count in
+    `n_opted_out` alone.
     """
 
     n_rows: int = 0
@@ -28,7 +32,9 @@ class ServingStats:
     n_opted_out: int = 0
     n_batches: int = 0
     n_failures: int = 0
-    by_class: Counter[str] = field(default_factory=Counter)
+    by_class: dict[Variant, Counter[str]] = field(
+        default_factory=lambda: {"champion": Counter(), "challenger": Counter()}
+    )
     confidences: Histogram = field(default_factory=lambda: Histogram(_CONFIDENCE_BOUNDS))
     commit_durations_s: Histogram = field(default_factory=lambda: Histogram(_COMMIT_BOUNDS_S))
     last_error: str | None = None

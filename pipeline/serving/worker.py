@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pipeline.config.groups.serving_config import PredictionLogConfig
+    from pipeline.serving.canary_traffic import CanaryTraffic
     from pipeline.serving.loaded_model import LoadedModel
     from pipeline.state import PredictionWriter
 
@@ -67,6 +68,8 @@ class PredictionWorker:
     ----------
     storage_error : str or None
         The fault of the state database; requests that must be logged are refused while it is set.
+    canary : CanaryTraffic or None
+        Counts what champion and challenger do; None while no challenger gets requests.
     """
 
     def __init__(
@@ -78,11 +81,13 @@ class PredictionWorker:
     ) -> None:
         self.stats = ServingStats()
         self.storage_error: str | None = None
+        self.canary: CanaryTraffic | None = None
         self._writer = writer
         self._config = config
         self._now = now
         self._observer = observer
-        self._predictor = BatchPredictor(sample_rate=0.0 if config.mode == "none" else config.sample_rate)
+        sample_rate = 0.0 if config.mode == "none" else config.sample_rate
+        self._predictor = BatchPredictor(sample_rate=sample_rate, now=now)
         self._queue: SimpleQueue[list[PendingRequest] | Callable[[PredictionWriter], None] | None] = SimpleQueue()
         self._submitted: list[PendingRequest] = []
         self._n_waiting = 0
@@ -313,19 +318,37 @@ class PredictionWorker:
 
     def _score(self, requests: list[PendingRequest]) -> tuple[list[RequestResult], list[CompletedRequest]]:
         """Return a result for each request, and the completed ones; a request that fails leaves the others intact."""
+        canary = self.canary
+        results = self._score_group(requests) if canary is None else self._score_by_variant(requests, canary)
+        return results, [result for result in results if isinstance(result, CompletedRequest)]
+
+    def _score_by_variant(self, requests: list[PendingRequest], canary: CanaryTraffic) -> list[RequestResult]:
+        """Score champion and challenger one after the other, so that neither counts in the duration of the other."""
+        results_by_id: dict[int, RequestResult] = {}
+        for variant in ("champion", "challenger"):
+            group = [request for request in requests if request.loaded_model.variant == variant]
+            if not group:
+                continue
+            models = [request.loaded_model for request in group]
+            began = time.perf_counter()
+            results = self._score_group(group)
+            duration_s = time.perf_counter() - began
+            done = [request for request, model in zip(group, models, strict=True) if request.loaded_model is model]
+            if done:
+                canary.observe(variant, n_requests=len(done), n_predictions=_count_rows(done), duration_s=duration_s)
+            results_by_id |= {id(request): result for request, result in zip(group, results, strict=True)}
+        return [results_by_id[id(request)] for request in requests]
+
+    def _score_group(self, requests: list[PendingRequest]) -> list[RequestResult]:
         if not requests:
-            return [], []
+            return []
         try:
-            completed = self._predictor.predict(requests)
+            return list(self._predictor.predict(requests))
         except Exception as error:  # noqa: BLE001 - raised in the request that waits for it
-            if len(requests) == 1:
-                return [error], []
-            scored_alone = [self._score([request]) for request in requests]
-            return (
-                [result for results, _ in scored_alone for result in results],
-                [request for _, completed_alone in scored_alone for request in completed_alone],
-            )
-        return list(completed), completed
+            if len(requests) > 1:
+                return [result for request in requests for result in self._score_group([request])]
+            uses_champion, error = _fall_back(requests[0], error)
+            return self._score_group(requests) if uses_champion else [error]
 
     def _process_unlogged(self, requests: list[PendingRequest]) -> Sequence[RequestResult]:
         serves_all = self._config.on_log_failure == "serve_unlogged"
@@ -345,8 +368,16 @@ class PredictionWorker:
                 stats.n_opted_out += len(result.labels)
             elif isinstance(result, CompletedRequest):
                 stats.n_rows += len(result.labels)
-                stats.by_class.update(result.labels)
+                stats.by_class[result.variant].update(result.labels)
                 stats.confidences.observe_all(result.confidences)
+
+
+def _fall_back(request: PendingRequest, error: Exception) -> tuple[bool, Exception]:
+    """Move a failed request to the champion; return whether that is possible, and the error to raise if not."""
+    try:
+        return request.fall_back(), error
+    except Exception as champion_error:  # noqa: BLE001 - raised in the request that waits for it
+        return False, champion_error
 
 
 def _log_unavailable_error() -> LogUnavailable:

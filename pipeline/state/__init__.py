@@ -44,11 +44,13 @@ from pipeline.state.database import (
     connect_to_project,
     count_packages,
     state_exists,
+    utc_now_us,
 )
 from pipeline.state.decided_state import (
     UndecidedChange,
     find_undecided_changes,
     find_undecided_deployments,
+    find_undecided_trials,
     undecided_deployment_error,
 )
 from pipeline.state.deliveries import (
@@ -73,6 +75,7 @@ from pipeline.state.deployments import (
     set_deployment,
 )
 from pipeline.state.freshness import Freshness, last_prediction_from, read_freshness
+from pipeline.state.importances import ImportanceKind, StoredImportance, add_importances, read_importances
 from pipeline.state.incidents import (
     MONITOR_ACTOR,
     Incident,
@@ -86,9 +89,11 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
-from pipeline.state.leases import Lease, read_lease, release_lease, renew_lease
+from pipeline.state.labeled_rows import LabeledRow, LabeledRows, last_log_numbers, read_labeled_rows
+from pipeline.state.leases import Lease, loop_lease_name, read_lease, release_lease, renew_lease
 from pipeline.state.logged_outcomes import LoggedOutcome, add_outcomes, last_outcome_seq, latest_outcomes, read_outcomes
 from pipeline.state.loop_context import LoopContext, LoopMode
+from pipeline.state.loop_facts import LoopFacts, WaitingDecision, read_loop_facts
 from pipeline.state.loop_runs import (
     LOOP_ACTOR,
     LoopDecision,
@@ -118,12 +123,7 @@ from pipeline.state.prediction_reader import (
     window_predictions,
 )
 from pipeline.state.prediction_rows import PredictionRow, RequestRows, RequestValues, StoredResponse
-from pipeline.state.prediction_search import (
-    LoggedPrediction,
-    PredictionQuery,
-    count_predictions,
-    search_predictions,
-)
+from pipeline.state.prediction_search import LoggedPrediction, PredictionQuery, count_predictions, search_predictions
 from pipeline.state.prediction_writer import IdempotencyKeyTaken, PredictionIdTaken, PredictionWriter
 from pipeline.state.predictions import (
     count_older_predictions,
@@ -135,7 +135,6 @@ from pipeline.state.predictions import (
     remove_stored_responses,
 )
 from pipeline.state.retrains import (
-    ENDED_RETRAIN_STATES,
     Retrain,
     RetrainState,
     add_retrain,
@@ -159,12 +158,15 @@ from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_
 from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
-from pipeline.state.trial_sums import (
-    TrialSums,
-    TrialUnit,
-    add_trial_sums,
-    read_trial_progress,
-    read_trial_sums,
+from pipeline.state.trial_sums import TrialSums, TrialUnit, add_trial_sums, read_trial_progress, read_trial_sums
+from pipeline.state.trial_traffic import (
+    TrialServer,
+    TrialServerState,
+    VariantTraffic,
+    put_trial_server,
+    put_variant_traffic,
+    read_trial_servers,
+    read_variant_traffic,
 )
 from pipeline.state.trials import (
     TRAFFIC_STATES,
@@ -196,7 +198,6 @@ __all__ = [
     "CONFIDENCE_SCALE",
     "DAY_US",
     "DEFAULT_PREFIX",
-    "ENDED_RETRAIN_STATES",
     "HOUR_US",
     "LOOP_ACTOR",
     "MONITOR_ACTOR",
@@ -218,7 +219,10 @@ __all__ = [
     "DeploymentChange",
     "Freshness",
     "IdempotencyKeyTaken",
+    "ImportanceKind",
     "Incident",
+    "LabeledRow",
+    "LabeledRows",
     "Lease",
     "LogChunk",
     "LoggedOutcome",
@@ -226,6 +230,7 @@ __all__ = [
     "LoggedRow",
     "LoopContext",
     "LoopDecision",
+    "LoopFacts",
     "LoopMode",
     "LoopRun",
     "ModelVersion",
@@ -249,16 +254,22 @@ __all__ = [
     "ServingEvent",
     "Silence",
     "State",
+    "StoredImportance",
     "StoredResponse",
     "Trial",
     "TrialMethod",
     "TrialPurpose",
+    "TrialServer",
+    "TrialServerState",
     "TrialState",
     "TrialSums",
     "TrialUnit",
     "UndecidedChange",
+    "VariantTraffic",
+    "WaitingDecision",
     "account_privileges",
     "add_delivery",
+    "add_importances",
     "add_incident",
     "add_loop_run",
     "add_monitor_run",
@@ -303,18 +314,21 @@ __all__ = [
     "find_trial",
     "find_undecided_changes",
     "find_undecided_deployments",
+    "find_undecided_trials",
     "find_version",
     "grant_statements",
     "has_due_delivery",
     "has_predictions",
     "iter_predictions",
     "last_incident",
+    "last_log_numbers",
     "last_loop_run",
     "last_monitor_run",
     "last_notifications",
     "last_outcome_seq",
     "last_prediction_from",
     "latest_outcomes",
+    "loop_lease_name",
     "mark_delivered",
     "mark_delivery_failed",
     "mark_task_done",
@@ -326,6 +340,8 @@ __all__ = [
     "owns_log",
     "parse_api_key",
     "partition_start",
+    "put_trial_server",
+    "put_variant_traffic",
     "read_active_silences",
     "read_api_keys",
     "read_arrived_outcomes",
@@ -334,8 +350,11 @@ __all__ = [
     "read_chunk_after",
     "read_deliveries",
     "read_freshness",
+    "read_importances",
     "read_incidents",
+    "read_labeled_rows",
     "read_lease",
+    "read_loop_facts",
     "read_loop_runs",
     "read_outcomes",
     "read_pending_tasks",
@@ -345,8 +364,10 @@ __all__ = [
     "read_seen_clock",
     "read_serving_events",
     "read_trial_progress",
+    "read_trial_servers",
     "read_trial_sums",
     "read_trials",
+    "read_variant_traffic",
     "read_versions",
     "record_api_key_use",
     "record_seen_clock",
@@ -368,6 +389,7 @@ __all__ = [
     "update_retrain",
     "update_trial",
     "upgrade_schema",
+    "utc_now_us",
     "verify_audit_chain",
     "version_by_digest",
     "window_predictions",

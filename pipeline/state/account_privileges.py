@@ -96,6 +96,9 @@ def _count(*names: str, prefix: str | None = None) -> tuple[Privilege, ...]:
 
 _SERVING = (
     *_insert("predictions", "outcomes", "idempotent_responses", "serving_events", "shadow_predictions"),
+    *_insert("trial_traffic", "trial_servers"),
+    Privilege("UPDATE", "trial_traffic"),
+    Privilege("UPDATE", "trial_servers"),
     Privilege("UPDATE", "api_keys", ("last_used_at",)),
 )
 _SERVING_COUNTERS = ("predictions", "outcomes", "serving_events")
@@ -128,7 +131,6 @@ _PRIVILEGES: dict[str, tuple[Privilege, ...]] = {
         *_DECIDING,
         *_insert("models", "versions", "incidents", "trial_units", "importances", "leases", "loop_runs"),
         Privilege("UPDATE", "trial_units"),
-        Privilege("UPDATE", "importances"),
         Privilege("UPDATE", "leases"),
         Privilege("DELETE", "leases"),
         Privilege("DELETE", "loop_runs"),

@@ -25,6 +25,7 @@ __all__ = [
     "UndecidedChange",
     "find_undecided_changes",
     "find_undecided_deployments",
+    "find_undecided_trials",
     "replay_decisions",
     "undecided_deployment_error",
 ]
@@ -126,6 +127,13 @@ def _compare_tables(connection: Connection) -> list[UndecidedChange]:
 def find_undecided_deployments(connection: Connection, model: str) -> list[UndecidedChange]:
     """Return the deployments, the generation and the versions of one model that do not follow from the audit trail."""
     return list(_compare_models(connection, {model: replay_decisions(connection, model)}, model=model))
+
+
+def find_undecided_trials(connection: Connection, model: str) -> list[UndecidedChange]:
+    """Return the trials of one model that do not follow from the audit trail."""
+    decided = _decided_trials(read_audit_entries(connection, model=model))
+    stored = {seq: row for seq, row in _stored_trials(connection).items() if row["model"] == model}
+    return list(_compare_rows("trials", stored, decided))
 
 
 def undecided_deployment_error(model: str, changes: Sequence[UndecidedChange]) -> IntegrityError:

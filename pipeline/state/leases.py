@@ -12,7 +12,7 @@ from pipeline.state.tables import leases
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["Lease", "read_lease", "release_lease", "renew_lease"]
+__all__ = ["Lease", "loop_lease_name", "read_lease", "release_lease", "renew_lease"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,11 @@ class Lease:
     name: str
     holder: str
     expires_at: int
+
+
+def loop_lease_name(model: str) -> str:
+    """Return the name of the lease of a model's loop."""
+    return f"loop {model}"
 
 
 def renew_lease(connection: Connection, name: str, holder: str, *, now: int, duration_us: int) -> Lease:

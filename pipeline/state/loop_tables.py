@@ -12,6 +12,8 @@ __all__ = [
     "loop_runs",
     "retrains",
     "shadow_predictions",
+    "trial_servers",
+    "trial_traffic",
     "trial_units",
     "trials",
 ]
@@ -41,7 +43,7 @@ trials = Table(
     Column("proposal", String(20)),
     Column("evidence", Text, nullable=False),
     CheckConstraint("purpose IN ('promotion', 'watch')", name="purpose"),
-    CheckConstraint("method IN ('replay', 'live', 'split')", name="method"),
+    CheckConstraint("method IN ('replay', 'split')", name="method"),
     CheckConstraint(
         "state IN ('comparing', 'canary', 'split', 'won', 'lost', 'harmful', 'undecided', 'aborted', 'void')",
         name="state",
@@ -62,6 +64,34 @@ trial_units = Table(
     Column("sum_squares", Float, nullable=False),
     Column("n_disagreements", BigInteger, nullable=False),
     comment="Sums of paired differences (champion minus challenger) of a trial by hour of the outcome.",
+)
+
+trial_traffic = Table(
+    "trial_traffic",
+    METADATA,
+    Column("trial", BigInteger, primary_key=True, autoincrement=False),
+    Column("server", NAME, primary_key=True),
+    Column("variant", String(20), primary_key=True),
+    Column("n_requests", BigInteger, nullable=False),
+    Column("n_errors", BigInteger, nullable=False),
+    Column("n_predictions", BigInteger, nullable=False),
+    Column("durations", Text, nullable=False),
+    Column("duration_sum_s", Float, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    comment="What each server counts of champion and challenger while a challenger gets requests.",
+)
+
+trial_servers = Table(
+    "trial_servers",
+    METADATA,
+    Column("trial", BigInteger, primary_key=True, autoincrement=False),
+    Column("server", NAME, primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    CheckConstraint("state IN ('serving', 'refused', 'stopped')", name="state"),
+    comment="Which servers give requests to the challenger of a trial, and who stopped it.",
 )
 
 shadow_predictions = Table(

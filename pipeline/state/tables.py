@@ -31,6 +31,8 @@ from pipeline.state.loop_tables import (
     loop_runs,
     retrains,
     shadow_predictions,
+    trial_servers,
+    trial_traffic,
     trial_units,
     trials,
 )
@@ -58,6 +60,8 @@ __all__ = [
     "rollups",
     "serving_events",
     "shadow_predictions",
+    "trial_servers",
+    "trial_traffic",
     "trial_units",
     "trials",
     "versions",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.metrics.labeled_predictions import LabeledPredictions
+from pipeline.metrics.row_losses import ROW_LOSS_METRICS, row_losses_by_class
 from pipeline.modeling.classifier import predicted_codes
 from pipeline.monitoring.log.log_batch import DictionaryColumn, LogBatch, LogColumns
 from pipeline.state import HOUR_US, TrialSums, TrialUnit
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["TRIAL_METRICS", "ModelPair", "check_replayable", "sum_paired_differences"]
+__all__ = ["ModelPair", "check_replayable", "sum_paired_differences"]
 
-TRIAL_METRICS = ("accuracy", "brier", "log_loss")
 # Sums of multiples of a power of two are exact, so they do not depend on how the log was divided.
 _RESOLUTION = float(1 << 30)
 _RULE_BASELINE = "rule"
@@ -62,8 +62,8 @@ def check_replayable(pair: ModelPair) -> None:
     if missing:
         raise ConfigError(
             f"columns {', '.join(missing)}: the log does not store them in full, so the challenger cannot be scored on"
-            " logged rows; expected `store: full` in conf/data. Set `method: live` in conf/lifecycle/default.yaml, or"
-            " start the trial with `--method live`"
+            " logged rows; expected `store: full` in conf/data. Set it and train again, or promote"
+            " without a trial: `mlops promote`"
         )
 
 
@@ -73,17 +73,28 @@ def _columns_not_logged(package: Package, *, logged_by: Package) -> list[str]:
     return [column.name for column in package.schema.features if column.name not in stored or column.store != "full"]
 
 
-def sum_paired_differences(outcomes: Sequence[ArrivedOutcome], pair: ModelPair) -> dict[TrialUnit, TrialSums]:
+def sum_paired_differences(
+    outcomes: Sequence[ArrivedOutcome], pair: ModelPair, *, split_share: float | None = None
+) -> dict[TrialUnit, TrialSums]:
     """Return the sums that outcomes add to a trial, by metric and by the hour of their arrival.
 
     The difference of a row is the loss of the champion minus that of the challenger. A corrected outcome adds the
     difference under the new outcome and removes that under the earlier one.
+
+    Parameters
+    ----------
+    outcomes : sequence of ArrivedOutcome
+    pair : ModelPair
+    split_share : float, optional
+        Share of the requests that the challenger responded to. Rows then weigh such that those of either model count
+        half: an outcome may depend on the response. This is the difference between the two arms of the split, with the
+        mean loss of both models on a row as covariate.
     """
     scorable = [outcome for outcome in outcomes if _is_scorable(outcome, pair)]
     if not scorable:
         return {}
     champion, challenger = (_score(scorable, package) for package in (pair.champion, pair.challenger))
-    weights = np.array([outcome.weight for outcome in scorable])
+    weights = _round(np.array([outcome.weight * _arm_weight(outcome, pair, split_share) for outcome in scorable]))
     new, earlier = (
         DictionaryColumn.encode(texts).codes_among(pair.champion.classes)
         for texts in ((outcome.outcome for outcome in scorable), (outcome.earlier for outcome in scorable))
@@ -93,8 +104,10 @@ def sum_paired_differences(outcomes: Sequence[ArrivedOutcome], pair: ModelPair) 
     moments = np.array([outcome.received_at for outcome in scorable], dtype=np.int64)
     hours, groups = np.unique(moments - moments % HOUR_US, return_inverse=True)
     sums: dict[TrialUnit, TrialSums] = {}
-    for metric in TRIAL_METRICS:
-        differences = (_losses(champion, metric) - _losses(challenger, metric)) * weights[:, None]
+    for metric in ROW_LOSS_METRICS:
+        differences = (row_losses_by_class(champion, metric) - row_losses_by_class(challenger, metric)) * weights[
+            :, None
+        ]
         change = _of_class(differences, new) - _of_class(differences, earlier)
         squares = _of_class(differences**2, new) - _of_class(differences**2, earlier)
         columns = [_sum_by(groups, values, len(hours)) for values in (n_added, n_added * weights, change, squares)]
@@ -103,6 +116,12 @@ def sum_paired_differences(outcomes: Sequence[ArrivedOutcome], pair: ModelPair) 
             n_rows, weight, total, total_squares = (float(column[i]) for column in columns)
             sums[TrialUnit(metric, hour)] = TrialSums(int(n_rows), weight, total, total_squares, int(disagreements[i]))
     return sums
+
+
+def _arm_weight(outcome: ArrivedOutcome, pair: ModelPair, split_share: float | None) -> float:
+    if split_share is None:
+        return 1.0
+    return 0.5 / (split_share if outcome.digest == pair.challenger.digest else 1.0 - split_share)
 
 
 def _is_scorable(outcome: ArrivedOutcome, pair: ModelPair) -> bool:
@@ -115,20 +134,39 @@ def _is_scorable(outcome: ArrivedOutcome, pair: ModelPair) -> bool:
 def _score(outcomes: Sequence[ArrivedOutcome], package: Package) -> LabeledPredictions:
     """Return the predictions of a package: those of the log where it made them, and new ones elsewhere."""
     is_own = np.array([row.digest == package.digest and row.served_by != _RULE_BASELINE for row in outcomes])
-    probabilities = np.zeros((len(outcomes), len(package.classes)))
+    target, probabilities = package.schema.target, np.zeros((len(outcomes), len(package.classes)))
+    predicted = np.zeros(len(outcomes), dtype=np.int64)
     for positions, is_logged in ((np.flatnonzero(is_own), True), (np.flatnonzero(~is_own), False)):
         if len(positions):
             batch = LogBatch(_log_columns([outcomes[i] for i in positions.tolist()]), package)
-            probabilities[positions] = (
-                batch.probabilities() if is_logged else package.predict_proba(batch.feature_values())
+            probabilities[positions] = batch.probabilities() if is_logged else _predict(batch)
+            threshold = (
+                package.threshold
+                if not package.has_group_thresholds
+                else package.row_thresholds(batch.feature_values())
             )
-    target = package.schema.target
+            predicted[positions] = predicted_codes(probabilities[positions], target, threshold)
     return LabeledPredictions(
         y=np.zeros(len(outcomes), dtype=np.int64),
         probabilities=probabilities,
-        predicted=predicted_codes(probabilities, target, package.threshold),
+        predicted=predicted,
         positive=None if target.positive is None else target.classes.index(target.positive),
     )
+
+
+def _predict(batch: LogBatch) -> Floats:
+    """Return new probabilities of logged rows.
+
+    Raises
+    ------
+    DataError
+        When a value is not of the kind that the package declares.
+    """
+    try:
+        values = batch.feature_values()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"prediction log: a value has another kind than the package declares ({error})") from error
+    return batch.package.predict_proba(values)
 
 
 def _log_columns(outcomes: Sequence[ArrivedOutcome]) -> LogColumns:
@@ -146,19 +184,14 @@ def _log_columns(outcomes: Sequence[ArrivedOutcome]) -> LogColumns:
     )
 
 
-def _losses(scored: LabeledPredictions, metric: str) -> Floats:
-    """Return the loss of each row under each class, shape (n_rows, n_classes)."""
-    if metric == "log_loss":
-        return scored.log_losses
-    if metric == "brier":
-        return np.broadcast_to(scored.squared_errors, scored.probabilities.shape)
-    return 1.0 - np.eye(scored.n_classes)[scored.predicted]
-
-
 def _of_class(values: Floats, codes: Ints) -> Floats:
     """Return the value of a class of each row in multiples of the resolution; 0 for the code -1."""
-    chosen = np.where(codes >= 0, values[np.arange(len(values)), codes], 0.0)
-    return np.asarray(np.rint(chosen * _RESOLUTION) / _RESOLUTION)
+    return _round(np.where(codes >= 0, values[np.arange(len(values)), codes], 0.0))
+
+
+def _round(values: Floats) -> Floats:
+    """Return values in multiples of the resolution."""
+    return np.asarray(np.rint(values * _RESOLUTION) / _RESOLUTION)
 
 
 def _sum_by(groups: Ints, values: NDArray[np.float64] | Ints, n_groups: int) -> Floats:

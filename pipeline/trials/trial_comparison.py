@@ -80,6 +80,8 @@ def update_comparison(state: State, packages: PackageStore, trial: Trial) -> Com
     ------
     Conflict
         When another process updates the same trial.
+    DataError
+        When a package cannot score a logged row.
     IntegrityError
         When a package is missing or damaged.
     """
@@ -125,7 +127,7 @@ def _iter_changes(
             outcomes = store.read_arrived_outcomes(
                 connection, trial.model, pair.digests, after=after, until=until, fresh_from=trial.fresh_from
             )
-        yield until, sum_paired_differences(outcomes, pair)
+        yield until, sum_paired_differences(outcomes, pair, split_share=trial.settings.get("split_share"))
         after = until
 
 

@@ -1,18 +1,29 @@
-"""Decide trials by their comparison."""
+"""Carry out steps of trials: each is one transaction with an audit entry and the evidence that it rests on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.config.groups.lifecycle_config import TrialConfig
+from pipeline.errors import ConfigError, IntegrityError
+from pipeline.registry.stage_transitions import promote_within, roll_back_within
+from pipeline.state import LOOP_ACTOR
+from pipeline.trials.paired_losses import check_replayable
+from pipeline.trials.trial_comparison import load_pair
 from pipeline.trials.trial_verdict import TrialVerdict, trial_verdict
 
 if TYPE_CHECKING:
-    from pipeline.state import State, Trial
-    from pipeline.trials.trial_comparison import Comparison
+    from collections.abc import Mapping
 
-__all__ = ["current_verdict"]
+    from pipeline.config.groups.lifecycle_config import LifecycleConfig
+    from pipeline.package import PackageStore
+    from pipeline.state import AuditEntry, State, Trial
+    from pipeline.trials.trial_comparison import Comparison
+    from pipeline.trials.trial_plan import PlannedStep
+
+__all__ = ["StepWriter", "current_verdict", "production_change_after"]
 
 
 def current_verdict(state: State, trial: Trial, comparison: Comparison) -> TrialVerdict:
@@ -22,3 +33,118 @@ def current_verdict(state: State, trial: Trial, comparison: Comparison) -> Trial
     n_challengers = sum(other.purpose == trial.purpose for other in open_trials)
     settings = TrialConfig.model_validate(trial.settings["trial"])
     return trial_verdict(comparison, settings, opened_at=trial.opened_at, n_challengers=max(n_challengers, 1))
+
+
+def production_change_after(connection: Any, trial: Trial) -> AuditEntry | None:
+    """Return the last decision that changed Production since a trial was opened; None while its champion stays.
+
+    The audit trail gives the order: clocks of two machines may differ.
+    """
+    entries = store.read_audit_entries(connection, model=trial.model)
+    openings = (entry.seq for entry in entries if entry.evidence.get("trial", {}).get("seq") == trial.seq)
+    opened_by_entry = next(openings, 0)
+    changes = [entry for entry in entries if entry.seq > opened_by_entry and _changes_production(entry)]
+    return changes[-1] if changes else None
+
+
+def _changes_production(entry: AuditEntry) -> bool:
+    return entry.before.get("Production") != entry.after.get("Production")
+
+
+@dataclass(frozen=True, slots=True)
+class StepWriter:
+    """Writes steps of trials in the name of an actor."""
+
+    state: State
+    packages: PackageStore
+    config: LifecycleConfig
+    actor: str
+
+    def write(self, trial: Trial, step: PlannedStep, *, evidence: Mapping[str, Any], expected_generation: int) -> Trial:
+        """Carry a step out and return the trial as it is then.
+
+        Raises
+        ------
+        Conflict
+            When another decision was made since `expected_generation`.
+        GateRefused
+            When the challenger did not pass its gates.
+        """
+        at = self.state.clock()
+        event = store.AuditEvent(self.actor, f"trial {step.end or step.action}", at, step.reason)
+        changed = replace(trial, proposal=None, evidence=dict(evidence), step_at=at)
+        if step.action == "canary":
+            changed = replace(changed, state="canary", step=step.step, share=step.share)
+        elif step.action == "end":
+            changed = replace(changed, state=step.end or "void", share=0.0, decided_at=at)
+        else:
+            changed = replace(changed, state="won", share=0.0, decided_at=at)
+        watch = self._watch_after(trial, at) if step.action == "promote" else None
+        with self.state.writing() as connection:
+            store.update_trial(connection, changed, event, expected_generation=expected_generation)
+            if step.action == "promote":
+                promotion = replace(event, action="promote", evidence={"trial_number": trial.seq})
+                promote_within(connection, trial.model, trial.challenger, stage="Production", event=promotion)
+                if watch is not None:
+                    reason = f"version {trial.champion} stays ready for a rollback after trial {trial.seq}"
+                    store.add_trial(connection, watch, store.AuditEvent(self.actor, "open trial", at, reason))
+            elif step.action == "roll back":
+                rollback = replace(event, action="rollback", evidence={"trial_number": trial.seq})
+                roll_back_within(connection, trial.model, to=trial.challenger, event=rollback)
+        return changed
+
+    def propose(
+        self, trial: Trial, step: PlannedStep, *, evidence: Mapping[str, Any], expected_generation: int
+    ) -> Trial:
+        """Write a step down for a person to approve.
+
+        Raises
+        ------
+        Conflict
+            When another decision was made since `expected_generation`.
+        """
+        event = store.AuditEvent(self.actor, f"propose trial {step.action}", self.state.clock(), step.reason)
+        proposed = replace(trial, proposal=step.action, evidence=dict(evidence))
+        with self.state.writing() as connection:
+            return store.update_trial(connection, proposed, event, expected_generation=expected_generation)
+
+    def may_roll_back(self, trial: Trial) -> bool:
+        """Whether a rollback needs no person: the loop promoted, and rolled back less often than `max_rollbacks`."""
+        if trial.opened_by != LOOP_ACTOR:
+            return False
+        with self.state.reading() as connection:
+            entries = store.read_audit_entries(connection, model=trial.model)
+        by_loop = 0
+        for entry in reversed(entries):
+            if not _changes_production(entry):
+                continue
+            if entry.actor != LOOP_ACTOR:
+                break
+            by_loop += entry.action == "rollback"
+        return by_loop < self.config.watch.max_rollbacks
+
+    def _watch_after(self, trial: Trial, at: int) -> Trial | None:
+        """Return the watch that a promotion opens; None where nothing is watched or the log cannot compare."""
+        if self.config.watch.days == 0:
+            return None
+        pair = load_pair(self.packages, trial)
+        try:
+            check_replayable(replace(pair, champion=pair.challenger, challenger=pair.champion))
+        except (ConfigError, IntegrityError):
+            return None
+        settings = {**trial.settings, "trial": {**trial.settings["trial"], "max_days": self.config.watch.days}}
+        return store.Trial(
+            model=trial.model,
+            purpose="watch",
+            method="replay",
+            champion=trial.challenger,
+            champion_digest=trial.challenger_digest,
+            challenger=trial.champion,
+            challenger_digest=trial.champion_digest,
+            salt=trial.salt,
+            settings=settings,
+            fresh_from=at,
+            opened_at=at,
+            opened_by=self.actor,
+            step_at=at,
+        )

@@ -35,6 +35,8 @@ class TrialVerdict:
         Confidence sequence of the gain; None with fewer than two units.
     alpha : float
         Chance of a false decision of this trial.
+    n_challengers : int
+        Number of challengers that shared `alpha` of the settings.
     n_outcomes, n_units : int
     n_more_outcomes : int or None
         Estimate of how many more outcomes decide it at the gain so far; None where no number does.
@@ -54,6 +56,7 @@ class TrialVerdict:
     lower: float | None
     upper: float | None
     alpha: float
+    n_challengers: int
     n_outcomes: int
     n_units: int
     n_more_outcomes: int | None
@@ -115,6 +118,7 @@ def trial_verdict(
         lower=lower,
         upper=upper,
         alpha=alpha,
+        n_challengers=n_challengers,
         n_outcomes=comparison.n_outcomes,
         n_units=sample.n,
         n_more_outcomes=_n_more_outcomes(comparison, settings, sample=sample, alpha=alpha),

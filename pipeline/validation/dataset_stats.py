@@ -210,7 +210,7 @@ def collect_stats(rows: ArrowRows, schema: Schema) -> DatasetStats:
     """Return the counts of all declared columns that can be read."""
     target = schema.target
     features = [name for name in schema.feature_names if name in rows.kinds]
-    skipped = {column.name for column in schema.columns if column.role in ("id", "ignore")}
+    skipped = {column.name for column in schema.columns if column.role in ("id", "ignore", "weight")}
     compared = [name for name in rows.kinds if name not in skipped]
     stride = max(1, -(-rows.n_rows // _MAX_SAMPLE_ROWS))
     accumulators = [_ColumnAccumulator(name, kind, len(target.classes), stride) for name, kind in rows.kinds.items()]

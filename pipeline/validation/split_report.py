@@ -128,7 +128,7 @@ def _class_shares(stats: DatasetStats, schema: Schema) -> dict[str, float]:
 
 
 def _count_overlap(rows: tuple[ArrowRows, ArrowRows], schema: Schema) -> int:
-    skipped = {column.name for column in schema.columns if column.role in ("id", "ignore")}
+    skipped = {column.name for column in schema.columns if column.role in ("id", "ignore", "weight")}
     names = [name for name in rows[0].kinds if name in rows[1].kinds and name not in skipped]
     train, test = (np.concatenate([row_hashes(batch, names) for batch in part.batches(names)]) for part in rows)
     return int(np.isin(test, train).sum())

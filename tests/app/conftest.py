@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from pipeline.config.composition import compose
 from pipeline.registry import ModelRegistry
+from tests.app.loop_history import add_loop_history
 from tests.fixtures.small_packages import write_small_package
 from tests.fixtures.toy_dataset import ROOT
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 # No program listens on this port.
 _UNREACHABLE_URL = "http://127.0.0.1:9"
-PAGES = ("overview", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
+PAGES = ("overview", "predict", "monitoring", "loop", "history", "models", "data", "experiments", "configuration")
 
 
 def app_page(name: str) -> AppTest:
@@ -97,3 +98,10 @@ def serving(empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Mod
         return registry
 
     return serve
+
+
+@pytest.fixture
+def loop_trial(empty: Path, serving: Callable[[str], ModelRegistry]) -> int:
+    """Return the number of an open trial of a project with a history of the loop."""
+    serving("iris")
+    return add_loop_history(empty, "iris_model").seq

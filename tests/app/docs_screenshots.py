@@ -23,7 +23,7 @@ from tests.fixtures import workspace
 from tests.fixtures.server_process import run_server
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
-PAGES = ("", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
+PAGES = ("", "predict", "monitoring", "loop", "history", "models", "data", "experiments", "configuration")
 _MAX_HEIGHT_PX = 1700
 
 

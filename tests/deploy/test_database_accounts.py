@@ -83,7 +83,14 @@ def test_no_account_is_a_superuser_or_may_create_accounts_or_databases(server: N
 def test_the_services_have_passwords_and_the_other_accounts_cannot_log_in_until_they_get_one(server: NewServer) -> None:
     with psycopg.connect(f"{server.address}/postgres") as connection:
         rows = connection.execute("SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'SCRAM-SHA-256%'").fetchall()
-    assert {row[0] for row in rows} == {"mlops_owner", "mlops_api", "mlops_app", "mlops_monitor", "mlflow"}
+    assert {row[0] for row in rows} == {
+        "mlops_owner",
+        "mlops_api",
+        "mlops_app",
+        "mlops_monitor",
+        "mlops_loop",
+        "mlflow",
+    }
 
 
 @pytest.mark.parametrize("account", DATABASES)

@@ -123,6 +123,7 @@ def test_each_service_logs_in_to_the_database_with_its_own_account() -> None:
         "api": "mlops_api",
         "app": "mlops_app",
         "monitor": "mlops_monitor",
+        "loop": "mlops_loop",
         "mlflow": "mlflow",
     }
 

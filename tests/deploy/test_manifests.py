@@ -187,7 +187,7 @@ def test_images_of_the_manifests_are_targets_of_the_dockerfile(tmp_path_factory:
 
 def test_images_of_compose_are_targets_of_the_dockerfile() -> None:
     services = yaml.safe_load((MANIFESTS_DIR.parent / "docker/compose.yaml").read_text(encoding="utf-8"))["services"]
-    assert {"postgres", "migrate", "api", "app", "monitor", "mlflow", "prometheus", "grafana"} <= set(services)
+    assert {"postgres", "migrate", "api", "app", "monitor", "loop", "mlflow", "prometheus", "grafana"} <= set(services)
     targets = {service["build"]["target"] for service in services.values() if "build" in service}
     assert targets <= set(dockerfile.read_stages())
 

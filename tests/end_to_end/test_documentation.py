@@ -31,7 +31,7 @@ _COMMAND = re.compile(
 )
 # Targets that run this test again, set up an environment or use a package index: `make -n` checks that they exist.
 _SKIPPED_COMMANDS = re.compile(
-    r"make (run|serve|monitor|app|up|audit|generated-client|test|check|workflows|pictures|lock|setup|clean)\b"
+    r"make (run|serve|monitor|app|demo-loop|up|audit|generated-client|test|check|workflows|pictures|lock|setup|clean)\b"
 )
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 # These have a test of their own, which checks their results.
@@ -47,9 +47,9 @@ _SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
 _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _PLACEHOLDER_COMMANDS = re.compile(
-    r"\.\.\.| \| |SEQ:HASH|^(dvc exp run( -S)?|dvc (add|metrics|plots|params)|python -m stages\.\w+"
+    r"\.\.\.| \| |SEQ:HASH| N$|^(dvc exp run( -S)?|dvc (add|metrics|plots|params)|python -m stages\.\w+"
     r"|mlops (predict( --log)?|data( add| check| init)?|state grant( --apply)?|config|tracking|models( diff)?|audit"
-    r"|promote|rollback|simulate|change-report))$"
+    r"|promote|rollback|simulate|change-report|loop))$"
 )
 _NAMES = {
     "<name>": "customers",

@@ -64,7 +64,7 @@ def evaluate_candidate_gates(
         folder,
         result.classifier,
         train=train,
-        parity_rows=test,
+        test=test,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
         lineage={},
@@ -74,7 +74,13 @@ def evaluate_candidate_gates(
     )
     candidate = package.load_package(folder)
     evaluation = evaluate_package(
-        candidate, train, test, config=settings.evaluation, selection_metric="log_loss", seed=settings.seed
+        candidate,
+        train,
+        test,
+        config=settings.evaluation,
+        fairness=settings.fairness,
+        selection_metric="log_loss",
+        seed=settings.seed,
     ).as_dict()
     validation = validate_rows(train, declared, settings.validation).as_dict()
     return evaluate_gates(candidate, GateInputs(test, evaluation, validation), settings.promotion)

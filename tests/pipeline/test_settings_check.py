@@ -75,7 +75,13 @@ def run_stage(name: str, config: Config, *, root: Path, package: Package) -> Non
     elif name == "evaluate":
         selection = config.training.selection_metric
         evaluate_package(
-            package, rows.train, rows.test, config=config.evaluation, selection_metric=selection, seed=config.seed
+            package,
+            rows.train,
+            rows.test,
+            config=config.evaluation,
+            fairness=config.fairness,
+            selection_metric=selection,
+            seed=config.seed,
         )
     elif name == "register":
         evaluate_gates(package, GateInputs(rows.test, {}, {}), config.promotion)

@@ -30,6 +30,7 @@ _THRESHOLD_KEY_BY_CONDITION = {
     "stale_monitor": "above_hours",
     "stale_outcomes": "above_hours",
     "stale_model": "above_hours",
+    "stale_loop": "above_hours",
 }
 _THRESHOLD_KEYS = ("above_share", "above_rows", "above_minutes", "above_hours")
 
@@ -39,13 +40,14 @@ class AlertRuleConfig(Section):
 
     condition: Literal[
         "drift", "degradation", "not_trusted", "error_rate", "log_lag", "no_traffic", "stale_monitor",
-        "stale_outcomes", "stale_model",
+        "stale_outcomes", "stale_model", "importance", "fairness", "stale_loop", "retrain", "retrain_decision",
+        "labels", "trial_won", "trial_lost", "trial_stopped",
     ] = setting("What the rule checks; docs/reference/alerts.md lists them")  # fmt: skip
     above_share: float | None = setting("Threshold of `error_rate`: share of responses", default=None, ge=0, le=1)
     above_rows: float | None = setting("Threshold of `log_lag`", unit="rows", default=None, ge=0)
     above_minutes: float | None = setting("Threshold of `no_traffic`", unit="min", default=None, ge=0)
     above_hours: float | None = setting(
-        "Threshold of `stale_monitor`, `stale_outcomes` and `stale_model`", unit="h", default=None, ge=0
+        "Threshold of `stale_monitor`, `stale_outcomes`, `stale_model` and `stale_loop`", unit="h", default=None, ge=0
     )
     severity: Severity = setting("Severity of the incident")
     group: str = setting("Rules of one group share one incident", pattern=r"^[a-z][a-z0-9_]*$", max_length=40)

@@ -2,226 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, model_validator
+from pydantic import JsonValue, model_validator
 
-from pipeline.config.file_formats import FileKind
-from pipeline.config.groups.section import Positive, Section, Share, setting
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from pipeline.config.groups.section import Section, Share, setting
+from pipeline.config.groups.source_config import CsvDialect, CsvSource, FileSource, LabeledSource, SourceConfig
 
 __all__ = [
-    "ArrowSource",
-    "BundledSource",
+    "LABELED_WEIGHT",
     "ColumnConfig",
-    "CsvDialect",
-    "CsvSource",
     "DataConfig",
-    "DuckdbSource",
-    "ExcelSource",
-    "FileSource",
-    "JsonSource",
     "MixtureComponent",
-    "ParquetSource",
-    "SourceConfig",
     "SplitConfig",
-    "SqlSource",
-    "SqliteSource",
     "SyntheticProfile",
-    "SyntheticSource",
     "TargetConfig",
 ]
 
+# The weight of labeled rows where no column has the role weight.
+LABELED_WEIGHT = "snapshot_weight"
+
 Dtype = Literal["Int64", "Float64", "boolean", "string", "category", "datetime64[us]"]
-
-
-class SyntheticSource(Section):
-    """Rows generated from `data.profile`; a seed gives the same rows on any machine."""
-
-    kind: Literal["synthetic"]
-    rows: Positive = setting("Rows to generate", unit="rows")
-    seed: int = setting(
-        "Seed of the generator; separate from the global seed, so that a sweep over seeds uses the same rows", ge=0
-    )
-
-
-Encoding = Literal[
-    "utf-8",
-    "utf-16",
-    "utf-16-le",
-    "utf-16-be",
-    "cp1252",
-    "latin-1",
-    "iso-8859-2",
-    "iso-8859-15",
-    "cp1250",
-    "cp1251",
-    "koi8-r",
-    "mac-roman",
-    "shift-jis",
-    "gb18030",
-    "euc-kr",
-    "big5",
-]
-
-# Stage `ingest` depends on this folder, so that a changed file runs the graph again.
-_EXTERNAL_PATH = re.compile(r"data/external/([^/.*][^/*]*/)*[^/.][^/]*")
-
-
-def _check_external_path(value: Any) -> Any:
-    paths = value if isinstance(value, list | tuple) else [value]
-    for path in paths:
-        if not isinstance(path, str) or _EXTERNAL_PATH.fullmatch(path) is None:
-            raise ValueError(f"{path!r} is no file below data/external/, such as data/external/rows.csv")
-    if len(set(paths)) != len(paths) or not paths:
-        raise ValueError("expected at least one file, each listed once")
-    return value if isinstance(value, str) else tuple(value)
-
-
-class FileSource(Section):
-    """Files below data/external/; rows follow each other in the order of the list, or of the sorted names."""
-
-    kind: FileKind
-    path: Annotated[str | tuple[str, ...], BeforeValidator(_check_external_path)] = setting(
-        "File below data/external/, a list of files, or a pattern with * in place of a part of the name"
-    )
-
-    @property
-    def format_keys(self) -> dict[str, Any]:
-        """The kind and, of other formats than CSV, its keys that say where the rows are, as plain values."""
-        keys = self.model_dump(mode="json", exclude={"kind", "path"}, exclude_defaults=True)
-        return {"kind": self.kind, **({} if self.kind == "csv" else keys)}
-
-    @property
-    def patterns(self) -> tuple[str, ...]:
-        """The declared paths and patterns."""
-        return (self.path,) if isinstance(self.path, str) else self.path
-
-
-class CsvDialect(Section):
-    """Dialect of CSV text: how its bytes become rows of cells, and how numbers are written in all of its columns."""
-
-    encoding: Encoding = setting("Encoding of the bytes; utf-8 may start with a byte order mark", default="utf-8")
-    delimiter: str = setting("One ASCII character between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
-    decimal: Literal[".", ","] = setting("Decimal sign of every number column", default=".")
-    thousands: Literal[",", ".", " ", "'", "_"] | None = setting(
-        "Sign between groups of three digits in every number column; a blank includes no-break spaces", default=None
-    )
-    null_values: tuple[str, ...] = setting("Texts that mark a missing value, in a column of any kind", default=("",))
-    skip_lines: int = setting("Lines above the header, such as titles", unit="lines", default=0, ge=0, le=10_000)
-    names: tuple[Annotated[str, Field(min_length=1)], ...] = setting(
-        "Names of the columns of a file without a header line; empty where it has one", default=()
-    )
-    comment: str | None = setting("First character of lines that are left out", default=None, pattern=r"^[#%!;*/@>-]$")
-    index_column: str | None = setting(
-        "Name of a first column that the header leaves unnamed, such as the index of pandas or the row names of R",
-        default=None,
-        min_length=1,
-    )
-    multiline: bool = setting("Whether cells in quotes may contain line breaks", default=False)
-    padded: bool = setting("Whether blanks around names and cells are removed; those inside quotes stay", default=False)
-    skip_blank_lines: bool = setting(
-        "Whether lines without a value are left out everywhere; at the end of a file they always are", default=False
-    )
-    trailing_delimiter: bool = setting("Whether lines may end with empty fields beyond the header", default=False)
-
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> CsvDialect:
-        """Return the dialect that `as_settings` wrote."""
-        return cls.model_validate(settings, strict=False)
-
-    def as_settings(self) -> dict[str, Any]:
-        """Return the settings that differ from the default, as plain values."""
-        plain = self.model_dump(mode="json", include=set(CsvDialect.model_fields))
-        defaults = CsvDialect().model_dump(mode="json")
-        return {key: value for key, value in plain.items() if value != defaults[key]}
-
-    @model_validator(mode="after")
-    def _check_signs(self) -> Self:
-        if self.thousands == self.decimal:
-            raise ValueError(f"thousands: {self.thousands!r} is the decimal sign too; expected another sign, or null")
-        if self.comment == self.delimiter:
-            raise ValueError(f"comment: {self.comment!r} is the delimiter too; expected another character, or null")
-        return self
-
-
-class CsvSource(FileSource, CsvDialect):
-    """CSV files, parsed strictly, and their dialect."""
-
-    kind: Literal["csv"]
-
-
-class JsonSource(FileSource):
-    """Files with one JSON object in each line, or one array of objects."""
-
-    kind: Literal["json"]
-
-
-class ParquetSource(FileSource):
-    """Parquet files."""
-
-    kind: Literal["parquet"]
-
-
-class ArrowSource(FileSource):
-    """Files of Arrow (Feather)."""
-
-    kind: Literal["arrow"]
-
-
-class ExcelSource(FileSource):
-    """Workbooks of Excel or LibreOffice."""
-
-    kind: Literal["excel"]
-    sheet: str | None = setting("Name of the sheet; null for the first one with cells", default=None)
-    skip_lines: int = setting("Rows above the row of column names", default=0, ge=0)
-
-
-class SqliteSource(FileSource):
-    """Files of SQLite, opened read-only."""
-
-    kind: Literal["sqlite"]
-    table: str | None = setting("Name of the table or view; null for the only one", default=None)
-
-
-class DuckdbSource(FileSource):
-    """Files of DuckDB, opened read-only and without access to other files or the network."""
-
-    kind: Literal["duckdb"]
-    table: str | None = setting("Name of the table or view; null for the only one", default=None)
-
-
-class SqlSource(Section):
-    """Rows of an SQL query; an environment variable holds the database URL."""
-
-    kind: Literal["sql"]
-    url_env: str = setting("Environment variable with the SQLAlchemy URL", min_length=1)
-    query: str = setting("One SELECT with an ORDER BY that fixes the order", min_length=1)
-
-
-class BundledSource(Section):
-    """A data set that comes with scikit-learn."""
-
-    kind: Literal["bundled"]
-    name: Literal["breast_cancer", "wine", "iris"] = setting("Name of the data set")
-
-
-SourceConfig = Annotated[
-    SyntheticSource
-    | CsvSource
-    | JsonSource
-    | ParquetSource
-    | ArrowSource
-    | ExcelSource
-    | SqliteSource
-    | DuckdbSource
-    | SqlSource
-    | BundledSource,
-    Field(discriminator="kind"),
-]
 
 
 class MixtureComponent(Section):
@@ -251,7 +52,9 @@ class ColumnConfig(Section):
     title: str | None = setting("Display name", default=None)
     description: str | None = setting("Meaning of the values", default=None)
     checks: dict[str, JsonValue] = setting("Pandera checks by name, with their arguments", default={})
-    role: Literal["feature", "id", "ignore", "time"] = setting("Role of the column", default="feature")
+    role: Literal["feature", "id", "ignore", "time", "weight"] = setting(
+        "Role of the column; `weight` is how much a row counts in training", default="feature"
+    )
     unseen: Literal["other", "refuse"] = setting(
         "What a word that `isin` does not list is: `other` encodes it and warns, `refuse` rejects the row",
         default="refuse",
@@ -287,6 +90,15 @@ class ColumnConfig(Section):
         default="refuse",
     )
     protected: bool = setting("Whether its slices are always reported", default=False)
+
+    @model_validator(mode="after")
+    def _check_weight(self) -> Self:
+        if self.role == "weight" and (self.dtype not in ("Int64", "Float64") or self.nullable):
+            raise ValueError(
+                f"role: found weight with dtype {self.dtype} and nullable {str(self.nullable).lower()}; a weight is a"
+                " number in each row: write dtype: Float64, and leave nullable out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_unseen(self) -> Self:
@@ -347,14 +159,27 @@ class DataConfig(Section):
     profile: SyntheticProfile | None = setting("Distribution of the synthetic source", default=None)
 
     @property
+    def declared_source(self) -> SourceConfig | None:
+        """The source that says how files of this problem are read: of labeled rows that of their history."""
+        return self.source.history if isinstance(self.source, LabeledSource) else self.source
+
+    @property
+    def all_columns(self) -> dict[str, ColumnConfig]:
+        """The declared columns, and the weight that labeled rows bring unless one of the columns is a weight."""
+        has_weight = any(entry.role == "weight" for entry in self.columns.values())
+        if has_weight or not isinstance(self.source, LabeledSource):
+            return self.columns
+        return {**self.columns, LABELED_WEIGHT: ColumnConfig(dtype="Float64", role="weight")}
+
+    @property
     def csv_dialect(self) -> CsvDialect:
         """Dialect of CSV files of this problem: that of its CSV source, else the default."""
-        return self.source if isinstance(self.source, CsvSource) else CsvDialect()
+        return self.declared_source if isinstance(self.declared_source, CsvSource) else CsvDialect()
 
     @property
     def format_keys(self) -> dict[str, Any]:
         """Kind of a source of files and, of other formats than CSV, its keys that say where the rows are."""
-        return self.source.format_keys if isinstance(self.source, FileSource) else {}
+        return self.declared_source.format_keys if isinstance(self.declared_source, FileSource) else {}
 
     @model_validator(mode="after")
     def _check_column_names(self) -> Self:
@@ -366,8 +191,12 @@ class DataConfig(Section):
             _require_column(name, self.columns, "unique")
         if self.split.column is not None:
             _require_column(self.split.column, self.columns, "split.column")
-        if (self.source.kind == "synthetic") is (self.profile is None):
+        is_synthetic = self.declared_source is not None and self.declared_source.kind == "synthetic"
+        if is_synthetic is (self.profile is None):
             raise ValueError("profile: is required by the synthetic source and by no other")
+        weights = [name for name, entry in self.columns.items() if entry.role == "weight"]
+        if len(weights) > 1:
+            raise ValueError(f"columns: {', '.join(weights)} have the role weight; expected one such column at most")
         return self
 
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import Literal
 
 from pipeline.config.groups.alerts_config import Severity
-from pipeline.config.groups.section import Positive, Section, setting
+from pipeline.config.groups.section import Positive, Section, Share, setting
 
-__all__ = ["MonitoringConfig", "PredictionSource"]
+__all__ = ["ImportanceConfig", "MonitoringConfig", "PredictionSource"]
 
 # Where a logged prediction comes from: the HTTP API, the app, a scored file, or a call of the library.
 PredictionSource = Literal["api", "app", "file", "library"]
+
+
+class ImportanceConfig(Section):
+    """How importance on labeled rows is measured, and when it counts as changed."""
+
+    max_rows: Positive = setting("Most labeled rows of a window; more are sampled", unit="rows")
+    n_redraws: Positive = setting("How often each row gets another row's value of a feature")
+    alpha: float = setting("Chance of a change where there is none, over all features", gt=0, lt=0.5)
+    min_share_change: Share = setting("Smallest change of a feature's share of the importance that counts")
 
 
 class MonitoringConfig(Section):
@@ -37,3 +46,4 @@ class MonitoringConfig(Section):
     bootstrap_samples: int = setting(
         "Draws of outcomes, for the intervals of estimated metrics", unit="draws", ge=100, le=10_000
     )
+    importance: ImportanceConfig

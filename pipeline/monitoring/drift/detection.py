@@ -13,6 +13,7 @@ from pipeline.monitoring.drift.drift_report import WATCH_SHARE, DriftFinding, Dr
 from pipeline.monitoring.drift.drift_statistics import (
     chi_squared,
     cumulative_shares,
+    holm_levels,
     jensen_shannon,
     kolmogorov_smirnov,
     psi,
@@ -210,17 +211,8 @@ def _sorted_findings(findings: Sequence[DriftFinding]) -> tuple[DriftFinding, ..
 
 
 def _holm(tests: Sequence[ColumnTest], alpha: float) -> list[AdjustedTest]:
-    """Return the tests with Holm's levels.
-
-    The k-th smallest p-value of m is compared with alpha / (m - k + 1), until one is not below its level.
-    """
-    order = sorted(range(len(tests)), key=lambda i: tests[i].p_value)
-    levels, has_failed = [0.0] * len(tests), False
-    for rank, i in enumerate(order):
-        level = alpha / (len(tests) - rank)
-        has_failed = has_failed or tests[i].p_value >= level
-        # After the first failure all others fail: each shows the level at which it stopped.
-        levels[i] = min(level, tests[i].p_value) if has_failed else level
+    """Return the tests with Holm's levels."""
+    levels = holm_levels([test.p_value for test in tests], alpha)
     return [AdjustedTest(test, level) for test, level in zip(tests, levels, strict=True)]
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from pipeline.metrics.divergence import jensen_shannon
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from pipeline.package import Bins
@@ -24,6 +26,7 @@ __all__ = [
     "chi_squared",
     "chi_squared_power",
     "cumulative_shares",
+    "holm_levels",
     "homogeneity_p_value",
     "jensen_shannon",
     "kolmogorov_smirnov",
@@ -275,3 +278,17 @@ def _binomial_p_value(hits: int, n: int, share: float) -> float:
 
 def _to_shares(counts: CountVector) -> Floats:
     return np.asarray(counts / max(counts.sum(), 1), dtype=np.float64)
+
+
+def holm_levels(p_values: Sequence[float], alpha: float) -> list[float]:
+    """Return the level of each test: a test is significant if its p-value is below its level (Holm 1979).
+
+    The k-th smallest p-value of m is compared with alpha / (m - k + 1), until one is not below its level.
+    """
+    levels, has_failed = [0.0] * len(p_values), False
+    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda test: p_values[test])):
+        level = alpha / (len(p_values) - rank)
+        has_failed = has_failed or p_values[i] >= level
+        # After the first failure all others fail: each shows the level at which it stopped.
+        levels[i] = min(level, p_values[i]) if has_failed else level
+    return levels

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config.file_formats import ROW_SUFFIXES, file_format
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.cell_parsers import ARROW_TYPES
 from pipeline.data.coercion import coerce_table
 from pipeline.data.csv_reader import iter_csv_tables

@@ -21,7 +21,7 @@ from pyarrow import csv
 from pyarrow import parquet as pq
 
 from pipeline import files
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.errors import DataError, UsageError
 from pipeline.modeling.classifier import predicted_codes
 from pipeline.serving.files.file_reader import TableValidator, count_file_rows, read_column_names, read_file_tables
@@ -196,10 +196,9 @@ def _read_parts(package: Package, source: Path, dialect: CsvDialect) -> Iterator
 
 
 def _score_chunk(package: Package, rows: pa.Table) -> pa.Table:
-    probabilities = package.predict_proba(
-        {name: rows.column(name).combine_chunks() for name in package.schema.feature_names}
-    )
-    codes = predicted_codes(probabilities, package.schema.target, package.threshold)
+    features = {name: rows.column(name).combine_chunks() for name in package.schema.feature_names}
+    probabilities = package.predict_proba(features)
+    codes = predicted_codes(probabilities, package.schema.target, package.row_thresholds(features))
     given_names = set(rows.column_names)
     columns: dict[str, Any] = {
         column.name: rows.column(column.name)

@@ -16,6 +16,7 @@ from pipeline.serving.http.openapi import openapi_document
 from pipeline.serving.http.probe_endpoints import ProbeEndpoints
 from pipeline.serving.http.router import JSON_ONLY, bind_routes, route
 from pipeline.serving.http.server_metrics import METRICS_MEDIA_TYPE as METRICS_TYPE
+from pipeline.serving.http.trial_endpoints import TrialEndpoints
 
 if TYPE_CHECKING:
     from pipeline.serving.engine import Engine
@@ -80,6 +81,7 @@ class Endpoints:
         routes = (
             *bind_routes(ProbeEndpoints(self.engine, self.server_status)),
             *bind_routes(self),
+            *bind_routes(TrialEndpoints(self.engine)),
             *bind_routes(OpenInferenceEndpoints(self.engine, self.server_status, self.max_rows)),
         )
         return tuple(declared for declared in routes if self.has_docs_page or declared.name != "docs")
@@ -272,4 +274,4 @@ def _model_description(model: LoadedModel) -> dict[str, Any]:
 
 
 # In the order of the documentation.
-ENDPOINT_CLASSES = (ProbeEndpoints, Endpoints, OpenInferenceEndpoints)
+ENDPOINT_CLASSES = (ProbeEndpoints, Endpoints, TrialEndpoints, OpenInferenceEndpoints)

@@ -203,6 +203,7 @@ _MODEL_PROPERTIES: dict[str, dict[str, Any]] = {
     "model_digest": _STRING,
     "generation": {"type": "integer"},
     "served_by": _STRING,
+    "variant": {"type": "string", "enum": ["champion", "challenger"]},
 }
 
 STATIC_SCHEMAS: dict[str, dict[str, Any]] = {
@@ -226,5 +227,13 @@ STATIC_SCHEMAS: dict[str, dict[str, Any]] = {
     },
     "Predictions": _object_schema(predictions={"type": "array", "items": {"type": "object"}}),
     "Status": _ANY_OBJECT,
+    "TrialStop": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["reason"],
+        "properties": {
+            "reason": {"type": "string", "minLength": 1, "maxLength": 500, "pattern": r"^[^\u0000-\u001f\u007f]+$"}
+        },
+    },
     "Text": _STRING,
 }

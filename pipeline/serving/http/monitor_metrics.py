@@ -1,4 +1,4 @@
-"""Export the last monitor run, open incidents and pending notifications as Prometheus gauges."""
+"""Export the last runs of monitor and loop, open incidents, retrains and pending work as Prometheus gauges."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import MlopsError
+from pipeline.state import LoopFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.state import MonitorRun, State
+    from pipeline.state import LoopDecision, MonitorRun, State
 
 __all__ = ["MonitorMetrics", "monitor_gauges"]
 
@@ -25,16 +26,17 @@ _UNKNOWN_VERDICTS = ("not_enough_data", "not_evaluated")
 
 @dataclass(frozen=True, slots=True)
 class MonitorSnapshot:
-    """The last monitor run, open incidents by severity, and the number of pending notifications."""
+    """The last monitor run, open incidents by severity, the number of pending notifications, and the loop."""
 
     run: MonitorRun | None
     n_open_incidents: dict[str, int]
     n_pending_notifications: int
+    loop: LoopFacts = field(default_factory=LoopFacts)
 
 
 @dataclass(slots=True)
 class MonitorMetrics:
-    """Reads the results of the monitor from the state database, at most every ten seconds.
+    """Reads the results of monitor and loop from the state database, at most every ten seconds.
 
     While the database is unavailable, the last values stay.
     """
@@ -59,7 +61,10 @@ class MonitorMetrics:
             incidents = store.read_incidents(connection, self.model)
             n_open = {name: sum(incident.severity == name for incident in incidents) for name in _SEVERITIES}
             return MonitorSnapshot(
-                store.last_monitor_run(connection, self.model), n_open, store.count_undelivered(connection)
+                store.last_monitor_run(connection, self.model),
+                n_open,
+                store.count_undelivered(connection),
+                store.read_loop_facts(connection, self.model),
             )
 
 
@@ -89,9 +94,55 @@ def monitor_gauges(snapshot: MonitorSnapshot) -> Iterable[Any]:
         }
     for name, (help_text, value) in gauges.items():
         yield GaugeMetricFamily(name, help_text, value=value)
+    yield from _loop_gauges(snapshot.loop)
     if run is not None:
         yield from _drift_gauges(run.summary["columns"])
         yield _performance_gauge(run.summary["metrics"])
+
+
+def _loop_gauges(facts: LoopFacts) -> Iterable[Any]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    run = facts.last_run
+    yield GaugeMetricFamily(
+        "mlops_loop_last_run_timestamp_seconds",
+        "Time of the last run of the loop, in seconds since 1970; 0 without a run.",
+        value=0.0 if run is None else run.recorded_at / 1_000_000,
+    )
+    yield GaugeMetricFamily(
+        "mlops_loop_waiting_decisions",
+        "Number of proposals and candidates that wait for a person.",
+        value=len(facts.waiting),
+    )
+    retrains = GaugeMetricFamily("mlops_retrains", "Number of retrains by state.", labels=["state"])
+    for state, n in facts.n_retrains_by_state.items():
+        retrains.add_metric([state], n)
+    yield retrains
+    yield from _trial_gauges(() if run is None else run.decisions)
+
+
+def _trial_gauges(decisions: Iterable[LoopDecision]) -> Iterable[Any]:
+    """Yield the comparison of each trial that the last run of the loop looked at."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    gain = GaugeMetricFamily(
+        "mlops_trial_gain",
+        "Loss of the champion minus that of the challenger: estimate, and lower and upper bound of the interval.",
+        labels=["trial", "bound"],
+    )
+    outcomes = GaugeMetricFamily(
+        "mlops_trial_outcomes", "Number of outcomes that compare champion and challenger.", labels=["trial"]
+    )
+    for decision in decisions:
+        verdict = decision.facts.get("verdict")
+        if not decision.subject.startswith("trial ") or not isinstance(verdict, dict):
+            continue
+        trial = decision.subject.removeprefix("trial ")
+        outcomes.add_metric([trial], verdict["n_outcomes"])
+        for bound, value in (("estimate", "gain"), ("lower", "lower"), ("upper", "upper")):
+            if verdict[value] is not None:
+                gain.add_metric([trial, bound], verdict[value])
+    yield from (gain, outcomes)
 
 
 def _drift_gauges(columns: list[dict[str, Any]]) -> Iterable[Any]:

@@ -238,9 +238,7 @@ def _decode_strings(data: bytes, location: str) -> list[Any]:
     return words
 
 
-def build_response(
-    request: InferenceRequest, predictions: PredictionBatch, *, name: str, version: str
-) -> tuple[bytes, int | None]:
+def build_response(request: InferenceRequest, predictions: PredictionBatch, *, name: str) -> tuple[bytes, int | None]:
     """Return the body of a response, and the length of its JSON part if binary data follow, otherwise None."""
     values_by_output: dict[str, Sequence[Any]] = {
         "prediction": predictions.predictions,
@@ -261,7 +259,12 @@ def build_response(
         else:
             tensor["data"] = _flatten(values)
         outputs.append(tensor)
-    body: dict[str, Any] = {"model_name": name, "model_version": version, "outputs": outputs}
+    body: dict[str, Any] = {
+        "model_name": name,
+        "model_version": str(predictions.model_version),
+        "parameters": {"variant": predictions.variant},
+        "outputs": outputs,
+    }
     if request.id is not None:
         body["id"] = request.id
     head = msgspec.json.encode(body)

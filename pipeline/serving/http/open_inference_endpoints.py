@@ -100,10 +100,10 @@ class OpenInferenceEndpoints:
             model.schema,
             max_rows=self.max_rows,
         )
-        predictions = await self.engine.predict_columns(inference.columns, request.log_options())
-        body, json_length = open_inference.build_response(
-            inference, predictions, name=model.name, version=str(model.version)
+        predictions = await self.engine.predict_columns(
+            inference.columns, request.log_options(), is_pinned="version" in request.path_params
         )
+        body, json_length = open_inference.build_response(inference, predictions, name=model.name)
         if json_length is None:
             return HttpResponse(body)
         headers = [(open_inference.JSON_LENGTH_HEADER, str(json_length).encode())]

@@ -96,9 +96,12 @@ def _engine_families(status: Mapping[str, Any]) -> Iterable[Any]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
     active = status["active"] or {}
-    predictions = CounterMetricFamily("mlops_predictions", "Number of predicted rows by class.", labels=["prediction"])
-    for class_name, count in sorted(status["by_class"].items()):
-        predictions.add_metric([class_name], count)
+    predictions = CounterMetricFamily(
+        "mlops_predictions", "Number of predicted rows by class and variant.", labels=["prediction", "variant"]
+    )
+    for variant, counts in status["by_class"].items():
+        for class_name, count in sorted(counts.items()):
+            predictions.add_metric([class_name, variant], count)
     yield predictions
     confidence = HistogramMetricFamily(
         "mlops_prediction_confidence", "Confidence of the predicted rows: the probability of the predicted class."
@@ -112,7 +115,34 @@ def _engine_families(status: Mapping[str, Any]) -> Iterable[Any]:
     }
     for name, (value, help_text) in gauges.items():
         yield GaugeMetricFamily(f"mlops_{name}", help_text, value=float(value))
+    if status["trial"] is not None:
+        yield from _trial_families(status["trial"])
     yield from _log_families(status["log"], status["queue_rows"])
+
+
+def _trial_families(trial: Mapping[str, Any]) -> Iterable[Any]:
+    """Yield what this server counts of both variants while a challenger gets requests."""
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+    is_stopped = trial["stop_reason"] is not None
+    share = GaugeMetricFamily(
+        "mlops_trial_share", "Share of the requests that the challenger gets from this server.", labels=["trial"]
+    )
+    share.add_metric([str(trial["id"])], 0.0 if is_stopped else trial["share"])
+    stopped = GaugeMetricFamily(
+        "mlops_trial_stopped", "1 after this server stopped the challenger, otherwise 0.", labels=["trial"]
+    )
+    stopped.add_metric([str(trial["id"])], float(is_stopped))
+    errors = CounterMetricFamily(
+        "mlops_variant_errors", "Number of requests in which a variant failed.", labels=["variant"]
+    )
+    durations = HistogramMetricFamily(
+        "mlops_variant_seconds", "Duration of the scored batches of a variant, in seconds.", labels=["variant"]
+    )
+    for variant, counts in trial["variants"].items():
+        errors.add_metric([variant], counts["n_errors"])
+        _add_histogram(durations, counts["duration_s"], variant)
+    yield from (share, stopped, errors, durations)
 
 
 def _log_families(log: Mapping[str, Any], n_queued_rows: int) -> Iterable[Any]:

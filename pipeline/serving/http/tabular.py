@@ -71,7 +71,7 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     """Return the valid rows with their lines; None for `max_rows` refuses the body at the first invalid line."""
     import numpy as np
 
-    from pipeline.config.groups.data_config import CsvDialect
+    from pipeline.config.groups.source_config import CsvDialect
     from pipeline.data.csv_reader import parse_csv_stream, read_column_names
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
     from pipeline.data.row_dialect import choose_row_dialect

@@ -20,7 +20,7 @@ __all__ = ["create_loop_tables"]
 
 _TRIAL_WORDS = {
     "purpose": "purpose IN ('promotion', 'watch')",
-    "method": "method IN ('replay', 'live', 'split')",
+    "method": "method IN ('replay', 'split')",
     "state": "state IN ('comparing', 'canary', 'split', 'won', 'lost', 'harmful', 'undecided', 'aborted', 'void')",
 }
 
@@ -29,6 +29,8 @@ def create_loop_tables() -> None:
     """Create all of them."""
     _create_trials()
     _create_trial_units()
+    _create_trial_traffic()
+    _create_trial_servers()
     _create_shadow_predictions()
     _create_retrains()
     _create_importances()
@@ -87,6 +89,38 @@ def _create_trial_units() -> None:
         big_column("n_disagreements"),
         sa.PrimaryKeyConstraint("trial", "metric", "unit_start", name=op.f("pk_trial_units")),
         comment="Sums of paired differences (champion minus challenger) of a trial by hour of the outcome.",
+    )
+
+
+def _create_trial_traffic() -> None:
+    op.create_table(
+        "trial_traffic",
+        big_column("trial", autoincrement=False),
+        name_column("server"),
+        word_column("variant", 20),
+        big_column("n_requests"),
+        big_column("n_errors"),
+        big_column("n_predictions"),
+        text_column("durations"),
+        float_column("duration_sum_s"),
+        big_column("updated_at"),
+        sa.PrimaryKeyConstraint("trial", "server", "variant", name=op.f("pk_trial_traffic")),
+        comment="What each server counts of champion and challenger while a challenger gets requests.",
+    )
+
+
+def _create_trial_servers() -> None:
+    op.create_table(
+        "trial_servers",
+        big_column("trial", autoincrement=False),
+        name_column("server"),
+        word_column("state", 20),
+        text_column("reason"),
+        big_column("changed_at"),
+        big_column("seen_at"),
+        sa.CheckConstraint("state IN ('serving', 'refused', 'stopped')", name=op.f("ck_trial_servers_state")),
+        sa.PrimaryKeyConstraint("trial", "server", name=op.f("pk_trial_servers")),
+        comment="Which servers give requests to the challenger of a trial, and who stopped it.",
     )
 
 

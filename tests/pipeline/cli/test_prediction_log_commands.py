@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from pipeline import state as store
+from pipeline.retraining.labeled_snapshot import write_snapshot
+from pipeline.schema import Schema
 from tests.fixtures.registered_project import make_rows
 from tests.fixtures.toy_dataset import ROOT
+from tests.pipeline.retraining.labeled_log import MODEL, Logged, problem, write_outcomes, write_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +57,20 @@ def test_prune_keeps_predictions_within_the_retention_time(prediction_log: Predi
 def test_erase_of_an_unknown_subject_removes_nothing(prediction_log: PredictionLog) -> None:
     assert prediction_log("erase", "subject-1").out == "0 predictions removed\n"
     assert json.loads(prediction_log("erase", "subject-1", "--json").out) == {"removed": 0}
+
+
+def test_erase_names_the_snapshots_that_hold_rows_of_the_subject(prediction_log: PredictionLog, project: Path) -> None:
+    state = store.open_state(project)
+    write_predictions(state, [Logged(1, subject="ada"), Logged(2)])
+    write_outcomes(state, ("p0", "yes", ""), ("p1", "no", ""))
+    with state.reading() as connection:
+        n_predictions, n_outcomes = store.last_log_numbers(connection)
+    wanted = store.LabeledRows(MODEL, until_prediction=n_predictions, until_outcome=n_outcomes)
+    write_snapshot(state, Schema.from_config(problem()), wanted, root=project, number=1)
+    state.close()
+    run = prediction_log("erase", "ada")
+    assert run.out == "1 prediction removed\n"
+    assert run.err.startswith("data/external/labeled/people_model-1.parquet holds rows of the subject: remove it")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def test_a_trial_is_started_listed_shown_and_stopped(mlops: Mlops) -> None:
     assert "0 outcomes in 0 units: too few to compare log_loss" in shown
     body = json.loads(mlops("trial", "show", "1", "--json").out)
     assert (body["trial"]["challenger"], body["comparison"]["verdict"]) == (2, "open")
+    assert "give the same verdict: open" in mlops("trial", "replay", "1").out
     assert "aborted" in mlops("trial", "stop", "1", "--reason", "enough").out
     assert "no open trial" in mlops("trial", "list").out
     assert "aborted" in mlops("trial", "list", "--all").out
@@ -32,8 +33,11 @@ def test_a_trial_is_started_listed_shown_and_stopped(mlops: Mlops) -> None:
     ("words", "code", "message"),
     [
         (("start", "1"), 2, "version 1 is in Production"),
-        (("start", "2", "--method", "guess"), 2, "expected replay, live or split"),
+        (("start", "2", "--method", "guess"), 2, "expected replay or split"),
+        (("start", "2", "--share", "0.2"), 2, "pass --method split"),
         (("show", "7"), 2, "no trial has the number 7"),
+        (("approve", "7"), 2, "no trial has the number 7"),
+        (("replay", "7"), 2, "no trial has the number 7"),
         (("stop", "7", "--reason", "x"), 2, "no trial has the number 7"),
     ],
 )

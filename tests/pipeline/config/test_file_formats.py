@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 
 from pipeline.config.file_formats import FORMAT_SUFFIXES, FileKind, file_format
-from pipeline.config.groups.data_config import FileSource
+from pipeline.config.groups.source_config import FileSource
 
 
 @pytest.mark.parametrize(

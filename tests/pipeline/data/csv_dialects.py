@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.schema import Column, Schema, Target
 
 __all__ = ["DIALECTS", "PLAIN_TABLE", "DialectSample", "declared"]

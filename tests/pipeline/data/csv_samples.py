@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.schema import Column, Schema, Target
 
 DIALECT = CsvDialect()

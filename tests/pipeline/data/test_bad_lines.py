@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.csv_check import check_csv
 from pipeline.data.csv_lines import LineReader
 from pipeline.data.csv_reader import iter_csv_tables, read_csv, read_csv_as_text, text_formats

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.csv_advice import advise_cell
 from pipeline.data.csv_reader import parse_csv
 from pipeline.schema import Column, Schema, Target, TextFormat

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.csv_reader import iter_csv_tables, read_csv, read_csv_as_text, text_formats
 from pipeline.data.scoring_file import read_scoring_file
 from pipeline.serving.http.tabular import read_tabular_body

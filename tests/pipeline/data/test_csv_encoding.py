@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.csv_encoding import EncodedStream, body_encoding, detect_utf16
 from pipeline.data.csv_reader import parse_csv
 from pipeline.serving.http.tabular import read_tabular_body

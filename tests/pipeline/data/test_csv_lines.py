@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.csv_lines import LineReader
 from pipeline.data.input_problems import InputProblems
 

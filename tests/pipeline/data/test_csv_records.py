@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.csv_records import Records, match_record, remove_padding, split_records
 
 MULTILINE = CsvDialect(multiline=True)

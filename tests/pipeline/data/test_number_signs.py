@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.number_signs import parse_cells, rewrite_columns, rewrite_numbers
 from pipeline.schema import TextFormat
 

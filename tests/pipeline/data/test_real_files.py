@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.csv_reader import read_csv
 from pipeline.data.sources import fetch_rows
 from pipeline.modeling.classifier import fit_classifier

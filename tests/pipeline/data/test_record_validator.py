@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.csv_reader import parse_csv
 from pipeline.schema import Column, Schema, Target
 from tests.pipeline.data.csv_dialects import DIALECTS, declared

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.row_dialect import choose_file_dialect, choose_row_dialect
 
 NAMES = ("id", "city", "spent")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.scoring_file import read_scoring_file
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema, Target

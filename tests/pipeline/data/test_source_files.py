@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.groups.data_config import CsvSource
+from pipeline.config.groups.source_config import CsvSource
 from pipeline.data.source_files import check_source_files, fingerprint_files, list_source_files
 from pipeline.errors import DataError
 from pipeline.files import sha256_file

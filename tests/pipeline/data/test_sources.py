@@ -241,7 +241,7 @@ def test_bundled_datasets_match_their_declarations(name: str, shape: tuple[int, 
 
 def test_each_declared_kind_of_source_has_a_reader() -> None:
     assert sorted(SOURCES) == [
-        *("arrow", "bundled", "csv", "duckdb", "excel", "json", "parquet", "sql", "sqlite", "synthetic")
+        *("arrow", "bundled", "csv", "duckdb", "excel", "json", "labeled", "parquet", "sql", "sqlite", "synthetic")
     ]
 
 

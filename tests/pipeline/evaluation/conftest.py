@@ -31,7 +31,13 @@ class PackagedProblem:
     def evaluate(self, **changes: object) -> EvaluationReport:
         settings_ = self.config.evaluation.model_copy(update=changes)
         return evaluate_package(
-            self.package, self.train, self.test, config=settings_, selection_metric="log_loss", seed=42
+            self.package,
+            self.train,
+            self.test,
+            config=settings_,
+            fairness=self.config.fairness,
+            selection_metric="log_loss",
+            seed=42,
         )
 
     @cached_property
@@ -50,7 +56,7 @@ def _make(tmp_path_factory: pytest.TempPathFactory, n_classes: int) -> PackagedP
         folder,
         result.classifier,
         train=learn,
-        parity_rows=test,
+        test=test,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
         lineage={"data": "small"},

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from pipeline.evaluation import importance
 from pipeline.evaluation.importance import permutation_importance
+from pipeline.modeling import row_importance
 from pipeline.modeling.classifier import encode_target
 
 if TYPE_CHECKING:
@@ -55,5 +55,5 @@ def test_features_that_no_tree_reads_have_importance_zero_and_others_keep_theirs
         return {feature.column: feature.mean for feature in measured}
 
     unscreened = importances()
-    monkeypatch.setattr(importance, "_MAX_UNSCREENED", 0)
+    monkeypatch.setattr(row_importance, "_MAX_UNSCREENED", 0)
     assert importances() == unscreened

@@ -21,6 +21,7 @@ SECTIONS = [
     "Baselines",
     "Confusion matrix",
     "Weakest slices",
+    "Fairness",
     "Feature importance",
     "Features",
     "Training",

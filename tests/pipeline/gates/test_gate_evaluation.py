@@ -61,7 +61,13 @@ def _evaluate(candidate_package: Package) -> dict[str, Any]:
         settings("evaluation.importance_repeats=1"),
     )
     return evaluate_package(
-        candidate_package, rows.train, rows.test, config=config.evaluation, selection_metric="log_loss", seed=1
+        candidate_package,
+        rows.train,
+        rows.test,
+        config=config.evaluation,
+        fairness=config.fairness,
+        selection_metric="log_loss",
+        seed=1,
     ).as_dict()
 
 

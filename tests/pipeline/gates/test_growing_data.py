@@ -9,8 +9,9 @@ from benchmarks.growing_data import count_verdicts
 pytestmark = pytest.mark.usefixtures("heavy_computation")
 
 
-def test_a_retrain_on_more_rows_is_not_inferior() -> None:
-    assert count_verdicts(3, 1200, "data.split.kind=by_hash")["inferior"] == 0
+@pytest.mark.parametrize("is_labeled", [False, True])
+def test_a_retrain_on_more_rows_is_not_inferior(*, is_labeled: bool) -> None:
+    assert count_verdicts(2, 1200, "data.split.kind=by_hash", is_labeled=is_labeled)["inferior"] == 0
 
 
 @pytest.mark.parametrize(("ignore_train_rows", "is_inferior"), [(True, True), (False, False)])

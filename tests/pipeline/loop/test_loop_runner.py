@@ -11,7 +11,7 @@ import pytest
 from pipeline import state as store
 from pipeline.errors import Conflict
 from pipeline.loop import LoopPart, run_loop
-from pipeline.loop.loop_lease import LEASE_US, HeldLease, lease_name
+from pipeline.loop.loop_lease import LEASE_US, HeldLease
 from pipeline.state import LoopContext, LoopDecision
 from tests.pipeline.loop.loop_project import MODEL, at_moment, deciding, put_in_production, run_once, with_mode
 
@@ -28,12 +28,12 @@ def test_a_run_is_stored_with_its_decisions_and_the_moment_of_the_next(state: st
     assert run == store.LoopRun(MODEL, 5, "one", (_DONE,), 5 + _HOUR_US, seq=1)
     with state.reading() as connection:
         assert store.last_loop_run(connection, MODEL) == run
-        assert store.read_lease(connection, lease_name(MODEL)) is None
+        assert store.read_lease(connection, store.loop_lease_name(MODEL)) is None
 
 
 def test_one_of_two_loops_acts_and_the_other_does_after_a_kill(state: store.State) -> None:
     put_in_production(state)
-    HeldLease(at_moment(state, 0), lease_name(MODEL), "killed").renew()
+    HeldLease(at_moment(state, 0), store.loop_lease_name(MODEL), "killed").renew()
     with pytest.raises(Conflict, match="killed has the lease"):
         run_once(at_moment(state, LEASE_US - 1), deciding(_DONE))
     assert run_once(at_moment(state, LEASE_US), deciding(_DONE)).decisions == (_DONE,)
@@ -47,7 +47,7 @@ def test_a_part_learns_that_another_process_took_the_lease(state: store.State) -
         seen.append(context.should_stop())
         with context.state.writing() as connection:
             later = context.now + LEASE_US
-            store.renew_lease(connection, lease_name(MODEL), "two", now=later, duration_us=LEASE_US)
+            store.renew_lease(connection, store.loop_lease_name(MODEL), "two", now=later, duration_us=LEASE_US)
         context.state.clock = lambda: later
         seen.append(context.should_stop())
         return []
@@ -55,7 +55,7 @@ def test_a_part_learns_that_another_process_took_the_lease(state: store.State) -
     run_once(at_moment(state, 0), LoopPart("part", lose_the_lease))
     assert seen == [False, True]
     with state.reading() as connection:
-        lease = store.read_lease(connection, lease_name(MODEL))
+        lease = store.read_lease(connection, store.loop_lease_name(MODEL))
     assert lease is not None
     assert lease.holder == "two"
 
@@ -71,5 +71,5 @@ def test_a_signal_ends_the_repetition_and_leaves_no_lease(tmp_path: Path) -> Non
     assert run_loop(with_mode("off"), tmp_path, once=False, report=end) == 0
     with state.reading() as connection:
         assert store.read_loop_runs(connection, MODEL) == runs
-        assert store.read_lease(connection, lease_name(MODEL)) is None
+        assert store.read_lease(connection, store.loop_lease_name(MODEL)) is None
     state.close()

@@ -75,8 +75,8 @@ def test_a_row_does_not_influence_its_own_calibration(rule: str) -> None:
     codes, scores = encode_target(rows(), schema().target), trained().out_of_fold
     fold_of = np.arange(300) // 2 % 3
     turned = np.where(fold_of == 0, 1 - codes, codes)
-    before, _ = _FoldEvaluation(schema().target, codes, fold_of).cross_calibrate(scores, training)
-    after, _ = _FoldEvaluation(schema().target, turned, fold_of).cross_calibrate(scores, training)
+    before = _FoldEvaluation(schema().target, codes, fold_of).cross_calibrate(scores, training, None).scores
+    after = _FoldEvaluation(schema().target, turned, fold_of).cross_calibrate(scores, training, None).scores
     assert np.array_equal(before[fold_of == 0], after[fold_of == 0])
     assert not np.array_equal(before[fold_of == 1], after[fold_of == 1])
 

@@ -92,7 +92,7 @@ def assert_package_predicts_alike(folder: Path, columns: dict[str, Any], model: 
         folder,
         result.classifier,
         train=frame,
-        parity_rows=frame,
+        test=frame,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
         lineage={},

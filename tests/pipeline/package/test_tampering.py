@@ -26,6 +26,7 @@ FILES = (
     "decision.json",
     "encoder.json",
     "golden.json",
+    "importance.json",
     "lineage.json",
     "manifest.json",
     "metrics.json",

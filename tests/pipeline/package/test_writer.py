@@ -79,7 +79,7 @@ def test_scores_of_other_rows_are_refused(tmp_path: Path) -> None:
             tmp_path / "p",
             result.classifier,
             train=rows.test,
-            parity_rows=rows.test,
+            test=rows.test,
             scores=result.out_of_fold,
             metrics={},
             lineage={},

@@ -46,6 +46,7 @@ def test_each_response_names_the_model(load: Callable[..., LoadedModel]) -> None
         "model_digest": model.digest,
         "generation": 3,
         "served_by": "production",
+        "variant": "champion",
     }
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from itertools import combinations
 
+import numpy as np
 import pytest
 
-from pipeline.serving.log_options import LogOptions, digest_body, digest_key
+from pipeline.serving.log_options import LogOptions, digest_body, digest_key, encode_columns
 from pipeline.serving.serving_errors import InvalidRequest
 
 HASH_KEY = b"k" * 32
@@ -57,3 +58,9 @@ def test_a_key_or_subject_that_is_no_word_is_refused(word: str) -> None:
     for options in (LogOptions(key=word), LogOptions(subject=word)):
         with pytest.raises(InvalidRequest, match="expected 1 to 200 printable ASCII characters"):
             options.check()
+
+
+def test_columns_are_encoded_as_they_were_sent() -> None:
+    sent = {"a": [1, None, float("nan")], "b": np.array([1.5, 2.5, 3.5])}
+    assert encode_columns(sent) == b'{"a":[1,null,null],"b":[1.5,2.5,3.5]}'
+    assert encode_columns({"a": ["1"]}) != encode_columns({"a": [1]})

@@ -16,6 +16,6 @@ def test_a_body_is_encoded_once_and_only_on_demand() -> None:
         calls.append(1)
         return b"{}"
 
-    batch = PredictionBatch([], [], [], [], [], [], (), encode)
+    batch = PredictionBatch([], [], [], [], [], [], (), 1, "champion", encode)
     assert calls == []
     assert (batch.body, batch.body, calls) == (b"{}", b"{}", [1])

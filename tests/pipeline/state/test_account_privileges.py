@@ -118,6 +118,15 @@ OF_ACCOUNT = {
         "INSERT INTO counters VALUES ('clock_seen_at', 9)",
         "DELETE FROM monitor_runs",
     ),
+    "loop": (
+        "INSERT INTO predictions SELECT * FROM predictions",
+        "INSERT INTO outcomes VALUES (99, 'p1', 1, 'yes', 'api')",
+        "UPDATE loop_runs SET decisions = '[]'",
+        "DELETE FROM trials",
+        "DELETE FROM retrains",
+        "INSERT INTO counters VALUES ('clock_seen_at', 9)",
+        "UPDATE api_keys SET last_used_at = 1",
+    ),
     "app": (
         "INSERT INTO versions VALUES ('personality_model', 9, 'd9', '9.0.0', 'None', '', '{}', 9)",
         "DELETE FROM outcomes",

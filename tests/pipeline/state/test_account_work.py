@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -11,10 +12,12 @@ import pytest
 from pipeline import alerts
 from pipeline import state as store
 from pipeline.errors import NotAllowed
+from pipeline.loop.loop_lease import held_lease
 from pipeline.registry.stage_transitions import promote_version, roll_back_version
 from pipeline.state.schema_migration import ensure_schema
 from tests.fixtures import postgresql_server
 from tests.pipeline.state.database_accounts import MODEL, Accounts, register
+from tests.pipeline.state.loop_records import make_retrain, make_trial
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +72,20 @@ def test_the_deciding_account_promotes_rolls_back_and_silences(fresh: Accounts) 
     with state.reading() as connection:
         assert store.verify_audit_chain(connection) == []
     assert change.after.versions["Production"] == 1
+    state.close()
+
+
+def test_the_account_of_the_loop_steps_trials_asks_for_retrains_and_promotes(fresh: Accounts) -> None:
+    state = fresh.open("loop")
+    with held_lease(state, store.loop_lease_name(MODEL), "one"), state.writing() as connection:
+        event = store.AuditEvent(store.LOOP_ACTOR, "open trial", state.clock())
+        trial = store.add_trial(connection, make_trial(model=MODEL), event)
+        store.update_trial(connection, replace(trial, state="canary", step=1, share=0.05), event)
+        store.add_retrain(connection, make_retrain(model=MODEL))
+        run = store.LoopRun(MODEL, 1, "one", (store.LoopDecision("trial 1", "step", "200 predictions"),), 2)
+        assert store.add_loop_run(connection, run) == 1
+    change = promote_version(state, MODEL, 2, stage="Production", decided_by=store.LOOP_ACTOR)
+    assert change.after.versions["Production"] == 2
     state.close()
 
 

@@ -77,7 +77,7 @@ def make_results(root: Path, *overrides: str) -> Config:
         root / paths.CANDIDATE_PACKAGE,
         result.classifier,
         train=rows,
-        parity_rows=test,
+        test=test,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
         lineage=training_lineage(config, data=hashes, source=files.read_json(root / paths.SOURCE_FINGERPRINT)),
@@ -91,6 +91,7 @@ def make_results(root: Path, *overrides: str) -> Config:
         rows,
         test,
         config=config.evaluation,
+        fairness=config.fairness,
         selection_metric=config.training.selection_metric,
         seed=config.seed,
     )

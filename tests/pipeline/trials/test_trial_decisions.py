@@ -22,4 +22,4 @@ def test_the_verdict_uses_the_settings_of_the_trial(project: Path) -> None:
     trial = open_trial(project, lifecycle_settings(trial_alpha=0.2, trial_metric="brier"))
     with state_at(project) as state:
         verdict = current_verdict(state, trial, update_comparison(state, package_store(project), trial))
-    assert (verdict.verdict, verdict.metric, verdict.alpha) == ("open", "brier", 0.2)
+    assert (verdict.verdict, verdict.metric, verdict.n_challengers) == ("open", "brier", 1)

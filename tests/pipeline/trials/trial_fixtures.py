@@ -59,9 +59,11 @@ def open_trial(root: Path, config: LifecycleConfig | None = None, *, challenger:
         return start_trial(state, package_store(root), config or lifecycle_settings(), request)
 
 
-def log_with_outcomes(root: Path, n: int, *, weights: Sequence[float] | None = None) -> pd.DataFrame:
+def log_with_outcomes(
+    root: Path, n: int, *, weights: Sequence[float] | None = None, frame: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Log rows over 90 hours, each with its true class an hour later; return the rows with their identifiers."""
-    frame = live_rows(n, seed=5)
+    frame = live_rows(n, seed=5) if frame is None else frame
     ids = write_log(root, frame, start=START, stop=NOW - store.HOUR_US, weights=weights)
     package, _ = production_package(root)
     truth = frame[package.schema.target.column].astype(str)

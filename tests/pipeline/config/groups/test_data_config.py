@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pipeline.config.groups.data_config import CsvDialect, CsvSource, DataConfig, ParquetSource, TargetConfig
+from pipeline.config.groups.data_config import DataConfig, TargetConfig
+from pipeline.config.groups.source_config import CsvDialect, CsvSource, ParquetSource
 from tests.fixtures.toy_dataset import settings
 
 DATA = settings().data

@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline.config.groups.data_config import CsvDialect, DataConfig, ExcelSource
+from pipeline.config.groups.data_config import DataConfig
+from pipeline.config.groups.source_config import CsvDialect, ExcelSource
 from pipeline.data.formats.typed_draft import draft_typed_files
 from pipeline.data.scoring_file import read_scoring_file
 from pipeline.data.sources import fetch_rows

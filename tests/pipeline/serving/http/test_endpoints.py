@@ -49,6 +49,7 @@ def test_a_prediction_identifies_its_model(client: httpx.Client) -> None:
         "model_digest",
         "generation",
         "served_by",
+        "variant",
     }
     assert response["probabilities"][response["prediction"]] == response["confidence"]
     assert sum(response["probabilities"].values()) == pytest.approx(1)

@@ -26,7 +26,16 @@ def parse(
 
 def batch() -> PredictionBatch:
     return PredictionBatch(
-        ["no", "yes"], [0.9, 0.8], [[0.9, 0.1], [0.2, 0.8]], ["p1", "p2"], ["", ""], [0, 1], (), lambda: b""
+        ["no", "yes"],
+        [0.9, 0.8],
+        [[0.9, 0.1], [0.2, 0.8]],
+        ["p1", "p2"],
+        ["", ""],
+        [0, 1],
+        (),
+        1,
+        "champion",
+        lambda: b"",
     )
 
 
@@ -102,11 +111,12 @@ def test_an_unknown_output_is_refused() -> None:
 
 def test_a_json_response_has_the_requested_outputs() -> None:
     request = parse([SIZE], id="7", outputs=[{"name": "prediction"}, {"name": "probabilities"}])
-    body, json_length = open_inference.build_response(request, batch(), name="m", version="1")
+    body, json_length = open_inference.build_response(request, batch(), name="m")
     assert json_length is None
     assert json.loads(body) == {
         "model_name": "m",
         "model_version": "1",
+        "parameters": {"variant": "champion"},
         "id": "7",
         "outputs": [
             {"name": "prediction", "datatype": "BYTES", "shape": [2], "data": ["no", "yes"]},
@@ -117,7 +127,7 @@ def test_a_json_response_has_the_requested_outputs() -> None:
 
 def test_a_binary_response_has_its_data_after_the_json() -> None:
     request = parse([SIZE], outputs=[{"name": "confidence", "parameters": {"binary_data": True}}])
-    body, json_length = open_inference.build_response(request, batch(), name="m", version="1")
+    body, json_length = open_inference.build_response(request, batch(), name="m")
     assert json_length is not None
     [output] = json.loads(body[:json_length])["outputs"]
     assert output["parameters"] == {"binary_data_size": 16}
@@ -147,7 +157,7 @@ def test_words_that_are_codes_may_be_numbers(datatype: str) -> None:
 def test_the_warnings_of_each_row_are_an_output() -> None:
     request = parse([SIZE], outputs=[{"name": "warnings"}])
     warned = replace(batch(), warnings=["", "colour: unseen"])
-    body, _ = open_inference.build_response(request, warned, name="m", version="1")
+    body, _ = open_inference.build_response(request, warned, name="m")
     assert json.loads(body)["outputs"] == [
         {"name": "warnings", "datatype": "BYTES", "shape": [2], "data": ["", "colour: unseen"]}
     ]

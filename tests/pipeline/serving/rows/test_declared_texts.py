@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.config.groups.data_config import CsvDialect
+from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.coercion import coerce_to_schema
 from pipeline.data.csv_reader import read_csv
 from pipeline.schema import Column, Schema, Target

@@ -59,9 +59,11 @@ def exported_metrics() -> list[tuple[str, str, str]]:
         "is_failing": False,
         "commit_duration_s": histogram,
     }
+    counts = {"n_errors": 0, "duration_s": histogram}
+    trial = {"id": 1, "share": 0.05, "stop_reason": None, "variants": {"champion": counts, "challenger": counts}}
     status = {
-        "active": {"version": 1, "generation": 1}, "is_ready": True, "queue_rows": 0, "by_class": {"yes": 1},
-        "confidence": histogram, "log": log,
+        "active": {"version": 1, "generation": 1}, "is_ready": True, "queue_rows": 0,
+        "by_class": {"champion": {"yes": 1}}, "confidence": histogram, "log": log, "trial": trial,
     }  # fmt: skip
     summary = {"n_rows": 1, "n_outcomes": 1, "columns": [], "metrics": {}}
     run = MonitorRun("m", 1, 3, 1, 2, "ok", "", summary)

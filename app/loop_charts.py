@@ -1,0 +1,40 @@
+"""Build Altair charts of trials from data frames."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from app.charts import BLUE, GRAY, ORANGE, Chart, with_height
+
+__all__ = ["gain_over_outcomes"]
+
+# An interval of the first units is much wider than all later ones; it would flatten them.
+_MAX_HEIGHT_RATIO = 8.0
+
+
+def gain_over_outcomes(frame: pd.DataFrame, *, metric: str, min_outcomes: int) -> Chart:
+    """Draw the `gain` with the band `lower` to `upper` over `n_outcomes`; dashed lines mark 0 and the fewest outcomes.
+
+    Bounds far outside of the later ones are cut.
+    """
+    limit = _MAX_HEIGHT_RATIO * float(frame[["lower", "upper"]].tail(1).abs().to_numpy().max()) if len(frame) else 1.0
+    shown = frame.assign(lower=frame["lower"].clip(-limit, limit), upper=frame["upper"].clip(-limit, limit))
+    title = f"Gain in {metric}"
+    base = alt.Chart(shown).encode(
+        x=alt.X("n_outcomes:Q", title="Outcomes", axis=alt.Axis(format=",d", tickMinStep=1)),
+        tooltip=[
+            alt.Tooltip("n_outcomes:Q", format=",", title="Outcomes"),
+            alt.Tooltip("n_units:Q", format=",", title="Units"),
+            alt.Tooltip("gain:Q", format="+.5f", title=title),
+            alt.Tooltip("lower:Q", format="+.5f", title="From"),
+            alt.Tooltip("upper:Q", format="+.5f", title="To"),
+        ],
+    )
+    band = base.mark_area(color=BLUE, opacity=0.25).encode(
+        y=alt.Y("lower:Q", title=title, axis=alt.Axis(format="+.3~f")), y2=alt.Y2("upper:Q")
+    )
+    line = base.mark_line(color=BLUE, strokeWidth=2).encode(y=alt.Y("gain:Q"))
+    zero = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(y=alt.Y("at:Q"))
+    floor = alt.Chart(pd.DataFrame({"at": [min_outcomes]})).mark_rule(color=GRAY, strokeDash=[2, 3])
+    return with_height(alt.layer(band, line, zero, floor.encode(x=alt.X("at:Q"))), 280)

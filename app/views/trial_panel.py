@@ -1,0 +1,116 @@
+"""The panel of trials: the gain of the challenger with its interval, what decides, and the missing outcomes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from app import address, formatting, loop_charts, loop_queries, page
+from app.views import proposal_form
+from pipeline.text import percent, pluralize, timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.loop_queries import TrialComparison
+    from pipeline.state import Trial
+
+__all__ = ["show_trials"]
+
+_STATE_COLORS = {
+    "comparing": "blue", "canary": "blue", "split": "blue", "won": "green", "lost": "orange", "undecided": "gray",
+    "void": "gray", "harmful": "red", "aborted": "red",
+}  # fmt: skip
+_METHODS = {
+    "replay": "the challenger scores the logged rows again",
+    "split": "the challenger responds to a share of the requests",
+}
+
+
+def show_trials(trials: Sequence[Trial]) -> None:
+    """Show all trials, and the comparison of one."""
+    if not trials:
+        page.empty_state("No trial yet", "open one with `mlops trial start VERSION`")
+        return
+    page.show_table(pd.DataFrame([_trial_row(trial) for trial in trials]), column_config=page.time_columns("Opened"))
+    by_number = {trial.seq: trial for trial in trials}
+    number = address.choose(
+        st.selectbox,
+        list(by_number),
+        parameter="trial",
+        key="loop_trial",
+        default=trials[0].seq,
+        format_func=lambda number: _trial_label(by_number[number]),
+        label="Trial",
+    )
+    trial = by_number[number]
+    color = _STATE_COLORS.get(trial.state, "gray")
+    st.markdown(f"### Trial {trial.seq} :{color}-badge[{trial.state}]")
+    page.error_boundary(lambda: _show_comparison(trial, loop_queries.trial_comparison(trial)))
+    proposal_form.show_stop(trial)
+    if trial.evidence:
+        with st.expander("Evidence of the last decision"):
+            page.show_facts(trial.evidence)
+
+
+def _trial_row(trial: Trial) -> dict[str, object]:
+    return {
+        "Trial": trial.seq,
+        "State": trial.state,
+        "Challenger": trial.challenger,
+        "Champion": trial.champion,
+        "Purpose": trial.purpose,
+        "Method": trial.method,
+        "Share": percent(trial.share),
+        "Opened": timestamp(trial.opened_at, page.user_time_zone()),
+        "Opened by": trial.opened_by,
+        "Proposal": trial.proposal or "",
+    }
+
+
+def _trial_label(trial: Trial) -> str:
+    return f"Trial {trial.seq}: version {trial.challenger} against {trial.champion}, {trial.state}"
+
+
+def _show_comparison(trial: Trial, compared: TrialComparison) -> None:
+    settings, verdict = trial.settings["trial"], compared.verdict
+    metric = formatting.humanize(verdict.metric)
+    gain, outcomes, missing, disagreement = st.columns(4)
+    gain.metric(f"Gain in {metric}", "-" if verdict.gain is None else f"{verdict.gain:+.4f}")
+    outcomes.metric("Outcomes so far", f"{verdict.n_outcomes:,}")
+    is_known = trial.is_open and verdict.n_more_outcomes is not None
+    missing.metric("Outcomes still needed", f"{verdict.n_more_outcomes:,}" if is_known else "-")
+    disagreement.metric("Rows with another class", percent(verdict.disagreement))
+    st.caption(formatting.message_markdown(f"{verdict.summary}."))
+    if compared.band:
+        frame = pd.DataFrame([{name: getattr(point, name) for name in point.__slots__} for point in compared.band])
+        chart = loop_charts.gain_over_outcomes(frame, metric=metric, min_outcomes=settings["min_outcomes"])
+        page.show_chart(chart, alt=f"Gain of the challenger in {metric} with its interval over the outcomes")
+    else:
+        st.caption("The band appears as soon as outcomes arrived in two hours.")
+    for line in _deciding_lines(trial, verdict.alpha):
+        st.caption(line)
+
+
+def _deciding_lines(trial: Trial, alpha: float) -> list[str]:
+    """Return what decides the trial, and from which predictions."""
+    settings = trial.settings["trial"]
+    floors = (
+        f"{pluralize(settings['min_outcomes'], 'outcome')} and {pluralize(settings['min_units'], settings['unit'])}"
+    )
+    margin = f" plus {settings['margin']:g}" if settings["test"] == "non_inferiority" else ""
+    rule = (
+        f"It wins when the whole band{margin} is above 0, and loses when it is below 0; both need at least {floors}."
+        f" The chance of a false decision is at most {percent(alpha)}, however often one looks."
+    )
+    period = (
+        f"Predictions count from {timestamp(trial.fresh_from, page.user_time_zone())} on. After"
+        f" {settings['max_days']:g} days without a decision, the champion stays."
+    )
+    lines = [f"Method {trial.method}: {_METHODS[trial.method]}.", rule, period]
+    if trial.state == "canary":
+        steps = trial.settings["canary"]["steps"]
+        lines.append(f"Canary step {trial.step} of {len(steps)}: {percent(trial.share)} of the requests.")
+    return lines

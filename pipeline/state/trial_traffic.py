@@ -1,0 +1,107 @@
+"""Store what the servers count during a trial that takes traffic, and which of them serve its challenger."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import insert, select, update
+
+from pipeline.state.tables import trial_servers, trial_traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection, Table
+
+__all__ = [
+    "TrialServer",
+    "TrialServerState",
+    "VariantTraffic",
+    "put_trial_server",
+    "put_variant_traffic",
+    "read_trial_servers",
+    "read_variant_traffic",
+]
+
+TrialServerState = Literal["serving", "refused", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class VariantTraffic:
+    """The counts of one variant in one server since the challenger gets requests.
+
+    `durations` has the number of scored batches in each bin of `pipeline.metrics.canary_guard`.
+    """
+
+    trial: int
+    server: str
+    variant: str
+    n_requests: int
+    n_errors: int
+    n_predictions: int
+    durations: tuple[int, ...]
+    duration_sum_s: float
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialServer:
+    """Whether one server serves the challenger of a trial; moments are in microseconds since 1970, UTC.
+
+    Attributes
+    ----------
+    state : "serving", "refused" or "stopped"
+        `refused`: the server cannot load the challenger. `stopped`: the challenger gets no requests any more, on every
+        server, because the canary guard or a person stopped it.
+    reason : str
+        Why it is refused or stopped.
+    changed_at : int
+        When this state began.
+    seen_at : int
+        When the server was last known to run.
+    """
+
+    trial: int
+    server: str
+    state: TrialServerState
+    reason: str
+    changed_at: int
+    seen_at: int
+
+
+def put_variant_traffic(connection: Connection, traffic: VariantTraffic) -> None:
+    """Replace the stored counts of a server and variant."""
+    values = {**asdict(traffic), "durations": json.dumps(traffic.durations)}
+    _put(connection, trial_traffic, values, keys=("trial", "server", "variant"))
+
+
+def put_trial_server(connection: Connection, server: TrialServer) -> None:
+    """Replace the stored state of a server."""
+    _put(connection, trial_servers, asdict(server), keys=("trial", "server"))
+
+
+def read_variant_traffic(connection: Connection, trial: int) -> list[VariantTraffic]:
+    """Return the counts of all servers, by server and variant."""
+    query = select(trial_traffic).where(trial_traffic.c.trial == trial)
+    rows = connection.execute(query.order_by(trial_traffic.c.server, trial_traffic.c.variant))
+    return [VariantTraffic(**{**row._asdict(), "durations": tuple(json.loads(row.durations))}) for row in rows]
+
+
+def read_trial_servers(
+    connection: Connection, trial: int, *, state: TrialServerState | None = None
+) -> list[TrialServer]:
+    """Return the servers of a trial by the moment of their last change; those in one state if `state` is given."""
+    query = select(trial_servers).where(trial_servers.c.trial == trial)
+    if state is not None:
+        query = query.where(trial_servers.c.state == state)
+    rows = connection.execute(query.order_by(trial_servers.c.changed_at, trial_servers.c.server))
+    return [TrialServer(**row._asdict()) for row in rows]
+
+
+def _put(connection: Connection, table: Table, values: Mapping[str, Any], *, keys: tuple[str, ...]) -> None:
+    """Update the row with these keys, or insert it; the caller's transaction is the only writer."""
+    where = [table.c[name] == values[name] for name in keys]
+    if connection.execute(update(table).where(*where).values(**values)).rowcount == 0:
+        connection.execute(insert(table).values(**values))
