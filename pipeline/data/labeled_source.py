@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["AT", "KEY", "ORIGIN", "WEIGHT", "SnapshotRows", "history_schema", "read_snapshot", "read_with_history"]
+__all__ = [
+    "AT",
+    "KEY",
+    "ORIGIN",
+    "WEIGHT",
+    "SnapshotRows",
+    "history_schema",
+    "read_snapshot",
+    "read_with_history",
+    "snapshot_until",
+]
 
 # Columns of a snapshot beside the features and the target; no declared column has such a name by accident.
 AT = "snapshot_at"  # when the row was predicted
@@ -117,6 +127,15 @@ def read_snapshot(path: Path, schema: Schema, *, where: str) -> SnapshotRows:
         table = table.append_column(column.name, values)
     frame = coerce_to_schema(table, _in_plain_form(schema), where=where)
     return SnapshotRows(frame, at.to_numpy(), table.column(WEIGHT).combine_chunks().to_numpy().astype(np.float64))
+
+
+def snapshot_until(path: Path) -> int:
+    """Return the moment of the last prediction of a snapshot, in microseconds since 1970, UTC."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    last = pc.max(pq.read_table(path, columns=[AT]).column(AT))
+    return int(last.cast(pa.int64()).as_py())
 
 
 def history_schema(schema: Schema) -> Schema:

@@ -103,6 +103,7 @@ def test_the_fingerprint_names_the_snapshot_and_the_files_of_the_history(root: P
     config = problem({"kind": "labeled", "path": SNAPSHOT, "history": HISTORY})
     fingerprint = fetch_rows(config, root=root).fingerprint
     assert fingerprint["files"] == {name: files.sha256_file(root / name) for name in (SNAPSHOT, HISTORY["path"])}
+    assert fingerprint["until"] == START + 10 * DAY
 
 
 def test_a_missing_snapshot_is_named(root: Path) -> None:
