@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.alerts import loop_conditions  # noqa: F401 - adds its conditions to the table
+from pipeline.alerts import loop_conditions, trial_conditions  # noqa: F401 - add their conditions to the table
 from pipeline.alerts.condition_table import CONDITIONS, ConditionResult, condition
 from pipeline.text import percent, pluralize
 

@@ -43,12 +43,15 @@ class LoopFacts:
         All of them, the oldest first.
     lease : Lease or None
         That of a run which has not ended.
+    decided_trials : tuple of Trial
+        All of them, the oldest first.
     """
 
     last_run: LoopRun | None = None
     open_trials: tuple[Trial, ...] = ()
     retrains: tuple[Retrain, ...] = ()
     lease: Lease | None = None
+    decided_trials: tuple[Trial, ...] = ()
 
     def is_running(self, now: int) -> bool:
         """Whether a run has not ended at a moment."""
@@ -76,6 +79,7 @@ def read_loop_facts(connection: Connection, model: str) -> LoopFacts:
         tuple(read_trials(connection, model, is_open=True)),
         tuple(read_retrains(connection, model)),
         read_lease(connection, loop_lease_name(model)),
+        tuple(read_trials(connection, model, is_open=False)),
     )
 
 

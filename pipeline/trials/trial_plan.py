@@ -28,6 +28,8 @@ class TrialTraffic:
         Predictions of the challenger since the present step began.
     stop_reason : str or None
         Why the challenger must get no more requests; None while nothing stands against it.
+    person_stop : str or None
+        Why a person stopped its requests.
     refusal : str or None
         Why a server has not served the challenger for too long; None while all do.
     busy_trial : int or None
@@ -36,6 +38,7 @@ class TrialTraffic:
 
     n_predictions: int = 0
     stop_reason: str | None = None
+    person_stop: str | None = None
     refusal: str | None = None
     busy_trial: int | None = None
 
@@ -120,6 +123,8 @@ def _plan_canary(trial: Trial, verdict: TrialVerdict, traffic: TrialTraffic, *, 
 
 def _canary_ends(verdict: TrialVerdict, traffic: TrialTraffic) -> Iterator[tuple[str, TrialState]]:
     """Yield the reasons to end a canary, each with the last state; the first one counts."""
+    if traffic.person_stop is not None:
+        yield traffic.person_stop, "aborted"
     if traffic.stop_reason is not None:
         yield traffic.stop_reason, "harmful"
     if verdict.verdict == "lost":

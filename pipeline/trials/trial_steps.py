@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import Conflict, IntegrityError, MlopsError, UsageError
 from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
+from pipeline.serving.canary_facts import read_canary_facts
 from pipeline.state import LOOP_ACTOR, LoopDecision
 from pipeline.trials.trial_comparison import load_pair, update_comparison
 from pipeline.trials.trial_decisions import StepWriter, current_verdict, production_change_after
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from pipeline.state import LoopContext, State, Trial
 
 __all__ = ["advance_trials", "approve_trial"]
+
+_REFUSAL_US = 60_000_000  # a server may take as long to load the challenger
+_PERSON_PREFIX = "api "  # in the names of servers: a caller of the HTTP API stopped the trial
 
 
 def advance_trials(context: LoopContext) -> list[LoopDecision]:
@@ -58,9 +62,9 @@ def _advance(context: LoopContext, trial: Trial) -> LoopDecision:
     except IntegrityError as error:
         return _end_void(writer, trial, f"a package cannot be loaded: {error}", generation=generation)
     verdict = current_verdict(context.state, trial, update_comparison(context.state, packages, trial))
-    traffic = _read_traffic(context.state, trial)
+    traffic, counts = _read_traffic(context.state, trial, now=context.now)
     step = plan_step(trial, verdict, traffic, now=context.now)
-    evidence = {"verdict": verdict.as_dict(), "traffic": {"n_predictions": traffic.n_predictions}}
+    evidence = {"verdict": verdict.as_dict(), "traffic": counts}
     if step.action == "wait":
         return LoopDecision(f"trial {trial.seq}", "none", step.reason, evidence)
     needs_person = step.needs_approval and (
@@ -81,11 +85,23 @@ def _end_void(writer: StepWriter, trial: Trial, reason: str, *, generation: int,
     return LoopDecision(f"trial {trial.seq}", "void", reason, error=error)
 
 
-def _read_traffic(state: State, trial: Trial) -> TrialTraffic:
-    """Return what the servers counted for a trial, and whether another trial takes traffic."""
+def _read_traffic(state: State, trial: Trial, *, now: int) -> tuple[TrialTraffic, dict[str, Any]]:
+    """Return what the servers counted in the present step of a trial, and the counts so far as evidence."""
     with state.reading() as connection:
         busy = store.traffic_trial(connection, trial.model)
-    return TrialTraffic(busy_trial=None if busy is None or busy.seq == trial.seq else busy.seq)
+    if trial.state not in store.TRAFFIC_STATES:
+        return TrialTraffic(busy_trial=None if busy is None else busy.seq), {"n_predictions": 0}
+    facts = read_canary_facts(state, trial)
+    by_person = [server.reason for server in facts.servers if server.server.startswith(_PERSON_PREFIX)]
+    refused = facts.refused_since(now - _REFUSAL_US, seen_since=now - _REFUSAL_US)
+    n_predictions = facts.challenger.n_predictions
+    traffic = TrialTraffic(
+        n_predictions=n_predictions - int(trial.evidence["traffic"]["n_predictions"]),
+        stop_reason=facts.stop_reason,
+        person_stop=by_person[0] if by_person else None,
+        refusal=f"server {refused[0].server} does not serve the challenger: {refused[0].reason}" if refused else None,
+    )
+    return traffic, {**facts.as_dict(), "n_predictions": n_predictions}
 
 
 def approve_trial(state: State, packages: PackageStore, config: LifecycleConfig, seq: int, *, actor: str) -> Trial:

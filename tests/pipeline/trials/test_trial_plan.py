@@ -109,6 +109,7 @@ def test_a_canary_with_too_few_predictions_is_paused_and_neither_stopped_nor_con
     [
         ({"stop_reason": "the challenger failed"}, "harmful"),
         ({"refusal": "server a cannot load it"}, "aborted"),
+        ({"person_stop": "ada stopped it", "stop_reason": "ada stopped it"}, "aborted"),
         ({"stop_reason": "the challenger failed", "refusal": "server a cannot load it"}, "harmful"),
     ],
 )

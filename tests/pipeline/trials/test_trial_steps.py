@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import state as store
 from pipeline.errors import Conflict, UsageError
+from pipeline.metrics.canary_guard import VariantCounts
 from pipeline.registry.stage_transitions import promote_version, roll_back_version
 from pipeline.state import HOUR_US, LoopContext
 from pipeline.trials import advance_trials, approve_trial
@@ -104,6 +105,46 @@ def test_models_that_disagree_often_wait_for_a_person_in_mode_act(project: Path,
     open_trial(project, config)
     decision = _advance(project, config)
     assert (decision.action, decision.facts["verdict"]["disagreement"]) == ("propose canary", 1.0)
+
+
+def _count(root: Path, trial: Trial, *, n_requests: int, n_errors: int = 0) -> None:
+    """Write what a server counted of the challenger since the trial takes traffic."""
+    durations = (n_requests,) + (0,) * (len(VariantCounts().durations) - 1)
+    counts = (n_requests, n_errors, n_requests, durations, 0.1, NOW)
+    with state_at(root) as state, state.writing() as connection:
+        store.put_variant_traffic(connection, store.VariantTraffic(trial.seq, "a", "challenger", *counts))
+
+
+def test_a_canary_step_counts_the_predictions_since_it_began(logged: Path) -> None:
+    config = _settings()
+    steps = [{**STEP, "min_predictions": 50}, {**STEP, "share": 0.5, "min_predictions": 50}]
+    canary = config.canary.model_validate({**config.canary.model_dump(), "steps": steps})
+    config = config.model_copy(update={"canary": canary})
+    trial = open_trial(logged, config)
+    assert _advance(logged, config).action == "canary"
+    _count(logged, trial, n_requests=60)
+    assert _advance(logged, config, at=NOW + HOUR_US).action == "canary"
+    assert _advance(logged, config, at=NOW + 3 * HOUR_US).action == "none"
+    _count(logged, trial, n_requests=110)
+    assert _advance(logged, config, at=NOW + 3 * HOUR_US).action == "promote"
+
+
+@pytest.mark.parametrize(
+    ("server", "server_state", "n_errors", "end"),
+    [("a", "serving", 20, "harmful"), ("a", "refused", 0, "aborted"), ("api ada", "stopped", 0, "aborted")],
+)
+def test_the_servers_end_a_canary(
+    logged: Path, server: str, server_state: store.TrialServerState, n_errors: int, end: str
+) -> None:
+    config = _settings()
+    trial = open_trial(logged, config)
+    _advance(logged, config)
+    _count(logged, trial, n_requests=40, n_errors=n_errors)
+    with state_at(logged) as state, state.writing() as connection:
+        own = store.TrialServer(trial.seq, server, server_state, "a reason", NOW - 2 * HOUR_US, NOW)
+        store.put_trial_server(connection, own)
+    assert _advance(logged, config).action == end
+    assert (_trials(logged)[-1].state, _production(logged)) == (end, 1)
 
 
 def _promoted_by_the_loop(root: Path, config: LifecycleConfig) -> Trial:
