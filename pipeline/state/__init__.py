@@ -158,6 +158,7 @@ from pipeline.state.rollup_counts import (
 from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_state, schema_revision, upgrade_schema
 from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
+from pipeline.state.shadow_predictions import ShadowPrediction, add_shadow_predictions
 from pipeline.state.state_copy import CopiedTable, copy_state
 from pipeline.state.trial_sums import TrialSums, TrialUnit, add_trial_sums, read_trial_progress, read_trial_sums
 from pipeline.state.trial_traffic import (
@@ -177,6 +178,7 @@ from pipeline.state.trials import (
     TrialState,
     add_trial,
     find_trial,
+    live_trial,
     read_trials,
     traffic_trial,
     update_trial,
@@ -254,6 +256,7 @@ __all__ = [
     "RowChunk",
     "SchemaRevision",
     "ServingEvent",
+    "ShadowPrediction",
     "Silence",
     "State",
     "StoredImportance",
@@ -280,6 +283,7 @@ __all__ = [
     "add_retrain",
     "add_rollups",
     "add_serving_event",
+    "add_shadow_predictions",
     "add_silence",
     "add_trial",
     "add_trial_sums",
@@ -330,6 +334,7 @@ __all__ = [
     "last_outcome_seq",
     "last_prediction_from",
     "latest_outcomes",
+    "live_trial",
     "loop_lease_name",
     "mark_delivered",
     "mark_delivery_failed",

@@ -29,6 +29,7 @@ __all__ = [
     "TrialState",
     "add_trial",
     "find_trial",
+    "live_trial",
     "read_trials",
     "traffic_trial",
     "update_trial",
@@ -169,6 +170,18 @@ def traffic_trial(connection: Connection, model: str) -> Trial | None:
     """Return the open trial whose challenger gets requests; None without one."""
     query = select(trials).where(
         trials.c.model == model, trials.c.decided_at.is_(None), trials.c.state.in_(TRAFFIC_STATES)
+    )
+    row = connection.execute(query.order_by(trials.c.seq).limit(1)).first()
+    return None if row is None else _trial_of(row)
+
+
+def live_trial(connection: Connection, model: str) -> Trial | None:
+    """Return the open trial whose challenger is scored beside the champion; the oldest of several, None without one."""
+    query = select(trials).where(
+        trials.c.model == model,
+        trials.c.decided_at.is_(None),
+        trials.c.method == "live",
+        trials.c.state == "comparing",
     )
     row = connection.execute(query.order_by(trials.c.seq).limit(1)).first()
     return None if row is None else _trial_of(row)

@@ -34,10 +34,14 @@ _RULE_BASELINE = "rule"
 
 @dataclass(frozen=True, slots=True)
 class ModelPair:
-    """The packages of the champion and of the challenger."""
+    """The packages of the champion and of the challenger.
+
+    With `is_live` the challenger was scored beside the champion, and no logged row is scored again.
+    """
 
     champion: Package
     challenger: Package
+    is_live: bool = False
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -106,20 +110,25 @@ def sum_paired_differences(outcomes: Sequence[ArrivedOutcome], pair: ModelPair) 
 
 
 def _is_scorable(outcome: ArrivedOutcome, pair: ModelPair) -> bool:
-    """Whether the logged row holds what the model that did not predict it needs."""
+    """Whether there is, or can be, a prediction of the model that did not predict the row."""
+    if pair.is_live:
+        is_champions = (outcome.digest, outcome.served_by) == (pair.champion.digest, "production")
+        return is_champions and outcome.shadow is not None
     if outcome.digest == pair.challenger.digest:
         return not _columns_not_logged(pair.champion, logged_by=pair.challenger)
     return True
 
 
 def _score(outcomes: Sequence[ArrivedOutcome], package: Package) -> LabeledPredictions:
-    """Return the predictions of a package: those of the log where it made them, and new ones elsewhere."""
-    is_own = np.array([row.digest == package.digest and row.served_by != _RULE_BASELINE for row in outcomes])
+    """Return the predictions of a package: those it made for the rows, and new ones elsewhere."""
+    own = [_own_probabilities(row, package) for row in outcomes]
+    is_own = np.array([text is not None for text in own])
     target, probabilities = package.schema.target, np.zeros((len(outcomes), len(package.classes)))
     predicted = np.zeros(len(outcomes), dtype=np.int64)
     for positions, is_logged in ((np.flatnonzero(is_own), True), (np.flatnonzero(~is_own), False)):
         if len(positions):
-            batch = LogBatch(_log_columns([outcomes[i] for i in positions.tolist()]), package)
+            rows = [outcomes[i]._replace(probabilities=own[i] or "") for i in positions.tolist()]
+            batch = LogBatch(_log_columns(rows), package)
             probabilities[positions] = (
                 batch.probabilities() if is_logged else package.predict_proba(batch.feature_values())
             )
@@ -135,6 +144,13 @@ def _score(outcomes: Sequence[ArrivedOutcome], package: Package) -> LabeledPredi
         predicted=predicted,
         positive=None if target.positive is None else target.classes.index(target.positive),
     )
+
+
+def _own_probabilities(outcome: ArrivedOutcome, package: Package) -> str | None:
+    """Return the probabilities that a package predicted for a row: in the log, or beside it; None without any."""
+    if outcome.digest != package.digest:
+        return outcome.shadow
+    return None if outcome.served_by == _RULE_BASELINE else outcome.probabilities
 
 
 def _log_columns(outcomes: Sequence[ArrivedOutcome]) -> LogColumns:

@@ -129,14 +129,15 @@ class StepWriter:
             return None
         pair = load_pair(self.packages, trial)
         try:
-            check_replayable(replace(pair, champion=pair.challenger, challenger=pair.champion))
+            if not pair.is_live:
+                check_replayable(replace(pair, champion=pair.challenger, challenger=pair.champion))
         except (ConfigError, IntegrityError):
             return None
         settings = {**trial.settings, "trial": {**trial.settings["trial"], "max_days": self.config.watch.days}}
         return store.Trial(
             model=trial.model,
             purpose="watch",
-            method="replay",
+            method="live" if pair.is_live else "replay",
             champion=trial.challenger,
             champion_digest=trial.challenger_digest,
             challenger=trial.champion,

@@ -47,6 +47,18 @@ def _outcome(pair: ModelPair, **changes: Any) -> ArrivedOutcome:
     return ArrivedOutcome(*values, json.dumps(features), json.dumps(shares), 1.0)._replace(**changes)
 
 
+def test_a_live_pair_counts_what_the_challenger_predicted_beside_the_champion(pair: ModelPair) -> None:
+    shares = dict(zip(pair.challenger.classes, pair.challenger.predict_proba(live_rows(1))[0].tolist(), strict=True))
+    live = replace(pair, is_live=True)
+    shadowed = _outcome(pair, shadow=json.dumps(shares), features="{}")
+    assert sum_paired_differences([shadowed], live) == sum_paired_differences([_outcome(pair)], pair)
+
+
+@pytest.mark.parametrize("changes", [{}, {"shadow": "{}", "served_by": "rule"}, {"shadow": "{}", "digest": "0" * 64}])
+def test_a_live_pair_skips_rows_without_a_prediction_of_each(pair: ModelPair, changes: dict[str, str]) -> None:
+    assert sum_paired_differences([_outcome(pair, **changes)], replace(pair, is_live=True)) == {}
+
+
 @pytest.mark.parametrize("metric", TRIAL_METRICS)
 def test_a_row_adds_the_loss_of_the_champion_minus_that_of_the_challenger(pair: ModelPair, metric: str) -> None:
     rows = live_rows(1)
