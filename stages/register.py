@@ -10,7 +10,12 @@ from pipeline import files
 from pipeline.config.stage_entry import stage
 from pipeline.project import paths
 from pipeline.registry import open_model_registry
-from pipeline.registry.candidate_registration import evaluate_workspace, refuse_rejected, submit_workspace
+from pipeline.registry.candidate_registration import (
+    RETRAIN_ENV,
+    evaluate_workspace,
+    refuse_rejected,
+    submit_workspace,
+)
 
 if TYPE_CHECKING:
     from pipeline.config.root_config import Config
@@ -23,6 +28,10 @@ def main(config: Config) -> None:
     report = evaluate_workspace(registry, root, config)
     files.write_json(paths.REGISTRATION_REPORT, report.only_reproducible().as_dict())
     print(report.as_text(), flush=True)
+    if RETRAIN_ENV in os.environ:
+        print(f"[register] retrain {os.environ[RETRAIN_ENV]} evaluated, not registered; fresh labels decide about it")
+        refuse_rejected(report.without_champion())
+        return
     if "DVC_EXP_NAME" in os.environ and not config.promotion.register_experiments:
         print("[register] experiment evaluated, not registered; `mlops models register` registers it")
         return

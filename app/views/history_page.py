@@ -137,7 +137,7 @@ def _show_detail(prediction: LoggedPrediction, classes: tuple[str, ...]) -> None
     with st.container(border=True):
         st.markdown(
             f"**{formatting.escape_markdown(prediction.prediction)}**, confidence {percent(prediction.confidence)},"
-            f" {page.timestamp(prediction.predicted_at)}, by version {prediction.version}",
+            f" {page.timestamp(prediction.predicted_at)}, by version {prediction.version} ({prediction.variant})",
             help=formatting.escape_markdown(timestamp(prediction.predicted_at)),
         )
         left, right = st.columns(2)

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import address, formatting, page, queries
-from app.views import override_mark, promotion_form, version_metrics
+from app.views import fairness_panel, importance_panel, override_mark, promotion_form, version_metrics
 from pipeline.gates import GateReport
 from pipeline.text import timestamp
 
@@ -42,8 +42,13 @@ def _render_body() -> None:
     )
     override_mark.show_override(selected)
     promotion_form.show_stage_actions(selected, versions)
-    gates, metrics, card, lineage, audit = st.tabs(
-        ["Gates", "Metrics", "Model card", "Lineage", "Audit trail"],
+    _show_tabs(selected)
+
+
+def _show_tabs(selected: ModelVersion) -> None:
+    """Show what is known about a version; a tab with slow queries runs them when it is open."""
+    gates, metrics, fairness, importance, card, lineage, audit = st.tabs(
+        ["Gates", "Metrics", "Fairness", "Importance", "Model card", "Lineage", "Audit trail"],
         key="models_tab",
         on_change="rerun",
         bind="query-params",
@@ -53,12 +58,18 @@ def _render_body() -> None:
     if metrics.open:
         with metrics:
             page.error_boundary(lambda: version_metrics.show_version_metrics(selected))
+    if fairness.open:
+        with fairness:
+            page.error_boundary(lambda: _show_fairness(selected))
+    if importance.open:
+        with importance:
+            page.error_boundary(lambda: importance_panel.show_importance(selected))
     with card:
         page.error_boundary(lambda: _show_model_card(queries.load_package(selected.digest)))
     with lineage:
         page.error_boundary(lambda: _show_lineage(selected))
     with audit:
-        page.error_boundary(lambda: _show_audit_trail(queries.audit_entries(model, limit=200)))
+        page.error_boundary(lambda: _show_audit_trail(queries.audit_entries(selected.model, limit=200)))
 
 
 def _show_versions(versions: list[ModelVersion]) -> None:
@@ -129,6 +140,17 @@ def _threshold_text(threshold: float | None, fails_when: str | None) -> str:
     if threshold is None or fails_when is None:
         return "-"
     return f"{'at most' if fails_when == 'above' else 'at least'} {formatting.format_number(threshold)}"
+
+
+def _show_fairness(version: ModelVersion) -> None:
+    evaluation = queries.find_package_evaluation(version.digest)
+    if evaluation is None or "fairness" not in evaluation.report:
+        page.empty_state(
+            "The groups of this version were not compared", "the graph compares them: see `reports/evaluation.json`"
+        )
+        return
+    titles = {column.name: column.label for column in queries.load_package(version.digest).schema.columns}
+    fairness_panel.show_fairness(evaluation.report["fairness"], titles)
 
 
 def _show_model_card(package: Package) -> None:

@@ -49,7 +49,8 @@ def show_prediction(
             st.warning(f"{title}: {formatting.escape_markdown(warning['message'])}", icon=":material/warning:")
         state = f"logged as `{prediction['prediction_id']}`" if is_logged else "not logged"
         st.caption(
-            f"Version {prediction['model_version']} of {formatting.escape_markdown(prediction['model_name'])}, {state}"
+            f"Version {prediction['model_version']} of {formatting.escape_markdown(prediction['model_name'])}"
+            f" ({prediction['variant']}), {state}"
         )
     with st.expander("Feature contributions", expanded=True, icon=":material/lightbulb:"):
         page.error_boundary(lambda: _show_contributions(features, package))

@@ -106,6 +106,11 @@ class GateReport:
         """Return the gates whose results depend on neither the machine nor the champion."""
         return GateReport(self.candidate, None, tuple(gate for gate in self.gates if gate.depends_on == "rows"))
 
+    def without_champion(self) -> GateReport:
+        """Return the gates whose results do not depend on the champion."""
+        gates = tuple(gate for gate in self.gates if gate.depends_on != "champion")
+        return GateReport(self.candidate, None, gates)
+
     def as_text(self) -> str:
         """Return the gates as lines of a table for a terminal."""
         rows = [(gate.name, gate.result, _format_value(gate), gate.reason) for gate in self.gates]

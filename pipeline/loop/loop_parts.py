@@ -49,7 +49,7 @@ def run_parts(context: LoopContext, parts: Sequence[LoopPart]) -> tuple[LoopDeci
     with context.state.reading() as connection:
         champion = store.current_deployment(connection, context.model).version("Production")
     if champion is None:
-        reason = f"no version of {context.model} is in Production; `mlops promote VERSION Production` puts one there"
+        reason = f"no version of {context.model} is in Production; `mlops promote VERSION` puts one there"
         return (LoopDecision("loop", "none", reason),)
     return tuple(decision for part in parts for decision in _run_part(context, part))
 

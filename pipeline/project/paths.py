@@ -20,6 +20,8 @@ __all__ = [
     "QUARANTINED_ROWS",
     "RAW_ROWS",
     "REGISTRATION_REPORT",
+    "RETRAIN_REPORTS",
+    "RETRAIN_WORKTREES",
     "RUN_OUTBOX",
     "SOURCE_FINGERPRINT",
     "SPLIT_REPORT",
@@ -39,6 +41,7 @@ CONF = Path("conf")
 PARAMS = Path("params.yaml")
 EXTERNAL = Path("data/external")
 PROJECT_LOCK = Path(".dvc/tmp/mlops.lock")
+RETRAIN_WORKTREES = Path(".mlops/retrain")
 
 STATE = Path("state")
 STATE_DATABASE = STATE / "state.db"
@@ -64,6 +67,7 @@ SPLIT_REPORT = Path("reports/split.json")
 EVALUATION_REPORT = Path("reports/evaluation.json")
 MODEL_CARD = Path("reports/model_card.md")
 REGISTRATION_REPORT = Path("reports/registration.json")
+RETRAIN_REPORTS = Path("reports/retrain")
 MONITORING_REPORT = Path("reports/monitoring.json")
 MONITORING_HTML = Path("reports/monitoring.html")
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from pipeline.registry.submission import Submission
     from pipeline.state import ModelVersion
 
-__all__ = ["evaluate_workspace", "refuse_rejected", "registered_candidate", "submit_workspace"]
+__all__ = ["RETRAIN_ENV", "evaluate_workspace", "refuse_rejected", "registered_candidate", "submit_workspace"]
+
+# Number of the retrain whose graph runs; the retrain compares its candidate on fresh labels, and registers it.
+RETRAIN_ENV = "MLOPS_RETRAIN"
 
 
 def registered_candidate(registry: ModelRegistry, root: Path, config: Config) -> ModelVersion | None:

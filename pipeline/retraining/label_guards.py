@@ -27,7 +27,7 @@ _CONFIDENT = 0.97  # a label against such a probability is a contradiction
 _FALSE_ALARM_RATE = 0.01  # of all callers of a retrain together
 _MIN_RATIO = 2.0  # times the contradictions of the other callers
 _MIN_COVERAGE_RATIO = 1 / 3
-_QUANTILE = 1.96  # of the interval of a share of predictions with an outcome
+_QUANTILE = 1.96  # of the intervals of shares
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,8 @@ def _contradicting(
     share = caller.expected / (caller.expected + expected)
     p_value = float(betainc(caller.n_contradictions, n_others + 1, share))
     is_beyond = ratio >= _MIN_RATIO * ratio_of_others and p_value < _FALSE_ALARM_RATE / len(callers)
-    if rate < settings.max_contradictions or not is_beyond:
+    _, highest = wilson_interval(rate, caller.n_confident, _QUANTILE)
+    if highest < settings.max_contradictions or not is_beyond:
         return None
     rows = pluralize(caller.n_confident, "confident prediction")
     return GuardResult(

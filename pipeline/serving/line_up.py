@@ -44,8 +44,11 @@ class Challenger:
     traffic: CanaryTraffic
 
     def takes(self, options: LogOptions) -> bool:
-        """Whether a request is assigned to the challenger: by its subject, else its key, else at random."""
-        if self.traffic.stop_reason is not None:
+        """Whether a request is assigned to the challenger: by its subject, else its key, else at random.
+
+        A request that is not logged never is: nothing would be learned from it.
+        """
+        if self.traffic.stop_reason is not None or not options.is_logged:
             return False
         unit = options.subject if options.subject is not None else options.key
         position = random() if unit is None else position_of(unit, salt=self.salt)  # noqa: S311 - no secret

@@ -191,16 +191,18 @@ class LineUpFollower:
         traffic.merge_others(pool_traffic(row for row in rows if row.server != self.server))
         if stopped:
             traffic.stop(stopped[0].reason)
+        before = self._own_state
         if traffic.stop_reason is None:
             self._put_server(challenger.trial, "serving", "")
         else:
             self._put_server(challenger.trial, "stopped", traffic.stop_reason)
-        self._put_counts(challenger)
+        self._put_counts(challenger, is_urgent=before is not self._own_state)
 
-    def _put_counts(self, challenger: Challenger) -> None:
+    def _put_counts(self, challenger: Challenger, *, is_urgent: bool) -> None:
+        """Write the counts of this server: at once after an error or a stop, else once a second."""
         own = challenger.traffic.own()
         version = tuple((counts.n_requests, counts.n_errors) for counts in own.values())
-        is_urgent = not self._written or version[1][1] != self._written[1][1]
+        is_urgent = is_urgent or not self._written or version[1][1] != self._written[1][1]
         if version == self._written or not (is_urgent or time.monotonic() - self._written_at >= _WRITE_INTERVAL_S):
             return
         now = self.state.clock()

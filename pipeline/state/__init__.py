@@ -135,7 +135,6 @@ from pipeline.state.predictions import (
     remove_stored_responses,
 )
 from pipeline.state.retrains import (
-    ENDED_RETRAIN_STATES,
     Retrain,
     RetrainState,
     add_retrain,
@@ -201,7 +200,6 @@ __all__ = [
     "CONFIDENCE_SCALE",
     "DAY_US",
     "DEFAULT_PREFIX",
-    "ENDED_RETRAIN_STATES",
     "HOUR_US",
     "LOOP_ACTOR",
     "MONITOR_ACTOR",

@@ -50,6 +50,7 @@ class LoggedPrediction:
     probabilities: dict[str, float]
     features: dict[str, Any]
     served_by: str
+    variant: str
     source: str
     latency_us: int
     outcome: str | None
@@ -96,7 +97,8 @@ def _apply_filters(query: Select[Any], search: PredictionQuery) -> Select[Any]:
 
 def _logged_prediction(row: Mapping[str, Any], outcome: str | None) -> LoggedPrediction:
     copied = (
-        "prediction_id", "predicted_at", "version", "prediction", "confidence", "served_by", "source", "latency_us",
+        "prediction_id", "predicted_at", "version", "prediction", "confidence", "served_by", "variant", "source",
+        "latency_us",
     )  # fmt: skip
     return LoggedPrediction(
         **{name: row[name] for name in copied},

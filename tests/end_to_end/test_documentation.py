@@ -47,9 +47,9 @@ _SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
 _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _PLACEHOLDER_COMMANDS = re.compile(
-    r"\.\.\.| \| |SEQ:HASH|^(dvc exp run( -S)?|dvc (add|metrics|plots|params)|python -m stages\.\w+"
+    r"\.\.\.| \| |SEQ:HASH| N$|^(dvc exp run( -S)?|dvc (add|metrics|plots|params)|python -m stages\.\w+"
     r"|mlops (predict( --log)?|data( add| check| init)?|state grant( --apply)?|config|tracking|models( diff)?|audit"
-    r"|promote|rollback|simulate|change-report))$"
+    r"|promote|rollback|simulate|change-report|loop))$"
 )
 _NAMES = {
     "<name>": "customers",

@@ -15,7 +15,7 @@ from pipeline.state import LoopFacts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.state import MonitorRun, State
+    from pipeline.state import LoopDecision, MonitorRun, State
 
 __all__ = ["MonitorMetrics", "monitor_gauges"]
 
@@ -118,6 +118,31 @@ def _loop_gauges(facts: LoopFacts) -> Iterable[Any]:
     for state, n in facts.n_retrains_by_state.items():
         retrains.add_metric([state], n)
     yield retrains
+    yield from _trial_gauges(() if run is None else run.decisions)
+
+
+def _trial_gauges(decisions: Iterable[LoopDecision]) -> Iterable[Any]:
+    """Yield the comparison of each trial that the last run of the loop looked at."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    gain = GaugeMetricFamily(
+        "mlops_trial_gain",
+        "Loss of the champion minus that of the challenger: estimate, and lower and upper bound of the interval.",
+        labels=["trial", "bound"],
+    )
+    outcomes = GaugeMetricFamily(
+        "mlops_trial_outcomes", "Number of outcomes that compare champion and challenger.", labels=["trial"]
+    )
+    for decision in decisions:
+        verdict = decision.facts.get("verdict")
+        if not decision.subject.startswith("trial ") or not isinstance(verdict, dict):
+            continue
+        trial = decision.subject.removeprefix("trial ")
+        outcomes.add_metric([trial], verdict["n_outcomes"])
+        for bound, value in (("estimate", "gain"), ("lower", "lower"), ("upper", "upper")):
+            if verdict[value] is not None:
+                gain.add_metric([trial, bound], verdict[value])
+    yield from (gain, outcomes)
 
 
 def _drift_gauges(columns: list[dict[str, Any]]) -> Iterable[Any]:

@@ -96,7 +96,7 @@ def test_no_label_holds_nothing() -> None:
 
 
 def test_error_rates_of_the_comparison_of_callers_stay_small() -> None:
-    """100 draws of each line of `benchmarks/label_guards.py`."""
+    """100 draws of each line of `benchmarks/label_guard_rates.py`."""
     calm = sum(bool(holding(evidence([0.0] * 5, n=50, seed=seed))) for seed in range(100))
     changed = sum(bool(holding(evidence([0.09] * 5, n=200, seed=seed))) for seed in range(100))
     poisoned = sum(bool(holding(evidence([0.25, 0, 0, 0, 0], seed=seed))) for seed in range(100))

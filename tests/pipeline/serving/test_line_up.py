@@ -76,12 +76,13 @@ def test_a_request_without_a_subject_is_assigned_by_its_key(challenger: Challeng
     assert [half.takes(LogOptions(key=key)) for key in keys] == [position_of(key, salt="salt") < 0.5 for key in keys]
 
 
-def test_a_pinned_request_is_predicted_by_the_champion(
+def test_a_pinned_and_an_unlogged_request_are_predicted_by_the_champion(
     loaded_models: dict[str, LoadedModel], challenger: Challenger
 ) -> None:
     line_up = LineUp(loaded_models["linear"], challenger)
     assert assign(line_up).model is challenger.model
     assert assign(line_up, is_pinned=True).model is loaded_models["linear"]
+    assert assign(line_up, LogOptions(is_logged=False)).model is loaded_models["linear"]
 
 
 def test_a_stopped_challenger_gets_no_request(loaded_models: dict[str, LoadedModel], challenger: Challenger) -> None:

@@ -70,6 +70,11 @@ def test_a_column_without_a_verdict_is_not_exported_as_free_of_drift(verdict: st
     assert [sample.labels["column"] for sample in families["mlops_drift_detected"].samples] == ["c1"]
 
 
+VERDICT = {"gain": 0.004, "lower": -0.001, "upper": None, "n_outcomes": 700}
+COMPARED = store.LoopDecision("trial 3", "none", "open", {"verdict": VERDICT})
+SKIPPED = store.LoopDecision("trial 4", "none", "the run was ended before its turn")
+
+
 @pytest.fixture(scope="module")
 def samples(server: RunningServer) -> dict[str, list[tuple[dict[str, str], float]]]:
     """Every sample of /metrics by name, after a run of the monitor and a prediction."""
@@ -81,7 +86,7 @@ def samples(server: RunningServer) -> dict[str, list[tuple[dict[str, str], float
         store.add_monitor_run(connection, run)
         values = ("warning", "title", "message", {}, RUN_AT, RUN_AT)
         number = store.add_incident(connection, store.Incident("quality", MODEL_NAME, ("drift",), *values))
-        store.add_loop_run(connection, store.LoopRun(MODEL_NAME, RUN_AT, "one", (), RUN_AT))
+        store.add_loop_run(connection, store.LoopRun(MODEL_NAME, RUN_AT, "one", (COMPARED, SKIPPED), RUN_AT))
         store.add_retrain(connection, store.Retrain(MODEL_NAME, "degradation", RUN_AT, "loop", RUN_AT))
         store.add_delivery(connection, number, "log", "k", {}, at=RUN_AT)
     state.close()
@@ -124,6 +129,14 @@ def test_the_loop_exposes_its_last_run_its_retrains_and_what_waits(samples: dict
     assert samples["mlops_loop_last_run_timestamp_seconds"] == [({}, RUN_AT / 1_000_000)]
     assert samples["mlops_retrains"] == [({"state": "asked"}, 1.0)]
     assert samples["mlops_loop_waiting_decisions"] == [({}, 1.0)]
+
+
+def test_a_trial_exposes_its_outcomes_and_the_bounds_of_its_gain_that_it_has(samples: dict[str, Any]) -> None:
+    assert samples["mlops_trial_outcomes"] == [({"trial": "3"}, 700.0)]
+    assert samples["mlops_trial_gain"] == [
+        ({"trial": "3", "bound": "estimate"}, 0.004),
+        ({"trial": "3", "bound": "lower"}, -0.001),
+    ]
 
 
 @pytest.mark.parametrize("expression", sorted(set(promql_expressions())))

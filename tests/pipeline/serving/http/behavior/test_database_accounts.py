@@ -15,6 +15,7 @@ from pipeline.errors import Conflict, NotAllowed
 from pipeline.registry import ModelRegistry
 from pipeline.serving.retention import RetentionWorker, check_retention, erase_subject, prepare_partitions, prune_log
 from tests.fixtures import postgresql_server
+from tests.fixtures.registered_project import open_canary
 from tests.fixtures.server_process import MODEL_NAME, ROW, make_project, run_server
 
 if TYPE_CHECKING:
@@ -56,12 +57,14 @@ def count_rows(owner: State, table: str) -> int:
 
 def test_a_server_predicts_logs_and_follows_promotions_without_a_right_to_decide(owner: State, tmp_path: Path) -> None:
     key, record = store.create_api_key(owner, "admin", name="k", actor="eve")
+    open_canary(tmp_path, share=1.0, challenger=1)
     url = account_url(owner, "api")
     with run_server(tmp_path, MLOPS_STATE_URL=url) as server, server.client() as client:
         client.headers = {"Authorization": f"Bearer {key}"}
         for number in range(3):
             response = client.post("/predict", json={"features": ROW}, headers={"Idempotency-Key": f"k{number % 2}"})
             assert response.status_code == 200, response.text
+        assert response.json()["variant"] == "challenger"
         outcome = {"prediction_id": response.json()["prediction_id"], "outcome": response.json()["prediction"]}
         assert client.post("/feedback", json=outcome).status_code == 200
         paths = client.get("/openapi.json").json()["paths"]
@@ -69,6 +72,10 @@ def test_a_server_predicts_logs_and_follows_promotions_without_a_right_to_decide
         assert {path: code for path, code in answers.items() if code != 200 and "{" not in path} == {}
         assert len(answers) >= 8
         assert client.post("/v1/activate").status_code == 200
+        stopped = client.post("/v1/trials/1/stop", json={"reason": "enough"}).json()
+        assert {found["state"] for found in stopped["traffic"]["servers"]} == {"stopped"}
+        assert stopped["traffic"]["challenger"]["n_predictions"] == 2
+        assert client.post("/predict?log=false", json={"features": ROW}).json()["variant"] == "champion"
         status = client.get("/v1/status").json()
         assert server.stop() == 0
     assert (count_rows(owner, "predictions"), count_rows(owner, "outcomes")) == (2, 1)

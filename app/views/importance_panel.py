@@ -1,0 +1,66 @@
+"""The panel of importance over time: the share of each feature by window of labeled rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from app import formatting, model_charts, page, queries
+from pipeline.monitoring.importance import importance_history
+from pipeline.text import pluralize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.monitoring.importance import ImportanceHistory
+    from pipeline.state import ModelVersion
+
+__all__ = ["show_importance"]
+
+_MAX_FEATURES = 7  # as many as there are distinct colors
+
+
+def show_importance(version: ModelVersion) -> None:
+    """Show how much each feature matters on labeled rows of the log, compared with the test rows."""
+    package = queries.load_package(version.digest)
+    history = importance_history(queries.state(), version.model, package, config=queries.config().monitoring)
+    if not history.windows:
+        page.empty_state(
+            "Importance was not measured on live rows yet",
+            "the loop measures it as soon as a window has enough outcomes: `mlops loop`",
+        )
+        return
+    titles = {column.name: column.label for column in package.schema.columns}
+    changed = ", ".join(formatting.escape_markdown(titles.get(name, name)) for name in history.changed_features)
+    st.markdown(
+        f":orange-badge[changed] In the last window, the importance of {changed} differs from that on test rows."
+        if changed
+        else ":green-badge[stable] In the last window, no importance differs significantly from that on test rows."
+    )
+    names = sorted(history.windows[-1].shares, key=lambda name: -history.windows[-1].shares[name])[:_MAX_FEATURES]
+    frame = _window_rows(history, names, titles)
+    chart = model_charts.importance_over_time(frame, [titles.get(name, name) for name in names])
+    page.show_chart(chart, alt="Share of each feature in the importance, by window of labeled rows")
+    st.caption(
+        f"Permutation importance on {pluralize(len(history.windows), 'window')} of labeled rows; a large dot marks a"
+        " significant change against the test rows of the package."
+    )
+
+
+def _window_rows(history: ImportanceHistory, names: list[str], titles: Mapping[str, str]) -> pd.DataFrame:
+    rows = [
+        {
+            "at": pd.Timestamp(window.since).tz_convert(page.user_time_zone()).tz_localize(None),
+            "name": titles.get(name, name),
+            "share": window.shares[name],
+            "reference": history.reference_shares.get(name),
+            "rows": window.n_rows,
+            "is_changed": name in window.changed_features,
+        }
+        for window in history.windows
+        for name in names
+        if name in window.shares
+    ]
+    return pd.DataFrame(rows)
