@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.serving.batch_predictor import PendingRequest
+    from pipeline.serving.shadow_scorer import LoggedValues
 
-__all__ = ["RequestResult", "count_rows", "fall_back", "log_unavailable_error", "resolve_futures"]
+__all__ = ["RequestResult", "count_rows", "fall_back", "log_unavailable_error", "logged_values", "resolve_futures"]
 
 RequestResult = CompletedRequest | BaseException
 
@@ -44,3 +45,21 @@ def resolve_futures(requests: Sequence[PendingRequest], results: Sequence[Reques
             request.future.set_result(result.response)
         else:
             request.future.set_exception(result)
+
+
+def logged_values(
+    requests: Sequence[PendingRequest], results: Sequence[RequestResult], *, digest: str
+) -> list[LoggedValues]:
+    """Return identifier and values of the rows that the log has and that a package predicted in production."""
+    rows: list[LoggedValues] = []
+    for request, result in zip(requests, results, strict=True):
+        model = request.loaded_model
+        if not isinstance(result, CompletedRequest) or (model.digest, model.served_by) != (digest, "production"):
+            continue
+        if result.logged_row is not None:
+            rows.append((result.logged_row.prediction_id, request.rows.rows[0]))
+        elif result.logged_rows is not None:
+            logged = set(result.logged_rows.prediction_id)
+            pairs = zip(result.prediction_ids, request.rows.rows, strict=True)
+            rows += [pair for pair in pairs if pair[0] in logged]
+    return rows

@@ -6,19 +6,19 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from pipeline import state as store
 from pipeline.errors import IntegrityError
-from pipeline.serving.batch_predictor import CompletedRequest
-from pipeline.state import ShadowPrediction
+from pipeline.state.shadow_predictions import ShadowPrediction, add_shadow_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.serving.batch_predictor import PendingRequest
     from pipeline.serving.loaded_model import LoadedModel
     from pipeline.state import State
 
-__all__ = ["ShadowScorer"]
+__all__ = ["LoggedValues", "ShadowScorer"]
+
+# Identifier of a logged prediction, and the values of its features in the order of the champion.
+LoggedValues = tuple[str, tuple[Any, ...]]
 
 _MAX_CHUNK_ROWS, _CHUNK_S = 256, 0.01
 _ROWS_PER_WRITE = 2_000
@@ -38,6 +38,14 @@ class ShadowScorer:
     max_waiting_rows : int
         More rows are dropped and counted.
 
+    Attributes
+    ----------
+    champion_digest : str
+        Digest of the package whose rows count.
+    n_scored, n_dropped, n_failed : int
+        Rows that were scored and stored, that were not scored, and that failed.
+    last_error : str or None
+
     Raises
     ------
     IntegrityError
@@ -50,9 +58,9 @@ class ShadowScorer:
         self.trial, self.model = trial, model
         self.n_scored = self.n_dropped = self.n_failed = 0
         self.last_error: str | None = None
-        self._champion_digest, self._state, self._max_waiting_rows = champion.digest, state, max_waiting_rows
+        self.champion_digest, self._state, self._max_waiting_rows = champion.digest, state, max_waiting_rows
         self._positions = _feature_positions(champion, model)
-        self._waiting: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._waiting: deque[LoggedValues] = deque()
         self._unwritten: list[ShadowPrediction] = []
         self._chunk_rows = 32
 
@@ -74,18 +82,11 @@ class ShadowScorer:
             "error": self.last_error,
         }
 
-    def enqueue(self, requests: Sequence[PendingRequest], results: Sequence[Any]) -> None:
-        """Queue the logged rows of the champion; rows beyond `max_waiting_rows` are dropped and counted."""
-        for request, result in zip(requests, results, strict=True):
-            model = request.loaded_model
-            if isinstance(result, CompletedRequest) and (model.digest, model.served_by) == (
-                self._champion_digest,
-                "production",
-            ):
-                rows = _logged_rows(request, result)
-                n_free = max(0, self._max_waiting_rows - len(self._waiting))
-                self._waiting.extend(rows[:n_free])
-                self.n_dropped += len(rows) - len(rows[:n_free])
+    def enqueue(self, rows: Sequence[LoggedValues]) -> None:
+        """Queue logged rows of the champion; rows beyond `max_waiting_rows` are dropped and counted."""
+        n_free = max(0, self._max_waiting_rows - len(self._waiting))
+        self._waiting.extend(rows[:n_free])
+        self.n_dropped += max(0, len(rows) - n_free)
 
     def score_chunk(self) -> None:
         """Score some rows, and write scored rows when none waits or many are scored; errors are counted."""
@@ -98,13 +99,13 @@ class ShadowScorer:
                 rows, self._unwritten = [row._replace(predicted_at=at) for row in self._unwritten], []
                 chunk = [(row.prediction_id, ()) for row in rows]
                 with self._state.writing() as connection:
-                    store.add_shadow_predictions(connection, rows)
+                    add_shadow_predictions(connection, rows)
                 self.n_scored += len(rows)
         except Exception as error:  # noqa: BLE001 - no fault of a challenger reaches a caller
             self.n_failed += len(chunk)
             self.last_error = str(error)
 
-    def _score(self, chunk: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
+    def _score(self, chunk: Sequence[LoggedValues]) -> None:
         began = time.perf_counter()
         rows = [tuple(row[at] for at in self._positions) for _, row in chunk]
         scored_rows = self.model.scorer.score(rows)
@@ -127,13 +128,3 @@ def _feature_positions(champion: LoadedModel, model: LoadedModel) -> tuple[int, 
             f" lack them; expected the features of version {champion.version}: try the challenger in a canary"
         )
     return tuple(names.index(column.name) for column in model.schema.features)
-
-
-def _logged_rows(request: PendingRequest, result: CompletedRequest) -> list[tuple[str, tuple[Any, ...]]]:
-    """Return identifier and values of each row of a request that the log has."""
-    if result.logged_row is not None:
-        return [(result.logged_row.prediction_id, request.rows.rows[0])]
-    if result.logged_rows is None:
-        return []
-    logged = set(result.logged_rows.prediction_id)
-    return [pair for pair in zip(result.prediction_ids, request.rows.rows, strict=True) if pair[0] in logged]

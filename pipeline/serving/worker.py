@@ -20,6 +20,7 @@ from pipeline.serving.request_results import (
     count_rows,
     fall_back,
     log_unavailable_error,
+    logged_values,
     resolve_futures,
 )
 from pipeline.serving.serving_errors import IdempotencyConflict, LogQueueFull
@@ -210,7 +211,7 @@ class PredictionWorker:
                 results = self._process_safely(requests)
                 self._deliver_results(requests, results)
                 if self.shadow is not None:
-                    self.shadow.enqueue(requests, results)
+                    self.shadow.enqueue(logged_values(requests, results, digest=self.shadow.champion_digest))
             for task in tasks:
                 task(self._writer)
         self._writer.close()

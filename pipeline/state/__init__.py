@@ -157,7 +157,6 @@ from pipeline.state.rollup_counts import (
 from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_state, schema_revision, upgrade_schema
 from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
-from pipeline.state.shadow_predictions import ShadowPrediction, add_shadow_predictions
 from pipeline.state.state_copy import CopiedTable, copy_state
 from pipeline.state.trial_sums import TrialSums, TrialUnit, add_trial_sums, read_trial_progress, read_trial_sums
 from pipeline.state.trial_traffic import (
@@ -254,7 +253,6 @@ __all__ = [
     "RowChunk",
     "SchemaRevision",
     "ServingEvent",
-    "ShadowPrediction",
     "Silence",
     "State",
     "StoredImportance",
@@ -281,7 +279,6 @@ __all__ = [
     "add_retrain",
     "add_rollups",
     "add_serving_event",
-    "add_shadow_predictions",
     "add_silence",
     "add_trial",
     "add_trial_sums",

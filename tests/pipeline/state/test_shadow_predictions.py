@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from pipeline import state as store
 from pipeline.state.predictions import erase_subject
+from pipeline.state.shadow_predictions import ShadowPrediction, add_shadow_predictions
 from pipeline.state.tables import shadow_predictions
 from tests.pipeline.retraining.labeled_log import MODEL, START, Logged, write_outcomes, write_predictions
 
@@ -19,11 +20,11 @@ CHAMPION, CHALLENGER = "d" * 64, "e" * 64
 
 def add_shadows(state: State, *moments: int) -> None:
     rows = [
-        store.ShadowPrediction(f"p{at}", CHALLENGER, 1, "yes", f"shares of p{at}", moment)
+        ShadowPrediction(f"p{at}", CHALLENGER, 1, "yes", f"shares of p{at}", moment)
         for at, moment in enumerate(moments)
     ]
     with state.writing() as connection:
-        store.add_shadow_predictions(connection, rows)
+        add_shadow_predictions(connection, rows)
 
 
 def test_a_shadow_prediction_counts_if_it_came_before_the_outcome(state: State) -> None:
