@@ -15,6 +15,7 @@ from pipeline.cli import (
     audit_commands,
     config_commands,
     data_commands,
+    fairness_commands,
     loop_commands,
     model_commands,
     monitor_commands,
@@ -29,6 +30,7 @@ from pipeline.cli.change_report_command import change_report
 from pipeline.cli.predict_commands import feedback, predict
 from pipeline.cli.profile_command import profile
 from pipeline.cli.promotion_commands import deploy, promote, rollback
+from pipeline.cli.select_command import select
 from pipeline.cli.serve_command import serve
 from pipeline.cli.simulate_command import simulate
 from pipeline.errors import MlopsError
@@ -46,6 +48,7 @@ _GROUPS: dict[str, typer.Typer] = {
     "keys": api_key_commands.app,
     "loop": loop_commands.app,
     "models": model_commands.app,
+    "fairness": fairness_commands.app,
     "monitor": monitor_commands.app,
     "prediction-log": prediction_log_commands.app,
     "project": project_commands.app,
@@ -65,6 +68,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "feedback": feedback,
     "change-report": change_report,
     "profile": profile,
+    "select": select,
     "serve": serve,
     "simulate": simulate,
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.lifecycle_config import LifecycleConfig
     from pipeline.state import LoopContext, State, Trial
 
-__all__ = ["advance_trials", "approve_trial"]
+__all__ = ["advance_trials", "approve_trial", "is_stop_due"]
 
 _REFUSAL_US = 60_000_000  # a server may take as long to load the challenger
 _PERSON_PREFIX = "api "  # in the names of servers: a caller of the HTTP API stopped the trial
@@ -102,6 +102,16 @@ def _read_traffic(state: State, trial: Trial, *, now: int) -> tuple[TrialTraffic
         refusal=f"server {refused[0].server} does not serve the challenger: {refused[0].reason}" if refused else None,
     )
     return traffic, {**facts.as_dict(), "n_predictions": n_predictions}
+
+
+def is_stop_due(state: State, model: str, *, now: int) -> bool:
+    """Whether servers stopped the challenger that takes traffic, or do not serve it: the next run ends its trial."""
+    with state.reading() as connection:
+        trial = store.traffic_trial(connection, model)
+    if trial is None:
+        return False
+    facts = read_canary_facts(state, trial)
+    return facts.stop_reason is not None or bool(facts.refused_since(now - _REFUSAL_US, seen_since=now - _REFUSAL_US))
 
 
 def approve_trial(state: State, packages: PackageStore, config: LifecycleConfig, seq: int, *, actor: str) -> Trial:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError
+from pipeline.metrics.row_losses import ROW_LOSS_METRICS
 from pipeline.state import HOUR_US, ArrivedOutcome, TrialUnit
-from pipeline.trials.paired_losses import TRIAL_METRICS, check_replayable, sum_paired_differences
+from pipeline.trials.paired_losses import check_replayable, sum_paired_differences
 from tests.pipeline.monitoring.log_fixtures import live_rows
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def test_a_live_pair_skips_rows_without_a_prediction_of_each(pair: ModelPair, ch
     assert sum_paired_differences([_outcome(pair, **changes)], replace(pair, is_live=True)) == {}
 
 
-@pytest.mark.parametrize("metric", TRIAL_METRICS)
+@pytest.mark.parametrize("metric", ROW_LOSS_METRICS)
 def test_a_row_adds_the_loss_of_the_champion_minus_that_of_the_challenger(pair: ModelPair, metric: str) -> None:
     rows = live_rows(1)
     losses = []

@@ -13,7 +13,7 @@ from pipeline.errors import Conflict, UsageError
 from pipeline.metrics.canary_guard import VariantCounts
 from pipeline.registry.stage_transitions import promote_version, roll_back_version
 from pipeline.state import HOUR_US, LoopContext
-from pipeline.trials import advance_trials, approve_trial
+from pipeline.trials import advance_trials, approve_trial, is_stop_due
 from tests.fixtures.toy_dataset import settings
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, NOW, live_rows
 from tests.pipeline.trials.trial_fixtures import (
@@ -126,6 +126,8 @@ def test_a_canary_step_counts_the_predictions_since_it_began(logged: Path) -> No
     assert _advance(logged, config, at=NOW + HOUR_US).action == "canary"
     assert _advance(logged, config, at=NOW + 3 * HOUR_US).action == "none"
     _count(logged, trial, n_requests=110)
+    with state_at(logged) as state:
+        assert not is_stop_due(state, MODEL_NAME, now=NOW)
     assert _advance(logged, config, at=NOW + 3 * HOUR_US).action == "promote"
 
 
@@ -143,6 +145,8 @@ def test_the_servers_end_a_canary(
     with state_at(logged) as state, state.writing() as connection:
         own = store.TrialServer(trial.seq, server, server_state, "a reason", NOW - 2 * HOUR_US, NOW)
         store.put_trial_server(connection, own)
+    with state_at(logged) as state:
+        assert is_stop_due(state, MODEL_NAME, now=NOW)
     assert _advance(logged, config).action == end
     assert (_trials(logged)[-1].state, _production(logged)) == (end, 1)
 
