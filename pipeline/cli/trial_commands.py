@@ -36,11 +36,16 @@ def start(
     *,
     method: Annotated[
         str | None,
-        typer.Option("--method", help="replay, live or split; by default as conf/lifecycle declares."),
+        typer.Option("--method", help="replay or split; by default as conf/lifecycle declares."),
     ] = None,
     share: Annotated[
         float | None,
-        typer.Option("--share", min=0, max=1, help="Share of the requests, for --method split.", show_default=False),
+        typer.Option(
+            "--share",
+            min=0,
+            max=1,
+            help="Share of the requests, for --method split; by default that of the first canary step.",
+        ),
     ] = None,
     reason: ReasonOption = "",
     model: ModelOption = None,
@@ -149,8 +154,8 @@ def _trial_and_verdict(state: State, number: int) -> tuple[Trial, TrialVerdict]:
 def _trial_method(method: str | None) -> Any:
     from pipeline.errors import UsageError
 
-    if method not in (None, "replay", "live", "split"):
-        raise UsageError(f"--method {method}: no such method; expected replay, live or split")
+    if method not in (None, "replay", "split"):
+        raise UsageError(f"--method {method}: no such method; expected replay or split")
     return method
 
 

@@ -35,7 +35,7 @@ __all__ = [
     "update_trial",
 ]
 
-TrialMethod = Literal["replay", "live", "split"]
+TrialMethod = Literal["replay", "split"]
 TrialPurpose = Literal["promotion", "watch"]
 TrialState = Literal["comparing", "canary", "split", "won", "lost", "harmful", "undecided", "aborted", "void"]
 
@@ -51,8 +51,8 @@ class Trial:
     ----------
     purpose : "promotion" or "watch"
         Whether the challenger may replace the champion, or is the earlier champion that is kept ready for a rollback.
-    method : "replay", "live" or "split"
-        Where the challenger's predictions come from: the log scored again, beside each response, or its own requests.
+    method : "replay" or "split"
+        Whether the challenger gets requests only after it won, or a share of them from the start.
     champion, challenger : int
         Versions.
     step : int
@@ -62,7 +62,8 @@ class Trial:
     salt : str
         Enters the hash that assigns subjects.
     settings : mapping
-        Sections `trial` and `canary` of group `lifecycle` as they were when the trial was opened.
+        Sections `trial` and `canary` of group `lifecycle` as they were when the trial was opened, and for a split
+        its `split_share`.
     fresh_from : int
         Predictions before this moment do not count: a model may have learned from them.
     proposal : str or None

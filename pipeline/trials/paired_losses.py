@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.metrics.labeled_predictions import LabeledPredictions
 from pipeline.metrics.row_losses import ROW_LOSS_METRICS, row_losses_by_class
 from pipeline.modeling.classifier import predicted_codes
@@ -66,8 +66,8 @@ def check_replayable(pair: ModelPair) -> None:
     if missing:
         raise ConfigError(
             f"columns {', '.join(missing)}: the log does not store them in full, so the challenger cannot be scored on"
-            " logged rows; expected `store: full` in conf/data. Set `method: live` in conf/lifecycle/default.yaml, or"
-            " start the trial with `--method live`"
+            " logged rows; expected `store: full` in conf/data. Set it and train again, or promote"
+            " without a trial: `mlops promote`"
         )
 
 
@@ -77,17 +77,28 @@ def _columns_not_logged(package: Package, *, logged_by: Package) -> list[str]:
     return [column.name for column in package.schema.features if column.name not in stored or column.store != "full"]
 
 
-def sum_paired_differences(outcomes: Sequence[ArrivedOutcome], pair: ModelPair) -> dict[TrialUnit, TrialSums]:
+def sum_paired_differences(
+    outcomes: Sequence[ArrivedOutcome], pair: ModelPair, *, split_share: float | None = None
+) -> dict[TrialUnit, TrialSums]:
     """Return the sums that outcomes add to a trial, by metric and by the hour of their arrival.
 
     The difference of a row is the loss of the champion minus that of the challenger. A corrected outcome adds the
     difference under the new outcome and removes that under the earlier one.
+
+    Parameters
+    ----------
+    outcomes : sequence of ArrivedOutcome
+    pair : ModelPair
+    split_share : float, optional
+        Share of the requests that the challenger responded to. Rows then weigh such that those of either model count
+        half: an outcome may depend on the response. This is the difference between the two arms of the split, with the
+        mean loss of both models on a row as covariate.
     """
     scorable = [outcome for outcome in outcomes if _is_scorable(outcome, pair)]
     if not scorable:
         return {}
     champion, challenger = (_score(scorable, package) for package in (pair.champion, pair.challenger))
-    weights = np.array([outcome.weight for outcome in scorable])
+    weights = _round(np.array([outcome.weight * _arm_weight(outcome, pair, split_share) for outcome in scorable]))
     new, earlier = (
         DictionaryColumn.encode(texts).codes_among(pair.champion.classes)
         for texts in ((outcome.outcome for outcome in scorable), (outcome.earlier for outcome in scorable))
@@ -111,6 +122,12 @@ def sum_paired_differences(outcomes: Sequence[ArrivedOutcome], pair: ModelPair) 
     return sums
 
 
+def _arm_weight(outcome: ArrivedOutcome, pair: ModelPair, split_share: float | None) -> float:
+    if split_share is None:
+        return 1.0
+    return 0.5 / (split_share if outcome.digest == pair.challenger.digest else 1.0 - split_share)
+
+
 def _is_scorable(outcome: ArrivedOutcome, pair: ModelPair) -> bool:
     """Whether there is, or can be, a prediction of the model that did not predict the row."""
     if pair.is_live:
@@ -131,9 +148,7 @@ def _score(outcomes: Sequence[ArrivedOutcome], package: Package) -> LabeledPredi
         if len(positions):
             rows = [outcomes[i]._replace(probabilities=own[i] or "") for i in positions.tolist()]
             batch = LogBatch(_log_columns(rows), package)
-            probabilities[positions] = (
-                batch.probabilities() if is_logged else package.predict_proba(batch.feature_values())
-            )
+            probabilities[positions] = batch.probabilities() if is_logged else _predict(batch)
             threshold = (
                 package.threshold
                 if not package.has_group_thresholds
@@ -155,6 +170,21 @@ def _own_probabilities(outcome: ArrivedOutcome, package: Package) -> str | None:
     return None if outcome.served_by == _RULE_BASELINE else outcome.probabilities
 
 
+def _predict(batch: LogBatch) -> Floats:
+    """Return new probabilities of logged rows.
+
+    Raises
+    ------
+    DataError
+        When a value is not of the kind that the package declares.
+    """
+    try:
+        values = batch.feature_values()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"prediction log: a value has another kind than the package declares ({error})") from error
+    return batch.package.predict_proba(values)
+
+
 def _log_columns(outcomes: Sequence[ArrivedOutcome]) -> LogColumns:
     """Return the columns that scoring reads; the others are empty."""
     none = np.zeros(0, dtype=np.int64)
@@ -172,8 +202,12 @@ def _log_columns(outcomes: Sequence[ArrivedOutcome]) -> LogColumns:
 
 def _of_class(values: Floats, codes: Ints) -> Floats:
     """Return the value of a class of each row in multiples of the resolution; 0 for the code -1."""
-    chosen = np.where(codes >= 0, values[np.arange(len(values)), codes], 0.0)
-    return np.asarray(np.rint(chosen * _RESOLUTION) / _RESOLUTION)
+    return _round(np.where(codes >= 0, values[np.arange(len(values)), codes], 0.0))
+
+
+def _round(values: Floats) -> Floats:
+    """Return values in multiples of the resolution."""
+    return np.asarray(np.rint(values * _RESOLUTION) / _RESOLUTION)
 
 
 def _sum_by(groups: Ints, values: NDArray[np.float64] | Ints, n_groups: int) -> Floats:

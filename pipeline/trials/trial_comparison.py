@@ -81,6 +81,8 @@ def update_comparison(state: State, packages: PackageStore, trial: Trial) -> Com
     ------
     Conflict
         When another process updates the same trial.
+    DataError
+        When a package cannot score a logged row.
     IntegrityError
         When a package is missing or damaged.
     """
@@ -132,7 +134,7 @@ def _iter_changes(
                 fresh_from=trial.fresh_from,
                 shadow_digest=trial.challenger_digest if pair.is_live else None,
             )
-        yield until, sum_paired_differences(outcomes, pair)
+        yield until, sum_paired_differences(outcomes, pair, split_share=trial.settings.get("split_share"))
         after = until
 
 

@@ -34,7 +34,7 @@ def _storing(package: Package, policy: StorePolicy) -> tuple[Package, str]:
 @pytest.mark.parametrize(("policy", "side"), [("bin", "champion"), ("hash", "challenger"), ("drop", "champion")])
 def test_a_column_that_is_not_stored_in_full_is_named(pair: ModelPair, policy: StorePolicy, side: str) -> None:
     package, name = _storing(getattr(pair, side), policy)
-    with pytest.raises(ConfigError, match=rf"columns {name}: the log does not store them.*`method: live`"):
+    with pytest.raises(ConfigError, match=rf"columns {name}: the log does not store them.*`store: full`"):
         check_replayable(replace(pair, **{side: package}))
 
 
@@ -90,6 +90,17 @@ def test_a_corrected_outcome_removes_what_the_earlier_one_added(pair: ModelPair)
     change = sum_paired_differences([_outcome(pair, outcome=second, earlier=first)], pair)[unit]
     assert added + change == sum_paired_differences([_outcome(pair, outcome=second)], pair)[unit]
     assert (change.n_rows, change.weight, change.n_disagreements) == (0, 0.0, 0)
+
+
+def test_rows_of_either_arm_of_a_split_count_half(pair: ModelPair) -> None:
+    of_champion = [_outcome(pair)] * 8
+    of_challenger = [_outcome(pair, digest=pair.challenger.digest, served_by="rule")] * 2
+    unit = TrialUnit("log_loss", 5 * HOUR_US)
+    both = [sum_paired_differences(rows, pair, split_share=0.2)[unit] for rows in (of_champion, of_challenger)]
+    assert [sums.weight for sums in both] == [5.0, 5.0]
+    assert [sums.sum for sums in both] == pytest.approx(
+        [5 * sum_paired_differences([_outcome(pair)], pair)[unit].sum] * 2
+    )
 
 
 def test_an_outcome_of_no_class_adds_nothing(pair: ModelPair) -> None:

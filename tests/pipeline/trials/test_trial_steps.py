@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 
 from pipeline import state as store
 from pipeline.errors import Conflict, UsageError
@@ -219,6 +220,16 @@ def test_a_trial_whose_package_is_gone_is_void(logged: Path) -> None:
     decision = _advance(logged, config)
     assert (decision.action, _trials(logged)[-1].state) == ("void", "void")
     assert "a package cannot be loaded" in decision.reason
+
+
+def test_a_challenger_that_cannot_score_a_logged_row_loses(project: Path) -> None:
+    rows = log_with_outcomes(project, 60)
+    open_trial(project)
+    with state_at(project) as state, state.writing() as connection:
+        connection.execute(text('UPDATE predictions SET features = \'{"Time_spent_Alone": "many"}\' WHERE seq = 9'))
+    decision = _advance(project, lifecycle_settings())
+    assert (decision.action, len(rows)) == ("lost", 60)
+    assert "a logged row cannot be scored" in decision.reason
 
 
 def test_a_decision_to_wait_names_the_outcomes_still_needed(logged: Path) -> None:
