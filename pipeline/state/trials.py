@@ -35,7 +35,7 @@ __all__ = [
     "update_trial",
 ]
 
-TrialMethod = Literal["replay", "split"]
+TrialMethod = Literal["replay", "live", "split"]
 TrialPurpose = Literal["promotion", "watch"]
 TrialState = Literal["comparing", "canary", "split", "won", "lost", "harmful", "undecided", "aborted", "void"]
 
@@ -51,8 +51,9 @@ class Trial:
     ----------
     purpose : "promotion" or "watch"
         Whether the challenger may replace the champion, or is the earlier champion that is kept ready for a rollback.
-    method : "replay" or "split"
-        Whether the challenger gets requests only after it won, or a share of them from the start.
+    method : "replay", "live" or "split"
+        Where the predictions of the challenger come from: the log scored again, beside each response, or a share of
+        the requests from the start.
     champion, challenger : int
         Versions.
     step : int

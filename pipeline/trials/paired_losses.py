@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["ModelPair", "check_replayable", "sum_paired_differences"]
+__all__ = ["ModelPair", "check_comparable", "sum_paired_differences"]
 
 # Sums of multiples of a power of two are exact, so they do not depend on how the log was divided.
 _RESOLUTION = float(1 << 30)
@@ -49,8 +49,10 @@ class ModelPair:
         return self.champion.digest, self.challenger.digest
 
 
-def check_replayable(pair: ModelPair) -> None:
-    """Check that the log stores what both models need to be scored again.
+def check_comparable(pair: ModelPair) -> None:
+    """Check that both models predict the same classes, and that the log stores what both need to be scored again.
+
+    A live pair is not scored again, so its columns may be stored in any way.
 
     Raises
     ------
@@ -63,11 +65,11 @@ def check_replayable(pair: ModelPair) -> None:
             f" {', '.join(pair.champion.classes)}. Promote it without a trial: `mlops promote`"
         )
     missing = _columns_not_logged(pair.challenger, logged_by=pair.champion)
-    if missing:
+    if missing and not pair.is_live:
         raise ConfigError(
             f"columns {', '.join(missing)}: the log does not store them in full, so the challenger cannot be scored on"
-            " logged rows; expected `store: full` in conf/data. Set it and train again, or promote"
-            " without a trial: `mlops promote`"
+            " logged rows; expected `store: full` in conf/data. Set it and train again, or start the trial with"
+            " `--method live`"
         )
 
 
