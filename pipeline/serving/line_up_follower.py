@@ -163,7 +163,8 @@ class LineUpFollower:
         else:
             loaded = self.reloader.load(trial.challenger, trial.challenger_digest, champion.generation, "production")
             model, traffic = replace(loaded, variant="challenger"), CanaryTraffic(canary_settings(trial))
-            self._written = ()
+            if self._written:  # counts that begin again must not replace those before
+                self.server, self._written, self._own_state = _server_name(), (), None
         return Challenger(model, trial.seq, trial.step, trial.share, trial.salt, traffic)
 
     def _refuse(self, trial: Trial, champion: LoadedModel, reason: str) -> None:
