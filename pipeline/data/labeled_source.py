@@ -35,7 +35,7 @@ __all__ = [
     "history_schema",
     "read_snapshot",
     "read_with_history",
-    "snapshot_until",
+    "snapshot_end",
 ]
 
 # Columns of a snapshot beside the features and the target; no declared column has such a name by accident.
@@ -98,6 +98,15 @@ def read_with_history(
     return pd.concat([history, frame], ignore_index=True)
 
 
+def snapshot_end(path: Path) -> int:
+    """Return the moment after the last row of a snapshot, in microseconds since 1970, UTC."""
+    import pyarrow.parquet as pq
+    from pyarrow import compute
+
+    moments = pq.read_table(path, columns=[AT]).column(AT)
+    return int(compute.max(moments.cast(pa.int64())).as_py()) + 1
+
+
 def read_snapshot(path: Path, schema: Schema, *, where: str) -> SnapshotRows:
     """Return the rows of a snapshot as declared; a declared time is the moment of the prediction.
 
@@ -127,15 +136,6 @@ def read_snapshot(path: Path, schema: Schema, *, where: str) -> SnapshotRows:
         table = table.append_column(column.name, values)
     frame = coerce_to_schema(table, _in_plain_form(schema), where=where)
     return SnapshotRows(frame, at.to_numpy(), table.column(WEIGHT).combine_chunks().to_numpy().astype(np.float64))
-
-
-def snapshot_until(path: Path) -> int:
-    """Return the moment of the last prediction of a snapshot, in microseconds since 1970, UTC."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    last = pc.max(pq.read_table(path, columns=[AT]).column(AT))
-    return int(last.cast(pa.int64()).as_py())
 
 
 def history_schema(schema: Schema) -> Schema:

@@ -31,7 +31,8 @@ class FetchedRows:
     """Rows as declared, and their fingerprint.
 
     `fingerprint` holds `kind`, `rows`, `columns`, `rows_sha256` (over the typed values), for files `files` (SHA-256 by
-    path) and for labeled rows `until` (moment of the last one); it does not depend on time or machine.
+    path), and for labeled rows `until`, the moment after the last one (microseconds since 1970). It does not depend on
+    time or machine.
     """
 
     frame: pd.DataFrame
@@ -71,8 +72,6 @@ def fetch_rows(config: DataConfig, *, root: Path) -> FetchedRows:
     DependencyUnavailable
         When a database or its driver is unavailable.
     """
-    from pipeline.data.labeled_source import snapshot_until
-
     schema = Schema.from_config(config)
     source = config.source
     frame = SOURCES[source.kind](config, schema, root=root)
@@ -87,7 +86,9 @@ def fetch_rows(config: DataConfig, *, root: Path) -> FetchedRows:
         hashes = [fingerprint_files(part, root=root) for part in file_sources]
         fingerprint["files"] = {name: sha256 for part in hashes for name, sha256 in part.items()}
     if isinstance(source, LabeledSource):
-        fingerprint["until"] = snapshot_until(root / source.path)
+        from pipeline.data.labeled_source import snapshot_end
+
+        fingerprint["until"] = snapshot_end(root / source.path)
     return FetchedRows(frame, fingerprint)
 
 
