@@ -59,6 +59,9 @@ def read_all_deliveries(project: Path) -> list[store.Delivery]:
 
 def test_many_drifted_columns_make_a_single_incident_with_ranked_causes(project: Path) -> None:
     numbers = log_rows(project, is_shifted=True, prefix="a")
+    importance = production_package(project)[0].importance
+    assert importance is not None
+    assert importance.loss[numbers[0]].mean > importance.loss[numbers[1]].mean
     found = monitor_loop.run_monitor_once(make_config(project), project)
     (incident,) = [one for one in found.incidents if one.group_name == "quality"]
     lines = incident.message.splitlines()
