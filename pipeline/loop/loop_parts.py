@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline import state as store
 from pipeline.errors import MlopsError
 from pipeline.monitoring.importance import record_importance
+from pipeline.retraining.retrain_loop import advance_retrains
 from pipeline.state import LoopDecision
 from pipeline.trials import advance_trials
 
@@ -38,6 +39,7 @@ class LoopPart:
 # A retrain that passed becomes a trial at the next run: trials come first.
 LOOP_PARTS: tuple[LoopPart, ...] = (
     LoopPart("trials", advance_trials),
+    LoopPart("retraining", advance_retrains),
     LoopPart("importance", record_importance),
 )
 

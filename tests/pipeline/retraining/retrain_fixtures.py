@@ -14,7 +14,14 @@ from pipeline.config.root_config import Config
 from pipeline.gates import Gate, GateReport
 from pipeline.registry.stage_transitions import promote_version
 from tests.fixtures.toy_dataset import settings
-from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, NOW, live_rows, production_package, write_log
+from tests.pipeline.monitoring.log_fixtures import (
+    MODEL_NAME,
+    NOW,
+    live_rows,
+    numeric_feature,
+    production_package,
+    write_log,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,12 +72,22 @@ def context_of(root: Path, *, mode: LoopMode = "act", at: int = NOW, **changes: 
         state.close()
 
 
-def log_labels(root: Path, n: int, *, seed: int = 5, wrong: float = 0.0, at: int = NOW) -> None:
-    """Log rows with their outcomes, alternately from two callers; a share of the outcomes of the first is wrong."""
+def log_labels(
+    root: Path, n: int, *, seed: int = 5, wrong: float = 0.0, at: int = NOW, has_changed: bool = False
+) -> None:
+    """Log rows with their outcomes, alternately from two callers; a share of the outcomes of the first is wrong.
+
+    In a changed world, rows whose first numeric feature is above its median have the other class.
+    """
     frame = live_rows(n, seed=seed)
     ids = write_log(root, frame, start=at - 20 * store.HOUR_US, stop=at - store.HOUR_US, prefix=f"p{seed}-")
     package, _ = production_package(root)
     truth = frame[package.schema.target.column].astype(str).tolist()
+    if has_changed:
+        values = frame[numeric_feature(package)].astype(float)
+        is_turned = (values > values.median()).tolist()
+        other = dict(zip(package.classes, reversed(package.classes), strict=True))
+        truth = [other[label] if turned else label for label, turned in zip(truth, is_turned, strict=True)]
     rng = np.random.default_rng(seed)
     state = store.open_state(root)
     with state.writing() as connection:
