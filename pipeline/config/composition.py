@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Composition", "Origin", "check_hydra_overrides", "compose", "flatten_settings", "group_options"]
+__all__ = [
+    "Composition",
+    "Origin",
+    "check_hydra_overrides",
+    "compose",
+    "flatten_settings",
+    "group_options",
+    "sweeper_settings",
+]
 
 _ROOT_CONFIG = "config"
 
@@ -101,6 +109,20 @@ def check_hydra_overrides(overrides: Sequence[str], *, conf: Path = paths.CONF) 
         searched = [f"{key}={value}" for key, value in (node["sweeper"].get("params") or {}).items()]
         for option in _sweep_options([*searched, *overrides], group_options(conf)):
             _hydra_node([*overrides, option])
+
+
+def sweeper_settings(overrides: Sequence[str], *, conf: Path = paths.CONF) -> dict[str, Any]:
+    """Return the settings of Hydra's sweeper after `overrides`, checked like those of a sweep.
+
+    Raises
+    ------
+    ConfigError
+        Naming file, key or override.
+    """
+    check_overrides(overrides)
+    _check_all_files(conf)
+    with _hydra_initialized(conf, overrides):
+        return dict(_hydra_node(overrides)["sweeper"])
 
 
 def _hydra_node(overrides: Sequence[str]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["TrainResult", "check_folds", "check_training", "train_classifier"]
+__all__ = ["TrainResult", "assign_folds", "check_folds", "check_training", "train_classifier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def train_classifier(
 
     check_training(training, schema.target)
     codes = encode_target(frame, schema.target)
-    fold_of = _assign_folds(codes, schema.target, training.folds, seed=seed)
+    fold_of = assign_folds(codes, schema.target, training.folds, seed=seed)
     mitigation = Mitigation.from_config(fairness, schema)
     groups = None if mitigation is None else MitigatedRows(mitigation, mitigation.grouping(frame), codes)
     options: Any = {"class_weight": training.class_weight, "mitigation": mitigation, "seed": seed}
@@ -367,7 +367,7 @@ def check_folds(codes: NDArray[np.int64], target: Target, n_folds: int) -> None:
         )
 
 
-def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, seed: int) -> NDArray[np.intp]:
+def assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, seed: int) -> NDArray[np.intp]:
     """Return the fold of each row; the folds are stratified by class."""
     from sklearn.model_selection import StratifiedKFold
 

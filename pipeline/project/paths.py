@@ -23,6 +23,7 @@ __all__ = [
     "RETRAIN_REPORTS",
     "RETRAIN_WORKTREES",
     "RUN_OUTBOX",
+    "SELECTION_LEDGER",
     "SOURCE_FINGERPRINT",
     "SPLIT_REPORT",
     "STATE",
@@ -50,6 +51,8 @@ PACKAGES = STATE / "packages"
 RUN_OUTBOX = STATE / "outbox"
 LOG_HASH_KEY = STATE / "log.key"
 MONITOR_LOCK = STATE / "monitor.lock"
+
+SELECTION_LEDGER = Path("outputs/selection")
 
 RAW_ROWS = Path("data/raw.parquet")
 SOURCE_FINGERPRINT = Path("data/source.json")

@@ -8,7 +8,7 @@ from pipeline import state as store
 from pipeline.errors import ConfigError, Conflict, DataError, GateRefused, MlopsError
 from pipeline.retraining.retrain_request import ask_for_retrain, look_ahead
 from pipeline.retraining.retrain_steps import approve_retrain, run_retrain
-from pipeline.retraining.retrain_worktree import delete_branch
+from pipeline.retraining.retrain_worktree import delete_branch, has_checkout
 from pipeline.state import LoopDecision
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = ["advance_retrains", "decision_of"]
 
 _DAY_US = 24 * 3_600_000_000
 _BRANCH_DAYS = 30
+_IN_CHECKOUT = ("approved", "snapshot", "trained", "committed")
 _LOST_TRIALS = ("lost", "harmful", "undecided", "aborted", "void")
 
 
@@ -66,7 +67,8 @@ def _advance(context: LoopContext) -> LoopDecision:
 def _ask(context: LoopContext, outlook: RetrainOutlook, cause: str) -> LoopDecision:
     reason = outlook.trigger.reason
     try:
-        asked = ask_for_retrain(context, outlook, cause=cause, reason=reason)
+        is_elsewhere = not has_checkout(context.root)
+        asked = ask_for_retrain(context, outlook, cause=cause, reason=reason, runs_elsewhere=is_elsewhere)
     except (GateRefused, Conflict) as error:
         subject, action = ("labels", "hold") if isinstance(error, GateRefused) else ("retraining", "none")
         return LoopDecision(subject, action, str(error), outlook.as_dict(), error=type(error).__name__)
@@ -80,6 +82,9 @@ def _continue(context: LoopContext, retrain: Retrain) -> LoopDecision:
     try:
         if retrain.state == "asked" and context.may_act:
             retrain = approve_retrain(context, retrain)
+        if retrain.state in _IN_CHECKOUT and not has_checkout(context.root):
+            reason = f"is {retrain.state}, and runs where the git checkout is: `mlops loop --once` there continues it"
+            return LoopDecision(f"retrain {retrain.seq}", "none", reason)
         return decision_of(run_retrain(context, retrain))
     except MlopsError as error:
         return LoopDecision(f"retrain {retrain.seq}", "none", str(error), error=type(error).__name__)

@@ -107,8 +107,10 @@ def look_ahead(context: LoopContext) -> RetrainOutlook:
     )
 
 
-def ask_for_retrain(context: LoopContext, outlook: RetrainOutlook, *, cause: str, reason: str) -> Retrain:
-    """Store the request for a retrain in state `asked`.
+def ask_for_retrain(
+    context: LoopContext, outlook: RetrainOutlook, *, cause: str, reason: str, runs_elsewhere: bool = False
+) -> Retrain:
+    """Store the request for a retrain in state `asked`; `runs_elsewhere` where another folder is the git checkout.
 
     Raises
     ------
@@ -126,7 +128,8 @@ def ask_for_retrain(context: LoopContext, outlook: RetrainOutlook, *, cause: str
         )
     if outlook.holding:
         raise GateRefused("; ".join(f"{guard.name}: {guard.reason}" for guard in outlook.holding))
-    require_clean_settings(context.root)
+    if not runs_elsewhere:
+        require_clean_settings(context.root)
     settings = context.config.lifecycle.retrain.model_dump(mode="json")
     facts = {
         **outlook.as_dict(),

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["RetrainWorktree", "branch_name", "delete_branch", "require_clean_settings", "require_disk_space"]
+__all__ = [
+    "RetrainWorktree",
+    "branch_name",
+    "delete_branch",
+    "has_checkout",
+    "require_clean_settings",
+    "require_disk_space",
+]
 
 _NOT_IN_A_BRANCH = re.compile(r"[^A-Za-z0-9_-]+")
 _TIMEOUT_S = 600
@@ -204,6 +211,11 @@ def delete_branch(root: Path, name: str) -> bool:
     if not name.startswith("retrain/") or run_git(root, "rev-parse", "--verify", f"refs/heads/{name}") is None:
         return False
     return run_git(root, "branch", "--quiet", "-D", name) is not None
+
+
+def has_checkout(root: Path) -> bool:
+    """Whether the project is a git checkout, in which alone a retrain can run; a container has none."""
+    return run_git(root, "rev-parse", "--git-dir") is not None
 
 
 def require_clean_settings(root: Path) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.config.root_config import Config
     from pipeline.tracking import ActiveRun, ExperimentTracker
 
-__all__ = ["run_trial"]
+__all__ = ["run_trial", "trial_fingerprint"]
 
 _DVC_FILE = Path("dvc.yaml")
 
@@ -50,7 +50,7 @@ def run_trial(config: Config) -> float:
     label = _varied_overrides(job) or "as configured"
     run = tracker.start_run(
         label if label.startswith("model=") else f"{config.model.name}: {label}",
-        fingerprint=_fingerprint(config),
+        fingerprint=trial_fingerprint(config),
         parent_id=parent,
         tags={
             "mlops.kind": "trial",
@@ -100,7 +100,7 @@ def _train_and_log(config: Config, tracker: ExperimentTracker) -> None:
     tracker.log_batch(params=logged_params(values), metrics={**metrics, **spread}, tags={})
 
 
-def _fingerprint(config: Config) -> str:
+def trial_fingerprint(config: Config) -> str:
     """Return the hash of all that the objective depends on: rows, settings, code, libraries."""
     settings = config.model_dump(mode="json", include={"seed", "data", "features", "model", "training", "fairness"})
     del settings["training"]["n_jobs"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.errors import ConfigError
 from pipeline.metrics.labeled_predictions import LabeledPredictions
+from pipeline.metrics.row_losses import ROW_LOSS_METRICS, row_losses_by_class
 from pipeline.modeling.classifier import predicted_codes
 from pipeline.monitoring.log.log_batch import DictionaryColumn, LogBatch, LogColumns
 from pipeline.state import HOUR_US, TrialSums, TrialUnit
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["TRIAL_METRICS", "ModelPair", "check_replayable", "sum_paired_differences"]
+__all__ = ["ModelPair", "check_replayable", "sum_paired_differences"]
 
-TRIAL_METRICS = ("accuracy", "brier", "log_loss")
 # Sums of multiples of a power of two are exact, so they do not depend on how the log was divided.
 _RESOLUTION = float(1 << 30)
 _RULE_BASELINE = "rule"
@@ -93,8 +93,10 @@ def sum_paired_differences(outcomes: Sequence[ArrivedOutcome], pair: ModelPair) 
     moments = np.array([outcome.received_at for outcome in scorable], dtype=np.int64)
     hours, groups = np.unique(moments - moments % HOUR_US, return_inverse=True)
     sums: dict[TrialUnit, TrialSums] = {}
-    for metric in TRIAL_METRICS:
-        differences = (_losses(champion, metric) - _losses(challenger, metric)) * weights[:, None]
+    for metric in ROW_LOSS_METRICS:
+        differences = (row_losses_by_class(champion, metric) - row_losses_by_class(challenger, metric)) * weights[
+            :, None
+        ]
         change = _of_class(differences, new) - _of_class(differences, earlier)
         squares = _of_class(differences**2, new) - _of_class(differences**2, earlier)
         columns = [_sum_by(groups, values, len(hours)) for values in (n_added, n_added * weights, change, squares)]
@@ -150,15 +152,6 @@ def _log_columns(outcomes: Sequence[ArrivedOutcome]) -> LogColumns:
         latency_us=none,
         outcome=empty,
     )
-
-
-def _losses(scored: LabeledPredictions, metric: str) -> Floats:
-    """Return the loss of each row under each class, shape (n_rows, n_classes)."""
-    if metric == "log_loss":
-        return scored.log_losses
-    if metric == "brier":
-        return np.broadcast_to(scored.squared_errors, scored.probabilities.shape)
-    return 1.0 - np.eye(scored.n_classes)[scored.predicted]
 
 
 def _of_class(values: Floats, codes: Ints) -> Floats:

@@ -14,6 +14,7 @@ __all__ = [
     "RetrainConfig",
     "RetrainGateConfig",
     "RetrainTriggersConfig",
+    "SelectConfig",
     "TrialConfig",
     "WatchConfig",
 ]
@@ -102,6 +103,20 @@ class RetrainConfig(Section):
     git: Literal["branch", "none"] = setting("Whether the result becomes a git branch")
 
 
+class SelectConfig(Section):
+    """How a search chooses the settings of a model."""
+
+    when: Literal["never", "retrain"] = setting("Whether each retrain searches; `mlops select` does at any time")
+    search: str = setting("File of conf/hparams_search/ with the search space", pattern=r"^[a-z][a-z0-9_]*$")
+    rule: Literal["one_standard_error", "best"] = setting(
+        "The simplest configuration within one standard error of the best, or the best"
+    )
+    race: float | None = setting(
+        "Standard errors behind the leader at which a configuration is dropped; null: none is", gt=0
+    )
+    budget_s: float = setting("Longest search; then the complete folds decide", unit="s", gt=0)
+
+
 class LifecycleConfig(Section):
     """What the loop may do without a person."""
 
@@ -112,3 +127,4 @@ class LifecycleConfig(Section):
     canary: CanaryConfig
     watch: WatchConfig
     retrain: RetrainConfig
+    select: SelectConfig

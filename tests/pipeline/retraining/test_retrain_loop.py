@@ -79,6 +79,18 @@ def test_uncommitted_settings_are_a_conflict(repository: Path) -> None:
     assert (decision.action, decision.error) == ("none", "Conflict")
 
 
+def test_without_a_checkout_the_loop_asks_and_another_one_carries_it_out(project: Path) -> None:
+    record_degradation(project)
+    log_labels(project, 120)
+    assert advance(project, min_labels=100).action == "propose retrain"
+    with context_of(project, mode="act") as context:
+        (decision,) = advance_retrains(context)
+        with context.state.reading() as connection:
+            (retrain,) = store.read_retrains(connection, MODEL_NAME)
+    assert (decision.action, decision.error, retrain.state) == ("none", "", "approved")
+    assert "runs where the git checkout is: `mlops loop --once` there continues it" in decision.reason
+
+
 def test_a_mode_of_off_does_nothing(repository: Path) -> None:
     record_degradation(repository)
     with context_of(repository, mode="off") as context:

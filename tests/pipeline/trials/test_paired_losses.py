@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError
+from pipeline.metrics.row_losses import ROW_LOSS_METRICS
 from pipeline.state import HOUR_US, ArrivedOutcome, TrialUnit
-from pipeline.trials.paired_losses import TRIAL_METRICS, check_replayable, sum_paired_differences
+from pipeline.trials.paired_losses import check_replayable, sum_paired_differences
 from tests.pipeline.monitoring.log_fixtures import live_rows
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _outcome(pair: ModelPair, **changes: Any) -> ArrivedOutcome:
     return ArrivedOutcome(*values, json.dumps(features), json.dumps(shares), 1.0)._replace(**changes)
 
 
-@pytest.mark.parametrize("metric", TRIAL_METRICS)
+@pytest.mark.parametrize("metric", ROW_LOSS_METRICS)
 def test_a_row_adds_the_loss_of_the_champion_minus_that_of_the_challenger(pair: ModelPair, metric: str) -> None:
     rows = live_rows(1)
     losses = []
