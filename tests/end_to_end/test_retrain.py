@@ -51,6 +51,8 @@ def test_degradation_becomes_a_branch_and_a_trial_through_kills(small: Workspace
     assert (trained.state, trained.error) == ("trained", None)
     ended = run_retrain(person, trained)
 
+    open_gates = [gate for gate in trained.facts["evaluation"]["gates"]["gates"] if gate["result"] != "pass"]
+    assert open_gates == []
     assert (ended.state, ended.trial, ended.branch) == ("on_trial", 1, f"retrain/{MODEL_NAME}/1")
     assert ModelRegistry(root).lineage(MODEL_NAME, ended.version or 0).commit == ended.commit_sha
     report = small.run("git", "show", f"{ended.branch}:reports/retrain/1.md").stdout
