@@ -116,8 +116,21 @@ def promote_package(state: State, model: PackagedModel, root: Path) -> None:
     stage_transitions.promote_version(state, model.name, registration.version.version, stage="Production")
 
 
-def log_rows(state: State, model: PackagedModel, n: int, *, until: int, days: float) -> float:
-    """Log rows evenly over the days before `until`, every second with its outcome; return the seconds it took."""
+def log_rows(
+    state: State,
+    model: PackagedModel,
+    n: int,
+    *,
+    until: int,
+    days: float,
+    outcome_every: int = 2,
+    has_distinct_texts: bool = False,
+) -> float:
+    """Log rows evenly over the days before `until`; return the seconds it took.
+
+    Each `outcome_every`-th row has its outcome. With `has_distinct_texts` an unknown key with the number of the row
+    makes its texts differ from all others, so that nothing is parsed once for several rows.
+    """
     from pipeline import state as store
 
     frame, package, started = model.train, model.package, time.perf_counter()
@@ -132,15 +145,17 @@ def log_rows(state: State, model: PackagedModel, n: int, *, until: int, days: fl
         rows = []
         for i in range(start, min(start + _BATCH_ROWS, n)):
             j = i % len(frame)
+            mark = f', "row": {i}}}' if has_distinct_texts else "}"
             rows.append(
                 store.PredictionRow(
-                    f"p{i}", predicted_at[i], model.name, 1, package.digest, 1, features[j], predicted[j],
-                    probabilities[j], shares[j][predicted[j]], "production", "api", 900 + j, 1.0, None, None,
+                    f"p{i}", predicted_at[i], model.name, 1, package.digest, 1, features[j][:-1] + mark, predicted[j],
+                    probabilities[j][:-1] + mark, shares[j][predicted[j]], "production", "champion", "api", 900 + j,
+                    1.0, None, None,
                 )
             )  # fmt: skip
         writer.write(rows)
         with state.writing() as connection:
-            with_outcome = range(start, min(start + _BATCH_ROWS, n), 2)
+            with_outcome = range(start, min(start + _BATCH_ROWS, n), outcome_every)
             store.add_outcomes(
                 connection, [(f"p{i}", predicted_at[i], outcomes[i % len(frame)], "bench") for i in with_outcome]
             )

@@ -47,7 +47,7 @@ class Act:
     expected: str
     is_expected: Callable[[Result], bool]
     calm_hours: int = 30
-    challenger: dict[str, object] = field(default_factory=dict)
+    rule: dict[str, object] = field(default_factory=dict)
 
 
 ACTS = {
@@ -66,13 +66,12 @@ ACTS = {
     "worse_challenger": Act(
         "A person puts a worse version on trial", 96, "the challenger loses, the champion stays",
         lambda result: result.trials == ["lost"] and result.production == 1,
-        challenger={"method": "replay"},
     ),
     "broken_challenger": Act(
-        "A person gives a share of the requests to a version that refuses rows", 12,
-        "the challenger is stopped, and every caller gets a prediction",
+        "A person puts a version on trial that is as good, but refuses some rows", 72,
+        "the canary stops the challenger, and every caller gets a prediction",
         lambda result: result.trials in (["harmful"], ["aborted"]) and result.production == 1,
-        challenger={"method": "split", "share": 0.2},
+        rule={"test": "non_inferiority", "margin": 0.02},
     ),
     "poison": Act(
         "One of five callers sends wrong outcomes", 96, "the retrain waits for a person and names the caller",
@@ -131,7 +130,7 @@ async def play_act(name: str, folder: Path) -> Result:
     async with project.serving() as engine:
         await project.run_phase(engine, calm, calm.phases[0], hours=act.calm_hours)
         if scenario.challenger is not None:
-            project.start_challenger(scenario, **act.challenger)
+            project.start_challenger(scenario, **act.rule)
         else:
             project.say(f"world: {act.title[0].lower()}{act.title[1:]}")
         await project.run_phase(engine, scenario, scenario.phases[-1], hours=act.hours)

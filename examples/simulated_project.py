@@ -41,8 +41,9 @@ HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
 PROJECT = Path(__file__).parents[1]
 
-ROWS_PER_HOUR = 60
-ROWS_PER_REQUEST = 4
+ROWS_PER_HOUR = 200
+ROWS_PER_REQUEST = 8
+N_CALLERS = 5  # the guards of the labels compare callers
 OUTCOME_DELAY_US = 6 * HOUR_US
 MONITOR_EVERY_US = 6 * HOUR_US
 LOOP_EVERY_US = 2 * HOUR_US
@@ -72,6 +73,7 @@ class SimulatedProject:
     _order: itertools.count[int] = field(default_factory=itertools.count)
     _next_monitor_us: int = 0
     _next_loop_us: int = 0
+    _last_actions: set[tuple[str, str]] = field(default_factory=set)
 
     def clock(self) -> int:
         return self.now_us
@@ -96,8 +98,8 @@ class SimulatedProject:
         gates = evaluate_workspace(registry, self.root, config)
         self.say(f"registry: {submit_workspace(registry, self.root, config, gates)}")
 
-    def start_challenger(self, scenario: ScenarioConfig, **request: object) -> Trial:
-        """Train the challenger of a scenario, register it, and put it on trial."""
+    def start_challenger(self, scenario: ScenarioConfig, **rule: object) -> Trial:
+        """Train the challenger of a scenario, register it, and put it on trial; `rule` changes how it is compared."""
         assert scenario.challenger is not None
         config, registry = self.config, self.registry
         with tempfile.TemporaryDirectory() as folder:
@@ -105,10 +107,12 @@ class SimulatedProject:
             train_challenger(scenario.challenger, config, self.root, folder=package)
             version = registry.register_model(package, config.name, f"challenger: {scenario.challenger.kind}")
         self.say(f"person: registers version {version.version}, a {scenario.challenger.kind} challenger")
-        ask = TrialRequest(config.name, version.version, "demo", "the demo", **request)
+        lifecycle = config.lifecycle
+        lifecycle = lifecycle.model_copy(update={"trial": lifecycle.trial.model_copy(update=rule)})
+        request = TrialRequest(config.name, version.version, "demo", "the demo")
         with self.open_state() as state:
-            trial = start_trial(state, registry.packages, config.lifecycle, ask)
-        self.say(f"person: opens trial {trial.seq} of version {version.version} by {trial.method}")
+            trial = start_trial(state, registry.packages, lifecycle, request)
+        self.say(f"person: opens trial {trial.seq} of version {version.version}")
         return trial
 
     @asynccontextmanager
@@ -131,9 +135,8 @@ class SimulatedProject:
         n_rows = hours * ROWS_PER_HOUR
         step_us = HOUR_US * ROWS_PER_REQUEST // ROWS_PER_HOUR
         seed = [scenario.seed, next(self._order)]
-        requests = generate_requests(
-            pool, phase, scenario.outcomes, n_rows=n_rows, rows_per_request=ROWS_PER_REQUEST, seed=seed
-        )
+        outcomes = scenario.outcomes.model_copy(update={"n_callers": N_CALLERS})
+        requests = generate_requests(pool, phase, outcomes, n_rows=n_rows, rows_per_request=ROWS_PER_REQUEST, seed=seed)
         for number, request in enumerate(requests):
             self.now_us += step_us
             subject = f"{phase.name} {number}"
@@ -169,10 +172,12 @@ class SimulatedProject:
 
     async def _run_loop(self, engine: Engine) -> None:
         self._next_loop_us = self.now_us + LOOP_EVERY_US
+        await engine.reload()  # it writes what it counted about a canary
         run = await asyncio.to_thread(self.run_loop)
         for decision in run.decisions:
-            if decision.is_action:
+            if decision.is_action and (decision.subject, decision.action) not in self._last_actions:
                 self.say(f"loop: {decision.subject}: {decision.action}: {decision.reason}")
+        self._last_actions = {(decision.subject, decision.action) for decision in run.decisions}
         await engine.reload()
 
     def run_loop(self) -> LoopRun:

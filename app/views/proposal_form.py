@@ -9,8 +9,10 @@ import streamlit as st
 
 from app import formatting, page, queries
 from pipeline.errors import MlopsError
+from pipeline.retraining.retrain_steps import approve_retrain, discard_retrain
+from pipeline.state import LoopContext
 from pipeline.text import timestamp
-from pipeline.trials import stop_trial
+from pipeline.trials import approve_trial, stop_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +28,7 @@ _WAITING_STATES = ("asked", "needs_decision")
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """One button of a decision: it takes a reason and makes the change."""
+    """One button of a decision: it makes the change, with a reason where one is needed."""
 
     key: str
     label: str
@@ -49,7 +51,7 @@ def show_proposals(overview: LoopOverview) -> None:
     for trial in proposed:
         _show_proposal(_trial_text(trial), _trial_choices(trial))
     for retrain in waiting:
-        _show_proposal(_retrain_text(retrain), [])
+        _show_proposal(_retrain_text(retrain), _retrain_choices(retrain))
 
 
 def show_stop(trial: Trial) -> None:
@@ -59,7 +61,53 @@ def show_stop(trial: Trial) -> None:
 
 
 def _trial_choices(trial: Trial) -> list[_Choice]:
-    return [_stop_choice(trial, place="proposal")]
+    def approve(_reason: str) -> object:
+        state, packages = queries.state(), queries.registry().packages
+        return approve_trial(state, packages, queries.config().lifecycle, trial.seq, actor=queries.current_user().id)
+
+    approval = _Choice(
+        key=f"approve_{trial.seq}_trial",
+        label="Approve",
+        icon=":material/check:",
+        result=f"Trial {trial.seq}: {trial.proposal} is approved.",
+        change=approve,
+        needs_reason=False,
+    )
+    return [approval, _stop_choice(trial, place="proposal")]
+
+
+def _retrain_choices(retrain: Retrain) -> list[_Choice]:
+    next_step = "the next run of the loop trains it" if retrain.state == "asked" else "its candidate is on trial"
+    approval = _Choice(
+        key=f"approve_{retrain.seq}_retrain",
+        label="Approve",
+        icon=":material/check:",
+        result=f"Retrain {retrain.seq} is approved; {next_step}.",
+        change=lambda _reason: approve_retrain(_context(), retrain),
+        needs_reason=False,
+    )
+    discard = _Choice(
+        key=f"discard_{retrain.seq}_retrain",
+        label="Discard",
+        icon=":material/delete:",
+        result=f"Retrain {retrain.seq} is discarded.",
+        change=lambda reason: discard_retrain(_context(), retrain, reason=reason),
+        needs_reason=True,
+    )
+    return [approval, discard]
+
+
+def _context() -> LoopContext:
+    """Return what a decision about a retrain needs, in the name of the user."""
+    state = queries.state()
+    return LoopContext(
+        state,
+        queries.config(),
+        queries.project_root(),
+        now=state.clock(),
+        mode="act",
+        actor=queries.current_user().id,
+    )
 
 
 def _stop_choice(trial: Trial, *, place: str) -> _Choice:
@@ -106,8 +154,10 @@ def _show_choices(choices: list[_Choice]) -> None:
 
 
 def _decision_form(choice: _Choice) -> None:
-    label = "Reason (required)" if choice.needs_reason else "Reason"
-    reason = st.text_input(label, key=f"{choice.key}_reason", placeholder="Recorded in the audit trail", max_chars=1000)
+    reason = ""
+    if choice.needs_reason:
+        placeholder = "Recorded in the audit trail"
+        reason = st.text_input("Reason (required)", key=f"{choice.key}_reason", placeholder=placeholder, max_chars=1000)
     if not st.button("Confirm", type="primary", key=f"{choice.key}_confirm"):
         return
     if choice.needs_reason and not reason.strip():

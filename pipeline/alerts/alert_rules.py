@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.alerts import loop_conditions, trial_conditions  # noqa: F401 - add their conditions to the table
 from pipeline.alerts.condition_table import CONDITIONS, ConditionResult, condition
+from pipeline.fairness import fairness_summary
 from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
@@ -112,6 +113,16 @@ def _not_trusted(inputs: RuleInputs, _threshold: float) -> ConditionResult:
         f"estimated metrics disagree with outcomes: {', '.join(names)}" if names else "estimates agree with outcomes"
     )
     return ConditionResult(bool(names), summary, len(names))
+
+
+@condition("fairness", "mlops fairness report --live")
+def _fairness(inputs: RuleInputs, _threshold: float) -> ConditionResult:
+    fairness = inputs.report["fairness"]
+    summary = fairness_summary(fairness)
+    groups = [group["verdict"] for column in fairness["columns"] for group in column["groups"]]
+    if fairness["verdict"] in ("not_assessed", "not_enough_data") and "pass" not in groups:
+        return ConditionResult(None, summary)
+    return ConditionResult("fail" in groups, summary, groups.count("fail"))
 
 
 @condition("importance", _REPORT_COMMAND)

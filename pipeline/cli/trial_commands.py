@@ -40,7 +40,12 @@ def start(
     ] = None,
     share: Annotated[
         float | None,
-        typer.Option("--share", min=0, max=1, help="Share of the requests, for --method split.", show_default=False),
+        typer.Option(
+            "--share",
+            min=0,
+            max=1,
+            help="Share of the requests, for --method split; by default that of the first canary step.",
+        ),
     ] = None,
     reason: ReasonOption = "",
     model: ModelOption = None,

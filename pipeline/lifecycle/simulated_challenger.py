@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.scenario_config import ChallengerConfig
     from pipeline.config.root_config import Config
     from pipeline.package import Package
+    from pipeline.schema import Column
 
 __all__ = ["train_challenger"]
 
@@ -69,10 +70,15 @@ def _with_narrow_range(rows: TrainTestFrames, refused_share: float) -> TrainTest
     limit: float = float(rows.train[number.name].dropna().astype("float64").quantile(1 - refused_share))
     limit = int(np.ceil(limit)) - 1 if number.kind == "integer" else limit
     columns = tuple(
-        replace(column, maximum=limit) if column.name == number.name else column for column in rows.schema.columns
+        _with_maximum(column, limit) if column.name == number.name else column for column in rows.schema.columns
     )
     train, test = (
         part[~(part[number.name] > limit).to_numpy(dtype=np.bool_, na_value=False)].reset_index(drop=True)
         for part in (rows.train, rows.test)
     )
     return TrainTestFrames(train, test, replace(rows.schema, columns=columns))
+
+
+def _with_maximum(column: Column, limit: float) -> Column:
+    checks = {**column.checks, "less_than_or_equal_to": {"max_value": limit}}
+    return replace(column, maximum=limit, checks=checks)

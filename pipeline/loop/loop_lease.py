@@ -102,11 +102,12 @@ def held_lease(state: State, name: str, holder: str) -> Iterator[HeldLease]:
         lease.release()
 
 
-def pause_us(lease: Lease | None, *, now: int, due_at: int) -> int:
+def pause_us(lease: Lease | None, *, now: int, due_at: int, is_urgent: bool = False) -> int:
     """Return how long a waiting loop pauses before it looks at the lease again; 0 when its run starts.
 
     A lease that ended but is still there is of a process that was killed during its run: the run starts at once.
+    It also starts when something `is_urgent`, unless another process runs.
     """
     if lease is None:
-        return max(min(due_at - now, _LOOK_EVERY_US), 0)
+        return 0 if is_urgent else max(min(due_at - now, _LOOK_EVERY_US), 0)
     return max(min(lease.expires_at - now, _LOOK_EVERY_US), 0)

@@ -15,6 +15,7 @@ from pipeline.loop.loop_parts import LOOP_PARTS, run_parts
 from pipeline.loop.loop_report import exit_code
 from pipeline.state import LoopContext, LoopRun
 from pipeline.tracing import root_span
+from pipeline.trials import is_stop_due
 
 if TYPE_CHECKING:
     import threading
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["run_loop", "run_loop_once"]
 
 _MINUTE_US = 60_000_000
+_LOOK_AGAIN_US = 20_000_000
 
 
 def run_loop(config: Config, root: Path, *, once: bool, report: Callable[[LoopRun], None]) -> int:
@@ -112,19 +114,27 @@ def _run_periodically(
 
 
 def _wait_for_turn(state: State, config: Config, stop: threading.Event, *, due_at: int) -> bool:
-    """Wait until a run is due or the lease of a killed process ended; return False when `stop` is set."""
+    """Wait until a run is due or there is a reason for one now; return False when `stop` is set."""
+    earliest_at = min(state.clock() + _MINUTE_US, due_at)
     while not stop.is_set():
-        lease = None
+        pause = _LOOK_AGAIN_US
         try:
-            with state.reading() as connection:
-                lease = store.read_lease(connection, store.loop_lease_name(config.name))
+            pause = _pause_us(state, config, due_at=due_at, earliest_at=earliest_at)
         except MlopsError as error:
             sys.stderr.write(f"[loop] {error}\n")
-        pause = pause_us(lease, now=state.clock(), due_at=due_at)
         if pause == 0:
             return True
         stop.wait(pause / 1_000_000)
     return False
+
+
+def _pause_us(state: State, config: Config, *, due_at: int, earliest_at: int) -> int:
+    """Return how long to pause; 0 also when servers stopped a challenger, from `earliest_at` on."""
+    with state.reading() as connection:
+        lease = store.read_lease(connection, store.loop_lease_name(config.name))
+    now = state.clock()
+    may_hurry = now >= earliest_at and config.lifecycle.mode != "off"
+    return pause_us(lease, now=now, due_at=due_at, is_urgent=may_hurry and is_stop_due(state, config.name, now=now))
 
 
 def _interval_us(config: Config) -> int:

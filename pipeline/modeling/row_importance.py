@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from pipeline.modeling.classifier import Classifier
 
-__all__ = ["EncodedRows", "ImportanceSums", "RowImportance", "measure_row_importance", "used_features"]
+    _Columns = dict[str, NDArray[np.float64]]
+
+__all__ = [
+    "EncodedRows",
+    "ImportanceSums",
+    "RowImportance",
+    "measure_row_importance",
+    "row_importance_values",
+    "used_features",
+]
 
 DEFAULT_ROWS, DEFAULT_REDRAWS = 4_000, 4
 _SMALLEST_PROBABILITY = 1e-15
@@ -118,41 +127,38 @@ def measure_row_importance(
     -----
     Native libraries use one thread: the neighbors of a row would otherwise depend on their number.
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1):
-        return _measure(classifier, frame, codes, max_rows=max_rows, n_redraws=n_redraws, seed=seed)
-
-
-def _measure(
-    classifier: Classifier,
-    frame: pd.DataFrame,
-    codes: NDArray[np.int64],
-    *,
-    max_rows: int,
-    n_redraws: int,
-    seed: int,
-) -> RowImportance:
     rng = np.random.default_rng(seed)
     rows = EncodedRows(classifier, frame, codes)
     if len(codes) > max_rows:
         rows = rows.sample(max_rows, rng)
-    codes = rows.codes
-    used = used_features(rows, seed=seed)
-    expected = rows.calibrated_probabilities()
-    expected_loss = _log_loss_by_row(expected, codes)
-    loss, contribution = {}, {}
-    for name in rows.features:
-        losses, mean = np.zeros(len(codes)), np.zeros_like(expected)
-        for _ in range(n_redraws if name in used else 0):
-            with rows.shuffled([name], rng.permutation(len(codes))):
-                redrawn = rows.calibrated_probabilities()
-            losses += _log_loss_by_row(redrawn, codes) / n_redraws
-            mean += redrawn / n_redraws
-        is_used = float(name in used)
-        loss[name] = ImportanceSums.from_values(is_used * (losses - expected_loss))
-        contribution[name] = ImportanceSums.from_values(is_used * np.abs(expected - mean).sum(axis=1) / 2)
+    values = row_importance_values(rows, n_redraws=n_redraws, seed=seed)
+    loss, contribution = (
+        {name: ImportanceSums.from_values(column) for name, column in kind.items()} for kind in values
+    )
     return RowImportance(loss, contribution)
+
+
+def row_importance_values(rows: EncodedRows, *, n_redraws: int, seed: int) -> tuple[_Columns, _Columns]:
+    """Return loss and contribution of each row by feature, as `measure_row_importance` sums them."""
+    from threadpoolctl import threadpool_limits
+
+    rng, used = np.random.default_rng(seed), used_features(rows, seed=seed)
+    loss: _Columns = {}
+    contribution: _Columns = {}
+    with threadpool_limits(limits=1):
+        expected = rows.calibrated_probabilities()
+        expected_loss = _log_loss_by_row(expected, rows.codes)
+        for name in rows.features:
+            losses, mean = np.zeros(len(rows.codes)), np.zeros_like(expected)
+            for _ in range(n_redraws if name in used else 0):
+                with rows.shuffled([name], rng.permutation(len(rows.codes))):
+                    redrawn = rows.calibrated_probabilities()
+                losses += _log_loss_by_row(redrawn, rows.codes) / n_redraws
+                mean += redrawn / n_redraws
+            is_used = float(name in used)
+            loss[name] = is_used * (losses - expected_loss)
+            contribution[name] = is_used * np.abs(expected - mean).sum(axis=1) / 2
+    return loss, contribution
 
 
 def _log_loss_by_row(probabilities: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -7,6 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
+from pipeline.evaluation.protected_groups import group_protected_columns
+from pipeline.fairness import FairnessReport, GroupTallies, assess_fairness
+from pipeline.modeling.classifier import encode_target
+from pipeline.modeling.scored_rows import make_scored_rows
 from pipeline.monitoring.drift import detect_drift, joint_drift, present_columns, with_reference_problems
 from pipeline.monitoring.importance.importance_history import ImportanceHistory
 from pipeline.monitoring.log import count_frame
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from pipeline.package import Reference
 
 __all__ = ["FrameWindowView"]
+
+_N_GROUPS = 4  # of a protected column of numbers that is no feature
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,27 @@ class FrameWindowView(WindowView):
             "average_confidence": float(self._probabilities.max(axis=1).mean()),
             "n_outcomes": self.performance.realized.n_outcomes,
         }
+
+    @cached_property
+    def fairness(self) -> FairnessReport:
+        """The groups of protected columns, compared on the rows with outcomes; of none without a target column."""
+        schema, fairness = self.package.schema, self.config.fairness
+        if schema.target.column not in self.frame:
+            return assess_fairness([], schema.target, fairness)
+        is_known = self.frame[schema.target.column].isin(schema.target.classes).to_numpy(dtype=bool)
+        if not is_known.any():
+            return assess_fairness([], schema.target, fairness)
+        frame = self.frame[is_known]
+        rows = frame.reindex(columns=list(schema.feature_names))
+        scored = make_scored_rows(
+            schema.target,
+            encode_target(frame, schema.target),
+            self._probabilities[is_known],
+            threshold=self.package.row_thresholds(rows),
+        )
+        groups = group_protected_columns(self.package, frame, frame, pairs=fairness.pairs, n_bins=_N_GROUPS)
+        tallies = [GroupTallies.from_rows(grouping, scored) for grouping in groups.groupings]
+        return assess_fairness(tallies, schema.target, fairness, skipped=groups.skipped)
 
     @cached_property
     def importance_history(self) -> ImportanceHistory:

@@ -20,6 +20,7 @@ from pipeline.monitoring.log import WindowTallies, loggable_reference, traffic_s
 from pipeline.monitoring.performance import (
     ESTIMABLE_METRICS,
     IntervalOptions,
+    assess_window,
     detect_degradation,
     estimates_agree,
     evaluate_window,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.config.root_config import Config
+    from pipeline.fairness import FairnessReport
     from pipeline.monitoring.drift import DriftReport, IntervalDrift
     from pipeline.monitoring.log import BinCounts, PredictionLog, Window
     from pipeline.monitoring.performance import Degradation, PerformanceReport
@@ -88,6 +90,11 @@ class WindowView(ABC):
 
     @cached_property
     @abstractmethod
+    def fairness(self) -> FairnessReport:
+        """The groups of protected columns, compared on rows with outcomes."""
+
+    @cached_property
+    @abstractmethod
     def importance_history(self) -> ImportanceHistory:
         """The importance of features on test rows, and by window of the log."""
 
@@ -136,6 +143,7 @@ class WindowView(ABC):
             "drift": self.drift_values(drift if drift is not None else self.drift),
             "performance": self.performance_values(),
             "degradation": self.degradation_values(self.detect_degradation()),
+            "fairness": self.fairness.as_dict(),
             "importance": self.importance_history.as_dict(),
         }
 
@@ -224,6 +232,11 @@ class LogWindowView(WindowView):
     def performance(self) -> PerformanceReport:
         """The performance of the package, and of all packages by version."""
         return evaluate_window(self.tallies, self.package, intervals=self.interval_options)
+
+    @cached_property
+    def fairness(self) -> FairnessReport:
+        """The groups of protected columns, compared on predictions with outcomes."""
+        return assess_window(self.tallies, self.package, self.config.fairness, seed=self.config.seed)
 
     @cached_property
     def traffic(self) -> dict[str, Any]:

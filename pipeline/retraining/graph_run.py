@@ -18,11 +18,13 @@ from pipeline.project.stage_runs import load_stage_runs
 from pipeline.registry.candidate_registration import RETRAIN_ENV
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pipeline.retraining.retrain_worktree import RetrainWorktree
 
-__all__ = ["GraphBudget", "run_graph"]
+__all__ = ["REPRO", "GraphBudget", "run_graph"]
+
+REPRO = ("-m", "dvc", "repro")  # arguments of the interpreter
 
 _POLL_S = 0.2
 _GRACE_S = 10.0
@@ -37,8 +39,8 @@ class GraphBudget:
     should_stop: Callable[[], bool]
 
 
-def run_graph(worktree: RetrainWorktree, budget: GraphBudget) -> float:
-    """Run `dvc repro` in a worktree and return its processor time in seconds.
+def run_graph(worktree: RetrainWorktree, budget: GraphBudget, *, command: Sequence[str] = REPRO) -> float:
+    """Run `dvc repro`, or another command, in a worktree and return its processor time in seconds.
 
     Runs and versions go to the state database of the workspace. An interrupted graph continues where it was: DVC
     repeats unfinished stages only. While a graph of a killed process still runs, a second one is refused.
@@ -54,13 +56,13 @@ def run_graph(worktree: RetrainWorktree, budget: GraphBudget) -> float:
     """
     with worktree.lock.open("a") as handle, (worktree.checkout / ".graph.log").open("w+") as output:
         _require_lock(handle, worktree)
-        process = _start(worktree, handle, output)
+        process = _start(command, worktree, handle, output)
         try:
             cpu_s = _wait(process, worktree, budget)
         finally:
             _end(process)
         output.seek(0)
-        _check_end(process.returncode, output.read(), worktree)
+        _check_end(process.returncode, output.read(), worktree, command=command)
         return cpu_s
 
 
@@ -71,12 +73,14 @@ def _require_lock(handle: IO[str], worktree: RetrainWorktree) -> None:
         raise Conflict(f"retrain {worktree.seq}: another process trains it now; wait for it to end") from None
 
 
-def _start(worktree: RetrainWorktree, handle: IO[str], output: IO[str]) -> subprocess.Popen[str]:
+def _start(
+    command: Sequence[str], worktree: RetrainWorktree, handle: IO[str], output: IO[str]
+) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
     environment |= {"DVC_ROOT": str(worktree.root.resolve()), "DVC_NO_ANALYTICS": "1", RETRAIN_ENV: str(worktree.seq)}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
-    return subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro"],
+    return subprocess.Popen(  # noqa: S603 - the commands of this package
+        [sys.executable, *command],
         cwd=worktree.folder,
         env=environment,
         stdout=output,
@@ -134,7 +138,7 @@ def _end(process: subprocess.Popen[str]) -> None:
             continue
 
 
-def _check_end(return_code: int, printed: str, worktree: RetrainWorktree) -> None:
+def _check_end(return_code: int, printed: str, worktree: RetrainWorktree, *, command: Sequence[str]) -> None:
     if return_code == 0:
         return
     ended = [run for run in load_stage_runs(worktree.folder).values() if run.exit_code not in (0, None)]
@@ -143,5 +147,10 @@ def _check_end(return_code: int, printed: str, worktree: RetrainWorktree) -> Non
             raise GateRefused(run.reason or "the gates refused the candidate")
     reason = f"; {ended[-1].summary}" if ended else ""
     raise DependencyUnavailable(
-        f"`dvc repro` failed in the worktree of retrain {worktree.seq}: {explain_dvc_error(printed)}{reason}"
+        f"`{_shown(command)}` failed in the worktree of retrain {worktree.seq}: {explain_dvc_error(printed)}{reason}"
     )
+
+
+def _shown(command: Sequence[str]) -> str:
+    """Return a command as people write it."""
+    return " ".join(command[1:]) if command[0] == "-m" else " ".join(("mlops", *command[2:]))

@@ -14,7 +14,7 @@ from pipeline.package.manifest import MANIFEST_FILE
 from pipeline.project import paths
 from pipeline.registry.lineage import trace_lineage
 from pipeline.retraining.candidate_evaluation import evaluate_retrained, register_retrained
-from pipeline.retraining.graph_run import GraphBudget, run_graph
+from pipeline.retraining.graph_run import GraphBudget
 from pipeline.retraining.labeled_declaration import declare_snapshot
 from pipeline.retraining.labeled_snapshot import LabeledSnapshot, write_snapshot
 from pipeline.retraining.new_labels import read_new_labels
@@ -26,6 +26,7 @@ from pipeline.retraining.retrain_worktree import (
     require_clean_settings,
     require_disk_space,
 )
+from pipeline.retraining.settings_search import run_searched_graph, searched_files
 from pipeline.state.label_quality import count_labeled_rows
 from pipeline.text import iso_timestamp
 from pipeline.tracking.revision import run_git
@@ -141,7 +142,7 @@ def _train(context: LoopContext, retrain: Retrain) -> Retrain:
     worktree = RetrainWorktree(context.root, retrain.seq)
     _ensure_worktree(context, retrain, worktree)
     budget = GraphBudget(context.config.lifecycle.retrain.max_cpu_s, context.should_stop)
-    cpu_s = run_graph(worktree, budget)
+    cpu_s = run_searched_graph(worktree, budget, context.config.lifecycle.select)
     folder = worktree.folder
     evaluation = evaluate_retrained(context, retrain, folder=folder, snapshot=folder / retrain.facts["snapshot"])
     facts = {**retrain.facts, "evaluation": evaluation.as_dict()}
@@ -158,7 +159,8 @@ def _commit_branch(context: LoopContext, retrain: Retrain) -> Retrain:
     name = branch_name(context.model, retrain.seq)
     if not worktree.has_file(str(paths.CANDIDATE_PACKAGE / MANIFEST_FILE)):
         _ensure_worktree(context, retrain, worktree)
-        run_graph(worktree, GraphBudget(context.config.lifecycle.retrain.max_cpu_s, context.should_stop))
+        budget = GraphBudget(context.config.lifecycle.retrain.max_cpu_s, context.should_stop)
+        run_searched_graph(worktree, budget, context.config.lifecycle.select)
     report = paths.RETRAIN_REPORTS / f"{retrain.seq}.md"
     text = retrain_page(retrain, context.config.lifecycle)
     files.write_text(worktree.folder / report, text)
@@ -171,6 +173,7 @@ def _commit_branch(context: LoopContext, retrain: Retrain) -> Retrain:
         str(paths.PARAMS),
         "dvc.lock",
         str(report),
+        *searched_files(worktree),
     ]
     after = retrain
     if context.config.lifecycle.retrain.git == "branch":

@@ -29,6 +29,7 @@ __all__ = [
     "TrialState",
     "add_trial",
     "find_trial",
+    "live_trial",
     "read_trials",
     "traffic_trial",
     "update_trial",
@@ -51,7 +52,8 @@ class Trial:
     purpose : "promotion" or "watch"
         Whether the challenger may replace the champion, or is the earlier champion that is kept ready for a rollback.
     method : "replay", "live" or "split"
-        Where the challenger's predictions come from: the log scored again, beside each response, or its own requests.
+        Where the predictions of the challenger come from: the log scored again, beside each response, or a share of
+        the requests from the start.
     champion, challenger : int
         Versions.
     step : int
@@ -61,7 +63,8 @@ class Trial:
     salt : str
         Enters the hash that assigns subjects.
     settings : mapping
-        Sections `trial` and `canary` of group `lifecycle` as they were when the trial was opened.
+        Sections `trial` and `canary` of group `lifecycle` as they were when the trial was opened, and for a split
+        its `split_share`.
     fresh_from : int
         Predictions before this moment do not count: a model may have learned from them.
     proposal : str or None
@@ -169,6 +172,18 @@ def traffic_trial(connection: Connection, model: str) -> Trial | None:
     """Return the open trial whose challenger gets requests; None without one."""
     query = select(trials).where(
         trials.c.model == model, trials.c.decided_at.is_(None), trials.c.state.in_(TRAFFIC_STATES)
+    )
+    row = connection.execute(query.order_by(trials.c.seq).limit(1)).first()
+    return None if row is None else _trial_of(row)
+
+
+def live_trial(connection: Connection, model: str) -> Trial | None:
+    """Return the open trial whose challenger is scored beside the champion; the oldest of several, None without one."""
+    query = select(trials).where(
+        trials.c.model == model,
+        trials.c.decided_at.is_(None),
+        trials.c.method == "live",
+        trials.c.state == "comparing",
     )
     row = connection.execute(query.order_by(trials.c.seq).limit(1)).first()
     return None if row is None else _trial_of(row)

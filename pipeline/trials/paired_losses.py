@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.metrics.labeled_predictions import LabeledPredictions
 from pipeline.metrics.row_losses import ROW_LOSS_METRICS, row_losses_by_class
 from pipeline.modeling.classifier import predicted_codes
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["ModelPair", "check_replayable", "sum_paired_differences"]
+__all__ = ["ModelPair", "check_comparable", "sum_paired_differences"]
 
 # Sums of multiples of a power of two are exact, so they do not depend on how the log was divided.
 _RESOLUTION = float(1 << 30)
@@ -34,10 +34,14 @@ _RULE_BASELINE = "rule"
 
 @dataclass(frozen=True, slots=True)
 class ModelPair:
-    """The packages of the champion and of the challenger."""
+    """The packages of the champion and of the challenger.
+
+    With `is_live` the challenger was scored beside the champion, and no logged row is scored again.
+    """
 
     champion: Package
     challenger: Package
+    is_live: bool = False
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -45,8 +49,10 @@ class ModelPair:
         return self.champion.digest, self.challenger.digest
 
 
-def check_replayable(pair: ModelPair) -> None:
-    """Check that the log stores what both models need to be scored again.
+def check_comparable(pair: ModelPair) -> None:
+    """Check that both models predict the same classes, and that the log stores what both need to be scored again.
+
+    A live pair is not scored again, so its columns may be stored in any way.
 
     Raises
     ------
@@ -59,11 +65,11 @@ def check_replayable(pair: ModelPair) -> None:
             f" {', '.join(pair.champion.classes)}. Promote it without a trial: `mlops promote`"
         )
     missing = _columns_not_logged(pair.challenger, logged_by=pair.champion)
-    if missing:
+    if missing and not pair.is_live:
         raise ConfigError(
             f"columns {', '.join(missing)}: the log does not store them in full, so the challenger cannot be scored on"
-            " logged rows; expected `store: full` in conf/data. Set `method: live` in conf/lifecycle/default.yaml, or"
-            " start the trial with `--method live`"
+            " logged rows; expected `store: full` in conf/data. Set it and train again, or start the trial with"
+            " `--method live`"
         )
 
 
@@ -73,17 +79,28 @@ def _columns_not_logged(package: Package, *, logged_by: Package) -> list[str]:
     return [column.name for column in package.schema.features if column.name not in stored or column.store != "full"]
 
 
-def sum_paired_differences(outcomes: Sequence[ArrivedOutcome], pair: ModelPair) -> dict[TrialUnit, TrialSums]:
+def sum_paired_differences(
+    outcomes: Sequence[ArrivedOutcome], pair: ModelPair, *, split_share: float | None = None
+) -> dict[TrialUnit, TrialSums]:
     """Return the sums that outcomes add to a trial, by metric and by the hour of their arrival.
 
     The difference of a row is the loss of the champion minus that of the challenger. A corrected outcome adds the
     difference under the new outcome and removes that under the earlier one.
+
+    Parameters
+    ----------
+    outcomes : sequence of ArrivedOutcome
+    pair : ModelPair
+    split_share : float, optional
+        Share of the requests that the challenger responded to. Rows then weigh such that those of either model count
+        half: an outcome may depend on the response. This is the difference between the two arms of the split, with the
+        mean loss of both models on a row as covariate.
     """
     scorable = [outcome for outcome in outcomes if _is_scorable(outcome, pair)]
     if not scorable:
         return {}
     champion, challenger = (_score(scorable, package) for package in (pair.champion, pair.challenger))
-    weights = np.array([outcome.weight for outcome in scorable])
+    weights = _round(np.array([outcome.weight * _arm_weight(outcome, pair, split_share) for outcome in scorable]))
     new, earlier = (
         DictionaryColumn.encode(texts).codes_among(pair.champion.classes)
         for texts in ((outcome.outcome for outcome in scorable), (outcome.earlier for outcome in scorable))
@@ -107,24 +124,33 @@ def sum_paired_differences(outcomes: Sequence[ArrivedOutcome], pair: ModelPair) 
     return sums
 
 
+def _arm_weight(outcome: ArrivedOutcome, pair: ModelPair, split_share: float | None) -> float:
+    if split_share is None:
+        return 1.0
+    return 0.5 / (split_share if outcome.digest == pair.challenger.digest else 1.0 - split_share)
+
+
 def _is_scorable(outcome: ArrivedOutcome, pair: ModelPair) -> bool:
-    """Whether the logged row holds what the model that did not predict it needs."""
+    """Whether there is, or can be, a prediction of the model that did not predict the row."""
+    if pair.is_live:
+        is_champions = (outcome.digest, outcome.served_by) == (pair.champion.digest, "production")
+        return is_champions and outcome.shadow is not None
     if outcome.digest == pair.challenger.digest:
         return not _columns_not_logged(pair.champion, logged_by=pair.challenger)
     return True
 
 
 def _score(outcomes: Sequence[ArrivedOutcome], package: Package) -> LabeledPredictions:
-    """Return the predictions of a package: those of the log where it made them, and new ones elsewhere."""
-    is_own = np.array([row.digest == package.digest and row.served_by != _RULE_BASELINE for row in outcomes])
+    """Return the predictions of a package: those it made for the rows, and new ones elsewhere."""
+    own = [_own_probabilities(row, package) for row in outcomes]
+    is_own = np.array([text is not None for text in own])
     target, probabilities = package.schema.target, np.zeros((len(outcomes), len(package.classes)))
     predicted = np.zeros(len(outcomes), dtype=np.int64)
     for positions, is_logged in ((np.flatnonzero(is_own), True), (np.flatnonzero(~is_own), False)):
         if len(positions):
-            batch = LogBatch(_log_columns([outcomes[i] for i in positions.tolist()]), package)
-            probabilities[positions] = (
-                batch.probabilities() if is_logged else package.predict_proba(batch.feature_values())
-            )
+            rows = [outcomes[i]._replace(probabilities=own[i] or "") for i in positions.tolist()]
+            batch = LogBatch(_log_columns(rows), package)
+            probabilities[positions] = batch.probabilities() if is_logged else _predict(batch)
             threshold = (
                 package.threshold
                 if not package.has_group_thresholds
@@ -137,6 +163,28 @@ def _score(outcomes: Sequence[ArrivedOutcome], package: Package) -> LabeledPredi
         predicted=predicted,
         positive=None if target.positive is None else target.classes.index(target.positive),
     )
+
+
+def _own_probabilities(outcome: ArrivedOutcome, package: Package) -> str | None:
+    """Return the probabilities that a package predicted for a row: in the log, or beside it; None without any."""
+    if outcome.digest != package.digest:
+        return outcome.shadow
+    return None if outcome.served_by == _RULE_BASELINE else outcome.probabilities
+
+
+def _predict(batch: LogBatch) -> Floats:
+    """Return new probabilities of logged rows.
+
+    Raises
+    ------
+    DataError
+        When a value is not of the kind that the package declares.
+    """
+    try:
+        values = batch.feature_values()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"prediction log: a value has another kind than the package declares ({error})") from error
+    return batch.package.predict_proba(values)
 
 
 def _log_columns(outcomes: Sequence[ArrivedOutcome]) -> LogColumns:
@@ -156,8 +204,12 @@ def _log_columns(outcomes: Sequence[ArrivedOutcome]) -> LogColumns:
 
 def _of_class(values: Floats, codes: Ints) -> Floats:
     """Return the value of a class of each row in multiples of the resolution; 0 for the code -1."""
-    chosen = np.where(codes >= 0, values[np.arange(len(values)), codes], 0.0)
-    return np.asarray(np.rint(chosen * _RESOLUTION) / _RESOLUTION)
+    return _round(np.where(codes >= 0, values[np.arange(len(values)), codes], 0.0))
+
+
+def _round(values: Floats) -> Floats:
+    """Return values in multiples of the resolution."""
+    return np.asarray(np.rint(values * _RESOLUTION) / _RESOLUTION)
 
 
 def _sum_by(groups: Ints, values: NDArray[np.float64] | Ints, n_groups: int) -> Floats:

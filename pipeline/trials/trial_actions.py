@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import Conflict, UsageError
-from pipeline.trials.paired_losses import ModelPair, check_replayable
+from pipeline.trials.paired_losses import ModelPair, check_comparable
 
 if TYPE_CHECKING:
     from pipeline.config.groups.lifecycle_config import LifecycleConfig
@@ -33,7 +33,7 @@ class TrialRequest:
     method : "replay", "live", "split", or None
         None for that of the settings.
     share : float or None
-        Share of the requests that a challenger of method `split` gets.
+        Share of the requests that a challenger of method `split` gets; None for that of the first canary step.
     purpose : "promotion" or "watch"
     fresh_from : int or None
         Predictions before this moment do not count; None for the moment up to which the models may have learned.
@@ -61,17 +61,17 @@ def start_trial(state: State, packages: PackageStore, config: LifecycleConfig, r
     IntegrityError
         When a package is missing or damaged.
     UsageError
-        When the version does not exist or is in Production, nothing is in Production, or too many trials are open.
+        When the version does not exist or is in Production, nothing is in Production, too many trials are open, or a
+        share is given without `split`.
     """
-    method = request.method if request.method is not None else config.trial.method
+    method = _method_of(request, config)
     with state.reading() as connection:
         deployment = store.current_deployment(connection, request.model)
         challenger = store.find_version(connection, request.model, request.challenger)
         champion = _require_champion(connection, deployment, challenger)
         _require_room(connection, request, config)
-    pair = ModelPair(packages.load(champion.digest), packages.load(challenger.digest))
-    if method != "live":
-        check_replayable(pair)
+    pair = ModelPair(packages.load(champion.digest), packages.load(challenger.digest), is_live=method == "live")
+    check_comparable(pair)
     at = state.clock()
     learned_until = max(fresh_from(champion, pair.champion), fresh_from(challenger, pair.challenger))
     trial = store.Trial(
@@ -88,11 +88,47 @@ def start_trial(state: State, packages: PackageStore, config: LifecycleConfig, r
         opened_at=at,
         opened_by=request.actor,
         step_at=at,
-        share=request.share or 0.0,
     )
+    if method == "split":
+        trial = _split(trial, _split_share(request, config))
     event = store.AuditEvent(request.actor, "open trial", at, request.reason)
     with state.writing() as connection:
+        busy = store.traffic_trial(connection, request.model)
+        if method == "split" and busy is not None:
+            raise Conflict(
+                f"{request.model}: trial {busy.seq} takes traffic, and one at a time does; stop it first:"
+                f" `mlops trial stop {busy.seq} --reason ...`"
+            )
         return store.add_trial(connection, trial, event, expected_generation=deployment.generation)
+
+
+def _method_of(request: TrialRequest, config: LifecycleConfig) -> TrialMethod:
+    method = request.method if request.method is not None else config.trial.method
+    if request.share is not None and method != "split":
+        raise UsageError(
+            f"--share {request.share:g}: method {method} gives the challenger no requests; pass --method split"
+        )
+    return method
+
+
+def _split(trial: Trial, share: float) -> Trial:
+    """Return a trial whose challenger gets a share of the requests at once; earlier predictions do not count."""
+    return replace(
+        trial,
+        state="split",
+        step=1,
+        share=share,
+        settings={**trial.settings, "split_share": share},
+        fresh_from=max(trial.fresh_from, trial.opened_at),
+    )
+
+
+def _split_share(request: TrialRequest, config: LifecycleConfig) -> float:
+    steps = config.canary.steps
+    share = request.share if request.share is not None else steps[0].share if steps else 0.0
+    if not 0.0 < share < 1.0:
+        raise UsageError(f"a split needs a share of the requests between 0 and 1, not {share:g}; pass `--share 0.1`")
+    return share
 
 
 def fresh_from(version: ModelVersion, package: Package) -> int:

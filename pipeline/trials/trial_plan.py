@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.state import Trial, TrialState
     from pipeline.trials.trial_verdict import TrialVerdict
 
-__all__ = ["PlannedStep", "TrialTraffic", "plan_step", "step_after_win"]
+__all__ = ["PlannedStep", "TrialTraffic", "plan_step", "plan_stop", "step_after_win"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,8 @@ def plan_step(trial: Trial, verdict: TrialVerdict, traffic: TrialTraffic, *, now
     """
     if trial.state == "canary":
         return _plan_canary(trial, verdict, traffic, now=now)
+    if trial.state == "split":
+        return _plan_split(verdict, traffic)
     if verdict.verdict == "open":
         return PlannedStep("wait", verdict.summary)
     if verdict.verdict == "won":
@@ -102,9 +104,16 @@ def step_after_win(trial: Trial, reason: str, *, busy_trial: int | None = None) 
     return PlannedStep("canary", reason, step=1, share=steps[0].share)
 
 
+def _plan_split(verdict: TrialVerdict, traffic: TrialTraffic) -> PlannedStep:
+    """Return the next step of a challenger that has had its share of the requests from the start."""
+    for end in _canary_ends(verdict, traffic):
+        return end
+    return PlannedStep("promote" if verdict.verdict == "won" else "wait", verdict.summary)
+
+
 def _plan_canary(trial: Trial, verdict: TrialVerdict, traffic: TrialTraffic, *, now: int) -> PlannedStep:
-    for reason, end in _canary_ends(verdict, traffic):
-        return PlannedStep("end", reason, end=end)
+    for end in _canary_ends(verdict, traffic):
+        return end
     config = CanaryConfig.model_validate(trial.settings["canary"])
     step, duration = config.steps[trial.step - 1], now - trial.step_at
     served = f"{pluralize(traffic.n_predictions, 'prediction')} in {format_duration(duration)}"
@@ -121,15 +130,21 @@ def _plan_canary(trial: Trial, verdict: TrialVerdict, traffic: TrialTraffic, *, 
     return PlannedStep("canary", f"{name} is complete: {served}", step=trial.step + 1, share=following.share)
 
 
-def _canary_ends(verdict: TrialVerdict, traffic: TrialTraffic) -> Iterator[tuple[str, TrialState]]:
-    """Yield the reasons to end a canary, each with the last state; the first one counts."""
-    if traffic.person_stop is not None:
-        yield traffic.person_stop, "aborted"
-    if traffic.stop_reason is not None:
-        yield traffic.stop_reason, "harmful"
+def plan_stop(traffic: TrialTraffic) -> PlannedStep | None:
+    """Return the end of a trial whose servers, or a person, stopped its traffic; None while they serve it."""
+    ends: tuple[tuple[str | None, TrialState], ...] = (
+        (traffic.person_stop, "aborted"),
+        (traffic.stop_reason, "harmful"),
+        (traffic.refusal, "aborted"),
+    )
+    return next((PlannedStep("end", reason, end=end) for reason, end in ends if reason is not None), None)
+
+
+def _canary_ends(verdict: TrialVerdict, traffic: TrialTraffic) -> Iterator[PlannedStep]:
+    """Yield the reasons to end a trial with traffic; the first one counts."""
+    if (stop := plan_stop(traffic)) is not None:
+        yield stop
     if verdict.verdict == "lost":
-        yield verdict.summary, "harmful"
-    if traffic.refusal is not None:
-        yield traffic.refusal, "aborted"
+        yield PlannedStep("end", verdict.summary, end="harmful")
     if verdict.verdict == "undecided":
-        yield verdict.summary, "undecided"
+        yield PlannedStep("end", verdict.summary, end="undecided")

@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
-from pipeline.errors import Conflict, IntegrityError, MlopsError, UsageError
+from pipeline.errors import Conflict, DataError, IntegrityError, MlopsError, UsageError
 from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
 from pipeline.serving.canary_facts import read_canary_facts
 from pipeline.state import LOOP_ACTOR, LoopDecision
-from pipeline.trials.trial_comparison import load_pair, update_comparison
+from pipeline.trials.trial_comparison import load_pair, read_comparison, update_comparison
 from pipeline.trials.trial_decisions import StepWriter, current_verdict, production_change_after
-from pipeline.trials.trial_plan import PlannedStep, TrialTraffic, plan_step, step_after_win
+from pipeline.trials.trial_plan import PlannedStep, TrialTraffic, plan_step, plan_stop, step_after_win
 
 if TYPE_CHECKING:
     from pipeline.config.groups.lifecycle_config import LifecycleConfig
-    from pipeline.state import LoopContext, State, Trial
+    from pipeline.state import LoopContext, State, Trial, TrialState
+    from pipeline.trials.trial_verdict import TrialVerdict
 
-__all__ = ["advance_trials", "approve_trial"]
+__all__ = ["advance_trials", "approve_trial", "is_stop_due"]
 
 _REFUSAL_US = 60_000_000  # a server may take as long to load the challenger
 _PERSON_PREFIX = "api "  # in the names of servers: a caller of the HTTP API stopped the trial
@@ -61,9 +62,13 @@ def _advance(context: LoopContext, trial: Trial) -> LoopDecision:
         load_pair(packages, trial)
     except IntegrityError as error:
         return _end_void(writer, trial, f"a package cannot be loaded: {error}", generation=generation)
-    verdict = current_verdict(context.state, trial, update_comparison(context.state, packages, trial))
     traffic, counts = _read_traffic(context.state, trial, now=context.now)
-    step = plan_step(trial, verdict, traffic, now=context.now)
+    try:
+        step, verdict = _plan(context, packages, trial, traffic)
+    except DataError as error:
+        end: TrialState = "harmful" if trial.state in store.TRAFFIC_STATES else "lost"
+        step = PlannedStep("end", f"a logged row cannot be scored: {error}", end=end)
+        verdict = current_verdict(context.state, trial, read_comparison(context.state, trial))
     evidence = {"verdict": verdict.as_dict(), "traffic": counts}
     if step.action == "wait":
         return LoopDecision(f"trial {trial.seq}", "none", step.reason, evidence)
@@ -77,6 +82,17 @@ def _advance(context: LoopContext, trial: Trial) -> LoopDecision:
     act(trial, step, evidence=evidence, expected_generation=generation)
     action = f"propose {step.action}" if needs_person else step.end or step.action
     return LoopDecision(f"trial {trial.seq}", action, step.reason, evidence)
+
+
+def _plan(
+    context: LoopContext, packages: PackageStore, trial: Trial, traffic: TrialTraffic
+) -> tuple[PlannedStep, TrialVerdict]:
+    """Return the next step and the verdict; a stop needs no comparison, which a broken challenger could not give."""
+    stop = plan_stop(traffic)
+    if stop is not None:
+        return stop, current_verdict(context.state, trial, read_comparison(context.state, trial))
+    verdict = current_verdict(context.state, trial, update_comparison(context.state, packages, trial))
+    return plan_step(trial, verdict, traffic, now=context.now), verdict
 
 
 def _end_void(writer: StepWriter, trial: Trial, reason: str, *, generation: int, error: str = "") -> LoopDecision:
@@ -96,12 +112,22 @@ def _read_traffic(state: State, trial: Trial, *, now: int) -> tuple[TrialTraffic
     refused = facts.refused_since(now - _REFUSAL_US, seen_since=now - _REFUSAL_US)
     n_predictions = facts.challenger.n_predictions
     traffic = TrialTraffic(
-        n_predictions=n_predictions - int(trial.evidence["traffic"]["n_predictions"]),
+        n_predictions=n_predictions - int(trial.evidence.get("traffic", {}).get("n_predictions", 0)),
         stop_reason=facts.stop_reason,
         person_stop=by_person[0] if by_person else None,
         refusal=f"server {refused[0].server} does not serve the challenger: {refused[0].reason}" if refused else None,
     )
     return traffic, {**facts.as_dict(), "n_predictions": n_predictions}
+
+
+def is_stop_due(state: State, model: str, *, now: int) -> bool:
+    """Whether servers stopped the challenger that takes traffic, or do not serve it: the next run ends its trial."""
+    with state.reading() as connection:
+        trial = store.traffic_trial(connection, model)
+    if trial is None:
+        return False
+    facts = read_canary_facts(state, trial)
+    return facts.stop_reason is not None or bool(facts.refused_since(now - _REFUSAL_US, seen_since=now - _REFUSAL_US))
 
 
 def approve_trial(state: State, packages: PackageStore, config: LifecycleConfig, seq: int, *, actor: str) -> Trial:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.state import State
 
-__all__ = ["add_loop_history", "find_trial", "make_trial", "opened_state"]
+__all__ = ["add_loop_history", "find_retrain", "find_trial", "make_trial", "opened_state"]
 
 IDLE_REASON = "no degradation in the last 24 hours; 120 of 500 labels"
 
@@ -50,6 +50,11 @@ def add_loop_history(root: Path, model: str, **changes: Any) -> Trial:
             idle = LoopDecision("retraining", "none", IDLE_REASON, next_at=now + store.HOUR_US)
             store.add_loop_run(connection, LoopRun(model, now, "test", (proposal, idle), now + store.HOUR_US))
     return trial
+
+
+def find_retrain(root: Path, number: int) -> Retrain:
+    with opened_state(root) as state, state.reading() as connection:
+        return store.find_retrain(connection, number)
 
 
 def find_trial(root: Path, number: int) -> Trial:

@@ -40,8 +40,8 @@ class AlertRuleConfig(Section):
 
     condition: Literal[
         "drift", "degradation", "not_trusted", "error_rate", "log_lag", "no_traffic", "stale_monitor",
-        "stale_outcomes", "stale_model", "importance", "stale_loop", "retrain", "retrain_decision", "labels",
-        "trial_won", "trial_lost", "trial_stopped",
+        "stale_outcomes", "stale_model", "importance", "fairness", "stale_loop", "retrain", "retrain_decision",
+        "labels", "trial_won", "trial_lost", "trial_stopped",
     ] = setting("What the rule checks; docs/reference/alerts.md lists them")  # fmt: skip
     above_share: float | None = setting("Threshold of `error_rate`: share of responses", default=None, ge=0, le=1)
     above_rows: float | None = setting("Threshold of `log_lag`", unit="rows", default=None, ge=0)

@@ -147,11 +147,11 @@ class RollupLayout:
         k, predicted, outcome = len(self.package.classes), codes["@predicted"], codes["@outcome"]
         pair = np.where((predicted < 0) | (outcome < 0), -1, predicted * k + outcome)
         score = codes["@score"] if self.has_single_score else np.zeros(len(predicted), dtype=np.int64)
-        by_column = [score, *(self._coarsen_codes(bins, codes[bins.name]) for bins in self.reference.columns)]
+        by_column = [score, *(self.coarsen_codes(bins, codes[bins.name]) for bins in self.reference.columns)]
         return [np.where((pair < 0) | (column < 0), -1, column * k * k + pair) for column in by_column]
 
     @staticmethod
-    def _coarsen_codes(bins: Any, codes: Ints) -> Ints:
+    def coarsen_codes(bins: Any, codes: Ints) -> Ints:
         """Return positions in the bins of `bins` from those in its finest bins."""
         if bins.grid is None or len(bins.points) < 2:
             return codes

@@ -11,6 +11,7 @@ from pipeline.monitoring.performance.estimation import (
     estimates_agree,
     sufficient_estimates,
 )
+from pipeline.monitoring.performance.group_fairness import assess_window
 from pipeline.monitoring.performance.performance_report import PerformanceReport, evaluate_frame, evaluate_window
 from pipeline.monitoring.performance.score_histogram import ScoreHistogram
 
@@ -21,6 +22,7 @@ __all__ = [
     "Performance",
     "PerformanceReport",
     "ScoreHistogram",
+    "assess_window",
     "calculate_realized_performance",
     "detect_degradation",
     "estimate_performance",

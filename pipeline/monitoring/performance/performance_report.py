@@ -34,7 +34,14 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["PerformanceReport", "SlicePerformance", "evaluate_frame", "evaluate_rows", "evaluate_window"]
+__all__ = [
+    "EffectiveTallies",
+    "PerformanceReport",
+    "SlicePerformance",
+    "evaluate_frame",
+    "evaluate_rows",
+    "evaluate_window",
+]
 
 _MAX_EXACT_ROWS = 20_000  # up to so many rows, metrics are calculated from rows and exact
 _LABEL_METRICS = ("accuracy", "f1_weighted", "precision", "recall")
@@ -69,7 +76,7 @@ class PerformanceReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _EffectiveTallies:
+class EffectiveTallies:
     """Tallies of a window as samples of equal weights."""
 
     tallies: WindowTallies
@@ -102,7 +109,7 @@ def evaluate_window(tallies: WindowTallies, package: Package, *, intervals: Inte
     package : Package
     intervals : IntervalOptions
     """
-    layout, samples = RollupLayout(package), _EffectiveTallies(tallies)
+    layout, samples = RollupLayout(package), EffectiveTallies(tallies)
     predictions = samples.effective(layout, PREDICTIONS)
     if round(predictions.n_rows) <= _MAX_EXACT_ROWS or not layout.has_single_score:
         rows = [row for row in tallies.log.rows(tallies.window) if row.digest == package.digest]
@@ -217,7 +224,7 @@ def _realized_from_rollups(
 
 
 def _performance_by_version(
-    samples: _EffectiveTallies, intervals: IntervalOptions, known: Mapping[str, Performance]
+    samples: EffectiveTallies, intervals: IntervalOptions, known: Mapping[str, Performance]
 ) -> Iterator[tuple[str, Performance]]:
     """Yield the performance of each version; `known` has that of some packages by digest."""
     log = samples.tallies.log
@@ -231,7 +238,7 @@ def _performance_by_version(
 
 
 def _performance_by_source(
-    layout: RollupLayout, samples: _EffectiveTallies, intervals: IntervalOptions, *, overall: Performance
+    layout: RollupLayout, samples: EffectiveTallies, intervals: IntervalOptions, *, overall: Performance
 ) -> Iterator[tuple[str, Performance]]:
     """Yield the performance of each source of predictions of one package."""
     sources = sorted(

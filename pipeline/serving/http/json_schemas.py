@@ -231,7 +231,9 @@ STATIC_SCHEMAS: dict[str, dict[str, Any]] = {
         "type": "object",
         "additionalProperties": False,
         "required": ["reason"],
-        "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": 500}},
+        "properties": {
+            "reason": {"type": "string", "minLength": 1, "maxLength": 500, "pattern": r"^[^\u0000-\u001f\u007f]+$"}
+        },
     },
     "Text": _STRING,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ __all__ = ["TrialEndpoints"]
 
 _TRIAL = "/v1/trials/{trial}"
 _MAX_REASON_LENGTH = 500
+_REASON = re.compile(rf"[^\x00-\x1f\x7f\ud800-\udfff]{{1,{_MAX_REASON_LENGTH}}}")
 _MAX_DIGITS = 18
 
 
@@ -111,6 +113,7 @@ def _reason_of(body: bytes) -> str:
     if not isinstance(value, dict) or set(value) != {"reason"}:
         raise InvalidRequest.for_field("body", "object", 'expected {"reason": "..."}')
     reason = value["reason"]
-    if not (isinstance(reason, str) and 0 < len(reason) <= _MAX_REASON_LENGTH and reason.isprintable()):
-        raise InvalidRequest.for_field("reason", "text", f"expected 1 to {_MAX_REASON_LENGTH} printable characters")
+    if not (isinstance(reason, str) and _REASON.fullmatch(reason)):
+        expected = f"expected 1 to {_MAX_REASON_LENGTH} characters in one line"
+        raise InvalidRequest.for_field("reason", "text", expected)
     return reason

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.app.conftest import app_page, errors_of, log_in, text_of
-from tests.app.loop_history import find_trial
+from tests.app.loop_history import find_retrain, find_trial
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,23 @@ def test_an_operator_stops_a_trial_with_a_reason(loop_trial: int, empty: Path) -
     at.button(key=f"stop_{loop_trial}_proposal_confirm").click().run()
     assert (errors_of(at), find_trial(empty, loop_trial).state) == ([], "aborted")
     assert "is stopped" in text_of(at)
+
+
+@pytest.mark.usefixtures("loop_trial")
+def test_an_operator_discards_a_retrain_with_a_reason(empty: Path) -> None:
+    at = app_page("loop").run()
+    at.text_input(key="discard_1_retrain_reason").set_value("the caller sent wrong labels")
+    at.button(key="discard_1_retrain_confirm").click().run()
+    retrain = find_retrain(empty, 1)
+    assert (errors_of(at), retrain.state, retrain.decided_by) == ([], "discarded", "ada")
+
+
+def test_an_approved_trial_gets_its_first_requests(loop_trial: int, empty: Path) -> None:
+    at = app_page("loop").run()
+    at.button(key=f"approve_{loop_trial}_trial_confirm").click().run()
+    trial = find_trial(empty, loop_trial)
+    assert (errors_of(at), trial.state, trial.step, trial.proposal) == ([], "canary", 1, None)
+    assert "is approved" in text_of(at)
 
 
 @pytest.mark.usefixtures("loop_trial")

@@ -11,12 +11,15 @@ import pytest
 
 from pipeline import state as store
 from pipeline.alerts import monitor_loop
-from pipeline.alerts.rule_inputs import ServerMetrics, fetch_server_metrics
+from pipeline.alerts.alert_rules import evaluate_rules
+from pipeline.alerts.rule_inputs import RuleInputs, ServerMetrics, fetch_server_metrics
 from pipeline.config.config_loader import load_params
 from pipeline.config.groups.alerts_config import AlertRuleConfig
 from pipeline.errors import ConfigError
-from tests.fixtures.toy_dataset import ROOT
+from pipeline.fairness import assess_fairness
+from tests.fixtures.toy_dataset import ROOT, settings
 from tests.pipeline.alerts.test_monitor_loop import make_config, utc_now_us
+from tests.pipeline.fairness.test_fairness_report import TARGET, tallies
 from tests.pipeline.monitoring.log_fixtures import hours_us, live_rows, production_package, write_log, write_outcomes
 
 if TYPE_CHECKING:
@@ -154,3 +157,31 @@ def test_stale_outcomes_fires_when_no_outcome_ever_arrived(project: Path) -> Non
     state.close()
     (result,) = monitor_loop.run_monitor_once(config, project).rule_results
     assert (result.is_firing, result.summary) == (True, "no outcome for 9 hours")
+
+
+UNEQUAL = {"f": (900, 100, 900, 100), "m": (500, 500, 500, 500)}
+EQUAL = {"f": (4000, 800, 700, 4000), "m": (4100, 800, 720, 4050), "x": (1, 1, 1, 1)}
+SMALL = {"f": (9, 1, 9, 1), "m": (500, 500, 500, 500)}
+
+
+@pytest.mark.parametrize(
+    ("groups", "is_firing", "value"), [(UNEQUAL, True, 2), (EQUAL, False, 0), (SMALL, None, None), (None, None, None)]
+)
+def test_a_failing_group_fires_and_too_few_rows_decide_nothing(
+    groups: dict[str, tuple[int, int, int, int]] | None, is_firing: bool | None, value: float | None
+) -> None:
+    tallied = [] if groups is None else [tallies(**groups)]
+    report = {"fairness": assess_fairness(tallied, TARGET, settings().fairness).as_dict()}
+    inputs = RuleInputs(
+        "m",
+        1,
+        report,
+        store.Freshness(None, None, None),
+        None,
+        None,
+        min_rows=1,
+        loop=store.LoopFacts(),
+        loop_mode="off",
+    )
+    (result,) = evaluate_rules({"fairness": settings().alerts.rules["fairness"]}, inputs)
+    assert (result.is_firing, result.value, result.severity) == (is_firing, value, "warning")

@@ -9,6 +9,7 @@ import pytest
 from pipeline.config.groups.scenario_config import BrokenChallengerConfig, WorseChallengerConfig
 from pipeline.errors import DataError
 from pipeline.lifecycle.simulated_challenger import train_challenger
+from pipeline.serving.rows.row_parser import RowParser
 from tests.fixtures.small_packages import parts
 from tests.fixtures.toy_dataset import settings
 
@@ -39,12 +40,13 @@ def test_a_worse_challenger_is_less_sure_of_the_right_class(project: Path) -> No
     assert losses[1] > losses[0] + 0.2
 
 
-def test_a_broken_challenger_declares_a_range_without_a_part_of_the_rows(project: Path) -> None:
+def test_a_broken_challenger_refuses_a_part_of_the_rows(project: Path) -> None:
     challenger = BrokenChallengerConfig(kind="broken", refused_share=0.2)
     package = train_challenger(challenger, CONFIG, project, folder=project / "package")
-    hours, limit = parts("personality", 1_200).train["Time_spent_Alone"], package.schema.columns[0].maximum
-    assert limit is not None
-    assert 0.15 < float((hours > limit).mean()) < 0.35
+    rows = parts("personality", 1_200).train[list(package.schema.feature_names)].head(400)
+    parsed = RowParser(package.schema, max_rows=400).parse_columns(rows.astype(object).to_dict("list"), partial=True)
+    assert {error.path.rpartition(".")[2] for error in parsed.errors} == {"Time_spent_Alone"}
+    assert 0.15 < 1 - len(parsed.rows) / 400 < 0.35
 
 
 def test_without_a_graph_run_the_command_is_named(tmp_path: Path) -> None:

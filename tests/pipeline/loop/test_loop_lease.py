@@ -60,6 +60,11 @@ def test_the_thread_that_renews_it_ends_with_the_run(state: store.State) -> None
     assert "lease" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_what_is_urgent_starts_a_run_before_it_is_due_unless_another_process_runs() -> None:
+    assert pause_us(None, now=0, due_at=SECOND_US, is_urgent=True) == 0
+    assert pause_us(Lease("loop m", "other", 2), now=0, due_at=1, is_urgent=True) == 2
+
+
 @pytest.mark.parametrize(
     ("expires_at", "now", "pause"),
     [

@@ -9,14 +9,15 @@ import pytest
 
 from pipeline import state as store
 from pipeline.errors import Conflict, UsageError
-from pipeline.trials import stop_trial
+from pipeline.trials import TrialRequest, start_trial, stop_trial
 from pipeline.trials.trial_actions import fresh_from
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, NOW
-from tests.pipeline.trials.trial_fixtures import lifecycle_settings, open_trial, state_at
+from tests.pipeline.trials.trial_fixtures import lifecycle_settings, open_trial, package_store, state_at
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.state import TrialMethod
     from pipeline.trials import ModelPair
 
 
@@ -38,6 +39,25 @@ def test_a_version_that_cannot_challenge_is_refused(project: Path, challenger: i
 def test_more_trials_than_allowed_are_refused(project: Path) -> None:
     with pytest.raises(UsageError, match="0 trials are open"):
         open_trial(project, lifecycle_settings(trial_max_challengers=0))
+
+
+def test_a_split_takes_traffic_at_once_and_alone(project: Path) -> None:
+    request = TrialRequest(MODEL_NAME, 2, "ada", method="split", share=0.2, fresh_from=0)
+    with state_at(project) as state:
+        trial = start_trial(state, package_store(project), lifecycle_settings(), request)
+        assert (trial.state, trial.share, trial.fresh_from) == ("split", 0.2, NOW)
+        with pytest.raises(Conflict, match=f"trial {trial.seq} takes traffic, and one at a time does"):
+            start_trial(state, package_store(project), lifecycle_settings(), request)
+
+
+@pytest.mark.parametrize(
+    ("method", "share", "message"),
+    [("replay", 0.2, "pass --method split"), ("split", 1.0, "share of the requests between")],
+)
+def test_a_share_without_meaning_is_refused(project: Path, method: TrialMethod, share: float, message: str) -> None:
+    request = TrialRequest(MODEL_NAME, 2, "ada", method=method, share=share)
+    with state_at(project) as state, pytest.raises(UsageError, match=message):
+        start_trial(state, package_store(project), lifecycle_settings(), request)
 
 
 def test_a_snapshot_ends_what_a_model_learned_from(project: Path, pair: ModelPair) -> None:

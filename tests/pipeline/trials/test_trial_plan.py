@@ -31,6 +31,7 @@ COMPARING = Trial(
 FIRST = replace(COMPARING, state="canary", step=1, share=0.05)
 LAST = replace(COMPARING, state="canary", step=2, share=0.25)
 WATCH = replace(COMPARING, purpose="watch")
+SPLIT = replace(COMPARING, method="split", state="split", step=1, share=0.2)
 NO_CANARY = replace(COMPARING, settings={**COMPARING.settings, "canary": {**COMPARING.settings["canary"], "steps": []}})
 
 
@@ -68,6 +69,10 @@ def _plan(trial: Trial, verdict: str, *, hours: float = 1, **traffic: Any) -> Pl
         (COMPARING, "undecided", "end", "undecided"),
         (WATCH, "undecided", "end", "undecided"),
         (FIRST, "lost", "end", "harmful"),
+        (SPLIT, "open", "wait", None),
+        (SPLIT, "won", "promote", None),
+        (SPLIT, "lost", "end", "harmful"),
+        (SPLIT, "undecided", "end", "undecided"),
         (FIRST, "undecided", "end", "undecided"),
     ],
 )
@@ -114,8 +119,8 @@ def test_a_canary_with_too_few_predictions_is_paused_and_neither_stopped_nor_con
     ],
 )
 def test_a_stop_of_the_servers_ends_a_canary_that_would_be_promoted(traffic: dict[str, str], end: str) -> None:
-    step = _plan(LAST, "won", hours=9, n_predictions=5_000, **traffic)
-    assert (step.action, step.end, step.reason) == ("end", end, next(iter(traffic.values())))
+    steps = [_plan(trial, "won", hours=9, n_predictions=5_000, **traffic) for trial in (LAST, SPLIT)]
+    assert {(step.action, step.end, step.reason) for step in steps} == {("end", end, next(iter(traffic.values())))}
 
 
 def test_only_first_requests_and_changes_of_production_need_approval() -> None:

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 
 from pipeline import state as store
 from pipeline.errors import Conflict, UsageError
 from pipeline.metrics.canary_guard import VariantCounts
 from pipeline.registry.stage_transitions import promote_version, roll_back_version
 from pipeline.state import HOUR_US, LoopContext
-from pipeline.trials import advance_trials, approve_trial
+from pipeline.trials import advance_trials, approve_trial, is_stop_due
 from tests.fixtures.toy_dataset import settings
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, NOW, live_rows
 from tests.pipeline.trials.trial_fixtures import (
@@ -126,6 +127,8 @@ def test_a_canary_step_counts_the_predictions_since_it_began(logged: Path) -> No
     assert _advance(logged, config, at=NOW + HOUR_US).action == "canary"
     assert _advance(logged, config, at=NOW + 3 * HOUR_US).action == "none"
     _count(logged, trial, n_requests=110)
+    with state_at(logged) as state:
+        assert not is_stop_due(state, MODEL_NAME, now=NOW)
     assert _advance(logged, config, at=NOW + 3 * HOUR_US).action == "promote"
 
 
@@ -143,6 +146,8 @@ def test_the_servers_end_a_canary(
     with state_at(logged) as state, state.writing() as connection:
         own = store.TrialServer(trial.seq, server, server_state, "a reason", NOW - 2 * HOUR_US, NOW)
         store.put_trial_server(connection, own)
+    with state_at(logged) as state:
+        assert is_stop_due(state, MODEL_NAME, now=NOW)
     assert _advance(logged, config).action == end
     assert (_trials(logged)[-1].state, _production(logged)) == (end, 1)
 
@@ -215,6 +220,16 @@ def test_a_trial_whose_package_is_gone_is_void(logged: Path) -> None:
     decision = _advance(logged, config)
     assert (decision.action, _trials(logged)[-1].state) == ("void", "void")
     assert "a package cannot be loaded" in decision.reason
+
+
+def test_a_challenger_that_cannot_score_a_logged_row_loses(project: Path) -> None:
+    rows = log_with_outcomes(project, 60)
+    open_trial(project)
+    with state_at(project) as state, state.writing() as connection:
+        connection.execute(text('UPDATE predictions SET features = \'{"Time_spent_Alone": "many"}\' WHERE seq = 9'))
+    decision = _advance(project, lifecycle_settings())
+    assert (decision.action, len(rows)) == ("lost", 60)
+    assert "a logged row cannot be scored" in decision.reason
 
 
 def test_a_decision_to_wait_names_the_outcomes_still_needed(logged: Path) -> None:

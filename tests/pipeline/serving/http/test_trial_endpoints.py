@@ -54,7 +54,8 @@ def call(
 
 def test_an_operator_stops_the_traffic_of_a_trial_with_a_reason(project: Path) -> None:
     open_canary(project)
-    bodies = [b"[]", b"{}", b'{"reason": ""}', b'{"reason": 1}', b'{"reason": "a", "b": 1}']
+    texts = ["[]", "{}", '{"reason": ""}', '{"reason": 1}', '{"reason": "a", "b": 1}', r'{"reason": "\ud800"}']
+    bodies = [text.encode() for text in texts]
     requests = [make_request(body=body) for body in bodies]
     *refused, response = call(project, TrialEndpoints.stop_trial, *requests, make_request())
     assert [type(error) for error in refused] == [InvalidRequest] * len(bodies)
