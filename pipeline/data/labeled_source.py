@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["AT", "KEY", "ORIGIN", "WEIGHT", "SnapshotRows", "history_schema", "read_snapshot", "read_with_history"]
+__all__ = [
+    "AT",
+    "KEY",
+    "ORIGIN",
+    "WEIGHT",
+    "SnapshotRows",
+    "history_schema",
+    "read_snapshot",
+    "read_with_history",
+    "snapshot_end",
+]
 
 # Columns of a snapshot beside the features and the target; no declared column has such a name by accident.
 AT = "snapshot_at"  # when the row was predicted
@@ -86,6 +96,15 @@ def read_with_history(
     own = history[name].astype("Float64") if name in history else pd.Series(1.0, history.index, dtype="Float64")
     history = history.assign(**{name: own * decay})[list(frame.columns)]
     return pd.concat([history, frame], ignore_index=True)
+
+
+def snapshot_end(path: Path) -> int:
+    """Return the moment after the last row of a snapshot, in microseconds since 1970, UTC."""
+    import pyarrow.parquet as pq
+    from pyarrow import compute
+
+    moments = pq.read_table(path, columns=[AT]).column(AT)
+    return int(compute.max(moments.cast(pa.int64())).as_py()) + 1
 
 
 def read_snapshot(path: Path, schema: Schema, *, where: str) -> SnapshotRows:

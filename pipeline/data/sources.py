@@ -30,8 +30,9 @@ __all__ = ["SOURCES", "FetchedRows", "check_source", "content_hash", "fetch_rows
 class FetchedRows:
     """Rows as declared, and their fingerprint.
 
-    `fingerprint` holds `kind`, `rows`, `columns`, `rows_sha256` (over the typed values) and, for files,
-    `files` (SHA-256 by path); it does not depend on time or machine.
+    `fingerprint` holds `kind`, `rows`, `columns`, `rows_sha256` (over the typed values), for files `files` (SHA-256 by
+    path), and for labeled rows `until`, the moment after the last one (microseconds since 1970). It does not depend on
+    time or machine.
     """
 
     frame: pd.DataFrame
@@ -84,6 +85,10 @@ def fetch_rows(config: DataConfig, *, root: Path) -> FetchedRows:
     if file_sources:
         hashes = [fingerprint_files(part, root=root) for part in file_sources]
         fingerprint["files"] = {name: sha256 for part in hashes for name, sha256 in part.items()}
+    if isinstance(source, LabeledSource):
+        from pipeline.data.labeled_source import snapshot_end
+
+        fingerprint["until"] = snapshot_end(root / source.path)
     return FetchedRows(frame, fingerprint)
 
 

@@ -165,7 +165,8 @@ class FairnessReport:
 
     def _metric_as_dict(self, metric: GroupMetric, group: GroupFinding) -> dict[str, Any]:
         is_hidden = min(metric.n_rows, group.n_rows) < self.suppress_below
-        hidden = {"value", "effect", "low", "high"} if is_hidden else set()
+        # The value of all others would give that of the group by a subtraction.
+        hidden = {"value", "others", "effect", "low", "high", "smallest_visible"} if is_hidden else set()
         plain = {
             name: None if name in hidden else round_significant(value) if isinstance(value, float) else value
             for name, value in asdict(metric).items()

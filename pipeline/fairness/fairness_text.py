@@ -97,16 +97,31 @@ def _markdown_lines(report: Mapping[str, Any]) -> Iterator[str]:
         f" {pluralize(report['n_comparisons'], 'comparison')} together. Not enough data is not a pass."
     )
     yield ""
-    yield from markdown_table(
-        _HEAD, (tuple(map(escape_markdown, _cells(row))) for row in fairness_rows(report) if row["metric"])
-    )
+    found = [row for row in fairness_rows(report) if row["verdict"] in ("fail", "watch")]
+    if found:
+        yield from markdown_table(_HEAD, (tuple(map(escape_markdown, _cells(row))) for row in found))
+        yield ""
+    for column in report["columns"]:
+        yield f"- {escape_markdown(' and '.join(column['columns']))}: {escape_markdown(_listed_groups(column))}."
     yield from _mitigation_lines(report["mitigation"])
-    for name in _empty_groups(report):
+    if report["skipped"]:
         yield ""
-        yield f"Without rows: {escape_markdown(name)}."
     for name, reason in report["skipped"].items():
-        yield ""
-        yield f"{escape_markdown(name)}: {escape_markdown(reason)}."
+        yield f"- {escape_markdown(name)}: {escape_markdown(reason)}."
+
+
+def _listed_groups(column: Mapping[str, Any]) -> str:
+    """Return every group of a column with its rows, by verdict; groups without rows come last."""
+    parts = []
+    for verdict in ("fail", "watch", "pass", "not_enough_data"):
+        names = [
+            f"{group['group']} ({group['n_rows_text']})" for group in column["groups"] if group["verdict"] == verdict
+        ]
+        if names:
+            parts.append(f"{_VERDICT_TEXT[verdict]}: {', '.join(names)}")
+    if column["empty"]:
+        parts.append(f"without rows: {', '.join(column['empty'])}")
+    return "; ".join(parts)
 
 
 def mitigation_rows(mitigation: Mapping[str, Any]) -> list[tuple[str, ...]]:

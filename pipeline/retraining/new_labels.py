@@ -118,4 +118,4 @@ def score_labels(frame: pd.DataFrame, package: Package) -> LabeledPredictions:
     """Return labeled rows as a package predicts them."""
     target = package.schema.target
     codes = encode_target(frame, target)
-    return make_scored_rows(target, codes, package.predict_proba(frame), threshold=package.threshold)
+    return make_scored_rows(target, codes, package.predict_proba(frame), threshold=package.row_thresholds(frame))

@@ -89,7 +89,9 @@ class ColumnConfig(Section):
         "Whether the graph accepts that the column reveals the class: only where it is known before the outcome",
         default="refuse",
     )
-    protected: bool = setting("Whether its slices are always reported", default=False)
+    protected: bool = setting(
+        "Whether its groups are compared (fairness) and its slices always reported", default=False
+    )
 
     @model_validator(mode="after")
     def _check_weight(self) -> Self:

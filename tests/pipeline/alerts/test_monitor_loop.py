@@ -17,7 +17,7 @@ from pipeline.alerts import monitor_loop
 from pipeline.alerts.rule_inputs import fetch_server_metrics
 from pipeline.config.config_loader import load_params
 from pipeline.config.groups.alerts_config import AlertRuleConfig
-from pipeline.files import exclusive_lock, write_json
+from pipeline.files import exclusive_lock
 from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, hours_us, live_rows, production_package, write_log
 
@@ -59,9 +59,9 @@ def read_all_deliveries(project: Path) -> list[store.Delivery]:
 
 def test_many_drifted_columns_make_a_single_incident_with_ranked_causes(project: Path) -> None:
     numbers = log_rows(project, is_shifted=True, prefix="a")
-    digest = production_package(project)[0].digest
-    importance = [{"column": numbers[1], "mean": 0.9}, {"column": numbers[0], "mean": 0.01}]
-    write_json(project / "reports/evaluation.json", {"package": digest, "importance": importance})
+    importance = production_package(project)[0].importance
+    assert importance is not None
+    assert importance.loss[numbers[0]].mean > importance.loss[numbers[1]].mean
     found = monitor_loop.run_monitor_once(make_config(project), project)
     (incident,) = [one for one in found.incidents if one.group_name == "quality"]
     lines = incident.message.splitlines()
@@ -69,8 +69,8 @@ def test_many_drifted_columns_make_a_single_incident_with_ranked_causes(project:
     assert incident.title.startswith(f"{MODEL_NAME}: ")
     assert lines[0].endswith("(600 predictions)")
     assert lines[1] == "Most likely causes:"
-    assert lines[2].startswith(f"1. {numbers[1]}: shares of bins changed")
-    assert lines[3].startswith(f"2. {numbers[0]}: values shifted by ")
+    assert lines[2].startswith(f"1. {numbers[0]}: values shifted by ")
+    assert lines[3].startswith(f"2. {numbers[1]}: shares of bins changed")
     assert len(incident.details["causes"]) <= 3
     assert 0.3 < incident.details["affected_share"] <= 1
     assert "wrong predictions than usual among 600 (accuracy estimated" in incident.message

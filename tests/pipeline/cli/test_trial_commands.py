@@ -33,7 +33,7 @@ def test_a_trial_is_started_listed_shown_and_stopped(mlops: Mlops) -> None:
     ("words", "code", "message"),
     [
         (("start", "1"), 2, "version 1 is in Production"),
-        (("start", "2", "--method", "guess"), 2, "expected replay or split"),
+        (("start", "2", "--method", "guess"), 2, "expected replay, live or split"),
         (("start", "2", "--share", "0.2"), 2, "pass --method split"),
         (("show", "7"), 2, "no trial has the number 7"),
         (("approve", "7"), 2, "no trial has the number 7"),

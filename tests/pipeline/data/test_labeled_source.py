@@ -102,6 +102,7 @@ def test_a_required_column_that_the_log_lacks_is_refused(root: Path) -> None:
 def test_the_fingerprint_names_the_snapshot_and_the_files_of_the_history(root: Path) -> None:
     config = problem({"kind": "labeled", "path": SNAPSHOT, "history": HISTORY})
     fingerprint = fetch_rows(config, root=root).fingerprint
+    assert fingerprint["until"] == START + 10 * DAY + 1
     assert fingerprint["files"] == {name: files.sha256_file(root / name) for name in (SNAPSHOT, HISTORY["path"])}
 
 

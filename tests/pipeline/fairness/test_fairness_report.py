@@ -86,7 +86,7 @@ def test_small_numbers_are_suppressed() -> None:
     report = assess_fairness([tallies(f=(4, 1, 1, 3), m=(400, 80, 72, 405))], TARGET, config()).as_dict()
     small, large = report["columns"][0]["groups"]
     assert (small["n_rows"], small["n_rows_text"]) == (None, "< 10")
-    assert {metric["value"] for metric in small["metrics"]} == {None}
+    assert {metric[name] for metric in small["metrics"] for name in ("value", "others", "low")} == {None}
     assert (large["n_rows"], large["n_rows_text"]) == (957, "957")
 
 

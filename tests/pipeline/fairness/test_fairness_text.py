@@ -29,3 +29,25 @@ def test_the_text_has_a_line_for_each_comparison_and_the_verdict() -> None:
 def test_the_card_distinguishes_missing_data_from_a_pass() -> None:
     assert "Not enough data is not a pass." in fairness_markdown(REPORT)
     assert "No column is declared as protected" in fairness_markdown(assess_fairness([], TARGET, config()).as_dict())
+
+
+def test_the_card_has_a_table_of_findings_and_lists_every_group() -> None:
+    lines = fairness_markdown(REPORT).splitlines()
+    table = [line for line in lines if line.startswith("| sex")]
+    assert {line.split("|")[-2].strip() for line in table} <= {"fail", "watch"}
+    assert "- sex: fail: f (2,000), m (2,000); not enough data: x (47); without rows: y." in lines
+
+
+def test_the_card_shows_a_mitigation_with_its_reason_and_its_price() -> None:
+    metrics = {"before": {"accuracy": 0.9, "log_loss": 0.3}, "after": {"accuracy": 0.89, "log_loss": 0.3}}
+    groups = {
+        name: [{"group": "f", "metrics": [{"metric": "selection_rate", "value": value}]}]
+        for name, value in (("before", 0.2), ("after", 0.3))
+    }
+    thresholds = {"thresholds": {"f": 0.4, "m": 0.6}}
+    mitigation = {"kind": "thresholds", "column": "sex", "reason": "approved", "metrics": metrics, "groups": groups}
+    text = fairness_markdown({**REPORT, "mitigation": {**mitigation, "thresholds": thresholds}})
+    assert "**Mitigation**: `thresholds` by sex. Stated reason: approved." in text
+    assert "f 0.4, m 0.6" in text
+    assert "| all rows | accuracy | 0.9000 | 0.8900 |" in text
+    assert "| f | selection_rate | 0.2000 | 0.3000 |" in text
