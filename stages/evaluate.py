@@ -34,7 +34,8 @@ def main(config: Config) -> float:
     files.write_text(paths.MODEL_CARD, model_card(report, config))
     files.write_json(paths.TEST_METRICS, report.dvc_metrics())
     print(f"[evaluate] {report.summary}", flush=True)
-    print(f"[evaluate] {publish_run(Path(), config)}")
+    if config.tracking.publish_graph_runs:
+        print(f"[evaluate] {publish_run(Path(), config)}")
     return report.selection_value
 
 

@@ -25,6 +25,7 @@ _STATE_COLORS = {
 }  # fmt: skip
 _METHODS = {
     "replay": "the challenger scores the logged rows again",
+    "live": "the challenger scores beside each response, and no caller gets its prediction",
     "split": "the challenger responds to a share of the requests",
 }
 

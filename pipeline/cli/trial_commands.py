@@ -36,7 +36,7 @@ def start(
     *,
     method: Annotated[
         str | None,
-        typer.Option("--method", help="replay or split; by default as conf/lifecycle declares."),
+        typer.Option("--method", help="replay, live or split; by default as conf/lifecycle declares."),
     ] = None,
     share: Annotated[
         float | None,
@@ -154,8 +154,8 @@ def _trial_and_verdict(state: State, number: int) -> tuple[Trial, TrialVerdict]:
 def _trial_method(method: str | None) -> Any:
     from pipeline.errors import UsageError
 
-    if method not in (None, "replay", "split"):
-        raise UsageError(f"--method {method}: no such method; expected replay or split")
+    if method not in (None, "replay", "live", "split"):
+        raise UsageError(f"--method {method}: no such method; expected replay, live or split")
     return method
 
 
@@ -169,7 +169,7 @@ def _trial_line(trial: Trial) -> str:
 
 def _detail_lines(trial: Trial, verdict: TrialVerdict) -> list[str]:
     lines = [
-        f"  comparison: {verdict.summary}",
+        f"  comparison: {verdict.verdict}, {verdict.summary}",
         f"  rows with another class: {percent(verdict.disagreement)}",
         f"  predictions count from: {timestamp(trial.fresh_from)}",
         f"  opened by: {trial.opened_by}",

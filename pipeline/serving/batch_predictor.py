@@ -69,8 +69,8 @@ class PendingRequest:
 class CompletedRequest:
     """The response to a request, the label and confidence of each row, and the rows for the log.
 
-    `logged_row` is set for a request of one row, `logged_rows` for a batch. `is_counted` is False for a request that
-    asked not to be logged.
+    `logged_row` is set for a request of one row, `logged_rows` for a batch, with `prediction_ids` of all its rows.
+    `is_counted` is False for a request that asked not to be logged.
     """
 
     response: Response
@@ -78,6 +78,7 @@ class CompletedRequest:
     confidences: Sequence[float] = ()
     logged_row: PredictionRow | None = None
     logged_rows: RequestRows | None = None
+    prediction_ids: Sequence[str] = ()
     is_counted: bool = True
     variant: Variant = "champion"
 
@@ -173,6 +174,7 @@ class BatchPredictor:
             scored.label,
             scored.confidence,
             logged_rows=rows,
+            prediction_ids=ids,
             is_counted=request.is_logged,
             variant=request.loaded_model.variant,
         )

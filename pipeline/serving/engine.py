@@ -151,7 +151,7 @@ class Engine:
             state,
             worker,
             RetentionWorker(state, self._log_config),
-            LineUpFollower(state, reloader),
+            LineUpFollower(state, reloader, self._log_config.max_queue_rows // 10),
             watch,
             RequestSubmitter(worker, self.model, hash_key, self.source),
         )
@@ -323,6 +323,7 @@ class Engine:
             "active": None if line_up is None else line_up.champion.identity,
             "previous": None if self.previous_model is None else self.previous_model.identity,
             "trial": None if challenger is None else challenger.status(),
+            "live_trial": None if running is None else running.follower.shadow_status(line_up),
             "queue_rows": 0 if running is None else running.worker.n_waiting,
             "log": {
                 "mode": self._log_config.mode,
@@ -371,6 +372,7 @@ class Engine:
             self._line_up = line_up
             challenger = None if line_up is None else line_up.challenger
             running.worker.canary = None if challenger is None else challenger.traffic
+            running.worker.shadow = None if line_up is None else line_up.shadow
             # A loaded model stays: garbage collections that visit it again cost large batches a third of their time.
             gc.unfreeze()
             gc.collect()

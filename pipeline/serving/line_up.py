@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pipeline.serving.loaded_model import LoadedModel
     from pipeline.serving.log_options import LogOptions
     from pipeline.serving.rows.row_parser import ParsedRows, RowParser
+    from pipeline.serving.shadow_scorer import ShadowScorer
 
 __all__ = ["AssignedRows", "Challenger", "Fallback", "LineUp", "assign_rows", "position_of"]
 
@@ -69,10 +70,14 @@ class Challenger:
 
 @dataclass(frozen=True, slots=True)
 class LineUp:
-    """What requests are predicted with; a request uses the same line-up from its start to its end."""
+    """What requests are predicted with; a request uses the same line-up from its start to its end.
+
+    `shadow` scores the challenger of a live trial, whose predictions no caller receives.
+    """
 
     champion: LoadedModel
     challenger: Challenger | None = None
+    shadow: ShadowScorer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ import secrets
 import socket
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import IntegrityError
 from pipeline.serving.canary_facts import canary_settings, pool_traffic
 from pipeline.serving.canary_traffic import CanaryTraffic
 from pipeline.serving.line_up import Challenger, LineUp
+from pipeline.serving.shadow_scorer import ShadowScorer
 from pipeline.state import TrialServer, VariantTraffic
 
 if TYPE_CHECKING:
@@ -47,17 +48,25 @@ class LineUpFollower:
     state : State
     reloader : ModelReloader
         Loads and verifies models.
+    max_shadow_rows : int
+        Rows that may wait for the challenger of a live trial.
 
     Attributes
     ----------
     error : str or None
         Why the last exchange with the other servers failed.
+    shadow_error : str or None
+        Why the challenger of a live trial is not scored.
     """
 
     state: State
     reloader: ModelReloader
+    max_shadow_rows: int = 1_000
     server: str = field(default_factory=_server_name)
     error: str | None = field(default=None, init=False)
+    shadow_error: str | None = field(default=None, init=False)
+    _shadow_generation: int | None = field(default=None, init=False)
+    _shadow_retry_at: float | None = field(default=None, init=False)
     _generation: int | None = field(default=None, init=False)
     _retry_at: float | None = field(default=None, init=False)
     _written: tuple[tuple[int, int], ...] = field(default=(), init=False)
@@ -79,9 +88,41 @@ class LineUpFollower:
             return result, None
         known = None if current is None else current.challenger
         challenger = self._poll_challenger(champion, known)
-        if current is not None and champion is current.champion and challenger is known:
+        shadow = self._poll_shadow(champion, None if current is None else current.shadow)
+        is_same = current is not None and champion is current.champion and shadow is current.shadow
+        if is_same and challenger is known:
             return result, current
-        return result, LineUp(champion, challenger)
+        return result, LineUp(champion, challenger, shadow)
+
+    def shadow_status(self, line_up: LineUp | None) -> dict[str, Any] | None:
+        """Return what the challenger of a live trial scored, or why it is not scored; None without such a trial."""
+        if line_up is not None and line_up.shadow is not None:
+            return line_up.shadow.status()
+        return None if self.shadow_error is None else {"error": self.shadow_error}
+
+    def _poll_shadow(self, champion: LoadedModel, known: ShadowScorer | None) -> ShadowScorer | None:
+        """Return what scores the challenger of a live trial; a fault of it is kept in `shadow_error`."""
+        if champion.served_by != "production" or self.reloader.stage != "Production":
+            self._shadow_generation = None
+            return None
+        is_due = self._shadow_retry_at is not None and time.monotonic() >= self._shadow_retry_at
+        if not is_due and self.reloader.generation == self._shadow_generation:
+            return known
+        self._shadow_generation, self._shadow_retry_at, self.shadow_error = self.reloader.generation, None, None
+        try:
+            with self.state.reading() as connection:
+                trial = store.live_trial(connection, champion.name)
+            if trial is None or trial.champion_digest != champion.digest:
+                return None
+            if known is not None and known.trial == trial.seq:
+                return known
+            model = self.reloader.load(trial.challenger, trial.challenger_digest, champion.generation, "production")
+            return ShadowScorer(
+                champion, model, trial=trial.seq, state=self.state, max_waiting_rows=self.max_shadow_rows
+            )
+        except Exception as error:  # noqa: BLE001 - the champion serves, and a later poll tries again
+            self.shadow_error, self._shadow_retry_at = str(error), time.monotonic() + _RETRY_S
+            return None
 
     def _poll_challenger(self, champion: LoadedModel, known: Challenger | None) -> Challenger | None:
         """Return the challenger; a fault of it never keeps the champion from being served."""

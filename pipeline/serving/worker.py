@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.errors import DependencyUnavailable
 from pipeline.serving.batch_predictor import BatchPredictor, CompletedRequest, PendingRequest
-from pipeline.serving.serving_errors import IdempotencyConflict, LogQueueFull, LogUnavailable
+from pipeline.serving.request_results import (
+    RequestResult,
+    count_rows,
+    fall_back,
+    log_unavailable_error,
+    logged_values,
+    resolve_futures,
+)
+from pipeline.serving.serving_errors import IdempotencyConflict, LogQueueFull
 from pipeline.serving.serving_stats import ServingStats
 from pipeline.state import IdempotencyKeyTaken, PredictionIdTaken, StoredResponse
 from pipeline.text import pluralize
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.serving_config import PredictionLogConfig
     from pipeline.serving.canary_traffic import CanaryTraffic
     from pipeline.serving.loaded_model import LoadedModel
+    from pipeline.serving.shadow_scorer import ShadowScorer
     from pipeline.state import PredictionWriter
 
 __all__ = ["PredictionWorker", "RequestObserver"]
@@ -35,8 +44,6 @@ _MAX_BATCH_ROWS = 20_000
 _RETRY_PAUSE_S = 1.0
 # Rows that the event loop may predict itself where there is no log.
 _MAX_EVENT_LOOP_ROWS = 256
-
-RequestResult = CompletedRequest | BaseException
 
 
 class RequestObserver(Protocol):
@@ -70,6 +77,8 @@ class PredictionWorker:
         The fault of the state database; requests that must be logged are refused while it is set.
     canary : CanaryTraffic or None
         Counts what champion and challenger do; None while no challenger gets requests.
+    shadow : ShadowScorer or None
+        Scores the challenger of a live trial while no request waits; None without one.
     """
 
     def __init__(
@@ -82,6 +91,7 @@ class PredictionWorker:
         self.stats = ServingStats()
         self.storage_error: str | None = None
         self.canary: CanaryTraffic | None = None
+        self.shadow: ShadowScorer | None = None
         self._writer = writer
         self._config = config
         self._now = now
@@ -146,7 +156,7 @@ class PredictionWorker:
         """
         must_log = request.is_logged and self._config.on_log_failure == "reject"
         if must_log and self.storage_error is not None and self.is_failing:
-            raise _log_unavailable_error()
+            raise log_unavailable_error()
         n_rows = len(request.rows.rows)
         with self._lock:
             if self._n_waiting and self._n_waiting + n_rows > self._config.max_queue_rows:
@@ -164,12 +174,12 @@ class PredictionWorker:
         requests, self._submitted = self._submitted, []
         if not requests:
             return
-        n_rows = _count_rows(requests)
+        n_rows = count_rows(requests)
         # The thread is idle when these are all that wait, so the two never score at once.
         if self._config.mode == "none" and n_rows <= _MAX_EVENT_LOOP_ROWS and n_rows == self._n_waiting:
             results = self._process_safely(requests)
             self._n_waiting -= n_rows
-            _resolve_futures(requests, results)
+            resolve_futures(requests, results)
         else:
             self._queue.put(requests)
 
@@ -198,7 +208,10 @@ class PredictionWorker:
         while is_open:
             requests, tasks, is_open = self._take_batch()
             if requests:
-                self._deliver_results(requests, self._process_safely(requests))
+                results = self._process_safely(requests)
+                self._deliver_results(requests, results)
+                if self.shadow is not None:
+                    self.shadow.enqueue(logged_values(requests, results, digest=self.shadow.champion_digest))
             for task in tasks:
                 task(self._writer)
         self._writer.close()
@@ -207,13 +220,13 @@ class PredictionWorker:
         requests: list[PendingRequest] = []
         tasks: list[Callable[[PredictionWriter], None]] = []
         n_rows = 0
-        item = self._queue.get()
+        item = self._next_item()
         while True:
             if item is None:
                 return requests, tasks, False
             if isinstance(item, list):
                 requests += item
-                n_rows += _count_rows(item)
+                n_rows += count_rows(item)
             else:
                 tasks.append(item)
             if n_rows >= _MAX_BATCH_ROWS:
@@ -223,11 +236,20 @@ class PredictionWorker:
             except Empty:
                 return requests, tasks, True
 
+    def _next_item(self) -> list[PendingRequest] | Callable[[PredictionWriter], None] | None:
+        """Return the next item of the queue; while there is none, the challenger of a live trial is scored."""
+        while (shadow := self.shadow) is not None and shadow.has_work:
+            try:
+                return self._queue.get_nowait()
+            except Empty:
+                shadow.score_chunk()
+        return self._queue.get()
+
     def _deliver_results(self, requests: list[PendingRequest], results: Sequence[RequestResult]) -> None:
         with self._lock:
-            self._n_waiting -= _count_rows(requests)
+            self._n_waiting -= count_rows(requests)
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_resolve_futures, requests, results)
+            self._loop.call_soon_threadsafe(resolve_futures, requests, results)
 
     def _process_safely(self, requests: list[PendingRequest]) -> Sequence[RequestResult]:
         """Return a result for each request, whatever happens: a dead thread would leave every request waiting."""
@@ -335,7 +357,7 @@ class PredictionWorker:
             duration_s = time.perf_counter() - began
             done = [request for request, model in zip(group, models, strict=True) if request.loaded_model is model]
             if done:
-                canary.observe(variant, n_requests=len(done), n_predictions=_count_rows(done), duration_s=duration_s)
+                canary.observe(variant, n_requests=len(done), n_predictions=count_rows(done), duration_s=duration_s)
             results_by_id |= {id(request): result for request, result in zip(group, results, strict=True)}
         return [results_by_id[id(request)] for request in requests]
 
@@ -347,17 +369,19 @@ class PredictionWorker:
         except Exception as error:  # noqa: BLE001 - raised in the request that waits for it
             if len(requests) > 1:
                 return [result for request in requests for result in self._score_group([request])]
-            uses_champion, error = _fall_back(requests[0], error)
+            uses_champion, error = fall_back(requests[0], error)
             return self._score_group(requests) if uses_champion else [error]
 
     def _process_unlogged(self, requests: list[PendingRequest]) -> Sequence[RequestResult]:
         serves_all = self._config.on_log_failure == "serve_unlogged"
         served = [request for request in requests if serves_all or not request.is_logged]
-        results, _ = self._score(served)
-        self.stats.n_unlogged += _count_rows([request for request in served if request.is_logged])
+        results, completed = self._score(served)
+        for result in completed:  # the log does not have their rows
+            result.logged_row, result.logged_rows = None, None
+        self.stats.n_unlogged += count_rows([request for request in served if request.is_logged])
         self._update_stats(results, n_logged=0)
         result_by_id = {id(request): result for request, result in zip(served, results, strict=True)}
-        return [result_by_id.get(id(request), _log_unavailable_error()) for request in requests]
+        return [result_by_id.get(id(request), log_unavailable_error()) for request in requests]
 
     def _update_stats(self, results: Sequence[RequestResult], *, n_logged: int) -> None:
         stats = self.stats
@@ -370,29 +394,3 @@ class PredictionWorker:
                 stats.n_rows += len(result.labels)
                 stats.by_class[result.variant].update(result.labels)
                 stats.confidences.observe_all(result.confidences)
-
-
-def _fall_back(request: PendingRequest, error: Exception) -> tuple[bool, Exception]:
-    """Move a failed request to the champion; return whether that is possible, and the error to raise if not."""
-    try:
-        return request.fall_back(), error
-    except Exception as champion_error:  # noqa: BLE001 - raised in the request that waits for it
-        return False, champion_error
-
-
-def _log_unavailable_error() -> LogUnavailable:
-    return LogUnavailable("the prediction log is unavailable, so predictions are refused; try again", retry_after_s=2)
-
-
-def _count_rows(requests: Sequence[PendingRequest]) -> int:
-    return sum(len(request.rows.rows) for request in requests)
-
-
-def _resolve_futures(requests: Sequence[PendingRequest], results: Sequence[RequestResult]) -> None:
-    for request, result in zip(requests, results, strict=True):
-        if request.future.done():
-            continue
-        if isinstance(result, CompletedRequest):
-            request.future.set_result(result.response)
-        else:
-            request.future.set_exception(result)

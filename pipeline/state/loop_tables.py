@@ -43,7 +43,7 @@ trials = Table(
     Column("proposal", String(20)),
     Column("evidence", Text, nullable=False),
     CheckConstraint("purpose IN ('promotion', 'watch')", name="purpose"),
-    CheckConstraint("method IN ('replay', 'split')", name="method"),
+    CheckConstraint("method IN ('replay', 'live', 'split')", name="method"),
     CheckConstraint(
         "state IN ('comparing', 'canary', 'split', 'won', 'lost', 'harmful', 'undecided', 'aborted', 'void')",
         name="state",

@@ -155,10 +155,11 @@ def _remove_detached_partition(state: State, name: str) -> int:
             return 0
         count_sql = f"SELECT count(*) FROM {name}"  # noqa: S608 - an internal name  # nosec B608
         n_rows = connection.exec_driver_sql(count_sql).scalar()
-        connection.exec_driver_sql(
-            f"DELETE FROM outcomes USING {name} p"  # noqa: S608 - an internal name  # nosec B608
-            " WHERE outcomes.prediction_id = p.prediction_id"
-        )
+        for table in ("outcomes", "shadow_predictions"):
+            connection.exec_driver_sql(
+                f"DELETE FROM {table} USING {name} p"  # noqa: S608 - internal names  # nosec B608
+                f" WHERE {table}.prediction_id = p.prediction_id"
+            )
         connection.exec_driver_sql(f"DROP TABLE {name}")
         return int(n_rows or 0)
 

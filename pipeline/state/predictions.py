@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, select
 
 from pipeline.state.stored_rows import require_removed
-from pipeline.state.tables import idempotent_responses, outcomes, predictions
+from pipeline.state.tables import idempotent_responses, outcomes, predictions, shadow_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -134,8 +134,9 @@ def _remove_by_number(connection: Connection, numbers: Sequence[int]) -> int:
     for at in range(0, len(numbers), _IDS_PER_QUERY):
         part = numbers[at : at + _IDS_PER_QUERY]
         removed = select(predictions.c.prediction_id).where(predictions.c.seq.in_(part))
-        connection.execute(delete(outcomes).where(outcomes.c.prediction_id.in_(removed)))
-        _require_none(connection, outcomes.c.prediction_id.in_(removed))
+        for table in (outcomes, shadow_predictions):
+            connection.execute(delete(table).where(table.c.prediction_id.in_(removed)))
+            _require_none(connection, table.c.prediction_id.in_(removed))
         connection.execute(delete(predictions).where(predictions.c.seq.in_(part)))
         _require_none(connection, predictions.c.seq.in_(part))
     return len(numbers)

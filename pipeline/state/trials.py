@@ -29,12 +29,13 @@ __all__ = [
     "TrialState",
     "add_trial",
     "find_trial",
+    "live_trial",
     "read_trials",
     "traffic_trial",
     "update_trial",
 ]
 
-TrialMethod = Literal["replay", "split"]
+TrialMethod = Literal["replay", "live", "split"]
 TrialPurpose = Literal["promotion", "watch"]
 TrialState = Literal["comparing", "canary", "split", "won", "lost", "harmful", "undecided", "aborted", "void"]
 
@@ -50,8 +51,9 @@ class Trial:
     ----------
     purpose : "promotion" or "watch"
         Whether the challenger may replace the champion, or is the earlier champion that is kept ready for a rollback.
-    method : "replay" or "split"
-        Whether the challenger gets requests only after it won, or a share of them from the start.
+    method : "replay", "live" or "split"
+        Where the predictions of the challenger come from: the log scored again, beside each response, or a share of
+        the requests from the start.
     champion, challenger : int
         Versions.
     step : int
@@ -170,6 +172,18 @@ def traffic_trial(connection: Connection, model: str) -> Trial | None:
     """Return the open trial whose challenger gets requests; None without one."""
     query = select(trials).where(
         trials.c.model == model, trials.c.decided_at.is_(None), trials.c.state.in_(TRAFFIC_STATES)
+    )
+    row = connection.execute(query.order_by(trials.c.seq).limit(1)).first()
+    return None if row is None else _trial_of(row)
+
+
+def live_trial(connection: Connection, model: str) -> Trial | None:
+    """Return the open trial whose challenger is scored beside the champion; the oldest of several, None without one."""
+    query = select(trials).where(
+        trials.c.model == model,
+        trials.c.decided_at.is_(None),
+        trials.c.method == "live",
+        trials.c.state == "comparing",
     )
     row = connection.execute(query.order_by(trials.c.seq).limit(1)).first()
     return None if row is None else _trial_of(row)

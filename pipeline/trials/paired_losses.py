@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["ModelPair", "check_replayable", "sum_paired_differences"]
+__all__ = ["ModelPair", "check_comparable", "sum_paired_differences"]
 
 # Sums of multiples of a power of two are exact, so they do not depend on how the log was divided.
 _RESOLUTION = float(1 << 30)
@@ -34,10 +34,14 @@ _RULE_BASELINE = "rule"
 
 @dataclass(frozen=True, slots=True)
 class ModelPair:
-    """The packages of the champion and of the challenger."""
+    """The packages of the champion and of the challenger.
+
+    With `is_live` the challenger was scored beside the champion, and no logged row is scored again.
+    """
 
     champion: Package
     challenger: Package
+    is_live: bool = False
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -45,8 +49,10 @@ class ModelPair:
         return self.champion.digest, self.challenger.digest
 
 
-def check_replayable(pair: ModelPair) -> None:
-    """Check that the log stores what both models need to be scored again.
+def check_comparable(pair: ModelPair) -> None:
+    """Check that both models predict the same classes, and that the log stores what both need to be scored again.
+
+    A live pair is not scored again, so its columns may be stored in any way.
 
     Raises
     ------
@@ -59,11 +65,11 @@ def check_replayable(pair: ModelPair) -> None:
             f" {', '.join(pair.champion.classes)}. Promote it without a trial: `mlops promote`"
         )
     missing = _columns_not_logged(pair.challenger, logged_by=pair.champion)
-    if missing:
+    if missing and not pair.is_live:
         raise ConfigError(
             f"columns {', '.join(missing)}: the log does not store them in full, so the challenger cannot be scored on"
-            " logged rows; expected `store: full` in conf/data. Set it and train again, or promote"
-            " without a trial: `mlops promote`"
+            " logged rows; expected `store: full` in conf/data. Set it and train again, or start the trial with"
+            " `--method live`"
         )
 
 
@@ -125,20 +131,25 @@ def _arm_weight(outcome: ArrivedOutcome, pair: ModelPair, split_share: float | N
 
 
 def _is_scorable(outcome: ArrivedOutcome, pair: ModelPair) -> bool:
-    """Whether the logged row holds what the model that did not predict it needs."""
+    """Whether there is, or can be, a prediction of the model that did not predict the row."""
+    if pair.is_live:
+        is_champions = (outcome.digest, outcome.served_by) == (pair.champion.digest, "production")
+        return is_champions and outcome.shadow is not None
     if outcome.digest == pair.challenger.digest:
         return not _columns_not_logged(pair.champion, logged_by=pair.challenger)
     return True
 
 
 def _score(outcomes: Sequence[ArrivedOutcome], package: Package) -> LabeledPredictions:
-    """Return the predictions of a package: those of the log where it made them, and new ones elsewhere."""
-    is_own = np.array([row.digest == package.digest and row.served_by != _RULE_BASELINE for row in outcomes])
+    """Return the predictions of a package: those it made for the rows, and new ones elsewhere."""
+    own = [_own_probabilities(row, package) for row in outcomes]
+    is_own = np.array([text is not None for text in own])
     target, probabilities = package.schema.target, np.zeros((len(outcomes), len(package.classes)))
     predicted = np.zeros(len(outcomes), dtype=np.int64)
     for positions, is_logged in ((np.flatnonzero(is_own), True), (np.flatnonzero(~is_own), False)):
         if len(positions):
-            batch = LogBatch(_log_columns([outcomes[i] for i in positions.tolist()]), package)
+            rows = [outcomes[i]._replace(probabilities=own[i] or "") for i in positions.tolist()]
+            batch = LogBatch(_log_columns(rows), package)
             probabilities[positions] = batch.probabilities() if is_logged else _predict(batch)
             threshold = (
                 package.threshold
@@ -152,6 +163,13 @@ def _score(outcomes: Sequence[ArrivedOutcome], package: Package) -> LabeledPredi
         predicted=predicted,
         positive=None if target.positive is None else target.classes.index(target.positive),
     )
+
+
+def _own_probabilities(outcome: ArrivedOutcome, package: Package) -> str | None:
+    """Return the probabilities that a package predicted for a row: in the log, or beside it; None without any."""
+    if outcome.digest != package.digest:
+        return outcome.shadow
+    return None if outcome.served_by == _RULE_BASELINE else outcome.probabilities
 
 
 def _predict(batch: LogBatch) -> Floats:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import Conflict, UsageError
-from pipeline.trials.paired_losses import ModelPair, check_replayable
+from pipeline.trials.paired_losses import ModelPair, check_comparable
 
 if TYPE_CHECKING:
     from pipeline.config.groups.lifecycle_config import LifecycleConfig
@@ -30,7 +30,7 @@ class TrialRequest:
     actor : str
         Who opens it.
     reason : str
-    method : "replay", "split", or None
+    method : "replay", "live", "split", or None
         None for that of the settings.
     share : float or None
         Share of the requests that a challenger of method `split` gets; None for that of the first canary step.
@@ -70,8 +70,8 @@ def start_trial(state: State, packages: PackageStore, config: LifecycleConfig, r
         challenger = store.find_version(connection, request.model, request.challenger)
         champion = _require_champion(connection, deployment, challenger)
         _require_room(connection, request, config)
-    pair = ModelPair(packages.load(champion.digest), packages.load(challenger.digest))
-    check_replayable(pair)
+    pair = ModelPair(packages.load(champion.digest), packages.load(challenger.digest), is_live=method == "live")
+    check_comparable(pair)
     at = state.clock()
     learned_until = max(fresh_from(champion, pair.champion), fresh_from(challenger, pair.challenger))
     trial = store.Trial(

@@ -68,7 +68,8 @@ def load_pair(packages: PackageStore, trial: Trial) -> ModelPair:
     IntegrityError
         When a package is missing or damaged.
     """
-    return ModelPair(packages.load(trial.champion_digest), packages.load(trial.challenger_digest))
+    champion, challenger = packages.load(trial.champion_digest), packages.load(trial.challenger_digest)
+    return ModelPair(champion, challenger, is_live=trial.method == "live")
 
 
 def update_comparison(state: State, packages: PackageStore, trial: Trial) -> Comparison:
@@ -125,7 +126,13 @@ def _iter_changes(
         until = min(after + _BATCH_OUTCOMES, last)
         with state.reading() as connection:
             outcomes = store.read_arrived_outcomes(
-                connection, trial.model, pair.digests, after=after, until=until, fresh_from=trial.fresh_from
+                connection,
+                trial.model,
+                pair.digests,
+                after=after,
+                until=until,
+                fresh_from=trial.fresh_from,
+                shadow_digest=trial.challenger_digest if pair.is_live else None,
             )
         yield until, sum_paired_differences(outcomes, pair, split_share=trial.settings.get("split_share"))
         after = until

@@ -10,7 +10,7 @@ from pipeline.config.groups.lifecycle_config import TrialConfig
 from pipeline.errors import ConfigError, IntegrityError
 from pipeline.registry.stage_transitions import promote_within, roll_back_within
 from pipeline.state import LOOP_ACTOR
-from pipeline.trials.paired_losses import check_replayable
+from pipeline.trials.paired_losses import check_comparable
 from pipeline.trials.trial_comparison import load_pair
 from pipeline.trials.trial_verdict import TrialVerdict, trial_verdict
 
@@ -129,14 +129,14 @@ class StepWriter:
             return None
         pair = load_pair(self.packages, trial)
         try:
-            check_replayable(replace(pair, champion=pair.challenger, challenger=pair.champion))
+            check_comparable(replace(pair, champion=pair.challenger, challenger=pair.champion))
         except (ConfigError, IntegrityError):
             return None
         settings = {**trial.settings, "trial": {**trial.settings["trial"], "max_days": self.config.watch.days}}
         return store.Trial(
             model=trial.model,
             purpose="watch",
-            method="replay",
+            method="live" if pair.is_live else "replay",
             champion=trial.challenger,
             champion_digest=trial.challenger_digest,
             challenger=trial.champion,

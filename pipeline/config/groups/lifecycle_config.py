@@ -23,7 +23,7 @@ __all__ = [
 class TrialConfig(Section):
     """How a challenger is compared with the champion."""
 
-    method: Literal["replay", "split"] = setting("Whether the challenger gets requests after it won, or at once")
+    method: Literal["replay", "live", "split"] = setting("Where the predictions of the challenger come from")
     metric: Literal["log_loss", "brier", "accuracy"] = setting("Metric that compares challenger and champion")
     test: Literal["superiority", "non_inferiority"] = setting(
         "Significantly better, or not worse by more than the margin"

@@ -20,7 +20,7 @@ __all__ = ["create_loop_tables"]
 
 _TRIAL_WORDS = {
     "purpose": "purpose IN ('promotion', 'watch')",
-    "method": "method IN ('replay', 'split')",
+    "method": "method IN ('replay', 'live', 'split')",
     "state": "state IN ('comparing', 'canary', 'split', 'won', 'lost', 'harmful', 'undecided', 'aborted', 'void')",
 }
 

@@ -11,6 +11,7 @@ from pipeline import package
 from pipeline.errors import DependencyUnavailable
 from pipeline.package.onnx_file import OnnxModel, convert_to_onnx
 from pipeline.package.parity import TOLERANCE, check_onnx_parity, edge_case_rows, onnx_classifier
+from tests.fixtures.proof import is_long
 from tests.fixtures.small_packages import parts, train_small_model, unseen_rows, write_small_package
 from tests.fixtures.toy_dataset import ROOT
 
@@ -58,7 +59,7 @@ def test_a_model_has_an_onnx_form_or_the_reason_why_not(tmp_path: Path, model: s
     assert (loaded.predict(rows) == loaded.sklearn_classifier().predict(rows)).all()
 
 
-@pytest.mark.parametrize("data", PROBLEMS)
+@pytest.mark.parametrize("data", PROBLEMS if is_long() else ("personality", "wine"))
 @pytest.mark.parametrize("calibration", ["sigmoid", "isotonic"])
 @pytest.mark.parametrize("model", MUST_CONVERT)
 def test_a_calibrated_model_has_an_onnx_form(tmp_path: Path, model: str, calibration: str, data: str) -> None:

@@ -18,6 +18,7 @@ from tests.fixtures.registered_project import (
     engine_settings,
     event_kinds,
     open_canary,
+    open_live_trial,
     package_folder,
     step_trial,
 )
@@ -115,9 +116,47 @@ def test_a_share_that_no_decision_set_is_refused(project: Path, state: State) ->
     assert "does not follow from the audit trail" in servers(state)[0].reason
 
 
+def test_the_challenger_of_a_live_trial_is_loaded_without_requests_and_leaves_with_its_trial(
+    project: Path, state: State
+) -> None:
+    follower = make_follower(project, state)
+    alone = poll(follower)
+    trial = open_live_trial(project)
+    line_up = poll(follower, alone)
+    assert line_up.shadow is not None
+    assert (line_up.challenger, line_up.shadow.model.version, line_up.shadow.trial) == (None, 2, trial.seq)
+    assert poll(follower, line_up) is line_up
+    step_trial(project, trial, state="aborted", decided_at=state.clock())
+    assert poll(follower, line_up).shadow is None
+
+
+def test_a_live_challenger_that_cannot_be_loaded_is_reported_and_the_champion_serves(
+    project: Path, state: State
+) -> None:
+    shutil.rmtree(package_folder(project, 2))
+    open_live_trial(project)
+    follower = make_follower(project, state)
+    line_up = poll(follower)
+    assert (line_up.champion.version, line_up.shadow) == (1, None)
+    status = follower.shadow_status(line_up)
+    assert status is not None
+    assert "no model package" in status["error"]
+
+
 def test_a_server_of_staging_has_no_challenger(project: Path, state: State) -> None:
     open_canary(project)
     with state.writing() as connection:
         version = store.find_version(connection, NAME, 2)
         store.set_deployment(connection, version, "Staging", store.AuditEvent("ada", "promote", state.clock()))
     assert poll(make_follower(project, state, stage="Staging")).challenger is None
+
+
+def test_a_stop_by_a_person_needs_no_counts(project: Path, state: State) -> None:
+    open_canary(project)
+    follower = make_follower(project, state)
+    line_up = poll(follower)
+    with state.writing() as connection:
+        store.put_trial_server(connection, TrialServer(1, "api ada", "stopped", "ada stopped it", 1, 1))
+    assert poll(follower, line_up) is line_up
+    assert line_up.challenger is not None
+    assert line_up.challenger.traffic.stop_reason == "ada stopped it"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parents[3]
 EXPERIMENT = "personality_classification"
-N_CONFIGURATIONS = proof_rounds(8, long=20)
+N_CONFIGURATIONS = proof_rounds(4, long=20)
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,16 @@ def project(prepared: Path, tmp_path: Path) -> Project:
     return Project(Path(shutil.copytree(prepared, tmp_path / "project", symlinks=True)))
 
 
+def _graph_outputs(project: Project) -> set[Path]:
+    return {path for path in project.root.rglob("*") if path.is_file() and "outputs" not in path.parts}
+
+
 @pytest.mark.usefixtures("starts_processes")
-def test_a_sweep_is_one_run_with_children_named_by_what_varies(project: Project) -> None:
+def test_a_sweep_is_one_run_with_children_named_by_what_varies_and_leaves_the_graph_alone(project: Project) -> None:
+    before = _graph_outputs(project)
     printed = project.train("-m", "model=logistic_regression,naive_bayes", "seed=42,2", "training.calibration=sigmoid")
+    changed_roots = {path.relative_to(project.root).parts[0] for path in _graph_outputs(project) - before}
+    assert changed_roots <= {"mlruns", "mlflow.db-wal", "mlflow.db-shm"}
     (parent,) = project.runs("sweep")
     children = project.runs("trial")
     assert parent.name == "sweep over model, seed on personality"
@@ -107,15 +114,6 @@ def test_a_sweep_is_one_run_with_children_named_by_what_varies(project: Project)
     assert "[4/4]" in printed
     last = [line for line in printed.splitlines() if "model=" in line][-1]
     assert best.run_id[:8] in last
-
-
-@pytest.mark.usefixtures("starts_processes")
-def test_a_sweep_leaves_the_outputs_of_the_graph_unchanged(project: Project) -> None:
-    before = {path for path in project.root.rglob("*") if path.is_file() and "outputs" not in path.parts}
-    project.train("-m", "model=naive_bayes", "seed=42,2")
-    after = {path for path in project.root.rglob("*") if path.is_file() and "outputs" not in path.parts}
-    changed_roots = {path.relative_to(project.root).parts[0] for path in after - before}
-    assert changed_roots <= {"mlruns", "mlflow.db-wal", "mlflow.db-shm"}
 
 
 @pytest.mark.usefixtures("starts_processes")
@@ -148,21 +146,19 @@ def test_a_sweep_in_which_all_fail_is_refused(project: Project) -> None:
 
 @pytest.mark.usefixtures("starts_processes")
 def test_the_joblib_launcher_gives_the_same_results(project: Project) -> None:
-    project.train("-m", "model=naive_bayes", "seed=42,2")
-    printed = project.train(
-        "-m", "model=naive_bayes,knn", "seed=42,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
-    )
-    assert "4 finished (2 already known), 0 failed" in printed
+    project.train("-m", "model=naive_bayes", "seed=42")
+    printed = project.train("-m", "model=naive_bayes,knn", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    assert "2 finished (1 already known), 0 failed" in printed
 
 
 @pytest.mark.usefixtures("starts_processes")
 def test_optuna_searches_and_proposes_the_same_when_it_is_resumed(project: Project) -> None:
-    overrides = ("-m", "hparams_search=logistic_regression", "hydra.sweeper.n_trials=4")
+    overrides = ("-m", "hparams_search=logistic_regression", "hydra.sweeper.n_trials=2")
     printed = project.train(*overrides)
     (parent,) = project.runs("sweep")
     assert parent.name == "sweep over C on personality"
-    assert "4 finished (0 already known), 0 failed" in printed
-    assert "4 finished (4 already known), 0 failed" in project.train(*overrides)
+    assert "2 finished (0 already known), 0 failed" in printed
+    assert "2 finished (2 already known), 0 failed" in project.train(*overrides)
 
 
 @pytest.mark.usefixtures("starts_processes")

@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import ConfigError
 from pipeline.metrics.row_losses import ROW_LOSS_METRICS
 from pipeline.state import HOUR_US, ArrivedOutcome, TrialUnit
-from pipeline.trials.paired_losses import check_replayable, sum_paired_differences
+from pipeline.trials.paired_losses import check_comparable, sum_paired_differences
 from tests.pipeline.monitoring.log_fixtures import live_rows
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _storing(package: Package, policy: StorePolicy) -> tuple[Package, str]:
 def test_a_column_that_is_not_stored_in_full_is_named(pair: ModelPair, policy: StorePolicy, side: str) -> None:
     package, name = _storing(getattr(pair, side), policy)
     with pytest.raises(ConfigError, match=rf"columns {name}: the log does not store them.*`store: full`"):
-        check_replayable(replace(pair, **{side: package}))
+        check_comparable(replace(pair, **{side: package}))
 
 
 def _outcome(pair: ModelPair, **changes: Any) -> ArrivedOutcome:
@@ -46,6 +46,24 @@ def _outcome(pair: ModelPair, **changes: Any) -> ArrivedOutcome:
     shares = dict(zip(champion.classes, champion.predict_proba(row)[0].tolist(), strict=True))
     values = (1, 5 * HOUR_US + 7, champion.classes[0], None, champion.digest, "production")
     return ArrivedOutcome(*values, json.dumps(features), json.dumps(shares), 1.0)._replace(**changes)
+
+
+@pytest.mark.parametrize("policy", ["bin", "hash", "drop"])
+def test_a_live_pair_needs_no_logged_column(pair: ModelPair, policy: StorePolicy) -> None:
+    package, _ = _storing(pair.challenger, policy)
+    check_comparable(replace(pair, challenger=package, is_live=True))
+
+
+def test_a_live_pair_counts_what_the_challenger_predicted_beside_the_champion(pair: ModelPair) -> None:
+    shares = dict(zip(pair.challenger.classes, pair.challenger.predict_proba(live_rows(1))[0].tolist(), strict=True))
+    live = replace(pair, is_live=True)
+    shadowed = _outcome(pair, shadow=json.dumps(shares), features="{}")
+    assert sum_paired_differences([shadowed], live) == sum_paired_differences([_outcome(pair)], pair)
+
+
+@pytest.mark.parametrize("changes", [{}, {"shadow": "{}", "served_by": "rule"}, {"shadow": "{}", "digest": "0" * 64}])
+def test_a_live_pair_skips_rows_without_a_prediction_of_each(pair: ModelPair, changes: dict[str, str]) -> None:
+    assert sum_paired_differences([_outcome(pair, **changes)], replace(pair, is_live=True)) == {}
 
 
 @pytest.mark.parametrize("metric", ROW_LOSS_METRICS)
@@ -100,4 +118,4 @@ def test_classes_of_another_problem_are_refused(pair: ModelPair) -> None:
     target = replace(pair.challenger.schema.target, classes=("yes", "no"), positive="yes")
     other = replace(pair.challenger, schema=replace(pair.challenger.schema, target=target))
     with pytest.raises(ConfigError, match="the challenger predicts yes, no; expected the classes of the champion"):
-        check_replayable(replace(pair, challenger=other))
+        check_comparable(replace(pair, challenger=other))
