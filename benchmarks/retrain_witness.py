@@ -63,8 +63,8 @@ def make_stream(rng: np.random.Generator, rows: tuple[Floats, Codes], world: str
             weights = np.where(np.nan_to_num(alone, nan=5.0) > 4, 4.0, 1.0)
         at = rng.choice(len(y), per_week, p=weights / weights.sum())
         truth = y[at].copy()
-        if world == "concept" and has_changed:  # of those who go out often, most are of the other class now
-            turned = (np.nan_to_num(x[at, 3], nan=0.0) >= 5) & (rng.random(per_week) < 0.6)
+        if world == "concept" and has_changed:  # of those who go out often, a quarter are of the other class now
+            turned = (np.nan_to_num(x[at, 3], nan=0.0) >= 5) & (rng.random(per_week) < 0.25)
             truth = np.where(turned, 1 - truth, truth)
         labels = truth.copy()
         if world == "wrong labels" and CHANGE_WEEK <= week < CHANGE_WEEK + POISON_WEEKS:
@@ -155,11 +155,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--labels", type=int, default=720, help="labeled rows a week")
+    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=WORLDS)
     parser.add_argument("--rows", type=Path, default=Path("data/s5e7_train.csv"))
     arguments = parser.parse_args()
     rows = read_rows(arguments.rows)
     print(f"{'world':14} {'policy':28} {'after':>8} {'last 10':>8} {'retrains':>9} {'adopted':>8}")
-    for world in WORLDS:
+    for world in arguments.worlds:
         for policy in POLICIES:
             results = []
             for seed in range(arguments.seeds):

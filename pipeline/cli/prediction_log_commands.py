@@ -55,19 +55,23 @@ def erase(
     """Erase a subject's predictions, outcomes and stored responses; the audit trail records the erasure."""
     from pipeline.project.actor import current_actor
     from pipeline.project.root import find_state_root
-    from pipeline.retraining.labeled_snapshot import snapshots_with_subject
+    from pipeline.retraining.labeled_snapshot import retrains_with_subject, snapshots_with_subject
     from pipeline.serving.log_hash_key import load_hash_key
     from pipeline.serving.retention import erase_subject
 
     root = find_state_root()
     with open_state(root) as state:
         snapshots = snapshots_with_subject(state, subject, root=root)
+        retrains = retrains_with_subject(state, subject)
         n_removed = erase_subject(state, subject, actor=current_actor(), hash_key=load_hash_key(root))
     _print_removed(n_removed, "prediction", as_json=as_json)
     if any((root / paths.STATE_BACKUPS).glob("*")):
         typer.echo(f"{paths.STATE_BACKUPS} holds earlier backups, which may still name the subject", err=True)
     for snapshot in snapshots:
         typer.echo(f"{snapshot} holds rows of the subject: remove it and its copies in the cache of DVC", err=True)
+    for retrain in retrains:
+        where = f"branch {retrain.branch} and the cache" if retrain.branch is not None else "the cache"
+        typer.echo(f"retrain {retrain.seq} learned from rows of the subject: {where} of DVC hold them", err=True)
 
 
 @app.command()

@@ -169,7 +169,7 @@ def _trial_line(trial: Trial) -> str:
 
 def _detail_lines(trial: Trial, verdict: TrialVerdict) -> list[str]:
     lines = [
-        f"  comparison: {verdict.summary}",
+        f"  comparison: {verdict.verdict}, {verdict.summary}",
         f"  rows with another class: {percent(verdict.disagreement)}",
         f"  predictions count from: {timestamp(trial.fresh_from)}",
         f"  opened by: {trial.opened_by}",

@@ -31,11 +31,11 @@ def settings_file(folder: Path) -> Path:
     raise ConfigError(f"{root_file}: defaults has no `- data: NAME`; add it")
 
 
-def declare_snapshot(folder: Path, snapshot: str, *, half_life_days: float | None, include_source: bool) -> Path:
+def declare_snapshot(folder: Path, snapshot: str, *, half_life_days: float | None, history_at: str | None) -> Path:
     """Replace the source of the problem by a snapshot and return the changed file, relative to the folder.
 
-    The declared source becomes the history of the snapshot if `include_source` is true. Where the source is a snapshot
-    already, its history stays.
+    The declared source becomes the history of the snapshot, as old as `history_at` (a moment in UTC without an offset);
+    None leaves it out. Where the source is a snapshot already, its history stays as old as it is.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def declare_snapshot(folder: Path, snapshot: str, *, half_life_days: float | Non
         raise ConfigError(f"{relative}: has no key source; expected `source: {{kind: ...}}`")
     source: dict[str, Any] = {"kind": "labeled", "path": snapshot}
     source |= {"half_life_days": half_life_days} if half_life_days is not None else {}
-    source |= _history(declared["source"]) if include_source else {}
+    source |= _history(declared["source"], history_at) if history_at is not None else {}
     text = _replace_value(file.read_text(encoding="utf-8"), "source", source)
     if source.get("history", {}).get("kind") != "synthetic":  # the generator alone needs a profile
         text = _replace_value(text, "profile", None)
@@ -57,9 +57,9 @@ def declare_snapshot(folder: Path, snapshot: str, *, half_life_days: float | Non
     return relative
 
 
-def _history(source: dict[str, Any]) -> dict[str, Any]:
+def _history(source: dict[str, Any], at: str) -> dict[str, Any]:
     if source["kind"] != "labeled":
-        return {"history": source}
+        return {"history": source, "history_at": at}
     return {key: source[key] for key in ("history", "history_at") if source.get(key) is not None}
 
 

@@ -18,15 +18,23 @@ from pipeline.data.labeled_source import AT, KEY, ORIGIN, WEIGHT
 from pipeline.errors import ConfigError, DataError
 from pipeline.project import paths
 from pipeline.schema import TextFormat
+from pipeline.state.predictions import iter_models
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.schema import Column, Schema
-    from pipeline.state import LabeledRow, LabeledRows, State
+    from pipeline.state import LabeledRow, LabeledRows, Retrain, State
 
-__all__ = ["LabeledSnapshot", "labeled_frame", "require_logged_features", "snapshots_with_subject", "write_snapshot"]
+__all__ = [
+    "LabeledSnapshot",
+    "labeled_frame",
+    "require_logged_features",
+    "retrains_with_subject",
+    "snapshots_with_subject",
+    "write_snapshot",
+]
 
 SNAPSHOT_FOLDER = paths.EXTERNAL / "labeled"
 
@@ -184,3 +192,19 @@ def snapshots_with_subject(state: State, subject: str, *, root: Path) -> list[st
             if store.read_labeled_rows(connection, wanted, subject=subject):
                 holding.append(path.with_suffix(".parquet").relative_to(root).as_posix())
     return holding
+
+
+def retrains_with_subject(state: State, subject: str) -> list[Retrain]:
+    """Return the retrains whose snapshots hold rows of a subject; their branches and the cache of DVC have copies."""
+    with state.reading() as connection:
+        retrains = [retrain for model in iter_models(connection) for retrain in store.read_retrains(connection, model)]
+        return [
+            retrain
+            for retrain in retrains
+            if retrain.snapshot_sha256 is not None
+            and store.read_labeled_rows(connection, _rows_of_snapshot(retrain), subject=subject)
+        ]
+
+
+def _rows_of_snapshot(retrain: Retrain) -> LabeledRows:
+    return store.LabeledRows(retrain.model, retrain.until_prediction or 0, retrain.until_outcome or 0)

@@ -28,6 +28,7 @@ from pipeline.retraining.retrain_worktree import (
 )
 from pipeline.retraining.settings_search import run_searched_graph, searched_files
 from pipeline.state.label_quality import count_labeled_rows
+from pipeline.text import iso_timestamp
 from pipeline.tracking.revision import run_git
 from pipeline.trials import TrialRequest, start_trial
 
@@ -265,9 +266,17 @@ def _prepare_worktree(context: LoopContext, retrain: Retrain, champion: Package)
         worktree.folder,
         snapshot.path,
         half_life_days=settings.half_life_days,
-        include_source=settings.include_source,
+        history_at=_history_at(context, retrain, snapshot) if settings.include_source else None,
     )
     return snapshot, str(data_file)
+
+
+def _history_at(context: LoopContext, retrain: Retrain, snapshot: LabeledSnapshot) -> str:
+    """Return the moment of the rows of before: the registration of the champion, or the first labeled row."""
+    with context.state.reading() as connection:
+        champion = store.find_version(connection, context.model, retrain.facts["champion"])
+    at = min(champion.registered_at, snapshot.first_at)
+    return iso_timestamp(at).removesuffix("Z")
 
 
 def _ensure_worktree(context: LoopContext, retrain: Retrain, worktree: RetrainWorktree) -> None:

@@ -71,13 +71,13 @@ class TrialVerdict:
 
     @property
     def summary(self) -> str:
-        """The verdict in one clause."""
+        """The comparison in one clause, and how many more outcomes an open trial needs."""
         outcomes = f"{pluralize(self.n_outcomes, 'outcome')} in {pluralize(self.n_units, 'unit')}"
         if self.gain is None or self.lower is None or self.upper is None:
             return f"{outcomes}: too few to compare {self.metric}"
         interval = f"{self.metric} gain {self.gain:+.4g} ({self.lower:+.4g} to {self.upper:+.4g}), {outcomes}"
         if self.verdict != "open":
-            return f"{self.verdict}: {interval}"
+            return interval
         if self.n_more_outcomes is None:
             return f"{interval}; no number of outcomes decides a gain this small"
         return f"{interval}; about {self.n_more_outcomes:,} more outcomes decide it at this gain"

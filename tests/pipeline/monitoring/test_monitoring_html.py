@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.files import write_json
 from pipeline.monitoring.monitoring_html import (
     monitoring_report_html,
     report_headline,
@@ -73,16 +72,12 @@ def test_a_name_that_is_markup_is_shown_as_text(project: Path) -> None:
     assert "<script" not in monitoring_report_html(report)
 
 
-def test_findings_are_ordered_by_evaluated_importance(project: Path) -> None:
+def test_findings_have_the_importance_of_the_package(project: Path) -> None:
     number = log_drifted_rows(project)
-    monitor = make_monitor(project)
-    digest = production_package(project)[0].digest
-    importance = [{"column": number, "mean": 0.3}, {"column": "another", "mean": 0.1}]
-    write_json(project / "reports/evaluation.json", {"package": digest, "importance": importance})
-    findings = monitor.detect_data_drift()["findings"]
-    assert {finding["column"]: finding["importance"] for finding in findings}[number] == pytest.approx(0.75)
-    write_json(project / "reports/evaluation.json", {"package": "another", "importance": importance})
-    assert {finding["importance"] for finding in monitor.detect_data_drift()["findings"]} == {None}
+    findings = make_monitor(project).detect_data_drift()["findings"]
+    means = {name: max(sums.mean, 0.0) for name, sums in production_package(project)[0].importance.loss.items()}
+    shares = {finding["column"]: finding["importance"] for finding in findings}
+    assert shares[number] == pytest.approx(means[number] / sum(means.values()), abs=1e-6)
 
 
 def run_command(project: Path, *command: str) -> subprocess.CompletedProcess[str]:

@@ -8,13 +8,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline import state as store
 from pipeline.config.root_config import Config
 from pipeline.gates import Gate, GateReport
 from pipeline.registry.stage_transitions import promote_version
+from tests.fixtures.small_packages import parts
 from tests.fixtures.toy_dataset import settings
-from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, NOW, live_rows, production_package, write_log
+from tests.pipeline.monitoring.log_fixtures import (
+    MODEL_NAME,
+    NOW,
+    production_package,
+    write_log,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,12 +72,25 @@ def context_of(root: Path, *, mode: LoopMode = "act", at: int = NOW, **changes: 
         state.close()
 
 
-def log_labels(root: Path, n: int, *, seed: int = 5, wrong: float = 0.0, at: int = NOW) -> None:
-    """Log rows with their outcomes, alternately from two callers; a share of the outcomes of the first is wrong."""
-    frame = live_rows(n, seed=seed)
+def log_labels(
+    root: Path, n: int, *, seed: int = 5, wrong: float = 0.0, at: int = NOW, has_changed: bool = False
+) -> None:
+    """Log rows with their outcomes, alternately from two callers; a share of the outcomes of the first is wrong.
+
+    In a changed world, rows whose last numeric feature is above its median have the other class.
+    """
+    # Of both parts: a split by hash puts rows of the train part into the train part again.
+    both = pd.concat([parts("personality", 4_000).train, parts("personality", 4_000).test], ignore_index=True)
+    frame = both.sample(n, random_state=seed, replace=True).reset_index(drop=True)
     ids = write_log(root, frame, start=at - 20 * store.HOUR_US, stop=at - store.HOUR_US, prefix=f"p{seed}-")
     package, _ = production_package(root)
     truth = frame[package.schema.target.column].astype(str).tolist()
+    if has_changed:
+        name = [column.name for column in package.schema.features if column.is_numeric][-1]
+        values = frame[name].astype(float)
+        is_turned = (values > values.median()).tolist()
+        other = dict(zip(package.classes, reversed(package.classes), strict=True))
+        truth = [other[label] if turned else label for label, turned in zip(truth, is_turned, strict=True)]
     rng = np.random.default_rng(seed)
     state = store.open_state(root)
     with state.writing() as connection:

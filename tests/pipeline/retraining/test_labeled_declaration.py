@@ -33,13 +33,15 @@ target: {column: y}
 """
 
 
-def declared(folder: Path, text: str, *, include_source: bool = True) -> tuple[list[str], dict[str, object]]:
+def declared(
+    folder: Path, text: str, *, history_at: str | None = "2026-01-31T00:00:00"
+) -> tuple[list[str], dict[str, object]]:
     """Return the lines that a declaration changes, and what the file then declares."""
     (folder / "conf/data").mkdir(parents=True)
     (folder / "conf/config.yaml").write_text("defaults:\n  - _self_\n  - data: toy\n", encoding="utf-8")
     file = folder / "conf/data/toy.yaml"
     file.write_text(text, encoding="utf-8")
-    changed = declare_snapshot(folder, SNAPSHOT, half_life_days=56.0, include_source=include_source)
+    changed = declare_snapshot(folder, SNAPSHOT, half_life_days=56.0, history_at=history_at)
     assert changed.as_posix() == "conf/data/toy.yaml"
     lines = difflib.ndiff(text.splitlines(), file.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line.startswith(("-", "+"))], read_yaml(file)
@@ -53,6 +55,7 @@ def test_the_declared_source_becomes_the_history_in_lines_of_its_own(tmp_path: P
         "path": SNAPSHOT,
         "half_life_days": 56.0,
         "history": {"kind": "csv", "path": "data/external/rows.csv", "null_values": ["", "no"]},
+        "history_at": "2026-01-31T00:00:00",
     }
 
 
@@ -64,7 +67,7 @@ def test_comments_after_a_block_stay_and_a_generated_history_needs_its_profile(t
 
 
 def test_without_the_source_no_profile_is_left(tmp_path: Path) -> None:
-    _, values = declared(tmp_path, BLOCK, include_source=False)
+    _, values = declared(tmp_path, BLOCK, history_at=None)
     assert (values["source"], values["profile"]) == (
         {"kind": "labeled", "path": SNAPSHOT, "half_life_days": 56.0},
         None,

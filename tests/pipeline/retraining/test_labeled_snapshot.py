@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,7 +11,12 @@ import pytest
 from pipeline import files
 from pipeline import state as store
 from pipeline.errors import ConfigError, DataError
-from pipeline.retraining.labeled_snapshot import labeled_frame, snapshots_with_subject, write_snapshot
+from pipeline.retraining.labeled_snapshot import (
+    labeled_frame,
+    retrains_with_subject,
+    snapshots_with_subject,
+    write_snapshot,
+)
 from pipeline.schema import Schema
 from pipeline.state.schema_migration import ensure_schema
 from tests.pipeline.retraining.labeled_log import DAY, MODEL, START, Logged, problem, write_outcomes, write_predictions
@@ -129,3 +135,14 @@ def test_only_snapshots_with_rows_of_a_subject_are_named(log: State, tmp_path: P
     write_snapshot(log, SCHEMA, later, root=tmp_path, number=2)
     assert snapshots_with_subject(log, "ada", root=tmp_path) == ["data/external/labeled/people_model-1.parquet"]
     assert snapshots_with_subject(log, "eve", root=tmp_path) == []
+
+
+def test_retrains_that_learned_from_a_subject_are_found_without_their_files(log: State) -> None:
+    with log.writing() as connection:
+        for until in (0, 3):
+            retrain = store.Retrain(
+                MODEL, "person", 1, "ada", 1, state="refused", until_prediction=until, until_outcome=4
+            )
+            store.add_retrain(connection, replace(retrain, snapshot_sha256="a" * 64))
+    assert [retrain.until_prediction for retrain in retrains_with_subject(log, "ada")] == [3]
+    assert retrains_with_subject(log, "eve") == []

@@ -149,3 +149,14 @@ def test_a_server_of_staging_has_no_challenger(project: Path, state: State) -> N
         version = store.find_version(connection, NAME, 2)
         store.set_deployment(connection, version, "Staging", store.AuditEvent("ada", "promote", state.clock()))
     assert poll(make_follower(project, state, stage="Staging")).challenger is None
+
+
+def test_a_stop_by_a_person_needs_no_counts(project: Path, state: State) -> None:
+    open_canary(project)
+    follower = make_follower(project, state)
+    line_up = poll(follower)
+    with state.writing() as connection:
+        store.put_trial_server(connection, TrialServer(1, "api ada", "stopped", "ada stopped it", 1, 1))
+    assert poll(follower, line_up) is line_up
+    assert line_up.challenger is not None
+    assert line_up.challenger.traffic.stop_reason == "ada stopped it"

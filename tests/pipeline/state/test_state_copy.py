@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import CheckConstraint, insert, select, text, update
 
 from pipeline import state as store
 from pipeline.cli.state_commands import copy as command_of_copy
@@ -83,8 +84,15 @@ def _make_row(table: Table, number: int) -> dict[str, Any]:
         is_key = column.primary_key or column.unique or column.name in ("name", "model", "prediction_id")
         if is_key and kind is not float:
             row[column.name] = number if kind is int else f"name {number}"
-    known = {"severity": "info", "status": "open", "role": "viewer", "stage": "Staging", "version": number}
+    known = {"version": number, **_accepted_words(table)}
     return {**row, **{name: value for name, value in known.items() if name in row}}
+
+
+def _accepted_words(table: Table) -> dict[str, str]:
+    """Return a word that the constraints of a table accept for each column that has a list of words."""
+    conditions = [str(check.sqltext) for check in table.constraints if isinstance(check, CheckConstraint)]
+    lists = [re.fullmatch(r"(\w+) IN \('([^']+)'.*\)", condition) for condition in conditions]
+    return {found[1]: found[2] for found in lists if found is not None}
 
 
 @pytest.fixture
