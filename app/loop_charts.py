@@ -13,8 +13,10 @@ __all__ = ["gain_over_outcomes"]
 _MAX_HEIGHT_RATIO = 8.0
 
 
-def gain_over_outcomes(frame: pd.DataFrame, *, metric: str, min_outcomes: int) -> Chart:
-    """Draw the `gain` with the band `lower` to `upper` over `n_outcomes`; dashed lines mark 0 and the fewest outcomes.
+def gain_over_outcomes(frame: pd.DataFrame, *, metric: str, min_outcomes: int, decides_at: float = 0.0) -> Chart:
+    """Draw the `gain` with the band `lower` to `upper` over `n_outcomes`.
+
+    Dashed lines mark the gain that decides and the fewest outcomes.
 
     Bounds far outside of the later ones are cut.
     """
@@ -35,6 +37,8 @@ def gain_over_outcomes(frame: pd.DataFrame, *, metric: str, min_outcomes: int) -
         y=alt.Y("lower:Q", title=title, axis=alt.Axis(format="+.3~f")), y2=alt.Y2("upper:Q")
     )
     line = base.mark_line(color=BLUE, strokeWidth=2).encode(y=alt.Y("gain:Q"))
-    zero = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(y=alt.Y("at:Q"))
+    decisive = (
+        alt.Chart(pd.DataFrame({"at": [decides_at]})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(y=alt.Y("at:Q"))
+    )
     floor = alt.Chart(pd.DataFrame({"at": [min_outcomes]})).mark_rule(color=GRAY, strokeDash=[2, 3])
-    return with_height(alt.layer(band, line, zero, floor.encode(x=alt.X("at:Q"))), 280)
+    return with_height(alt.layer(band, line, decisive, floor.encode(x=alt.X("at:Q"))), 280)

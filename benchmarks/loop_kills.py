@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ SEED = 7
 PASSED = {"verdict": "promote", "gates": []}
 
 
+@cache
 def settings() -> Any:
     """Return the settings under which few hours decide, and each challenger that is not far worse wins."""
     config = load_params(ROOT / "params.yaml")
@@ -144,6 +146,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000)
     arguments = parser.parse_args()
     rng = np.random.default_rng(SEED)
+    settings()  # each fork has them
     with tempfile.TemporaryDirectory() as name:
         folder, path = Path(name) / "project", Path(name) / "outcome.json"
         folder.mkdir()

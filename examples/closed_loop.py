@@ -55,11 +55,11 @@ ACTS = {
         "Nothing changes", 72, "no retrain", lambda result: not result.retrains and result.production == 1
     ),
     "drift": Act(
-        "A feature drifts, its relation to the outcome stays", 72, "no retrain",
-        lambda result: not result.retrains and result.production == 1,
+        "Measurements of a feature shift, outcomes do not", 72, "nothing is promoted without a person",
+        lambda result: result.production == 1,
     ),
     "concept": Act(
-        "The relation of a feature to the outcome changes", 240,
+        "The relation of a feature to the outcome changes", 180,
         "a retrain whose candidate wins its trial, passes the canary and is promoted",
         lambda result: result.production == 2 and "won" in result.trials,
     ),

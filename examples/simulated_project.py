@@ -42,7 +42,7 @@ DAY_US = 24 * HOUR_US
 PROJECT = Path(__file__).parents[1]
 
 ROWS_PER_HOUR = 200
-ROWS_PER_REQUEST = 8
+ROWS_PER_REQUEST = 20
 N_CALLERS = 5  # the guards of the labels compare callers
 OUTCOME_DELAY_US = 6 * HOUR_US
 MONITOR_EVERY_US = 6 * HOUR_US
@@ -56,7 +56,7 @@ EDITS = (
     ("conf/monitoring/default.yaml", "label_delay_hours: 24.0", "label_delay_hours: 6.0"),
     ("conf/lifecycle/default.yaml", "mode: advise ", "mode: act "),
     ("conf/lifecycle/default.yaml", "interval_minutes: 60", "interval_minutes: 120"),
-    ("conf/lifecycle/default.yaml", "half_life_days: 56", "half_life_days: 2"),
+    ("conf/lifecycle/default.yaml", "cooldown_hours: 72 ", "cooldown_hours: 24 "),
     ("conf/lifecycle/default.yaml", "include_source: true ", "include_source: false "),
 )
 _GIT = ("git", "-c", "user.name=closed loop", "-c", "user.email=loop@example.org")

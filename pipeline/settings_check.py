@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.data.sources import check_source
 from pipeline.data.splitters import check_split
@@ -41,7 +41,8 @@ def check_settings(config: Config, *, root: Path = Path()) -> None:
     MlopsError
         Of the class that the stage raises, when there is one refusal.
     """
-    refusals = [error for check in _checks(config, root) if (error := _refusal(check)) is not None]
+    found = [error for check in _checks(config, root) if (error := _refusal(check)) is not None]
+    refusals = list({str(error): error for error in found}.values())  # two stages may refuse the same setting
     if len(refusals) == 1:
         raise refusals[0]
     if refusals:
@@ -66,7 +67,13 @@ def _checks(config: Config, root: Path) -> Iterator[Callable[[], object]]:
         yield lambda: pandera_schema(schema[0])
         yield lambda: check_fairness(config.fairness, schema[0])
         yield lambda: check_training(training, schema[0].target)
-        yield lambda: check_fit(schema[0], config.features, model=config.model, training=training, seed=config.seed)
+        fit: dict[str, Any] = {
+            "model": config.model,
+            "training": training,
+            "seed": config.seed,
+            "fairness": config.fairness,
+        }
+        yield lambda: check_fit(schema[0], config.features, **fit)
     yield lambda: check_split(data.split)
     yield lambda: check_evaluation(config.evaluation)
     yield lambda: check_promotion(config.promotion, evaluated_metrics(config.evaluation, training.selection_metric))

@@ -38,15 +38,15 @@ def show_fairness(report: Mapping[str, Any], titles: Mapping[str, str]) -> None:
     verdict = report["verdict"]
     label = formatting.escape_markdown(formatting.humanize(verdict))
     st.markdown(f":{_COLORS.get(verdict, 'gray')}-badge[{label}] {_MEANINGS.get(verdict, '')}")
-    st.caption(
-        f"{pluralize(report['n_rows'], 'test row')}; {pluralize(report['n_comparisons'], 'comparison')} share"
-        f" {percent(report['confidence_level'])} intervals. Each group is compared with all other rows."
-    )
     for name, reason in report["skipped"].items():
         st.caption(f"{formatting.escape_markdown(titles.get(name, name))}: {formatting.message_markdown(reason)}.")
     if not report["columns"]:
         page.empty_state("No protected column", "declare `protected: true` for a column in conf/data to compare groups")
         return
+    st.caption(
+        f"{pluralize(round(report['n_rows']), 'test row')}; {pluralize(report['n_comparisons'], 'comparison')} share"
+        f" {percent(report['confidence_level'])} intervals. Each group is compared with all other rows."
+    )
     labels = {" x ".join(titles.get(name, name) for name in column["columns"]): column for column in report["columns"]}
     left, right = st.columns(2)
     chosen = left.selectbox("Protected column", list(labels), key="fairness_column")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +12,7 @@ from app.views import proposal_form
 from pipeline.text import percent, pluralize, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from app.loop_queries import TrialComparison
     from pipeline.state import Trial
@@ -49,6 +49,9 @@ def show_trials(trials: Sequence[Trial]) -> None:
     trial = by_number[number]
     color = _STATE_COLORS.get(trial.state, "gray")
     st.markdown(f"### Trial {trial.seq} :{color}-badge[{trial.state}]")
+    stop_reason = trial.evidence.get("traffic", {}).get("stop_reason")
+    if stop_reason:
+        st.warning(formatting.message_markdown(f"Stopped: {stop_reason}."), icon=":material/stop_circle:")
     page.error_boundary(lambda: _show_comparison(trial, loop_queries.trial_comparison(trial)))
     proposal_form.show_stop(trial)
     if trial.evidence:
@@ -87,12 +90,19 @@ def _show_comparison(trial: Trial, compared: TrialComparison) -> None:
     st.caption(formatting.message_markdown(f"{verdict.summary}."))
     if compared.band:
         frame = pd.DataFrame([{name: getattr(point, name) for name in point.__slots__} for point in compared.band])
-        chart = loop_charts.gain_over_outcomes(frame, metric=metric, min_outcomes=settings["min_outcomes"])
+        chart = loop_charts.gain_over_outcomes(
+            frame, metric=metric, min_outcomes=settings["min_outcomes"], decides_at=_decisive_gain(settings)
+        )
         page.show_chart(chart, alt=f"Gain of the challenger in {metric} with its interval over the outcomes")
     else:
         st.caption("The band appears as soon as outcomes arrived in two hours.")
     for line in _deciding_lines(trial, verdict.alpha):
         st.caption(line)
+
+
+def _decisive_gain(settings: Mapping[str, Any]) -> float:
+    """Return the gain above which the challenger wins: 0, or the margin below it for non-inferiority."""
+    return -float(settings["margin"]) if settings["test"] == "non_inferiority" else 0.0
 
 
 def _deciding_lines(trial: Trial, alpha: float) -> list[str]:
@@ -101,9 +111,9 @@ def _deciding_lines(trial: Trial, alpha: float) -> list[str]:
     floors = (
         f"{pluralize(settings['min_outcomes'], 'outcome')} and {pluralize(settings['min_units'], settings['unit'])}"
     )
-    margin = f" plus {settings['margin']:g}" if settings["test"] == "non_inferiority" else ""
+    at = f"{_decisive_gain(settings):g}"
     rule = (
-        f"It wins when the whole band{margin} is above 0, and loses when it is below 0; both need at least {floors}."
+        f"It wins when the whole band is above {at}, and loses when it is below {at}; both need at least {floors}."
         f" The chance of a false decision is at most {percent(alpha)}, however often one looks."
     )
     period = (

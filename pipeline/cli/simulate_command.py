@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
+from pipeline.cli.shared_options import AsJson, open_state
 from pipeline.files import canonical_json
 from pipeline.text import pluralize
 
@@ -57,7 +57,7 @@ def simulate(
         callers = [clients.enter_context(closing(client)) for client in _outcome_clients(server, declared)]
         active = server.get_active_model()
         if declared.challenger is not None:
-            _register_challenger(declared.challenger, config, root)
+            _start_challenger(declared.challenger, config, root)
         pool = fetch_row_pool(declared.rows, config.data, active, root=root, seed=declared.seed)
         _print_progress(f"{active.name}, version {active.version}, at {server.url}; press Ctrl-C to stop early")
         result = run_scenario(declared, pool, server, callers=callers, speed=speed, on_progress=_print_progress)
@@ -66,17 +66,22 @@ def simulate(
         sys.exit(_EXIT_INTERRUPTED)
 
 
-def _register_challenger(challenger: ChallengerConfig, config: Config, root: Path) -> None:
-    """Train the challenger of a scenario and register it; a package that is registered keeps its version."""
+def _start_challenger(challenger: ChallengerConfig, config: Config, root: Path) -> None:
+    """Train the challenger of a scenario, register it, and open its trial; a registered package keeps its version."""
     from pipeline.lifecycle.simulated_challenger import train_challenger
+    from pipeline.project.actor import current_actor
     from pipeline.registry import open_model_registry
+    from pipeline.trials import TrialRequest, start_trial
 
     registry = open_model_registry(config.tracking, root)
     with tempfile.TemporaryDirectory() as folder:
         package_folder = Path(folder) / "package"
         train_challenger(challenger, config, root, folder=package_folder)
         version = registry.register_model(package_folder, config.name, f"challenger of a scenario: {challenger.kind}")
-    _print_progress(f"version {version.version}, the challenger ({challenger.kind}), is registered")
+    request = TrialRequest(config.name, version.version, current_actor(), f"simulation of a {challenger.kind} version")
+    with open_state(root) as state:
+        trial = start_trial(state, registry.packages, config.lifecycle, request)
+    _print_progress(f"version {version.version}, a {challenger.kind} challenger, is on trial {trial.seq}")
 
 
 def _outcome_clients(server: ServerClient, scenario: ScenarioConfig) -> list[ServerClient]:

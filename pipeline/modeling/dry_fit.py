@@ -10,12 +10,14 @@ import numpy as np
 from pipeline.errors import ConfigError
 from pipeline.modeling.classifier import fit_classifier
 from pipeline.modeling.encoding import make_encoder
+from pipeline.modeling.mitigation import Mitigation
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.random import Generator
     from numpy.typing import NDArray
 
+    from pipeline.config.groups.fairness_config import FairnessConfig
     from pipeline.config.groups.features_config import FeaturesConfig
     from pipeline.config.groups.model_config import ModelConfig
     from pipeline.config.groups.training_config import TrainingConfig
@@ -30,7 +32,13 @@ _WIDTH, _MAX_BOUND = 1e3, 2.0**53
 
 
 def check_fit(
-    schema: Schema, features: FeaturesConfig, *, model: ModelConfig, training: TrainingConfig, seed: int
+    schema: Schema,
+    features: FeaturesConfig,
+    *,
+    model: ModelConfig,
+    training: TrainingConfig,
+    seed: int,
+    fairness: FairnessConfig | None = None,
 ) -> None:
     """Refuse an estimator that cannot be built, or cannot be fitted whatever the rows are.
 
@@ -46,6 +54,8 @@ def check_fit(
     """
     import warnings
 
+    mitigation = Mitigation.from_config(fairness, schema)
+    options: Any = {"model": model, "seed": seed, "class_weight": training.class_weight, "mitigation": mitigation}
     n_rows = max(_MIN_ROWS, _ROWS_PER_CLASS * len(schema.target.classes))
     refusals = []
     # Missing values that reach the estimator must be fitted where a column allows them. Those that are replaced may
@@ -56,7 +66,7 @@ def check_fit(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an estimator need not converge here
             try:
-                fit_classifier(frame, schema, features, model=model, seed=seed, class_weight=training.class_weight)
+                fit_classifier(frame, schema, features, **options)
             except ConfigError as error:
                 refusals.append(error)
             else:
@@ -67,12 +77,14 @@ def check_fit(
 
 
 def _random_rows(schema: Schema, n_rows: int, *, has_missing: bool) -> pd.DataFrame:
-    """Return rows of the features, the target and the weight; each class has rows."""
+    """Return rows of features and protected columns, the target and the weight; each class has rows."""
     import pandas as pd
 
     generator = np.random.default_rng(0)
     columns: dict[str, Any] = {}
-    for column in schema.features:
+    for column in schema.columns:
+        if column.role != "feature" and not column.protected:
+            continue
         values = pd.Series(_random_values(column, n_rows, generator))
         if has_missing and column.nullable:
             values = values.mask(generator.random(n_rows) < 0.2)

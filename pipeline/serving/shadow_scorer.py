@@ -21,13 +21,15 @@ __all__ = ["LoggedValues", "ShadowScorer"]
 LoggedValues = tuple[str, tuple[Any, ...]]
 
 _MAX_CHUNK_ROWS, _CHUNK_S = 256, 0.01
-_ROWS_PER_WRITE = 2_000
+_ROWS_PER_WRITE = 500
+# Work begins after such a pause between requests: it competes with responses for the interpreter and the disk.
+_PAUSE_BEFORE_SCORING_S, _PAUSE_BEFORE_WRITING_S = 0.005, 0.05
 
 
 class ShadowScorer:
     """Scores rows that the champion predicted and the log has, in small chunks between two batches.
 
-    The thread of the prediction worker calls `enqueue` and `score_chunk`; `status` may be called from any thread.
+    The thread of the prediction worker calls `enqueue` and `work`; `status` may be called from any thread.
 
     Parameters
     ----------
@@ -69,6 +71,13 @@ class ShadowScorer:
         """Whether rows wait to be scored or written."""
         return bool(self._waiting or self._unwritten)
 
+    @property
+    def patience_s(self) -> float:
+        """How long no request comes before the next work begins; 0 where rows would be dropped soon."""
+        if len(self._waiting) > self._max_waiting_rows // 2 or len(self._unwritten) >= _ROWS_PER_WRITE:
+            return 0.0
+        return _PAUSE_BEFORE_SCORING_S if self._waiting else _PAUSE_BEFORE_WRITING_S
+
     def status(self) -> dict[str, Any]:
         """Return what was scored so far, as plain values."""
         return {
@@ -88,13 +97,15 @@ class ShadowScorer:
         self._waiting.extend(rows[:n_free])
         self.n_dropped += max(0, len(rows) - n_free)
 
-    def score_chunk(self) -> None:
-        """Score some rows, and write scored rows when none waits or many are scored; errors are counted."""
-        chunk = [self._waiting.popleft() for _ in range(min(self._chunk_rows, len(self._waiting)))]
+    def work(self) -> None:
+        """Score some rows, or write scored rows when none waits or many are scored; errors are counted."""
+        is_scoring = bool(self._waiting) and len(self._unwritten) < _ROWS_PER_WRITE
+        n_rows = min(self._chunk_rows, len(self._waiting)) if is_scoring else 0
+        chunk = [self._waiting.popleft() for _ in range(n_rows)]
         try:
             if chunk:
                 self._score(chunk)
-            if self._unwritten and (not self._waiting or len(self._unwritten) >= _ROWS_PER_WRITE):
+            elif self._unwritten:
                 at = self._state.clock()
                 rows, self._unwritten = [row._replace(predicted_at=at) for row in self._unwritten], []
                 chunk = [(row.prediction_id, ()) for row in rows]

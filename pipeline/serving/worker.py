@@ -240,9 +240,9 @@ class PredictionWorker:
         """Return the next item of the queue; while there is none, the challenger of a live trial is scored."""
         while (shadow := self.shadow) is not None and shadow.has_work:
             try:
-                return self._queue.get_nowait()
+                return self._queue.get(timeout=shadow.patience_s)
             except Empty:
-                shadow.score_chunk()
+                shadow.work()
         return self._queue.get()
 
     def _deliver_results(self, requests: list[PendingRequest], results: Sequence[RequestResult]) -> None:

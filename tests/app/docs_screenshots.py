@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -23,7 +24,7 @@ from tests.fixtures import workspace
 from tests.fixtures.server_process import run_server
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
-PAGES = ("", "predict", "monitoring", "loop", "history", "models", "data", "experiments", "configuration")
+PAGES = ("", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
 _MAX_HEIGHT_PX = 1700
 
 
@@ -107,18 +108,48 @@ def take_screenshots(project: workspace.Workspace, folder: Path) -> None:
                 _save_screenshot(page, f"{name or 'overview'}-narrow", folder)
 
 
+def take_loop_screenshots(project: workspace.Workspace, folder: Path) -> None:
+    """Take the pictures of the loop on a project whose loop acted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with running_app(project) as address:
+        with browser_page() as page:
+            for name, target in (
+                ("loop", "loop"),
+                ("loop-trials", "loop?loop_tab=Trials"),
+                ("loop-retrains", "loop?loop_tab=Retrains"),
+                ("models-importance", "models?models_tab=Importance"),
+            ):
+                open_page(page, address, target)
+                _save_screenshot(page, name, folder)
+        with browser_page(width=390, height=844) as page:
+            open_page(page, address, "loop")
+            _save_screenshot(page, "loop-narrow", folder)
+
+
+def _loop_workspace(folder: Path) -> workspace.Workspace:
+    """Play an act of the closed loop, and return the copy of the project in which it acted."""
+    act = "concept"
+    subprocess.run([sys.executable, "examples/closed_loop.py", act, "--keep", folder], cwd=workspace.ROOT, check=False)
+    return workspace.Workspace(folder / act)
+
+
 def main() -> None:
     """Build a project in a temporary folder, unless one is named, and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--project", type=Path, help="folder of a project whose graph has run")
+    parser.add_argument("--loop", type=Path, help="folder of a project in which the loop acted; takes its pictures")
     parser.add_argument("--out", type=Path, default=IMAGES)
     given = parser.parse_args()
+    if given.loop is not None:
+        take_loop_screenshots(workspace.Workspace(given.loop.resolve()), given.out)
+        return
     if given.project is not None:
         take_screenshots(workspace.Workspace(given.project.resolve()), given.out)
         return
     folder = Path(tempfile.mkdtemp())
     try:
         take_screenshots(_finished_workspace(folder / "project"), given.out)
+        take_loop_screenshots(_loop_workspace(folder / "loop"), given.out)
     finally:
         shutil.rmtree(folder)
 

@@ -16,7 +16,7 @@ from pipeline.data.splitters import split_train_test
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.evaluation import evaluate_package
 from pipeline.gates import GateInputs, evaluate_gates
-from pipeline.modeling.training import train_classifier
+from pipeline.modeling.mitigation_effect import train_with_mitigation
 from pipeline.package import load_package
 from pipeline.schema import Schema
 from pipeline.serving.http.loopback import check_bind_address
@@ -69,9 +69,7 @@ def run_stage(name: str, config: Config, *, root: Path, package: Package) -> Non
     elif name == "split":
         split_train_test(rows.train, schema, config.data.split, seed=config.seed)
     elif name == "train":
-        train_classifier(
-            rows.train, schema, config.features, model=config.model, training=config.training, seed=config.seed
-        )
+        train_with_mitigation(rows.train, schema, config)
     elif name == "evaluate":
         selection = config.training.selection_metric
         evaluate_package(
@@ -111,6 +109,12 @@ REFUSED: list[tuple[str, Changes, str]] = [
         "validate",
         {"data/columns/Post_frequency/checks": {"in_range": {"min_value": 9, "max_value": 1}}},
         "checks.in_range",
+    ),
+    ("evaluate", {"fairness/pairs": [["Stage_fear", "Post_frequency"]]}, "fairness.pairs: Stage_fear is not protected"),
+    (
+        "train",
+        {"fairness/mitigation": {"kind": "reweigh", "column": "no", "metric": None, "reason": "lawful", "budget": 0.1}},
+        "fairness.mitigation.column: no column is called 'no'",
     ),
     ("split", {"data/split/kind": "nonsense"}, "data.split.kind: 'nonsense' is not known"),
     ("split", {"data/split/kind": "by_time"}, "data.split.column: is null"),

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.modeling.classifier import encode_target, fit_classifier
+from pipeline.modeling.dry_fit import check_fit
 from pipeline.modeling.mitigation import MitigatedRows, Mitigation
 from tests.fixtures.toy_dataset import FAST, rows, schema, settings
 
@@ -65,6 +66,15 @@ def test_an_estimator_without_row_weights_is_refused() -> None:
     with pytest.raises(ConfigError, match="knn does not support weights of rows"):
         fit_classifier(
             rows(100), protected_schema(), config.features, model=config.model, seed=1, mitigation=mitigation("reweigh")
+        )
+    with pytest.raises(ConfigError, match="knn does not support weights of rows"):
+        check_fit(
+            protected_schema(),
+            config.features,
+            model=config.model,
+            training=config.training,
+            seed=1,
+            fairness=config.fairness,
         )
 
 

@@ -137,3 +137,18 @@ def test_a_challenger_with_another_feature_is_refused(
     other = replace(challenger, package=replace(challenger.package, schema=replace(schema, columns=(column,))))
     with pytest.raises(IntegrityError, match="new: version 1 has no such features of the same type"):
         scorer(champion, other, state)
+
+
+def test_requests_go_first_unless_rows_would_be_dropped(
+    state: State, champion: LoadedModel, challenger: LoadedModel
+) -> None:
+    shadow = scorer(champion, challenger, state, max_rows=4)
+    row = make_rows_of(champion)[0]
+    shadow.enqueue([("a", row), ("b", row)])
+    assert shadow.patience_s == 0.005
+    shadow.enqueue([("c", row)])
+    assert shadow.patience_s == 0.0
+    shadow.work()
+    assert (shadow.patience_s, shadow.n_scored) == (0.05, 0)
+    shadow.work()
+    assert (shadow.has_work, shadow.n_scored) == (False, 3)
