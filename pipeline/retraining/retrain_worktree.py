@@ -5,7 +5,6 @@ Neither the checked-out branch nor a file of the workspace changes; the cache of
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -99,11 +98,14 @@ class RetrainWorktree:
         self.require_idle()
         # Git refuses a half-made worktree until its folder is gone. `git worktree prune` is no way out: it forgets other
         # worktrees too, whose disk is away.
-        for _ in range(2):
-            with suppress(DependencyUnavailable):
-                self._git(self.root, "worktree", "remove", "--force", "--force", str(self.checkout))
-            shutil.rmtree(self.checkout, ignore_errors=True)
+        self._forget()
+        shutil.rmtree(self.checkout, ignore_errors=True)
+        self._forget()
         self.lock.unlink(missing_ok=True)
+
+    def _forget(self) -> None:
+        with suppress(DependencyUnavailable):
+            self._git(self.root, "worktree", "remove", "--force", "--force", str(self.checkout))
 
     def require_idle(self) -> None:
         """Refuse while another process trains in the worktree, such as a graph whose starter was killed.
