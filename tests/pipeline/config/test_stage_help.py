@@ -33,7 +33,14 @@ def test_an_unknown_key_is_no_setting() -> None:
 
 def test_every_leaf_outside_of_mappings_is_listed() -> None:
     listed = {setting.key for setting in iter_settings(composed().values)}
-    mappings = ("data.", "alerts.", "model.estimator.", "validation.rules.", "promotion.metric_limits.")
+    mappings = (
+        "data.",
+        "alerts.",
+        "model.estimator.",
+        "validation.rules.",
+        "promotion.metric_limits.",
+        "fairness.metrics.",
+    )
     assert {key for key, _ in flatten_settings(composed().values) if not key.startswith(mappings)} <= listed
 
 
