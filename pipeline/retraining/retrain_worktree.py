@@ -96,8 +96,8 @@ class RetrainWorktree:
             When another process still trains in it.
         """
         self.require_idle()
-        # Git refuses a half-made worktree until its folder is gone. `git worktree prune` is no way out: it forgets other
-        # worktrees too, whose disk is away.
+        # Git refuses a half-made worktree until its folder is gone. `git worktree prune` would also forget worktrees of
+        # people whose disk is away.
         self._forget()
         shutil.rmtree(self.checkout, ignore_errors=True)
         self._forget()
