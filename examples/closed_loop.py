@@ -48,6 +48,7 @@ class Act:
     is_expected: Callable[[Result], bool]
     calm_hours: int = 30
     rule: dict[str, object] = field(default_factory=dict)
+    has_person: bool = False  # who approves what the loop proposes about trials
 
 
 ACTS = {
@@ -60,8 +61,9 @@ ACTS = {
     ),
     "concept": Act(
         "The relation of a feature to the outcome changes", 180,
-        "a retrain whose candidate wins its trial, passes the canary and is promoted",
-        lambda result: result.production == 2 and "won" in result.trials,
+        "a candidate wins its trial, a person approves, and after the canary it is in Production",
+        lambda result: result.production != 1 and "won" in result.trials,
+        has_person=True,
     ),
     "worse_challenger": Act(
         "A person puts a worse version on trial", 96, "the challenger loses, the champion stays",
@@ -124,7 +126,7 @@ async def play_act(name: str, folder: Path) -> Result:
         text = line if len(line) <= 400 else f"{line[:397]}..."
         print(f"day {day + 1:2} {rest // HOUR_US:02}:{rest % HOUR_US // 60_000_000:02}  {text}", flush=True)
 
-    project = SimulatedProject(folder / "first", start_us, report).copy(folder / name)
+    project = SimulatedProject(folder / "first", start_us, report, act.has_person).copy(folder / name)
     project.register_first_version()
     calm, scenario = project.scenario("calm"), project.scenario(name)
     async with project.serving() as engine:

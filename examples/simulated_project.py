@@ -28,7 +28,7 @@ from pipeline.serving.engine import Engine
 from pipeline.serving.log_options import LogOptions
 from pipeline.simulation.server_client import ServedModel
 from pipeline.simulation.traffic import fetch_row_pool, generate_requests
-from pipeline.trials import TrialRequest, start_trial
+from pipeline.trials import TrialRequest, approve_trial, start_trial
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -69,6 +69,7 @@ class SimulatedProject:
     root: Path
     now_us: int
     report: Callable[[int, str], None]
+    has_person: bool = False
     _due_outcomes: list[tuple[int, int, str, str, str]] = field(default_factory=list)
     _order: itertools.count[int] = field(default_factory=itertools.count)
     _next_monitor_us: int = 0
@@ -178,7 +179,22 @@ class SimulatedProject:
             if decision.is_action and (decision.subject, decision.action) not in self._last_actions:
                 self.say(f"loop: {decision.subject}: {decision.action}: {decision.reason}")
         self._last_actions = {(decision.subject, decision.action) for decision in run.decisions}
+        if self.has_person:
+            self._approve_proposals()
         await engine.reload()
+
+    def _approve_proposals(self) -> None:
+        """Approve what the loop proposes about trials, as a person does who looked at it; one trial gets requests."""
+        config = self.config
+        with self.open_state() as state:
+            with state.reading() as connection:
+                trials = store.read_trials(connection, config.name, is_open=True)
+                busy = store.traffic_trial(connection, config.name)
+            for trial in trials:
+                if trial.proposal is not None and (busy is None or busy.seq == trial.seq):
+                    approve_trial(state, self.registry.packages, config.lifecycle, trial.seq, actor="demo")
+                    self.say(f"person: approves trial {trial.seq}: {trial.proposal}")
+                    return
 
     def run_loop(self) -> LoopRun:
         """Run the loop once, as `mlops loop --once` does."""
@@ -191,7 +207,7 @@ class SimulatedProject:
     def copy(self, folder: Path) -> SimulatedProject:
         """Return a copy of this project with the same clock."""
         shutil.copytree(self.root, folder, symlinks=True)
-        return SimulatedProject(folder, self.now_us, self.report)
+        return SimulatedProject(folder, self.now_us, self.report, self.has_person)
 
 
 def make_project(folder: Path) -> None:

@@ -55,6 +55,9 @@ def _advance(context: LoopContext) -> LoopDecision:
         open_retrain = next(iter(store.read_retrains(connection, context.model, is_open=True)), None)
     if open_retrain is not None:
         return _continue(context, open_retrain)
+    if (waiting := _candidate_on_trial(context)) is not None:
+        reason = f"the candidate of retrain {waiting.seq} is on trial {waiting.trial}; its verdict comes first"
+        return LoopDecision("retraining", "none", reason)
     try:
         outlook = look_ahead(context)
     except (ConfigError, DataError) as error:
@@ -62,6 +65,14 @@ def _advance(context: LoopContext) -> LoopDecision:
     if outlook.trigger.cause is None:
         return LoopDecision("retraining", "none", outlook.trigger.reason, outlook.as_dict(), outlook.trigger.next_at)
     return _ask(context, outlook, outlook.trigger.cause)
+
+
+def _candidate_on_trial(context: LoopContext) -> Retrain | None:
+    """Return the retrain whose candidate is on an open trial; None without one."""
+    with context.state.reading() as connection:
+        open_trials = {trial.seq for trial in store.read_trials(connection, context.model, is_open=True)}
+        retrains = store.read_retrains(connection, context.model)
+    return next((retrain for retrain in retrains if retrain.trial in open_trials), None)
 
 
 def _ask(context: LoopContext, outlook: RetrainOutlook, cause: str) -> LoopDecision:

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import state as store
 from pipeline.retraining.retrain_loop import advance_retrains
+from tests.app.loop_history import make_trial
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, NOW
 from tests.pipeline.retraining.retrain_fixtures import (
     context_of,
@@ -116,3 +117,14 @@ def test_a_candidate_with_open_gates_waits_and_one_that_passed_goes_on_trial(rep
         (retrain,) = store.read_retrains(connection, MODEL_NAME)
         assert retrain.state == "needs_decision"
         assert store.read_trials(connection, MODEL_NAME) == []
+
+
+def test_while_a_candidate_is_on_trial_no_other_retrain_is_asked_for(repository: Path) -> None:
+    record_degradation(repository)
+    log_labels(repository, 120)
+    with context_of(repository) as context, context.state.writing() as connection:
+        trial = store.add_trial(connection, make_trial(MODEL_NAME, NOW), store.AuditEvent("ada", "open trial", NOW, ""))
+        retrain = store.Retrain(MODEL_NAME, "person", NOW, "ada", NOW, state="on_trial", trial=trial.seq)
+        store.add_retrain(connection, retrain)
+    decision = advance(repository, min_labels=100)
+    assert (decision.action, "the candidate of retrain 1 is on trial 1" in decision.reason) == ("none", True)
