@@ -97,7 +97,7 @@ class RetrainWorktree:
         """
         self.require_idle()
         # Git refuses a half-made worktree until its folder is gone. `git worktree prune` would also forget worktrees of
-        # people whose disk is away.
+        # people that are missing now.
         self._forget()
         shutil.rmtree(self.checkout, ignore_errors=True)
         self._forget()
@@ -234,7 +234,7 @@ def require_free_branch(root: Path, name: str) -> None:
 def delete_branch(root: Path, name: str, *, commit: str | None) -> bool:
     """Delete the branch of a retrain and return whether it was deleted.
 
-    A branch that is checked out stays, and so does one with another commit than `commit`: somebody works on it.
+    A branch that is checked out stays, and so does one with another commit than `commit`: a person works on it.
     """
     if not name.startswith("retrain/") or commit is None or _branch_commit(root, name) != commit:
         return False

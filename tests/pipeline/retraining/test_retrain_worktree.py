@@ -46,7 +46,7 @@ def test_a_commit_gets_its_branch_author_and_trailer_and_changes_nothing_else(wo
 
 
 @pytest.mark.parametrize("taken", ["retrain/m/4", "retrain/m", "retrain"])
-def test_a_branch_of_somebody_else_is_not_replaced(worktree: RetrainWorktree, taken: str) -> None:
+def test_a_branch_of_a_person_is_not_replaced(worktree: RetrainWorktree, taken: str) -> None:
     root, base = worktree.root, git(worktree.root, "rev-parse", "HEAD")
     git(root, "checkout", "-q", "-b", taken)
     (worktree.folder / "report.md").write_text("# Why\n", encoding="utf-8")
@@ -78,10 +78,10 @@ def test_a_retrain_that_a_git_hook_starts_leaves_its_branch_alone(
     assert (git(root, "rev-parse", "main"), git(root, "status", "--porcelain")) == (base, "")
 
 
-def test_a_worktree_of_somebody_else_whose_disk_is_away_stays(worktree: RetrainWorktree) -> None:
+def test_a_missing_worktree_of_a_person_stays_known(worktree: RetrainWorktree) -> None:
     other = worktree.root / "other"
     git(worktree.root, "worktree", "add", "-q", "-b", "feature", str(other))
-    other.rename(worktree.root / "away")
+    other.rename(worktree.root / "moved")
     worktree.remove()
     assert str(other) in git(worktree.root, "worktree", "list", "--porcelain")
 
