@@ -11,7 +11,7 @@ from pipeline.project import paths
 from pipeline.serving.canary_facts import read_canary_facts
 from pipeline.state import LOOP_ACTOR, LoopDecision
 from pipeline.trials.trial_comparison import load_pair, read_comparison, update_comparison
-from pipeline.trials.trial_decisions import StepWriter, current_verdict, production_change_after
+from pipeline.trials.trial_decisions import StepWriter, current_verdict, production_change_after, require_decided
 from pipeline.trials.trial_plan import PlannedStep, TrialTraffic, plan_step, plan_stop, step_after_win
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def _advance(context: LoopContext, trial: Trial) -> LoopDecision:
     packages = PackageStore(context.root / paths.PACKAGES)
     writer = StepWriter(context.state, packages, context.config.lifecycle, context.actor)
     with context.state.reading() as connection:
+        require_decided(connection, trial)
         generation = store.current_deployment(connection, trial.model).generation
         change = production_change_after(connection, trial)
     if change is not None:
@@ -136,14 +137,18 @@ def approve_trial(state: State, packages: PackageStore, config: LifecycleConfig,
     Raises
     ------
     Conflict
-        When Production changed since the trial was opened, or another decision came first.
+        When Production changed since the trial was opened, another decision came first, or servers or a person stopped
+        the requests of the challenger.
     GateRefused
         When the challenger did not pass its gates.
+    IntegrityError
+        When the trial was changed by hand.
     UsageError
         When the trial does not exist or proposes nothing.
     """
     with state.reading() as connection:
         trial = store.find_trial(connection, seq)
+        require_decided(connection, trial)
         generation = store.current_deployment(connection, trial.model).generation
         change = production_change_after(connection, trial)
         busy = store.traffic_trial(connection, trial.model)
@@ -156,6 +161,12 @@ def approve_trial(state: State, packages: PackageStore, config: LifecycleConfig,
         raise Conflict(
             f"trial {seq}: {change.actor} changed Production after it was opened ({change.action});"
             f" start a new trial: `mlops trial start {trial.challenger}`"
+        )
+    traffic, _ = _read_traffic(state, trial, now=state.clock())
+    if (stop := plan_stop(traffic)) is not None:
+        raise Conflict(
+            f"trial {seq}: {stop.reason}; end it: `mlops trial stop {seq} --reason ...`, or the next run of the loop"
+            " ends it"
         )
     return StepWriter(state, packages, config, actor).write(
         trial, _approved_step(trial, busy), evidence=trial.evidence, expected_generation=generation
