@@ -60,7 +60,7 @@ ACTS = {
         lambda result: result.production == 1,
     ),
     "concept": Act(
-        "The relation of a feature to the outcome changes", 180,
+        "The relation of a feature to the outcome changes", 204,
         "a candidate wins its trial, a person approves, and after the canary it is in Production",
         lambda result: result.production != 1 and "won" in result.trials,
         has_person=True,

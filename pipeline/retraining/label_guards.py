@@ -26,6 +26,7 @@ __all__ = ["CallerLabels", "GuardResult", "LabelEvidence", "evaluate_guards", "l
 _CONFIDENT = 0.97  # a label against such a probability is a contradiction
 _FALSE_ALARM_RATE = 0.01  # of all callers of a retrain together
 _MIN_RATIO = 2.0  # times the contradictions of the other callers
+_MIN_DOUBT = 0.001  # a model such as a forest is certain of rows that outcomes contradict all the same
 _MIN_COVERAGE_RATIO = 1 / 3
 _QUANTILE = 1.96  # of the intervals of shares
 
@@ -78,7 +79,7 @@ class LabelEvidence:
 class CallerLabels:
     """Labels of one caller: all, those against which the champion was sure, contradictions and their expected number.
 
-    `expected` follows from the champion's probabilities of the caller's own rows.
+    `expected` follows from the champion's probabilities of the caller's own rows, of which none counts as certain.
     """
 
     caller: str
@@ -123,7 +124,7 @@ def evaluate_guards(evidence: LabelEvidence, settings: LabelGuardsConfig) -> lis
 
 def labels_by_caller(evidence: LabelEvidence) -> list[CallerLabels]:
     """Count the labels of each caller, in the order of their names."""
-    doubt = 1.0 - evidence.probabilities.max(axis=1, initial=0.0)
+    doubt = np.maximum(1.0 - evidence.probabilities.max(axis=1, initial=0.0), _MIN_DOUBT)
     return [
         CallerLabels(
             caller=name,

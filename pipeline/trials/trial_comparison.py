@@ -98,8 +98,8 @@ def update_comparison(state: State, packages: PackageStore, trial: Trial) -> Com
 
 
 def read_comparison(state: State, trial: Trial) -> Comparison:
-    """Return the comparison of what was added to the sums of a trial."""
-    compared_at = state.clock()
+    """Return the comparison of what was added to the sums of a trial, as of now or of its decision."""
+    compared_at = state.clock() if trial.decided_at is None else trial.decided_at
     with state.reading() as connection:
         sums = store.read_trial_sums(connection, trial.seq)
         until_outcome = store.read_trial_progress(connection, trial.seq)

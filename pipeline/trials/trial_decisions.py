@@ -27,10 +27,15 @@ __all__ = ["StepWriter", "current_verdict", "production_change_after", "require_
 
 
 def current_verdict(state: State, trial: Trial, comparison: Comparison) -> TrialVerdict:
-    """Return the verdict of a trial by the settings that it was opened with, beside the trials that are open now."""
+    """Return the verdict of a trial by the settings that it was opened with, beside the trials that are open now.
+
+    A decided trial keeps the number of challengers that its decision rests on.
+    """
     with state.reading() as connection:
         open_trials = store.read_trials(connection, trial.model, is_open=True)
     n_challengers = sum(other.purpose == trial.purpose for other in open_trials)
+    if not trial.is_open:
+        n_challengers = trial.evidence.get("verdict", {}).get("n_challengers", n_challengers + 1)
     settings = TrialConfig.model_validate(trial.settings["trial"])
     return trial_verdict(comparison, settings, opened_at=trial.opened_at, n_challengers=max(n_challengers, 1))
 
@@ -149,7 +154,9 @@ class StepWriter:
             check_comparable(replace(pair, champion=pair.challenger, challenger=pair.champion))
         except (ConfigError, IntegrityError):
             return None
-        settings = {**trial.settings, "trial": {**trial.settings["trial"], "max_days": self.config.watch.days}}
+        # Not being worse by more than a margin is no reason to roll back: the earlier version must be better.
+        rule = {**trial.settings["trial"], "test": "superiority", "max_days": self.config.watch.days}
+        settings = {"trial": rule, "canary": trial.settings["canary"]}
         return store.Trial(
             model=trial.model,
             purpose="watch",

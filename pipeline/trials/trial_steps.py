@@ -70,6 +70,8 @@ def _advance(context: LoopContext, trial: Trial) -> LoopDecision:
         end: TrialState = "harmful" if trial.state in store.TRAFFIC_STATES else "lost"
         step = PlannedStep("end", f"a logged row cannot be scored: {error}", end=end)
         verdict = current_verdict(context.state, trial, read_comparison(context.state, trial))
+    if step.action == "canary":
+        counts["n_before_step"] = counts["n_predictions"]
     evidence = {"verdict": verdict.as_dict(), "traffic": counts}
     if step.action == "wait":
         return LoopDecision(f"trial {trial.seq}", "none", step.reason, evidence)
@@ -112,13 +114,14 @@ def _read_traffic(state: State, trial: Trial, *, now: int) -> tuple[TrialTraffic
     by_person = [server.reason for server in facts.servers if server.server.startswith(_PERSON_PREFIX)]
     refused = facts.refused_since(now - _REFUSAL_US, seen_since=now - _REFUSAL_US)
     n_predictions = facts.challenger.n_predictions
+    n_before_step = int(trial.evidence.get("traffic", {}).get("n_before_step", 0))
     traffic = TrialTraffic(
-        n_predictions=n_predictions - int(trial.evidence.get("traffic", {}).get("n_predictions", 0)),
+        n_predictions=n_predictions - n_before_step,
         stop_reason=facts.stop_reason,
         person_stop=by_person[0] if by_person else None,
         refusal=f"server {refused[0].server} does not serve the challenger: {refused[0].reason}" if refused else None,
     )
-    return traffic, {**facts.as_dict(), "n_predictions": n_predictions}
+    return traffic, {**facts.as_dict(), "n_predictions": n_predictions, "n_before_step": n_before_step}
 
 
 def is_stop_due(state: State, model: str, *, now: int) -> bool:
@@ -137,12 +140,12 @@ def approve_trial(state: State, packages: PackageStore, config: LifecycleConfig,
     Raises
     ------
     Conflict
-        When Production changed since the trial was opened, another decision came first, or servers or a person stopped
-        the requests of the challenger.
+        When Production changed since the trial was opened, servers stopped the challenger, or another decision came
+        first.
     GateRefused
         When the challenger did not pass its gates.
     IntegrityError
-        When the trial was changed by hand.
+        When a package is missing or damaged, or the trial was changed by hand.
     UsageError
         When the trial does not exist or proposes nothing.
     """
@@ -151,7 +154,6 @@ def approve_trial(state: State, packages: PackageStore, config: LifecycleConfig,
         require_decided(connection, trial)
         generation = store.current_deployment(connection, trial.model).generation
         change = production_change_after(connection, trial)
-        busy = store.traffic_trial(connection, trial.model)
     if trial.proposal is None or not trial.is_open:
         raise UsageError(
             f"trial {seq} is {trial.state} and proposes nothing; check `mlops trial show {seq}`, or promote by hand:"
@@ -162,22 +164,23 @@ def approve_trial(state: State, packages: PackageStore, config: LifecycleConfig,
             f"trial {seq}: {change.actor} changed Production after it was opened ({change.action});"
             f" start a new trial: `mlops trial start {trial.challenger}`"
         )
+    load_pair(packages, trial)
     traffic, _ = _read_traffic(state, trial, now=state.clock())
-    if (stop := plan_stop(traffic)) is not None:
-        raise Conflict(
-            f"trial {seq}: {stop.reason}; end it: `mlops trial stop {seq} --reason ...`, or the next run of the loop"
-            " ends it"
-        )
     return StepWriter(state, packages, config, actor).write(
-        trial, _approved_step(trial, busy), evidence=trial.evidence, expected_generation=generation
+        trial, _approved_step(trial, traffic), evidence=trial.evidence, expected_generation=generation
     )
 
 
-def _approved_step(trial: Trial, busy: Trial | None) -> PlannedStep:
+def _approved_step(trial: Trial, traffic: TrialTraffic) -> PlannedStep:
+    if (stop := plan_stop(traffic)) is not None:
+        raise Conflict(
+            f"trial {trial.seq}: the challenger must not get requests ({stop.reason}); the next run of the loop ends"
+            " the trial: `mlops loop --once`"
+        )
     reason = f"approved: {trial.proposal}"
     if trial.proposal == "promote":
         return PlannedStep("promote", reason)
-    step = step_after_win(trial, reason, busy_trial=None if busy is None else busy.seq)
+    step = step_after_win(trial, reason, busy_trial=traffic.busy_trial)
     if step.action == "wait":
         raise Conflict(f"trial {trial.seq}: {step.reason}; approve it afterwards, or stop that trial first")
     return step

@@ -47,6 +47,12 @@ def test_one_wrong_caller_is_named_and_all_wrong_callers_are_not_distinguished_f
     assert holding(evidence([0.25] * 5)) == []
 
 
+def test_one_wrong_caller_is_named_where_the_champion_is_certain_of_every_row() -> None:
+    labels = evidence([0.25, 0, 0, 0, 0])
+    labels.probabilities[:] = [1.0, 0.0]
+    assert [guard.caller for guard in holding(labels)] == ["caller-0"]
+
+
 def test_a_caller_of_doubtful_rows_is_not_accused() -> None:
     labels = evidence([0.0, 0.0, 0.0])
     doubtful = np.asarray(labels.of_caller("caller-0"))

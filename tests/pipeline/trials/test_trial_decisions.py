@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.trials import current_verdict, update_comparison
+from pipeline.state import DAY_US
+from pipeline.trials import current_verdict, read_comparison, stop_trial, update_comparison
+from tests.pipeline.monitoring.log_fixtures import NOW
 from tests.pipeline.trials.trial_fixtures import (
     lifecycle_settings,
     log_with_outcomes,
@@ -23,3 +25,13 @@ def test_the_verdict_uses_the_settings_of_the_trial(project: Path) -> None:
     with state_at(project) as state:
         verdict = current_verdict(state, trial, update_comparison(state, package_store(project), trial))
     assert (verdict.verdict, verdict.metric, verdict.n_challengers) == ("open", "brier", 1)
+
+
+def test_the_verdict_of_a_decided_trial_stays_as_it_was(project: Path) -> None:
+    log_with_outcomes(project, 90)
+    trial = open_trial(project)
+    with state_at(project) as state:
+        before = current_verdict(state, trial, update_comparison(state, package_store(project), trial))
+        stopped = stop_trial(state, trial.seq, actor="ada", reason="a test")
+    with state_at(project, NOW + 40 * DAY_US) as state:
+        assert current_verdict(state, stopped, read_comparison(state, stopped)) == before

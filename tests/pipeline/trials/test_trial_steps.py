@@ -77,6 +77,7 @@ def test_in_mode_act_a_win_goes_through_the_canary_to_production(logged: Path) -
     assert (_production(logged), won.state, won.share) == (2, "won", 0.0)
     assert (watch.purpose, watch.champion, watch.challenger, watch.opened_by) == ("watch", 2, 1, "loop")
     assert watch.settings["trial"]["max_days"] == config.watch.days
+    assert (won.settings["trial"]["test"], watch.settings["trial"]["test"]) == ("non_inferiority", "superiority")
     with state_at(logged) as state, state.reading() as connection:
         assert store.find_undecided_changes(connection) == []
 
@@ -132,6 +133,31 @@ def test_a_canary_step_counts_the_predictions_since_it_began(logged: Path) -> No
     assert _advance(logged, config, at=NOW + 3 * HOUR_US).action == "promote"
 
 
+def test_a_promotion_that_waits_for_a_person_keeps_the_predictions_of_its_step(logged: Path) -> None:
+    config = _settings()
+    steps = [{**STEP, "min_predictions": 50}]
+    canary = config.canary.model_validate({**config.canary.model_dump(), "steps": steps})
+    config = config.model_copy(update={"canary": canary})
+    trial = open_trial(logged, config)
+    _advance(logged, config)
+    _count(logged, trial, n_requests=60)
+    assert _advance(logged, config, mode="advise", at=NOW + HOUR_US).action == "propose promote"
+    waiting = _advance(logged, config, mode="advise", at=NOW + 30 * HOUR_US)
+    assert f"promote waits for a person: `mlops trial approve {trial.seq}`" in waiting.reason
+
+
+def test_a_challenger_that_a_server_stopped_meanwhile_cannot_be_approved(logged: Path) -> None:
+    config = _settings()
+    trial = open_trial(logged, config)
+    _advance(logged, config)
+    _count(logged, trial, n_requests=60)
+    assert _advance(logged, config, mode="advise", at=NOW + HOUR_US).action == "propose promote"
+    _count(logged, trial, n_requests=100, n_errors=40)
+    with state_at(logged, NOW + HOUR_US) as state, pytest.raises(Conflict, match="must not get requests"):
+        approve_trial(state, package_store(logged), config, trial.seq, actor="ada")
+    assert _production(logged) == 1
+
+
 @pytest.mark.parametrize(
     ("server", "server_state", "n_errors", "end"),
     [("a", "serving", 20, "harmful"), ("a", "refused", 0, "aborted"), ("api ada", "stopped", 0, "aborted")],
@@ -150,25 +176,6 @@ def test_the_servers_end_a_canary(
         assert is_stop_due(state, MODEL_NAME, now=NOW)
     assert _advance(logged, config).action == end
     assert (_trials(logged)[-1].state, _production(logged)) == (end, 1)
-
-
-@pytest.mark.parametrize(
-    ("server", "server_state", "n_errors"), [("a", "serving", 20), ("api bob", "stopped", 0)]
-)
-def test_a_stopped_challenger_cannot_be_approved(
-    logged: Path, server: str, server_state: store.TrialServerState, n_errors: int
-) -> None:
-    config = _settings()
-    trial = open_trial(logged, config)
-    _advance(logged, config)
-    assert _advance(logged, config, mode="advise", at=NOW + HOUR_US).action == "propose promote"
-    _count(logged, trial, n_requests=40, n_errors=n_errors)
-    with state_at(logged) as state, state.writing() as connection:
-        own = store.TrialServer(trial.seq, server, server_state, "a reason", NOW - 2 * HOUR_US, NOW)
-        store.put_trial_server(connection, own)
-    with state_at(logged) as state, pytest.raises(Conflict, match=f"trial {trial.seq}: .*`mlops trial stop"):
-        approve_trial(state, package_store(logged), config, trial.seq, actor="ada")
-    assert _production(logged) == 1
 
 
 def test_a_trial_with_settings_of_another_hand_decides_nothing(logged: Path) -> None:
