@@ -111,6 +111,6 @@ def _delete_old_branches(context: LoopContext) -> Iterator[LoopDecision]:
         trial = None if retrain.trial is None else trials.get(retrain.trial)
         is_lost = trial is not None and trial.state in _LOST_TRIALS and (trial.decided_at or context.now) < before
         is_discarded = retrain.state in ("discarded", "failed") and retrain.changed_at < before
-        if (is_lost or is_discarded) and delete_branch(context.root, str(retrain.branch)):
+        if (is_lost or is_discarded) and delete_branch(context.root, str(retrain.branch), commit=retrain.commit_sha):
             reason = f"branch {retrain.branch} was deleted: its candidate was dropped {_BRANCH_DAYS} days ago"
             yield LoopDecision(f"retrain {retrain.seq}", "delete branch", reason)

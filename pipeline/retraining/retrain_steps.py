@@ -26,6 +26,7 @@ from pipeline.retraining.retrain_worktree import (
     branch_name,
     require_clean_settings,
     require_disk_space,
+    require_free_branch,
 )
 from pipeline.retraining.settings_search import run_searched_graph, searched_files
 from pipeline.state.label_quality import count_labeled_rows
@@ -117,6 +118,8 @@ def discard_retrain(context: LoopContext, retrain: Retrain, *, reason: str) -> R
 def _take_snapshot(context: LoopContext, retrain: Retrain) -> Retrain:
     """Write the labeled rows into a worktree of the commit that trained the champion."""
     require_clean_settings(context.root)
+    if context.config.lifecycle.retrain.git == "branch":
+        require_free_branch(context.root, branch_name(context.model, retrain.seq))
     version, champion = _champion(context)
     with context.state.reading() as connection:
         earlier = [other for other in store.read_retrains(connection, context.model) if other.seq != retrain.seq]

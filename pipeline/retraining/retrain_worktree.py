@@ -5,7 +5,6 @@ Neither the checked-out branch nor a file of the workspace changes; the cache of
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ from pipeline.files import exclusive_lock, sha256_file
 from pipeline.project import paths
 from pipeline.project.dvc_messages import explain_dvc_error
 from pipeline.tracking.dvc_history import dvc_cache_folder
-from pipeline.tracking.revision import run_git
+from pipeline.tracking.revision import git_environment, run_git
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +31,7 @@ __all__ = [
     "has_checkout",
     "require_clean_settings",
     "require_disk_space",
+    "require_free_branch",
 ]
 
 _NOT_IN_A_BRANCH = re.compile(r"[^A-Za-z0-9_-]+")
@@ -96,12 +96,16 @@ class RetrainWorktree:
             When another process still trains in it.
         """
         self.require_idle()
-        if self.checkout.exists():
-            with suppress(DependencyUnavailable):  # a half-made worktree is none to git
-                self._git(self.root, "worktree", "remove", "--force", "--force", str(self.checkout))
-            shutil.rmtree(self.checkout, ignore_errors=True)
-        run_git(self.root, "worktree", "prune")
+        # Git refuses a half-made worktree until its folder is gone. `git worktree prune` would also forget worktrees of
+        # people that are missing now.
+        self._forget()
+        shutil.rmtree(self.checkout, ignore_errors=True)
+        self._forget()
         self.lock.unlink(missing_ok=True)
+
+    def _forget(self) -> None:
+        with suppress(DependencyUnavailable):
+            self._git(self.root, "worktree", "remove", "--force", "--force", str(self.checkout))
 
     def require_idle(self) -> None:
         """Refuse while another process trains in the worktree, such as a graph whose starter was killed.
@@ -123,7 +127,7 @@ class RetrainWorktree:
         DependencyUnavailable
             When it fails, with its explanation.
         """
-        environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+        environment = {**git_environment(), "DVC_NO_ANALYTICS": "1"}
         environment.pop("DVC_ROOT", None)
         command = [sys.executable, "-m", "dvc", *arguments]
         completed = subprocess.run(  # noqa: S603 - fixed arguments
@@ -155,14 +159,19 @@ class RetrainWorktree:
         return self._git(self.folder, "rev-parse", "HEAD")
 
     def set_branch(self, name: str, commit: str) -> None:
-        """Let a branch name a commit; it is checked out nowhere.
+        """Create a branch at a commit; it is checked out nowhere.
 
         Raises
         ------
+        Conflict
+            When a branch of this name has another commit.
         DependencyUnavailable
             When git fails.
         """
-        self._git(self.root, "update-ref", f"refs/heads/{name}", commit)
+        if _branch_commit(self.root, name) == commit:
+            return
+        require_free_branch(self.root, name)
+        self._git(self.root, "update-ref", f"refs/heads/{name}", commit, "")
 
     def write_patch(self, files: Sequence[str]) -> None:
         """Write the changes of files in the worktree as a patch.
@@ -181,7 +190,7 @@ class RetrainWorktree:
             completed = subprocess.run(  # noqa: S603 - fixed arguments
                 [*_GIT, *arguments],
                 cwd=folder,
-                env={**os.environ, **(environment or {})},
+                env={**git_environment(), **(environment or {})},
                 capture_output=True,
                 text=True,
                 check=False,
@@ -206,11 +215,34 @@ def branch_name(model: str, seq: int) -> str:
     return f"retrain/{_NOT_IN_A_BRANCH.sub('-', model).strip('-') or 'model'}/{seq}"
 
 
-def delete_branch(root: Path, name: str) -> bool:
-    """Delete the branch of a retrain, if it exists and is checked out nowhere; return whether it was deleted."""
-    if not name.startswith("retrain/") or run_git(root, "rev-parse", "--verify", f"refs/heads/{name}") is None:
+def require_free_branch(root: Path, name: str) -> None:
+    """Refuse a branch name that a branch has, or that git cannot use beside a branch.
+
+    Raises
+    ------
+    Conflict
+        Naming the branch that is there.
+    """
+    parts = name.split("/")
+    for taken in ("/".join(parts[:n]) for n in range(len(parts), 0, -1)):
+        if _branch_commit(root, taken) is not None:
+            raise Conflict(
+                f"branch {taken} exists, and the retrain needs {name}; rename it: `git branch -m {taken} NAME`"
+            )
+
+
+def delete_branch(root: Path, name: str, *, commit: str | None) -> bool:
+    """Delete the branch of a retrain and return whether it was deleted.
+
+    A branch that is checked out stays, and so does one with another commit than `commit`: a person works on it.
+    """
+    if not name.startswith("retrain/") or commit is None or _branch_commit(root, name) != commit:
         return False
     return run_git(root, "branch", "--quiet", "-D", name) is not None
+
+
+def _branch_commit(root: Path, name: str) -> str | None:
+    return run_git(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{name}")
 
 
 def has_checkout(root: Path) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import inspect, select, text
 from pipeline.errors import IntegrityError
 from pipeline.state.audit_trail import AuditEntry, read_audit_entries
 from pipeline.state.incidents import MONITOR_ACTOR
-from pipeline.state.stored_json import UnreadableRow
+from pipeline.state.stored_json import UnreadableRow, parse_stored_object
 from pipeline.state.tables import METADATA, alert_silences, api_keys, deployments, incidents, models, trials
 from pipeline.state.versions import read_versions
 
@@ -47,7 +47,7 @@ FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = 
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND n.nspname = current_schema()
 """
-_TRIAL_COLUMNS = ("model", "champion_digest", "challenger_digest", "state", "step", "share", "salt", "decided_at")
+_TRIAL_COLUMNS = tuple(column.name for column in trials.columns if column.name not in ("seq", "evidence"))
 _DEPLOYMENT_COLUMNS = ("version", "digest", "generation", "deployed_at")
 
 
@@ -272,8 +272,12 @@ def _stored_keys(connection: Connection) -> dict[str, dict[str, Any]]:
 
 
 def _stored_trials(connection: Connection) -> dict[str, dict[str, Any]]:
-    rows = connection.execute(select(trials))
-    return {str(row.seq): {name: getattr(row, name) for name in _TRIAL_COLUMNS} for row in rows}
+    stored = {}
+    for row in connection.execute(select(trials)):
+        seq = str(row.seq)
+        settings = parse_stored_object(row.settings, table="trials", row=seq, column="settings")
+        stored[seq] = {**{name: getattr(row, name) for name in _TRIAL_COLUMNS}, "settings": settings}
+    return stored
 
 
 def _decided_trials(entries: Iterable[AuditEntry]) -> dict[str, dict[str, Any]]:

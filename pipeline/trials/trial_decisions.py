@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.trials.trial_comparison import Comparison
     from pipeline.trials.trial_plan import PlannedStep
 
-__all__ = ["StepWriter", "current_verdict", "production_change_after"]
+__all__ = ["StepWriter", "current_verdict", "production_change_after", "require_decided"]
 
 
 def current_verdict(state: State, trial: Trial, comparison: Comparison) -> TrialVerdict:
@@ -38,6 +38,23 @@ def current_verdict(state: State, trial: Trial, comparison: Comparison) -> Trial
         n_challengers = trial.evidence.get("verdict", {}).get("n_challengers", n_challengers + 1)
     settings = TrialConfig.model_validate(trial.settings["trial"])
     return trial_verdict(comparison, settings, opened_at=trial.opened_at, n_challengers=max(n_challengers, 1))
+
+
+def require_decided(connection: Any, trial: Trial) -> None:
+    """Refuse a trial that does not follow from the audit trail.
+
+    Raises
+    ------
+    IntegrityError
+        With the difference.
+    """
+    found = store.find_undecided_trials(connection, trial.model)
+    changes = [change for change in found if change.row == str(trial.seq)]
+    if changes:
+        raise IntegrityError(
+            f"trial {trial.seq} does not follow from the audit trail: {'; '.join(map(str, changes))};"
+            f" end it: `mlops trial stop {trial.seq} --reason ...`"
+        )
 
 
 def production_change_after(connection: Any, trial: Trial) -> AuditEntry | None:

@@ -11,7 +11,7 @@ from pipeline.project import paths
 from pipeline.serving.canary_facts import read_canary_facts
 from pipeline.state import LOOP_ACTOR, LoopDecision
 from pipeline.trials.trial_comparison import load_pair, read_comparison, update_comparison
-from pipeline.trials.trial_decisions import StepWriter, current_verdict, production_change_after
+from pipeline.trials.trial_decisions import StepWriter, current_verdict, production_change_after, require_decided
 from pipeline.trials.trial_plan import PlannedStep, TrialTraffic, plan_step, plan_stop, step_after_win
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def _advance(context: LoopContext, trial: Trial) -> LoopDecision:
     packages = PackageStore(context.root / paths.PACKAGES)
     writer = StepWriter(context.state, packages, context.config.lifecycle, context.actor)
     with context.state.reading() as connection:
+        require_decided(connection, trial)
         generation = store.current_deployment(connection, trial.model).generation
         change = production_change_after(connection, trial)
     if change is not None:
@@ -144,12 +145,13 @@ def approve_trial(state: State, packages: PackageStore, config: LifecycleConfig,
     GateRefused
         When the challenger did not pass its gates.
     IntegrityError
-        When a package is missing or damaged.
+        When a package is missing or damaged, or the trial was changed by hand.
     UsageError
         When the trial does not exist or proposes nothing.
     """
     with state.reading() as connection:
         trial = store.find_trial(connection, seq)
+        require_decided(connection, trial)
         generation = store.current_deployment(connection, trial.model).generation
         change = production_change_after(connection, trial)
     if trial.proposal is None or not trial.is_open:

@@ -115,7 +115,8 @@ def test_the_branch_of_a_discarded_candidate_is_deleted_after_30_days(repository
     git(repository, "branch", "retrain/m/1")
     retrain = evaluated_retrain(repository, branch="retrain/m/1")
     with context_of(repository) as context, context.state.writing() as connection:
-        store.update_retrain(connection, retrain, replace(retrain, state="discarded"), actor="ada")
+        discarded = replace(retrain, state="discarded", commit_sha=git(repository, "rev-parse", "retrain/m/1"))
+        store.update_retrain(connection, retrain, discarded, actor="ada")
     for days, branches in ((29, "main\nretrain/m/1"), (31, "main")):
         with context_of(repository, mode="advise", at=NOW + days * DAY_US) as context:
             advance_retrains(context)

@@ -40,9 +40,50 @@ def test_a_commit_gets_its_branch_author_and_trailer_and_changes_nothing_else(wo
     assert git(root, "log", "-1", "--format=%an|%s|%(trailers)", "retrain/m/4") == "ada|Retrain m|Retrain: 4"
     assert (git(root, "rev-parse", "HEAD"), git(root, "status", "--porcelain")) == (base, "")
     assert not worktree.checkout.exists()
-    assert delete_branch(root, "retrain/m/4")
-    assert not delete_branch(root, "main")
+    assert delete_branch(root, "retrain/m/4", commit=sha)
+    assert not delete_branch(root, "main", commit=base)
     assert git(root, "branch", "--format=%(refname:short)") == "main"
+
+
+@pytest.mark.parametrize("taken", ["retrain/m/4", "retrain/m", "retrain"])
+def test_a_branch_of_a_person_is_not_replaced(worktree: RetrainWorktree, taken: str) -> None:
+    root, base = worktree.root, git(worktree.root, "rev-parse", "HEAD")
+    git(root, "checkout", "-q", "-b", taken)
+    (worktree.folder / "report.md").write_text("# Why\n", encoding="utf-8")
+    sha = worktree.commit(["report.md"], "Retrain m", author="ada", base=base)
+    with pytest.raises(Conflict, match=f"branch {taken} exists, and the retrain needs retrain/m/4"):
+        worktree.set_branch("retrain/m/4", sha)
+    assert git(root, "rev-parse", "HEAD") == base
+
+
+def test_a_branch_with_commits_of_a_person_is_not_deleted(worktree: RetrainWorktree) -> None:
+    root, base = worktree.root, git(worktree.root, "rev-parse", "HEAD")
+    worktree.set_branch("retrain/m/4", base)
+    git(root, "checkout", "-q", "retrain/m/4")
+    git(root, "commit", "-q", "--allow-empty", "-m", "Review")
+    git(root, "checkout", "-q", "main")
+    assert not delete_branch(root, "retrain/m/4", commit=base)
+    assert git(root, "log", "-1", "--format=%s", "retrain/m/4") == "Review"
+
+
+def test_a_retrain_that_a_git_hook_starts_leaves_its_branch_alone(
+    worktree: RetrainWorktree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, base = worktree.root, git(worktree.root, "rev-parse", "HEAD")
+    (worktree.folder / "report.md").write_text("# Why\n", encoding="utf-8")
+    with monkeypatch.context() as hook:
+        hook.setenv("GIT_DIR", str(root / ".git"))
+        hook.setenv("GIT_INDEX_FILE", str(root / ".git/index"))
+        worktree.commit(["report.md"], "Retrain m", author="ada", base=base)
+    assert (git(root, "rev-parse", "main"), git(root, "status", "--porcelain")) == (base, "")
+
+
+def test_a_missing_worktree_of_a_person_stays_known(worktree: RetrainWorktree) -> None:
+    other = worktree.root / "other"
+    git(worktree.root, "worktree", "add", "-q", "-b", "feature", str(other))
+    other.rename(worktree.root / "moved")
+    worktree.remove()
+    assert str(other) in git(worktree.root, "worktree", "list", "--porcelain")
 
 
 def test_a_patch_holds_the_changed_files(worktree: RetrainWorktree) -> None:

@@ -99,7 +99,17 @@ def test_a_decision_in_between_is_a_conflict(registered: store.State, action: st
         assert store.read_trials(connection, "m") == [opened]
 
 
-@pytest.mark.parametrize("change", ["share = 0.9", "state = 'canary'", "challenger_digest = 'f'"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "share = 0.9",
+        "state = 'canary'",
+        "challenger_digest = 'f'",
+        "settings = '{}'",
+        "settings = ''",
+        "proposal = 'promote'",
+    ],
+)
 def test_a_trial_changed_by_hand_is_found(registered: store.State, change: str) -> None:
     _open_trial(registered)
     with registered.writing() as connection:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from pipeline import state as store
-from pipeline.errors import Conflict, UsageError
+from pipeline.errors import Conflict, IntegrityError, UsageError
 from pipeline.metrics.canary_guard import VariantCounts
 from pipeline.registry.stage_transitions import promote_version, roll_back_version
 from pipeline.state import HOUR_US, LoopContext
@@ -176,6 +176,18 @@ def test_the_servers_end_a_canary(
         assert is_stop_due(state, MODEL_NAME, now=NOW)
     assert _advance(logged, config).action == end
     assert (_trials(logged)[-1].state, _production(logged)) == (end, 1)
+
+
+def test_a_trial_with_settings_of_another_hand_decides_nothing(logged: Path) -> None:
+    config = _settings()
+    seq = open_trial(logged, config).seq
+    with state_at(logged) as state, state.writing() as connection:
+        connection.execute(text("UPDATE trials SET settings = replace(settings, '0.05', '0.5'), proposal = 'promote'"))
+    decision = _advance(logged, config)
+    assert (decision.action, decision.error) == ("none", "IntegrityError")
+    with state_at(logged) as state, pytest.raises(IntegrityError, match=f"trial {seq} does not follow from the audit"):
+        approve_trial(state, package_store(logged), config, seq, actor="ada")
+    assert (_trials(logged)[-1].state, _production(logged)) == ("comparing", 1)
 
 
 def _promoted_by_the_loop(root: Path, config: LifecycleConfig) -> Trial:
