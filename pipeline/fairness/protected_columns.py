@@ -42,9 +42,15 @@ def group_by_words(name: str, kind: str, categories: tuple[str, ...], values: An
         return Grouping((name,), ("false", "true", "unseen", "missing"), codes)
     n_words = len(categories)
     code_of = {word: code for code, word in enumerate(categories)}
+    unseen, missing = (_other_label(label, categories) for label in ("unseen", "missing"))
     positions, distinct = factorize_texts(values)
     table = np.array([*(code_of.get(word, n_words) for word in distinct), n_words + 1], dtype=np.int64)
-    return Grouping((name,), (*categories, "unseen", "missing"), table[positions])
+    return Grouping((name,), (*categories, unseen, missing), table[positions])
+
+
+def _other_label(label: str, categories: tuple[str, ...]) -> str:
+    """Return the label of a group that is no declared word, in parentheses where a word has the same name."""
+    return _other_label(f"({label})", categories) if label in categories else label
 
 
 def check_fairness(config: FairnessConfig, schema: Schema) -> None:

@@ -15,6 +15,7 @@ from pipeline.project import paths
 from pipeline.registry.lineage import trace_lineage
 from pipeline.retraining.candidate_evaluation import evaluate_retrained, register_retrained
 from pipeline.retraining.graph_run import GraphBudget
+from pipeline.retraining.label_guards import evaluate_guards
 from pipeline.retraining.labeled_declaration import declare_snapshot
 from pipeline.retraining.labeled_snapshot import LabeledSnapshot, write_snapshot
 from pipeline.retraining.new_labels import read_new_labels
@@ -36,7 +37,9 @@ from pipeline.trials import TrialRequest, start_trial
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.config.groups.lifecycle_config import RetrainConfig
     from pipeline.package import Package
+    from pipeline.retraining.new_labels import NewLabels
     from pipeline.state import LoopContext, ModelVersion, Retrain
 
 __all__ = ["approve_retrain", "discard_retrain", "run_retrain", "run_step"]
@@ -125,6 +128,7 @@ def _take_snapshot(context: LoopContext, retrain: Retrain) -> Retrain:
     labels = read_new_labels(
         context.state, champion.schema, model=context.model, retrains=earlier, skip_callers=skipped
     )
+    _require_sound_labels(labels, champion, settings)
     bounded = replace(
         retrain,
         n_labels=labels.n_labels,
@@ -237,6 +241,13 @@ def _require_same_champion(context: LoopContext, retrain: Retrain) -> None:
             f"version {retrain.facts['champion']} is no longer in Production; the next retrain compares with its"
             " successor"
         )
+
+
+def _require_sound_labels(labels: NewLabels, champion: Package, settings: RetrainConfig) -> None:
+    """Evaluate the guards again: labels arrive while a request waits for a person."""
+    guards = evaluate_guards(labels.evidence(champion), settings.labels)
+    if holding := [f"{guard.name}: {guard.reason}" for guard in guards if guard.result == "hold"]:
+        raise GateRefused("; ".join(holding))
 
 
 def _base_commit(root: Path, version: ModelVersion, champion: Package, *, folder: Path) -> _BaseCommit:

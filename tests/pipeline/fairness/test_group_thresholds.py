@@ -30,6 +30,11 @@ def test_every_form_of_words_has_the_same_thresholds(values: Any) -> None:
     assert BY_COLOUR.of_rows({"colour": values}).tolist() == [0.6, 0.3, 0.4, 0.5]
 
 
+def test_a_word_named_missing_is_another_group_than_a_missing_value() -> None:
+    thresholds = GroupThresholds("colour", "category", ("missing", "unseen"), {"missing": 0.2, "unseen": 0.3}, 0.5)
+    assert thresholds.of_rows({"colour": ["missing", None, "unseen", "green"]}).tolist() == [0.2, 0.5, 0.3, 0.5]
+
+
 @pytest.mark.parametrize(
     "values", [[True, None, False], pd.Series([True, None, False], dtype="boolean"), pa.array([True, None, False])]
 )

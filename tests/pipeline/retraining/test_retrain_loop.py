@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import state as store
 from pipeline.retraining.retrain_loop import advance_retrains
+from pipeline.retraining.retrain_steps import approve_retrain, run_step
 from tests.app.loop_history import make_trial
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, NOW
 from tests.pipeline.retraining.retrain_fixtures import (
@@ -63,6 +64,18 @@ def test_a_wrong_caller_holds_the_retrain_and_is_named(repository: Path) -> None
     assert (decision.subject, decision.action, decision.error) == ("labels", "hold", "GateRefused")
     assert "caller ada contradicts" in decision.reason
     assert 'skip_callers: ["ada"]' in decision.reason
+
+
+def test_wrong_labels_that_arrive_before_the_approval_hold_the_retrain(repository: Path) -> None:
+    record_degradation(repository)
+    log_labels(repository, 120)
+    assert advance(repository, min_labels=100).action == "propose retrain"
+    log_labels(repository, 600, seed=6, wrong=0.4)
+    with context_of(repository, labels__max_caller_share=0.6) as context:
+        with context.state.reading() as connection:
+            asked = store.find_retrain(connection, 1)
+        ended = run_step(context, approve_retrain(context, asked))
+    assert (ended.state, "caller ada contradicts" in str(ended.error)) == ("refused", True)
 
 
 def test_labels_of_a_skipped_caller_do_not_count(repository: Path) -> None:
