@@ -27,16 +27,17 @@ __all__ = ["REPRO", "GraphBudget", "run_graph"]
 REPRO = ("-m", "dvc", "repro")  # arguments of the interpreter
 
 _POLL_S = 0.2
-_GRACE_S = 10.0
+_END_POLL_S = 0.02
 _REFUSED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class GraphBudget:
-    """How long the graph may run: seconds of processor time, and whether to stop now."""
+    """How long the graph may run: seconds of processor time, whether to stop now, and seconds to end by itself then."""
 
     max_cpu_s: float
     should_stop: Callable[[], bool]
+    grace_s: float = 10.0
 
 
 def run_graph(worktree: RetrainWorktree, budget: GraphBudget, *, command: Sequence[str] = REPRO) -> float:
@@ -60,7 +61,7 @@ def run_graph(worktree: RetrainWorktree, budget: GraphBudget, *, command: Sequen
         try:
             cpu_s = _wait(process, worktree, budget)
         finally:
-            _end(process)
+            _end(process, grace_s=budget.grace_s)
         output.seek(0)
         _check_end(process.returncode, output.read(), worktree, command=command)
         return cpu_s
@@ -126,16 +127,27 @@ def _cpu_s(pid: int) -> float:
     return total
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """End the process group if it still runs."""
-    for number, wait_s in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, None)):
-        if process.poll() is not None:
+def _end(process: subprocess.Popen[str], *, grace_s: float) -> None:
+    """End the process group unless its graph came to an end; a stage may outlive DVC, whose lock is gone then."""
+    ended = process.poll()
+    if ended is not None and ended >= 0:
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if not _signal_group(process, number):
             return
+        deadline = time.monotonic() + grace_s
+        while _signal_group(process, 0) and time.monotonic() < deadline:
+            time.sleep(_END_POLL_S)
+
+
+def _signal_group(process: subprocess.Popen[str], number: int) -> bool:
+    """Send a signal to the process group and return whether one of its processes was left."""
+    process.poll()
+    try:
         os.killpg(process.pid, number)
-        try:
-            process.wait(wait_s)
-        except subprocess.TimeoutExpired:
-            continue
+    except (PermissionError, ProcessLookupError):  # macOS does not permit a signal to a process that ended
+        return False
+    return True
 
 
 def _check_end(return_code: int, printed: str, worktree: RetrainWorktree, *, command: Sequence[str]) -> None:

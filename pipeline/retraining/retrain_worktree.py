@@ -79,7 +79,7 @@ class RetrainWorktree:
         self.checkout.parent.mkdir(parents=True, exist_ok=True)
         self._git(self.root, "worktree", "add", "--force", "--detach", str(self.checkout), commit)
         cache = dvc_cache_folder(self.root).parents[1]
-        local = f"[core]\n    analytics = false\n[cache]\n    dir = {cache}\n"
+        local = f"[core]\n    analytics = false\n[cache]\n    dir = {_dvc_setting(str(cache))}\n"
         (self.folder / ".dvc/config.local").write_text(local, encoding="utf-8")
         pointers = [
             str(path.relative_to(self.folder)) for path in sorted(self.folder.glob(f"{paths.EXTERNAL}/**/*.dvc"))
@@ -213,6 +213,18 @@ def branch_name(model: str, seq: int) -> str:
     'retrain/personality-model/3'
     """
     return f"retrain/{_NOT_IN_A_BRANCH.sub('-', model).strip('-') or 'model'}/{seq}"
+
+
+def _dvc_setting(value: str) -> str:
+    """Return a value as the settings of DVC hold it; without quotes a comma makes a list, and # begins a comment.
+
+    Examples
+    --------
+    >>> print(_dvc_setting("/data/a, b"))
+    "/data/a, b"
+    """
+    quote = "'" if '"' in value else '"'
+    return f"{quote}{value}{quote}"
 
 
 def require_free_branch(root: Path, name: str) -> None:

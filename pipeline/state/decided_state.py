@@ -1,4 +1,4 @@
-"""Compare the deciding tables (deployments, versions, trials, keys, silences, incidents) with the audit trail."""
+"""Compare the deciding tables (deployments, versions, trials, retrains and others) with the audit trail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.errors import IntegrityError
 from pipeline.state.audit_trail import AuditEntry, read_audit_entries
 from pipeline.state.incidents import MONITOR_ACTOR
 from pipeline.state.stored_json import UnreadableRow, parse_stored_object
-from pipeline.state.tables import METADATA, alert_silences, api_keys, deployments, incidents, models, trials
+from pipeline.state.tables import METADATA, alert_silences, api_keys, deployments, incidents, models, retrains, trials
 from pipeline.state.versions import read_versions
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND n.nspname = current_schema()
 """
 _TRIAL_COLUMNS = tuple(column.name for column in trials.columns if column.name not in ("seq", "evidence"))
+_RETRAIN_COLUMNS = tuple(column.name for column in retrains.columns if column.name not in ("seq", "facts"))
 _DEPLOYMENT_COLUMNS = ("version", "digest", "generation", "deployed_at")
 
 
@@ -119,6 +120,7 @@ def _compare_tables(connection: Connection) -> list[UndecidedChange]:
         *_compare_models(connection, _decided_models(entries)),
         *_compare_rows("api_keys", _stored_keys(connection), _last_values(entries, _KEY_ACTIONS, key="id")),
         *_compare_rows("trials", _stored_trials(connection), _decided_trials(entries)),
+        *_compare_rows("retrains", _stored_retrains(connection), _decided_retrains(entries)),
         *_compare_rows("alert_silences", _stored_silences(connection), _last_values(entries, _SILENCE_ACTIONS)),
         *_compare_incidents(connection, entries),
     ]
@@ -288,6 +290,22 @@ def _decided_trials(entries: Iterable[AuditEntry]) -> dict[str, dict[str, Any]]:
             with _naming_malformed(entry):
                 values = entry.evidence["trial"]
                 decided[str(values["seq"])] = {name: values[name] for name in _TRIAL_COLUMNS}
+    return decided
+
+
+def _stored_retrains(connection: Connection) -> dict[str, dict[str, Any]]:
+    rows = connection.execute(select(retrains))
+    return {str(row.seq): {name: getattr(row, name) for name in _RETRAIN_COLUMNS} for row in rows}
+
+
+def _decided_retrains(entries: Iterable[AuditEntry]) -> dict[str, dict[str, Any]]:
+    """Return each retrain as its last change of state left it; an entry leaves out what is None."""
+    decided: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        if entry.action == "retrain":
+            with _naming_malformed(entry):
+                values = entry.evidence["retrain"]
+                decided[str(values["seq"])] = {name: values.get(name) for name in _RETRAIN_COLUMNS}
     return decided
 
 

@@ -53,6 +53,15 @@ def test_a_graph_that_must_end_leaves_no_process(
     assert str(worktree.folder) not in folders
 
 
+def test_a_stage_that_ignores_the_request_to_end_is_ended(worktree: RetrainWorktree) -> None:
+    stage = "import subprocess as s; s.run(['sh', '-c', 'trap \"\" TERM; echo > ready; sleep 60; :'], check=False)"
+    budget = GraphBudget(60.0, should_stop=(worktree.folder / "ready").exists, grace_s=0.1)
+    with pytest.raises(Conflict, match="stopped while it trained"):
+        run_graph(worktree, budget, command=("-c", stage))
+    folders = [process.info["cwd"] for process in psutil.process_iter(["cwd"])]
+    assert str(worktree.folder) not in folders
+
+
 def test_a_second_graph_of_the_same_retrain_is_refused(worktree: RetrainWorktree) -> None:
     with (
         exclusive_lock(worktree.lock, operation="training"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from pipeline import state as store
 from pipeline.errors import Conflict, UsageError
@@ -52,3 +53,14 @@ def test_a_model_has_one_open_retrain(state: store.State) -> None:
 def test_an_unknown_number_names_the_command_that_lists_them(state: store.State) -> None:
     with state.reading() as connection, pytest.raises(UsageError, match=r"number 9; `mlops retrain list` shows them"):
         store.find_retrain(connection, 9)
+
+
+def test_a_retrain_changed_by_hand_is_found(state: store.State) -> None:
+    change(state, ask(state), state="needs_decision", cpu_s=0.1)
+    found = []
+    for statement in ("SELECT 1", "UPDATE retrains SET state = 'approved'", "DELETE FROM retrains"):
+        with state.engine.connect() as connection:
+            connection.execute(text(statement))
+            found.append([(change.table, change.row) for change in store.find_undecided_changes(connection)])
+            connection.rollback()
+    assert found == [[], [("retrains", "1")], [("retrains", "1")]]
