@@ -62,7 +62,7 @@ app: $(VENV)/.app setup  ## Start the dashboard at http://127.0.0.1:8501
 demo-loop: setup  ## Watch the closed loop on simulated days, in copies of the project (five minutes)
 	@$(BIN)/python examples/closed_loop.py
 
-up:  ## Start API, app, tracking server, database and monitor in containers (needs Docker); generates missing passwords
+up:  ## Start API, app, tracking server, database, monitor and loop in containers (needs Docker); generates missing passwords
 	@$(PYTHON) deploy/docker/create_passwords.py
 	@docker compose -f deploy/docker/compose.yaml up --build --detach --wait
 

@@ -108,7 +108,7 @@ def _show_last_run(run: LoopRun) -> None:
         later = "" if decision.next_at is None else f" Next look: {timestamp(decision.next_at, page.user_time_zone())}."
         text = formatting.message_markdown(formatting.shorten(decision.reason, 400))
         color = "red" if decision.error else "gray"
-        st.markdown(f":{color}-badge[{formatting.escape_markdown(decision.subject)}] {text}.{later}".replace("..", "."))
+        st.markdown(f":{color}-badge[{formatting.escape_markdown(decision.subject)}] {text.removesuffix('.')}.{later}")
 
 
 def _count_actions(run: LoopRun) -> str:

@@ -61,7 +61,8 @@ def _won(trial: Trial) -> str:
 
 def _lost(trial: Trial) -> str:
     if trial.purpose == "promotion" and trial.state in ("lost", "undecided"):
-        return f"trial {trial.seq}: version {trial.challenger} is {trial.state}; version {trial.champion} stays"
+        result = "lost against" if trial.state == "lost" else "is undecided against"
+        return f"trial {trial.seq}: version {trial.challenger} {result} version {trial.champion}, which stays"
     return ""
 
 

@@ -51,7 +51,7 @@ def retrain(
             _print_outlook(outlook, as_json=as_json)
             raise typer.Exit(_REFUSED if outlook.holding else 0)
         minimum = loop_context.config.lifecycle.retrain.min_labels
-        if outlook.inputs.n_new_labels < minimum:
+        if outlook.champion is not None and outlook.inputs.n_new_labels < minimum:
             typer.echo(
                 f"nothing to do: {outlook.inputs.n_new_labels:,} labels arrived since the last snapshot; expected at"
                 f" least {minimum:,} (lifecycle.retrain.min_labels)"
@@ -168,7 +168,7 @@ def _print_retrain(found: Retrain) -> None:
         typer.echo(f"end       {found.error}")
     if found.version is not None:
         typer.echo(f"version   {found.version}, on trial {found.trial}")
-    if found.state == "needs_decision":
+    if found.state in ("asked", "needs_decision"):
         typer.echo(f"next      `mlops retrain approve {found.seq}` or `mlops retrain discard {found.seq} --reason ...`")
     if found.branch is not None:
         typer.echo(f"branch    {found.branch}; read it with `git show {found.branch}`, then publish it yourself:")

@@ -26,7 +26,7 @@ def fairness_summary(report: Mapping[str, Any]) -> str:
     """Return one clause: how many groups fail, need attention, have not enough data and pass."""
     groups = [group for column in report["columns"] for group in column["groups"]]
     if not groups:
-        return "no protected column was assessed"
+        return "no protected column was assessed; `protected: true` in conf/data declares one"
     counts = {verdict: sum(group["verdict"] == verdict for group in groups) for verdict in _VERDICT_TEXT}
     parts = [
         f"{pluralize(n, 'group')}: {_VERDICT_TEXT[verdict]}"

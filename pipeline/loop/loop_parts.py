@@ -50,8 +50,9 @@ def run_parts(context: LoopContext, parts: Sequence[LoopPart]) -> tuple[LoopDeci
         return (LoopDecision("loop", "none", "lifecycle.mode is off; `mode: advise` in conf/lifecycle starts it"),)
     with context.state.reading() as connection:
         champion = store.current_deployment(connection, context.model).version("Production")
+        hint = store.deployment_hint(connection, context.model)
     if champion is None:
-        reason = f"no version of {context.model} is in Production; `mlops promote VERSION` puts one there"
+        reason = f"no version of {context.model} is in Production; {hint}"
         return (LoopDecision("loop", "none", reason),)
     return tuple(decision for part in parts for decision in _run_part(context, part))
 

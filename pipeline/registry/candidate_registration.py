@@ -77,5 +77,5 @@ def submit_workspace(registry: ModelRegistry, root: Path, config: Config, report
 def refuse_rejected(report: GateReport) -> None:
     """Raise `GateRefused` when a gate failed; the version is registered and keeps its stage."""
     if report.verdict == "reject":
-        failed = ", ".join(gate.name for gate in report.gates if gate.result == "fail")
-        raise GateRefused(f"Not promoted. Failed gates: {failed}; see the table above")
+        failed = "; ".join(f"{gate.name} ({gate.reason})" for gate in report.gates if gate.result == "fail")
+        raise GateRefused(f"Not promoted. Failed gates: {failed}")

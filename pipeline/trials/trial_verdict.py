@@ -74,7 +74,7 @@ class TrialVerdict:
         """The comparison in one clause, and how many more outcomes an open trial needs."""
         outcomes = f"{pluralize(self.n_outcomes, 'outcome')} in {pluralize(self.n_units, 'unit')}"
         if self.gain is None or self.lower is None or self.upper is None:
-            return f"{outcomes}: too few to compare {self.metric}"
+            return f"{outcomes}: too few to compare {self.metric}; `mlops feedback` or `POST /feedback` sends outcomes"
         interval = f"{self.metric} gain {self.gain:+.4g} ({self.lower:+.4g} to {self.upper:+.4g}), {outcomes}"
         if self.verdict != "open":
             return interval

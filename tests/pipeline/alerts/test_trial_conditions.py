@@ -27,8 +27,8 @@ def _firing(facts: LoopFacts) -> list[RuleResult]:
     ("changes", "severity", "summary"),
     [
         ({"state": "won"}, "info", "version 2 replaced version 1"),
-        ({"state": "lost"}, "warning", "version 2 is lost; version 1 stays"),
-        ({"state": "undecided"}, "warning", "version 2 is undecided; version 1 stays"),
+        ({"state": "lost"}, "warning", "version 2 lost against version 1, which stays"),
+        ({"state": "undecided"}, "warning", "version 2 is undecided against version 1, which stays"),
         ({"state": "harmful"}, "critical", "version 2 was stopped while it had requests"),
         ({"state": "won", "purpose": "watch"}, "critical", "version 2 is in Production again"),
     ],

@@ -26,7 +26,7 @@ def test_the_groups_of_the_test_rows_are_a_table_or_json(model_project: Path, ml
 
 def test_live_groups_need_protected_columns(mlops: Mlops) -> None:
     assert mlops("fairness", "report", "--live").out.endswith(
-        "verdict: not assessed; no protected column was assessed\n"
+        "verdict: not assessed; no protected column was assessed; `protected: true` in conf/data declares one\n"
     )
 
 

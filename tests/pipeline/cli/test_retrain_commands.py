@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline import state as store
 from tests.fixtures.toy_dataset import ROOT
-from tests.pipeline.retraining.retrain_fixtures import evaluated_retrain, log_labels, make_repository
+from tests.pipeline.retraining.retrain_fixtures import (
+    MODEL_NAME,
+    context_of,
+    evaluated_retrain,
+    log_labels,
+    make_repository,
+    set_stage,
+)
+from tests.pipeline.state.loop_records import make_retrain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +65,19 @@ def test_a_person_reads_and_decides(mlops: Mlops, project: Path) -> None:
     assert json.loads(mlops("show", "1", "--json").out)["state"] == "on_trial"
     assert mlops("discard", "1", "--reason", "late").exit_code == 6
     assert mlops("show", "7").exit_code == 2
+
+
+def test_a_proposed_retrain_names_the_command_that_starts_it(mlops: Mlops, project: Path) -> None:
+    with context_of(project) as context, context.state.writing() as connection:
+        asked = make_retrain(model=MODEL_NAME, state="asked", facts={"reason": "log_loss became worse"})
+        store.add_retrain(connection, asked, reason="a test")
+    assert "next      `mlops retrain approve 1` or" in mlops("show", "1").out
+
+
+def test_a_retrain_needs_a_version_in_production(mlops: Mlops, project: Path) -> None:
+    set_stage(project, 1, "None")
+    refused = mlops()
+    assert (refused.exit_code, "no version is in Production" in refused.err) == (2, True)
 
 
 def test_an_open_retrain_is_discarded_with_a_reason(mlops: Mlops, project: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_registered_candidate_stays_as_it_is(workspace: Path, run_cli: CliRunn
 def test_a_rejected_candidate_is_registered_and_refused(workspace: Path, run_cli: CliRunner) -> None:
     files.write_json(workspace / paths.VALIDATION_REPORT, {**VALIDATION, "level": "error"})
     run = run_cli("models", "register", cwd=workspace)
-    assert (run.exit_code, "Not promoted. Failed gates: validation" in run.err) == (5, True)
+    assert (run.exit_code, "Not promoted. Failed gates: validation (" in run.err) == (5, True)
     assert [version.stage for version in ModelRegistry(workspace).list_models()] == ["None"]
 
 
