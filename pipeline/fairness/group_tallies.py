@@ -28,7 +28,7 @@ class Grouping:
     labels : tuple of str
         Names of the groups, with those that no row belongs to.
     codes : int, shape (n_rows,)
-        Position of each row's group in `labels`.
+        Position of each row's group in `labels`; -1 where it is unknown.
     """
 
     columns: tuple[str, ...]
@@ -38,7 +38,8 @@ class Grouping:
     def crossed(self, other: Grouping) -> Grouping:
         """Return the groups of rows that share a group here and in `other`."""
         labels = tuple(f"{mine} and {theirs}" for mine in self.labels for theirs in other.labels)
-        codes = self.codes * len(other.labels) + other.codes
+        is_known = (self.codes >= 0) & (other.codes >= 0)
+        codes = np.where(is_known, self.codes * len(other.labels) + other.codes, -1)
         return Grouping((*self.columns, *other.columns), labels, codes)
 
     def take(self, rows: NDArray[Any] | slice) -> Grouping:

@@ -43,10 +43,12 @@ def gain_band(comparison: Comparison, trial: Trial, *, alpha: float) -> tuple[Ga
     """
     settings = TrialConfig.model_validate(trial.settings["trial"])
     n_hours = len(comparison.sums)
-    if n_hours < 2:
+    if n_hours < 2 or comparison.weights.sum() <= 0:
         return ()
     positions = sorted(set(np.linspace(2, n_hours, min(_MAX_POINTS, n_hours)).astype(int).tolist()))
-    return tuple(_gain_point(comparison, settings, n, alpha=alpha) for n in positions)
+    # Corrections may withdraw all outcomes so far, which leaves nothing to divide by.
+    known = (n for n in positions if comparison.weights[:n].sum() > 0)
+    return tuple(_gain_point(comparison, settings, n, alpha=alpha) for n in known)
 
 
 def _gain_point(comparison: Comparison, settings: TrialConfig, n_hours: int, *, alpha: float) -> GainPoint:

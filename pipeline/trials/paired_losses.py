@@ -85,7 +85,8 @@ def sum_paired_differences(
     """Return the sums that outcomes add to a trial, by metric and by the hour of their arrival.
 
     The difference of a row is the loss of the champion minus that of the challenger. A corrected outcome adds the
-    difference under the new outcome and removes that under the earlier one.
+    difference under the new outcome and removes that under the earlier one. An outcome that is none of the classes
+    adds nothing, and an hour with no others is no unit.
 
     Parameters
     ----------
@@ -96,7 +97,9 @@ def sum_paired_differences(
         half: an outcome may depend on the response. This is the difference between the two arms of the split, with the
         mean loss of both models on a row as covariate.
     """
-    scorable = [outcome for outcome in outcomes if _is_scorable(outcome, pair)]
+    classes = set(pair.champion.classes)
+    changing = [outcome for outcome in outcomes if outcome.outcome in classes or outcome.earlier in classes]
+    scorable = [outcome for outcome in changing if _is_scorable(outcome, pair)]
     if not scorable:
         return {}
     champion, challenger = (_score(scorable, package) for package in (pair.champion, pair.challenger))

@@ -51,8 +51,8 @@ def record_importance(context: LoopContext) -> list[LoopDecision]:
         return [LoopDecision(_SUBJECT, "none", "no version is in Production")]
     since, until, next_at = _due_window(context.config, context.now)
     with context.state.reading() as connection:
-        is_known = bool(store.read_importances(connection, context.model, digest, since=since))
-    if is_known:
+        stored = store.read_importances(connection, context.model, digest, since=since)
+    if any(row.window_start == since for row in stored):  # a clock that was ahead leaves later windows
         reason = f"the window until {iso_timestamp(until)} is measured already"
         return [LoopDecision(_SUBJECT, "none", reason, next_at=next_at)]
     package = PackageStore(context.root / paths.PACKAGES).load(digest)

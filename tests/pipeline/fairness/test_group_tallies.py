@@ -34,6 +34,12 @@ def test_a_pair_has_a_group_for_each_combination() -> None:
     assert len(pair.labels) == 6
 
 
+@pytest.mark.parametrize(("left", "right"), [(1, -1), (-1, 1), (-1, -1)])
+def test_a_row_with_an_unknown_group_is_in_no_combination(left: int, right: int) -> None:
+    sex, age = (Grouping((name,), ("a", "b"), np.array([code])) for name, code in (("sex", left), ("age", right)))
+    assert sex.crossed(age).codes.tolist() == [-1]
+
+
 def test_a_grouping_of_other_rows_is_refused() -> None:
     with pytest.raises(DataError, match=r"sex: 2 rows have a group; expected 4"):
         GroupTallies.from_rows(Grouping(("sex",), ("f", "m"), np.array([0, 1])), SCORED)

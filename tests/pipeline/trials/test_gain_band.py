@@ -39,3 +39,9 @@ def test_each_point_is_the_verdict_of_the_hours_before_it(unit: str) -> None:
 @pytest.mark.parametrize("n_hours", [0, 1])
 def test_one_hour_has_no_band(n_hours: int) -> None:
     assert gain_band(compare(n_hours), make_trial("m", 0), alpha=0.05) == ()
+
+
+def test_hours_whose_outcomes_were_all_withdrawn_have_no_point() -> None:
+    trial, weights = make_trial("m", 0), np.array([20.0, -20.0, 20.0])
+    assert [point.n_outcomes for point in gain_band(replace(compare(3), weights=weights), trial, alpha=0.05)] == [60]
+    assert gain_band(replace(compare(2), weights=weights[:2]), trial, alpha=0.05) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,6 +56,8 @@ def test_the_window_is_measured_once_and_equals_that_of_the_same_rows(context: L
     assert first.facts["n_rows"] == 300
     assert "measured already" in second.reason
     assert first.next_at == second.next_at == UNTIL + 2 * DAY_US
+    (earlier,) = record_importance(replace(context, now=NOW - 3 * DAY_US))  # the clock was ahead, and is right again
+    assert earlier.reason.startswith("0 labeled rows in the window")
     package, _ = production_package(context.root)
     codes = encode_target(frame, package.schema.target)
     expected = measure_row_importance(package.serving_classifier, frame, codes, seed=context.config.seed).loss
