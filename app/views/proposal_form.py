@@ -122,10 +122,12 @@ def _stop_choice(trial: Trial, *, place: str) -> _Choice:
 
 
 def _trial_text(trial: Trial) -> str:
-    return (
-        f"**Trial {trial.seq}**: {formatting.escape_markdown(trial.proposal)} version {trial.challenger}, instead of"
-        f" version {trial.champion}"
-    )
+    proposals = {
+        "canary": f"give version {trial.challenger} a share of the requests of version {trial.champion} (canary)",
+        "promote": f"promote version {trial.challenger} to Production, instead of version {trial.champion}",
+        "roll back": f"roll back from version {trial.champion} to version {trial.challenger}",
+    }
+    return f"**Trial {trial.seq}**: {proposals[str(trial.proposal)]}"
 
 
 def _retrain_text(retrain: Retrain) -> str:

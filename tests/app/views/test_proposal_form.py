@@ -62,4 +62,5 @@ def test_a_viewer_sees_proposals_without_buttons() -> None:
     at.run()
     text = text_of(at).replace("\\", "")
     assert ("Waiting for a person" in text, list(at.button)) == (True, [])
+    assert "give version 2 a share of the requests of version 1 (canary)" in text
     assert "labels of `clinic-7` contradict the champion" in text
