@@ -32,6 +32,7 @@ class Result:
     retrains: list[str]
     trials: list[str]
     production: int | None
+    holds: list[str]  # why a guard of the labels held a retrain
 
     def __str__(self) -> str:
         retrains, trials = (", ".join(states) or "none" for states in (self.retrains, self.trials))
@@ -77,7 +78,7 @@ ACTS = {
     ),
     "poison": Act(
         "One of five callers sends wrong outcomes", 96, "the retrain waits for a person and names the caller",
-        lambda result: result.production == 1,
+        lambda result: result.production == 1 and any("caller client-1 " in reason for reason in result.holds),
     ),
     "poison_all": Act(
         "All callers send a quarter of wrong outcomes", 96, "nothing is promoted without a person",
@@ -96,6 +97,8 @@ def main() -> int:
         parser.error(f"unknown act {unknown[0]}; known: {', '.join(ACTS)}")
     names = given.acts or list(TOUR)
     if given.keep is not None:
+        if given.keep.exists():
+            parser.error(f"--keep {given.keep}: exists already; expected a new folder")
         given.keep.mkdir(parents=True)
         return play(names, given.keep.resolve())
     with tempfile.TemporaryDirectory() as folder:
@@ -145,10 +148,12 @@ async def play_act(name: str, folder: Path) -> Result:
 def result_of(project: SimulatedProject) -> Result:
     model = project.config.name
     with project.open_state() as state, state.reading() as connection:
+        runs = store.read_loop_runs(connection, model, limit=1_000, acted=True)
         return Result(
             [retrain.state for retrain in store.read_retrains(connection, model)],
             [trial.state for trial in store.read_trials(connection, model) if trial.purpose == "promotion"],
             store.current_deployment(connection, model).version("Production"),
+            [decision.reason for run in runs for decision in run.decisions if decision.action == "hold"],
         )
 
 

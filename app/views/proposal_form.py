@@ -66,7 +66,7 @@ def _trial_choices(trial: Trial) -> list[_Choice]:
         return approve_trial(state, packages, queries.config().lifecycle, trial.seq, actor=queries.current_user().id)
 
     approval = _Choice(
-        key=f"approve_{trial.seq}_trial",
+        key=f"approve_{trial.seq}_{trial.proposal}",  # a click on an earlier proposal must not approve this one
         label="Approve",
         icon=":material/check:",
         result=f"Trial {trial.seq}: {trial.proposal} is approved.",
@@ -77,12 +77,12 @@ def _trial_choices(trial: Trial) -> list[_Choice]:
 
 
 def _retrain_choices(retrain: Retrain) -> list[_Choice]:
-    next_step = "the next run of the loop trains it" if retrain.state == "asked" else "its candidate is on trial"
+    next_step = "trains it" if retrain.state == "asked" else "puts its candidate on trial"
     approval = _Choice(
-        key=f"approve_{retrain.seq}_retrain",
+        key=f"approve_{retrain.seq}_{retrain.state}",
         label="Approve",
         icon=":material/check:",
-        result=f"Retrain {retrain.seq} is approved; {next_step}.",
+        result=f"Retrain {retrain.seq} is approved; the next run of the loop {next_step}.",
         change=lambda _reason: approve_retrain(_context(), retrain),
         needs_reason=False,
     )
@@ -122,10 +122,12 @@ def _stop_choice(trial: Trial, *, place: str) -> _Choice:
 
 
 def _trial_text(trial: Trial) -> str:
-    return (
-        f"**Trial {trial.seq}**: {formatting.escape_markdown(trial.proposal)} version {trial.challenger}, instead of"
-        f" version {trial.champion}"
-    )
+    proposals = {
+        "canary": f"give version {trial.challenger} a share of the requests of version {trial.champion} (canary)",
+        "promote": f"promote version {trial.challenger} to Production, instead of version {trial.champion}",
+        "roll back": f"roll back from version {trial.champion} to version {trial.challenger}",
+    }
+    return f"**Trial {trial.seq}**: {proposals[str(trial.proposal)]}"
 
 
 def _retrain_text(retrain: Retrain) -> str:

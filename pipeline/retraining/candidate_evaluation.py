@@ -64,8 +64,8 @@ def register_retrained(context: LoopContext, retrain: Retrain) -> ModelVersion:
     """Register the candidate of a retrain; the version stays in stage None, whatever the promotion policy is."""
     packages = packages_of(context)
     gates = dict(retrain.facts["evaluation"]["gates"])
-    if retrain.state == "needs_decision":
-        gates = _approved(gates, retrain)
+    if "candidate_approved_by" in retrain.facts:
+        gates = _approved(gates, retrain.facts["candidate_approved_by"])
     tags: dict[str, Any] = {"retrain": str(retrain.seq)}
     if retrain.commit_sha is not None:
         tags |= {"git.commit": retrain.commit_sha, "git.branch": retrain.branch, "git.dirty": "false"}
@@ -81,9 +81,9 @@ def register_retrained(context: LoopContext, retrain: Retrain) -> ModelVersion:
     return registration.version
 
 
-def _approved(gates: dict[str, Any], retrain: Retrain) -> dict[str, Any]:
+def _approved(gates: dict[str, Any], actor: str) -> dict[str, Any]:
     """Return the gates with the decision of the person who lets a candidate go on trial that leaves a gate open."""
-    note = f"; approved by {retrain.decided_by}"
+    note = f"; approved by {actor}"
     entries = [
         {**gate, "result": "pass", "reason": f"{gate['reason']}{note}"} if gate["result"] == "hold" else gate
         for gate in gates["gates"]

@@ -86,7 +86,9 @@ def run_step(context: LoopContext, retrain: Retrain) -> Retrain:
 
 
 def approve_retrain(context: LoopContext, retrain: Retrain) -> Retrain:
-    """Let a retrain go on that waits for a person; a request is carried out, and a candidate goes on trial.
+    """Let a retrain go on that waits for a person: the next step trains a request, or puts a candidate on trial.
+
+    Only the state changes: the account that a person decides with may register no version.
 
     Raises
     ------
@@ -97,7 +99,8 @@ def approve_retrain(context: LoopContext, retrain: Retrain) -> Retrain:
     if retrain.state == "asked":
         return _commit(context, retrain, decided, state="approved")
     if retrain.state == "needs_decision":
-        return _open_trial(context, decided)
+        facts = {**retrain.facts, "candidate_approved_by": context.actor}
+        return _commit(context, retrain, replace(decided, facts=facts), state="committed")
     raise Conflict(f"retrain {retrain.seq} is in state {retrain.state}; expected asked or needs_decision")
 
 
@@ -197,10 +200,10 @@ def _commit_branch(context: LoopContext, retrain: Retrain) -> Retrain:
 
 
 def _go_on(context: LoopContext, retrain: Retrain) -> Retrain:
-    """Open the trial of a candidate that passed; the others wait for a person."""
+    """Open the trial of a candidate that passed, or that a person approved; the others wait for a person."""
     RetrainWorktree(context.root, retrain.seq).remove()
     gates = GateReport.from_dict(retrain.facts["evaluation"]["gates"])
-    if gates.verdict != "promote":
+    if gates.verdict != "promote" and "candidate_approved_by" not in retrain.facts:
         reason = "; ".join(f"{gate.name} ({gate.reason})" for gate in gates.unmet_gates)
         return _commit(context, retrain, retrain, state="needs_decision", reason=reason)
     return _open_trial(context, retrain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
-from pipeline.errors import Conflict, DataError, IntegrityError, MlopsError, UsageError
+from pipeline.errors import Conflict, DataError, GateRefused, IntegrityError, MlopsError, UsageError
 from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
 from pipeline.serving.canary_facts import read_canary_facts
@@ -81,10 +81,24 @@ def _advance(context: LoopContext, trial: Trial) -> LoopDecision:
     if needs_person and trial.proposal == step.action:
         reason = f"{step.action} waits for a person: `mlops trial approve {trial.seq}`; {step.reason}"
         return LoopDecision(f"trial {trial.seq}", "none", reason, evidence)
-    act = writer.propose if needs_person else writer.write
-    act(trial, step, evidence=evidence, expected_generation=generation)
+    if needs_person:
+        writer.propose(trial, step, evidence=evidence, expected_generation=generation)
+    else:
+        step = _carry_out(writer, trial, step, evidence=evidence, generation=generation)
     action = f"propose {step.action}" if needs_person else step.end or step.action
     return LoopDecision(f"trial {trial.seq}", action, step.reason, evidence)
+
+
+def _carry_out(
+    writer: StepWriter, trial: Trial, step: PlannedStep, *, evidence: dict[str, Any], generation: int
+) -> PlannedStep:
+    """Carry a step out and return it; a winner that its gates refuse loses its requests, which nothing else ends."""
+    try:
+        writer.write(trial, step, evidence=evidence, expected_generation=generation)
+    except GateRefused as error:
+        step = PlannedStep("end", f"won, and cannot be promoted: {error}", end="aborted")
+        writer.write(trial, step, evidence=evidence, expected_generation=generation)
+    return step
 
 
 def _plan(

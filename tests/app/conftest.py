@@ -10,9 +10,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.registry import ModelRegistry
-from tests.app.loop_history import add_loop_history
+from tests.app.loop_history import add_loop_history, opened_state
 from tests.fixtures.small_packages import write_small_package
 from tests.fixtures.toy_dataset import ROOT
 
@@ -104,4 +105,6 @@ def serving(empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Mod
 def loop_trial(empty: Path, serving: Callable[[str], ModelRegistry]) -> int:
     """Return the number of an open trial of a project with a history of the loop."""
     serving("iris")
-    return add_loop_history(empty, "iris_model").seq
+    with opened_state(empty) as state, state.reading() as connection:
+        digest = store.find_version(connection, "iris_model", 1).digest
+    return add_loop_history(empty, "iris_model", champion_digest=digest, challenger_digest=digest).seq

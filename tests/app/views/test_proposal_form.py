@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline import state as store
 from tests.app.conftest import app_page, errors_of, log_in, text_of
 from tests.app.loop_history import find_retrain, find_trial
 
@@ -36,10 +39,20 @@ def test_an_operator_discards_a_retrain_with_a_reason(empty: Path) -> None:
 
 def test_an_approved_trial_gets_its_first_requests(loop_trial: int, empty: Path) -> None:
     at = app_page("loop").run()
-    at.button(key=f"approve_{loop_trial}_trial_confirm").click().run()
+    at.button(key=f"approve_{loop_trial}_canary_confirm").click().run()
     trial = find_trial(empty, loop_trial)
     assert (errors_of(at), trial.state, trial.step, trial.proposal) == ([], "canary", 1, None)
     assert "is approved" in text_of(at)
+
+
+def test_a_click_on_an_earlier_proposal_approves_nothing(loop_trial: int, empty: Path) -> None:
+    at = app_page("loop").run()
+    button = at.button(key=f"approve_{loop_trial}_canary_confirm")
+    trial = replace(find_trial(empty, loop_trial), proposal="promote")
+    with closing(store.open_state(empty)) as state, state.writing() as connection:
+        store.update_trial(connection, trial, store.AuditEvent("loop", "propose trial promote", trial.opened_at))
+    button.click().run()
+    assert (errors_of(at), find_trial(empty, loop_trial)) == ([], trial)
 
 
 @pytest.mark.usefixtures("loop_trial")
@@ -49,4 +62,5 @@ def test_a_viewer_sees_proposals_without_buttons() -> None:
     at.run()
     text = text_of(at).replace("\\", "")
     assert ("Waiting for a person" in text, list(at.button)) == (True, [])
+    assert "give version 2 a share of the requests of version 1 (canary)" in text
     assert "labels of `clinic-7` contradict the champion" in text

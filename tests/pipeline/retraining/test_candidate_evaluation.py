@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.retraining.candidate_evaluation import register_retrained
-from pipeline.state import RetrainState, find_version
+from pipeline.state import find_version
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME
 from tests.pipeline.retraining.retrain_fixtures import context_of, evaluated_retrain
 
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("state", "result", "reason"),
-    [("needs_decision", "pass", "by 0.1; approved by ada"), ("committed", "hold", "by 0.1")],
+    ("approval", "result", "reason"),
+    [({"candidate_approved_by": "ada"}, "pass", "by 0.1; approved by ada"), ({}, "hold", "by 0.1")],
 )
-def test_an_approved_gate_names_the_person(project: Path, state: RetrainState, result: str, reason: str) -> None:
-    retrain = evaluated_retrain(project, result="hold", state=state, decided_by="ada")
+def test_an_approved_gate_names_the_person(project: Path, approval: dict[str, str], result: str, reason: str) -> None:
+    retrain = evaluated_retrain(project, result="hold", decided_by="bob")
+    retrain = replace(retrain, facts={**retrain.facts, **approval})
     with context_of(project) as context:
         # The candidate of the fixture is registered: under another name it is new.
         other = context.config.model_copy(update={"name": "other"})

@@ -40,7 +40,7 @@ def test_a_person_approves_a_candidate_with_open_gates(repository: Path) -> None
     with context_of(repository) as context:
         waiting = run_retrain(context, retrain)
         assert waiting.state == "needs_decision"
-        approved = approve_retrain(context, waiting)
+        approved = run_retrain(context, approve_retrain(context, waiting))
         assert (approved.state, approved.decided_by) == ("on_trial", "ada")
         with pytest.raises(Conflict, match="is in state on_trial; expected asked or needs_decision"):
             approve_retrain(context, approved)

@@ -178,6 +178,17 @@ def test_the_servers_end_a_canary(
     assert (_trials(logged)[-1].state, _production(logged)) == (end, 1)
 
 
+def test_a_winner_that_did_not_pass_its_gates_loses_its_requests(logged: Path) -> None:
+    config = _settings()
+    open_trial(logged, config)
+    with state_at(logged) as state, state.writing() as connection:
+        connection.execute(text("UPDATE versions SET tags = '{}' WHERE version = 2"))
+    _advance(logged, config)
+    decision = _advance(logged, config, at=NOW + HOUR_US)
+    assert (decision.action, _trials(logged)[-1].share, _production(logged)) == ("aborted", 0.0, 1)
+    assert "its gates were never evaluated" in decision.reason
+
+
 def test_a_trial_with_settings_of_another_hand_decides_nothing(logged: Path) -> None:
     config = _settings()
     seq = open_trial(logged, config).seq
