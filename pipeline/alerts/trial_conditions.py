@@ -12,35 +12,40 @@ if TYPE_CHECKING:
     from pipeline.alerts.rule_inputs import RuleInputs
     from pipeline.state import Trial
 
-__all__ = ["newest_finding"]
+__all__ = ["describe_trials"]
 
 _RECENT_US = 24 * 3_600_000_000  # the end of a trial is reported for a day
 
 
 @condition("trial_won", "mlops trial list --all")
 def _trial_won(inputs: RuleInputs, _threshold: float) -> ConditionResult:
-    return newest_finding(inputs, _won, "no challenger won in the last day")
+    return describe_trials(inputs, _won, "no challenger won in the last day")
 
 
 @condition("trial_lost", "mlops trial list --all")
 def _trial_lost(inputs: RuleInputs, _threshold: float) -> ConditionResult:
-    return newest_finding(inputs, _lost, "no challenger lost in the last day")
+    return describe_trials(inputs, _lost, "no challenger lost in the last day")
 
 
 @condition("trial_stopped", "mlops trial list --all")
 def _trial_stopped(inputs: RuleInputs, _threshold: float) -> ConditionResult:
-    return newest_finding(inputs, _stopped, "no challenger was stopped in the last day")
+    return describe_trials(inputs, _stopped, "no challenger was stopped in the last day")
 
 
-def newest_finding(inputs: RuleInputs, describe: Callable[[Trial], str], otherwise: str) -> ConditionResult:
-    """Return the finding about the newest trial that has one: open ones, and those decided in the last day."""
+def describe_trials(inputs: RuleInputs, describe: Callable[[Trial], str], otherwise: str) -> ConditionResult:
+    """Return the findings about open trials and those decided in the last day, the newest trial first.
+
+    The command is about a trial that waits for a person, where one does.
+    """
     ended = (trial for trial in inputs.loop.decided_trials if _is_recent(trial, inputs.evaluated_at))
     findings = [(trial, finding) for trial in (*inputs.loop.open_trials, *ended) if (finding := describe(trial))]
     if not findings:
         return ConditionResult(is_firing=False, summary=otherwise)
-    trial, finding = max(findings, key=lambda pair: pair[0].seq)
+    findings.sort(key=lambda pair: -pair[0].seq)
+    trial = next((trial for trial, _ in findings if trial.proposal), findings[0][0])
+    summary = "; ".join(finding for _, finding in findings)
     command = f"mlops trial {'approve' if trial.proposal else 'show'} {trial.seq}"
-    return ConditionResult(is_firing=True, summary=finding, value=len(findings), next_command=command)
+    return ConditionResult(is_firing=True, summary=summary, value=len(findings), next_command=command)
 
 
 def _is_recent(trial: Trial, now: int) -> bool:

@@ -54,6 +54,15 @@ def test_a_proposal_names_the_command_that_approves_it(changes: dict[str, Any], 
     assert (result.severity, result.next_command) == (severity, "mlops trial approve 5")
 
 
+def test_trials_that_ended_together_are_all_named_and_one_that_waits_has_the_command() -> None:
+    ended = tuple(make_trial(seq=seq, state="lost", decided_at=_NOW) for seq in (4, 5))
+    (lost,) = _firing(LoopFacts(decided_trials=ended))
+    assert ("trial 5" in lost.summary, "trial 4" in lost.summary, lost.value) == (True, True, 2)
+    won = make_trial(seq=7, state="won", decided_at=_NOW)
+    facts = LoopFacts(open_trials=(make_trial(seq=6, proposal="canary"),), decided_trials=(won,))
+    assert [result.next_command for result in _firing(facts)] == ["mlops trial approve 6"]
+
+
 @pytest.mark.parametrize(
     "changes", [{}, {"state": "canary"}, {"state": "void", "decided_at": _NOW}, {"purpose": "watch"}]
 )
