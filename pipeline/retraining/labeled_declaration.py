@@ -71,8 +71,8 @@ def _replace_value(text: str, key: str, value: Any) -> str:
     if key in entries:
         name, node = entries[key]
         return text[: name.start_mark.index] + lines.rstrip("\n") + text[_end(node) :]
-    line_end = text.find("\n", _end(entries["source"][1]))
-    at = len(text) if line_end == -1 else line_end + 1
+    text = text if text.endswith("\n") else f"{text}\n"
+    at = text.index("\n", _end(entries["source"][1])) + 1
     return text[:at] + lines + text[at:]
 
 

@@ -74,6 +74,11 @@ def test_without_the_source_no_profile_is_left(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_without_a_final_newline_stays_valid(tmp_path: Path) -> None:
+    _, values = declared(tmp_path, "name: toy\nsource: {kind: bundled, name: iris}")
+    assert (values["name"], values["profile"]) == ("toy", None)
+
+
 def test_the_history_of_an_earlier_snapshot_stays(tmp_path: Path) -> None:
     earlier = "source: {kind: labeled, path: data/external/labeled/m-0.parquet, history: {kind: bundled, name: iris}}\n"
     _, values = declared(tmp_path, earlier)
