@@ -35,6 +35,10 @@ ONE_MODEL = {
     "monitor rebuild": (),
     "monitor backtest": (),
     "deploy": (),
+    "trial start": ("2",),
+    "trial list": (),
+    "loop list": (),
+    "fairness report": (),
     "serve": (),
 }
 ALL_MODELS = ("alerts list", "audit", "audit list", "models list")

@@ -14,14 +14,12 @@ if TYPE_CHECKING:
     from pipeline.package import Package
 
 
-def window_rows(package: Package, start: int, *, removed: str = "") -> list[StoredImportance]:
-    """Return the importance on test rows as that of a window; that of one feature is 0."""
+def window_rows(package: Package, start: int, *, reversed_feature: str = "") -> list[StoredImportance]:
+    """Return the importance on test rows as that of a window; that of one feature is negated, a change beyond chance on any rows."""
     rows = []
     for name, sums in package.importance.loss.items():
-        factor = 0 if name == removed else 1
-        rows.append(
-            StoredImportance("loss", start, name, sums.n_rows, factor * sums.total, factor * sums.total_squares)
-        )
+        factor = -1 if name == reversed_feature else 1
+        rows.append(StoredImportance("loss", start, name, sums.n_rows, factor * sums.total, sums.total_squares))
         rows.append(StoredImportance("contribution", start, name, sums.n_rows, 0.1 * sums.n_rows, 1.0))
     return rows
 
@@ -33,7 +31,7 @@ def test_a_report_has_each_window_and_the_changes_of_the_last(project: Path) -> 
     state = store.open_state(project)
     with state.writing() as connection:
         store.add_importances(connection, MODEL_NAME, package.digest, window_rows(package, NOW - 3 * DAY_US))
-        changed = window_rows(package, NOW - 2 * DAY_US, removed=first)
+        changed = window_rows(package, NOW - 2 * DAY_US, reversed_feature=first)
         store.add_importances(connection, MODEL_NAME, package.digest, changed)
         store.add_importances(connection, MODEL_NAME, "0" * 64, window_rows(package, NOW - DAY_US))
     state.close()
