@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def window_rows(package: Package, start: int, *, reversed_feature: str = "") -> list[StoredImportance]:
-    """Return the importance on test rows as that of a window; that of one feature is negated, a change beyond chance on any rows."""
+    """Return the importance on test rows as that of a window; a negated one is a change beyond chance on any rows."""
     rows = []
     for name, sums in package.importance.loss.items():
         factor = -1 if name == reversed_feature else 1
