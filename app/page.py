@@ -64,7 +64,11 @@ _ERROR_MESSAGES: tuple[tuple[type[MlopsError], str, str], ...] = (
         "Someone else changed it first, or the schema version differs; the next step is below.",
     ),
     (DependencyUnavailable, "A service or database is unreachable", "Try again; the cause may be temporary."),
-    (IntegrityError, "Checksum mismatch", "`mlops verify` lists the damaged files; restore a backup."),
+    (
+        IntegrityError,
+        "A stored file or row was changed or damaged",
+        "The message below names it; `mlops verify` lists damaged files.",
+    ),
     (NotAllowed, "Not allowed", ""),
     (DataError, "No results yet", ""),
     (UsageError, "Invalid request", ""),

@@ -58,6 +58,7 @@ def retrain(
             )
             return
         asked = ask_for_retrain(loop_context, outlook, cause="person", reason=reason or "a person asked for it")
+        _announce(asked)
         _finish(run_retrain(loop_context, approve_retrain(loop_context, asked)), as_json=as_json)
 
 
@@ -103,6 +104,8 @@ def approve(number: RetrainNumber, *, as_json: AsJson = False) -> None:
             found = store.find_retrain(connection, number)
         if found.state in ("asked", "needs_decision") or not found.is_open:
             found = approve_retrain(loop_context, found)
+        if found.state != "on_trial":
+            _announce(found)
         _finish(run_retrain(loop_context, found), as_json=as_json)
 
 
@@ -137,6 +140,15 @@ def _loop_context() -> Iterator[LoopContext]:
     config = load_params(root / paths.PARAMS)
     with open_state(root) as state:
         yield LoopContext(state, config, root, now=state.clock(), mode="act", actor=current_actor())
+
+
+def _announce(started: Retrain) -> None:
+    """Print that the steps take long, and what continues them."""
+    typer.echo(
+        f"retrain {started.seq}: snapshot, training and gates take minutes; after an interruption"
+        f" `mlops retrain approve {started.seq}` continues",
+        err=True,
+    )
 
 
 def _finish(ended: Retrain, *, as_json: bool) -> None:

@@ -33,7 +33,7 @@ def show(name: str, message: str = "conf/x.yaml: why") -> AppTest:
         ("GateRefused", "Promotion blocked: gates failed"),
         ("Conflict", "The state changed since you opened this page"),
         ("DependencyUnavailable", "A service or database is unreachable"),
-        ("IntegrityError", "Checksum mismatch"),
+        ("IntegrityError", "A stored file or row was changed or damaged"),
         ("NotAllowed", "Not allowed"),
         ("UsageError", "Invalid request"),
     ],

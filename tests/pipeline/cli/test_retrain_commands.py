@@ -60,6 +60,7 @@ def test_a_person_reads_and_decides(mlops: Mlops, project: Path) -> None:
     evaluated_retrain(project, fresh_verdict="needs_decision", result="hold")
     waiting = mlops("approve", "1")
     assert (waiting.exit_code, "`mlops retrain approve 1` or" in waiting.out) == (5, True)
+    assert "after an interruption `mlops retrain approve 1` continues" in waiting.err
     assert "needs_decision" in mlops("list").out
     assert "on trial 1" in mlops("approve", "1").out
     assert json.loads(mlops("show", "1", "--json").out)["state"] == "on_trial"
