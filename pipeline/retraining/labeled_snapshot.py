@@ -15,7 +15,7 @@ from pipeline import state as store
 from pipeline.data.cell_parsers import to_frame
 from pipeline.data.coercion import coerce_table
 from pipeline.data.labeled_source import AT, KEY, ORIGIN, WEIGHT
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import ConfigError, DataError, MlopsError
 from pipeline.project import paths
 from pipeline.schema import TextFormat
 from pipeline.state.predictions import iter_models
@@ -177,6 +177,8 @@ def _to_array(column: Column, records: Sequence[dict[str, Any]]) -> pa.Array:
 def snapshots_with_subject(state: State, subject: str, *, root: Path) -> list[str]:
     """Return the snapshots below `root` that hold rows of a subject, whose rows the log still has.
 
+    A snapshot whose description is damaged counts as one that does.
+
     Parameters
     ----------
     state : State
@@ -187,11 +189,19 @@ def snapshots_with_subject(state: State, subject: str, *, root: Path) -> list[st
     """
     holding = []
     for path in sorted((root / SNAPSHOT_FOLDER).glob("*.json")):
-        wanted = store.LabeledRows(**files.read_json(path)["rows"])
+        wanted = _described_rows(path)
         with state.reading() as connection:
-            if store.read_labeled_rows(connection, wanted, subject=subject):
+            if wanted is None or store.read_labeled_rows(connection, wanted, subject=subject):
                 holding.append(path.with_suffix(".parquet").relative_to(root).as_posix())
     return holding
+
+
+def _described_rows(path: Path) -> LabeledRows | None:
+    """Return which rows a snapshot holds; None where its description is damaged."""
+    try:
+        return store.LabeledRows(**files.read_json(path)["rows"])
+    except (KeyError, MlopsError, TypeError, ValueError):
+        return None
 
 
 def retrains_with_subject(state: State, subject: str) -> list[Retrain]:

@@ -9,7 +9,7 @@ from pipeline.errors import ConfigError, Conflict, DataError, GateRefused, Mlops
 from pipeline.retraining.retrain_request import ask_for_retrain, look_ahead
 from pipeline.retraining.retrain_steps import approve_retrain, run_retrain
 from pipeline.retraining.retrain_worktree import delete_branch, has_checkout
-from pipeline.state import LoopDecision
+from pipeline.state import DAY_US, LoopDecision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["advance_retrains", "decision_of"]
 
-_DAY_US = 24 * 3_600_000_000
 _BRANCH_DAYS = 30
 _IN_CHECKOUT = ("approved", "snapshot", "trained", "committed")
 _LOST_TRIALS = ("lost", "harmful", "undecided", "aborted", "void")
@@ -103,7 +102,7 @@ def _continue(context: LoopContext, retrain: Retrain) -> LoopDecision:
 
 def _delete_old_branches(context: LoopContext) -> Iterator[LoopDecision]:
     """Delete the branches of candidates that were dropped 30 days ago."""
-    before = context.now - _BRANCH_DAYS * _DAY_US
+    before = context.now - _BRANCH_DAYS * DAY_US
     with context.state.reading() as connection:
         retrains = [retrain for retrain in store.read_retrains(connection, context.model) if retrain.branch is not None]
         trials = {trial.seq: trial for trial in store.read_trials(connection, context.model)}

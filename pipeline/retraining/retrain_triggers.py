@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.state import DAY_US, HOUR_US
 from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RetrainInputs", "TriggerVerdict", "cooldown_us", "evaluate_triggers"]
 
-_HOUR_US = 3_600_000_000
-_DAY_US = 24 * _HOUR_US
-_MAX_COOLDOWN_US = 30 * _DAY_US
+_MAX_COOLDOWN_US = 30 * DAY_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def cooldown_us(retrains: Sequence[Retrain], cooldown_hours: float) -> int:
         if retrain.state != "refused":
             break
         n_refused += 1
-    return min(round(cooldown_hours * _HOUR_US) << min(n_refused, 32), _MAX_COOLDOWN_US)
+    return min(round(cooldown_hours * HOUR_US) << min(n_refused, 32), _MAX_COOLDOWN_US)
 
 
 def _iter_causes(inputs: RetrainInputs, settings: LifecycleConfig) -> Iterator[tuple[str, str]]:
@@ -102,7 +101,7 @@ def _schedule_due(inputs: RetrainInputs, days: float) -> int:
         started = inputs.retrains[-1].asked_at
     else:
         started = inputs.now if inputs.champion_at is None else inputs.champion_at
-    return started + round(days * _DAY_US)
+    return started + round(days * DAY_US)
 
 
 def _quiet_triggers(inputs: RetrainInputs, settings: LifecycleConfig) -> str:
@@ -125,11 +124,11 @@ def _deferral(inputs: RetrainInputs, settings: LifecycleConfig, finding: str) ->
         pause = cooldown_us(inputs.retrains, settings.retrain.cooldown_hours)
         over_at = inputs.retrains[-1].changed_at + pause
         if inputs.now < over_at:
-            reason = f"{finding}; the pause of {pause / _HOUR_US:g} h after retrain {inputs.retrains[-1].seq}"
+            reason = f"{finding}; the pause of {pause / HOUR_US:g} h after retrain {inputs.retrains[-1].seq}"
             return TriggerVerdict(None, f"{reason} ends at {timestamp(over_at)}", over_at)
-    today = [retrain for retrain in inputs.retrains if retrain.asked_at > inputs.now - _DAY_US]
+    today = [retrain for retrain in inputs.retrains if retrain.asked_at > inputs.now - DAY_US]
     if len(today) >= settings.max_retrains_per_day:
-        next_at = today[0].asked_at + _DAY_US if today else None
+        next_at = today[0].asked_at + DAY_US if today else None
         limit = f"{finding}; lifecycle.max_retrains_per_day is {settings.max_retrains_per_day}"
         return TriggerVerdict(None, f"{limit}, and {len(today)} were asked for in 24 hours", next_at)
     if inputs.n_new_labels < settings.retrain.min_labels:

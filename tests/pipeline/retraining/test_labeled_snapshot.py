@@ -137,6 +137,14 @@ def test_only_snapshots_with_rows_of_a_subject_are_named(log: State, tmp_path: P
     assert snapshots_with_subject(log, "eve", root=tmp_path) == []
 
 
+@pytest.mark.parametrize("description", ["{}", "[]", "{", '{"rows": {"since": 1}}'])
+def test_a_snapshot_with_a_damaged_description_is_named(log: State, tmp_path: Path, description: str) -> None:
+    folder = tmp_path / "data/external/labeled"
+    folder.mkdir(parents=True)
+    (folder / "m-1.json").write_text(description, encoding="utf-8")
+    assert snapshots_with_subject(log, "eve", root=tmp_path) == ["data/external/labeled/m-1.parquet"]
+
+
 def test_retrains_that_learned_from_a_subject_are_found_without_their_files(log: State) -> None:
     with log.writing() as connection:
         for until in (0, 3):
