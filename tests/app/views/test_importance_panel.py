@@ -29,7 +29,7 @@ def test_a_changed_feature_is_named(empty: Path, serving: Callable[[str], ModelR
     at.query_params["models_tab"] = "Importance"
     assert "was not measured" in text_of(at.run())
     with opened_state(empty) as state, state.writing() as connection:
-        rows = window_rows(package, NOW, removed=first)
+        rows = window_rows(package, NOW, reversed_feature=first)
         store.add_importances(connection, "iris_model", package.digest, rows)
     at.run()
     title = package.schema.columns[list(package.schema.feature_names).index(first)].label
