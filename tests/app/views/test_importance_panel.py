@@ -35,3 +35,4 @@ def test_a_changed_feature_is_named(empty: Path, serving: Callable[[str], ModelR
     title = package.schema.columns[list(package.schema.feature_names).index(first)].label
     assert errors_of(at) == []
     assert f"importance of {title} differs" in text_of(at)
+    assert "it needs no outcome" in text_of(at)
