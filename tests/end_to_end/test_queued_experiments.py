@@ -6,7 +6,9 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from tests.fixtures.proof import proof_rounds
+import pytest
+
+from tests.fixtures.proof import is_long, proof_rounds
 from tests.fixtures.workspace import publish_graph_runs
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ SEEDS = tuple(map(str, range(1, 1 + proof_rounds(1, long=2))))
 MODELS = ("logistic_regression", "naive_bayes")[: proof_rounds(1, long=2)]
 
 
+@pytest.mark.skipif(not is_long(), reason="graphs in the queue; run with --proof=long")
 def test_queued_experiments_reach_the_store_of_the_workspace(small: Workspace) -> None:
     publish_graph_runs(small)
     seeds = f"seed={','.join(SEEDS)}"

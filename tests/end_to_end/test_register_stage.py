@@ -6,7 +6,10 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pipeline.registry import ModelRegistry
+from tests.fixtures.proof import is_long
 from tests.fixtures.workspace import stages_run
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ def test_a_version_is_reproduced_from_its_commit(small: Workspace) -> None:
     assert {item["name"] for item in report["items"]} >= {"digest", "settings", "metric log_loss"}
 
 
+@pytest.mark.skipif(not is_long(), reason="a second reproduction; run with --proof=long")
 def test_a_reproduction_reports_the_items_that_differ(small: Workspace) -> None:
     (small.root / "conf/model/hist_gradient_boosting.yaml").write_text(
         small.read("conf/model/hist_gradient_boosting.yaml").replace("max_iter: 100", "max_iter: 90"), encoding="utf-8"

@@ -8,7 +8,10 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pipeline.tracking import ExperimentTracker
+from tests.fixtures.proof import is_long
 from tests.fixtures.workspace import publish_graph_runs
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ def tracker_of(root: Path) -> ExperimentTracker:
     return ExperimentTracker("personality_classification", root=root)
 
 
+@pytest.mark.skipif(not is_long(), reason="a sweep and a graph; run with --proof=long")
 def test_an_adopted_run_gives_exactly_its_metrics_in_the_graph(small: Workspace) -> None:
     small.run("python", "-m", "stages.train", "-m", "model=logistic_regression,knn", "seed=5")
     runs = tracker_of(small.root).search_runs({"mlops.kind": "trial"})

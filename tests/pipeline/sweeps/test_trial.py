@@ -17,7 +17,7 @@ import yaml
 from pipeline.errors import ConfigError, Conflict, UsageError
 from pipeline.sweeps import adopt_run
 from pipeline.tracking import ExperimentTracker
-from tests.fixtures.proof import proof_rounds
+from tests.fixtures.proof import is_long, proof_rounds
 from tests.pipeline.tracking.graph_outputs import make_rows
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ def test_a_sweep_in_which_all_fail_is_refused(project: Project) -> None:
     assert "Traceback" not in printed
 
 
+@pytest.mark.skipif(not is_long(), reason="two sweeps; run with --proof=long")
 @pytest.mark.usefixtures("starts_processes")
 def test_the_joblib_launcher_gives_the_same_results(project: Project) -> None:
     project.train("-m", "model=naive_bayes", "seed=42")

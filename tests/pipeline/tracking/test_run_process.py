@@ -89,7 +89,13 @@ def test_runs_of_gone_processes_end_and_others_continue(tracker: ExperimentTrack
 
 @pytest.mark.usefixtures("starts_processes")
 def test_the_sync_ends_a_run_whose_process_was_killed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = TrackingConfig(experiment="trials", uri_env="MLFLOW_TRACKING_URI", timeout_s=10, fail_fast=False)
+    config = TrackingConfig(
+        experiment="trials",
+        uri_env="MLFLOW_TRACKING_URI",
+        timeout_s=10,
+        publish_graph_runs=True,
+        fail_fast=False,
+    )
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     code = (
         "import os, pathlib, signal; from pipeline.tracking import ExperimentTracker;"
