@@ -41,7 +41,7 @@ class LoopOverview:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the loop never ran and nobody opened a trial."""
+        """Whether the loop never ran, and no trial was opened."""
         return self.last_run is None and not self.trials and not self.retrains
 
 

@@ -36,7 +36,7 @@ __all__ = [
 
 _NOT_IN_A_BRANCH = re.compile(r"[^A-Za-z0-9_-]+")
 _TIMEOUT_S = 600
-# A hook of the project must not run for the commit of a program, and nobody is there to enter a passphrase.
+# A hook of the project must not run for the commit of a program, and a program enters no passphrase.
 _GIT = ("git", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false")
 
 

@@ -205,7 +205,7 @@ class BundledSource(Section):
     name: Literal["breast_cancer", "wine", "iris"] = setting("Name of the data set")
 
 
-DeclaredSource = Annotated[
+_Declared = (
     SyntheticSource
     | CsvSource
     | JsonSource
@@ -215,9 +215,9 @@ DeclaredSource = Annotated[
     | SqliteSource
     | DuckdbSource
     | SqlSource
-    | BundledSource,
-    Field(discriminator="kind"),
-]
+    | BundledSource
+)
+DeclaredSource = Annotated[_Declared, Field(discriminator="kind")]
 
 
 class LabeledSource(Section):
@@ -252,17 +252,4 @@ class LabeledSource(Section):
         return value
 
 
-SourceConfig = Annotated[
-    SyntheticSource
-    | CsvSource
-    | JsonSource
-    | ParquetSource
-    | ArrowSource
-    | ExcelSource
-    | SqliteSource
-    | DuckdbSource
-    | SqlSource
-    | BundledSource
-    | LabeledSource,
-    Field(discriminator="kind"),
-]
+SourceConfig = Annotated[_Declared | LabeledSource, Field(discriminator="kind")]

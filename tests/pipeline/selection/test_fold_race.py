@@ -84,7 +84,7 @@ def test_nothing_is_dropped_while_losses_are_not_defined() -> None:
 
 
 def test_racing_saves_fits_and_keeps_the_best_configuration() -> None:
-    """The small form of benchmarks/racing.py: share of the fits, and regret against all fits."""
+    """The small form of benchmarks/model_selection_race.py: share of the fits, and regret against all fits."""
     shares, regrets = [], []
     for seed in range(20):
         means = np.random.default_rng(1000 + seed).gamma(1.0, 0.004, 30)

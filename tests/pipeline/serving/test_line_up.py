@@ -1,4 +1,4 @@
-"""Requests are assigned by subject: a growing share moves nobody back, and every server assigns alike."""
+"""Requests are assigned by subject: a growing share moves no subject back, and every server assigns alike."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ def ask(state: store.State, model: str = "m") -> store.Retrain:
 
 def change(database: store.State, before: store.Retrain, **changes: object) -> store.Retrain:
     with database.writing() as connection:
-        return store.update_retrain(connection, before, replace(before, **changes), actor="loop")  # type: ignore[arg-type]
+        changed = replace(before, **changes)  # type: ignore[arg-type]
+        return store.update_retrain(connection, before, changed, actor="loop")
 
 
 def test_a_retrain_is_read_back_as_written_with_an_entry_for_each_state(state: store.State) -> None:

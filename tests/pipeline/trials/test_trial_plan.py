@@ -11,23 +11,9 @@ from pipeline.state import HOUR_US, Trial
 from pipeline.trials.trial_plan import PlannedStep, TrialTraffic, plan_step
 from pipeline.trials.trial_verdict import TrialVerdict
 from tests.fixtures.toy_dataset import settings
+from tests.pipeline.state.loop_records import make_trial
 
-COMPARING = Trial(
-    model="m",
-    purpose="promotion",
-    method="replay",
-    champion=1,
-    champion_digest="a" * 64,
-    challenger=2,
-    challenger_digest="b" * 64,
-    salt="salt",
-    settings=settings().lifecycle.model_dump(mode="json", include={"trial", "canary"}),
-    fresh_from=0,
-    opened_at=0,
-    opened_by="ada",
-    step_at=0,
-    seq=1,
-)
+COMPARING = make_trial(settings=settings().lifecycle.model_dump(mode="json", include={"trial", "canary"}), seq=1)
 FIRST = replace(COMPARING, state="canary", step=1, share=0.05)
 LAST = replace(COMPARING, state="canary", step=2, share=0.25)
 WATCH = replace(COMPARING, purpose="watch")

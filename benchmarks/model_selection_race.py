@@ -1,7 +1,7 @@
 """Fits that a race over folds saves, and what its choice and the paired one-standard-error rule lose on new rows.
 
-Run it with `python benchmarks/racing.py`; the targets are at most 60 % of the fits, and a regret within 0.0005 of log
-loss against fitting everything.
+Run it with `python benchmarks/model_selection_race.py`. The targets are at most 60 % of the fits, and a regret within
+0.0005 of log loss against fitting everything.
 """
 
 from __future__ import annotations
