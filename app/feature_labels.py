@@ -32,7 +32,7 @@ class FeatureLabels:
     @classmethod
     def from_schema(cls, schema: Schema) -> FeatureLabels:
         """Return the labels that the declaration gives."""
-        return cls({column.name: column.label for column in schema.columns})
+        return cls({column.name: column.title or formatting.humanize(column.name) for column in schema.columns})
 
     def label(self, name: str) -> str:
         """Return the label of a column or of an output of the model, on one line.
@@ -40,8 +40,8 @@ class FeatureLabels:
         Examples
         --------
         >>> labels = FeatureLabels({"age": "Age"})
-        >>> labels.label("age"), labels.label("confidence"), labels.label("Stage_fear")
-        ('Age', 'Confidence (output)', 'Stage fear')
+        >>> labels.label("age"), labels.label("confidence"), labels.label("n_visits")
+        ('Age', 'Confidence (output)', 'n visits')
         """
         known = self.by_name.get(name) or MODEL_OUTPUTS.get(name) or formatting.humanize(name)
         return formatting.shorten(known, _MAX_LENGTH)
