@@ -78,7 +78,7 @@ def _show_metric_cards(model: str, production: ModelVersion | None, status: Prod
         border=True,
         help=_production_help(production, generation),
     )
-    api, alerts = status.component("api"), status.component("alerts")
+    api, alerts = status.component("api"), status.component("incidents")
     cards[1].metric("API", api.summary, border=True, help=formatting.message_markdown(api.text))
     hours = monitoring_queries.hourly_activity(model, 24).predictions
     n_rows = sum(hour.n_predictions for hour in hours)

@@ -32,7 +32,7 @@ def show_production_status(status: ProductionStatus) -> None:
     """Show the headline in its color, a line for each component that is not healthy, and the healthy ones together."""
     with st.container(border=True, key=f"production_{status.state}"):
         icon, color = _ICONS[status.state], _COLORS[status.state]
-        st.markdown(f"**:{color}[{icon} {formatting.escape_markdown(status.headline)}]**")
+        st.markdown(f"**:{color}[{icon} {formatting.escape_markdown(status.sentence)}]**")
         for component in status.components:
             if component.state != "healthy":
                 st.markdown(component_markdown(component))

@@ -63,7 +63,7 @@ def list_(
 def _describe_no_open_incident(state: State, model: str | None) -> str:
     """Return that no incident is open, and the reason if that is not known, such as a monitor that never ran."""
     from pipeline.config.config_loader import load_params
-    from pipeline.production_status import assess_alerts, inspect_state, monitor_period_us
+    from pipeline.production_status import assess_incidents, inspect_state, monitor_period_us
     from pipeline.project import paths
     from pipeline.project.root import find_project_root
 
@@ -72,7 +72,7 @@ def _describe_no_open_incident(state: State, model: str | None) -> str:
         return "no open incident"
     config = load_params(params)
     known = inspect_state(state, config.name if model is None else model).model
-    status = assess_alerts(known, state.clock(), monitor_period_us(config.monitoring))
+    status = assess_incidents(known, state.clock(), monitor_period_us(config.monitoring))
     return f"no open incident. {status.text}" if status.state == "unknown" else "no open incident"
 
 
