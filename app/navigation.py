@@ -18,6 +18,7 @@ from app.views import (
     monitoring_page,
     overview_page,
     predict_page,
+    wall_page,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class PageEntry:
 
 PAGES = (
     PageEntry("overview", "Overview", "dashboard", _PRODUCTION, overview_page.render),
+    PageEntry("wall", "Wall page", "tv", "", wall_page.render),
     PageEntry("predict", "Predict", "online_prediction", _PRODUCTION, predict_page.render),
     PageEntry("monitoring", "Monitoring", "monitoring", _PRODUCTION, monitoring_page.render),
     PageEntry("loop", "Loop", "autorenew", _PRODUCTION, loop_page.render),

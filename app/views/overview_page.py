@@ -137,7 +137,7 @@ def _next_steps(versions: list[ModelVersion], production: ModelVersion | None) -
     if incidents:
         title = incidents[0].title.removeprefix(model).removeprefix(": ")
         steps.append(
-            f"{pluralize(len(incidents), 'open alert')}, newest: {formatting.escape_markdown(title)};"
+            f"{pluralize(len(incidents), 'open incident')}, newest: {formatting.escape_markdown(title)};"
             " act on the page **Monitoring**."
         )
     newest = versions[-1]

@@ -9,7 +9,7 @@ import typer
 from pipeline.cli.shared_options import AsJson, ModelFilter, ModelOption, ReasonOption, open_state
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize, timestamp
+from pipeline.text import pluralize, timestamp, visible_line
 
 if TYPE_CHECKING:
     from pipeline.alerts import Actor
@@ -52,12 +52,29 @@ def list_(
         }
         typer.echo(canonical_json(body), nl=False)
         return
+    sentence = _production_sentence(model)
+    if sentence:
+        typer.echo(sentence)
     for incident in incidents:
         typer.echo(_incident_line(incident))
     if not incidents:
         typer.echo("no incident" if include_resolved else none_open)
     for active_silence in silences:
         typer.echo(_silence_line(active_silence))
+
+
+def _production_sentence(model: str | None) -> str:
+    """Return the sentence about production of this project; empty for another model and without settings."""
+    from pipeline.config.config_loader import load_params
+    from pipeline.maintenance.production_check import check_production
+    from pipeline.project import paths
+    from pipeline.project.root import find_project_root
+
+    root = find_project_root()
+    if not (root / paths.PARAMS).exists():
+        return ""
+    config = load_params(root / paths.PARAMS)
+    return visible_line(check_production(root, config).sentence) if model in (None, config.name) else ""
 
 
 def _describe_no_open_incident(state: State, model: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from pipeline.production_status.api_probe import API_URL_ENV, ApiFacts, probe_api
 from pipeline.production_status.component_status import ComponentStatus, HealthState, ProductionStatus
+from pipeline.production_status.engine_assessment import assess_engine
 from pipeline.production_status.gate_override import GateOverride, find_gate_override
 from pipeline.production_status.log_assessment import LogFacts
 from pipeline.production_status.monitor_assessment import assess_incidents
@@ -28,6 +29,7 @@ __all__ = [
     "ProductionStatus",
     "StatusObservations",
     "TrackingFacts",
+    "assess_engine",
     "assess_incidents",
     "assess_production",
     "find_gate_override",

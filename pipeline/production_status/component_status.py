@@ -130,11 +130,8 @@ class ProductionStatus:
         What only one process observed is left out.
         """
         causes = self._causes()
-        others = [
-            part
-            for part in self.components
-            if part not in causes and (part.name in _ALWAYS_NAMED or part.state == "degraded")
-        ]
+        others = [part for part in self.components if part not in causes and part.state == "degraded"]
+        others += [part for part in self.components if part not in (*causes, *others) and part.name in _ALWAYS_NAMED]
         since = "" if self.since is None else f" since {short_timestamp(self.since, self.zone, now=self.checked_at)}"
         head = f"{_HEADLINES[self.state]}{since}"
         because = _join_clauses(causes)
@@ -145,7 +142,9 @@ class ProductionStatus:
     @property
     def title(self) -> str:
         """The state in one or two words, for a browser's title."""
-        return {"healthy": "OK", "unknown": "? Not fully known", "degraded": "! Degraded", "down": "!! Down"}[self.state]
+        return {"healthy": "OK", "unknown": "? Not fully known", "degraded": "! Degraded", "down": "!! Down"}[
+            self.state
+        ]
 
     def _causes(self) -> list[ComponentStatus]:
         if self.state == "healthy":

@@ -66,6 +66,4 @@ def assess_log(database: DatabaseFacts, facts: LogFacts, now: int) -> ComponentS
         sentence = f"{missing} since the start of the server could not be logged, {last}"
         next_step, clause = "read the log of the server", f"{missing} not logged"
         return ComponentStatus("log", "degraded", "incomplete", "incomplete", sentence, next_step, clause)
-    return ComponentStatus(
-        "log", "healthy", "writable", "ok", f"It can be written, {last}", clause="prediction log ok"
-    )
+    return ComponentStatus("log", "healthy", "writable", "ok", f"It can be written, {last}", clause="prediction log ok")

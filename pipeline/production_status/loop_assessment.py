@@ -39,7 +39,9 @@ def _assess_run(run: LoopRun, facts: LoopFacts, now: int, zone: tzinfo) -> Compo
     last = f"last run {timestamp(run.recorded_at, zone)}, {format_age(run.recorded_at, now)}"
     if is_loop_late(run, now):
         sentence = f"Late: {last}, expected by {timestamp(run.next_at, zone)}"
-        return ComponentStatus("loop", "degraded", "late", "late", sentence, _RUN_LOOP, "loop late").known_since(run.next_at)
+        return ComponentStatus("loop", "degraded", "late", "late", sentence, _RUN_LOOP, "loop late").known_since(
+            run.next_at
+        )
     failed = [decision for decision in run.decisions if decision.error not in ("", *_REFUSALS)]
     if failed:
         sentence = f"In the {last}, {failed[0].subject} failed: {failed[0].reason}"

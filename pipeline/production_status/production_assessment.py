@@ -98,7 +98,9 @@ def assess_production(facts: ProductionFacts, *, zone: tzinfo = UTC) -> Producti
 
 def _assess_database(facts: DatabaseFacts) -> ComponentStatus:
     if facts.condition == "ok":
-        return ComponentStatus("database", "healthy", "ok", "ok", f"`{facts.detail}` can be read and written", clause="state database ok")
+        return ComponentStatus(
+            "database", "healthy", "ok", "ok", f"`{facts.detail}` can be read and written", clause="state database ok"
+        )
     if facts.condition == "new":
         sentence = facts.detail or "It does not exist yet; the first registration creates it"
         return ComponentStatus("database", "unknown", "new", "new", sentence, "run `make run`", "state database new")
@@ -234,7 +236,9 @@ def _assess_tracking(facts: TrackingFacts) -> ComponentStatus:
         return ComponentStatus("tracking", "unknown", "new", "no runs", sentence, next_step, "MLflow without runs")
     if facts.condition == "not_checked":
         sentence = f"`{facts.address}` is not checked: only MLflow can open it"
-        return ComponentStatus("tracking", "unknown", "not_checked", "not checked", sentence, clause="MLflow not checked")
+        return ComponentStatus(
+            "tracking", "unknown", "not_checked", "not checked", sentence, clause="MLflow not checked"
+        )
     sentence = f"MLflow cannot be reached ({facts.detail}); runs wait in state/outbox"
     next_step = "start or repair it, then run `mlops tracking sync`"
     clause = "MLflow unreachable"

@@ -68,7 +68,9 @@ def test_the_last_run_decides(run: Any, monitor: tuple[str, str], incidents: tup
 def test_open_incidents_stay_open_whenever_the_monitor_ran(run: Any) -> None:
     status = assess_incidents(known(monitor_run=run, incidents=(incident(), incident("warning"))), NOW, _DAY_US)
     assert (status.state, status.summary) == ("degraded", "2")
-    assert "2 open incidents, 1 critical, newest: 2 of 9 features drifted. Next: run `mlops alerts show 7`" in status.text
+    assert (
+        "2 open incidents, 1 critical, newest: 2 of 9 features drifted. Next: run `mlops alerts show 7`" in status.text
+    )
 
 
 def test_a_late_run_names_its_moment_and_the_period() -> None:
