@@ -91,7 +91,7 @@ def _line_layers(lines: pd.DataFrame, x: alt.X) -> list[alt.Chart]:
     color = alt.Color(
         "role:N",
         scale=alt.Scale(domain=shown, range=[colors[role] for role in shown]),
-        legend=alt.Legend(title=None, orient="top", labelLimit=0, symbolType="stroke", symbolStrokeWidth=3),
+        legend=alt.Legend(title=None, orient="top", columns=3, labelLimit=0, symbolType="stroke", symbolStrokeWidth=3),
     )
     base = alt.Chart(lines).encode(
         x=x,

@@ -307,7 +307,9 @@ def _show_parallel_coordinates(table: _RunTable, compared: list[RecordedRun]) ->
     columns = sorted(columns, key=lambda name: name.startswith("metrics."))[:_MAX_AXES]
     if len(runs) < 2 or len(columns) < 2:
         return
-    selected = {run.run_id: run_comparison_panel.run_label(run) for run in compared}
+    compared = compared[: run_comparison_panel.MAX_COMPARED]
+    titles = run_comparison_panel.run_titles(compared)
+    selected = {run.run_id: title for run, title in zip(compared, titles, strict=True)}
     frame = pd.DataFrame(
         {
             "run": [run_comparison_panel.run_label(run) for run in runs],

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pipeline.tracking.run_comparison import ComparedMetric
     from pipeline.tracking.run_search import RecordedRun
 
-__all__ = ["run_label", "run_version", "show_comparison"]
+__all__ = ["MAX_COMPARED", "run_label", "run_titles", "run_version", "show_comparison"]
 
-_MAX_RUNS, _MAX_BESIDE = 10, 3
+MAX_COMPARED, _MAX_BESIDE = 10, 3
 # Title, columns of the file, and whether a diagonal is the reference.
 _CURVES = {
     "roc": ("ROC curve", "false_positive_rate", "true_positive_rate", True),
@@ -61,9 +61,9 @@ def show_comparison(runs: list[RecordedRun], *, versions: Mapping[str, int], is_
         return
     if is_default:
         st.caption("The two newest runs with curves. Select 2 to 10 rows of the table to compare others.")
-    if len(runs) > _MAX_RUNS:
-        st.warning(f"The first {_MAX_RUNS} of {len(runs)} selected runs are compared.")
-    compared = runs[:_MAX_RUNS]
+    if len(runs) > MAX_COMPARED:
+        st.warning(f"The first {MAX_COMPARED} of {len(runs)} selected runs are compared.")
+    compared = runs[:MAX_COMPARED]
     _show_compared_runs(compared, versions)
     _show_settings(compared)
     _show_metrics(compared)
@@ -91,7 +91,7 @@ def _version_link(version: int | None) -> html_table.Link | str:
     return html_table.Link(f"Version {version}", links.page_address("models", version=version))
 
 
-def _titles(runs: list[RecordedRun]) -> list[str]:
+def run_titles(runs: list[RecordedRun]) -> list[str]:
     """Return number and name of each run; the name of the data is left out if all runs have the same."""
     parts = [run.name.rpartition(" on ") for run in runs]
     is_same = len({data for _, _, data in parts}) == 1 and all(name for name, _, _ in parts)
@@ -101,7 +101,7 @@ def _titles(runs: list[RecordedRun]) -> list[str]:
 
 def _show_settings(runs: list[RecordedRun]) -> None:
     st.markdown("**Settings that differ**")
-    titles = _titles(runs)
+    titles = run_titles(runs)
     rows = [
         {"Setting": key, **dict(zip(titles, map(formatting.setting_text, values), strict=True))}
         for key, values in run_comparison.differing_settings(runs)
@@ -138,7 +138,7 @@ def _show_metric_table(runs: list[RecordedRun], metrics: list[ComparedMetric], t
     rows = [
         {
             "Metric": metric_label(metric.name.removeprefix("test.").removeprefix("cv.")),
-            **dict(zip(_titles(runs), _metric_cells(metric), strict=True)),
+            **dict(zip(run_titles(runs), _metric_cells(metric), strict=True)),
         }
         for metric in metrics
     ]
@@ -161,7 +161,7 @@ def _metric_cells(metric: ComparedMetric) -> list[html_table.Badge | str]:
 def _show_curves(runs: list[RecordedRun]) -> None:
     """Overlay the test-set curves of the runs that recorded them."""
     curves_by_run = {}
-    for title, run in zip(_titles(runs), runs, strict=True):
+    for title, run in zip(run_titles(runs), runs, strict=True):
         if not run_comparison.has_curves(run):
             continue
         try:

@@ -45,9 +45,7 @@ def test_a_selection_survives_a_changed_label(widget: str) -> None:
     assert address_of(at) == "age"
 
 
-@pytest.mark.parametrize(
-    ("requested", "chosen"), [("age,unknown", ["age"]), ("unknown", ["height"])]
-)
+@pytest.mark.parametrize(("requested", "chosen"), [("age,unknown", ["age"]), ("unknown", ["height"])])
 def test_an_address_selects_several_ids(requested: str, chosen: list[str]) -> None:
     at = AppTest.from_string(
         "import streamlit as st\nfrom app import address\n"
