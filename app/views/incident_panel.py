@@ -65,7 +65,7 @@ def _show_incident(incident: Incident, *, is_silenced: bool) -> None:
     ]
     badges += [":gray-badge[silenced]"] if is_silenced else []
     st.markdown(
-        f"{' '.join(badges)} **{formatting.escape_markdown(incident.title.removeprefix(f'{incident.model}: '))}**"
+        f"{' '.join(badges)} **{formatting.escape_markdown(incident.title)}**"
     )
     lines = [
         formatting.message_markdown(formatting.shorten(line, 300))
