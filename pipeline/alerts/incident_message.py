@@ -47,12 +47,12 @@ def compose_message(
     conditions = {result.condition for result in firing_results}
     is_about_rows = bool(conditions & {"drift", "degradation", "not_trusted"})
     causes = _likeliest_causes(report, labels) if is_about_rows else []
-    moments = [cause["moved_since"] for cause in causes if cause["moved_since"] is not None]
+    moments = [cause["drifting_since"] for cause in causes if cause["drifting_since"] is not None]
     details = {
         "rules": [result.as_dict() for result in ranked],
         "metrics": _degraded_metrics(report) if "degradation" in conditions else [],
         "causes": causes,
-        "moved_since": min(moments, default=None),
+        "drifting_since": min(moments, default=None),
         "slices": _worst_slices(report, labels) if is_about_rows else [],
         "affected_share": _affected_row_share(report, ranked) if is_about_rows else _server_error_rate(ranked),
         "affected": "rows" if is_about_rows else "responses",
@@ -123,14 +123,14 @@ def _likeliest_causes(report: Mapping[str, Any], labels: FeatureLabels) -> list[
     candidates = [finding for finding in drifted if finding["kind"] == "feature"] or drifted
     ranked = sorted(candidates, key=lambda finding: (-(finding["priority"] or 0.0), finding["column"]))
     total = sum(finding["priority"] or 0.0 for finding in candidates)
-    moved_since = report["drift"].get("moved_since", {})
+    drifting_since = report["drift"].get("drifting_since", {})
     copied = ("column", "kind", "statistic", "value", "threshold", "direction", "priority", "importance")
     return [
         {
             **{name: finding[name] for name in copied},
             "label": labels.label(finding["column"]),
             "change": describe_change(finding),
-            "moved_since": moved_since.get(finding["column"]),
+            "drifting_since": drifting_since.get(finding["column"]),
             "priority_share": (finding["priority"] or 0.0) / total if total else None,
             "summary": _describe_cause(finding, labels.label(finding["column"]), total),
         }

@@ -181,9 +181,7 @@ def _save_run(state: State, config: Config, report: dict[str, Any], *, labels: F
             summary=summarize_run(report, results, server),
         )
         store.add_monitor_run(connection, run)
-        incidents = update_incidents(
-            connection, config.alerts, config.name, results, report, at=at, labels=labels
-        )
+        incidents = update_incidents(connection, config.alerts, config.name, results, report, at=at, labels=labels)
         return _SavedRun(run, results, incidents)
 
 
