@@ -131,7 +131,7 @@ def _show_metrics(runs: list[RecordedRun]) -> None:
 
 def _containers(n_runs: int) -> list[DeltaGenerator]:
     """Return two places beside each other for a few runs, otherwise one below the other."""
-    return st.columns(2) if n_runs <= _MAX_BESIDE else [st.container(), st.container()]
+    return list(st.columns(2)) if n_runs <= _MAX_BESIDE else [st.container(), st.container()]
 
 
 def _show_metric_table(runs: list[RecordedRun], metrics: list[ComparedMetric], title: str) -> None:
