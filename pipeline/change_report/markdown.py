@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.change_report.change_summary import change_effects
 from pipeline.change_report.gate_verdicts import NOT_EVALUATED
 from pipeline.markdown_text import escape_markdown
 from pipeline.text import pluralize
@@ -58,6 +59,11 @@ def _report_lines(change: ChangeReport) -> Iterator[str]:
         yield f"> **Note:** {escape_markdown(note)}"
         yield ">"
     yield ""
+    yield from _markdown_table(
+        "Costs and benefits",
+        ("subject", "effect", "what changes"),
+        [(effect.subject, effect.label, effect.text) for effect in change_effects(change)],
+    )
     yield from _settings_section(change)
     yield from _markdown_table(
         "Features, by severity",
@@ -144,15 +150,16 @@ def _gate_slice_and_cost_sections(change: ChangeReport) -> Iterator[str]:
     rows = [(gate.name, gate.before or "", gate.after or "", gate.reason) for gate in change.gates]
     verdicts = ("verdict", *change.gate_verdicts, "")
     yield from _markdown_table("Gates", ("gate", "before", "after", "reason"), [*rows, verdicts] if rows else [])
-    worse = [
+    worse = [slice_ for slice_ in change.slices if slice_.verdict == "worse"]
+    lines = [
         (f"{slice_.column} = {slice_.value}", f"{slice_.n_rows:,}", slice_.metric, f"{slice_.before:.4g}",
-         f"{slice_.after:.4g}", format_difference(slice_.difference), slice_.verdict)
-        for slice_ in change.slices[:_MAX_SLICES]
+         f"{slice_.after:.4g}", format_difference(slice_.difference))
+        for slice_ in worse[:_MAX_SLICES]
     ]  # fmt: skip
-    head = ("slice", "rows", "metric", "before", "after", "difference", "verdict")
-    yield from _markdown_table("Worse slices", head, worse)
-    if len(change.slices) > _MAX_SLICES:
-        yield f"{len(change.slices) - _MAX_SLICES} more slices are worse by less."
+    head = ("slice", "rows", "metric", "before", "after", "difference")
+    yield from _markdown_table("Significantly worse slices", head, lines)
+    if len(worse) > _MAX_SLICES:
+        yield f"{pluralize(len(worse) - _MAX_SLICES, 'more slice')} with a smaller difference; see `--json`."
         yield ""
     facts = []
     if None not in change.size_mb:

@@ -40,18 +40,25 @@ def change_report(
         change_report_html,
         change_report_markdown,
     )
+    from pipeline.project import paths
     from pipeline.project.root import find_state_root
+    from pipeline.report_index import write_report_index
 
+    root = find_state_root()
+    is_indexed = output is not None and output.resolve() == (root / paths.CHANGE_REPORT).resolve()
+    index_address = paths.REPORT_INDEX.name if is_indexed else None
     formats: dict[str, Callable[[ChangeReport], str]] = {
         ".md": change_report_markdown,
-        ".html": change_report_html,
+        ".html": lambda report: change_report_html(report, index_address=index_address),
         ".json": lambda report: canonical_json(report.as_dict()),
     }
     if output is not None and output.suffix not in formats:
         raise UsageError(f"--output {output}: expected a file that ends with {', '.join(formats)}")
-    report = build_change_report(find_state_root(), base, with_latency=with_latency)
+    report = build_change_report(root, base, with_latency=with_latency)
     if output is not None:
         write_text(output, formats[output.suffix](report))
+        if is_indexed:
+            write_report_index(root)
         typer.echo(f"{output}: {change_headline(report)}", err=as_json)
     if as_json or output is None:
         typer.echo(formats[".json" if as_json else ".md"](report), nl=False)
