@@ -6,47 +6,21 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import formatting, login, page, queries
-from app.views import (
-    configuration_page,
-    data_page,
-    experiments_page,
-    history_page,
-    loop_page,
-    models_page,
-    monitoring_page,
-    overview_page,
-    predict_page,
-)
+from app import formatting, login, navigation, page, queries
 from pipeline.errors import MlopsError
 
 __all__ = ["main"]
 
 # An icon by name would make the browser ask a host of Streamlit's publisher.
 _ICON = Path(__file__).with_name("icon.png")
+_STYLE = Path(__file__).with_name("style.css")
 
 
 def main() -> None:
     """Show the page that the URL names."""
     st.set_page_config(page_title="declarative-mlops", page_icon=_ICON, layout="wide")
-    pages = {
-        "Production": [
-            st.Page(
-                overview_page.render, title="Overview", icon=":material/dashboard:", url_path="overview", default=True
-            ),
-            st.Page(predict_page.render, title="Predict", icon=":material/online_prediction:", url_path="predict"),
-            st.Page(monitoring_page.render, title="Monitoring", icon=":material/monitoring:", url_path="monitoring"),
-            st.Page(loop_page.render, title="Loop", icon=":material/autorenew:", url_path="loop"),
-            st.Page(history_page.render, title="History", icon=":material/history:", url_path="history"),
-        ],
-        "Models and data": [
-            st.Page(models_page.render, title="Models", icon=":material/deployed_code:", url_path="models"),
-            st.Page(data_page.render, title="Data", icon=":material/table_chart:", url_path="data"),
-            st.Page(experiments_page.render, title="Experiments", icon=":material/science:", url_path="experiments"),
-            st.Page(configuration_page.render, title="Configuration", icon=":material/tune:", url_path="configuration"),
-        ],
-    }
-    selected_page = st.navigation(pages)
+    st.html(_STYLE)
+    selected_page = navigation.register_pages()
     with st.sidebar:
         page.error_boundary(_show_sidebar)
     selected_page.run()
@@ -65,7 +39,8 @@ def _show_sidebar() -> None:
         return
     st.caption(
         f"Problem **{formatting.escape_markdown(config.data.name)}**  \n"
-        f"Model **{formatting.escape_markdown(config.name)}**"
+        f"Model **{formatting.escape_markdown(config.name)}**  \n"
+        f"Times are in {formatting.escape_markdown(page.time_zone_label())}"
     )
     _show_user(user)
 

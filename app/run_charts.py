@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import altair as alt
 import pandas as pd
 
-from app.charts import BLUE, GRAY, ORANGE, SERIES, Chart, with_height
+from app.charts import Chart, with_height
+from app.palette import BLUE, GRAY, ORANGE, SERIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

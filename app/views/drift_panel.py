@@ -162,4 +162,4 @@ def _show_statistics(values: dict[str, float | None]) -> None:
         for key, value in values.items()
         if value is not None
     ]
-    page.show_table(pd.DataFrame(statistics, columns=["Statistic", "Value", "Meaning"]), row_height=56)
+    page.show_table(pd.DataFrame(statistics, columns=["Statistic", "Value", "Meaning"]))

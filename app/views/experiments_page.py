@@ -88,7 +88,7 @@ def _select_runs(runs: list[RecordedRun]) -> list[RecordedRun]:
         formatting.humanize(name): st.column_config.NumberColumn(format="%.4f") for name in metrics
     }
     columns |= page.time_columns("Started")
-    selected = page.show_table(
+    selected = page.show_grid(
         pd.DataFrame(rows), column_config=columns, on_select="rerun", selection_mode="multi-row", key="experiment_rows"
     )
     return [runs[at] for at in selected.selection.rows if at < len(runs)]

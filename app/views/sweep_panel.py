@@ -59,5 +59,5 @@ def _show_progress(sweep_id: str, runs: list[RecordedRun]) -> None:
     )
     page.show_chart(chart, alt="Objective by trial")
     table = pd.DataFrame(rows, columns=["Trial", formatting.humanize(objective), "Overrides"])
-    page.show_table(table.assign(Run=[run.run_id[:8] for *_, run in finished]))
+    page.show_grid(table.assign(Run=[run.run_id[:8] for *_, run in finished]))
     st.caption("Adopt a trial: `mlops tracking adopt RUN --as NAME`, then `dvc exp run -S experiment=NAME`")

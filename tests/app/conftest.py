@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -30,7 +33,12 @@ PAGES = ("overview", "predict", "monitoring", "loop", "history", "models", "data
 
 def app_page(name: str) -> AppTest:
     """Return a page before its first run."""
-    return AppTest.from_string(f"from app.views import {name}_page\n{name}_page.render()", default_timeout=60)
+    return AppTest.from_string(
+        "from app import navigation\n"
+        "navigation.register_pages()\n"
+        f"next(entry for entry in navigation.PAGES if entry.name == {name!r}).render()",
+        default_timeout=60,
+    )
 
 
 def log_in(at: AppTest, **claims: Any) -> None:
@@ -42,9 +50,32 @@ def log_in(at: AppTest, **claims: Any) -> None:
 def text_of(at: AppTest) -> str:
     """Return all texts of a page."""
     elements = [*at.title, *at.markdown, *at.caption, *at.error, *at.warning, *at.success, *at.info, *at.code]
+    links = [link.proto.label for link in at.get("page_link")]
+    tables = [re.sub(r"<[^>]+>", " ", body) for body in _table_bodies(at)]
     return "\n".join(
-        [str(element.value) for element in elements] + [f"{metric.label}: {metric.value}" for metric in at.metric]
+        [str(element.value) for element in elements]
+        + [f"{metric.label}: {metric.value}" for metric in at.metric]
+        + [*links, *tables]
     )
+
+
+def tables_of(at: AppTest) -> list[pd.DataFrame]:
+    """Return the HTML tables of a page, each cell as text."""
+    return [
+        pd.DataFrame(
+            [[_cell_text(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)] for row in rows[1:]],
+            columns=[_cell_text(cell) for cell in re.findall(r"<th[^>]*>(.*?)</th>", rows[0])],
+        )
+        for rows in (re.findall(r"<tr[^>]*>(.*?)</tr>", body) for body in _table_bodies(at))
+    ]
+
+
+def _table_bodies(at: AppTest) -> list[str]:
+    return [element.proto.body for element in at.get("html") if "<table>" in element.proto.body]
+
+
+def _cell_text(cell: str) -> str:
+    return unescape(re.sub(r"<[^>]+>", "", cell))
 
 
 def errors_of(at: AppTest) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline import state as store
-from tests.app.conftest import app_page, text_of
+from tests.app.conftest import app_page, tables_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def test_the_overview_lists_recent_activity_by_actor_and_the_test_metrics(projec
     activity = [element.value for element in at.markdown if "version 1" in element.value and "**" in element.value]
     assert any("**promoted** version 1 to Production" in line for line in activity)
     assert any("**registered** version 1" in line for line in activity)
-    metrics = next(element.value for element in at.dataframe if "Metric" in element.value.columns)
+    metrics = next(table for table in tables_of(at) if "Metric" in table.columns)
     assert list(metrics.columns) == ["Metric", "Value", "Interval"]
 
 
