@@ -23,6 +23,7 @@ from pipeline.html_report import (
     section,
     text_with_code,
 )
+from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ def _sections(change: ChangeReport) -> Iterator[str]:
 
 def _metric_row(metric: MetricChange) -> tuple[str | Html, ...]:
     before, after = format_interval(metric.before), format_interval(metric.after)
-    return metric.name, before, after, format_difference(metric.difference), _word(metric.verdict), metric.unit
+    label = metric_label(metric.name)
+    return label, before, after, format_difference(metric.difference), _word(metric.verdict), metric.unit
 
 
 def _gate_and_slice_sections(change: ChangeReport) -> Iterator[str]:
@@ -123,7 +125,7 @@ def _gate_and_slice_sections(change: ChangeReport) -> Iterator[str]:
 def _slice_table(slices: Sequence[SliceChange]) -> str:
     head = ("slice", "rows", "metric", "before", "after", "difference", "verdict")
     rows = [
-        (f"{slice_.column} = {slice_.value}", f"{slice_.n_rows:,}", slice_.metric, f"{slice_.before:.4g}",
+        (f"{slice_.column} = {slice_.value}", f"{slice_.n_rows:,}", metric_label(slice_.metric), f"{slice_.before:.4g}",
          f"{slice_.after:.4g}", format_difference(slice_.difference), _word(slice_.verdict))
         for slice_ in slices
     ]  # fmt: skip
@@ -145,7 +147,7 @@ def _charts(change: ChangeReport) -> str:
     for metric in change.metrics:
         if chart := _interval_svg(metric):
             cards = shown if metric.verdict in ("better", "worse") else others
-            cards.append(card(f"<h3>{metric.name}</h3>", chart))
+            cards.append(card(f"<h3>{metric_label(metric.name)}</h3>", chart))
     for name, (title, x_label, y_label) in _CURVES.items():
         before, after = change.curves.get(name, ((), ()))
         if before or after:
@@ -179,4 +181,4 @@ def _interval_svg(metric: MetricChange) -> str:
         and estimate.low is not None
         and estimate.high is not None
     ]
-    return interval_chart(intervals, alt=f"{metric.name} before and after") if intervals else ""
+    return interval_chart(intervals, alt=f"{metric_label(metric.name)} before and after") if intervals else ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.change_report.gate_verdicts import NOT_EVALUATED
+from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def _metric_effects(change: ChangeReport) -> Iterator[ChangeEffect]:
 
 def _metric_list(metrics: list[MetricChange]) -> str:
     return ", ".join(
-        metric.name
-        if metric.before is None or metric.after is None or metric.difference is None
-        else f"{metric.name} {metric.before.value:.4g} to {metric.after.value:.4g}"
+        metric_label(metric.name)
+        if metric.before is None or metric.after is None or None in (metric.before.value, metric.after.value)
+        else f"{metric_label(metric.name)} {metric.before.value:.4g} to {metric.after.value:.4g}"
         for metric in metrics
     )
 

@@ -16,7 +16,7 @@ from pipeline.html_report.page_parts import (
     text_with_code,
     tiles,
 )
-from pipeline.html_report.report_charts import BarSeries, Side, bar_chart, interval_chart, line_chart
+from pipeline.html_report.report_charts import BarSeries, Side, bar_chart, interval_chart, line_chart, time_chart
 
 __all__ = [
     "BarSeries",
@@ -41,4 +41,5 @@ __all__ = [
     "section",
     "text_with_code",
     "tiles",
+    "time_chart",
 ]

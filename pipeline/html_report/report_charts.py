@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
-from pipeline.text import percent
+from pipeline.text import percent, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BarSeries", "Side", "bar_chart", "interval_chart", "line_chart"]
+__all__ = ["BarSeries", "Side", "bar_chart", "interval_chart", "line_chart", "time_chart"]
 
 Side = Literal["reference", "current"]
 _WIDTH, _LEFT, _RIGHT = 360, 40, 8
 _TOP, _BAR_HEIGHT, _LABEL_HEIGHT = 8, 100, 18
 _CHARACTER_WIDTH = 6.2
 _MAX_LABEL = 24
+_MAX_LIMITS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,45 @@ def line_chart(
             path = " L".join(f"{left + size * x:.1f} {bottom - size * y:.1f}" for x, y in points)
             shapes.append(f'<path class={side} d="M{path}"/>')
     return _svg("".join(shapes), bottom + 34, alt, width=right + 12)
+
+
+def time_chart(points: Sequence[tuple[int, float]], *, limit: float, alt: str) -> str:
+    """Return values over time with their limit; a moment is in microseconds since 1970, its label in UTC.
+
+    The axis ends at five times the limit, so that the limit stays visible; a point above it is drawn at its end.
+    """
+    first, last = points[0][0], points[-1][0]
+    top = min(max(limit, *(value for _, value in points)) * 1.08, _MAX_LIMITS * limit)
+    span, plot_width, bottom = (last - first) or 1, _WIDTH - _LEFT - _RIGHT - 8, _TOP + _BAR_HEIGHT
+    places = [
+        (_LEFT + 4 + plot_width * (at - first) / span, bottom - _BAR_HEIGHT * min(value / top, 1.0))
+        for at, value in points
+    ]
+    marks = [
+        f'<circle class=current cx="{x:.1f}" cy="{y:.1f}" r="3"><title>{timestamp(at)}: {value:.2g}</title></circle>'
+        for (x, y), (at, value) in zip(places, points, strict=True)
+    ]
+    path = " L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+    y = bottom - _BAR_HEIGHT * limit / top
+    frame = (
+        f'<line class=frame x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{bottom}" y2="{bottom}"/>'
+        f'<line class=limit x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<text x="{_LEFT - 5}" y="{bottom}" text-anchor="end">0</text>'
+        f'<text x="{_LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{limit:g}</text>'
+    )
+    if top > 1.5 * limit:
+        mark = f"over {top:g}" if top == _MAX_LIMITS * limit else f"{top:.2g}"
+        frame += f'<text x="{_LEFT - 5}" y="{_TOP + 8}" text-anchor="end">{mark}</text>'
+    ends = (
+        f'<text x="{_LEFT}" y="{bottom + 13}">{_short_time(first)}</text>'
+        f'<text x="{_WIDTH - _RIGHT}" y="{bottom + 13}" text-anchor="end">{_short_time(last)}</text>'
+    )
+    lines = f'<path class=current d="M{path}"/>'
+    return _svg(f"{frame}{lines}{''.join(marks)}{ends}", bottom + _LABEL_HEIGHT, alt)
+
+
+def _short_time(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1_000_000, UTC).strftime("%d %b %H:%M UTC")
 
 
 def _svg(content: str, height: float, alt: str, *, width: int = _WIDTH) -> str:
