@@ -25,6 +25,7 @@ from pipeline.monitoring.monitoring_html import MonitoringContext, monitoring_re
 from pipeline.monitoring.monitoring_text import report_headline
 from pipeline.project import paths
 from pipeline.report_index import write_report_index
+from pipeline.schema import FeatureLabels
 from pipeline.text import pluralize
 from pipeline.tracing import child_span, root_span
 from pipeline.tracking import make_tracker, print_tracking_warnings
@@ -129,13 +130,14 @@ def run_monitor_once(config: Config, root: Path, *, clock: Callable[[], int] | N
 
 def _run_traced(monitor: ModelMonitor, config: Config, root: Path) -> MonitorRunResult:
     with monitor.open_window() as view:
+        labels = FeatureLabels.from_schema(view.package.schema)
         with child_span("evaluate the window"):
             report = {**view.report(), "audit_head": _audit_head(view.log.state)}
         files.write_json(root / paths.MONITORING_REPORT, report)
         with child_span("update incidents"):
-            saved = _save_run(view.log.state, config, report)
+            saved = _save_run(view.log.state, config, report, labels=labels)
         with child_span("write the page"):
-            context = _page_context(view, config, saved)
+            context = _page_context(view, config, saved, labels)
             html = monitoring_report_html(report, context, index_address=paths.REPORT_INDEX.name)
             files.write_text(root / paths.MONITORING_HTML, html)
             write_report_index(root)
@@ -147,7 +149,7 @@ def _run_traced(monitor: ModelMonitor, config: Config, root: Path) -> MonitorRun
     return MonitorRunResult(report, saved.rule_results, saved.incidents, delivery_result, severity)
 
 
-def _page_context(view: LogWindowView, config: Config, saved: _SavedRun) -> MonitoringContext:
+def _page_context(view: LogWindowView, config: Config, saved: _SavedRun, labels: FeatureLabels) -> MonitoringContext:
     """Return what the page shows around the report: version, open incidents, drift of notable columns over time."""
     run = saved.run
     with view.log.state.reading() as connection:
@@ -165,7 +167,7 @@ def _page_context(view: LogWindowView, config: Config, saved: _SavedRun) -> Moni
         commit=commit[:8],
         incidents=incidents,
         intervals=intervals,
-        labels={column.name: column.label for column in view.package.schema.columns},
+        labels=labels,
     )
 
 
@@ -182,7 +184,7 @@ class _SavedRun:
     incidents: tuple[Incident, ...]
 
 
-def _save_run(state: State, config: Config, report: dict[str, Any]) -> _SavedRun:
+def _save_run(state: State, config: Config, report: dict[str, Any], *, labels: FeatureLabels) -> _SavedRun:
     server = fetch_server_metrics(config.alerts.server, config.serving)
     with state.writing() as connection:
         at = state.clock()
@@ -211,7 +213,7 @@ def _save_run(state: State, config: Config, report: dict[str, Any]) -> _SavedRun
             summary=summarize_run(report, results, server),
         )
         store.add_monitor_run(connection, run)
-        incidents = update_incidents(connection, config.alerts, config.name, results, report, at=at)
+        incidents = update_incidents(connection, config.alerts, config.name, results, report, at=at, labels=labels)
         return _SavedRun(run, results, incidents)
 
 

@@ -22,7 +22,7 @@ app = typer.Typer(
     help="List, acknowledge, silence and resolve incidents, and deliver their notifications.", no_args_is_help=True
 )
 
-_INCIDENT_HEAD = ("incident", "opened", "severity", "status", "title")
+_INCIDENT_HEAD = ("incident", "opened", "severity", "status", "model", "title")
 IncidentNumber = Annotated[int, typer.Argument(help="Number of the incident; see `mlops alerts list`.")]
 
 
@@ -172,12 +172,13 @@ def _print_incident(incident: Incident, *, as_json: bool) -> None:
 def _incident_cells(incident: Incident) -> list[str]:
     by = {"acknowledged": incident.acknowledged_by, "resolved": incident.resolved_by}.get(incident.status)
     status = f"{incident.status} by {by}" if by else incident.status
-    return [str(incident.seq), timestamp(incident.opened_at), incident.severity, status, incident.title]
+    opened = timestamp(incident.opened_at)
+    return [str(incident.seq), opened, incident.severity, status, incident.model, incident.title]
 
 
 def _incident_line(incident: Incident) -> str:
-    number, *cells = _incident_cells(incident)
-    return f"incident {number}  {'  '.join(cells)}"
+    number, *cells, title = _incident_cells(incident)
+    return f"incident {number}  {'  '.join(cells)}: {title}"
 
 
 def _silence_line(silence: Silence) -> str:

@@ -26,6 +26,7 @@ from pipeline.html_report import (
 )
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
 from pipeline.monitoring.monitoring_text import estimate_disagrees, format_metric, report_headline
+from pipeline.schema import FeatureLabels
 from pipeline.text import percent, pluralize, timestamp
 
 if TYPE_CHECKING:
@@ -66,11 +67,7 @@ class MonitoringContext:
     commit: str = ""
     incidents: Sequence[Incident] = ()
     intervals: Sequence[IntervalDrift] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-    def label(self, column: str) -> str:
-        """Return the label of a column."""
-        return self.labels.get(column, column.replace("_", " "))
+    labels: FeatureLabels = field(default_factory=FeatureLabels)
 
 
 def monitoring_report_html(
@@ -180,8 +177,8 @@ def _time_section(report: Mapping[str, Any], known: MonitoringContext) -> str:
             if point.value is not None and point.threshold
         ]
         if ratios:
-            chart = time_chart(ratios, limit=1.0, alt=f"Drift over time: {known.label(column)}")
-            cards.append(card(f"<h3>{_text(known.label(column))}</h3>", chart, paragraph(_start_text(points))))
+            chart = time_chart(ratios, limit=1.0, alt=f"Drift over time: {known.labels.label(column)}")
+            cards.append(card(f"<h3>{_text(known.labels.label(column))}</h3>", chart, paragraph(_start_text(points))))
     remark = paragraph(
         "The change against training as a multiple of its threshold, by interval (UTC). "
         "The dashed line is the threshold. An interval with too few rows has no point.",
@@ -249,11 +246,10 @@ def _drift_section(report: Mapping[str, Any], known: MonitoringContext) -> str:
 
 
 def _column_card(finding: Mapping[str, Any], known: MonitoringContext) -> str:
-    label = known.label(finding["column"])
+    label = known.labels.label(finding["column"])
     mark = badge(finding["verdict"], _LEVELS.get(finding["verdict"], "neutral")).markup
-    kind = "" if finding["kind"] == "feature" else " <span class=soft>output of the model</span>"
     return card(
-        f"<h3>{_text(label)} {mark}{kind}</h3>",
+        f"<h3>{_text(label)} {mark}</h3>",
         _bars(finding, label),
         paragraph(finding["summary"]),
         html_table((), list(_statistic_rows(finding))) if finding["value"] is not None else "",

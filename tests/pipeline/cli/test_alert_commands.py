@@ -34,7 +34,7 @@ def alerts(model_project: Path, run_cli: CliRunner, monkeypatch: pytest.MonkeyPa
             group_name="drift:age",
             rules=("drift",),
             severity="warning",
-            title=f"{NAME}: age drifted",
+            title="age drifted",
             model=NAME,
             message="mean rose from 1 to 2",
             details={},
@@ -48,8 +48,8 @@ def alerts(model_project: Path, run_cli: CliRunner, monkeypatch: pytest.MonkeyPa
 
 def test_list_prints_open_incidents(alerts: Alerts) -> None:
     head, line = alerts("list").out.splitlines()
-    assert head.split() == ["incident", "opened", "severity", "status", "title"]
-    assert re.fullmatch(rf"1 +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC  warning   open    {NAME}: age drifted", line)
+    assert head.split() == ["incident", "opened", "severity", "status", "model", "title"]
+    assert re.fullmatch(rf"1 +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC  warning   open    {NAME}  age drifted", line)
     assert [incident["group_name"] for incident in json.loads(alerts("list", "--json").out)["incidents"]] == [
         "drift:age"
     ]

@@ -14,6 +14,7 @@ import pytest
 from pipeline.monitoring.drift import IntervalDrift
 from pipeline.monitoring.monitoring_html import MonitoringContext, monitoring_report_html
 from pipeline.monitoring.monitoring_text import report_headline
+from pipeline.schema import FeatureLabels
 from pipeline.state import Incident
 from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import (
@@ -46,7 +47,7 @@ def test_the_page_shows_every_column_and_needs_no_network(project: Path) -> None
     report = make_monitor(project).generate_monitoring_report()
     page = monitoring_report_html(report)
     assert not re.search(r"(src|href)=|url\(|@import", page)
-    labels = [name.replace("_", " ") for name in production_package(project)[0].schema.feature_names]
+    labels = [FeatureLabels().label(name) for name in production_package(project)[0].schema.feature_names]
     assert all(label in page for label in labels)
     assert page.count("<svg") == len(report["drift"]["findings"])
     assert number in report_headline(report)

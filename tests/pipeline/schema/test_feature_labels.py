@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from app.feature_labels import FeatureLabels
+from pipeline.schema import FeatureLabels
 
 LABELS = FeatureLabels({"age": "Age", "class": "Ticket class"})
 
 
 def test_a_declared_column_wins_over_an_output_of_the_same_name() -> None:
-    assert [LABELS.label(name) for name in ("class", "score", "Stage_fear")] == [
+    assert [LABELS.label(name) for name in ("class", "score", "n_visits")] == [
         "Ticket class",
         "Predicted probability (output)",
-        "Stage fear",
+        "n visits",
     ]
 
 
