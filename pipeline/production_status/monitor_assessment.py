@@ -70,18 +70,35 @@ def assess_incidents(known: ModelFacts | None, now: int, period_us: int) -> Comp
 
 
 def incident_clause(incident: Incident) -> str:
-    """Return the title of an incident as a part of a sentence, without the model.
+    """Return an incident as a part of a sentence: its worst metric and likely cause, or its title.
 
     Examples
     --------
     >>> from pipeline.state import Incident
-    >>> opened = Incident("quality", "m", ("drift",), "critical", "m: Log loss up 85%; 2 more", "", {}, 0, 0)
-    >>> incident_clause(opened)
-    'log loss up 85%; 2 more'
+    >>> log_loss = {"label": "Log loss", "baseline": 0.127, "value": 0.235}
+    >>> details = {"metrics": [log_loss], "causes": [{"label": "Time spent alone"}]}
+    >>> incident_clause(Incident("quality", "m", ("drift",), "critical", "Worse", "", details, 0, 0))
+    'log loss +85%, likely cause Time spent alone'
     """
-    title = shorten(incident.title.removeprefix(f"{incident.model}: "), _MAX_CLAUSE_LENGTH)
-    is_acronym = title[1:2].isupper()
-    return title if is_acronym else f"{title[:1].lower()}{title[1:]}"
+    metrics, causes = incident.details.get("metrics") or [], incident.details.get("causes") or []
+    if not metrics or not metrics[0]["baseline"]:
+        return _in_sentence(shorten(incident.title.removeprefix(f"{incident.model}: "), _MAX_CLAUSE_LENGTH))
+    worst = metrics[0]
+    change = (worst["value"] - worst["baseline"]) / abs(worst["baseline"])
+    others = f" and {pluralize(len(metrics) - 1, 'more metric')}" if len(metrics) > 1 else ""
+    cause = f", likely cause {causes[0]['label']}" if causes else ""
+    return _in_sentence(f"{worst['label']} {change:+.0%}{others}{cause}")
+
+
+def _in_sentence(text: str) -> str:
+    """Return a title with a small first letter, unless it begins with an acronym."""
+    return text if text[1:2].isupper() else f"{text[:1].lower()}{text[1:]}"
+
+
+def _start_of(incident: Incident) -> int:
+    """Return since when the cause of an incident drifts, or when the incident opened if that is earlier or all."""
+    drifting_since = incident.details.get("drifting_since")
+    return incident.opened_at if drifting_since is None else min(int(drifting_since), incident.opened_at)
 
 
 def _assess_open(incidents: Sequence[Incident]) -> ComponentStatus:
@@ -99,7 +116,7 @@ def _assess_open(incidents: Sequence[Incident]) -> ComponentStatus:
         sentence,
         f"run `mlops alerts show {worst.seq}`, then `mlops alerts ack {worst.seq}`",
         f"{incident_clause(worst)}{more}",
-    ).known_since(min(incident.opened_at for incident in incidents))
+    ).known_since(min(_start_of(incident) for incident in incidents))
 
 
 def _unreadable(name: ComponentName, clause: str) -> ComponentStatus:

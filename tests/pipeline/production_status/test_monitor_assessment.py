@@ -38,10 +38,18 @@ def test_no_incident_is_open_since_the_last_one_was_resolved() -> None:
 
 
 def test_the_worst_incident_names_the_cause() -> None:
-    worst = replace(incident(), title="m: Log loss up 85% (0.127 to 0.235)", opened_at=NOW - HOUR_US, seq=3)
+    worst = replace(incident(), title="m: Traffic stopped", opened_at=NOW - HOUR_US, seq=3)
     status = assess_incidents(known(incidents=(incident("warning"), worst)), NOW, _DAY_US)
-    assert status.clause == "log loss up 85% (0.127 to 0.235) and 1 more incident"
+    assert status.clause == "traffic stopped and 1 more incident"
     assert (status.since, status.since_source) == (NOW - HOUR_US, "recorded")
+
+
+def test_production_is_degraded_since_the_cause_drifts() -> None:
+    metrics = [{"label": "ROC AUC", "baseline": 0.9, "value": 0.81}, {"label": "Recall", "baseline": 1, "value": 0}]
+    details = {"metrics": metrics, "causes": [{"label": "Age"}], "drifting_since": NOW - 3 * HOUR_US}
+    status = assess_incidents(known(incidents=(replace(incident(), details=details),)), NOW, _DAY_US)
+    assert status.clause == "ROC AUC -10% and 1 more metric, likely cause Age"
+    assert status.since == NOW - 3 * HOUR_US
 
 
 @pytest.mark.parametrize(
