@@ -311,12 +311,12 @@ class LogWindowView(WindowView):
     def drift_lines(
         self, *, baseline: Baseline | None = None, columns: Collection[str] | None = None
     ) -> tuple[DriftLine, ...]:
-        """Return the drift of columns over the time of the window, in slots with enough rows.
+        """Return the drift of columns over the time of the window, in periods with enough rows.
 
         Parameters
         ----------
         baseline : "training" or "previous_window", optional
-            What each slot is compared with; `monitoring.baseline` when None.
+            What each period is compared with; `monitoring.baseline` when None.
         columns : collection of str, optional
             All columns when None.
         """
@@ -339,7 +339,7 @@ class LogWindowView(WindowView):
         )
 
     def metric_lines(self, names: Sequence[str] = ESTIMABLE_METRICS) -> tuple[MetricLine, ...]:
-        """Return metrics over the time of the window, realized and estimated, in slots with enough rows."""
+        """Return metrics over the time of the window, realized and estimated, in periods with enough rows."""
         return metric_lines(
             self.log,
             self.package,

@@ -40,7 +40,7 @@ def test_all_parts_of_a_window_cover_the_same_rows(version: int, *, against_prev
     assert sum(hour.n_predictions for hour in summary.activity.predictions) == total
 
 
-def test_the_slots_of_drift_add_up_to_the_window(version: int) -> None:
+def test_the_periods_of_drift_add_up_to_the_window(version: int) -> None:
     summary = monitoring_queries.window_summary(MODEL_NAME, version, 24, against_previous_window=False)
     column = summary.drift.report["findings"][0]["column"]
     n_rows = sum(point.n_rows for line in summary.drift.lines if line.column == column for point in line.points)

@@ -1,4 +1,4 @@
-"""Follow the drift of each column over time, in slots that have enough rows, from roll-ups alone."""
+"""Follow the drift of each column over time, in periods that have enough rows, from roll-ups alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.monitoring.drift.detection import detect_drift
 from pipeline.monitoring.log.log_batch import loggable_reference
 from pipeline.monitoring.log.rollup_layout import FEATURES, PREDICTIONS, RollupLayout
-from pipeline.monitoring.log.time_slots import read_slot_tallies
+from pipeline.monitoring.log.time_periods import read_period_tallies
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -25,7 +25,7 @@ __all__ = ["DriftLine", "DriftPoint", "drift_lines"]
 
 @dataclass(frozen=True, slots=True)
 class DriftPoint:
-    """The finding about one column in the slot [since, until), in microseconds since 1970."""
+    """The finding about one column in the period [since, until), in microseconds since 1970."""
 
     since: int
     until: int
@@ -55,13 +55,13 @@ class DriftLine:
 
     @property
     def beyond_since(self) -> int | None:
-        """Start of the unbroken run of slots with drift that lasts until the newest slot; None without one."""
+        """Start of the unbroken run of periods with drift that lasts until the newest period; None without one."""
         run = list(itertools.takewhile(lambda point: point.is_beyond, reversed(self.points)))
         return run[-1].since if run else None
 
     @property
     def is_beyond_throughout(self) -> bool:
-        """Whether the column drifts in each slot, so that the drift may be older than the range."""
+        """Whether the column drifts in each period, so that the drift may be older than the range."""
         return bool(self.points) and all(point.is_beyond for point in self.points)
 
 
@@ -77,7 +77,7 @@ def drift_lines(
 ) -> tuple[DriftLine, ...]:
     """Return the drift of each column over time.
 
-    Slots are whole hours or days that overlap [since, until), merged until each has `context.min_rows` rows.
+    Periods are whole hours or days that overlap [since, until), merged until each has `context.min_rows` rows.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def drift_lines(
     columns : collection of str, optional
         All columns when None.
     baseline : BinCounts, optional
-        What each slot is compared with; the training rows when None.
+        What each period is compared with; the training rows when None.
 
     Returns
     -------
@@ -101,21 +101,22 @@ def drift_lines(
     layout = RollupLayout(package)
     reference = loggable_reference(package)
     if columns is not None:
-        kept, measures = (
+        chosen, measures = (
             tuple(bins for bins in every if bins.name in columns) for every in (reference.columns, reference.measures)
         )
-        reference = replace(reference, columns=kept, measures=measures)
+        reference = replace(reference, columns=chosen, measures=measures)
     features, predictions = (
-        read_slot_tallies(log, package.digest, section, since=since, until=until) for section in (FEATURES, PREDICTIONS)
+        read_period_tallies(log, package.digest, section, since=since, until=until)
+        for section in (FEATURES, PREDICTIONS)
     )
     points: dict[tuple[Literal["feature", "prediction"], str], list[DriftPoint]] = {}
-    for slot in predictions.merge(context.min_rows):
+    for period in predictions.merge(context.min_rows):
         counts = layout.bin_counts(
-            features.sum_slot(slot, layout.empty_tally(FEATURES)),
-            predictions.sum_slot(slot, layout.empty_tally(PREDICTIONS)),
+            features.sum_period(period, layout.empty_tally(FEATURES)),
+            predictions.sum_period(period, layout.empty_tally(PREDICTIONS)),
         )
         for finding in detect_drift(reference, counts, context, baseline=baseline).findings:
-            point = DriftPoint(slot.since, slot.until, counts.n_rows, finding)
+            point = DriftPoint(period.since, period.until, counts.n_rows, finding)
             points.setdefault((finding.kind, finding.column), []).append(point)
     order = {bins.name: position for position, bins in enumerate(reference.monitored)}
     return tuple(

@@ -15,7 +15,7 @@ from pipeline.monitoring.performance.group_fairness import assess_window
 from pipeline.monitoring.performance.performance_history import (
     HistoryOptions,
     MetricLine,
-    MetricPoint,
+    PerformancePoint,
     metric_lines,
     slice_lines,
 )
@@ -28,8 +28,8 @@ __all__ = [
     "HistoryOptions",
     "IntervalOptions",
     "MetricLine",
-    "MetricPoint",
     "Performance",
+    "PerformancePoint",
     "PerformanceReport",
     "ScoreHistogram",
     "assess_window",

@@ -1,4 +1,4 @@
-"""Follow each metric over time, realized and estimated, in slots that have enough rows, from roll-ups alone."""
+"""Follow each metric over time, realized and estimated, in periods that have enough rows, from roll-ups alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.metrics import METRICS, MetricEstimate, comparison_verdict
 from pipeline.monitoring.log.rollup_layout import OUTCOMES, PREDICTIONS, RollupLayout
-from pipeline.monitoring.log.time_slots import read_slot_tallies
+from pipeline.monitoring.log.time_periods import read_period_tallies
 from pipeline.monitoring.performance.estimation import (
     ESTIMABLE_METRICS,
     calculate_realized_performance,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.monitoring.performance.estimation import IntervalOptions
     from pipeline.package import Package
 
-__all__ = ["HistoryOptions", "MetricLine", "MetricPoint", "metric_lines", "slice_lines"]
+__all__ = ["HistoryOptions", "MetricLine", "PerformancePoint", "metric_lines", "slice_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class HistoryOptions:
     Parameters
     ----------
     min_rows : int
-        Outcomes, or predictions of an estimate, that each slot has.
+        Outcomes, or predictions of an estimate, that each period has.
     intervals : IntervalOptions
     baseline : mapping of metric to value
         The metrics of training.
@@ -52,10 +52,10 @@ class HistoryOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricPoint:
-    """A metric of the slot [since, until), in microseconds since 1970; `n_rows` predictions have outcomes there.
+class PerformancePoint:
+    """A metric of the period [since, until), in microseconds since 1970; `n_rows` predictions have outcomes there.
 
-    Of an estimate, `n_rows` are all predictions of the slot. With too few rows, or where the metric is not defined,
+    Of an estimate, `n_rows` are all predictions of the period. With too few rows, or where the metric is not defined,
     `estimate` has no value.
     """
 
@@ -76,11 +76,11 @@ class MetricLine:
     higher_is_better: bool
     baseline: float | None
     limit: float | None
-    realized: tuple[MetricPoint, ...]
-    estimated: tuple[MetricPoint, ...] = ()
+    realized: tuple[PerformancePoint, ...]
+    estimated: tuple[PerformancePoint, ...] = ()
     slice_value: str = ""
 
-    def is_beyond(self, point: MetricPoint) -> bool:
+    def is_beyond(self, point: PerformancePoint) -> bool:
         """Return whether a point is beyond the limit, and significantly worse than in training."""
         if self.limit is None or self.baseline is None or point.estimate.value is None:
             return False
@@ -120,8 +120,8 @@ def metric_lines(
         estimated, because roll-ups have no probabilities of all classes.
     """
     layout = RollupLayout(package)
-    realized: dict[str, list[MetricPoint]] = {name: [] for name in names}
-    estimated: dict[str, list[MetricPoint]] = {name: [] for name in names}
+    realized: dict[str, list[PerformancePoint]] = {name: [] for name in names}
+    estimated: dict[str, list[PerformancePoint]] = {name: [] for name in names}
     for name, point in _realized_points(log, layout, options, since=since, until=until, names=names):
         realized[name].append(point)
     if layout.has_single_score:
@@ -141,7 +141,7 @@ def slice_lines(
     layout = RollupLayout(package)
     k = len(package.classes)
     bins = next(each for each in layout.reference.columns if each.name == column)
-    outcomes = read_slot_tallies(log, package.digest, OUTCOMES, since=since, until=until)
+    outcomes = read_period_tallies(log, package.digest, OUTCOMES, since=since, until=until)
     empty = RollupCounts(0, 0.0, np.zeros(k * k, dtype=np.int64))
     segments = {
         start: [
@@ -157,17 +157,17 @@ def slice_lines(
             for start, pairs in segments.items()
         }
         tallies = replace(outcomes, by_start=by_start)
-        slots = tallies.merge(options.min_rows)
-        if not slots or slots[0].n_rows < options.min_rows:
+        periods = tallies.merge(options.min_rows)
+        if not periods or periods[0].n_rows < options.min_rows:
             continue
         points = [
-            MetricPoint(
-                slot.since,
-                slot.until,
-                slot.n_rows,
-                _confusion_metric(layout, tallies.sum_slot(slot, empty), metric, intervals=options.intervals),
+            PerformancePoint(
+                period.since,
+                period.until,
+                period.n_rows,
+                _confusion_metric(layout, tallies.sum_period(period, empty), metric, intervals=options.intervals),
             )
-            for slot in slots
+            for period in periods
         ]
         lines.append(_line(metric, options, points, [], slice_value=label))
     return tuple(lines)
@@ -193,20 +193,20 @@ def _realized_points(
     since: int,
     until: int,
     names: Sequence[str],
-) -> Iterator[tuple[str, MetricPoint]]:
-    outcomes = read_slot_tallies(log, layout.package.digest, OUTCOMES, since=since, until=until)
-    for slot in outcomes.merge(options.min_rows):
-        if slot.n_rows < options.min_rows:
-            reason = f"{slot.n_rows:,} of {options.min_rows:,} outcomes needed"
+) -> Iterator[tuple[str, PerformancePoint]]:
+    outcomes = read_period_tallies(log, layout.package.digest, OUTCOMES, since=since, until=until)
+    for period in outcomes.merge(options.min_rows):
+        if period.n_rows < options.min_rows:
+            reason = f"{period.n_rows:,} of {options.min_rows:,} outcomes needed"
             metrics = {name: MetricEstimate(None, reason=reason) for name in names}
         else:
-            total = outcomes.sum_slot(slot, layout.empty_tally(OUTCOMES))
+            total = outcomes.sum_period(period, layout.empty_tally(OUTCOMES))
             metrics = dict(
-                realized_from_rollups(layout, total, slot.n_rows, intervals=options.intervals, names=names).metrics
+                realized_from_rollups(layout, total, period.n_rows, intervals=options.intervals, names=names).metrics
             )
         for name in names:
             if name in metrics:
-                yield name, MetricPoint(slot.since, slot.until, slot.n_rows, metrics[name])
+                yield name, PerformancePoint(period.since, period.until, period.n_rows, metrics[name])
 
 
 def _estimated_points(
@@ -217,24 +217,24 @@ def _estimated_points(
     since: int,
     until: int,
     names: Sequence[str],
-) -> Iterator[tuple[str, MetricPoint]]:
-    predictions = read_slot_tallies(log, layout.package.digest, PREDICTIONS, since=since, until=until)
-    for slot in predictions.merge(options.min_rows):
-        if slot.n_rows < options.min_rows:
+) -> Iterator[tuple[str, PerformancePoint]]:
+    predictions = read_period_tallies(log, layout.package.digest, PREDICTIONS, since=since, until=until)
+    for period in predictions.merge(options.min_rows):
+        if period.n_rows < options.min_rows:
             continue
-        total = predictions.sum_slot(slot, layout.empty_tally(PREDICTIONS))
+        total = predictions.sum_period(period, layout.empty_tally(PREDICTIONS))
         scores = layout.split_section(PREDICTIONS, total.counts)["score_by_class"].reshape(-1, 2)
         package = layout.package
         histogram = ScoreHistogram.from_counts(package.reference.score, scores, package.schema.target)
         for name, value in expected_metrics(histogram, names).items():
-            yield name, MetricPoint(slot.since, slot.until, slot.n_rows, MetricEstimate(value))
+            yield name, PerformancePoint(period.since, period.until, period.n_rows, MetricEstimate(value))
 
 
 def _line(
     name: str,
     options: HistoryOptions,
-    realized: Iterable[MetricPoint],
-    estimated: Iterable[MetricPoint],
+    realized: Iterable[PerformancePoint],
+    estimated: Iterable[PerformancePoint],
     *,
     slice_value: str = "",
 ) -> MetricLine:

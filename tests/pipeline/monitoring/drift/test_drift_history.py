@@ -1,4 +1,4 @@
-"""Drift over time equals the drift of each slot's rows, and names the start of drift that lasts."""
+"""Drift over time equals the drift of each period's rows, and names the start of drift that lasts."""
 
 from __future__ import annotations
 

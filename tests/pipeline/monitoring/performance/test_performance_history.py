@@ -1,4 +1,4 @@
-"""Metrics over time equal the metrics of each slot's rows, and their limits follow from training."""
+"""Metrics over time equal the metrics of each period's rows, and their limits follow from training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from pipeline.metrics import MetricEstimate
-from pipeline.monitoring.performance.performance_history import MetricLine, MetricPoint
+from pipeline.monitoring.performance.performance_history import MetricLine, PerformancePoint
 from tests.pipeline.monitoring.log_fixtures import (
     NOW,
     hours_us,
@@ -40,7 +40,7 @@ def log_with_errors(project: Path) -> pd.DataFrame:
     return frame.assign(predicted=predicted, outcome=outcomes)
 
 
-def test_slots_equal_scikit_learn_and_the_window_of_their_rows(project: Path) -> None:
+def test_periods_equal_scikit_learn_and_the_window_of_their_rows(project: Path) -> None:
     rows = log_with_errors(project)
     monitor = replace(make_monitor(project), clock=lambda: START_US - 1)
     with monitor.open_window(2) as view:
@@ -84,7 +84,7 @@ def test_too_few_outcomes_have_no_value(project: Path) -> None:
 
 
 def _line(*, is_higher: bool, limit: float | None, values: list[tuple[float, float, float]]) -> MetricLine:
-    points = tuple(MetricPoint(i, i + 1, 200, MetricEstimate(*ends)) for i, ends in enumerate(values))
+    points = tuple(PerformancePoint(i, i + 1, 200, MetricEstimate(*ends)) for i, ends in enumerate(values))
     return MetricLine("any", is_higher, None if limit is None else 0.9, limit, points)
 
 

@@ -1,4 +1,4 @@
-"""Divide a time range into slots that each have enough rows, from roll-ups alone."""
+"""Divide a time range into periods that each have enough rows, from roll-ups alone."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     WeightedTally = tuple[float, RollupCounts]
 
-__all__ = ["MAX_SLOTS", "SlotTallies", "TimeSlot", "bucket_length", "merge_into_slots", "read_slot_tallies"]
+__all__ = ["MAX_PERIODS", "PeriodTallies", "TimePeriod", "bucket_length", "merge_into_periods", "read_period_tallies"]
 
-MAX_SLOTS = 32
+MAX_PERIODS = 32
 _HOURS_OF_BASE = (1, 2, 3, 6, 12)
 
 
 @dataclass(frozen=True, slots=True)
-class TimeSlot:
+class TimePeriod:
     """The rows of [since, until), in microseconds since 1970, in the buckets that begin at `starts`."""
 
     since: int
@@ -35,7 +35,7 @@ class TimeSlot:
 
 
 @dataclass(frozen=True, slots=True)
-class SlotTallies:
+class PeriodTallies:
     """The tallies of one section of one package by the begin of their bucket; all buckets have `length`."""
 
     since: int
@@ -48,21 +48,21 @@ class SlotTallies:
         """The rows of each bucket."""
         return {start: sum(tally.n_rows for _, tally in tallies) for start, tallies in self.by_start.items()}
 
-    def merge(self, min_rows: int) -> list[TimeSlot]:
-        """Return slots with at least `min_rows` rows each, in order."""
-        return merge_into_slots(
+    def merge(self, min_rows: int) -> list[TimePeriod]:
+        """Return periods with at least `min_rows` rows each, in order."""
+        return merge_into_periods(
             self.n_rows_by_start, bounds=(self.since, self.until), length=self.length, min_rows=min_rows
         )
 
-    def sum_slot(self, slot: TimeSlot, empty: RollupCounts) -> RollupCounts:
-        """Return the tallies of a slot as one sample of equal weights, beginning with `empty`."""
-        return effective_sample((pair for start in slot.starts for pair in self.by_start.get(start, ())), empty)
+    def sum_period(self, period: TimePeriod, empty: RollupCounts) -> RollupCounts:
+        """Return the tallies of a period as one sample of equal weights, beginning with `empty`."""
+        return effective_sample((pair for start in period.starts for pair in self.by_start.get(start, ())), empty)
 
 
-def read_slot_tallies(log: PredictionLog, digest: str, section: str, *, since: int, until: int) -> SlotTallies:
+def read_period_tallies(log: PredictionLog, digest: str, section: str, *, since: int, until: int) -> PeriodTallies:
     """Return the tallies of one package in the whole hours that overlap [since, until).
 
-    Buckets are as short as `MAX_SLOTS` of them allow. Only roll-ups are read, whatever the number of rows.
+    Buckets are as short as `MAX_PERIODS` of them allow. Only roll-ups are read, whatever the number of rows.
 
     Parameters
     ----------
@@ -94,31 +94,31 @@ def read_slot_tallies(log: PredictionLog, digest: str, section: str, *, since: i
                 if tally.n_rows:
                     start = key.hour_start - key.hour_start % length
                     by_start.setdefault(start, []).append((key.weight, tally))
-    return SlotTallies(first, last, length, dict(sorted(by_start.items())))
+    return PeriodTallies(first, last, length, dict(sorted(by_start.items())))
 
 
-def merge_into_slots(
+def merge_into_periods(
     n_rows_by_start: Mapping[int, float], *, bounds: tuple[int, int], length: int, min_rows: int
-) -> list[TimeSlot]:
-    """Merge consecutive buckets until each slot has at least `min_rows` rows.
+) -> list[TimePeriod]:
+    """Merge consecutive buckets until each period has at least `min_rows` rows.
 
-    Slots are made from the newest bucket back, so the newest slot always has enough rows. What is left at the start
-    belongs to the oldest slot; if all buckets together have too few rows, they are one slot.
+    Periods are made from the newest bucket back, so the newest period always has enough rows. What is left at the start
+    belongs to the oldest period; if all buckets together have too few rows, they are one period.
 
     Parameters
     ----------
     n_rows_by_start : mapping of the begin of a bucket to its rows
         Buckets without rows may be left out.
     bounds : (int, int)
-        The range that slots do not leave.
+        The range that periods do not leave.
     length : int
         Of a bucket, in microseconds.
     min_rows : int
 
     Examples
     --------
-    >>> slots = merge_into_slots({0: 5, 10: 3, 20: 2, 30: 9}, bounds=(0, 40), length=10, min_rows=5)
-    >>> [(slot.since, slot.until, slot.n_rows) for slot in slots]
+    >>> periods = merge_into_periods({0: 5, 10: 3, 20: 2, 30: 9}, bounds=(0, 40), length=10, min_rows=5)
+    >>> [(period.since, period.until, period.n_rows) for period in periods]
     [(0, 10, 5), (10, 30, 5), (30, 40, 9)]
     """
     groups: list[list[int]] = []
@@ -133,7 +133,7 @@ def merge_into_slots(
     elif pending:
         groups.append(pending)
     return [
-        TimeSlot(
+        TimePeriod(
             max(group[-1], bounds[0]),
             min(group[0] + length, bounds[1]),
             round(sum(n_rows_by_start[start] for start in group)),
@@ -151,8 +151,8 @@ def _spans(first: int, last: int, length: int) -> list[tuple[Literal["hour", "da
 
 
 def bucket_length(span: int) -> int:
-    """Return the shortest length of buckets of which at most `MAX_SLOTS` cover a span."""
+    """Return the shortest length of buckets of which at most `MAX_PERIODS` cover a span."""
     for hours in _HOURS_OF_BASE:
-        if span <= MAX_SLOTS * hours * HOUR_US:
+        if span <= MAX_PERIODS * hours * HOUR_US:
             return hours * HOUR_US
-    return -(-span // (MAX_SLOTS * DAY_US)) * DAY_US
+    return -(-span // (MAX_PERIODS * DAY_US)) * DAY_US
