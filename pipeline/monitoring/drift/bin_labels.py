@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def bin_filters(bins: Bins) -> tuple[tuple[str, ...], ...]:
         return (*((f"{name}={point:.17g}",) for point in points), *outside, (), missing)
     inside = [
         (f"{name}>{'=' if i == 0 else ''}{low:.17g}", f"{name}<={high:.17g}")
-        for i, (low, high) in enumerate(zip(points[:-1], points[1:], strict=True))
+        for i, (low, high) in enumerate(itertools.pairwise(points))
     ]
     return (*inside, *outside, missing)
 
