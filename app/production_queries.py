@@ -13,7 +13,6 @@ from app.engine_client import running_engine
 from pipeline.maintenance.production_check import ServiceFacts, collect_production_facts, probe_services
 from pipeline.production_status import (
     API_URL_ENV,
-    StatusObservations,
     assess_engine,
     assess_production,
     inspect_project_state,
@@ -30,7 +29,7 @@ __all__ = ["engine_status", "production_facts", "production_status"]
 def production_status(zone: tzinfo, facts: ProductionFacts | None = None) -> ProductionStatus:
     """Return the status of production, with moments in `zone` and what this process observed."""
     known = production_facts() if facts is None else facts
-    return _observations(str(queries.project_root())).add(assess_production(known, zone=zone))
+    return queries.status_observations(str(queries.project_root())).add(assess_production(known, zone=zone))
 
 
 def engine_status(at: int) -> ComponentStatus | None:
@@ -40,12 +39,7 @@ def engine_status(at: int) -> ComponentStatus | None:
     root = queries.project_root()
     engine = running_engine(root)
     component = assess_engine(None if engine is None else engine.status(), at)
-    return _observations(str(root)).add_component(component, at)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _observations(folder: str) -> StatusObservations:  # noqa: ARG001 - one for each project
-    return StatusObservations()
+    return queries.status_observations(str(root)).add_component(component, at)
 
 
 def production_facts() -> ProductionFacts:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import formatting, links, monitoring_queries, overview_charts, page, production_queries
-from pipeline.production_status.metric_changes import metric_changes
+from pipeline.production_status.production_metrics import production_metrics
 from pipeline.text import visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.production_status import ComponentStatus, ProductionStatus
-    from pipeline.production_status.metric_changes import MetricChange
+    from pipeline.production_status.production_metrics import ProductionMetric
 
 __all__ = ["render", "wall_html"]
 
@@ -44,7 +44,7 @@ def _show_wall() -> None:
     engine = production_queries.engine_status(facts.checked_at)
     components = [*status.components, *([] if engine is None else [engine])]
     run = None if facts.database.model is None else facts.database.model.monitor_run
-    st.html(wall_html(status, components, metric_changes(run)[:_MAX_METRICS]))
+    st.html(wall_html(status, components, production_metrics(run)[:_MAX_METRICS]))
     if status.component("database").state != "down":
         page.error_boundary(lambda: _show_traffic(facts.model))
 
@@ -58,7 +58,9 @@ def _show_traffic(model: str) -> None:
         page.show_chart(overview_charts.traffic_area(frame), alt=f"Predictions by hour of the last {_N_HOURS} hours")
 
 
-def wall_html(status: ProductionStatus, components: Sequence[ComponentStatus], changes: Sequence[MetricChange]) -> str:
+def wall_html(
+    status: ProductionStatus, components: Sequence[ComponentStatus], changes: Sequence[ProductionMetric]
+) -> str:
     """Return the sentence, a tile for each component, and a tile for each metric with its value in training."""
     tiles = "".join(_component_tile(component, status) for component in components)
     metrics = "".join(_metric_tile(change) for change in changes)
@@ -80,7 +82,7 @@ def _component_tile(component: ComponentStatus, status: ProductionStatus) -> str
     )
 
 
-def _metric_tile(change: MetricChange) -> str:
+def _metric_tile(change: ProductionMetric) -> str:
     state = "unknown" if change.verdict is None else _VERDICT_STATES.get(change.verdict, "unknown")
     difference = "" if change.relative_change is None else f" ({change.relative_change:+.0%})"
     source = "measured" if change.is_measured else "estimated"

@@ -8,7 +8,7 @@ import pytest
 
 from app.views.wall_page import wall_html
 from pipeline.production_status import assess_production
-from pipeline.production_status.metric_changes import MetricChange
+from pipeline.production_status.production_metrics import ProductionMetric
 from tests.app.conftest import app_page, errors_of
 from tests.pipeline.production_status.status_scenarios import facts
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("app")
 
 def test_the_wall_names_states_in_words_and_metrics_with_their_training_value() -> None:
     status = assess_production(facts())
-    html = wall_html(status, status.components, [MetricChange("log_loss", 0.235, 0.125, True, "degraded")])
+    html = wall_html(status, status.components, [ProductionMetric("log_loss", 0.235, 0.125, True, "degraded")])
     assert status.sentence in html
     assert html.count('class="tile healthy"') == len(status.components)
     assert "Log loss" in html
@@ -32,7 +32,7 @@ def test_the_wall_names_states_in_words_and_metrics_with_their_training_value() 
 
 def test_names_are_escaped_and_missing_metrics_are_named() -> None:
     status = assess_production(facts())
-    html = wall_html(status, [], [MetricChange("<b>", 1.0, 0.0, False, None)])
+    html = wall_html(status, [], [ProductionMetric("<b>", 1.0, 0.0, False, None)])
     assert "&lt;b&gt;" in html
     assert "No metrics against training yet" in wall_html(status, [], [])
 

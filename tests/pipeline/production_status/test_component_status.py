@@ -72,7 +72,7 @@ def test_the_sentence_has_state_since_causes_and_what_works(
     assert ProductionStatus("m", _NOW, components).sentence == sentence
 
 
-def test_since_words_tell_a_record_from_an_observation() -> None:
+def test_a_record_and_an_observation_have_other_words() -> None:
     observed = _part("api", "healthy", "", _NOW, "observed")
     assert observed.since_text(_NOW) == "since at least 28 Nov 18:00 UTC"
     assert _part("api", "healthy", "", _NOW).since_text(_NOW) == "since 28 Nov 18:00 UTC"

@@ -10,11 +10,11 @@ from pipeline.metrics.metric_labels import metric_label
 if TYPE_CHECKING:
     from pipeline.state import MonitorRun
 
-__all__ = ["MetricChange", "metric_changes"]
+__all__ = ["ProductionMetric", "production_metrics"]
 
 
 @dataclass(frozen=True, slots=True)
-class MetricChange:
+class ProductionMetric:
     """A metric of production and its value in training.
 
     Attributes
@@ -44,7 +44,7 @@ class MetricChange:
         return (self.value - self.training) / abs(self.training) if self.training else None
 
 
-def metric_changes(run: MonitorRun | None) -> tuple[MetricChange, ...]:
+def production_metrics(run: MonitorRun | None) -> tuple[ProductionMetric, ...]:
     """Return the metrics of a run that have a value in training, measured ones before estimated ones.
 
     A run with too few rows has none.
@@ -58,5 +58,5 @@ def metric_changes(run: MonitorRun | None) -> tuple[MetricChange, ...]:
         if value is None or metric["baseline"] is None:
             continue
         verdict = metric["verdict"] if is_measured else None
-        changes.append(MetricChange(name, value, metric["baseline"], is_measured, verdict))
+        changes.append(ProductionMetric(name, value, metric["baseline"], is_measured, verdict))
     return tuple(sorted(changes, key=lambda change: not change.is_measured))

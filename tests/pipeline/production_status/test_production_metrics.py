@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.production_status.metric_changes import metric_changes
+from pipeline.production_status.production_metrics import production_metrics
 from tests.pipeline.production_status.status_scenarios import monitor_run
 
 
@@ -20,7 +20,7 @@ def _run(verdict: str = "drift", **metrics: Any) -> Any:
 
 
 def test_measured_metrics_come_before_estimated_ones() -> None:
-    changes = metric_changes(
+    changes = production_metrics(
         _run(
             recall=_metric(0.9, 0.8, 0.5, "not_enough_data"),
             log_loss=_metric(0.235, 0.2, 0.125, "degraded"),
@@ -36,12 +36,12 @@ def test_measured_metrics_come_before_estimated_ones() -> None:
 
 @pytest.mark.parametrize("verdict", ["not_enough_data", "not_evaluated"])
 def test_too_few_rows_have_no_metrics(verdict: str) -> None:
-    assert metric_changes(_run(verdict, recall=_metric(0.9, 0.8, 0.5, "ok"))) == ()
+    assert production_metrics(_run(verdict, recall=_metric(0.9, 0.8, 0.5, "ok"))) == ()
 
 
 def test_without_a_run_there_is_nothing() -> None:
-    assert metric_changes(None) == ()
+    assert production_metrics(None) == ()
 
 
 def test_a_training_value_of_zero_has_no_relative_change() -> None:
-    assert metric_changes(_run(cost=_metric(0.2, None, 0.0, "ok")))[0].relative_change is None
+    assert production_metrics(_run(cost=_metric(0.2, None, 0.0, "ok")))[0].relative_change is None
