@@ -18,8 +18,8 @@ from app.views import (
     monitoring_page,
     overview_page,
     predict_page,
-    wall_page,
     reports_page,
+    wall_page,
 )
 
 if TYPE_CHECKING:
