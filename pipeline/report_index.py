@@ -29,7 +29,7 @@ __all__ = ["ListedReport", "list_reports", "write_report_index"]
 
 _KINDS = (
     ("Monitoring", paths.MONITORING_HTML, "drift and performance of live predictions", "make monitor"),
-    ("Validation", paths.VALIDATION_HTML, "quality of the rows for training", "dvc repro validate"),
+    ("Validation", paths.VALIDATION_HTML, "quality of the rows for training", "make run"),
     (
         "Change",
         paths.CHANGE_REPORT,

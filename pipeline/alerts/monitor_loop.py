@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["MonitorRunResult", "run_monitor", "run_monitor_once", "stop_on_signal"]
 
 
-_PAGE_WINDOWS, _PAGE_INTERVALS = 2, 24  # the page draws drift over so many windows, in so many intervals
+_PAGE_WINDOWS = 2  # the page draws drift over so many windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +157,14 @@ def _page_context(view: LogWindowView, config: Config, saved: _SavedRun, labels:
         incidents = store.read_incidents(connection, config.name)
     commit = next((known.tags.get("git.commit", "") for known in versions if known.version == run.version), "")
     notable = {finding.column for finding in view.drift.findings if finding.verdict in ("drift", "watch")}
-    hours = max(1, round(_PAGE_WINDOWS * config.monitoring.window_hours / _PAGE_INTERVALS))
-    intervals = (
-        view.drift_by_interval(interval_hours=hours, n_intervals=_PAGE_INTERVALS, columns=notable) if notable else ()
-    )
+    since = view.window.until - _PAGE_WINDOWS * config.monitoring.window_hours * store.HOUR_US
+    lines = view.drift_lines(baseline="training", columns=notable, since=since) if notable else ()
     return MonitoringContext(
         recorded_at=run.recorded_at,
         version=run.version,
         commit=commit[:8],
         incidents=incidents,
-        intervals=intervals,
+        drift_lines=lines,
         labels=labels,
     )
 

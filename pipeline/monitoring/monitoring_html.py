@@ -25,6 +25,8 @@ from pipeline.html_report import (
     time_chart,
 )
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
+from pipeline.monitoring.drift.bin_labels import bin_words
+from pipeline.monitoring.drift.statistic_labels import statistic_label, statistic_text
 from pipeline.monitoring.monitoring_text import estimate_disagrees, format_metric, report_headline
 from pipeline.schema import FeatureLabels
 from pipeline.text import percent, pluralize, timestamp
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.html_report import Level
-    from pipeline.monitoring.drift import IntervalDrift
+    from pipeline.monitoring.drift import DriftLine
     from pipeline.state import Incident
 
 __all__ = ["MonitoringContext", "monitoring_report_html"]
@@ -43,15 +45,7 @@ _LEVELS: Mapping[str, Level] = {
     "drift": "bad", "degraded": "bad", "critical": "bad", "watch": "warn", "warning": "warn", "stable": "good",
     "ok": "good",
 }  # fmt: skip
-# Deciding statistics with their unit.
-_STATISTICS = {
-    "wasserstein": "Wasserstein distance, in standard deviations of the reference",
-    "jensen_shannon": "Jensen-Shannon distance, 0 to 1",
-    "missing": "Change of the share of missing values",
-    "rare_values": "Rise of the share of one rare value",
-    "rank_biserial": "Rank-biserial correlation, -1 to 1",
-}
-_BINS = {"below": "below the range", "above": "above the range", "unseen": "unseen values", "missing": "missing"}
+_OUTSIDE = ("below", "above", "unseen", "missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +60,7 @@ class MonitoringContext:
     version: int | None = None
     commit: str = ""
     incidents: Sequence[Incident] = ()
-    intervals: Sequence[IntervalDrift] = ()
+    drift_lines: Sequence[DriftLine] = ()
     labels: FeatureLabels = field(default_factory=FeatureLabels)
 
 
@@ -170,32 +164,25 @@ def _time_section(report: Mapping[str, Any], known: MonitoringContext) -> str:
     notable = [finding["column"] for finding in report["drift"]["findings"] if finding["verdict"] in ("drift", "watch")]
     cards = []
     for column in notable[:_MAX_COLUMNS]:
-        points = [interval for interval in known.intervals if interval.column == column]
-        ratios = [
-            (point.since, point.value / point.threshold)
-            for point in points
-            if point.value is not None and point.threshold
-        ]
+        line = next((line for line in known.drift_lines if line.column == column), None)
+        if line is None:
+            continue
+        ratios = [(point.since, point.ratio) for point in line.points if point.ratio is not None]
         if ratios:
             chart = time_chart(ratios, limit=1.0, alt=f"Drift over time: {known.labels.label(column)}")
-            cards.append(card(f"<h3>{_text(known.labels.label(column))}</h3>", chart, paragraph(_start_text(points))))
+            cards.append(card(f"<h3>{_text(known.labels.label(column))}</h3>", chart, paragraph(_start_text(line))))
     remark = paragraph(
-        "The change against training as a multiple of its threshold, by interval (UTC). "
-        "The dashed line is the threshold. An interval with too few rows has no point.",
+        "The change against training as a multiple of its threshold, by time (UTC). "
+        "The dashed line is the threshold. Each point has enough rows for a verdict.",
         is_soft=True,
     )
     return section("Drift over time", remark, card_grid(cards)) if cards else ""
 
 
-def _start_text(points: Sequence[IntervalDrift]) -> str:
-    """Return since when the column drifts without a break; intervals with too few rows do not break it."""
-    start = None
-    for point in points:
-        if point.verdict == "drift":
-            start = point.since if start is None else start
-        elif point.verdict in ("stable", "watch"):
-            start = None
-    return "No drift in the last interval with enough rows." if start is None else f"Drift since {timestamp(start)}."
+def _start_text(line: DriftLine) -> str:
+    """Return since when the column drifts without a break."""
+    start = line.beyond_since
+    return "No drift in the last period with enough rows." if start is None else f"Drift since {timestamp(start)}."
 
 
 def _performance_table(report: Mapping[str, Any]) -> str:
@@ -257,8 +244,9 @@ def _column_card(finding: Mapping[str, Any], known: MonitoringContext) -> str:
 
 
 def _statistic_rows(finding: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    name = _STATISTICS.get(finding["statistic"], finding["statistic"].replace("_", " "))
-    yield name, f"{finding['value']:.3g} (threshold {finding['threshold']:.3g})"
+    statistic = finding["statistic"]
+    value, threshold = (statistic_text(statistic, finding[key]) for key in ("value", "threshold"))
+    yield statistic_label(statistic), f"{value} (threshold {threshold})"
     if finding["p_value"] is not None:
         p_value = "below 0.0001" if finding["p_value"] < 0.0001 else f"{finding['p_value']:.2g}"
         level = "" if finding["alpha"] is None else f" (significant below {finding['alpha']:.2g})"
@@ -268,25 +256,17 @@ def _statistic_rows(finding: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _bars(finding: Mapping[str, Any], label: str) -> str:
+    words = bin_words([str(name) for name, _, _ in finding["shares"]])
     shares = [
-        (_BINS.get(str(name), _bin_label(str(name))), reference, window)
-        for name, reference, window in finding["shares"]
-        if str(name) not in _BINS or reference or window
+        (word, reference, window)
+        for word, (name, reference, window) in zip(words, finding["shares"], strict=True)
+        if str(name) not in _OUTSIDE or reference or window
     ]
     series = (
         BarSeries("reference", "of the reference", [reference for _, reference, _ in shares]),
         BarSeries("current", "of this window", [window for _, _, window in shares]),
     )
     return bar_chart([name for name, _, _ in shares], series, alt=f"Shares of values: {label}")
-
-
-def _bin_label(name: str) -> str:
-    """Return the label of a bin with both ends to three digits."""
-    low, separator, high = name.partition(" to ")
-    try:
-        return f"{float(low):.3g} to {float(high):.3g}" if separator else name
-    except ValueError:
-        return name
 
 
 def _text(text: str) -> str:

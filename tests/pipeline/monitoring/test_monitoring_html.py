@@ -7,11 +7,11 @@ import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.monitoring.drift import IntervalDrift
+from pipeline.monitoring.drift import DriftFinding, DriftLine, DriftPoint
 from pipeline.monitoring.monitoring_html import MonitoringContext, monitoring_report_html
 from pipeline.monitoring.monitoring_text import report_headline
 from pipeline.schema import FeatureLabels
@@ -73,9 +73,10 @@ def test_a_name_that_is_markup_is_shown_as_text(project: Path) -> None:
     assert "<script" not in monitoring_report_html(report)
 
 
-def interval(hour: int, verdict: str, value: float | None) -> IntervalDrift:
+def drift_point(hour: int, verdict: Any) -> DriftPoint:
     since = NOW + hours_us(hour)
-    return IntervalDrift(since, since + hours_us(1), 300, COLUMN, verdict, value, 0.1, "", 0.0)
+    finding = DriftFinding(COLUMN, "feature", verdict, value=0.3, threshold=0.1)
+    return DriftPoint(since, since + hours_us(1), 300, finding)
 
 
 COLUMN = "Time_spent_Alone"
@@ -87,7 +88,7 @@ def test_the_page_shows_since_when_a_column_drifts_and_what_to_do(project: Path)
         {**finding, "verdict": "drift" if finding["column"] == COLUMN else finding["verdict"]}
         for finding in report["drift"]["findings"]
     ]
-    verdicts = ("drift", "stable", "drift", "not_enough_data", "drift")
+    verdicts = ("drift", "stable", "drift", "drift")
     incident = Incident(
         "rows", "m", ("drift",), "critical", "Drift <b>", "", {}, opened_at=NOW, last_seen_at=NOW, seq=7
     )
@@ -96,7 +97,7 @@ def test_the_page_shows_since_when_a_column_drifts_and_what_to_do(project: Path)
         version=3,
         commit="1a2b3c4d",
         incidents=(incident,),
-        intervals=[interval(hour, verdict, 0.3) for hour, verdict in enumerate(verdicts)],
+        drift_lines=[DriftLine(COLUMN, "feature", tuple(map(drift_point, range(4), verdicts)))],
     )
     page = monitoring_report_html(report, context, index_address="index.html")
     assert "Drift since 2026-02-02 04:40:00 UTC." in page
