@@ -19,6 +19,7 @@ from app.views import (
     overview_page,
     predict_page,
     reports_page,
+    wall_page,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class PageEntry:
 
 PAGES = (
     PageEntry("overview", "Overview", "dashboard", _PRODUCTION, overview_page.render),
+    PageEntry("wall", "Wall page", "tv", "", wall_page.render),
     PageEntry("predict", "Predict", "online_prediction", _PRODUCTION, predict_page.render),
     PageEntry("monitoring", "Monitoring", "monitoring", _PRODUCTION, monitoring_page.render),
     PageEntry("loop", "Loop", "autorenew", _PRODUCTION, loop_page.render),
