@@ -1,8 +1,7 @@
 """Build Altair charts from data frames with fixed columns, without a page.
 
-The colors are those of Okabe and Ito: people of any color vision can distinguish them on light and dark backgrounds.
-Names are data, never field names, so any name can be rows. Channels are given as Altair's classes, because Altair
-needs 5 to 20 ms to convert a text or `alt.condition` each time that it builds a chart.
+The colors are those of `app.palette`. Names are data, never field names, so any name can be rows. Channels are given as
+Altair's classes, because Altair needs 5 to 20 ms to convert a text or `alt.condition` each time that it builds a chart.
 """
 
 from __future__ import annotations
@@ -12,11 +11,9 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from app.palette import AMBER, BLUE, GRAY, GREEN, INK, ORANGE, PALE, PAPER, RED, SERIES
+
 __all__ = [
-    "BLUE",
-    "GRAY",
-    "ORANGE",
-    "SERIES",
     "Chart",
     "calibration_curve",
     "class_probabilities",
@@ -36,9 +33,7 @@ __all__ = [
 ]
 
 Chart = alt.Chart | alt.LayerChart
-BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#8C8C8C"
-SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C8C")
-_VERDICT_COLORS = {"drift": ORANGE, "degraded": ORANGE, "watch": "#E69F00", "stable": GREEN, "ok": GREEN}
+_VERDICT_COLORS = {"drift": ORANGE, "degraded": ORANGE, "watch": AMBER, "stable": GREEN, "ok": GREEN}
 _ROW_HEIGHT_PX, _AXIS_HEIGHT_PX = 30, 70
 _MAX_BARS = 40
 _LABEL_AXIS = alt.Axis(labelLimit=180, labelOverlap=False, title=None)
@@ -153,14 +148,14 @@ def drift_matrix(frame: pd.DataFrame) -> Chart:
     )
     across = alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True))
     legend = alt.Legend(title="Drift / threshold", orient="top", format=".1f", gradientLength=220, values=[0, 1, 2])
-    scale = alt.Scale(domain=[0, 1, 2], range=["#DCEBF5", "#E69F00", "#B23A00"], clamp=True, interpolate="rgb")
-    unknown = {"test": "datum.verdict == 'not enough data' || datum.verdict == 'not evaluated'", "value": "#BBBBBB"}
+    scale = alt.Scale(domain=[0, 1, 2], range=[PALE, AMBER, RED], clamp=True, interpolate="rgb")
+    unknown = {"test": "datum.verdict == 'not enough data' || datum.verdict == 'not evaluated'", "value": GRAY}
     color = alt.Color("ratio:Q", scale=scale, legend=legend, condition=unknown)
-    rectangles = base.mark_rect(stroke="white", strokeWidth=0.5).encode(x=across, x2=alt.X2("until:T"), color=color)
+    rectangles = base.mark_rect(stroke=PAPER, strokeWidth=0.5).encode(x=across, x2=alt.X2("until:T"), color=color)
     middle = frame.assign(at=frame["at"] + (frame["until"] - frame["at"]) / 2)
     dots = (
         alt.Chart(middle[middle["verdict"] == "drift"])
-        .mark_point(filled=True, color="black", size=28, opacity=1)
+        .mark_point(filled=True, color=INK, size=28, opacity=1)
         .encode(x=alt.X("at:T"), y=alt.Y("name:N", sort=names))
     )
     return with_height(alt.layer(rectangles, dots), 26 * max(len(names), 1) + 90)
@@ -318,9 +313,9 @@ def confusion_matrix(frame: pd.DataFrame) -> Chart:
             alt.Tooltip("share:Q", format=".1%", title="Share of the actual class"),
         ],
     )
-    color = alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None)
-    ink = _conditional_color("datum.share > 0.5", "white", "#222222")
-    rectangles = base.mark_rect(stroke="white").encode(color=color)
+    color = alt.Color("share:Q", scale=alt.Scale(range=[PAPER, BLUE], domain=[0, 1]), legend=None)
+    ink = _conditional_color("datum.share > 0.5", PAPER, INK)
+    rectangles = base.mark_rect(stroke=PAPER).encode(color=color)
     texts = base.mark_text(fontSize=15).encode(text=alt.Text("rows:Q", format=","), color=ink)
     return with_height(alt.layer(rectangles, texts), min(460, 90 + 60 * frame["actual"].nunique()))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from app.charts import BLUE, GRAY, ORANGE, Chart, with_height
+from app.charts import Chart, with_height
+from app.palette import BLUE, GRAY, ORANGE
 
 __all__ = ["gain_over_outcomes"]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from app.charts import GRAY, GREEN, ORANGE, SERIES, Chart, with_height
+from app.charts import Chart, with_height
+from app.palette import AMBER, GRAY, GREEN, ORANGE, SERIES
 
 __all__ = ["VERDICT_LABELS", "group_effects", "importance_over_time"]
 
 VERDICT_LABELS = {"pass": "pass", "watch": "watch", "fail": "fail", "not_enough_data": "not enough data"}
-_COLORS = {"pass": GREEN, "watch": "#E69F00", "fail": ORANGE, "not enough data": GRAY}
+_COLORS = {"pass": GREEN, "watch": AMBER, "fail": ORANGE, "not enough data": GRAY}
 _SHAPES = {"pass": "circle", "watch": "triangle-up", "fail": "diamond", "not enough data": "cross"}
 _MAX_GROUPS = 40
 _LABELS = alt.Axis(labelLimit=180, labelOverlap=False, title=None)

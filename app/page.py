@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from app import formatting, login, queries
+from app import formatting, html_table, login, palette, queries
 from pipeline.errors import (
     ConfigError,
     Conflict,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from app import charts
 
 __all__ = [
+    "apply_style",
     "badge",
     "can_operate",
     "empty_state",
@@ -44,15 +46,18 @@ __all__ = [
     "show_chart",
     "show_error",
     "show_facts",
+    "show_grid",
     "show_table",
     "stage_badge",
     "time_columns",
+    "time_zone_label",
     "timestamp",
     "to_local_time",
     "user_time_zone",
 ]
 
 _LOGGER = logging.getLogger("app")
+_STYLE_SHEET = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 _ERROR_MESSAGES: tuple[tuple[type[MlopsError], str, str], ...] = (
     (DatabaseMissing, "The state database is missing", "Restore a backup; the message below names the guide."),
     (DatabaseDamaged, "The state database is damaged", "Restore a backup; the message below names the guide."),
@@ -78,6 +83,16 @@ _LEVEL_COLORS = {
     "pass": "green", "promote": "green", "ok": "green", "warning": "orange", "hold": "orange",
     "fail": "red", "reject": "red", "error": "red", "critical": "red",
 }  # fmt: skip
+
+
+def apply_style() -> None:
+    """Apply the style sheet of the app in the colors of the user's theme."""
+    colors = palette.style_variables(is_dark=_is_dark())
+    st.html(f"<style>:root {{ {colors} }}\n{_STYLE_SHEET}</style>")
+
+
+def _is_dark() -> bool:
+    return st.context.theme.type == "dark"
 
 
 def render_page(title: str, description: str, body: Callable[[], None]) -> None:
@@ -162,10 +177,22 @@ def _as_color(name: str) -> Any:
     return name
 
 
-def show_chart(chart: charts.Chart, *, alt: str, key: str | None = None) -> None:
-    """Show a chart over the whole width; `alt` describes it for screen readers."""
-    unchecked: Any = _UnvalidatedChart(chart)
-    st.altair_chart(unchecked, width="stretch", alt=alt, key=key)
+def show_chart(chart: charts.Chart, *, alt: str, key: str | None = None, is_selectable: bool = False) -> Any:
+    """Show a chart over the whole width in the colors of the page.
+
+    Parameters
+    ----------
+    chart : Chart
+    alt : str
+        Describes the chart for screen readers.
+    key : str or None
+    is_selectable : bool
+        Whether a selection in the chart is returned, and a change runs the page again.
+    """
+    unchecked: Any = _UnvalidatedChart(chart, is_dark=_is_dark())
+    if is_selectable:
+        return st.altair_chart(unchecked, width="stretch", alt=alt, key=key, on_select="rerun")
+    return st.altair_chart(unchecked, width="stretch", alt=alt, key=key)
 
 
 class _UnvalidatedChart:
@@ -174,15 +201,31 @@ class _UnvalidatedChart:
     Validation takes most of the time of a page; the tests do it.
     """
 
-    def __init__(self, chart: charts.Chart) -> None:
-        self._chart = chart
+    def __init__(self, chart: charts.Chart, *, is_dark: bool) -> None:
+        self._chart, self._is_dark = chart, is_dark
 
     def to_dict(self) -> Any:
-        return self._chart.to_dict(validate=False)
+        return palette.recolor(self._chart.to_dict(validate=False), is_dark=self._is_dark)
 
 
-def show_table(rows: Any, **options: Any) -> Any:
-    """Show a table over the whole width, without its index."""
+def show_table(rows: pd.DataFrame | Sequence[Mapping[str, Any]], *, caption: str = "", **options: Any) -> None:
+    """Show short data as a standard HTML table; for long or selectable data use `show_grid`.
+
+    Parameters
+    ----------
+    rows : DataFrame or sequence of mappings of column title to cell
+        A cell is a value, a `html_table.Link` or a `html_table.Badge`.
+    caption : str
+        What the table shows, for screen readers.
+    options
+        Passed to `html_table.html_table`.
+    """
+    records: Any = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    st.html(html_table.html_table(records, caption=caption, **options))
+
+
+def show_grid(rows: pd.DataFrame, **options: Any) -> Any:
+    """Show long or selectable data as a data grid over the whole width, without its index."""
     return st.dataframe(rows, width="stretch", hide_index=True, **options)
 
 
@@ -212,6 +255,13 @@ def _fact_rows(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 def user_time_zone() -> tzinfo:
     """Return the time zone of the user's browser."""
     return formatting.time_zone(st.context.timezone)
+
+
+def time_zone_label() -> str:
+    """Return the name of the user's time zone with its offset now, such as `Europe/Vienna (UTC+01:00)`."""
+    zone = user_time_zone()
+    offset = datetime.now(zone).strftime("%z")
+    return f"{zone} (UTC{offset[:3]}:{offset[3:]})" if int(offset) else "UTC"
 
 
 def now_us() -> int:

@@ -54,7 +54,7 @@ def show_batch_predict(package: Package, *, is_logged: bool) -> None:
         return
     n_rows = pluralize(len(rows.frame), "row")
     st.markdown(f"{formatting.escape_markdown(upload.name)}: **{n_rows}**, all valid")
-    page.show_table(rows.frame.head(20))
+    page.show_grid(rows.frame.head(20))
     key = f"{package.digest}:{hashlib.sha256(content).hexdigest()}"
     if st.button(f"Predict {n_rows}", type="primary", icon=":material/play_arrow:", key="batch_predict"):
         st.session_state[_PREDICTIONS_KEY] = (key, _predict_rows(rows.frame, package, is_logged=is_logged))
@@ -154,6 +154,6 @@ def _show_predictions(predictions: pd.DataFrame, package: Package) -> None:
         if name.startswith("probability of ")
     }
     share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-    page.show_table(predictions.head(_MAX_TABLE_ROWS), column_config={**percent_columns, "confidence": share})
+    page.show_grid(predictions.head(_MAX_TABLE_ROWS), column_config={**percent_columns, "confidence": share})
     if len(predictions) > _MAX_TABLE_ROWS:
         st.caption(f"First {_MAX_TABLE_ROWS:,} of {len(predictions):,} rows; the download has all.")

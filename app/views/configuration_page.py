@@ -57,7 +57,7 @@ def _show_values(origin: Sequence[Origin]) -> None:
     st.caption(
         f"{len(matches)} of {pluralize(len(rows), 'setting')}. Change a setting in its file, then run `dvc repro`."
     )
-    page.show_table(pd.DataFrame(matches, columns=["Key", "Value", "Set in"]), height=520)
+    page.show_grid(pd.DataFrame(matches, columns=["Key", "Value", "Set in"]), height=520)
 
 
 def _warn_if_stale(composed: Composition) -> None:

@@ -117,7 +117,7 @@ def _show_columns(report: dict[str, Any]) -> None:
         for name, column in distributions.items()
     ]
     share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-    page.show_table(pd.DataFrame(rows), column_config={"Missing": share})
+    page.show_grid(pd.DataFrame(rows), column_config={"Missing": share})
     name = st.selectbox("Column", list(distributions), format_func=formatting.shorten, key="data_column")
     if name is None:
         return
@@ -150,7 +150,7 @@ def _show_split() -> None:
         st.error("Train and test differ significantly; see below.", icon=":material/error:")
     balance = pd.DataFrame(report["class_balance"]).rename_axis("Class").reset_index()
     percent_columns = {name: st.column_config.NumberColumn(format="percent") for name in balance.columns[1:]}
-    page.show_table(balance, column_config=percent_columns)
+    page.show_grid(balance, column_config=percent_columns)
     if report["drift"]:
         st.caption("Distance between train and test by column; drift is significant and exceeds its threshold")
         keys = ("column", "distance", "threshold", "p_value", "drifted")

@@ -124,8 +124,4 @@ def _show_group_table(frame: pd.DataFrame, title: str) -> None:
             "Smallest visible": visible,
         }
     )
-    gray = "color: #6B6B6B; background-color: rgba(140, 140, 140, 0.12)"
-    styled = table.style.apply(
-        lambda row: [gray if row["Verdict"] == "not enough data" else ""] * len(row), axis="columns"
-    )
-    page.show_table(styled)
+    page.show_table(table)

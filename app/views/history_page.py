@@ -105,7 +105,7 @@ def _show_results(search: PredictionQuery, classes: tuple[str, ...]) -> None:
     rows = queries.logged_predictions(search, limit=_PAGE_SIZE, offset=(number - 1) * _PAGE_SIZE)
     table = pd.DataFrame([_prediction_row(prediction) for prediction in rows])
     share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-    selected = page.show_table(
+    selected = page.show_grid(
         table,
         column_config={"Confidence": share, **page.time_columns("Time")},
         on_select="rerun",

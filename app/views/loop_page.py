@@ -86,7 +86,7 @@ def _show_timeline(overview: LoopOverview) -> None:
         return
     st.markdown("**What happened**, newest first")
     table = pd.DataFrame([_decision_row(run, decision) for run, decision in rows])
-    selected = page.show_table(
+    selected = page.show_grid(
         table,
         column_config=page.time_columns("Time"),
         on_select="rerun",

@@ -85,7 +85,7 @@ def _show_versions(versions: list[ModelVersion]) -> None:
         }
         for version in reversed(versions)
     ]
-    page.show_table(pd.DataFrame(rows), column_config=page.time_columns("Registered"))
+    page.show_table(pd.DataFrame(rows))
 
 
 def _gate_verdict(version: ModelVersion) -> str:
@@ -190,7 +190,7 @@ def _show_audit_trail(entries: list[AuditEntry]) -> None:
         }
         for entry in entries
     ]
-    page.show_table(pd.DataFrame(rows), column_config=page.time_columns("Time"))
+    page.show_table(pd.DataFrame(rows))
     st.caption("Each entry has the hash of the previous one; `mlops audit verify` detects altered entries.")
 
 

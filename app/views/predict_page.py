@@ -155,4 +155,4 @@ def _show_last_result(tab: str, package: Package) -> None:
 def _show_request_errors(error: InvalidRequest) -> None:
     st.error(f"{pluralize(error.n_errors, 'error')} in the request; no prediction was made.", icon=":material/error:")
     rows = [(field.path, field.message) for field in error.errors]
-    page.show_table(pd.DataFrame(rows, columns=["Field", "Error"]), row_height=60)
+    page.show_table(pd.DataFrame(rows, columns=["Field", "Error"]))

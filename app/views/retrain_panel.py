@@ -48,7 +48,7 @@ def show_retrains(retrains: Sequence[Retrain]) -> None:
         }
         for retrain in retrains
     ]
-    page.show_table(pd.DataFrame(rows), column_config=page.time_columns("Asked"))
+    page.show_table(pd.DataFrame(rows))
     by_number = {retrain.seq: retrain for retrain in retrains}
     number = address.choose(
         st.selectbox,

@@ -35,7 +35,7 @@ def show_trials(trials: Sequence[Trial]) -> None:
     if not trials:
         page.empty_state("No trial yet", "open one with `mlops trial start VERSION`")
         return
-    page.show_table(pd.DataFrame([_trial_row(trial) for trial in trials]), column_config=page.time_columns("Opened"))
+    page.show_table(pd.DataFrame([_trial_row(trial) for trial in trials]))
     by_number = {trial.seq: trial for trial in trials}
     number = address.choose(
         st.selectbox,

@@ -181,13 +181,13 @@ def promote_within(
 def _check_gates(version: ModelVersion, gates: Mapping[str, Any] | None) -> None:
     if gates is None:
         raise GateRefused(
-            f"{version.model} version {version.version}: its gates were never evaluated; use --force with a reason"
+            f"{version.model} version {version.version}: its gates were never evaluated; override them with a reason"
         )
     if gates["verdict"] != _PASSING_VERDICT:
         failed = [f"{gate['name']} ({gate['reason']})" for gate in gates["gates"] if gate["result"] != "pass"]
         raise GateRefused(
             f"{version.model} version {version.version}: the verdict of its gates is {gates['verdict']}:"
-            f" {'; '.join(failed)}. Train a better candidate, or use --force with a reason"
+            f" {'; '.join(failed)}. Train a better candidate, or override the gates with a reason"
         )
 
 

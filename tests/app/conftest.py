@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -13,6 +16,8 @@ from streamlit.testing.v1 import AppTest
 from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.registry import ModelRegistry
+from tests.app.browser import running_app
+from tests.app.drifting_day import log_drifting_day
 from tests.app.loop_history import add_loop_history, opened_state
 from tests.fixtures.small_packages import write_small_package
 from tests.fixtures.toy_dataset import ROOT
@@ -25,12 +30,28 @@ if TYPE_CHECKING:
 
 # No program listens on this port.
 _UNREACHABLE_URL = "http://127.0.0.1:9"
-PAGES = ("overview", "predict", "monitoring", "loop", "history", "models", "data", "experiments", "configuration")
+PAGES = (
+    "overview",
+    "predict",
+    "monitoring",
+    "loop",
+    "history",
+    "models",
+    "data",
+    "experiments",
+    "reports",
+    "configuration",
+)
 
 
 def app_page(name: str) -> AppTest:
     """Return a page before its first run."""
-    return AppTest.from_string(f"from app.views import {name}_page\n{name}_page.render()", default_timeout=60)
+    return AppTest.from_string(
+        "from app import navigation\n"
+        "navigation.register_pages()\n"
+        f"next(entry for entry in navigation.PAGES if entry.name == {name!r}).render()",
+        default_timeout=60,
+    )
 
 
 def log_in(at: AppTest, **claims: Any) -> None:
@@ -42,9 +63,32 @@ def log_in(at: AppTest, **claims: Any) -> None:
 def text_of(at: AppTest) -> str:
     """Return all texts of a page."""
     elements = [*at.title, *at.markdown, *at.caption, *at.error, *at.warning, *at.success, *at.info, *at.code]
+    links = [link.proto.label for link in at.get("page_link")]
+    tables = [re.sub(r"<[^>]+>", " ", body) for body in _table_bodies(at)]
     return "\n".join(
-        [str(element.value) for element in elements] + [f"{metric.label}: {metric.value}" for metric in at.metric]
+        [str(element.value) for element in elements]
+        + [f"{metric.label}: {metric.value}" for metric in at.metric]
+        + [*links, *tables]
     )
+
+
+def tables_of(at: AppTest) -> list[pd.DataFrame]:
+    """Return the HTML tables of a page, each cell as text."""
+    return [
+        pd.DataFrame(
+            [[_cell_text(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)] for row in rows[1:]],
+            columns=[_cell_text(cell) for cell in re.findall(r"<th[^>]*>(.*?)</th>", rows[0])],
+        )
+        for rows in (re.findall(r"<tr[^>]*>(.*?)</tr>", body) for body in _table_bodies(at))
+    ]
+
+
+def _table_bodies(at: AppTest) -> list[str]:
+    return [element.proto.body for element in at.get("html") if "<table>" in element.proto.body]
+
+
+def _cell_text(cell: str) -> str:
+    return unescape(re.sub(r"<[^>]+>", "", cell))
 
 
 def errors_of(at: AppTest) -> list[str]:
@@ -66,6 +110,23 @@ def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def _copied(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return finished_small.copy(tmp_path_factory.mktemp("app") / "project")
+
+
+@pytest.fixture(scope="session")
+def drifting_project(_copied: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A copy with a day of predictions whose last hours drift; its tests are in one group, and add to it."""
+    project = _copied.copy(tmp_path_factory.mktemp("browser") / "own")
+    for path in (project.root / "state").glob("state.db-shm"):
+        path.unlink()
+    log_drifting_day(project.root, has_outcomes=True)
+    return project
+
+
+@pytest.fixture(scope="session")
+def drifting_app(drifting_project: Workspace) -> Iterator[str]:
+    """The address of the app on the drifting project."""
+    with running_app(drifting_project) as address:
+        yield address
 
 
 @pytest.fixture

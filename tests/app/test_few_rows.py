@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.app.conftest import app_page, errors_of, text_of
+from tests.app.conftest import app_page, errors_of, tables_of, text_of
 from tests.fixtures.small_packages import write_small_package
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, hours_us, live_rows, write_log
 
@@ -70,7 +70,7 @@ def test_too_few_rows_are_no_drift_on_any_page(n_rows: int, promoted: Path) -> N
     assert {card.label: card.value for card in at.metric}["Feature drift"] == "unknown"
     assert not any("Drift by feature" in line or "Distribution" in line for line in text.splitlines())
     assert not at.selectbox or "drift_column" not in [box.key for box in at.selectbox]
-    performance = next(table.value for table in at.dataframe if "Estimated" in table.value.columns)
+    performance = next(table for table in tables_of(at) if "Estimated" in table.columns)
     assert set(performance["Estimated"]) == {"-"}
 
 

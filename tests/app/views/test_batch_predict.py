@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.app.conftest import app_page, errors_of
+from tests.app.conftest import app_page, errors_of, tables_of
 from tests.app.views.test_predict_page import count_logged, logged_predictions, predict_by_file, unlabeled_csv
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def test_an_invalid_file_is_refused_with_line_and_column_and_not_logged(project:
     broken = "\n".join([header, first, ",".join(["many", *rest[0].split(",")[1:]]), *rest[1:]]) + "\n"
     at = app_page("predict").run()
     at.file_uploader(key="batch_file").set_value([("bad.csv", broken.encode(), "text/csv")]).run()
-    errors = at.dataframe[0].value
+    errors = tables_of(at)[0]
     assert "1 error; no prediction was made" in at.error[0].value
-    assert errors[["Line", "Column"]].to_dict("records") == [{"Line": 3, "Column": header.split(",")[0]}]
+    assert errors[["Line", "Column"]].to_dict("records") == [{"Line": "3", "Column": header.split(",")[0]}]
     assert count_logged(project) == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.app.conftest import errors_of, text_of
+from tests.app.conftest import errors_of, tables_of, text_of
 
 pytestmark = pytest.mark.xdist_group("app")
 
@@ -26,7 +26,7 @@ def test_a_small_group_is_gray_and_an_empty_one_is_listed() -> None:
     text = text_of(at)
     assert ":gray-badge[not enough data]" in text
     assert "Groups without rows: y." in text
-    table = at.dataframe[0].value
+    table = tables_of(at)[0]
     assert dict(zip(table["Group"], table["Verdict"], strict=True)) == {
         "f": "pass",
         "m": "pass",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.app.conftest import app_page
+from tests.app.conftest import app_page, tables_of
 
 if TYPE_CHECKING:
     from tests.fixtures.workspace import Workspace
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("app")
 
 
 def test_the_models_page_shows_gates_and_the_audit_trail(project: Workspace) -> None:
-    tables = [element.value for element in app_page("models").run().dataframe]
+    tables = tables_of(app_page("models").run())
     gates = next(table for table in tables if "Gate" in table.columns)
     audit = next(table for table in tables if "Generation" in table.columns)
     assert set(gates["Result"]) == {"pass"}

@@ -12,7 +12,7 @@ from app.login import User
 from pipeline import state as store
 from pipeline.config.config_loader import load_params
 from pipeline.files import read_parquet
-from tests.app.conftest import app_page, errors_of, text_of
+from tests.app.conftest import app_page, errors_of, tables_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ def test_an_invalid_body_is_refused_with_its_field_and_not_logged(body: str, mes
     at.text_area(key="json_body").set_value(body).run()
     at.button(key="json_predict").click().run()
     assert "in the request; no prediction was made" in at.error[0].value
-    assert message in at.dataframe[0].value.to_string()
+    assert message in tables_of(at)[0].to_string()
     assert count_logged(project) == before
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.app.conftest import app_page, errors_of, text_of
+from tests.app.conftest import app_page, errors_of, tables_of, text_of
 
 pytestmark = pytest.mark.xdist_group("app")
 
@@ -15,5 +15,5 @@ def test_the_panel_has_the_state_and_the_evidence() -> None:
     at.query_params["loop_tab"] = "Retrains"
     at.run()
     assert (errors_of(at), "Retrain 1 :red-badge[needs decision]" in text_of(at)) == ([], True)
-    facts = [dict(frame.value.to_numpy()) for frame in at.dataframe if list(frame.value.columns) == ["Fact", "Value"]]
+    facts = [dict(frame.to_numpy()) for frame in tables_of(at) if list(frame.columns) == ["Fact", "Value"]]
     assert {"reason": "log loss rose by 0.1"} in facts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.app.conftest import errors_of, text_of
+from tests.app.conftest import errors_of, tables_of, text_of
 
 if TYPE_CHECKING:
     from tests.fixtures.workspace import Workspace
@@ -35,6 +35,6 @@ def test_each_part_of_the_evaluation_is_shown(project: Workspace) -> None:
         "Precision-recall curve",
     ):
         assert f"**{heading}**" in text
-    metrics = at.dataframe[0].value
+    metrics = tables_of(at)[0]
     assert list(metrics.columns)[:5] == ["Metric", "Value", "Interval", "Better", "Unit"]
     assert dict(zip(metrics["Metric"], metrics["Better"], strict=True))["log loss"] == "lower"
