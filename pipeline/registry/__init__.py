@@ -1,7 +1,6 @@
 """Register packages, promote and roll back versions, and mirror the decisions to MLflow."""
 
 from pipeline.package.package_store import PackageStore
-from pipeline.registry.comparison import VersionDiff, VersionDifference
 from pipeline.registry.deployment_history import PastDeployment
 from pipeline.registry.lineage import Lineage
 from pipeline.registry.mlflow_mirror import MirrorResult, mirror_to_mlflow
@@ -14,8 +13,6 @@ __all__ = [
     "ModelRegistry",
     "PackageStore",
     "PastDeployment",
-    "VersionDiff",
-    "VersionDifference",
     "mirror_to_mlflow",
     "open_model_registry",
     "promote_version",
