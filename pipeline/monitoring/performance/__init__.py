@@ -14,6 +14,7 @@ from pipeline.monitoring.performance.estimation import (
 from pipeline.monitoring.performance.group_fairness import assess_window
 from pipeline.monitoring.performance.performance_report import PerformanceReport, evaluate_frame, evaluate_window
 from pipeline.monitoring.performance.score_histogram import ScoreHistogram
+from pipeline.monitoring.performance.version_performance import VersionPerformance, read_version_performance
 
 __all__ = [
     "ESTIMABLE_METRICS",
@@ -22,6 +23,7 @@ __all__ = [
     "Performance",
     "PerformanceReport",
     "ScoreHistogram",
+    "VersionPerformance",
     "assess_window",
     "calculate_realized_performance",
     "detect_degradation",
@@ -29,5 +31,6 @@ __all__ = [
     "estimates_agree",
     "evaluate_frame",
     "evaluate_window",
+    "read_version_performance",
     "sufficient_estimates",
 ]
