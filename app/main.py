@@ -13,15 +13,18 @@ __all__ = ["main"]
 
 # An icon by name would make the browser ask a host of Streamlit's publisher.
 _ICON = Path(__file__).with_name("icon.png")
-_STYLE = Path(__file__).with_name("style.css")
+_SIDEBAR_WIDTH_PX = 230
 
 
 def main() -> None:
     """Show the page that the URL names."""
-    st.set_page_config(page_title="declarative-mlops", page_icon=_ICON, layout="wide")
-    st.html(_STYLE)
+    st.set_page_config(
+        page_title="declarative-mlops", page_icon=_ICON, layout="wide", initial_sidebar_state=_SIDEBAR_WIDTH_PX
+    )
+    page.apply_style()
     selected_page = navigation.register_pages()
     with st.sidebar:
+        navigation.show_navigation()
         page.error_boundary(_show_sidebar)
     selected_page.run()
 

@@ -23,7 +23,7 @@ from app.views import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PAGES", "PageEntry", "register_pages"]
+__all__ = ["PAGES", "PageEntry", "register_pages", "show_navigation"]
 
 _PRODUCTION, _DEVELOPMENT = "Production", "Models and data"
 
@@ -53,7 +53,7 @@ PAGES = (
 
 
 def register_pages() -> st.Page:
-    """Show the navigation, and return the page that the address names."""
+    """Return the page that the address names; `show_navigation` draws the links."""
     pages = {
         entry.name: st.Page(
             entry.render,
@@ -61,12 +61,21 @@ def register_pages() -> st.Page:
             icon=f":material/{entry.icon}:",
             url_path=entry.name,
             default=entry.name == links.START_PAGE,
-            visibility="visible" if entry.section else "hidden",
         )
         for entry in PAGES
     }
     links.set_pages(pages)
-    sections: dict[str, list[st.Page]] = {}
-    for entry in PAGES:
-        sections.setdefault(entry.section or _PRODUCTION, []).append(pages[entry.name])
-    return st.navigation(sections)
+    return st.navigation(list(pages.values()), position="hidden")
+
+
+def show_navigation() -> None:
+    """Show a link for each page that has a section, below the name of its section.
+
+    The navigation of Streamlit puts headings between the items of a list, which screen readers cannot follow.
+    """
+    for section in dict.fromkeys(entry.section for entry in PAGES if entry.section):
+        with st.container(gap=None, key=f"navigation_{section.lower().replace(' ', '_')}"):
+            st.caption(section)
+            for entry in PAGES:
+                if entry.section == section:
+                    links.show_link(entry.title, entry.name, icon=entry.icon)

@@ -23,6 +23,7 @@ from pipeline.errors import ConfigError, MlopsError
 from pipeline.monitoring import ModelMonitor
 from pipeline.monitoring.monitoring_html import monitoring_report_html, report_headline
 from pipeline.project import paths
+from pipeline.schema import FeatureLabels
 from pipeline.text import pluralize
 from pipeline.tracing import child_span, root_span
 from pipeline.tracking import make_tracker, print_tracking_warnings
@@ -129,7 +130,7 @@ def _run_traced(monitor: ModelMonitor, config: Config, root: Path) -> MonitorRun
         files.write_json(root / paths.MONITORING_REPORT, report)
         files.write_text(root / paths.MONITORING_HTML, html)
         with child_span("update incidents"):
-            saved = _save_run(view.log.state, config, report)
+            saved = _save_run(view.log.state, config, report, labels=FeatureLabels.from_schema(view.package.schema))
         with child_span("send messages"):
             delivery_result = deliver_due_messages(view.log.state, config.alerts)
     severity = saved.run.severity
@@ -151,7 +152,7 @@ class _SavedRun:
     incidents: tuple[Incident, ...]
 
 
-def _save_run(state: State, config: Config, report: dict[str, Any]) -> _SavedRun:
+def _save_run(state: State, config: Config, report: dict[str, Any], *, labels: FeatureLabels) -> _SavedRun:
     server = fetch_server_metrics(config.alerts.server, config.serving)
     with state.writing() as connection:
         at = state.clock()
@@ -180,7 +181,7 @@ def _save_run(state: State, config: Config, report: dict[str, Any]) -> _SavedRun
             summary=summarize_run(report, results, server),
         )
         store.add_monitor_run(connection, run)
-        incidents = update_incidents(connection, config.alerts, config.name, results, report, at=at)
+        incidents = update_incidents(connection, config.alerts, config.name, results, report, at=at, labels=labels)
         return _SavedRun(run, results, incidents)
 
 

@@ -172,7 +172,7 @@ def _incident_line(incident: Incident) -> str:
     by = {"acknowledged": incident.acknowledged_by, "resolved": incident.resolved_by}.get(incident.status)
     status = f"{incident.status} by {by}" if by else incident.status
     opened = timestamp(incident.opened_at)
-    return f"{incident.seq:5}  {opened}  {incident.severity:8}  {status:12}  {incident.title}"
+    return f"{incident.seq:5}  {opened}  {incident.severity:8}  {status:12}  {incident.model}: {incident.title}"
 
 
 def _silence_line(silence: Silence) -> str:

@@ -33,7 +33,7 @@ def alerts(model_project: Path, run_cli: CliRunner, monkeypatch: pytest.MonkeyPa
             group_name="drift:age",
             rules=("drift",),
             severity="warning",
-            title=f"{NAME}: age drifted",
+            title="age drifted",
             model=NAME,
             message="mean rose from 1 to 2",
             details={},
