@@ -61,6 +61,7 @@ __all__ = [
     "current_user",
     "displayed_params",
     "engine",
+    "file_stamp",
     "find_package_evaluation",
     "find_package_run",
     "has_state",
@@ -86,10 +87,11 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class VersionEvaluation:
-    """The evaluation of one version on the test rows: its report, and its curves by file name."""
+    """The evaluation of one version on the test rows: its report, its curves by file name, and its model card."""
 
     report: dict[str, Any]
     curves: dict[str, pd.DataFrame]
+    card: str = ""
 
 
 def project_root() -> Path:
@@ -97,7 +99,7 @@ def project_root() -> Path:
     return find_project_root().resolve()
 
 
-def _stamp(path: Path) -> FileStamp:
+def file_stamp(path: Path) -> FileStamp:
     """Return modification time and size, which change with the file; zeros if there is no file."""
     try:
         status = path.stat()
@@ -113,7 +115,7 @@ def config() -> Config:
         raise DataError(
             f"{paths.PARAMS}: does not exist yet; run `make run` in the project's folder, then reload this page"
         )
-    return _cached_config(str(path), _stamp(path))
+    return _cached_config(str(path), file_stamp(path))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -126,7 +128,7 @@ def load_report(path: Path) -> dict[str, Any]:
     full = project_root() / path
     if not full.exists():
         raise DataError(f"{path}: does not exist yet; run `make run` to create it")
-    report: dict[str, Any] = _cached_json(str(full), _stamp(full))
+    report: dict[str, Any] = _cached_json(str(full), file_stamp(full))
     return report
 
 
@@ -260,7 +262,7 @@ def engine() -> EngineClient | ApiClient:
     config()
     return _cached_engine(
         str(project_root()),
-        _stamp(params),
+        file_stamp(params),
         os.environ.get(store.STATE_URL_ENV),
         _inode(project_root() / paths.STATE_DATABASE),
     )
@@ -294,7 +296,7 @@ def composition() -> tuple[Composition, tuple[Origin, ...]]:
     folder = project_root() / paths.CONF
     if not folder.is_dir():
         raise DataError(f"{paths.CONF}/: no such folder here; start the app in the project's folder")
-    stamps = tuple((str(path), _stamp(path)) for path in sorted(folder.rglob("*.yaml")))
+    stamps = tuple((str(path), file_stamp(path)) for path in sorted(folder.rglob("*.yaml")))
     return _cached_composition(str(folder), stamps)
 
 
@@ -325,7 +327,7 @@ def runs() -> list[RecordedRun]:
     if not uri and not database.exists():
         raise DataError("no run is recorded yet; run `make run` or a sweep, then reload this page")
     return _cached_runs(
-        str(project_root()), uri, _stamp(database), _stamp(database.with_name(f"{MLFLOW_DATABASE}-wal"))
+        str(project_root()), uri, file_stamp(database), file_stamp(database.with_name(f"{MLFLOW_DATABASE}-wal"))
     )
 
 
@@ -355,9 +357,9 @@ def _cached_run_evaluation(
 ) -> VersionEvaluation:
     tracking = make_tracker(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
     with tempfile.TemporaryDirectory() as target, require_store():
-        report = tracking.download(run_id, str(paths.EVALUATION_REPORT), Path(target))
-        curves = tracking.download(run_id, str(paths.PLOTS), Path(target))
-        return VersionEvaluation(read_json(report), _read_curves(curves))
+        names = (paths.EVALUATION_REPORT, paths.PLOTS, paths.MODEL_CARD)
+        report, curves, card = (tracking.download(run_id, str(name), Path(target)) for name in names)
+        return VersionEvaluation(read_json(report), _read_curves(curves), card.read_text(encoding="utf-8"))
 
 
 def load_run_evaluation(run_id: str) -> VersionEvaluation:
@@ -370,7 +372,9 @@ def find_package_evaluation(digest: str) -> VersionEvaluation | None:
     if (project_root() / paths.EVALUATION_REPORT).exists():
         report = load_report(paths.EVALUATION_REPORT)
         if report["package"] == digest:
-            return VersionEvaluation(report, _read_curves(project_root() / paths.PLOTS))
+            card = project_root() / paths.MODEL_CARD
+            text = card.read_text(encoding="utf-8") if card.exists() else ""
+            return VersionEvaluation(report, _read_curves(project_root() / paths.PLOTS), text)
     try:
         return _cached_package_evaluation(str(project_root()), os.environ.get(config().tracking.uri_env), digest)
     except MlopsError:

@@ -59,8 +59,12 @@ def trial_scores(frame: pd.DataFrame, *, title: str) -> Chart:
     )
 
 
-def overlaid_curves(frame: pd.DataFrame, *, x: str, y: str) -> Chart:
-    """Draw a line of `up` over `across`, both shares, for each `run`; `x` and `y` are the axis titles."""
+def overlaid_curves(frame: pd.DataFrame, *, x: str, y: str, order: Sequence[str] = ()) -> Chart:
+    """Draw a line of `up` over `across`, both shares, for each `run`; `x` and `y` are the axis titles.
+
+    The second line is dashed, so that it does not hide the first; `order` is that of the runs.
+    """
+    names = list(order) or alt.Undefined
     share = alt.Scale(domain=[0, 1])
     return with_height(
         alt.Chart(frame)
@@ -71,9 +75,10 @@ def overlaid_curves(frame: pd.DataFrame, *, x: str, y: str) -> Chart:
             order=alt.Order("across:Q"),
             color=alt.Color(
                 "run:N",
-                scale=alt.Scale(range=[BLUE, ORANGE]),
-                legend=alt.Legend(title=None, orient="top", labelLimit=300),
+                scale=alt.Scale(domain=names, range=[BLUE, ORANGE]),
+                legend=alt.Legend(title=None, orient="top", labelLimit=300, columns=1 if not order else alt.Undefined),
             ),
+            strokeDash=alt.StrokeDash("run:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 3]]), legend=None),
             tooltip=[
                 alt.Tooltip("run:N", title="Run"),
                 alt.Tooltip("across:Q", format=".1%", title=x),

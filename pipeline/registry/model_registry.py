@@ -315,8 +315,7 @@ class ModelRegistry:
         """
         versions = self._get_versions(name, (old, new))
         before, after = (VersionDetails(version, self.packages.load(version.digest)) for version in versions)
-        pairs = ((details.version, details.package) for details in (before, after))
-        return diff_versions(before, after, compare_evaluations(*pairs, config, root=self._root))
+        return diff_versions(before, after, compare_evaluations(before, after, config, root=self._root))
 
     def _get_versions(self, name: str, versions: Sequence[int | str]) -> list[ModelVersion]:
         with self._open_state() as state, state.reading() as connection:

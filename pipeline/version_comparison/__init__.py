@@ -2,13 +2,13 @@
 
 from pipeline.version_comparison.evaluation_comparison import (
     EvaluationComparison,
+    VersionDetails,
     compare_evaluations,
     evaluation_summary,
 )
 from pipeline.version_comparison.metric_comparison import MetricComparison, unpaired_difference
 from pipeline.version_comparison.version_diff import (
     GateResults,
-    VersionDetails,
     VersionDiff,
     VersionDifference,
     diff_versions,

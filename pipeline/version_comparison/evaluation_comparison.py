@@ -27,7 +27,21 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import ModelVersion
 
-__all__ = ["EvaluationComparison", "compare_evaluations", "evaluation_summary"]
+__all__ = ["EvaluationComparison", "VersionDetails", "compare_evaluations", "evaluation_summary"]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDetails:
+    """A version with its package."""
+
+    version: ModelVersion
+    package: Package
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings that its training read, by key path; empty when the package does not have them."""
+        settings: Mapping[str, Any] = self.package.lineage.get("settings", {})
+        return settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +164,7 @@ def evaluation_summary(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def compare_evaluations(
-    first: tuple[ModelVersion, Package], second: tuple[ModelVersion, Package], config: Config, *, root: Path
+    first: VersionDetails, second: VersionDetails, config: Config, *, root: Path
 ) -> EvaluationComparison:
     """Compare two versions on the test rows of the workspace when both were trained beside them.
 
@@ -158,13 +172,13 @@ def compare_evaluations(
 
     Parameters
     ----------
-    first, second : pair of ModelVersion and Package
+    first, second : VersionDetails
     config : Config
         `evaluation`, `fairness` and `training.selection_metric` are read.
     root : Path
         Folder of the project.
     """
-    packages = first[1], second[1]
+    packages = first.package, second.package
     reason = _why_rows_differ(packages, root / paths.TEST_ROWS)
     scored, test = None, None
     if not reason:
@@ -172,12 +186,12 @@ def compare_evaluations(
         scored = score_with_both(packages[1], packages[0], test, n_bins=config.evaluation.calibration_bins)
         reason = "" if scored is not None else "the versions predict other classes, or from other columns"
     if scored is None or test is None:
-        return _compare_recorded(first[0], second[0], config, reason=reason)
+        return _compare_recorded(first.version, second.version, config, reason=reason)
     new, old = scored
     train = files.read_parquet(root / paths.TRAIN_ROWS) if (root / paths.TRAIN_ROWS).is_file() else test
     return EvaluationComparison(
-        first[0].version,
-        second[0].version,
+        first.version.version,
+        second.version.version,
         config.training.selection_metric,
         config.evaluation.confidence_level,
         metrics=_compare_metrics(old, new, config),

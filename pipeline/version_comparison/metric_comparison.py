@@ -87,5 +87,4 @@ def unpaired_difference(first: MetricEstimate, second: MetricEstimate) -> Metric
         return MetricEstimate(difference, reason=second.reason or first.reason or "one of the two has no interval")
     below = math.hypot(second.value - second.low, first.high - first.value)
     above = math.hypot(second.high - second.value, first.value - first.low)
-    ends = (difference, difference - below, difference + above)
-    return MetricEstimate(*(round(end, 12) for end in ends))
+    return MetricEstimate(round(difference, 12), round(difference - below, 12), round(difference + above, 12))

@@ -14,27 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.gates import SchemaChange
-    from pipeline.package import Package
     from pipeline.state import ModelVersion
-    from pipeline.version_comparison.evaluation_comparison import EvaluationComparison
+    from pipeline.version_comparison.evaluation_comparison import EvaluationComparison, VersionDetails
 
-__all__ = ["GateResults", "VersionDetails", "VersionDiff", "VersionDifference", "diff_versions", "version_rows"]
+__all__ = ["GateResults", "VersionDiff", "VersionDifference", "diff_versions", "version_rows"]
 
 _HASH = re.compile(r"[0-9a-f]{32,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class VersionDetails:
-    """A version with its package."""
-
-    version: ModelVersion
-    package: Package
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """The settings that its training read, by key path; empty when the package does not have them."""
-        settings: Mapping[str, Any] = self.package.lineage.get("settings", {})
-        return settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pipeline import files
 from pipeline.package import load_package
 from pipeline.project import paths
 from pipeline.state import ModelVersion
-from pipeline.version_comparison import EvaluationComparison, compare_evaluations, evaluation_summary
+from pipeline.version_comparison import EvaluationComparison, VersionDetails, compare_evaluations, evaluation_summary
 from tests.fixtures.small_packages import parts, write_small_package
 from tests.fixtures.toy_dataset import settings
 
@@ -41,8 +41,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def compare(root: Path, old: str, new: str, *, folder: Path | None = None, **tags: Any) -> EvaluationComparison:
     packages = [load_package(root / name) for name in (old, new)]
-    pairs = [(version(package, number, **tags), package) for number, package in enumerate(packages, 1)]
-    return compare_evaluations(pairs[0], pairs[1], CONFIG, root=root if folder is None else folder)
+    details = [VersionDetails(version(package, number, **tags), package) for number, package in enumerate(packages, 1)]
+    return compare_evaluations(details[0], details[1], CONFIG, root=root if folder is None else folder)
 
 
 def version(package: Package, number: int, **tags: Any) -> ModelVersion:

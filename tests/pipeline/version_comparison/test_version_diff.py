@@ -52,9 +52,13 @@ def diff(folder: Path, old: str, new: str) -> VersionDiff:
         gates = {"gates": [{"name": "limit ece", "result": result, "reason": "0.02"}]}
         version = ModelVersion("m", number, package.digest, "1.0.0", "None", "", {"gates": gates}, 0)
         details.append(VersionDetails(version, package))
-    estimates = MetricEstimate(0.2, 0.1, 0.3), MetricEstimate(0.5, 0.4, 0.6), MetricEstimate(0.3, 0.2, 0.4)
-    metric = MetricComparison("log_loss", *estimates, is_paired=True)
-    return diff_versions(*details, EvaluationComparison(1, 2, "log_loss", 0.95, (metric,), n_rows=100))
+    first, second, difference = (
+        MetricEstimate(0.2, 0.1, 0.3),
+        MetricEstimate(0.5, 0.4, 0.6),
+        MetricEstimate(0.3, 0.2, 0.4),
+    )
+    metric = MetricComparison("log_loss", first, second, difference, is_paired=True)
+    return diff_versions(details[0], details[1], EvaluationComparison(1, 2, "log_loss", 0.95, (metric,), n_rows=100))
 
 
 def test_settings_come_from_the_packages(folder: Path) -> None:
