@@ -19,6 +19,8 @@ from app.views import (
     monitoring_page,
     overview_page,
     predict_page,
+    reports_page,
+    wall_page,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class PageEntry:
 
 PAGES = (
     PageEntry("overview", "Overview", "dashboard", _PRODUCTION, overview_page.render),
+    PageEntry("wall", "Wall page", "tv", "", wall_page.render),
     PageEntry("predict", "Predict", "online_prediction", _PRODUCTION, predict_page.render),
     PageEntry("monitoring", "Monitoring", "monitoring", _PRODUCTION, monitoring_page.render),
     PageEntry("loop", "Loop", "autorenew", _PRODUCTION, loop_page.render),
@@ -50,6 +53,7 @@ PAGES = (
     PageEntry("compare", "Compare", "compare_arrows", _DEVELOPMENT, compare_page.render),
     PageEntry("data", "Data", "table_chart", _DEVELOPMENT, data_page.render),
     PageEntry("experiments", "Experiments", "science", _DEVELOPMENT, experiments_page.render),
+    PageEntry("reports", "Reports", "description", _DEVELOPMENT, reports_page.render),
     PageEntry("configuration", "Configuration", "tune", _DEVELOPMENT, configuration_page.render),
 )
 

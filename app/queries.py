@@ -27,7 +27,7 @@ from pipeline.data.scoring_file import ScoringRows, read_scoring_file
 from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
 from pipeline.package import PackageStore
-from pipeline.production_status import API_URL_ENV
+from pipeline.production_status import API_URL_ENV, StatusObservations
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.registry import open_model_registry
@@ -77,6 +77,7 @@ __all__ = [
     "runs",
     "scoring_rows",
     "state",
+    "status_observations",
     "versions",
 ]
 
@@ -244,6 +245,12 @@ def cached(ttl_s: float, *, spinner: str | bool) -> Callable[[Callable[_P, _T]],
     return st.cache_data(ttl=ttl_s, max_entries=32, show_spinner=spinner)
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def status_observations(folder: str) -> StatusObservations:  # noqa: ARG001 - one for each project
+    """Return what this process observed of production; it is one object for all sessions."""
+    return StatusObservations()
+
+
 def api_address() -> str | None:
     """Return the URL of the HTTP API that predicts; None if an engine in this process predicts."""
     return os.environ.get(API_URL_ENV) or None
@@ -258,14 +265,19 @@ def engine() -> EngineClient | ApiClient:
         raise DataError(
             "no model is registered yet; run `make run`, which promotes the first version that passes its gates"
         )
-    params = project_root() / paths.PARAMS
+    root = project_root()
     config()
+<<<<<<< HEAD
     return _cached_engine(
         str(project_root()),
         file_stamp(params),
         os.environ.get(store.STATE_URL_ENV),
         _inode(project_root() / paths.STATE_DATABASE),
     )
+=======
+    url, inode = os.environ.get(store.STATE_URL_ENV), _inode(root / paths.STATE_DATABASE)
+    return _cached_engine(str(root), _stamp(root / paths.PARAMS), url, inode)
+>>>>>>> next
 
 
 @st.cache_resource(max_entries=1, show_spinner="Starting the engine ...", on_release=EngineClient.close)

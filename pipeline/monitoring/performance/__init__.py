@@ -12,6 +12,13 @@ from pipeline.monitoring.performance.estimation import (
     sufficient_estimates,
 )
 from pipeline.monitoring.performance.group_fairness import assess_window
+from pipeline.monitoring.performance.performance_history import (
+    HistoryOptions,
+    MetricLine,
+    PerformancePoint,
+    metric_lines,
+    slice_lines,
+)
 from pipeline.monitoring.performance.performance_report import PerformanceReport, evaluate_frame, evaluate_window
 from pipeline.monitoring.performance.score_histogram import ScoreHistogram
 from pipeline.monitoring.performance.version_performance import VersionPerformance, read_version_performance
@@ -19,8 +26,11 @@ from pipeline.monitoring.performance.version_performance import VersionPerforman
 __all__ = [
     "ESTIMABLE_METRICS",
     "Degradation",
+    "HistoryOptions",
     "IntervalOptions",
+    "MetricLine",
     "Performance",
+    "PerformancePoint",
     "PerformanceReport",
     "ScoreHistogram",
     "VersionPerformance",
@@ -31,6 +41,11 @@ __all__ = [
     "estimates_agree",
     "evaluate_frame",
     "evaluate_window",
+<<<<<<< HEAD
     "read_version_performance",
+=======
+    "metric_lines",
+    "slice_lines",
+>>>>>>> next
     "sufficient_estimates",
 ]
