@@ -267,17 +267,8 @@ def engine() -> EngineClient | ApiClient:
         )
     root = project_root()
     config()
-<<<<<<< HEAD
-    return _cached_engine(
-        str(project_root()),
-        file_stamp(params),
-        os.environ.get(store.STATE_URL_ENV),
-        _inode(project_root() / paths.STATE_DATABASE),
-    )
-=======
     url, inode = os.environ.get(store.STATE_URL_ENV), _inode(root / paths.STATE_DATABASE)
-    return _cached_engine(str(root), _stamp(root / paths.PARAMS), url, inode)
->>>>>>> next
+    return _cached_engine(str(root), file_stamp(root / paths.PARAMS), url, inode)
 
 
 @st.cache_resource(max_entries=1, show_spinner="Starting the engine ...", on_release=EngineClient.close)

@@ -135,20 +135,11 @@ def trial_scores(frame: pd.DataFrame, *, title: str) -> Chart:
     return with_height(alt.layer(line, best), 220)
 
 
-<<<<<<< HEAD
-def overlaid_curves(frame: pd.DataFrame, *, x: str, y: str, order: Sequence[str] = ()) -> Chart:
-    """Draw a line of `up` over `across`, both shares, for each `run`; `x` and `y` are the axis titles.
-
-    The second line is dashed, so that it does not hide the first; `order` is that of the runs.
-    """
-    names = list(order) or alt.Undefined
-=======
 def overlaid_curves(frame: pd.DataFrame, *, x: str, y: str, has_diagonal: bool = False) -> Chart:
     """Draw a line of `up` over `across`, both shares, for each `run`; `x` and `y` are the axis titles.
 
     The legend names every run in full, in the order of the frame. `has_diagonal` draws the line from 0 to 1.
     """
->>>>>>> next
     share = alt.Scale(domain=[0, 1])
     runs = list(dict.fromkeys(frame["run"]))
     colors = [SERIES[at % len(SERIES)] for at in range(len(runs))]
@@ -161,17 +152,8 @@ def overlaid_curves(frame: pd.DataFrame, *, x: str, y: str, has_diagonal: bool =
             x=alt.X("across:Q", scale=share, axis=alt.Axis(format="%", title=x)),
             y=alt.Y("up:Q", scale=share, axis=alt.Axis(format="%", title=y)),
             order=alt.Order("across:Q"),
-<<<<<<< HEAD
-            color=alt.Color(
-                "run:N",
-                scale=alt.Scale(domain=names, range=[BLUE, ORANGE]),
-                legend=alt.Legend(title=None, orient="top", labelLimit=300, columns=1 if not order else alt.Undefined),
-            ),
-            strokeDash=alt.StrokeDash("run:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 3]]), legend=None),
-=======
             color=alt.Color("run:N", sort=runs, scale=alt.Scale(domain=runs, range=colors), legend=legend),
             strokeDash=alt.StrokeDash("run:N", scale=alt.Scale(domain=runs, range=dashes), legend=None),
->>>>>>> next
             tooltip=[
                 alt.Tooltip("run:N", title="Run"),
                 alt.Tooltip("across:Q", format=".1%", title=x),

@@ -189,7 +189,9 @@ def show_curves(evaluation: EvaluationComparison) -> None:
         with column:
             st.markdown(f"**{title}**")
             if parts:
-                chart = run_charts.overlaid_curves(pd.concat(parts), x=x[1], y=y[1], order=names)
+                chart = run_charts.overlaid_curves(
+                    pd.concat(parts), x=x[1], y=y[1], has_diagonal=table in ("roc", "calibration")
+                )
                 page.show_chart(chart, alt=f"{title} of both versions")
             else:
                 st.caption("Not defined: all test rows are of one class.")

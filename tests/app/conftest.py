@@ -37,15 +37,10 @@ PAGES = (
     "loop",
     "history",
     "models",
-<<<<<<< HEAD
     "compare",
     "data",
     "experiments",
-=======
-    "data",
-    "experiments",
     "reports",
->>>>>>> next
     "configuration",
 )
 

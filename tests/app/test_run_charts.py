@@ -65,13 +65,6 @@ def test_the_legend_names_the_best_run_the_selected_ones_and_the_others() -> Non
     assert domains == [["Best", "mine", "Other runs"]] * 2
 
 
-def test_both_runs_are_in_the_legend_in_their_order_and_the_second_is_dashed() -> None:
-    frame = pd.DataFrame({"across": 0.5, "up": 0.5, "run": ["Version 2", "Version 1"]})
-    spec = run_charts.overlaid_curves(frame, x="Recall", y="Precision", order=("Version 2", "Version 1")).to_dict()
-    assert spec["encoding"]["color"]["scale"]["domain"] == ["Version 2", "Version 1"]
-    assert spec["encoding"]["strokeDash"]["scale"]["range"] == [[1, 0], [6, 3]]
-
-
 def test_a_constant_column_is_drawn_at_the_minimum() -> None:
     assert [height for _, _, height, _ in lines_of(loss=[0.3, 0.3])] == [0.0, 0.0]
 

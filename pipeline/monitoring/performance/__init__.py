@@ -41,11 +41,8 @@ __all__ = [
     "estimates_agree",
     "evaluate_frame",
     "evaluate_window",
-<<<<<<< HEAD
-    "read_version_performance",
-=======
     "metric_lines",
+    "read_version_performance",
     "slice_lines",
->>>>>>> next
     "sufficient_estimates",
 ]
