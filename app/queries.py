@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -18,6 +17,7 @@ import streamlit as st
 from app import login
 from app.api_client import ApiClient
 from app.engine_client import EngineClient
+from app.version_evaluation import VersionEvaluation
 from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import load_params
@@ -40,8 +40,6 @@ from pipeline.tracking.run_store import DATABASE_FILE as MLFLOW_DATABASE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pandas as pd
-
     from pipeline.config.composition import Composition, Origin
     from pipeline.config.root_config import Config
     from pipeline.package import Package
@@ -50,7 +48,6 @@ if TYPE_CHECKING:
     from pipeline.tracking.run_search import RecordedRun
 
 __all__ = [
-    "VersionEvaluation",
     "api_address",
     "audit_entries",
     "cached",
@@ -84,15 +81,6 @@ __all__ = [
 FileStamp = tuple[int, int]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class VersionEvaluation:
-    """The evaluation of one version on the test rows: its report, its curves by file name, and its model card."""
-
-    report: dict[str, Any]
-    curves: dict[str, pd.DataFrame]
-    card: str = ""
 
 
 def project_root() -> Path:
@@ -361,8 +349,9 @@ def _cached_run_evaluation(
     tracking = make_tracker(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
     with tempfile.TemporaryDirectory() as target, require_store():
         names = (paths.EVALUATION_REPORT, paths.PLOTS, paths.MODEL_CARD)
-        report, curves, card = (tracking.download(run_id, str(name), Path(target)) for name in names)
-        return VersionEvaluation(read_json(report), _read_curves(curves), card.read_text(encoding="utf-8"))
+        for name in names:
+            tracking.download(run_id, str(name), Path(target))
+        return VersionEvaluation.read(Path(target))
 
 
 def load_run_evaluation(run_id: str) -> VersionEvaluation:
@@ -373,11 +362,8 @@ def load_run_evaluation(run_id: str) -> VersionEvaluation:
 def find_package_evaluation(digest: str) -> VersionEvaluation | None:
     """Return the evaluation of a package from the last run's files or from its MLflow run; None if neither has it."""
     if (project_root() / paths.EVALUATION_REPORT).exists():
-        report = load_report(paths.EVALUATION_REPORT)
-        if report["package"] == digest:
-            card = project_root() / paths.MODEL_CARD
-            text = card.read_text(encoding="utf-8") if card.exists() else ""
-            return VersionEvaluation(report, _read_curves(project_root() / paths.PLOTS), text)
+        if load_report(paths.EVALUATION_REPORT)["package"] == digest:
+            return VersionEvaluation.read(project_root())
     try:
         return _cached_package_evaluation(str(project_root()), os.environ.get(config().tracking.uri_env), digest)
     except MlopsError:
@@ -395,9 +381,3 @@ def _cached_package_evaluation(
     if run is None:
         raise DataError(f"MLflow has no run of the package {digest[:12]}")
     return load_run_evaluation(run.run_id)
-
-
-def _read_curves(folder: Path) -> dict[str, pd.DataFrame]:
-    import pandas as pd
-
-    return {path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))}

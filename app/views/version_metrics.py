@@ -12,7 +12,7 @@ from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
 from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
-    from app.queries import VersionEvaluation
+    from app.version_evaluation import VersionEvaluation
     from pipeline.state import ModelVersion
 
 __all__ = ["show_version_metrics"]
