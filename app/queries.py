@@ -361,9 +361,9 @@ def load_run_evaluation(run_id: str) -> VersionEvaluation:
 
 def find_package_evaluation(digest: str) -> VersionEvaluation | None:
     """Return the evaluation of a package from the last run's files or from its MLflow run; None if neither has it."""
-    if (project_root() / paths.EVALUATION_REPORT).exists():
-        if load_report(paths.EVALUATION_REPORT)["package"] == digest:
-            return VersionEvaluation.read(project_root())
+    has_report = (project_root() / paths.EVALUATION_REPORT).exists()
+    if has_report and load_report(paths.EVALUATION_REPORT)["package"] == digest:
+        return VersionEvaluation.read(project_root())
     try:
         return _cached_package_evaluation(str(project_root()), os.environ.get(config().tracking.uri_env), digest)
     except MlopsError:
