@@ -54,7 +54,7 @@ def test_without_an_interval_of_both_nothing_is_decided(first: MetricEstimate, r
     assert metric("accuracy", difference).verdict == "not compared"
 
 
-def test_equal_versions_differ_no_more_often_than_the_level_says() -> None:
+def test_equal_versions_differ_as_often_as_the_level_allows() -> None:
     rng = np.random.default_rng(0)
     n_rows, n_pairs = (400, 250), 2000
     hits = rng.binomial(n_rows, 0.9, size=(n_pairs, 2))
