@@ -38,13 +38,17 @@ def promote(
 ) -> None:
     """Move a version to a stage, atomically."""
     registry = open_registry()
-    name = resolve_model(registry, model)
     try:
         change = registry.promote_model(
-            name, version, stage, reason=reason, expected_generation=expected_generation, force=force
+            resolve_model(registry, model),
+            version,
+            stage,
+            reason=reason,
+            expected_generation=expected_generation,
+            force=force,
         )
     except GateRefused as error:
-        raise GateRefused(f"{error} (`--force --reason TEXT`)") from error
+        raise GateRefused(f"{error}: `mlops promote {version} --stage {stage} --force --reason ...`") from error
     _print_change(change, as_json=as_json)
 
 
