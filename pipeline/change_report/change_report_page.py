@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.change_report.change_report import ChangeReport, MetricChange
-    from pipeline.change_report.paired_evaluation import SliceChange
+    from pipeline.evaluation import SliceChange
     from pipeline.html_report import Level, Side
     from pipeline.metrics import MetricEstimate
 
