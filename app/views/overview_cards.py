@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import formatting, monitoring_queries, page, queries
-from pipeline.monitoring.day_comparison import N_HOURS, compare_days
+from pipeline.monitoring.log.day_comparison import N_HOURS, compare_days
 from pipeline.production_status.production_metrics import production_metrics
 from pipeline.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.monitoring.day_comparison import DayComparison
+    from pipeline.monitoring.log.day_comparison import DayComparison
     from pipeline.production_status import ModelFacts, ProductionStatus
     from pipeline.state import ModelVersion
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.monitoring import HourlyOutcomes, HourlyPredictions
-from pipeline.monitoring.day_comparison import N_HOURS, compare_days
+from pipeline.monitoring.log.day_comparison import N_HOURS, compare_days
 from pipeline.state import HOUR_US
 
 _PRESENT = 491_000 * HOUR_US
