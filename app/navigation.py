@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import links
 from app.views import (
+    compare_page,
     configuration_page,
     data_page,
     experiments_page,
@@ -49,6 +50,7 @@ PAGES = (
     PageEntry("loop", "Loop", "autorenew", _PRODUCTION, loop_page.render),
     PageEntry("history", "History", "history", _PRODUCTION, history_page.render),
     PageEntry("models", "Models", "deployed_code", _DEVELOPMENT, models_page.render),
+    PageEntry("compare", "Compare", "compare_arrows", _DEVELOPMENT, compare_page.render),
     PageEntry("data", "Data", "table_chart", _DEVELOPMENT, data_page.render),
     PageEntry("experiments", "Experiments", "science", _DEVELOPMENT, experiments_page.render),
     PageEntry("reports", "Reports", "description", _DEVELOPMENT, reports_page.render),

@@ -37,6 +37,7 @@ PAGES = (
     "loop",
     "history",
     "models",
+    "compare",
     "data",
     "experiments",
     "reports",
