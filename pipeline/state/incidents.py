@@ -27,6 +27,7 @@ __all__ = [
     "last_incident",
     "read_active_silences",
     "read_incidents",
+    "read_silences",
     "update_incident",
 ]
 
@@ -122,10 +123,20 @@ def find_incident(connection: Connection, seq: int) -> Incident:
 
 
 def read_incidents(
-    connection: Connection, model: str | None = None, *, unresolved_only: bool = True, limit: int | None = None
+    connection: Connection,
+    model: str | None = None,
+    *,
+    unresolved_only: bool = True,
+    since: int | None = None,
+    until: int | None = None,
+    limit: int | None = None,
 ) -> list[Incident]:
-    """Return incidents, newest first: those that are not resolved, or all."""
+    """Return incidents, newest first: those that are not resolved, or all; with bounds, those that overlap them."""
     query = select(incidents).order_by(incidents.c.seq.desc())
+    if since is not None:
+        query = query.where(incidents.c.resolved_at.is_(None) | (incidents.c.resolved_at >= since))
+    if until is not None:
+        query = query.where(incidents.c.opened_at < until)
     if model is not None:
         query = query.where(incidents.c.model == model)
     if unresolved_only:
@@ -158,6 +169,13 @@ def read_active_silences(connection: Connection, *, at: int, model: str | None =
     if model is not None:
         query = query.where(alert_silences.c.model == model)
     return [Silence(**row._asdict()) for row in connection.execute(query)]
+
+
+def read_silences(connection: Connection, model: str, *, since: int, until: int) -> list[Silence]:
+    """Return the silences of a model that overlap [since, until), oldest first, whether active or ended."""
+    table = alert_silences.c
+    query = select(alert_silences).where(table.model == model, table.until >= since, table.created_at < until)
+    return [Silence(**row._asdict()) for row in connection.execute(query.order_by(table.seq))]
 
 
 def _incident_values(incident: Incident) -> dict[str, Any]:
