@@ -12,14 +12,24 @@ from pipeline.monitoring.performance.estimation import (
     sufficient_estimates,
 )
 from pipeline.monitoring.performance.group_fairness import assess_window
+from pipeline.monitoring.performance.performance_history import (
+    HistoryOptions,
+    MetricLine,
+    PerformancePoint,
+    metric_lines,
+    slice_lines,
+)
 from pipeline.monitoring.performance.performance_report import PerformanceReport, evaluate_frame, evaluate_window
 from pipeline.monitoring.performance.score_histogram import ScoreHistogram
 
 __all__ = [
     "ESTIMABLE_METRICS",
     "Degradation",
+    "HistoryOptions",
     "IntervalOptions",
+    "MetricLine",
     "Performance",
+    "PerformancePoint",
     "PerformanceReport",
     "ScoreHistogram",
     "assess_window",
@@ -29,5 +39,7 @@ __all__ = [
     "estimates_agree",
     "evaluate_frame",
     "evaluate_window",
+    "metric_lines",
+    "slice_lines",
     "sufficient_estimates",
 ]
