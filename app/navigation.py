@@ -13,6 +13,7 @@ from app.views import (
     data_page,
     experiments_page,
     history_page,
+    incidents_page,
     loop_page,
     models_page,
     monitoring_page,
@@ -41,6 +42,7 @@ class PageEntry:
 
 PAGES = (
     PageEntry("overview", "Overview", "dashboard", _PRODUCTION, overview_page.render),
+    PageEntry("incidents", "Incidents", "notification_important", _PRODUCTION, incidents_page.render),
     PageEntry("predict", "Predict", "online_prediction", _PRODUCTION, predict_page.render),
     PageEntry("monitoring", "Monitoring", "monitoring", _PRODUCTION, monitoring_page.render),
     PageEntry("loop", "Loop", "autorenew", _PRODUCTION, loop_page.render),

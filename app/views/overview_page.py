@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, monitoring_queries, page, queries
+from app import address, formatting, incident_queries, monitoring_queries, page, queries
 from app.views import health_summary, hourly_charts, status_panel
 from pipeline.errors import MlopsError
 from pipeline.project import paths
@@ -133,12 +133,12 @@ def _next_steps(versions: list[ModelVersion], production: ModelVersion | None) -
     """Return the next steps in Markdown, the most urgent first."""
     steps = []
     model = versions[0].model
-    incidents = monitoring_queries.open_incidents(model)
+    incidents = incident_queries.open_incidents(model)
     if incidents:
-        title = incidents[0].title.removeprefix(model).removeprefix(": ")
+        title = incidents[0].title
         steps.append(
             f"{pluralize(len(incidents), 'open alert')}, newest: {formatting.escape_markdown(title)};"
-            " act on the page **Monitoring**."
+            " act on the page **Incidents**."
         )
     newest = versions[-1]
     verdict = (newest.tags.get("gates") or {}).get("verdict")

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from pipeline.alerts.rule_inputs import RuleInputs, fetch_server_metrics
 from pipeline.alerts.run_summary import flatten_metrics, summarize_run
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.monitoring import ModelMonitor
+from pipeline.monitoring.log import Window
 from pipeline.monitoring.monitoring_html import monitoring_report_html, report_headline
 from pipeline.project import paths
 from pipeline.schema import FeatureLabels
@@ -34,9 +35,13 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.config.root_config import Config
+    from pipeline.monitoring import LogWindowView
     from pipeline.state import Incident, MonitorRun, State
 
+
 __all__ = ["MonitorRunResult", "run_monitor", "run_monitor_once", "stop_on_signal"]
+
+_DRIFT_RANGE_US = 3 * store.DAY_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ def run_monitor_once(config: Config, root: Path, *, clock: Callable[[], int] | N
 def _run_traced(monitor: ModelMonitor, config: Config, root: Path) -> MonitorRunResult:
     with monitor.open_window() as view:
         with child_span("evaluate the window"):
-            report = {**view.report(), "audit_head": _audit_head(view.log.state)}
+            report = {**view.report(), "audit_head": _audit_head(view.log.state), **_origin(view)}
         html = monitoring_report_html(report)
         files.write_json(root / paths.MONITORING_REPORT, report)
         files.write_text(root / paths.MONITORING_HTML, html)
@@ -137,6 +142,25 @@ def _run_traced(monitor: ModelMonitor, config: Config, root: Path) -> MonitorRun
     if config.monitoring.mlflow_runs == "all" or (config.monitoring.mlflow_runs == "findings" and severity is not None):
         _log_to_mlflow(root, config.tracking, saved.run, report, html=html)
     return MonitorRunResult(report, saved.rule_results, saved.incidents, delivery_result, severity)
+
+
+def _origin(view: LogWindowView) -> dict[str, Any]:
+    """Return the version that was evaluated, and since when each drifting column drifts.
+
+    The range begins before the oldest open incident, so that a long drift keeps its start.
+    """
+    log = view.log
+    version = log.version_names().get(view.package.digest)
+    columns = set(view.drift.drifted_columns)
+    since: dict[str, Any] = {}
+    if columns:
+        with log.state.reading() as connection:
+            opened = [incident.opened_at for incident in store.read_incidents(connection, view.model)]
+        begin = (min([view.now, *opened]) - _DRIFT_RANGE_US) // store.HOUR_US * store.HOUR_US
+        until = -(-view.window.until // store.HOUR_US) * store.HOUR_US
+        lines = replace(view, window=Window(begin, until, begin, until)).drift_lines(columns=columns)
+        since = {line.column: line.beyond_since for line in lines if line.beyond_since is not None}
+    return {"version": None if version is None else int(version), "drifting_since": since}
 
 
 def _audit_head(state: State) -> str:

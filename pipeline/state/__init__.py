@@ -87,7 +87,6 @@ from pipeline.state.incidents import (
     last_incident,
     read_active_silences,
     read_incidents,
-    read_silences,
     update_incident,
 )
 from pipeline.state.labeled_rows import LabeledRow, LabeledRows, last_log_numbers, read_labeled_rows
@@ -355,7 +354,6 @@ __all__ = [
     "read_freshness",
     "read_importances",
     "read_incidents",
-    "read_silences",
     "read_labeled_rows",
     "read_lease",
     "read_loop_facts",

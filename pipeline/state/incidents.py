@@ -27,7 +27,6 @@ __all__ = [
     "last_incident",
     "read_active_silences",
     "read_incidents",
-    "read_silences",
     "update_incident",
 ]
 
@@ -169,13 +168,6 @@ def read_active_silences(connection: Connection, *, at: int, model: str | None =
     if model is not None:
         query = query.where(alert_silences.c.model == model)
     return [Silence(**row._asdict()) for row in connection.execute(query)]
-
-
-def read_silences(connection: Connection, model: str, *, since: int, until: int) -> list[Silence]:
-    """Return the silences of a model that overlap [since, until), oldest first, whether active or ended."""
-    table = alert_silences.c
-    query = select(alert_silences).where(table.model == model, table.until >= since, table.created_at < until)
-    return [Silence(**row._asdict()) for row in connection.execute(query.order_by(table.seq))]
 
 
 def _incident_values(incident: Incident) -> dict[str, Any]:

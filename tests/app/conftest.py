@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # No program listens on this port.
 _UNREACHABLE_URL = "http://127.0.0.1:9"
-PAGES = ("overview", "predict", "monitoring", "loop", "history", "models", "data", "experiments", "configuration")
+PAGES = ("overview", "incidents", "predict", "monitoring", "loop", "history", "models", "data", "experiments", "configuration")
 
 
 def app_page(name: str) -> AppTest:

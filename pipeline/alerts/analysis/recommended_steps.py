@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.alerts.story.incident_timeline import TimelineEvent
+    from pipeline.alerts.analysis.incident_timeline import TimelineEvent
     from pipeline.state import Incident
 
 __all__ = ["RecommendedStep", "recommend_steps"]

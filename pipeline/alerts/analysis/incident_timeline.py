@@ -92,7 +92,9 @@ def deployment_events(entries: Iterable[AuditEntry]) -> Iterator[TimelineEvent]:
 
 
 def _changes(incident: Incident) -> Iterator[TimelineEvent]:
-    history = incident.details.get("history") or [{"at": incident.opened_at, "event": "opened", "title": ""}]
+    history = incident.details.get("history", [])
+    if not history or history[0]["event"] != "opened":
+        history = [{"at": incident.opened_at, "event": "opened", "title": ""}, *history]
     for entry in history:
         text = _CHANGES[entry["event"]].format(severity=entry.get("severity", ""))
         reason = "" if entry["event"] == "resolved" else entry["title"]

@@ -1,4 +1,4 @@
-"""Read the story of an incident from the state database and the roll-ups of the prediction log."""
+"""Read the report of an incident from the state database and the roll-ups of the prediction log."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from pipeline import state as store
+from pipeline.alerts.analysis.incident_timeline import IncidentRecords, TimelineEvent, incident_timeline
+from pipeline.alerts.analysis.prediction_effect import PredictionEffect, compare_predictions
+from pipeline.alerts.analysis.recommended_steps import RecommendedStep, recommend_steps
 from pipeline.alerts.incident_actions import firing_findings
-from pipeline.alerts.story.incident_timeline import IncidentRecords, TimelineEvent, incident_timeline
-from pipeline.alerts.story.prediction_effect import PredictionEffect, compare_predictions
-from pipeline.alerts.story.recommended_steps import RecommendedStep, recommend_steps
 from pipeline.monitoring import LogWindowView, PredictionLog, predictions_by_hour
 from pipeline.monitoring.log import Window
 from pipeline.state import DAY_US, HOUR_US
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import Incident, Silence, State
 
-__all__ = ["IncidentStart", "IncidentStory", "read_incident_story"]
+__all__ = ["IncidentReport", "IncidentStart", "read_incident_report"]
 
 _DAYS_BEFORE = 3
 _MAX_LINES = 6
@@ -51,7 +51,7 @@ class IncidentStart:
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentStory:
+class IncidentReport:
     """An incident with everything that explains it, from `since` to `until` in microseconds since 1970.
 
     Attributes
@@ -87,10 +87,10 @@ class IncidentStory:
     steps: tuple[RecommendedStep, ...] = field(default=())
 
 
-def read_incident_story(
+def read_incident_report(
     state: State, config: Config, packages: Callable[[str], Package | None], number: int
-) -> IncidentStory:
-    """Return the story of an incident, from three days before it opened to its end or now.
+) -> IncidentReport:
+    """Return the report of an incident, from three days before it opened to its end or now.
 
     Lines and effects come from roll-ups alone, whatever the number of rows.
 
@@ -115,12 +115,12 @@ def read_incident_story(
     until = now if incident.resolved_at is None else incident.resolved_at
     since = incident.opened_at - _DAYS_BEFORE * DAY_US
     log = PredictionLog(state, incident.model, packages, sources=config.monitoring.sources)
-    view = _story_view(log, config, incident, bounds=(since, until))
+    view = _report_view(log, config, incident, bounds=(since, until))
     drift = () if view is None else _cause_lines(view, incident)
     metrics = () if view is None else _metric_lines(view, incident)
     start = find_start(incident, drift, metrics)
     timeline = _read_timeline(state, incident, since=since, until=now)
-    return IncidentStory(
+    return IncidentReport(
         incident,
         since,
         until,
@@ -158,7 +158,7 @@ def find_start(incident: Incident, drift: Sequence[DriftLine], metrics: Sequence
     return min(starts, key=lambda start: start.at, default=IncidentStart(incident.opened_at, "opened"))
 
 
-def _story_view(
+def _report_view(
     log: PredictionLog, config: Config, incident: Incident, *, bounds: tuple[int, int]
 ) -> LogWindowView | None:
     """Return the view of the range in whole hours, which reads no single row; None without the package."""
