@@ -19,6 +19,7 @@ from app.views import (
     monitoring_page,
     overview_page,
     predict_page,
+    reports_page,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ PAGES = (
     PageEntry("models", "Models", "deployed_code", _DEVELOPMENT, models_page.render),
     PageEntry("data", "Data", "table_chart", _DEVELOPMENT, data_page.render),
     PageEntry("experiments", "Experiments", "science", _DEVELOPMENT, experiments_page.render),
+    PageEntry("reports", "Reports", "description", _DEVELOPMENT, reports_page.render),
     PageEntry("configuration", "Configuration", "tune", _DEVELOPMENT, configuration_page.render),
 )
 

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,10 @@ from pipeline.alerts.rule_inputs import RuleInputs, fetch_server_metrics
 from pipeline.alerts.run_summary import flatten_metrics, summarize_run
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.monitoring import ModelMonitor
-from pipeline.monitoring.log import Window
-from pipeline.monitoring.monitoring_html import monitoring_report_html, report_headline
+from pipeline.monitoring.monitoring_html import MonitoringContext, monitoring_report_html
+from pipeline.monitoring.monitoring_text import report_headline
 from pipeline.project import paths
+from pipeline.report_index import write_report_index
 from pipeline.schema import FeatureLabels
 from pipeline.text import pluralize
 from pipeline.tracing import child_span, root_span
@@ -35,13 +36,14 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.config.root_config import Config
-    from pipeline.monitoring import LogWindowView
+    from pipeline.monitoring.window_view import LogWindowView
     from pipeline.state import Incident, MonitorRun, State
 
 
 __all__ = ["MonitorRunResult", "run_monitor", "run_monitor_once", "stop_on_signal"]
 
 _DRIFT_RANGE_US = 3 * store.DAY_US
+_PAGE_WINDOWS = 2  # the page draws drift over so many windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +131,17 @@ def run_monitor_once(config: Config, root: Path, *, clock: Callable[[], int] | N
 
 def _run_traced(monitor: ModelMonitor, config: Config, root: Path) -> MonitorRunResult:
     with monitor.open_window() as view:
+        labels = FeatureLabels.from_schema(view.package.schema)
         with child_span("evaluate the window"):
             report = {**view.report(), "audit_head": _audit_head(view.log.state), **_origin(view)}
-        html = monitoring_report_html(report)
         files.write_json(root / paths.MONITORING_REPORT, report)
-        files.write_text(root / paths.MONITORING_HTML, html)
         with child_span("update incidents"):
-            saved = _save_run(view.log.state, config, report, labels=FeatureLabels.from_schema(view.package.schema))
+            saved = _save_run(view.log.state, config, report, labels=labels)
+        with child_span("write the page"):
+            context = _page_context(view, config, saved, labels)
+            html = monitoring_report_html(report, context, index_address=paths.REPORT_INDEX.name)
+            files.write_text(root / paths.MONITORING_HTML, html)
+            write_report_index(root)
         with child_span("send messages"):
             delivery_result = deliver_due_messages(view.log.state, config.alerts)
     severity = saved.run.severity
@@ -156,11 +162,30 @@ def _origin(view: LogWindowView) -> dict[str, Any]:
     if columns:
         with log.state.reading() as connection:
             opened = [incident.opened_at for incident in store.read_incidents(connection, view.model)]
-        begin = (min([view.now, *opened]) - _DRIFT_RANGE_US) // store.HOUR_US * store.HOUR_US
-        until = -(-view.window.until // store.HOUR_US) * store.HOUR_US
-        lines = replace(view, window=Window(begin, until, begin, until)).drift_lines(columns=columns)
+        begin = min([view.now, *opened]) - _DRIFT_RANGE_US
+        lines = view.drift_lines(baseline="training", columns=columns, since=begin)
         since = {line.column: line.beyond_since for line in lines if line.beyond_since is not None}
     return {"version": None if version is None else int(version), "drifting_since": since}
+
+
+def _page_context(view: LogWindowView, config: Config, saved: _SavedRun, labels: FeatureLabels) -> MonitoringContext:
+    """Return what the page shows around the report: version, open incidents, drift of notable columns over time."""
+    run = saved.run
+    with view.log.state.reading() as connection:
+        versions = store.read_versions(connection, config.name)
+        incidents = store.read_incidents(connection, config.name)
+    commit = next((known.tags.get("git.commit", "") for known in versions if known.version == run.version), "")
+    notable = {finding.column for finding in view.drift.findings if finding.verdict in ("drift", "watch")}
+    since = view.window.until - _PAGE_WINDOWS * config.monitoring.window_hours * store.HOUR_US
+    lines = view.drift_lines(baseline="training", columns=notable, since=since) if notable else ()
+    return MonitoringContext(
+        recorded_at=run.recorded_at,
+        version=run.version,
+        commit=commit[:8],
+        incidents=incidents,
+        drift_lines=lines,
+        labels=labels,
+    )
 
 
 def _audit_head(state: State) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.shared_options import AsJson, ModelFilter, ModelOption, ReasonOption, open_state
+from pipeline.cli.terminal_output import print_table
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.files import canonical_json
 from pipeline.text import pluralize, timestamp
@@ -23,6 +24,7 @@ app = typer.Typer(
     help="List, acknowledge, silence and resolve incidents, and deliver their notifications.", no_args_is_help=True
 )
 
+_INCIDENT_HEAD = ("incident", "opened", "severity", "status", "model", "title")
 IncidentNumber = Annotated[int, typer.Argument(help="Number of the incident; see `mlops alerts list`.")]
 
 
@@ -54,8 +56,7 @@ def list_(
         }
         typer.echo(canonical_json(body), nl=False)
         return
-    for incident in incidents:
-        typer.echo(_incident_line(incident))
+    print_table(_INCIDENT_HEAD, [_incident_cells(incident) for incident in incidents])
     if not incidents:
         typer.echo("no incident" if include_resolved else none_open)
     for active_silence in silences:
@@ -192,11 +193,16 @@ def _print_incident(incident: Incident, *, as_json: bool) -> None:
     typer.echo(canonical_json(incident.as_dict()) if as_json else _incident_line(incident), nl=not as_json)
 
 
-def _incident_line(incident: Incident) -> str:
+def _incident_cells(incident: Incident) -> list[str]:
     by = {"acknowledged": incident.acknowledged_by, "resolved": incident.resolved_by}.get(incident.status)
     status = f"{incident.status} by {by}" if by else incident.status
     opened = timestamp(incident.opened_at)
-    return f"{incident.seq:5}  {opened}  {incident.severity:8}  {status:12}  {incident.model}: {incident.title}"
+    return [str(incident.seq), opened, incident.severity, status, incident.model, incident.title]
+
+
+def _incident_line(incident: Incident) -> str:
+    number, *cells, title = _incident_cells(incident)
+    return f"incident {number}  {'  '.join(cells)}: {title}"
 
 
 def _silence_line(silence: Silence) -> str:

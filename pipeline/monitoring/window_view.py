@@ -309,9 +309,13 @@ class LogWindowView(WindowView):
         return require_consecutive_windows(reports[0], reports[1:], thresholds)
 
     def drift_lines(
-        self, *, baseline: Baseline | None = None, columns: Collection[str] | None = None
+        self,
+        *,
+        baseline: Baseline | None = None,
+        columns: Collection[str] | None = None,
+        since: int | None = None,
     ) -> tuple[DriftLine, ...]:
-        """Return the drift of columns over the time of the window, in periods with enough rows.
+        """Return the drift of columns over time until the end of the window, in periods with enough rows.
 
         Parameters
         ----------
@@ -319,13 +323,15 @@ class LogWindowView(WindowView):
             What each period is compared with; `monitoring.baseline` when None.
         columns : collection of str, optional
             All columns when None.
+        since : int, optional
+            Start of the lines, in microseconds since 1970; that of the window when None.
         """
         is_relative = (baseline if baseline is not None else self.config.monitoring.baseline) == "previous_window"
         return drift_lines(
             self.log,
             self.package,
             self.drift_context,
-            since=self.window.since,
+            since=self.window.since if since is None else since,
             until=self.window.until,
             columns=columns,
             baseline=self._earlier_counts(1) if is_relative else None,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.project import paths
 from pipeline.project.dvc_outputs import folder_md5
+from pipeline.project.git_command import run_git
 from pipeline.tracking.dvc_history import lock_commits
-from pipeline.tracking.revision import parse_dvc_lock, run_git
+from pipeline.tracking.revision import parse_dvc_lock
 
 if TYPE_CHECKING:
     from pipeline.package import Package

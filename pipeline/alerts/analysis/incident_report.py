@@ -188,7 +188,7 @@ def _digest_of(state: State, incident: Incident) -> str | None:
 
 def _cause_lines(view: LogWindowView, incident: Incident) -> tuple[DriftLine, ...]:
     columns = [cause["column"] for cause in incident.details.get("causes", ())][:_MAX_LINES]
-    lines = {line.column: line for line in view.drift_lines(columns=columns)} if columns else {}
+    lines = {line.column: line for line in view.drift_lines(baseline="training", columns=columns)} if columns else {}
     return tuple(lines[column] for column in columns if column in lines)
 
 

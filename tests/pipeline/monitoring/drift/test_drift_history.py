@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 START_US = NOW - NOW % hours_us(1)
 
 
-def test_each_slot_equals_the_window_of_its_rows_against_both_baselines(project: Path) -> None:
+def test_each_period_equals_the_window_of_its_rows_against_both_baselines(project: Path) -> None:
     package, _ = production_package(project)
     number = numeric_feature(package)
     shifted = live_rows(600, seed=1)
@@ -62,7 +62,7 @@ def test_each_slot_equals_the_window_of_its_rows_against_both_baselines(project:
         ([], None),
     ],
 )
-def test_lasting_drift_begins_after_the_last_slot_without_drift(verdicts: list[str], since: int | None) -> None:
+def test_lasting_drift_begins_after_the_last_period_without_drift(verdicts: list[str], since: int | None) -> None:
     findings = [DriftFinding("age", "feature", verdict) for verdict in verdicts]  # type: ignore[arg-type] # a text
     line = DriftLine("age", "feature", tuple(DriftPoint(i, i + 1, 200, each) for i, each in enumerate(findings)))
     assert line.beyond_since == since

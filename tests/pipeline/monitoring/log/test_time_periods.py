@@ -18,7 +18,7 @@ N_BUCKETS = 12
     st.dictionaries(st.integers(0, N_BUCKETS - 1), st.integers(0, 40), max_size=N_BUCKETS),
     st.integers(1, 60),
 )
-def test_each_bucket_is_in_one_slot_and_each_slot_has_enough_rows(rows: dict[int, int], min_rows: int) -> None:
+def test_each_bucket_is_in_one_period_and_each_period_has_enough_rows(rows: dict[int, int], min_rows: int) -> None:
     n_rows = {10 * place: n for place, n in rows.items()}
     periods = merge_into_periods(n_rows, bounds=(0, 10 * N_BUCKETS), length=10, min_rows=min_rows)
     assert [start for period in periods for start in period.starts] == sorted(start for start, n in n_rows.items() if n)
@@ -27,12 +27,12 @@ def test_each_bucket_is_in_one_slot_and_each_slot_has_enough_rows(rows: dict[int
     assert all(one.until <= other.since for one, other in itertools.pairwise(periods))
 
 
-def test_the_newest_slot_is_as_short_as_its_rows_allow() -> None:
+def test_the_newest_period_is_as_short_as_its_rows_allow() -> None:
     periods = merge_into_periods({0: 100, 10: 4, 20: 4, 30: 4}, bounds=(0, 40), length=10, min_rows=8)
     assert [(period.since, period.until) for period in periods] == [(0, 20), (20, 40)]
 
 
-def test_too_few_rows_are_one_slot_that_does_not_leave_the_range() -> None:
+def test_too_few_rows_are_one_period_that_does_not_leave_the_range() -> None:
     (period,) = merge_into_periods({0: 1, 10: 2}, bounds=(5, 14), length=10, min_rows=8)
     assert (period.since, period.until, period.n_rows) == (5, 14, 3)
 
