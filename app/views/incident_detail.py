@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["show_incident"]
 
 _HOUR_US = 3_600_000_000
+_MAX_LINES = 12  # of a message
 
 
 def show_incident(number: int) -> None:
@@ -38,10 +39,19 @@ def show_incident(number: int) -> None:
             _show_effect_on_predictions(report)
         with right, st.container(border=True):
             _show_effect_on_metrics(report)
+    else:
+        with st.container(border=True):
+            _show_findings(report.incident)
     with st.container(border=True):
         _show_next_steps(report)
     with st.container(border=True):
         _show_timeline(report)
+
+
+def _show_findings(incident: Incident) -> None:
+    st.markdown("**Findings**")
+    for line in incident.message.splitlines()[:_MAX_LINES]:
+        st.markdown(formatting.message_markdown(formatting.shorten(line, 300)))
 
 
 def _show_headline(report: IncidentReport) -> None:

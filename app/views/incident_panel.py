@@ -27,7 +27,8 @@ def show_incidents(model: str) -> None:
     st.markdown("**Open incidents**", help="Raised by the monitor according to the rules of `conf/alerts`")
     if not incidents:
         status = status_panel.production_status()
-        st.markdown(status_panel.component_markdown(status.component("alerts")))
+        for name in ("alerts", "monitor"):
+            st.markdown(status_panel.component_markdown(status.component(name)))
         return
     page.show_table(
         incident_rows(incidents[:_MAX_INCIDENTS], incident_queries.active_silences(model)), caption="Open incidents"

@@ -69,7 +69,8 @@ def _show_open(model: str, silences: list[Silence]) -> None:
         page.show_table(incident_rows(incidents, silences), caption="Open incidents")
     else:
         status = status_panel.production_status()
-        st.markdown(status_panel.component_markdown(status.component("alerts")))
+        for name in ("alerts", "monitor"):
+            st.markdown(status_panel.component_markdown(status.component(name)))
 
 
 def _show_past(past: list[PastIncident], label: str) -> None:

@@ -28,6 +28,8 @@ def report_lines(report: IncidentReport) -> Iterator[str]:
     yield f"{start[0].upper()}{start[1:]}; opened {timestamp(incident.opened_at)}{version}"
     for silence in report.silences:
         yield f"silenced until {timestamp(silence.until)} by {visible_line(silence.actor)}"
+    if not incident.details.get("causes") and not incident.details.get("metrics"):
+        yield from _section("Findings", (visible_line(line) for line in incident.message.splitlines()))
     yield from _section("Likely causes", _cause_lines(report))
     yield from _section("Effect on predictions", () if report.effect is None else _effect_lines(report.effect))
     yield from _section("Effect on metrics", _metric_lines(report))

@@ -10,7 +10,7 @@ import pytest
 from pipeline import alerts
 from pipeline import state as store
 from tests.app.conftest import app_page, errors_of, tables_of, text_of
-from tests.app.views.test_incident_buttons import confirm, incident_page, open_incident
+from tests.app.views.test_incident_buttons import confirm, open_incident
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME
 
 if TYPE_CHECKING:
@@ -61,11 +61,3 @@ def test_an_unknown_number_is_refused_with_the_next_step(project: Workspace, num
     at.query_params["incident"] = number
     at.run()
     assert ["Invalid request" in error for error in errors_of(at)] == [True]
-
-
-def test_one_incident_says_since_when_and_links_to_the_list(project: Workspace) -> None:
-    number = open_incident(project, title="without details", group_name="list:d")
-    text = text_of(incident_page(number).run())
-    assert "without details" in text
-    assert "All incidents" in text
-    assert "Incident opened" in text
