@@ -34,7 +34,7 @@ _KINDS = (
         "Change",
         paths.CHANGE_REPORT,
         "what the branch changes in settings, metrics and gates",
-        f"mlops change-report --output {paths.CHANGE_REPORT}",
+        f"mlops change-report -o {paths.CHANGE_REPORT}",
     ),
 )
 

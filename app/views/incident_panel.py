@@ -27,7 +27,7 @@ def show_incidents(model: str) -> None:
     st.markdown("**Open incidents**", help="Raised by the monitor according to the rules of `conf/alerts`")
     if not incidents:
         status = status_panel.production_status()
-        for name in ("alerts", "monitor"):
+        for name in ("incidents", "monitor"):
             st.markdown(status_panel.component_markdown(status.component(name)))
         return
     page.show_table(

@@ -69,7 +69,7 @@ def _show_open(model: str, silences: list[Silence]) -> None:
         page.show_table(incident_rows(incidents, silences), caption="Open incidents")
     else:
         status = status_panel.production_status()
-        for name in ("alerts", "monitor"):
+        for name in ("incidents", "monitor"):
             st.markdown(status_panel.component_markdown(status.component(name)))
 
 

@@ -38,6 +38,7 @@ PAGES = (
     "loop",
     "history",
     "models",
+    "compare",
     "data",
     "experiments",
     "reports",
@@ -119,7 +120,7 @@ def drifting_project(_copied: Workspace, tmp_path_factory: pytest.TempPathFactor
     project = _copied.copy(tmp_path_factory.mktemp("browser") / "own")
     for path in (project.root / "state").glob("state.db-shm"):
         path.unlink()
-    log_drifting_day(project.root)
+    log_drifting_day(project.root, has_outcomes=True)
     return project
 
 

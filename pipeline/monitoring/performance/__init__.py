@@ -21,6 +21,7 @@ from pipeline.monitoring.performance.performance_history import (
 )
 from pipeline.monitoring.performance.performance_report import PerformanceReport, evaluate_frame, evaluate_window
 from pipeline.monitoring.performance.score_histogram import ScoreHistogram
+from pipeline.monitoring.performance.version_performance import VersionPerformance, read_version_performance
 
 __all__ = [
     "ESTIMABLE_METRICS",
@@ -32,6 +33,7 @@ __all__ = [
     "PerformancePoint",
     "PerformanceReport",
     "ScoreHistogram",
+    "VersionPerformance",
     "assess_window",
     "calculate_realized_performance",
     "detect_degradation",
@@ -40,6 +42,7 @@ __all__ = [
     "evaluate_frame",
     "evaluate_window",
     "metric_lines",
+    "read_version_performance",
     "slice_lines",
     "sufficient_estimates",
 ]

@@ -82,5 +82,5 @@ def test_without_the_role_operator_an_incident_has_no_buttons(project: Workspace
     log_in(at, roles=["viewer"])
     at.run()
     assert ("y drifted" in text_of(at), list(at.button)) == (True, [])
-    assert any(" open alert" in element.value for element in app_page("overview").run().markdown)
+    assert any(" open incident" in element.value for element in app_page("overview").run().markdown)
     assert status(project, seq) == ("open", None)
