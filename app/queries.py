@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pipeline.config.root_config import Config
     from pipeline.package import Package
     from pipeline.registry import ModelRegistry
-    from pipeline.state import AuditEntry, Deployment, LoggedPrediction, ModelVersion, PredictionQuery
+    from pipeline.state import AuditEntry, Deployment, ModelVersion
     from pipeline.tracking.run_search import RecordedRun
 
 __all__ = [
@@ -56,7 +56,6 @@ __all__ = [
     "cached",
     "composition",
     "config",
-    "count_logged_predictions",
     "current_deployment",
     "current_user",
     "displayed_params",
@@ -67,7 +66,6 @@ __all__ = [
     "load_package",
     "load_report",
     "load_run_evaluation",
-    "logged_predictions",
     "mlflow_address",
     "preload_production",
     "preload_slow_queries",
@@ -191,22 +189,6 @@ def audit_entries(model: str, *, limit: int | None = None) -> list[AuditEntry]:
         return []
     with state().reading() as connection:
         return list(reversed(store.read_audit_entries(connection, model=model, limit=limit)))
-
-
-def logged_predictions(search: PredictionQuery, *, limit: int, offset: int) -> list[LoggedPrediction]:
-    """Return a page of the prediction log, newest first."""
-    if not has_state():
-        return []
-    with state().reading() as connection:
-        return store.search_predictions(connection, search, limit=limit, offset=offset)
-
-
-def count_logged_predictions(search: PredictionQuery, *, max_count: int) -> int:
-    """Return the number of predictions that match a search, at most `max_count`."""
-    if not has_state():
-        return 0
-    with state().reading() as connection:
-        return store.count_predictions(connection, search, max_count=max_count)
 
 
 def load_package(digest: str) -> Package:

@@ -75,6 +75,7 @@ from pipeline.state.deployments import (
     restore_decided_deployment,
     set_deployment,
 )
+from pipeline.state.found_predictions_export import EXPORT_FORMATS
 from pipeline.state.freshness import Freshness, last_prediction_from, read_freshness
 from pipeline.state.importances import ImportanceKind, StoredImportance, add_importances, read_importances
 from pipeline.state.incidents import (
@@ -213,6 +214,7 @@ __all__ = [
     "DAY_US",
     "DEFAULT_PREFIX",
     "HOUR_US",
+    "EXPORT_FORMATS",
     "LOG_COLUMNS",
     "LOOP_ACTOR",
     "MONITOR_ACTOR",
