@@ -25,6 +25,7 @@ __all__ = [
     "export_predictions",
     "find_prediction_history",
     "is_logged",
+    "last_outcome",
     "logged_predictions",
 ]
 
@@ -65,6 +66,14 @@ def is_logged(prediction_id: str) -> bool:
         return False
     with queries.state().reading() as connection:
         return bool(store.existing_prediction_ids(connection, [prediction_id]))
+
+
+def last_outcome(prediction_id: str) -> str | None:
+    """Return the outcome of a prediction that counts, None without one."""
+    if not queries.has_state():
+        return None
+    with queries.state().reading() as connection:
+        return store.latest_outcomes(connection, [prediction_id]).get(prediction_id)
 
 
 def find_prediction_history(prediction_id: str) -> PredictionHistory | None:

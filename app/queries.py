@@ -31,6 +31,7 @@ from pipeline.production_status import API_URL_ENV
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.registry import open_model_registry
+from pipeline.serving.prediction_explainer import PredictionExplainer
 from pipeline.state.database import State
 from pipeline.tracking.projection import logged_params
 from pipeline.tracking.run_publication import make_tracker
@@ -67,6 +68,7 @@ __all__ = [
     "load_report",
     "load_run_evaluation",
     "mlflow_address",
+    "prediction_explainer",
     "preload_production",
     "preload_slow_queries",
     "project_root",
@@ -199,6 +201,18 @@ def load_package(digest: str) -> Package:
 @st.cache_resource(max_entries=8, show_spinner="Loading the model ...")
 def _cached_package(folder: str, digest: str) -> Package:
     return PackageStore(Path(folder)).load(digest)
+
+
+def prediction_explainer(digest: str, *, served_by: str) -> PredictionExplainer:
+    """Return the explainer of the package that made a prediction."""
+    return _cached_explainer(str(project_root() / paths.PACKAGES), digest, is_rule=served_by == "rule")
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
+def _cached_explainer(folder: str, digest: str, *, is_rule: bool) -> PredictionExplainer:
+    if is_rule:
+        return PredictionExplainer(PackageStore(Path(folder)).load_rule_baseline(digest))
+    return PredictionExplainer(load_package(digest))
 
 
 def preload_production() -> None:

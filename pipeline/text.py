@@ -121,7 +121,7 @@ def timestamp(at_us: int, zone: tzinfo = UTC, *, with_milliseconds: bool = False
     '2026-01-01 00:00:00.012 UTC'
     """
     if with_milliseconds:
-        moment = datetime.fromtimestamp(at_us / 1_000_000, zone)
+        moment = datetime.fromtimestamp(at_us // 1_000_000, zone)
         return f"{moment:%Y-%m-%d %H:%M:%S}.{at_us // 1000 % 1000:03d} {moment:%Z}"
     return datetime.fromtimestamp(at_us / 1_000_000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 

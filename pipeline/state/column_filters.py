@@ -197,6 +197,10 @@ def _json_members(column: ColumnElement[str], dialect: str) -> _Members:
         text = case((is_boolean, kind), else_=value)
         numbers = kind.in_(("integer", "real"))
         return _Members(table, table.c.key, kind == "null", numbers, kind == "text", is_boolean, text, value, _itself)
+    return _postgresql_members(column)
+
+
+def _postgresql_members(column: ColumnElement[str]) -> _Members:
     from sqlalchemy.dialects.postgresql import JSONB
 
     table = func.jsonb_each(cast(column, JSONB)).table_valued("key", "value")
