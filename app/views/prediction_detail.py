@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, links, page, prediction_queries, queries
+from app import charts, form_fields, formatting, links, page, prediction_queries, queries
 from app.feature_labels import FeatureLabels
 from app.html_table import Badge
 from app.views import outcome_form, what_if_panel
@@ -15,8 +15,6 @@ from pipeline.package.training_values import training_values
 from pipeline.text import percent, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from app.prediction_queries import PredictionHistory
     from pipeline.serving.prediction_explainer import PredictionExplainer
     from pipeline.state import LoggedPrediction
@@ -29,7 +27,6 @@ _MARKS = {
     None: ":gray-badge[Without outcome]",
 }
 _MAX_CLASSES = 12
-_MAX_ADDRESS_FEATURES = 30
 
 
 def render() -> None:
@@ -45,8 +42,8 @@ def render() -> None:
         return
     _show_navigation(history)
     prediction = history.prediction
-    _show_summary(prediction)
     explainer = _explainer_or_error(prediction)
+    _show_summary(prediction, explainer)
     left, right = st.columns([3, 2], gap="large")
     with left:
         page.error_boundary(lambda: _show_inputs(prediction, explainer))
@@ -87,7 +84,7 @@ def _show_navigation(history: PredictionHistory) -> None:
             )
 
 
-def _show_summary(prediction: LoggedPrediction) -> None:
+def _show_summary(prediction: LoggedPrediction, explainer: PredictionExplainer | None) -> None:
     with st.container(border=True):
         label = formatting.escape_markdown(prediction.prediction)
         st.markdown(f"### {label}, confidence {percent(prediction.confidence)} {_MARKS[prediction.is_right]}")
@@ -105,13 +102,9 @@ def _show_summary(prediction: LoggedPrediction) -> None:
                 icon="deployed_code",
                 version=prediction.version,
             )
-            if len(prediction.features) <= _MAX_ADDRESS_FEATURES:
-                links.show_link("Try other values", "predict", icon="tune", set=_address_values(prediction.features))
-
-
-def _address_values(features: Mapping[str, Any]) -> list[str]:
-    plain = {name: value for name, value in features.items() if not isinstance(value, dict | list | None)}
-    return [f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in plain.items()]
+            if explainer is not None:
+                values = form_fields.address_values(explainer.package.schema.features, prediction.features)
+                links.show_link("Try other values", "predict", icon="tune", set=values or None)
 
 
 def _explainer_or_error(prediction: LoggedPrediction) -> PredictionExplainer | None:

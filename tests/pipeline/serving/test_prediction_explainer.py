@@ -27,6 +27,15 @@ def test_logged_features_are_explained_like_those_of_the_request(loaded_model: L
     assert sizes == sorted(sizes, reverse=True)
 
 
+def test_each_package_explains_its_own_prediction(loaded_models: dict[str, LoadedModel]) -> None:
+    for model in loaded_models.values():
+        explainer = PredictionExplainer(model.package)
+        features = explainer.parse_request(make_rows(1)[0])
+        (scored,) = model.scorer.score([tuple(features.values())])
+        explanation = explainer.explain(features)
+        assert (explanation.prediction, explanation.confidence) == (scored.label, scored.confidence)
+
+
 def test_an_invalid_request_is_refused(loaded_model: LoadedModel) -> None:
     with pytest.raises(InvalidRequest, match="nonsense"):
         PredictionExplainer(loaded_model.package).parse_request({"nonsense": 1})
