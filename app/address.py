@@ -9,7 +9,7 @@ import streamlit as st
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["choose", "forget"]
+__all__ = ["choose", "choose_several", "chosen_ids", "forget", "keep"]
 
 _T = TypeVar("_T")
 
@@ -54,6 +54,55 @@ def choose(
     if st.query_params.get(parameter) != str(chosen):
         st.query_params[parameter] = str(chosen)
     return chosen
+
+
+def choose_several(
+    options: Sequence[str],
+    *,
+    parameter: str,
+    key: str,
+    default: Sequence[str],
+    format_func: Callable[[str], str],
+    **settings: Any,
+) -> list[str]:
+    """Show a box that selects several options, and keep them in the address, separated by commas.
+
+    Unknown ids in the address are left out; without a known one, `default` is selected.
+
+    Parameters
+    ----------
+    options : sequence of str
+        The ids.
+    parameter, key : str
+        Name in the address, and key of the box.
+    default : sequence of str
+    format_func : callable
+        Label of an option on the page.
+    settings
+        Passed to `st.multiselect`: `label` and others.
+    """
+    labels_key = f"{key}_labels"
+    labels = [format_func(option) for option in options]
+    if key not in st.session_state or st.session_state.get(labels_key) != labels:
+        known = [name for name in chosen_ids(parameter) if name in options]
+        st.session_state[key] = known or [name for name in default if name in options]
+    st.session_state[labels_key] = labels
+    selected: list[str] = st.multiselect(options=list(options), format_func=format_func, key=key, **settings)
+    keep(parameter, ",".join(selected))
+    return selected
+
+
+def chosen_ids(parameter: str) -> list[str]:
+    """Return the ids of a parameter of the address, separated by commas."""
+    return [name for name in st.query_params.get(parameter, "").split(",") if name]
+
+
+def keep(parameter: str, value: str) -> None:
+    """Keep a value in the address; an empty one leaves the parameter out."""
+    if not value:
+        st.query_params.pop(parameter, None)
+    elif st.query_params.get(parameter) != value:
+        st.query_params[parameter] = value
 
 
 def forget(*, parameter: str, key: str) -> None:

@@ -14,7 +14,7 @@ from pipeline.errors import MlopsError
 from pipeline.monitoring import ModelMonitor, PredictionLog, outcomes_by_hour, predictions_by_hour
 
 if TYPE_CHECKING:
-    from pipeline.monitoring import HourlyOutcomes, HourlyPredictions, IntervalDrift
+    from pipeline.monitoring import DriftLine, HourlyOutcomes, HourlyPredictions
     from pipeline.package import Package
     from pipeline.state import Incident, Silence
 
@@ -48,10 +48,10 @@ class HourlyActivity:
 
 @dataclass(frozen=True, slots=True)
 class DriftOverview:
-    """The drift of each feature in a window, as plain values, and by interval."""
+    """The drift of each feature in a window, as plain values, and over time."""
 
     report: dict[str, Any]
-    intervals: list[IntervalDrift]
+    lines: tuple[DriftLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,36 +108,32 @@ def _package_or_none(digest: str) -> Package | None:
         return None
 
 
-def window_summary(
-    model: str, version: int, hours: int, *, interval_hours: int, against_previous_window: bool
-) -> WindowSummary:
+def window_summary(model: str, version: int, hours: int, *, against_previous_window: bool) -> WindowSummary:
     """Return traffic, performance, degradation and drift of one version in the last hours, all of the same rows.
 
     `against_previous_window` compares with the same number of hours before, instead of the training data.
     """
     key = (str(queries.project_root()), os.environ.get(store.STATE_URL_ENV))
     baseline: Baseline = "previous_window" if against_previous_window else "training"
-    return _cached_window_summary(key, model, version, hours, interval_hours, baseline)
+    return _cached_window_summary(key, model, version, hours, baseline)
 
 
 @queries.cached(10, spinner="Evaluating the window ...")
 def _cached_window_summary(
-    key: tuple[str, str | None], model: str, version: int, hours: int, interval_hours: int, baseline: Baseline
+    key: tuple[str, str | None], model: str, version: int, hours: int, baseline: Baseline
 ) -> WindowSummary:
     monitor = ModelMonitor(model, Path(key[0]), config=queries.config(), version=version)
     with monitor.open_window(hours) as view:
         drift = view.detect_drift(baseline=baseline)
-        intervals = view.drift_by_interval(
-            interval_hours=interval_hours,
-            n_intervals=max(hours, 24) // interval_hours,
-            columns={finding.column for finding in drift.findings[:_MAX_FEATURES]},
+        lines = view.drift_lines(
+            baseline=baseline, columns={finding.column for finding in drift.findings[:_MAX_FEATURES]}
         )
         window = view.window
         return WindowSummary(
             traffic=view.traffic,
             performance=view.performance_values(),
             degradation=view.degradation_values(view.detect_degradation()),
-            drift=DriftOverview(drift.as_dict(), intervals),
+            drift=DriftOverview(drift.as_dict(), lines),
             activity=_activity_of(view.log, since=window.since, until=window.until, digest=view.package.digest),
         )
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import links
 from app.views import (
+    compare_page,
     configuration_page,
     data_page,
     experiments_page,
@@ -18,12 +19,14 @@ from app.views import (
     monitoring_page,
     overview_page,
     predict_page,
+    reports_page,
+    wall_page,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PAGES", "PageEntry", "register_pages"]
+__all__ = ["PAGES", "PageEntry", "register_pages", "show_navigation"]
 
 _PRODUCTION, _DEVELOPMENT = "Production", "Models and data"
 
@@ -41,19 +44,22 @@ class PageEntry:
 
 PAGES = (
     PageEntry("overview", "Overview", "dashboard", _PRODUCTION, overview_page.render),
+    PageEntry("wall", "Wall page", "tv", "", wall_page.render),
     PageEntry("predict", "Predict", "online_prediction", _PRODUCTION, predict_page.render),
     PageEntry("monitoring", "Monitoring", "monitoring", _PRODUCTION, monitoring_page.render),
     PageEntry("loop", "Loop", "autorenew", _PRODUCTION, loop_page.render),
     PageEntry("history", "History", "history", _PRODUCTION, history_page.render),
     PageEntry("models", "Models", "deployed_code", _DEVELOPMENT, models_page.render),
+    PageEntry("compare", "Compare", "compare_arrows", _DEVELOPMENT, compare_page.render),
     PageEntry("data", "Data", "table_chart", _DEVELOPMENT, data_page.render),
     PageEntry("experiments", "Experiments", "science", _DEVELOPMENT, experiments_page.render),
+    PageEntry("reports", "Reports", "description", _DEVELOPMENT, reports_page.render),
     PageEntry("configuration", "Configuration", "tune", _DEVELOPMENT, configuration_page.render),
 )
 
 
 def register_pages() -> st.Page:
-    """Show the navigation, and return the page that the address names."""
+    """Return the page that the address names; `show_navigation` draws the links."""
     pages = {
         entry.name: st.Page(
             entry.render,
@@ -61,12 +67,21 @@ def register_pages() -> st.Page:
             icon=f":material/{entry.icon}:",
             url_path=entry.name,
             default=entry.name == links.START_PAGE,
-            visibility="visible" if entry.section else "hidden",
         )
         for entry in PAGES
     }
     links.set_pages(pages)
-    sections: dict[str, list[st.Page]] = {}
-    for entry in PAGES:
-        sections.setdefault(entry.section or _PRODUCTION, []).append(pages[entry.name])
-    return st.navigation(sections)
+    return st.navigation(list(pages.values()), position="hidden")
+
+
+def show_navigation() -> None:
+    """Show a link for each page that has a section, below the name of its section.
+
+    The navigation of Streamlit puts headings between the items of a list, which screen readers cannot follow.
+    """
+    for section in dict.fromkeys(entry.section for entry in PAGES if entry.section):
+        with st.container(gap=None, key=f"navigation_{section.lower().replace(' ', '_')}"):
+            st.caption(section)
+            for entry in PAGES:
+                if entry.section == section:
+                    links.show_link(entry.title, entry.name, icon=entry.icon)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from app import charts
 
 __all__ = [
+    "apply_style",
     "badge",
     "can_operate",
     "empty_state",
@@ -55,6 +57,7 @@ __all__ = [
 ]
 
 _LOGGER = logging.getLogger("app")
+_STYLE_SHEET = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 _ERROR_MESSAGES: tuple[tuple[type[MlopsError], str, str], ...] = (
     (DatabaseMissing, "The state database is missing", "Restore a backup; the message below names the guide."),
     (DatabaseDamaged, "The state database is damaged", "Restore a backup; the message below names the guide."),
@@ -80,6 +83,16 @@ _LEVEL_COLORS = {
     "pass": "green", "promote": "green", "ok": "green", "warning": "orange", "hold": "orange",
     "fail": "red", "reject": "red", "error": "red", "critical": "red",
 }  # fmt: skip
+
+
+def apply_style() -> None:
+    """Apply the style sheet of the app in the colors of the user's theme."""
+    colors = palette.style_variables(is_dark=_is_dark())
+    st.html(f"<style>:root {{ {colors} }}\n{_STYLE_SHEET}</style>")
+
+
+def _is_dark() -> bool:
+    return st.context.theme.type == "dark"
 
 
 def render_page(title: str, description: str, body: Callable[[], None]) -> None:
@@ -176,7 +189,7 @@ def show_chart(chart: charts.Chart, *, alt: str, key: str | None = None, is_sele
     is_selectable : bool
         Whether a selection in the chart is returned, and a change runs the page again.
     """
-    unchecked: Any = _UnvalidatedChart(chart, is_dark=st.context.theme.type == "dark")
+    unchecked: Any = _UnvalidatedChart(chart, is_dark=_is_dark())
     if is_selectable:
         return st.altair_chart(unchecked, width="stretch", alt=alt, key=key, on_select="rerun")
     return st.altair_chart(unchecked, width="stretch", alt=alt, key=key)

@@ -24,6 +24,7 @@ __all__ = [
     "SERIES",
     "SKY",
     "recolor",
+    "style_variables",
 ]
 
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#00855F", "#757C85"
@@ -46,6 +47,12 @@ DARK_COLORS = {
     PALE: "#233140",
 }
 BACKGROUNDS = {"light": PAPER, "dark": DARK_COLORS[PAPER]}
+
+
+def style_variables(*, is_dark: bool) -> str:
+    """Return the variables of the style sheet: the color of the focus, of marked rows, and ink on the primary color."""
+    focus, ink = (DARK_COLORS[BLUE], DARK_COLORS[PAPER]) if is_dark else (BLUE, PAPER)
+    return f"--mlops-focus: {focus}; --mlops-on-primary: {ink};"
 
 
 def recolor(spec: Any, *, is_dark: bool) -> Any:

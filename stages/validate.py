@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import files
 from pipeline.config.stage_entry import stage
 from pipeline.errors import DataError
 from pipeline.project import paths
+from pipeline.report_index import write_report_index
 from pipeline.schema import Schema
 from pipeline.text import pluralize
-from pipeline.validation import refusal_lines, select_training_rows, validation_report_html
+from pipeline.validation import refusal_lines, select_training_rows
+from pipeline.validation.validation_html import validation_report_html
 
 if TYPE_CHECKING:
     from pipeline.config.root_config import Config
@@ -24,7 +28,10 @@ def main(config: Config) -> None:
     rows = select_training_rows(paths.RAW_ROWS, schema, config.validation, name=config.data.name)
     report = rows.report
     files.write_json(paths.VALIDATION_REPORT, report.as_dict())
-    files.write_text(paths.VALIDATION_HTML, validation_report_html(report))
+    rows_md5 = hashlib.md5(paths.RAW_ROWS.read_bytes(), usedforsecurity=False).hexdigest()
+    page = validation_report_html(report, rows_md5=rows_md5, index_address=paths.REPORT_INDEX.name)
+    files.write_text(paths.VALIDATION_HTML, page)
+    write_report_index(Path())
     print(f"[validate] {_summary(report)}")
     if refusals := refusal_lines(report, schema, config.validation):
         raise DataError(

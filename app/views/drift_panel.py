@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import address, charts, formatting, monitoring_queries, page
 from app.views import hourly_charts
-from pipeline.text import percent
+from pipeline.monitoring.drift.statistic_labels import STATISTIC_EXPLANATIONS, statistic_label, statistic_text
 
 __all__ = ["VERDICT_LABELS", "drift_ratio_frame", "show_drift"]
 
@@ -20,26 +20,6 @@ VERDICT_LABELS = {
     "not_enough_data": "not enough data",
     "not_evaluated": "not evaluated",
 }
-_STATISTIC_DESCRIPTIONS = {
-    "wasserstein": "Average shift of the values, in standard deviations of the reference",
-    "rank_biserial": "How much the values rank above those of the reference: -1 to 1, 0 for equal",
-    "rare_values": "Largest rise of the share of one value that is rare in the reference",
-    "kolmogorov_smirnov": "Largest gap between the cumulative distributions: 0 for equal, 1 for no overlap",
-    "jensen_shannon": "Distance of the two distributions: 0 for equal, 1 for no overlap",
-    "psi": "Population stability index; above 0.2 is usually called large",
-    "total_variation": "Share of the rows that would have to change their bin",
-    "chi_squared": "Test statistic; grows with the number of rows and with the difference",
-    "missing_share_reference": "Share of missing values in the reference",
-    "missing_share_window": "Share of missing values in this period",
-    "unseen_share": "Share of rows with a value that the reference lacks",
-}
-_SHARE_STATISTICS = (
-    "missing_share_reference",
-    "missing_share_window",
-    "unseen_share",
-    "total_variation",
-    "rare_values",
-)
 
 
 def show_drift(overview: monitoring_queries.DriftOverview, titles: dict[str, str], *, reference_label: str) -> None:
@@ -48,7 +28,7 @@ def show_drift(overview: monitoring_queries.DriftOverview, titles: dict[str, str
         with st.container(border=True):
             st.markdown("**Feature drift**")
             st.caption(formatting.message_markdown(overview.report["summary"]))
-            if any(interval.value is not None for interval in overview.intervals):
+            if any(point.ratio is not None for line in overview.lines for point in line.points):
                 _show_drift_over_time(overview, titles)
         return
     left, right = st.columns(2)
@@ -99,19 +79,23 @@ def _show_drift_over_time(overview: monitoring_queries.DriftOverview, titles: di
         help="Each cell compares that period with training. Dot: drift. Gray: not enough rows.",
     )
     order = [finding["column"] for finding in overview.report["findings"]]
-    intervals = sorted(overview.intervals, key=lambda interval: order.index(interval.column))
-    if not intervals:
+    points = [
+        (line.column, point)
+        for line in sorted(overview.lines, key=lambda line: order.index(line.column))
+        for point in line.points
+    ]
+    if not points:
         st.caption("No rows in this period.")
         return
     frame = pd.DataFrame(
         {
-            "name": [_feature_title(titles, interval.column) for interval in intervals],
-            "at": page.to_local_time([interval.since for interval in intervals]),
-            "until": page.to_local_time([interval.until for interval in intervals]),
-            "ratio": [_threshold_ratio(interval.value, interval.threshold) for interval in intervals],
-            "verdict": [VERDICT_LABELS[interval.verdict] for interval in intervals],
-            "n_rows": [interval.n_rows for interval in intervals],
-            "summary": [formatting.shorten(interval.summary, 200) for interval in intervals],
+            "name": [_feature_title(titles, column) for column, _ in points],
+            "at": page.to_local_time([point.since for _, point in points]),
+            "until": page.to_local_time([point.until for _, point in points]),
+            "ratio": [point.ratio or 0.0 for _, point in points],
+            "verdict": [VERDICT_LABELS[point.finding.verdict] for _, point in points],
+            "n_rows": [point.n_rows for _, point in points],
+            "summary": [formatting.shorten(point.finding.summary, 200) for _, point in points],
         }
     )
     page.show_chart(charts.drift_matrix(frame), alt="Drift as a multiple of its threshold, by feature and time")
@@ -153,13 +137,9 @@ def _show_feature_distribution(
 
 
 def _show_statistics(values: dict[str, float | None]) -> None:
-    statistics = [
-        (
-            formatting.humanize(key),
-            percent(value) if key in _SHARE_STATISTICS else formatting.format_number(value),
-            _STATISTIC_DESCRIPTIONS.get(key, ""),
-        )
+    rows = [
+        (statistic_label(key), statistic_text(key, value), STATISTIC_EXPLANATIONS.get(key, ""))
         for key, value in values.items()
         if value is not None
     ]
-    page.show_table(pd.DataFrame(statistics, columns=["Statistic", "Value", "Meaning"]))
+    page.show_table(pd.DataFrame(rows, columns=["Statistic", "Value", "Meaning"]))

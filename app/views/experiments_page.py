@@ -1,29 +1,47 @@
-"""The experiments page: recorded runs with their metrics, and the comparison of two runs."""
+"""The experiments page: recorded runs with the columns of your choice, in groups, and the comparison of several."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from app import formatting, page, queries, run_charts
-from app.views import sweep_panel
-from pipeline.errors import MlopsError
+from app import address, formatting, links, page, queries, run_charts
+from app.views import run_comparison_panel, sweep_panel
 from pipeline.text import pluralize, timestamp
-from pipeline.tracking.run_search import runs_table
+from pipeline.tracking import run_comparison
 
 if TYPE_CHECKING:
     from pipeline.tracking.run_search import RecordedRun
 
 __all__ = ["render"]
 
-_MAX_CHART_RUNS = 60
-_CURVE_AXES = {
-    "roc": ("ROC curve", "false_positive_rate", "true_positive_rate"),
-    "pr": ("Precision-recall curve", "recall", "precision"),
-    "calibration": ("Calibration", "predicted", "observed"),
-}
+_KINDS = {"training": "Training", "monitoring": "Monitoring", "sweep": "Sweeps", "all": "All"}
+_OTHER_KINDS = ("monitoring", "sweep", "validation")
+_NEWEST, _NO_GROUP = "started", "none"
+_MAX_AXES, _MAX_LINES, _MAX_AXIS_VALUES, _MAX_PLACES = 10, 300, 15, 8
+_DEFAULT_METRICS = ("log_loss", "roc_auc", "accuracy", "ece")
+
+
+@dataclass(frozen=True, slots=True)
+class _RunTable:
+    """The runs of the table in their order, and how they are shown."""
+
+    runs: list[RecordedRun]
+    columns: list[str]
+    metric: str | None
+    groups: list[run_comparison.RunGroup]
+    key: str
+
+    @property
+    def best_ids(self) -> set[str]:
+        """The best run, or that of each group."""
+        if self.groups:
+            return {group.best.run_id for group in self.groups if group.best is not None}
+        best = None if self.metric is None else run_comparison.best_run(self.runs, self.metric)
+        return set() if best is None else {best.run_id}
 
 
 def render() -> None:
@@ -33,154 +51,301 @@ def render() -> None:
 
 def _render_body() -> None:
     runs = queries.runs()
-    address = queries.mlflow_address()
-    with st.container(horizontal=True):
-        st.markdown(
-            f"**{pluralize(len(runs), 'run')}** in `{formatting.shorten(queries.config().tracking.experiment)}`"
-        )
-        if address is not None:
-            st.link_button("Open MLflow", address, icon=":material/open_in_new:")
-        else:
-            st.caption("To open MLflow: `mlflow ui --backend-store-uri sqlite:///mlflow.db`")
+    _show_head(runs)
     if not runs:
         page.empty_state(
             "No runs yet",
             "run `make run`, or a sweep: `python -m stages.train -m model=logistic_regression,random_forest`",
         )
         return
-    selected = _select_runs(runs)
-    _show_parallel_coordinates(runs)
+    versions = {version.digest: version.version for version in queries.versions(queries.config().name)}
+    listed = _select_kind(runs)
+    if listed:
+        table = _arrange(listed, names={run.run_id: run.name for run in runs})
+        _show_best(table, versions)
+        if table.groups:
+            _show_groups(table)
+        selected = _show_runs(table, versions)
+        compared, is_default = _compared_runs(runs, listed, selected)
+        _show_parallel_coordinates(table, compared)
+        page.error_boundary(
+            lambda: run_comparison_panel.show_comparison(compared, versions=versions, is_default=is_default)
+        )
+    else:
+        page.empty_state("No run of this kind", "select another kind above")
     page.error_boundary(lambda: sweep_panel.show_sweeps(runs))
-    _compare_two_runs([run for run in runs if run.tags.get("mlops.kind") not in ("monitoring", "sweep")], selected)
 
 
-def _metric_names(runs: list[RecordedRun]) -> list[str]:
-    """Return the metric names, most frequent first, then those of the test set."""
-    names = {name for run in runs for name in run.metrics if ".baselines." not in name}
-    n_runs = {name: sum(name in run.metrics for run in runs) for name in names}
-    return sorted(names, key=lambda name: (-n_runs[name], not name.startswith("test."), name))
+def _show_head(runs: list[RecordedRun]) -> None:
+    server = queries.mlflow_address()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{pluralize(len(runs), 'run')}** in `{formatting.shorten(queries.config().tracking.experiment)}`"
+        )
+        if server is not None:
+            st.link_button("Open MLflow", server, icon=":material/open_in_new:")
+        else:
+            st.caption("To open MLflow: `mlflow ui --backend-store-uri sqlite:///mlflow.db`")
 
 
-def _run_label(run: RecordedRun) -> str:
-    return f"{formatting.shorten(run.name, 40)} ({run.run_id[:8]})"
-
-
-def _select_runs(runs: list[RecordedRun]) -> list[RecordedRun]:
-    """Show the runs and return the selected ones."""
-    names = _metric_names(runs)
-    default = [name for name in names if name.endswith((".log_loss", ".roc_auc", ".accuracy", ".ece"))][:4] or names[:4]
-    metrics = st.multiselect(
-        "Metrics", names, default=default, key="experiment_metrics", format_func=formatting.humanize
+def _select_kind(runs: list[RecordedRun]) -> list[RecordedRun]:
+    """Return the runs of the kind that the page shows; monitor runs and sweeps are apart from trained models."""
+    counts = {name: len(_of_kind(runs, name)) for name in _KINDS}
+    kind = address.choose(
+        st.segmented_control,
+        list(_KINDS),
+        parameter="kind",
+        key="experiment_kind",
+        default="training",
+        format_func=lambda name: f"{_KINDS[name]} ({counts[name]:,})",
+        label="Kind of run",
+        label_visibility="collapsed",
     )
+    return _of_kind(runs, kind)
+
+
+def _of_kind(runs: list[RecordedRun], kind: str) -> list[RecordedRun]:
+    if kind == "all":
+        return runs
+    if kind == "training":
+        return [run for run in runs if run_comparison.run_kind(run) not in _OTHER_KINDS]
+    return [run for run in runs if run_comparison.run_kind(run) == kind]
+
+
+def _arrange(runs: list[RecordedRun], *, names: dict[str, str]) -> _RunTable:
+    """Show the choices of the table, and return its runs in their order."""
+    available = run_comparison.run_columns(runs)
+    label = run_comparison.column_label
+    default_metric = run_comparison.default_metric(runs, queries.config().training.selection_metric)
+    columns = address.choose_several(
+        available,
+        parameter="columns",
+        key="experiment_columns",
+        default=_default_columns(available, default_metric),
+        format_func=label,
+        label="Columns: metrics and settings",
+        select_all=False,
+    )
+    ranked = [column for column in available if run_comparison.higher_is_better(column) is not None]
+    boxes = st.columns(4)
+    metric = _choose_metric(boxes[0], ranked, default=default_metric)
+    sort_labels = {_NEWEST: "Newest first", "name": "Name", **{column: label(column) for column in available}}
+    sort = _choose(boxes[1], sort_labels, "sort", default=_NEWEST, label="Sort by")
+    settings = {column: label(column) for column in available if column.startswith("params.")}
+    group_labels = {
+        _NO_GROUP: "No groups",
+        run_comparison.SWEEP_GROUP: "Sweep",
+        run_comparison.KIND_GROUP: "Kind",
+        **settings,
+    }
+    group = _choose(boxes[2], group_labels, "group", default=_NO_GROUP, label="Group by")
+    order = _choose(
+        boxes[3], {"best": "Best or newest first", "reversed": "Reversed"}, "order", default="best", label="Order"
+    )
+    ordered = _sort(runs, sort, is_reversed=order == "reversed")
+    groups = [] if group == _NO_GROUP else run_comparison.group_runs(ordered, group, metric=metric, names=names)
+    if groups:
+        ordered = [run for members in groups for run in members.runs]
+    key = f"{sort}_{order}_{group}_{len(ordered)}_{ordered[0].run_id[:8]}"
+    return _RunTable(ordered, columns, metric, groups, key)
+
+
+def _choose(box: Any, labels: dict[str, str], parameter: str, *, default: str, label: str) -> str:
+    return address.choose(
+        box.selectbox,
+        list(labels),
+        parameter=parameter,
+        key=f"experiment_{parameter}",
+        default=default,
+        format_func=labels.__getitem__,
+        label=label,
+    )
+
+
+def _choose_metric(box: Any, ranked: list[str], *, default: str | None) -> str | None:
+    if default is None:
+        box.caption("No metric with a direction is recorded.")
+        return None
+    labels = {column: run_comparison.column_label(column) for column in ranked}
+    return _choose(box, labels, "metric", default=default, label="Best by")
+
+
+def _default_columns(available: list[str], metric: str | None) -> list[str]:
+    """Return the first two settings, and the usual metrics from the place of the metric that ranks runs."""
+    settings = [name for name in available if name.startswith("params.") and not name.endswith("_target_")]
+    place = "metrics." if metric is None else metric.rpartition(".")[0]
+    metrics = [name for name in available if name.startswith(place) and name.endswith(_DEFAULT_METRICS)]
+    return [*settings[:2], *metrics[:4]] or available[:4]
+
+
+def _sort(runs: list[RecordedRun], sort: str, *, is_reversed: bool) -> list[RecordedRun]:
+    if sort == _NEWEST:
+        return runs[::-1] if is_reversed else runs
+    if sort == "name":
+        return sorted(runs, key=lambda run: run.name, reverse=is_reversed)
+    return run_comparison.sort_runs(runs, sort, is_reversed=is_reversed)
+
+
+def _show_best(table: _RunTable, versions: dict[str, int]) -> None:
+    if table.metric is None:
+        return
+    best = run_comparison.best_run(table.runs, table.metric)
+    if best is None:
+        return
+    value = formatting.format_number(best.metrics[table.metric.removeprefix("metrics.")])
+    direction = "highest" if run_comparison.higher_is_better(table.metric) else "lowest"
+    version = run_comparison_panel.run_version(best, versions)
+    text = (
+        f"**Best**: {formatting.escape_markdown(run_comparison_panel.run_label(best))},"
+        f" {formatting.escape_markdown(run_comparison.column_label(table.metric))} {value} ({direction})"
+    )
+    linked = "" if version is None else f", [version {version}]({links.page_address('models', version=version)})"
+    st.markdown(f":material/star: {text}{linked}")
+
+
+def _show_groups(table: _RunTable) -> None:
+    """Show a row for each group: its runs, its best run and the value of that run in each chosen metric."""
+    metrics = [name for name in table.columns if name.startswith("metrics.")]
     rows = [
         {
+            "Group": group.label,
+            "Runs": len(group.runs),
+            "Best run": "-" if group.best is None else run_comparison_panel.run_label(group.best),
+            **{
+                run_comparison.column_label(name): formatting.format_number(_number(group.best, name))
+                for name in metrics
+            },
+        }
+        for group in table.groups
+    ]
+    page.show_table(rows, caption="Groups of runs with the best run of each", marked=[0] if table.metric else ())
+
+
+def _number(run: RecordedRun | None, column: str) -> float | None:
+    return None if run is None else run.metrics.get(column.removeprefix("metrics."))
+
+
+def _show_runs(table: _RunTable, versions: dict[str, int]) -> list[RecordedRun]:
+    """Show the runs, and return the selected ones."""
+    wanted = address.chosen_ids("runs")
+    positions = [at for at, run in enumerate(table.runs) if run.run_id.startswith(tuple(wanted))] if wanted else []
+    group_of = {run.run_id: group.label for group in table.groups for run in group.runs}
+    best_ids = table.best_ids
+    rows = [
+        {
+            "Best": "★" if run.run_id in best_ids else "",
+            **({"Group": group_of[run.run_id]} if group_of else {}),
             "Run": formatting.shorten(run.name),
-            "Id": run.run_id[:8],
-            "Kind": run.tags.get("mlops.kind", "-"),
+            "Version": _version_address(run, versions),
+            **{run_comparison.column_label(name): run_comparison.run_value(run, name) for name in table.columns},
+            "Kind": run_comparison.run_kind(run) or "-",
             "Status": run.status.lower(),
             "Started": timestamp(run.started_ms * 1000, page.user_time_zone()),
-            "Duration": f"{(run.ended_ms - run.started_ms) / 1000:,.1f} s" if run.ended_ms is not None else "-",
-            **{formatting.humanize(name): run.metrics.get(name) for name in metrics},
+            "Duration": None if run.ended_ms is None else (run.ended_ms - run.started_ms) / 1000,
+            "Id": run.run_id[:8],
         }
-        for run in runs
+        for run in table.runs
     ]
-    columns: dict[str, Any] = {
-        formatting.humanize(name): st.column_config.NumberColumn(format="%.4f") for name in metrics
-    }
-    columns |= page.time_columns("Started")
+    frame = pd.DataFrame(rows)
     selected = page.show_grid(
-        pd.DataFrame(rows), column_config=columns, on_select="rerun", selection_mode="multi-row", key="experiment_rows"
+        frame,
+        column_config=_column_config(frame, table.columns),
+        on_select="rerun",
+        selection_mode="multi-row",
+        placeholder="-",
+        selection_default={"selection": {"rows": positions}},
+        key=f"experiment_rows_{table.key}",
     )
-    return [runs[at] for at in selected.selection.rows if at < len(runs)]
+    return [table.runs[at] for at in selected.selection.rows if at < len(table.runs)]
 
 
-def _show_parallel_coordinates(runs: list[RecordedRun]) -> None:
-    table = runs_table(runs)
-    varied = [name for name in table.columns if name.startswith("params.") and _varies_numerically(table[name])]
-    names = st.session_state.get("experiment_metrics", [])
-    columns = [*varied[:6], *(f"metrics.{name}" for name in names if f"metrics.{name}" in table.columns)]
+def _version_address(run: RecordedRun, versions: dict[str, int]) -> str | None:
+    version = run_comparison_panel.run_version(run, versions)
+    return None if version is None else links.page_address("models", version=version)
+
+
+def _column_config(frame: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "Best": st.column_config.TextColumn(width=50, help="Best value of the metric in the box `Best by`"),
+        "Version": st.column_config.LinkColumn(display_text=r"version=(\d+)", width=70, help="Opens the version"),
+        "Duration": st.column_config.NumberColumn(format="%.1f s"),
+        **page.time_columns("Started"),
+    }
+    for name in columns:
+        label = run_comparison.column_label(name)
+        if name.startswith("metrics."):
+            config[label] = st.column_config.NumberColumn(format="%.4f")
+        elif not pd.api.types.is_numeric_dtype(frame[label]):
+            frame[label] = frame[label].map(_setting_cell)
+    return config
+
+
+def _setting_cell(value: float | str | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else formatting.setting_text(value)
+
+
+def _compared_runs(
+    runs: list[RecordedRun], listed: list[RecordedRun], selected: list[RecordedRun]
+) -> tuple[list[RecordedRun], bool]:
+    """Return the runs to compare, and whether they are the default; the address has the selected ones.
+
+    Runs of the address that another kind hides are still compared.
+    """
+    listed_ids = {run.run_id for run in listed}
+    wanted = tuple(address.chosen_ids("runs"))
+    hidden = [run for run in runs if run.run_id not in listed_ids and wanted and run.run_id.startswith(wanted)]
+    chosen = [*hidden, *selected]
+    address.keep("runs", ",".join(run.run_id[:8] for run in chosen))
+    return (chosen, False) if len(chosen) > 1 else (run_comparison.newest_with_curves(listed), True)
+
+
+def _show_parallel_coordinates(table: _RunTable, compared: list[RecordedRun]) -> None:
+    runs = table.runs[:_MAX_LINES]
+    columns = [name for name in table.columns if _is_drawable(name, runs)]
+    columns = sorted(columns, key=lambda name: name.startswith("metrics."))[:_MAX_AXES]
     if len(runs) < 2 or len(columns) < 2:
         return
-    with st.expander("Settings and metrics of all runs", expanded=True):
-        newest = table.head(_MAX_CHART_RUNS).assign(run=[_run_label(run) for run in runs[:_MAX_CHART_RUNS]])
-        renamed = newest.rename(columns={name: name.partition(".")[2] for name in columns})
+    compared = compared[: run_comparison_panel.MAX_COMPARED]
+    titles = run_comparison_panel.run_titles(compared)
+    selected = {run.run_id: title for run, title in zip(compared, titles, strict=True)}
+    frame = pd.DataFrame(
+        {
+            "run": [run_comparison_panel.run_label(run) for run in runs],
+            "role": [
+                run_charts.BEST_ROLE
+                if run.run_id in table.best_ids
+                else selected.get(run.run_id, run_charts.OTHER_ROLE)
+                for run in runs
+            ],
+            **{_axis_title(name): _axis_values(name, runs) for name in columns},
+        }
+    )
+    with st.expander("Settings and metrics as lines, one for each run", expanded=True):
         page.show_chart(
-            run_charts.parallel_coordinates(renamed, [name.partition(".")[2] for name in columns]),
-            alt="A line for each run",
+            run_charts.parallel_coordinates(frame, [_axis_title(name) for name in columns]),
+            alt="A line for each run through an axis for each column, the best run and the compared ones in color",
         )
-        if len(runs) > _MAX_CHART_RUNS:
-            st.caption(f"Newest {_MAX_CHART_RUNS} of {len(runs):,} runs.")
+        if len(table.runs) > _MAX_LINES:
+            st.caption(f"The first {_MAX_LINES} of {len(table.runs):,} runs of the table.")
 
 
-def _varies_numerically(column: pd.Series) -> bool:
-    values = pd.to_numeric(column, errors="coerce")
-    return bool(values.notna().all() and len(values.unique()) > 1)
+def _is_drawable(column: str, runs: list[RecordedRun]) -> bool:
+    """Return whether the runs differ in a column, and an axis has room for its texts."""
+    values = {run_comparison.run_value(run, column) for run in runs}
+    texts = {value for value in values if isinstance(value, str)}
+    return len(values) > 1 and len(texts) <= _MAX_AXIS_VALUES
 
 
-def _compare_two_runs(runs: list[RecordedRun], selected: list[RecordedRun]) -> None:
-    st.markdown("### Compare two runs")
-    if len(runs) < 2:
-        st.caption("There is no second run; train another model: `dvc exp run -S model=random_forest`")
-        return
-    preferred = [run for run in selected if run in runs]
-    first, second = (preferred + [run for run in runs if run not in preferred])[:2]
-    labels = [_run_label(run) for run in runs]
-    left, right = st.columns(2)
-    first_at = left.selectbox(
-        "First", range(len(runs)), runs.index(first), format_func=labels.__getitem__, key=f"first_{first.run_id}"
-    )
-    second_at = right.selectbox(
-        "Second", range(len(runs)), runs.index(second), format_func=labels.__getitem__, key=f"second_{second.run_id}"
-    )
-    _show_differences(runs[first_at], runs[second_at])
-    _show_curves([runs[first_at], runs[second_at]])
+def _axis_values(column: str, runs: list[RecordedRun]) -> list[float | str | None]:
+    """Return the values of an axis; a setting with few values or with texts has one place for each value."""
+    values = [run_comparison.run_value(run, column) for run in runs]
+    has_few = column.startswith("params.") and len(set(values)) <= _MAX_PLACES
+    if has_few or any(isinstance(value, str) for value in values):
+        return [None if value is None else formatting.shorten(_setting_cell(value), 24) for value in values]
+    return values
 
 
-def _show_differences(first: RecordedRun, second: RecordedRun) -> None:
-    settings, metrics = st.columns(2)
-    with settings:
-        st.markdown("**Settings that differ**")
-        keys = sorted({*first.params, *second.params})
-        rows = [(key, first.params.get(key, "-"), second.params.get(key, "-")) for key in keys]
-        differing = [(key, formatting.setting_text(a), formatting.setting_text(b)) for key, a, b in rows if a != b]
-        if differing:
-            page.show_table(pd.DataFrame(differing, columns=["Setting", "First", "Second"]))
-        else:
-            st.caption("None: equal settings.")
-    with metrics:
-        st.markdown("**Metrics of both runs**")
-        names = [name for name in _metric_names([first, second]) if name in first.metrics and name in second.metrics]
-        pairs = [(formatting.humanize(name), first.metrics[name], second.metrics[name]) for name in names]
-        compared = [
-            (name, formatting.format_number(a), formatting.format_number(b), f"{b - a:+.4f}") for name, a, b in pairs
-        ]
-        if compared:
-            page.show_table(pd.DataFrame(compared, columns=["Metric", "First", "Second", "Second - first"]))
-        else:
-            st.caption("The runs have no metric in common.")
-
-
-def _show_curves(runs: list[RecordedRun]) -> None:
-    """Overlay the test-set curves of the runs that recorded them."""
-    curves_by_run = {}
-    for run in runs:
-        try:
-            curves_by_run[_run_label(run)] = queries.load_run_evaluation(run.run_id).curves
-        except MlopsError:
-            continue
-    if not curves_by_run:
-        st.caption("No curves: sweep trials log cross-validation metrics only.")
-        return
-    for column, (name, (title, x, y)) in zip(st.columns(len(_CURVE_AXES)), _CURVE_AXES.items(), strict=True):
-        parts = [
-            curves[name][[x, y]].set_axis(["across", "up"], axis=1).assign(run=label)
-            for label, curves in curves_by_run.items()
-            if name in curves and not curves[name].empty
-        ]
-        with column, st.container(border=True):
-            st.markdown(f"**{title}**")
-            if parts:
-                titles = [formatting.humanize(axis).capitalize() for axis in (x, y)]
-                page.show_chart(run_charts.overlaid_curves(pd.concat(parts), x=titles[0], y=titles[1]), alt=title)
-            else:
-                st.caption("Not recorded.")
+def _axis_title(column: str) -> str:
+    return run_comparison.column_label(column).replace(": ", ":\n").replace(".", ".\n")

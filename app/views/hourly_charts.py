@@ -41,11 +41,13 @@ def show_error_rate(activity: HourlyActivity) -> None:
 
 
 def show_missing_share(overview: monitoring_queries.DriftOverview, feature: str) -> None:
-    """Draw the share of missing values of a feature by interval."""
+    """Draw the share of missing values of a feature over time."""
     shares = [
-        (interval.since, interval.missing_share)
-        for interval in overview.intervals
-        if interval.column == feature and interval.missing_share is not None
+        (point.since, point.finding.statistics["missing_share_window"])
+        for line in overview.lines
+        if line.column == feature
+        for point in line.points
+        if "missing_share_window" in point.finding.statistics
     ]
     if shares:
         _show_share_over_time(shares, "Missing")

@@ -40,7 +40,7 @@ def show_incidents(model: str) -> None:
     incidents = monitoring_queries.open_incidents(model)
     if not incidents:
         status = status_panel.production_status()
-        st.markdown(status_panel.component_markdown(status.component("alerts")))
+        st.markdown(status_panel.component_markdown(status.component("incidents")))
         st.caption(status_panel.component_markdown(status.component("monitor")))
         return
     is_allowed, reason = page.can_operate("operator")
@@ -64,9 +64,7 @@ def _show_incident(incident: Incident, *, is_silenced: bool) -> None:
         f":gray-badge[{formatting.escape_markdown(incident.status)}]",
     ]
     badges += [":gray-badge[silenced]"] if is_silenced else []
-    st.markdown(
-        f"{' '.join(badges)} **{formatting.escape_markdown(incident.title.removeprefix(f'{incident.model}: '))}**"
-    )
+    st.markdown(f"{' '.join(badges)} **{formatting.escape_markdown(incident.title)}**")
     lines = [
         formatting.message_markdown(formatting.shorten(line, 300))
         for line in incident.message.splitlines()[:_MAX_MESSAGE_LINES]

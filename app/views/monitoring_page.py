@@ -18,7 +18,6 @@ __all__ = ["render"]
 
 _WINDOW_LABELS = {"1h": "1 hour", "1d": "1 day", "7d": "7 days", "30d": "30 days"}
 _WINDOW_HOURS = {"1h": 1, "1d": 24, "7d": 168, "30d": 720}
-_INTERVAL_HOURS = {1: 1, 24: 1, 168: 6, 720: 24}
 _BASELINE_LABELS = {"training": "Training", "previous_window": "Previous period"}
 
 
@@ -89,7 +88,6 @@ def _show_window(version: ModelVersion, hours: int, *, against_previous_window: 
         version.model,
         version.version,
         hours,
-        interval_hours=_INTERVAL_HOURS[hours],
         against_previous_window=against_previous_window,
     )
     traffic, performance = summary.traffic, summary.performance

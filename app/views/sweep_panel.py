@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import formatting, page, queries, run_charts
+from app import address, formatting, page, queries, run_charts
 from pipeline.text import timestamp
+from pipeline.tracking import run_comparison
 
 if TYPE_CHECKING:
     from pipeline.tracking.run_search import RecordedRun
@@ -26,7 +27,15 @@ def show_sweeps(runs: list[RecordedRun]) -> None:
         st.caption("None yet: `python -m stages.train -m model=logistic_regression,naive_bayes seed=1,2`")
         return
     by_id = {run.run_id: run for run in sweeps}
-    sweep_id = st.selectbox("Sweep", list(by_id), format_func=lambda run_id: _sweep_label(by_id[run_id]), key="sweep")
+    sweep_id = address.choose(
+        st.selectbox,
+        list(by_id),
+        parameter="sweep",
+        key="experiment_sweep",
+        default=sweeps[0].run_id,
+        format_func=lambda run_id: _sweep_label(by_id[run_id]),
+        label="Sweep",
+    )
     is_running = by_id[sweep_id].status == "RUNNING"
     page.refresh_every(
         _REFRESH_S if is_running else None, lambda: _show_progress(sweep_id, queries.runs() if is_running else runs)
@@ -53,11 +62,20 @@ def _show_progress(sweep_id: str, runs: list[RecordedRun]) -> None:
     if not finished:
         st.caption("No trial has finished yet.")
         return
-    rows = [(at, value, formatting.shorten(run.tags.get("mlops.varies", run.name))) for at, value, run in finished]
-    chart = run_charts.trial_scores(
-        pd.DataFrame(rows, columns=["trial", "value", "name"]), title=formatting.humanize(objective)
+    column = f"metrics.cv.{objective}"
+    best_run = run_comparison.best_run(trials, column)
+    rows = [
+        (at, value, formatting.shorten(run.tags.get("mlops.varies", run.name)), run == best_run)
+        for at, value, run in finished
+    ]
+    title = run_comparison.column_label(column)
+    chart = run_charts.trial_scores(pd.DataFrame(rows, columns=["trial", "value", "name", "is_best"]), title=title)
+    page.show_chart(chart, alt="Objective by trial; the best trial is marked")
+    table = pd.DataFrame(
+        [
+            {"Best": "★" if is_best else "", "Trial": at, title: value, "Overrides": name}
+            for at, value, name, is_best in rows
+        ]
     )
-    page.show_chart(chart, alt="Objective by trial")
-    table = pd.DataFrame(rows, columns=["Trial", formatting.humanize(objective), "Overrides"])
     page.show_grid(table.assign(Run=[run.run_id[:8] for *_, run in finished]))
     st.caption("Adopt a trial: `mlops tracking adopt RUN --as NAME`, then `dvc exp run -S experiment=NAME`")

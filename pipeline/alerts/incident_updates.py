@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from pipeline.alerts.alert_rules import RuleResult
     from pipeline.alerts.incident_message import IncidentMessage
     from pipeline.config.groups.alerts_config import AlertsConfig
+    from pipeline.schema import FeatureLabels
     from pipeline.state import Incident, Silence
 
 __all__ = ["update_incidents"]
 
 _US_PER_MINUTE = 60_000_000
+_MAX_HISTORY = 50  # changes of one incident; the first and the newest are kept
+_SUBJECT_KEYS = (("metrics", "metric"), ("causes", "column"))
 # What an incident keeps when its rules fire again.
 _UNCHANGED = (
     *("seq", "opened_at", "status", "notified_at"),
@@ -46,6 +49,7 @@ def update_incidents(
     report: Mapping[str, Any],
     *,
     at: int,
+    labels: FeatureLabels,
 ) -> tuple[Incident, ...]:
     """Store the results of the rules in the caller's transaction; return the incidents that changed.
 
@@ -59,7 +63,7 @@ def update_incidents(
         firing = [result for result in members if result.is_firing]
         known = store.last_incident(connection, model, group)
         if firing:
-            incidents.append(_open_or_update(context, known, members, compose_message(model, firing, report), model))
+            incidents.append(_open_or_update(context, known, members, compose_message(firing, report, labels), model))
         elif known is not None and known.status != "resolved" and _has_cleared(known, members):
             incidents.append(_resolve(context, known))
     return tuple(incidents)
@@ -99,18 +103,42 @@ def _open_or_update(
         last_seen_at=context.run_at,
     )
     if known is None or (known.status == "resolved" and not _in_cooldown(context, known)):
-        opened = replace(fresh, seq=store.add_incident(context.connection, fresh))
+        opened = _record_change(replace(fresh, seq=store.add_incident(context.connection, fresh)), None, "opened")
         return _save_and_notify(context, opened, "opened")
     is_worse = SEVERITIES.index(severity) > SEVERITIES.index(known.severity)
     seen = replace(fresh, n_occurrences=known.n_occurrences + 1, **{name: getattr(known, name) for name in _UNCHANGED})
+    change = "escalated" if is_worse else "changed"
     if known.status == "resolved":  # it fires again within its cooldown
-        seen = replace(seen, status="open", resolved_at=None, resolved_by=None)
+        seen, change = replace(seen, status="open", resolved_at=None, resolved_by=None), "reopened"
+    seen = _record_change(seen, known, change)
     if is_worse:
         return _save_and_notify(context, replace(seen, status="open"), "escalated")
     if seen.status == "open" and not _in_cooldown(context, known):
         return _save_and_notify(context, seen, "still open" if seen.notified_at is not None else "opened")
     store.update_incident(context.connection, seen)
     return seen
+
+
+def _record_change(incident: Incident, known: Incident | None, event: str) -> Incident:
+    """Return an incident with its history in the details: a change of severity, subject or status since `known`."""
+    earlier = [] if known is None else known.details.get("history", [])
+    is_same = known is not None and (known.severity, _subject(known)) == (incident.severity, _subject(incident))
+    entry = {
+        "at": incident.last_seen_at,
+        "event": event,
+        "severity": incident.severity,
+        "title": incident.title,
+    }
+    history = list(earlier) if is_same and event == "changed" else [*earlier, entry]
+    if len(history) > _MAX_HISTORY:
+        history = [history[0], *history[-(_MAX_HISTORY - 1) :]]
+    return replace(incident, details={**incident.details, "history": history})
+
+
+def _subject(incident: Incident) -> tuple[str, ...]:
+    """Return the worst metric and the likeliest cause; the rules of an incident without both."""
+    worst = [item[0][name] for key, name in _SUBJECT_KEYS if (item := incident.details.get(key))]
+    return tuple(worst) or incident.rules
 
 
 def _in_cooldown(context: _RunContext, known: Incident) -> bool:
@@ -121,7 +149,9 @@ def _in_cooldown(context: _RunContext, known: Incident) -> bool:
 
 
 def _resolve(context: _RunContext, known: Incident) -> Incident:
-    resolved = replace(known, status="resolved", resolved_at=context.run_at, resolved_by=store.MONITOR_ACTOR)
+    ended = replace(known, status="resolved", resolved_at=context.run_at, resolved_by=store.MONITOR_ACTOR)
+    resolved = _record_change(replace(ended, last_seen_at=context.run_at), known, "resolved")
+    resolved = replace(resolved, last_seen_at=known.last_seen_at)
     store.update_incident(context.connection, resolved)
     enqueue_resolution(context.connection, resolved, at=context.run_at)
     return resolved

@@ -21,8 +21,11 @@ from pipeline.alerts.rule_inputs import RuleInputs, fetch_server_metrics
 from pipeline.alerts.run_summary import flatten_metrics, summarize_run
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.monitoring import ModelMonitor
-from pipeline.monitoring.monitoring_html import monitoring_report_html, report_headline
+from pipeline.monitoring.monitoring_html import MonitoringContext, monitoring_report_html
+from pipeline.monitoring.monitoring_text import report_headline
 from pipeline.project import paths
+from pipeline.report_index import write_report_index
+from pipeline.schema import FeatureLabels
 from pipeline.text import pluralize
 from pipeline.tracing import child_span, root_span
 from pipeline.tracking import make_tracker, print_tracking_warnings
@@ -33,9 +36,13 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.config.root_config import Config
+    from pipeline.monitoring.window_view import LogWindowView
     from pipeline.state import Incident, MonitorRun, State
 
 __all__ = ["MonitorRunResult", "run_monitor", "run_monitor_once", "stop_on_signal"]
+
+
+_PAGE_WINDOWS = 2  # the page draws drift over so many windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +130,43 @@ def run_monitor_once(config: Config, root: Path, *, clock: Callable[[], int] | N
 
 def _run_traced(monitor: ModelMonitor, config: Config, root: Path) -> MonitorRunResult:
     with monitor.open_window() as view:
+        labels = FeatureLabels.from_schema(view.package.schema)
         with child_span("evaluate the window"):
             report = {**view.report(), "audit_head": _audit_head(view.log.state)}
-        html = monitoring_report_html(report)
         files.write_json(root / paths.MONITORING_REPORT, report)
-        files.write_text(root / paths.MONITORING_HTML, html)
         with child_span("update incidents"):
-            saved = _save_run(view.log.state, config, report)
+            saved = _save_run(view.log.state, config, report, labels=labels)
+        with child_span("write the page"):
+            context = _page_context(view, config, saved, labels)
+            page = monitoring_report_html(report, context, index_address=paths.REPORT_INDEX.name)
+            files.write_text(root / paths.MONITORING_HTML, page)
+            write_report_index(root)
         with child_span("send messages"):
             delivery_result = deliver_due_messages(view.log.state, config.alerts)
     severity = saved.run.severity
     if config.monitoring.mlflow_runs == "all" or (config.monitoring.mlflow_runs == "findings" and severity is not None):
-        _log_to_mlflow(root, config.tracking, saved.run, report, html=html)
+        _log_to_mlflow(root, config.tracking, saved.run, report, html=monitoring_report_html(report, context))
     return MonitorRunResult(report, saved.rule_results, saved.incidents, delivery_result, severity)
+
+
+def _page_context(view: LogWindowView, config: Config, saved: _SavedRun, labels: FeatureLabels) -> MonitoringContext:
+    """Return what the page shows around the report: version, open incidents, drift of notable columns over time."""
+    run = saved.run
+    with view.log.state.reading() as connection:
+        versions = store.read_versions(connection, config.name)
+        incidents = store.read_incidents(connection, config.name)
+    commit = next((known.tags.get("git.commit", "") for known in versions if known.version == run.version), "")
+    notable = {finding.column for finding in view.drift.findings if finding.verdict in ("drift", "watch")}
+    since = view.window.until - _PAGE_WINDOWS * config.monitoring.window_hours * store.HOUR_US
+    lines = view.drift_lines(baseline="training", columns=notable, since=since) if notable else ()
+    return MonitoringContext(
+        recorded_at=run.recorded_at,
+        version=run.version,
+        commit=commit[:8],
+        incidents=incidents,
+        drift_lines=lines,
+        labels=labels,
+    )
 
 
 def _audit_head(state: State) -> str:
@@ -151,7 +182,7 @@ class _SavedRun:
     incidents: tuple[Incident, ...]
 
 
-def _save_run(state: State, config: Config, report: dict[str, Any]) -> _SavedRun:
+def _save_run(state: State, config: Config, report: dict[str, Any], *, labels: FeatureLabels) -> _SavedRun:
     server = fetch_server_metrics(config.alerts.server, config.serving)
     with state.writing() as connection:
         at = state.clock()
@@ -180,7 +211,7 @@ def _save_run(state: State, config: Config, report: dict[str, Any]) -> _SavedRun
             summary=summarize_run(report, results, server),
         )
         store.add_monitor_run(connection, run)
-        incidents = update_incidents(connection, config.alerts, config.name, results, report, at=at)
+        incidents = update_incidents(connection, config.alerts, config.name, results, report, at=at, labels=labels)
         return _SavedRun(run, results, incidents)
 
 

@@ -21,7 +21,11 @@ def subject_line(payload: Mapping[str, Any]) -> str:
     """Return the subject of a message, on one line of visible characters."""
     status = "resolved" if payload["event"] == "resolved" else payload["severity"]
     suffix = " (still open)" if payload["event"] == "still open" else ""
-    return visible_line(f"[{status}] {payload['title']}{suffix}")
+    return visible_line(f"[{status}] {_headline(payload)}{suffix}")
+
+
+def _headline(payload: Mapping[str, Any]) -> str:
+    return visible_line(f"{payload['model']}: {payload['title']}")
 
 
 def body_text(payload: Mapping[str, Any]) -> str:
@@ -57,7 +61,7 @@ def _alertmanager_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
         "group": payload["group"],
         "severity": payload["severity"],
     }
-    annotations = {"summary": visible_line(payload["title"]), "description": body_text(payload)}
+    annotations = {"summary": _headline(payload), "description": body_text(payload)}
     ended_at = payload["last_seen_at"] if status == "resolved" else None
     group_key = f'{{}}:{{model="{payload["model"]}", group="{payload["group"]}"}}'
     alert = {

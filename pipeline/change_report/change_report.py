@@ -21,6 +21,7 @@ from pipeline.gates import compare_schemas
 from pipeline.metrics import MetricEstimate, comparison_verdict
 from pipeline.project import paths
 from pipeline.schema import Schema
+from pipeline.tracking.revision import revision_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.change_report.paired_evaluation import SliceChange
     from pipeline.change_report.setting_changes import SettingChange
     from pipeline.change_report.snapshots import ProjectSnapshot
     from pipeline.change_report.stage_changes import StageChange
     from pipeline.config.root_config import Config
+    from pipeline.evaluation import SliceChange
     from pipeline.gates import SchemaChange
     from pipeline.metrics import ComparisonVerdict
     from pipeline.package import Package
@@ -75,9 +76,13 @@ class GateChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangeReport:
-    """The effects of a change; `notes` explain what could not be compared, and what to do."""
+    """The effects of a change; `notes` explain what could not be compared, and what to do.
+
+    `revision` is the commit of the folder, and whether the folder has uncommitted edits.
+    """
 
     base: str
+    revision: str
     notes: tuple[str, ...]
     settings: tuple[SettingChange, ...]
     executed_stages: tuple[StageChange, ...]
@@ -133,6 +138,7 @@ def build_change_report(root: Path, base: str, *, with_latency: bool = False) ->
         registrations = locked_registration(before), registration_of_folder(root, after, to_run)
         return ChangeReport(
             before.name,
+            _revision(root),
             tuple(_notes(before, after, to_run, is_paired=paired is not None)),
             changed_settings(before.settings, after.settings, graph),
             stages_that_ran(before.lock, after.lock) if before.lock else (),
@@ -147,6 +153,12 @@ def build_change_report(root: Path, base: str, *, with_latency: bool = False) ->
             _latencies_ms(packages, after) if with_latency else None,
             _curves(before, after),
         )
+
+
+def _revision(root: Path) -> str:
+    tags = revision_tags(root)
+    edits = " with uncommitted edits" if tags.get("git.dirty") == "true" else ""
+    return f"{tags['git.commit'][:8]}{edits}" if "git.commit" in tags else ""
 
 
 def _notes(

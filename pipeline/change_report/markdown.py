@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.change_report.change_summary import change_effects
 from pipeline.change_report.gate_verdicts import NOT_EVALUATED
 from pipeline.markdown_text import escape_markdown
+from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ _BAR_WIDTH = 48
 
 def change_headline(change: ChangeReport) -> str:
     """Return one sentence about settings, stages, metrics and gates."""
-    worse = [metric.name for metric in change.metrics if metric.verdict == "worse"]
-    better = [metric.name for metric in change.metrics if metric.verdict == "better"]
+    worse = [metric_label(metric.name) for metric in change.metrics if metric.verdict == "worse"]
+    better = [metric_label(metric.name) for metric in change.metrics if metric.verdict == "better"]
     parts = [f"{pluralize(len(change.settings), 'setting')} changed"]
     n_pending = len(change.pending_stages)
     parts.append(f"{pluralize(n_pending, 'stage')} not yet run" if n_pending else "all stages are up to date")
@@ -58,6 +60,11 @@ def _report_lines(change: ChangeReport) -> Iterator[str]:
         yield f"> **Note:** {escape_markdown(note)}"
         yield ">"
     yield ""
+    yield from _markdown_table(
+        "Costs and benefits",
+        ("subject", "effect", "what changes"),
+        [(effect.subject, effect.label, effect.text) for effect in change_effects(change)],
+    )
     yield from _settings_section(change)
     yield from _markdown_table(
         "Features, by severity",
@@ -91,7 +98,7 @@ def _settings_section(change: ChangeReport) -> Iterator[str]:
 def _metrics_section(change: ChangeReport) -> Iterator[str]:
     rows = [
         (
-            metric.name,
+            metric_label(metric.name),
             format_interval(metric.before),
             format_interval(metric.after),
             format_difference(metric.difference),
@@ -107,7 +114,7 @@ def _metrics_section(change: ChangeReport) -> Iterator[str]:
 def _interval_chart(metrics: Sequence[MetricChange]) -> Iterator[str]:
     """Yield a text chart of the intervals before and after, over one axis for each metric."""
     intervals = [
-        (metric.name, before, after)
+        (metric_label(metric.name), before, after)
         for metric in metrics
         if (before := _complete_interval(metric.before)) and (after := _complete_interval(metric.after))
     ]
@@ -144,15 +151,16 @@ def _gate_slice_and_cost_sections(change: ChangeReport) -> Iterator[str]:
     rows = [(gate.name, gate.before or "", gate.after or "", gate.reason) for gate in change.gates]
     verdicts = ("verdict", *change.gate_verdicts, "")
     yield from _markdown_table("Gates", ("gate", "before", "after", "reason"), [*rows, verdicts] if rows else [])
-    worse = [
-        (f"{slice_.column} = {slice_.value}", f"{slice_.n_rows:,}", slice_.metric, f"{slice_.before:.4g}",
-         f"{slice_.after:.4g}", format_difference(slice_.difference), slice_.verdict)
-        for slice_ in change.slices[:_MAX_SLICES]
+    worse = [slice_ for slice_ in change.slices if slice_.verdict == "worse"]
+    lines = [
+        (f"{slice_.column} = {slice_.value}", f"{slice_.n_rows:,}", metric_label(slice_.metric), f"{slice_.before:.4g}",
+         f"{slice_.after:.4g}", format_difference(slice_.difference))
+        for slice_ in worse[:_MAX_SLICES]
     ]  # fmt: skip
-    head = ("slice", "rows", "metric", "before", "after", "difference", "verdict")
-    yield from _markdown_table("Worse slices", head, worse)
-    if len(change.slices) > _MAX_SLICES:
-        yield f"{len(change.slices) - _MAX_SLICES} more slices are worse by less."
+    head = ("slice", "rows", "metric", "before", "after", "difference")
+    yield from _markdown_table("Significantly worse slices", head, lines)
+    if len(worse) > _MAX_SLICES:
+        yield f"{pluralize(len(worse) - _MAX_SLICES, 'more slice')} with a smaller difference; see `--json`."
         yield ""
     facts = []
     if None not in change.size_mb:

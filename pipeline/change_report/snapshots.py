@@ -13,8 +13,9 @@ from pipeline.config.composition import compose
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import DataError, IntegrityError, UsageError
 from pipeline.project import paths
+from pipeline.project.git_command import run_git
 from pipeline.tracking.dvc_history import dvc_cache_folder, restore_output
-from pipeline.tracking.revision import parse_dvc_lock, run_git
+from pipeline.tracking.revision import parse_dvc_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.shared_options import AsJson, ModelFilter, ModelOption, ReasonOption, open_state
+from pipeline.cli.terminal_output import print_table
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize, timestamp
+from pipeline.text import pluralize, timestamp, visible_line
 
 if TYPE_CHECKING:
     from pipeline.alerts import Actor
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="List, acknowledge, silence and resolve incidents, and deliver their notifications.", no_args_is_help=True
 )
 
+_INCIDENT_HEAD = ("incident", "opened", "severity", "status", "model", "title")
 IncidentNumber = Annotated[int, typer.Argument(help="Number of the incident; see `mlops alerts list`.")]
 
 
@@ -52,18 +54,34 @@ def list_(
         }
         typer.echo(canonical_json(body), nl=False)
         return
-    for incident in incidents:
-        typer.echo(_incident_line(incident))
+    sentence = _production_sentence(model)
+    if sentence:  # beside the table, which programs may read
+        typer.echo(sentence, err=True)
+    print_table(_INCIDENT_HEAD, [_incident_cells(incident) for incident in incidents])
     if not incidents:
         typer.echo("no incident" if include_resolved else none_open)
     for active_silence in silences:
         typer.echo(_silence_line(active_silence))
 
 
+def _production_sentence(model: str | None) -> str:
+    """Return the sentence about production of this project; empty for another model and without settings."""
+    from pipeline.config.config_loader import load_params
+    from pipeline.maintenance.production_check import check_production
+    from pipeline.project import paths
+    from pipeline.project.root import find_project_root
+
+    root = find_project_root()
+    if not (root / paths.PARAMS).exists():
+        return ""
+    config = load_params(root / paths.PARAMS)
+    return visible_line(check_production(root, config).sentence) if model in (None, config.name) else ""
+
+
 def _describe_no_open_incident(state: State, model: str | None) -> str:
     """Return that no incident is open, and the reason if that is not known, such as a monitor that never ran."""
     from pipeline.config.config_loader import load_params
-    from pipeline.production_status import assess_alerts, inspect_state, monitor_period_us
+    from pipeline.production_status import assess_incidents, inspect_state, monitor_period_us
     from pipeline.project import paths
     from pipeline.project.root import find_project_root
 
@@ -72,7 +90,7 @@ def _describe_no_open_incident(state: State, model: str | None) -> str:
         return "no open incident"
     config = load_params(params)
     known = inspect_state(state, config.name if model is None else model).model
-    status = assess_alerts(known, state.clock(), monitor_period_us(config.monitoring))
+    status = assess_incidents(known, state.clock(), monitor_period_us(config.monitoring))
     return f"no open incident. {status.text}" if status.state == "unknown" else "no open incident"
 
 
@@ -168,11 +186,16 @@ def _print_incident(incident: Incident, *, as_json: bool) -> None:
     typer.echo(canonical_json(incident.as_dict()) if as_json else _incident_line(incident), nl=not as_json)
 
 
-def _incident_line(incident: Incident) -> str:
+def _incident_cells(incident: Incident) -> list[str]:
     by = {"acknowledged": incident.acknowledged_by, "resolved": incident.resolved_by}.get(incident.status)
     status = f"{incident.status} by {by}" if by else incident.status
     opened = timestamp(incident.opened_at)
-    return f"{incident.seq:5}  {opened}  {incident.severity:8}  {status:12}  {incident.title}"
+    return [str(incident.seq), opened, incident.severity, status, incident.model, incident.title]
+
+
+def _incident_line(incident: Incident) -> str:
+    number, *cells, title = _incident_cells(incident)
+    return f"incident {number}  {'  '.join(cells)}: {title}"
 
 
 def _silence_line(silence: Silence) -> str:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.shared_options import AsJson, ModelFilter, ModelOption, open_registry, resolve_model
+from pipeline.cli.terminal_output import print_table
 from pipeline.errors import IntegrityError
 from pipeline.files import canonical_json
+from pipeline.project import paths
 from pipeline.text import number, timestamp
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Show registered models, their versions, stages and gates.", no_args_is_help=True)
 
+_VERSION_HEAD = ("model", "version", "release", "stage", "gates", "estimator", "package", "registered")
 VersionArgument = Annotated[int, typer.Argument(help="Number of the version.", metavar="VERSION")]
 
 
@@ -25,25 +28,42 @@ VersionArgument = Annotated[int, typer.Argument(help="Number of the version.", m
 def list_(*, model: ModelFilter = None, as_json: AsJson = False) -> None:
     """List every version with its stage and the verdict of its gates."""
     from pipeline import state as store
+    from pipeline.production_status import find_gate_override
 
-    versions = open_registry().list_models(model)
+    registry = open_registry()
+    versions = registry.list_models(model)
     if as_json:
         typer.echo(canonical_json([version.as_dict() for version in versions]), nl=False)
         return
     if not versions:
         typer.echo(f"no version is registered; {store.REGISTER_HINT}")
+        return
+    entries = registry.history(model)
+    rows = []
     for version in versions:
-        typer.echo(_version_line(version))
+        override = find_gate_override(version, [entry for entry in entries if entry.model == version.model])
+        cells = _version_cells(version)
+        rows.append(cells if override is None else [*cells[:4], f"{cells[4]} (overridden)", *cells[5:]])
+    print_table(_VERSION_HEAD, rows)
+
+
+def _version_cells(version: ModelVersion) -> list[str]:
+    gates = version.tags.get("gates")
+    return [
+        version.model,
+        str(version.version),
+        version.semver,
+        version.stage,
+        gates["verdict"] if gates is not None else "not evaluated",
+        version.tags.get("model", ""),
+        version.digest[:12],
+        timestamp(version.registered_at),
+    ]
 
 
 def _version_line(version: ModelVersion) -> str:
-    gates = version.tags.get("gates")
-    verdict = gates["verdict"] if gates is not None else "not evaluated"
-    kind = version.tags.get("model", "")
-    return (
-        f"{version.model}  version {version.version}  {version.semver}  {version.stage:10}  gates: {verdict:10}"
-        f"  {kind}  {version.digest[:12]}  {timestamp(version.registered_at)}"
-    )
+    model, number, semver, stage, verdict, kind, digest, registered = _version_cells(version)
+    return f"{model}  version {number}  {semver}  {stage}  gates: {verdict}  {kind}  {digest}  {registered}"
 
 
 @app.command()
@@ -111,10 +131,7 @@ def compare(
         typer.echo(canonical_json(rows), nl=False)
         return
     names = list(dict.fromkeys(key for row in rows for key in row))
-    table = [names, *([_format_cell(row.get(key)) for key in names] for row in rows)]
-    widths = [max(len(line[at]) for line in table) for at in range(len(names))]
-    for line in table:
-        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+    print_table(names, [[_format_cell(row.get(key)) for key in names] for row in rows])
 
 
 def _format_cell(value: object) -> str:
@@ -129,9 +146,13 @@ def diff(
     model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how two versions differ: settings, data, libraries, metrics, features."""
+    """Compare two versions: settings, features, gates, and test metrics with intervals and a verdict."""
+    from pipeline.config.config_loader import load_params
+    from pipeline.project.root import find_project_root
+
     registry = open_registry()
-    difference = registry.diff(resolve_model(registry, model), old, new)
+    name, config = resolve_model(registry, model), load_params(find_project_root() / paths.PARAMS)
+    difference = registry.diff(name, old, new, config=config)
     typer.echo(canonical_json(difference.as_dict()) if as_json else f"{difference.as_text()}\n", nl=False)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from pipeline.cli.backtest_command import backtest
 from pipeline.cli.shared_options import AsJson, ModelOption, parse_timestamp
+from pipeline.cli.terminal_output import colored
 from pipeline.files import canonical_json
 from pipeline.text import pluralize
 
@@ -39,7 +40,7 @@ def report(
 ) -> None:
     """Report a window of live predictions: drift by feature, measured and estimated performance."""
     from pipeline.monitoring import ModelMonitor
-    from pipeline.monitoring.monitoring_html import report_headline, report_text_lines
+    from pipeline.monitoring.monitoring_text import report_headline, report_text_lines
 
     clock = None if until is None else partial(parse_timestamp, until, option="--until")
     monitoring_report = ModelMonitor(_configured_model(model), clock=clock).generate_monitoring_report(
@@ -49,8 +50,8 @@ def report(
         typer.echo(canonical_json(monitoring_report), nl=False)
         return
     typer.echo(report_headline(monitoring_report))
-    for line in report_text_lines(monitoring_report):
-        typer.echo(line)
+    for verdict, line in report_text_lines(monitoring_report):
+        typer.echo(colored(line, verdict))
 
 
 @app.command()

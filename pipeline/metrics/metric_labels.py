@@ -43,6 +43,7 @@ METRIC_EXPLANATIONS: Mapping[str, str] = {
     "mcc": "Correlation of predicted and actual class: -1 to 1, 0 is random",
     "cost": "Mean cost of a prediction, by the declared costs",
 }
+_PLACES = {"cv": "Cross-validation", "cv_spread": "Standard deviation of the folds"}
 
 
 def metric_label(name: str) -> str:
@@ -59,6 +60,6 @@ def metric_label(name: str) -> str:
     label = METRIC_LABELS.get(metric, metric.replace("_", " ").capitalize())
     if not place:
         return label
-    words = {"cv": "Cross-validation"}.get(place, place.replace("_", " ").replace(".", ": ").capitalize())
+    words = _PLACES.get(place, place.replace("_", " ").replace(".", ": ").capitalize())
     is_acronym = label.split()[0].isupper()
     return f"{words}: {label if is_acronym else label[0].lower() + label[1:]}"

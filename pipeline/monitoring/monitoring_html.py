@@ -1,165 +1,273 @@
-"""Render a monitoring report as text lines, and as one HTML page that loads nothing from the network."""
+"""Render a monitoring report as one HTML page that loads nothing from the network."""
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.text import percent, pluralize
+from pipeline.html_report import (
+    BarSeries,
+    Html,
+    ReportHead,
+    badge,
+    bar_chart,
+    card,
+    card_grid,
+    details,
+    html_table,
+    legend,
+    paragraph,
+    report_page,
+    section,
+    text_with_code,
+    tiles,
+    time_chart,
+)
+from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
+from pipeline.monitoring.drift.bin_labels import bin_words
+from pipeline.monitoring.drift.statistic_labels import statistic_label, statistic_text
+from pipeline.monitoring.monitoring_text import estimate_disagrees, format_metric, report_headline
+from pipeline.schema import FeatureLabels
+from pipeline.text import percent, pluralize, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["monitoring_report_html", "report_headline", "report_text_lines"]
+    from pipeline.html_report import Level
+    from pipeline.monitoring.drift import DriftLine
+    from pipeline.state import Incident
+
+__all__ = ["MonitoringContext", "monitoring_report_html"]
 
 _MAX_COLUMNS = 100
-_CHART_LEGEND = (
-    "Gray is the reference, blue is this window. "
-    "The last bins are values outside of the training range and missing values."
-)
-_BADGES = {"drift": "bad", "degraded": "bad", "watch": "warn", "stable": "good", "ok": "good"}
-_STYLE = """
-:root { --ink: #1d2330; --soft: #667085; --line: #e4e7ec; --paper: #fff; --wash: #f6f7f9; --reference: #b7c0cf;
-  --window: #3f74d9; --good: #2e9e6b; --warn: #c98a00; --bad: #c2372f; --none: #667085; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8eaf0; --soft: #98a2b3; --line: #2b3140; --paper: #14171f;
-  --wash: #1c212c; --reference: #475063; --window: #6f9cf5; --good: #4cc38a; --warn: #e5b34b; --bad: #f0726a;
-  --none: #98a2b3; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--wash); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px; } h1 { font-size: 26px; margin: 0; }
-h2 { font-size: 18px; margin: 36px 0 12px; } p { margin: 4px 0; } .soft { color: var(--soft); }
-.card { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: 16px 18px; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 12px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin-top: 20px; }
-.tiles b { display: block; font-size: 24px; } .name { overflow-wrap: anywhere; font-weight: 600; }
-.badge { padding: 1px 9px; border-radius: 99px; color: var(--paper); font-size: 12px; background: var(--none); }
-.good { background: var(--good); } .warn { background: var(--warn); } .bad { background: var(--bad); }
-table { border-collapse: collapse; width: 100%; } td, th { padding: 4px 14px 4px 0; text-align: left; }
-th { color: var(--soft); font-weight: 500; }
-svg { display: block; width: 100%; height: 74px; margin: 10px 0 4px; } .reference { fill: var(--reference); }
-.window { fill: var(--window); }
-"""
+_LEVELS: Mapping[str, Level] = {
+    "drift": "bad", "degraded": "bad", "critical": "bad", "watch": "warn", "warning": "warn", "stable": "good",
+    "ok": "good",
+}  # fmt: skip
+_OUTSIDE = ("below", "above", "unseen", "missing")
 
 
-def report_headline(report: Mapping[str, Any]) -> str:
-    """Return one line: drift, degradation, outcomes."""
-    drift, degraded = report["drift"], report["degradation"]["degraded_metrics"]
-    shortage = report["degradation"]["shortage"]
-    performance = f"degraded: {', '.join(degraded)}" if degraded else "no degradation"
-    note = ", provisional: outcomes still arriving" if report["performance"]["provisional"] else ""
-    if shortage:
-        return f"{report['model']}: {drift['summary']}; degradation unknown: {shortage}{note}"
-    outcomes = pluralize(report["performance"]["n_outcomes"], "outcome")
-    return f"{report['model']}: {drift['summary']}; {performance}{note} ({outcomes})"
+@dataclass(frozen=True, slots=True)
+class MonitoringContext:
+    """What is known around a report: when and about which version it is, incidents, and drift before the window.
+
+    `recorded_at` is in microseconds since 1970. `commit` is that of the version, `incidents` are those that are not
+    resolved, and `labels` those of columns.
+    """
+
+    recorded_at: int | None = None
+    version: int | None = None
+    commit: str = ""
+    incidents: Sequence[Incident] = ()
+    drift_lines: Sequence[DriftLine] = ()
+    labels: FeatureLabels = field(default_factory=FeatureLabels)
 
 
-def report_text_lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one line for each column, then one for each metric."""
-    for finding in report["drift"]["findings"]:
-        yield f"  {finding['verdict']:16} {finding['column']}: {finding['summary']}"
-    performance = report["performance"]
-    for name, interval in performance["intervals"].items():
-        estimated = _format_metric(performance["estimated"][name]["value"])
-        note = ", contradicted by outcomes" if _estimate_disagrees(report, name) else ""
-        yield f"  {name:16} {_format_metric(performance[name], interval)}, estimated {estimated}{note}"
+def monitoring_report_html(
+    report: Mapping[str, Any], context: MonitoringContext | None = None, *, index_address: str | None = None
+) -> str:
+    """Return the page as HTML; at most 100 columns, the most severe first.
 
-
-def monitoring_report_html(report: Mapping[str, Any]) -> str:
-    """Return the page as HTML; at most 100 columns, the most severe first."""
-    findings, window = report["drift"]["findings"], report["drift"]["window"]
-    n_hidden = len(findings) - _MAX_COLUMNS
-    period = f"{window['since']} to {window['until']}" if window is not None else "rows of a frame"
-    parts = [
-        f"<h1>{escape(report['model'])} {_badge_html(report['drift']['verdict'])}</h1>",
-        f"<p class=soft>{escape(period)}</p>",
-        f"<p>{escape(report_headline(report))}</p>",
-        _tiles_html(report),
-        "<h2>Performance</h2>",
-        _performance_table_html(report),
-        "<h2>Drift by column</h2>",
-        f"<p class=soft>{_CHART_LEGEND}</p>",
-        f"<div class=grid>{''.join(_column_card_html(finding) for finding in findings[:_MAX_COLUMNS])}</div>",
-        f"<p class=soft>The JSON file has {n_hidden} more columns.</p>" if n_hidden > 0 else "",
-    ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Monitoring of {escape(report['model'])}</title>\n<style>{_STYLE}</style>\n</head>\n"
-        f"<body><main>\n{chr(10).join(parts)}\n</main></body>\n</html>\n"
+    Parameters
+    ----------
+    report : mapping
+        Of `ModelMonitor.generate_monitoring_report`.
+    context : MonitoringContext, optional
+    index_address : str, optional
+        Address of the index of reports, relative to the page.
+    """
+    known = context if context is not None else MonitoringContext()
+    verdict = "degraded" if report["degradation"]["degraded_metrics"] else report["drift"]["verdict"]
+    headline = report_headline(report)
+    head = ReportHead(
+        f"Monitoring of {report['model']}",
+        verdict.replace("_", " "),
+        _LEVELS.get(verdict, "neutral"),
+        headline,
+        commit=known.commit,
+        written_at=known.recorded_at,
     )
+    sections = (
+        _tiles(report, known),
+        _incident_section(known) if known.recorded_at is not None else "",
+        _time_section(report, known),
+        section("Performance", card(_performance_table(report))),
+        _drift_section(report, known),
+    )
+    return report_page(head, sections, facts=_facts(report, known), index_address=index_address)
 
 
-def _tiles_html(report: Mapping[str, Any]) -> str:
-    dashboard, performance = report["dashboard"], report["performance"]
-    tiles = {
-        "predictions": f"{dashboard['total_predictions']:,}",
-        "average confidence": _format_metric(dashboard["average_confidence"]),
-        "outcome coverage": percent(performance["coverage"]),
-        "drifted columns": "unknown" if report["drift"]["shortage"] else str(len(report["drift"]["drifted_features"])),
-    }
-    cards = [f"<div class=card><b>{value}</b>{name}</div>" for name, value in tiles.items()]
-    return f"<div class=tiles>{''.join(cards)}</div>"
+def _facts(report: Mapping[str, Any], known: MonitoringContext) -> list[tuple[str, str | Html]]:
+    window = report["drift"]["window"]
+    facts: list[tuple[str, str | Html]] = []
+    if known.version is not None:
+        facts.append(("Version in Production", str(known.version)))
+    period = "rows of a frame"
+    if window is not None:
+        period = f"{_utc(window['since'])} to {_utc(window['until'])}"
+    return [*facts, ("Window", period), ("Reference", pluralize(report["drift"]["n_reference"], "row"))]
 
 
-def _performance_table_html(report: Mapping[str, Any]) -> str:
+def _utc(iso: str) -> str:
+    return timestamp(round(datetime.fromisoformat(iso).timestamp() * 1_000_000))
+
+
+def _tiles(report: Mapping[str, Any], known: MonitoringContext) -> str:
+    dashboard, performance, drift = report["dashboard"], report["performance"], report["drift"]
+    n_drifted = "unknown" if drift["shortage"] else str(len(drift["drifted_features"]))
+    degraded = report["degradation"]["degraded_metrics"]
+    values = [
+        ("predictions", f"{dashboard['total_predictions']:,}", ""),
+        ("mean confidence", format_metric(dashboard["average_confidence"]), ""),
+        ("outcome coverage", percent(performance["coverage"]), pluralize(performance["n_outcomes"], "outcome")),
+        ("drifted columns", n_drifted, drift["shortage"] or f"of {len(drift['findings'])}"),
+        (
+            "degraded metrics",
+            "unknown" if report["degradation"]["shortage"] else str(len(degraded)),
+            report["degradation"]["shortage"],
+        ),
+    ]
+    if known.recorded_at is not None:
+        values.append(("open incidents", str(len(known.incidents)), ""))
+    return tiles(values)
+
+
+def _incident_section(known: MonitoringContext) -> str:
+    if not known.incidents:
+        return section("Incidents", card(paragraph("No open incident.")))
+    rows = [
+        (
+            f"{incident.seq}",
+            badge(incident.severity, _LEVELS.get(incident.severity, "neutral")),
+            incident.status,
+            timestamp(incident.opened_at),
+            incident.title,
+            Html(_commands(incident)),
+        )
+        for incident in known.incidents
+    ]
+    head = ("incident", "severity", "status", "open since", "title", "next commands")
+    return section("Incidents", card(html_table(head, rows)))
+
+
+def _commands(incident: Incident) -> str:
+    commands = [f"mlops alerts show {incident.seq}"]
+    if incident.status == "open":
+        commands.append(f"mlops alerts ack {incident.seq} --reason ...")
+    commands.append(f"mlops alerts resolve {incident.seq} --reason ...")
+    return "<br>".join(f"<code>{command}</code>" for command in commands)
+
+
+def _time_section(report: Mapping[str, Any], known: MonitoringContext) -> str:
+    """Return the change of each notable column over time, in thresholds, with the start of its drift."""
+    notable = [finding["column"] for finding in report["drift"]["findings"] if finding["verdict"] in ("drift", "watch")]
+    cards = []
+    for column in notable[:_MAX_COLUMNS]:
+        line = next((line for line in known.drift_lines if line.column == column), None)
+        if line is None:
+            continue
+        ratios = [(point.since, point.ratio) for point in line.points if point.ratio is not None]
+        if ratios:
+            chart = time_chart(ratios, limit=1.0, alt=f"Drift over time: {known.labels.label(column)}")
+            cards.append(card(f"<h3>{_text(known.labels.label(column))}</h3>", chart, paragraph(_start_text(line))))
+    remark = paragraph(
+        "The change against training as a multiple of its threshold, by time (UTC). "
+        "The dashed line is the threshold. Each point has enough rows for a verdict.",
+        is_soft=True,
+    )
+    return section("Drift over time", remark, card_grid(cards)) if cards else ""
+
+
+def _start_text(line: DriftLine) -> str:
+    """Return since when the column drifts without a break."""
+    start = line.beyond_since
+    return "No drift in the last period with enough rows." if start is None else f"Drift since {timestamp(start)}."
+
+
+def _performance_table(report: Mapping[str, Any]) -> str:
     performance = report["performance"]
     degradations = {finding["metric"]: finding for finding in report["degradation"]["findings"]}
-    rows = []
+    rows: list[tuple[str | Html, ...]] = []
     for name, interval in performance["intervals"].items():
-        estimated = performance["estimated"][name]
+        estimated = performance["estimated"].get(name, {"value": None, "low": None, "high": None})
         degradation = degradations.get(name, degradations.get("f1_weighted" if name == "f1_score" else name))
-        baseline = _format_metric(degradation["baseline"]) if degradation else "none"
-        note = " <span class='badge warn'>contradicted</span>" if _estimate_disagrees(report, name) else ""
+        estimate = text_with_code(format_metric(estimated["value"], [estimated["low"], estimated["high"]])).markup
+        note = f" {badge('contradicted', 'warn').markup}" if estimate_disagrees(report, name) else ""
+        label = f'<abbr title="{METRIC_EXPLANATIONS.get(name, "")}">{metric_label(name)}</abbr>'
+        verdict = degradation["verdict"] if degradation else ""
         rows.append(
-            f"<tr><td>{escape(name)}</td><td>{_format_metric(performance[name], interval)}</td>"
-            f"<td>{_format_metric(estimated['value'], [estimated['low'], estimated['high']])}{note}</td>"
-            f"<td>{baseline}</td><td>{_badge_html(degradation['verdict']) if degradation else ''}</td></tr>"
+            (
+                Html(label),
+                format_metric(performance[name], interval),
+                Html(f"{estimate}{note}"),
+                format_metric(degradation["baseline"]) if degradation else "none",
+                _worsening_text(degradation),
+                badge(verdict, _LEVELS.get(verdict, "neutral")) if verdict else "",
+            )
         )
-    head = "<tr><th>metric</th><th>realized</th><th>estimated</th><th>baseline</th><th></th></tr>"
-    return f"<div class=card><table>{head}{''.join(rows)}</table></div>"
+    return html_table(("metric", "realized", "estimated", "baseline", "worse by", "verdict"), rows)
 
 
-def _estimate_disagrees(report: Mapping[str, Any], name: str) -> bool:
-    """Whether the realized metric contradicts the estimate."""
-    return report["performance"]["estimates_agree"].get(name) is False
+def _worsening_text(degradation: Mapping[str, Any] | None) -> str:
+    if degradation is None or degradation["worsening"] is None or degradation["verdict"] == "not_enough_data":
+        return ""
+    if degradation["kind"] == "relative":
+        return f"{degradation['worsening']:+.1%} (threshold {degradation['threshold']:.0%})"
+    return f"{degradation['worsening']:+.4g} (threshold {degradation['threshold']:.4g})"
 
 
-def _column_card_html(finding: Mapping[str, Any]) -> str:
-    test = ""
-    if finding["value"] is not None:
-        statistic = f"{finding['statistic']} {finding['value']:.3g}"
-        test = f"{statistic}, threshold {finding['threshold']:.3g}, p-value {finding['p_value']:.2g}"
-    return (
-        f"<div class=card><span class=name>{escape(finding['column'])}</span> {_badge_html(finding['verdict'])}"
-        f"{_bar_chart_svg(finding['shares'])}<p>{escape(finding['summary'])}</p><p class=soft>{escape(test)}</p></div>"
+def _drift_section(report: Mapping[str, Any], known: MonitoringContext) -> str:
+    findings = report["drift"]["findings"]
+    shown = findings[:_MAX_COLUMNS]
+    notable = [_column_card(finding, known) for finding in shown if finding["verdict"] != "stable"]
+    stable = [_column_card(finding, known) for finding in shown if finding["verdict"] == "stable"]
+    n_hidden = len(findings) - len(shown)
+    return section(
+        "Drift by column",
+        legend((("reference", "reference"), ("current", "this window"))),
+        card_grid(notable),
+        details(f"{pluralize(len(stable), 'column')} without a notable change", card_grid(stable)),
+        paragraph(f"The JSON file has {n_hidden} more columns.", is_soft=True) if n_hidden > 0 else "",
     )
 
 
-def _bar_chart_svg(shares: list[list[Any]]) -> str:
-    if not shares:
-        return ""
-    top = max(max(reference, window) for _, reference, window in shares) or 1.0
-    width = 320 / len(shares)
-    bars = []
-    for i, (label, reference, window) in enumerate(shares):
-        sides = f"{percent(reference)} in the reference, {percent(window)} in the window"
-        title = f"<title>{escape(str(label))}: {sides}</title>"
-        for offset, side, share in ((0.08, "reference", reference), (0.5, "window", window)):
-            height = 70 * share / top
-            bars.append(
-                f'<rect class={side} x="{(i + offset) * width:.1f}" y="{74 - height:.1f}" width="{0.4 * width:.1f}"'
-                f' height="{height:.1f}">{title}</rect>'
-            )
-    return f'<svg viewBox="0 0 320 74" preserveAspectRatio="none" role="img">{"".join(bars)}</svg>'
+def _column_card(finding: Mapping[str, Any], known: MonitoringContext) -> str:
+    label = known.labels.label(finding["column"])
+    mark = badge(finding["verdict"], _LEVELS.get(finding["verdict"], "neutral")).markup
+    return card(
+        f"<h3>{_text(label)} {mark}</h3>",
+        _bars(finding, label),
+        paragraph(finding["summary"]),
+        html_table((), list(_statistic_rows(finding))) if finding["value"] is not None else "",
+    )
 
 
-def _badge_html(verdict: str) -> str:
-    return f"<span class='badge {_BADGES.get(verdict, '')}'>{escape(verdict.replace('_', ' '))}</span>"
+def _statistic_rows(finding: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    statistic = finding["statistic"]
+    value, threshold = (statistic_text(statistic, finding[key]) for key in ("value", "threshold"))
+    yield statistic_label(statistic), f"{value} (threshold {threshold})"
+    if finding["p_value"] is not None:
+        p_value = "below 0.0001" if finding["p_value"] < 0.0001 else f"{finding['p_value']:.2g}"
+        level = "" if finding["alpha"] is None else f" (significant below {finding['alpha']:.2g})"
+        yield "p-value", f"{p_value}{level}"
+    if finding["importance"] is not None:
+        yield "Share of feature importance", percent(finding["importance"])
 
 
-def _format_metric(value: float | None, interval: list[float | None] | None = None) -> str:
-    if value is None:
-        return "not known"
-    if interval is None or interval[0] is None or interval[1] is None:
-        return f"{value:.4g}"
-    return f"{value:.4g} ({interval[0]:.4g} to {interval[1]:.4g})"
+def _bars(finding: Mapping[str, Any], label: str) -> str:
+    words = bin_words([str(name) for name, _, _ in finding["shares"]])
+    shares = [
+        (word, reference, window)
+        for word, (name, reference, window) in zip(words, finding["shares"], strict=True)
+        if str(name) not in _OUTSIDE or reference or window
+    ]
+    series = (
+        BarSeries("reference", "of the reference", [reference for _, reference, _ in shares]),
+        BarSeries("current", "of this window", [window for _, _, window in shares]),
+    )
+    return bar_chart([name for name, _, _ in shares], series, alt=f"Shares of values: {label}")
+
+
+def _text(text: str) -> str:
+    return text_with_code(text.replace("`", "'")).markup

@@ -11,7 +11,7 @@ from pipeline.monitoring.drift import (
     DriftContext,
     detect_drift,
     detect_drift_against_frame,
-    drift_by_interval,
+    drift_lines,
     override_numeric_threshold,
     require_consecutive_windows,
 )
@@ -19,32 +19,35 @@ from pipeline.monitoring.importance.importance_history import ImportanceHistory,
 from pipeline.monitoring.log import WindowTallies, loggable_reference, traffic_summary, window_by_time
 from pipeline.monitoring.performance import (
     ESTIMABLE_METRICS,
+    HistoryOptions,
     IntervalOptions,
     assess_window,
     detect_degradation,
     estimates_agree,
     evaluate_window,
+    metric_lines,
+    slice_lines,
     sufficient_estimates,
 )
 from pipeline.state import DAY_US, HOUR_US
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
 
     from pipeline.config.root_config import Config
     from pipeline.fairness import FairnessReport
-    from pipeline.monitoring.drift import DriftReport, IntervalDrift
+    from pipeline.monitoring.drift import DriftLine, DriftReport
     from pipeline.monitoring.log import BinCounts, PredictionLog, Window
-    from pipeline.monitoring.performance import Degradation, PerformanceReport
+    from pipeline.monitoring.performance import Degradation, MetricLine, PerformanceReport
     from pipeline.package import Package
 
     Baseline = Literal["training", "previous_window"]
 
 __all__ = ["LogWindowView", "WindowView"]
 
-_DEGRADATION_THRESHOLD = 0.05
+DEGRADATION_THRESHOLD = 0.05
 _IMPORTANCE_DAYS = 90
 _METRIC_ALIASES = {"f1_weighted": "f1_score"}  # the name that users of scikit-learn know
 
@@ -119,18 +122,22 @@ class WindowView(ABC):
         monitoring = self.config.monitoring
         return IntervalOptions(monitoring.confidence_level, monitoring.bootstrap_samples, self.config.seed)
 
-    def detect_degradation(
-        self, baseline: Mapping[str, float] | None = None, *, threshold: float = _DEGRADATION_THRESHOLD
-    ) -> tuple[Degradation, ...]:
-        """Compare realized metrics with a baseline, the cross-validated metrics of the package when None."""
-        validated = {
+    @property
+    def validated_metrics(self) -> dict[str, float]:
+        """The cross-validated metrics of the package."""
+        return {
             name: value
             for name, value in self.package.metrics.items()
             if name in ESTIMABLE_METRICS and value is not None
         }
+
+    def detect_degradation(
+        self, baseline: Mapping[str, float] | None = None, *, threshold: float = DEGRADATION_THRESHOLD
+    ) -> tuple[Degradation, ...]:
+        """Compare realized metrics with a baseline, the cross-validated metrics of the package when None."""
         return detect_degradation(
             self.performance.realized,
-            baseline if baseline is not None else validated,
+            baseline if baseline is not None else self.validated_metrics,
             threshold=threshold,
             min_outcomes=self.config.monitoring.min_rows,
         )
@@ -301,20 +308,64 @@ class LogWindowView(WindowView):
         ]
         return require_consecutive_windows(reports[0], reports[1:], thresholds)
 
-    def drift_by_interval(
-        self, *, interval_hours: int, n_intervals: int, columns: Collection[str]
-    ) -> list[IntervalDrift]:
-        """Return the drift of some columns against training in the intervals up to the end of the window."""
-        intervals = drift_by_interval(
+    def drift_lines(
+        self,
+        *,
+        baseline: Baseline | None = None,
+        columns: Collection[str] | None = None,
+        since: int | None = None,
+    ) -> tuple[DriftLine, ...]:
+        """Return the drift of columns over time until the end of the window, in periods with enough rows.
+
+        Parameters
+        ----------
+        baseline : "training" or "previous_window", optional
+            What each period is compared with; `monitoring.baseline` when None.
+        columns : collection of str, optional
+            All columns when None.
+        since : int, optional
+            Start of the lines, in microseconds since 1970; that of the window when None.
+        """
+        is_relative = (baseline if baseline is not None else self.config.monitoring.baseline) == "previous_window"
+        return drift_lines(
             self.log,
             self.package,
             self.drift_context,
+            since=self.window.since if since is None else since,
             until=self.window.until,
-            interval_hours=interval_hours,
-            n_intervals=n_intervals,
             columns=columns,
+            baseline=self._earlier_counts(1) if is_relative else None,
         )
-        return list(intervals)
+
+    @property
+    def history_options(self) -> HistoryOptions:
+        """How metrics over time are limited: by the cross-validated metrics of the package."""
+        return HistoryOptions(
+            self.config.monitoring.min_rows, self.interval_options, self.validated_metrics, DEGRADATION_THRESHOLD
+        )
+
+    def metric_lines(self, names: Sequence[str] = ESTIMABLE_METRICS) -> tuple[MetricLine, ...]:
+        """Return metrics over the time of the window, realized and estimated, in periods with enough rows."""
+        return metric_lines(
+            self.log,
+            self.package,
+            self.history_options,
+            since=self.window.since,
+            until=self.window.until,
+            names=names,
+        )
+
+    def slice_lines(self, column: str, metric: str) -> tuple[MetricLine, ...]:
+        """Return a metric of classes over the time of the window, for each slice of a column."""
+        return slice_lines(
+            self.log,
+            self.package,
+            self.history_options,
+            since=self.window.since,
+            until=self.window.until,
+            column=column,
+            metric=metric,
+        )
 
     def _earlier_counts(self, back: int) -> BinCounts:
         """Return the counts of the window of the same length, `back` windows before this one."""

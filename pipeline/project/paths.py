@@ -4,6 +4,7 @@ from pathlib import Path
 
 __all__ = [
     "CANDIDATE_PACKAGE",
+    "CHANGE_REPORT",
     "CONF",
     "CONFIG_ORIGIN",
     "EVALUATION_REPORT",
@@ -20,6 +21,7 @@ __all__ = [
     "QUARANTINED_ROWS",
     "RAW_ROWS",
     "REGISTRATION_REPORT",
+    "REPORT_INDEX",
     "RETRAIN_REPORTS",
     "RETRAIN_WORKTREES",
     "RUN_OUTBOX",
@@ -71,6 +73,8 @@ EVALUATION_REPORT = Path("reports/evaluation.json")
 MODEL_CARD = Path("reports/model_card.md")
 REGISTRATION_REPORT = Path("reports/registration.json")
 RETRAIN_REPORTS = Path("reports/retrain")
+CHANGE_REPORT = Path("reports/change_report.html")
+REPORT_INDEX = Path("reports/index.html")
 MONITORING_REPORT = Path("reports/monitoring.json")
 MONITORING_HTML = Path("reports/monitoring.html")
 

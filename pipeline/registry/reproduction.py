@@ -18,9 +18,9 @@ from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.project import paths
 from pipeline.project.dvc_messages import explain_dvc_error
 from pipeline.project.dvc_outputs import file_md5, folder_md5
+from pipeline.project.git_command import run_git
 from pipeline.text import shorten
 from pipeline.tracking.dvc_history import dvc_cache_folder
-from pipeline.tracking.revision import run_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,6 +12,7 @@ from pipeline.errors import Conflict, DataError, GateRefused, MlopsError
 from pipeline.gates import GateReport
 from pipeline.package.manifest import MANIFEST_FILE
 from pipeline.project import paths
+from pipeline.project.git_command import run_git
 from pipeline.registry.lineage import trace_lineage
 from pipeline.retraining.candidate_evaluation import evaluate_retrained, register_retrained
 from pipeline.retraining.graph_run import GraphBudget
@@ -31,7 +32,6 @@ from pipeline.retraining.retrain_worktree import (
 from pipeline.retraining.settings_search import run_searched_graph, searched_files
 from pipeline.state.label_quality import count_labeled_rows
 from pipeline.text import iso_timestamp
-from pipeline.tracking.revision import run_git
 from pipeline.trials import TrialRequest, start_trial
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from pipeline.errors import Conflict, DependencyUnavailable
 from pipeline.files import exclusive_lock, sha256_file
 from pipeline.project import paths
 from pipeline.project.dvc_messages import explain_dvc_error
+from pipeline.project.git_command import git_environment, run_git
 from pipeline.tracking.dvc_history import dvc_cache_folder
-from pipeline.tracking.revision import git_environment, run_git
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

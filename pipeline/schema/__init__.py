@@ -2,6 +2,16 @@
 
 from pipeline.schema.column_kinds import DTYPES, ColumnKind
 from pipeline.schema.declaration import Column, Schema, Target
+from pipeline.schema.feature_labels import MODEL_OUTPUTS, FeatureLabels
 from pipeline.schema.text_format import TextFormat
 
-__all__ = ["DTYPES", "Column", "ColumnKind", "Schema", "Target", "TextFormat"]
+__all__ = [
+    "DTYPES",
+    "MODEL_OUTPUTS",
+    "Column",
+    "ColumnKind",
+    "FeatureLabels",
+    "Schema",
+    "Target",
+    "TextFormat",
+]

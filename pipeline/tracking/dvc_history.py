@@ -16,8 +16,9 @@ from pipeline import files
 from pipeline.errors import DataError, DependencyUnavailable
 from pipeline.project import paths
 from pipeline.project.dvc_messages import explain_dvc_error
+from pipeline.project.git_command import run_git
 from pipeline.tracking.projection import PROJECTED_OUTPUTS
-from pipeline.tracking.revision import parse_dvc_lock, run_git
+from pipeline.tracking.revision import parse_dvc_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,6 @@
 from pipeline.validation.dataset_validation import TrainingRows, select_training_rows, validate_rows
 from pipeline.validation.remedies import refusal_lines
 from pipeline.validation.split_report import SplitReport, compare_split
-from pipeline.validation.validation_html import validation_report_html
 from pipeline.validation.validation_report import ValidationReport
 from pipeline.validation.validator import DataValidator
 
@@ -16,5 +15,4 @@ __all__ = [
     "refusal_lines",
     "select_training_rows",
     "validate_rows",
-    "validation_report_html",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from pipeline.validation.outliers import find_outliers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.config.groups.validation_config import ValidationConfig
     from pipeline.schema import Schema
     from pipeline.validation.dataset_stats import DatasetStats
@@ -19,7 +21,7 @@ __all__ = ["QualityScore", "compute_quality_score"]
 
 @dataclass(frozen=True, slots=True)
 class QualityScore:
-    """Four shares between 0 and 1 and their weighted sum, 0 to 100.
+    """Four shares between 0 and 1 and their weighted sum, 0 to 100; `weights` are those of the shares, by name.
 
     - `completeness`: feature values that are not missing.
     - `validity`: rows that pass every declared rule, times the share of declared columns that can be read.
@@ -33,10 +35,12 @@ class QualityScore:
     uniqueness: float
     consistency: float
     score: float
+    weights: Mapping[str, float]
 
     def as_dict(self) -> dict[str, float]:
         """Return plain values with 6 significant digits."""
-        return {name: float(f"{value:.6g}") for name, value in asdict(self).items()}
+        shares = {name: getattr(self, name) for name in (*self.weights, "score")}
+        return {name: float(f"{value:.6g}") for name, value in shares.items()}
 
 
 def compute_quality_score(
@@ -62,4 +66,4 @@ def compute_quality_score(
         + weights.uniqueness * uniqueness
         + weights.consistency * consistency
     )
-    return QualityScore(completeness, validity, uniqueness, consistency, total)
+    return QualityScore(completeness, validity, uniqueness, consistency, total, weights.model_dump())

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING
 
+from pipeline.html_report import (
+    BarSeries,
+    Html,
+    ReportHead,
+    badge,
+    bar_chart,
+    card,
+    card_grid,
+    details,
+    html_table,
+    paragraph,
+    report_page,
+    section,
+    text_with_code,
+    tiles,
+)
 from pipeline.text import percent, pluralize, shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.html_report import Level
     from pipeline.validation.column_profile import ColumnProfile
     from pipeline.validation.findings import ValidationFinding
     from pipeline.validation.validation_report import ValidationReport
@@ -17,153 +36,149 @@ __all__ = ["validation_report_html"]
 _MAX_FINDINGS = 100
 _MAX_EXAMPLES = 10
 _MAX_COLUMNS = 100
-
-_STYLE = """
-:root { --ink: #1d2330; --soft: #667085; --line: #e4e7ec; --paper: #ffffff; --wash: #f6f7f9;
-  --bar: #5b8def; --ok: #2e9e6b; --warning: #c98a00; --error: #d9480f; --critical: #b4232c; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8eaf0; --soft: #98a2b3; --line: #2b3140; --paper: #14171f;
-  --wash: #1c212c; --bar: #6f9cf5; --ok: #4cc38a; --warning: #e5b34b; --error: #f0824f; --critical: #f16a72; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--wash); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px; }
-h1 { font-size: 26px; margin: 0; } h2 { font-size: 18px; margin: 36px 0 12px; }
-p { margin: 4px 0; } .soft { color: var(--soft); } code { font-family: ui-monospace, monospace; font-size: 13px; }
-.card { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: 16px 18px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin-top: 20px; }
-.tile b { display: block; font-size: 24px; }
-.columns { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 12px; }
-.badge { display: inline-block; min-width: 74px; text-align: center; padding: 1px 9px; border-radius: 99px;
-  color: var(--paper); font-size: 12px; }
-.ok { background: var(--ok); } .warning { background: var(--warning); } .error { background: var(--error); }
-.critical { background: var(--critical); }
-.finding { display: grid; grid-template-columns: 90px 1fr; gap: 12px; padding: 12px 0;
-  border-top: 1px solid var(--line); }
-.finding:first-child { border-top: 0; } details { margin-top: 6px; } summary { cursor: pointer; color: var(--soft); }
-.name { overflow-wrap: anywhere; } table { border-collapse: collapse; font-size: 13px; }
-td, th { padding: 2px 14px 2px 0; text-align: left; vertical-align: top; } th { color: var(--soft); font-weight: 500; }
-svg { display: block; width: 100%; height: 74px; margin: 10px 0 4px; }
-text { fill: var(--soft); font-size: 10px; } rect { fill: var(--bar); } rect.gap { fill: var(--line); }
-"""
+_LEVELS: Mapping[str, Level] = {"ok": "good", "warning": "warn", "error": "bad", "critical": "bad"}
+_SCORE_PARTS = {
+    "completeness": "complete cells",
+    "validity": "valid rows",
+    "uniqueness": "unique rows",
+    "consistency": "values without outliers",
+}
 
 
-def validation_report_html(report: ValidationReport) -> str:
-    """Return the page as HTML; at most 100 findings with ten examples each, and 100 columns."""
-    n_rows, n_columns = pluralize(report.n_rows, "row"), pluralize(len(report.profiles), "column")
-    parts = [
-        f"<h1>{escape(report.name)}</h1>",
-        f"<p class=soft>{n_rows}, {n_columns} {_badge(report.level)}</p>",
-        _render_tiles(report),
-        "<h2>Findings</h2>",
-        _render_findings(report),
-        "<h2>Columns</h2>",
-        f"<div class=columns>{''.join(_render_column(profile) for profile in report.profiles[:_MAX_COLUMNS])}</div>",
-        _omitted_note(len(report.profiles) - _MAX_COLUMNS, "columns"),
-    ]
-    body = "\n".join(part for part in parts if part)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Validation of {escape(report.name)}</title>\n<style>{_STYLE}</style>\n</head>\n"
-        f"<body><main>\n{body}\n</main></body>\n</html>\n"
+def validation_report_html(
+    report: ValidationReport, *, rows_md5: str | None = None, index_address: str | None = None
+) -> str:
+    """Return the page as HTML; at most 100 findings with ten examples each, and 100 columns.
+
+    Parameters
+    ----------
+    report : ValidationReport
+    rows_md5 : str, optional
+        MD5 of the file of the rows, as in dvc.lock; the page is an output of DVC and has neither time nor commit.
+    index_address : str, optional
+        Address of the index of reports, relative to the page.
+    """
+    head = ReportHead(f"Validation of {report.name}", report.level, _LEVELS[report.level], _summary(report))
+    facts = [] if rows_md5 is None else [("MD5 of the rows, as in dvc.lock", rows_md5)]
+    shown = report.profiles[:_MAX_COLUMNS]
+    sections = (
+        _tiles(report),
+        section("Quality score", card(_score_table(report))),
+        section("Findings", *_finding_cards(report)),
+        section(
+            "Columns",
+            card_grid(_column_card(profile) for profile in shown),
+            _omitted_note(len(report.profiles) - len(shown), "columns"),
+        ),
     )
+    return report_page(head, sections, facts=facts, index_address=index_address)
 
 
-def _badge(level: str) -> str:
-    return f'<span class="badge {level}">{level}</span>'
+def _summary(report: ValidationReport) -> str:
+    rows = f"{pluralize(report.n_rows, 'row')}, {pluralize(len(report.profiles), 'column')}"
+    rules = list(dict.fromkeys(finding.rule for finding in report.notable_findings()))
+    if not rules:
+        return f"{rows}: every rule passes"
+    result = "these rows stop the training" if report.blocks_training else "they do not stop the training"
+    return f"{rows}: findings of {pluralize(len(rules), 'rule')} ({', '.join(rules)}); {result}"
 
 
-def _render_tiles(report: ValidationReport) -> str:
-    quality = report.quality
-    tiles = [
-        ("quality score of 100", f"{quality.score:.1f}"),
-        ("complete cells", percent(quality.completeness)),
-        ("valid rows", percent(quality.validity)),
-        ("unique rows", percent(quality.uniqueness)),
-        ("values without outliers", percent(quality.consistency)),
+def _tiles(report: ValidationReport) -> str:
+    values = [("quality score", f"{report.quality.score:.1f} of 100", "")]
+    values += [("rows", f"{report.n_rows:,}", "")]
+    values += [
+        ("incomplete rows", f"{report.n_incomplete:,}", percent(report.n_incomplete / max(report.n_rows, 1))),
+        ("duplicate rows", f"{report.n_duplicates:,}", percent(report.n_duplicates / max(report.n_rows, 1))),
     ]
     if report.n_unlabeled:
-        tiles.append(("rows without a label", f"{report.n_unlabeled:,}"))
+        values.append(("rows without a label", f"{report.n_unlabeled:,}", ""))
     if report.n_quarantined:
-        tiles.append(("quarantined rows", f"{report.n_quarantined:,}"))
-    shares = ", ".join(f"{escape(name)} {count:,}" for name, count in report.class_counts.items())
-    cards = "".join(
-        f'<div class="card tile"><b>{value}</b><span class=soft>{name}</span></div>' for name, value in tiles
-    )
-    return f"<div class=tiles>{cards}</div><p class=soft>classes: {shares}</p>"
+        values.append(("quarantined rows", f"{report.n_quarantined:,}", ""))
+    n_labeled = max(sum(report.class_counts.values()), 1)
+    classes = [f"{name}: {n:,} rows ({percent(n / n_labeled)})" for name, n in report.class_counts.items()]
+    return tiles(values) + paragraph(f"Classes: {'; '.join(classes)}", is_soft=True)
 
 
-def _render_findings(report: ValidationReport) -> str:
+def _score_table(report: ValidationReport) -> str:
+    """Return how the shares and their weights add up to the score."""
+    shares, weights = report.quality.as_dict(), report.quality.weights
+    rows = [
+        (label, percent(shares[name]), f"{weights[name]:g}", f"{weights[name] * shares[name]:.1f}")
+        for name, label in _SCORE_PARTS.items()
+    ]
+    total = ("score", "", f"{sum(weights.values()):g}", f"{report.quality.score:.1f}")
+    return html_table(("part", "share", "weight", "points"), [*rows, total])
+
+
+def _finding_cards(report: ValidationReport) -> Iterator[str]:
+    """Yield a card for each rule; its findings of one level and cause share a card."""
     findings = report.notable_findings()
     if not findings:
-        return '<div class="card">Every rule passes.</div>'
-    rendered = "".join(_render_finding(finding) for finding in findings[:_MAX_FINDINGS])
-    return f'<div class="card">{rendered}</div>{_omitted_note(len(findings) - _MAX_FINDINGS, "findings")}'
+        yield card("Every rule passes.")
+        return
+    shown = findings[:_MAX_FINDINGS]
+    for _, group in groupby(shown, key=lambda finding: (finding.level, finding.rule, finding.cause)):
+        yield _group_card(list(group))
+    yield _omitted_note(len(findings) - len(shown), "findings")
 
 
-def _render_finding(finding: ValidationFinding) -> str:
-    where = f" of <b>{escape(finding.column)}</b>" if finding.column is not None else ""
-    return (
-        f"<div class=finding><div>{_badge(finding.level)}</div><div><p class=name><code>{finding.rule}</code>{where}:"
-        f" {_escape_with_code(finding.message)}</p><p class=soft>{_escape_with_code(finding.cause)}</p>"
-        f"{_render_examples(finding)}</div></div>"
+def _group_card(group: list[ValidationFinding]) -> str:
+    first = group[0]
+    mark, rule = badge(first.level, _LEVELS[first.level]).markup, f"<code>{first.rule}</code>"
+    cause = paragraph(text_with_code(first.cause), is_soft=True)
+    if len(group) == 1:
+        where = "" if first.column is None else f" of {_escaped(first.column)}"
+        message = text_with_code(first.message).markup
+        return card(f"<h3>{mark} {rule}{where}: {message}</h3>", cause, _examples(first))
+    rows = [
+        (finding.column or "rows", percent(finding.share), Html(text_with_code(finding.message).markup))
+        for finding in group
+    ]
+    return card(
+        f"<h3>{mark} {rule}: {pluralize(len(group), 'column')}</h3>",
+        cause,
+        html_table(("column", "share", "finding"), rows),
+        *(_examples(finding) for finding in group),
     )
 
 
-def _escape_with_code(text: str) -> str:
-    pieces = escape(text).split("`")
-    return "".join(f"<code>{piece}</code>" if at % 2 else piece for at, piece in enumerate(pieces))
-
-
-def _render_examples(finding: ValidationFinding) -> str:
+def _examples(finding: ValidationFinding) -> str:
     if not finding.rows:
         return ""
     shown = list(zip(finding.rows, finding.values, strict=True))[:_MAX_EXAMPLES]
-    rows = "".join(f"<tr><td>{row:,}</td><td><code>{_format_value(value)}</code></td></tr>" for row, value in shown)
-    return (
-        f"<details><summary>first {len(shown)} of {finding.n_failed:,} rows</summary>"
-        f"<table><tr><th>row</th><th>value</th></tr>{rows}</table></details>"
-    )
+    rows = [(f"{row:,}", Html(f"<code>{_escaped(_value_text(value))}</code>")) for row, value in shown]
+    subject = "" if finding.column is None else f" of {finding.column}"
+    title = f"first {len(shown)} of {finding.n_failed:,} rows{subject}"
+    return details(title, html_table(("row", "value"), rows))
 
 
-def _format_value(value: str | None) -> str:
-    if value is None:
-        return "missing"
-    return escape(shorten(value, 40))
+def _escaped(text: str) -> str:
+    return text_with_code(text.replace("`", "'")).markup
 
 
-def _omitted_note(n: int, what: str) -> str:
-    return f"<p class=soft>{n:,} more {what} in the JSON report</p>" if n > 0 else ""
+def _value_text(value: str | None) -> str:
+    return "missing" if value is None else shorten(value, 40)
 
 
-def _render_column(profile: ColumnProfile) -> str:
+def _omitted_note(n: int, noun: str) -> str:
+    return paragraph(f"{n:,} more {noun} in the JSON report", is_soft=True) if n > 0 else ""
+
+
+def _column_card(profile: ColumnProfile) -> str:
     facts = [
         ("missing", f"{profile.n_missing:,} ({percent(profile.n_missing / profile.n_rows)})"),
         ("distinct values", "over 2,000" if profile.n_distinct is None else f"{profile.n_distinct:,}"),
     ]
     if profile.mean is not None and profile.deviation is not None:
-        facts.append(("mean, deviation", f"{profile.mean:.4g}, {profile.deviation:.4g}"))
+        facts.append(("mean", f"{profile.mean:.4g}"))
+        facts.append(("standard deviation", f"{profile.deviation:.4g}"))
         facts.append(("range", f"{profile.low:.6g} to {profile.high:.6g}"))
         facts.append(("median", f"{profile.quantiles['50 %']:.6g}"))
-    rows = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in facts)
-    title = f"<b>{escape(profile.column)}</b> <span class=soft>{profile.kind}</span>"
-    return f'<div class="card name">{title}{_render_histogram(profile)}<table>{rows}</table></div>'
+    title = f"<h3>{_escaped(profile.column)} <span class=soft>{profile.kind}</span></h3>"
+    return card(title, _histogram(profile), html_table((), facts))
 
 
-def _render_histogram(profile: ColumnProfile) -> str:
+def _histogram(profile: ColumnProfile) -> str:
     bars = [*profile.bars, ("missing", profile.n_missing)] if profile.n_missing else list(profile.bars)
-    if not bars:
-        return ""
-    highest = max(count for _, count in bars) or 1
-    width = 300 / len(bars)
-    drawn = "".join(
-        f'<rect x="{at * width + 1:.1f}" y="{58 - 56 * count / highest:.1f}" width="{max(width - 2, 1):.1f}"'
-        f' height="{56 * count / highest:.1f}"{_bar_class(name)}><title>{_format_value(name)}: {count:,}</title></rect>'
-        for at, (name, count) in enumerate(bars)
-    )
-    first, last = escape(bars[0][0][:24]), escape(bars[-1][0][:24])
-    labels = f'<text x="0" y="71">{first}</text><text x="300" y="71" text-anchor="end">{last}</text>'
-    return f'<svg viewBox="0 0 300 74" role="img" aria-label="{escape(profile.column)}">{drawn}{labels}</svg>'
-
-
-def _bar_class(name: str) -> str:
-    return " class=gap" if name == "missing" else ""
+    series = BarSeries("current", "of the rows", [count / profile.n_rows for _, count in bars])
+    return bar_chart([_value_text(name) for name, _ in bars], [series], alt=f"Shares of values: {profile.column}")

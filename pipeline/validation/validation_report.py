@@ -93,6 +93,7 @@ class ValidationReport:
             "is_valid": not self.blocks_training,
             "quality_score": float(f"{self.quality.score:.6g}"),
             "quality": self.quality.as_dict(),
+            "score_weights": dict(self.quality.weights),
             "findings": [finding.as_dict() for finding in self.findings],
             "not_evaluated": [asdict(check) for check in self.skipped_checks],
             "undeclared_columns": list(self.undeclared_columns),

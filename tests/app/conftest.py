@@ -16,6 +16,8 @@ from streamlit.testing.v1 import AppTest
 from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.registry import ModelRegistry
+from tests.app.browser import running_app
+from tests.app.drifting_day import log_drifting_day
 from tests.app.loop_history import add_loop_history, opened_state
 from tests.fixtures.small_packages import write_small_package
 from tests.fixtures.toy_dataset import ROOT
@@ -28,7 +30,19 @@ if TYPE_CHECKING:
 
 # No program listens on this port.
 _UNREACHABLE_URL = "http://127.0.0.1:9"
-PAGES = ("overview", "predict", "monitoring", "loop", "history", "models", "data", "experiments", "configuration")
+PAGES = (
+    "overview",
+    "predict",
+    "monitoring",
+    "loop",
+    "history",
+    "models",
+    "compare",
+    "data",
+    "experiments",
+    "reports",
+    "configuration",
+)
 
 
 def app_page(name: str) -> AppTest:
@@ -97,6 +111,23 @@ def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def _copied(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return finished_small.copy(tmp_path_factory.mktemp("app") / "project")
+
+
+@pytest.fixture(scope="session")
+def drifting_project(_copied: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A copy with a day of predictions whose last hours drift; its tests are in one group, and add to it."""
+    project = _copied.copy(tmp_path_factory.mktemp("browser") / "own")
+    for path in (project.root / "state").glob("state.db-shm"):
+        path.unlink()
+    log_drifting_day(project.root, has_outcomes=True)
+    return project
+
+
+@pytest.fixture(scope="session")
+def drifting_app(drifting_project: Workspace) -> Iterator[str]:
+    """The address of the app on the drifting project."""
+    with running_app(drifting_project) as address:
+        yield address
 
 
 @pytest.fixture

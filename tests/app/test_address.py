@@ -43,3 +43,16 @@ def test_a_selection_survives_a_changed_label(widget: str) -> None:
     assert (at.text[0].value, address_of(at)) == ("height", "height")
     getattr(at, widget)(key="column").set_value("age").run()
     assert address_of(at) == "age"
+
+
+@pytest.mark.parametrize(("requested", "chosen"), [("age,unknown", ["age"]), ("unknown", ["height"])])
+def test_an_address_selects_several_ids(requested: str, chosen: list[str]) -> None:
+    at = AppTest.from_string(
+        "import streamlit as st\nfrom app import address\n"
+        "chosen = address.choose_several(['age', 'height'], parameter='column', key='column', default=['height'],"
+        " label='Columns', format_func=str.upper)\n"
+        "st.text(','.join(chosen))\n"
+    )
+    at.query_params["column"] = requested
+    at.run()
+    assert (at.text[0].value, address_of(at)) == (",".join(chosen), ",".join(chosen))

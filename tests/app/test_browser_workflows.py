@@ -19,7 +19,6 @@ from tests.app.browser import (
     wait_until_drawn,
 )
 from tests.app.conftest import PAGES
-from tests.app.drifting_day import log_drifting_day
 from tests.app.views.test_incident_panel import open_incident
 from tests.app.views.test_predict_page import unlabeled_csv
 from tests.fixtures.small_packages import write_small_package
@@ -37,19 +36,13 @@ _UNREACHABLE_URL = "http://127.0.0.1:9"
 
 
 @pytest.fixture(scope="module")
-def own(_copied: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A copy with a day of predictions whose last hours drift."""
-    project = _copied.copy(tmp_path_factory.mktemp("browser") / "own")
-    for path in (project.root / "state").glob("state.db-shm"):
-        path.unlink()
-    log_drifting_day(project.root)
-    return project
+def own(drifting_project: Workspace) -> Workspace:
+    return drifting_project
 
 
 @pytest.fixture(scope="module")
-def address(own: Workspace) -> Iterator[str]:
-    with running_app(own) as url:
-        yield url
+def address(drifting_app: str) -> str:
+    return drifting_app
 
 
 @pytest.fixture(scope="module")

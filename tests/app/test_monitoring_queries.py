@@ -31,7 +31,7 @@ def version(project: Workspace) -> int:
 @pytest.mark.parametrize("against_previous_window", [False, True])
 def test_all_parts_of_a_window_cover_the_same_rows(version: int, *, against_previous_window: bool) -> None:
     summary = monitoring_queries.window_summary(
-        MODEL_NAME, version, 24, interval_hours=1, against_previous_window=against_previous_window
+        MODEL_NAME, version, 24, against_previous_window=against_previous_window
     )
     total = summary.traffic["total_predictions"]
     assert total >= 300
@@ -40,12 +40,10 @@ def test_all_parts_of_a_window_cover_the_same_rows(version: int, *, against_prev
     assert sum(hour.n_predictions for hour in summary.activity.predictions) == total
 
 
-def test_the_intervals_of_drift_add_up_to_the_window(version: int) -> None:
-    summary = monitoring_queries.window_summary(
-        MODEL_NAME, version, 24, interval_hours=1, against_previous_window=False
-    )
+def test_the_periods_of_drift_add_up_to_the_window(version: int) -> None:
+    summary = monitoring_queries.window_summary(MODEL_NAME, version, 24, against_previous_window=False)
     column = summary.drift.report["findings"][0]["column"]
-    n_rows = sum(interval.n_rows for interval in summary.drift.intervals if interval.column == column)
+    n_rows = sum(point.n_rows for line in summary.drift.lines if line.column == column for point in line.points)
     assert n_rows == summary.drift.report["n_rows"]
 
 

@@ -7,6 +7,7 @@ from pipeline.monitoring.drift.detection import (
     require_consecutive_windows,
 )
 from pipeline.monitoring.drift.domain_classifier import DomainAuc, domain_auc
+from pipeline.monitoring.drift.drift_history import DriftLine, DriftPoint, drift_lines
 from pipeline.monitoring.drift.drift_report import DriftFinding, DriftReport
 from pipeline.monitoring.drift.frame_comparison import (
     detect_drift_against_frame,
@@ -14,18 +15,18 @@ from pipeline.monitoring.drift.frame_comparison import (
     present_columns,
     with_reference_problems,
 )
-from pipeline.monitoring.drift.interval_drift import IntervalDrift, drift_by_interval
 
 __all__ = [
     "DomainAuc",
     "DriftContext",
     "DriftFinding",
+    "DriftLine",
+    "DriftPoint",
     "DriftReport",
-    "IntervalDrift",
     "detect_drift",
     "detect_drift_against_frame",
     "domain_auc",
-    "drift_by_interval",
+    "drift_lines",
     "joint_drift",
     "override_numeric_threshold",
     "present_columns",

@@ -27,6 +27,7 @@ __all__ = [
     "detect_degradation",
     "estimate_performance",
     "estimates_agree",
+    "expected_metrics",
     "sufficient_estimates",
 ]
 
@@ -116,6 +117,12 @@ def estimate_performance(
         for name in names
     }
     return Performance(estimates, histogram.n_rows, 0, is_estimated=True)
+
+
+def expected_metrics(histogram: ScoreHistogram, names: Sequence[str]) -> dict[str, float | None]:
+    """Return the values of `estimate_performance` without their intervals; None where a metric is not defined."""
+    values = _metric_values(histogram.to_labeled_predictions(), _expected_outcome_weights(histogram), names)
+    return {name: None if np.isnan(value[0]) else float(value[0]) for name, value in values.items()}
 
 
 def calculate_realized_performance(

@@ -35,16 +35,18 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 __all__ = [
+    "LABEL_METRICS",
     "EffectiveTallies",
     "PerformanceReport",
     "SlicePerformance",
     "evaluate_frame",
     "evaluate_rows",
     "evaluate_window",
+    "realized_from_rollups",
 ]
 
 _MAX_EXACT_ROWS = 20_000  # up to so many rows, metrics are calculated from rows and exact
-_LABEL_METRICS = ("accuracy", "f1_weighted", "precision", "recall")
+LABEL_METRICS = ("accuracy", "f1_weighted", "precision", "recall")
 _MIN_SLICE_OUTCOMES = 30
 
 
@@ -93,7 +95,7 @@ class EffectiveTallies:
     def realized(self, layout: RollupLayout, intervals: IntervalOptions, source: str | None = None) -> Performance:
         """Return the realized performance of one package, of all sources when `source` is None."""
         n_rows = round(self.effective(layout, PREDICTIONS, source).n_rows)
-        return _realized_from_rollups(layout, self.effective(layout, OUTCOMES, source), n_rows, intervals=intervals)
+        return realized_from_rollups(layout, self.effective(layout, OUTCOMES, source), n_rows, intervals=intervals)
 
 
 def evaluate_window(tallies: WindowTallies, package: Package, *, intervals: IntervalOptions) -> PerformanceReport:
@@ -206,19 +208,36 @@ def _evaluate_predictions(
     return replace(realized, n_outcomes=int(is_known.sum())), replace(estimated, n_rows=len(predicted))
 
 
-def _realized_from_rollups(
-    layout: RollupLayout, outcomes: RollupCounts, n_rows: int, *, intervals: IntervalOptions
+def realized_from_rollups(
+    layout: RollupLayout,
+    outcomes: RollupCounts,
+    n_rows: int,
+    *,
+    intervals: IntervalOptions,
+    names: Sequence[str] = ESTIMABLE_METRICS,
 ) -> Performance:
+    """Return the metrics of one package from the counts of its outcomes; without a single score those of classes.
+
+    Parameters
+    ----------
+    layout : RollupLayout
+    outcomes : RollupCounts
+        Of the section `OUTCOMES`.
+    n_rows : int
+        All predictions, with and without an outcome.
+    intervals : IntervalOptions
+    names : sequence of str
+        Members of `ESTIMABLE_METRICS`.
+    """
     k = len(layout.package.classes)
     table = layout.split_section(OUTCOMES, outcomes.counts)["@all"].reshape(-1, k, k)
     if layout.has_single_score:
         histogram = ScoreHistogram.from_counts(layout.package.reference.score, table, layout.package.schema.target)
-        names: tuple[str, ...] = ESTIMABLE_METRICS
     else:
         # Without scores, one cell for each predicted class is enough for metrics of classes.
         confusion: NDArray[Any] = table.sum(axis=0)
         histogram = ScoreHistogram(np.eye(k), np.arange(k), confusion.sum(axis=1), None, confusion)
-        names = _LABEL_METRICS
+        names = [name for name in names if name in LABEL_METRICS]
     performance = calculate_realized_performance(histogram, names, n_rows=n_rows, intervals=intervals)
     return replace(performance, n_outcomes=round(outcomes.n_rows))
 

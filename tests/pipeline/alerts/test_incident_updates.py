@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from pipeline import state as store
 from pipeline.alerts.alert_rules import RuleResult
 from pipeline.alerts.incident_updates import update_incidents
+from pipeline.schema import FeatureLabels
 from tests.pipeline.alerts.test_delivery import settings
 
 if TYPE_CHECKING:
@@ -33,6 +35,29 @@ def test_a_notification_from_a_clock_that_was_ahead_silences_no_other(
     state, config = store.open_state(tmp_path), settings().model_copy(update={"cooldown_minutes": 10})
     with state.writing() as connection:
         for at in (NOW, NOW + since_notification):
-            incidents = update_incidents(connection, config, "m", [RULE], REPORT, at=at)
+            incidents = update_incidents(connection, config, "m", [RULE], REPORT, at=at, labels=FeatureLabels())
     assert (incidents[-1].notified_at, incidents[-1].n_occurrences) == (NOW + since_notification * is_notified, 2)
+    state.close()
+
+
+def test_the_history_has_each_change_of_severity_and_status_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(store.STATE_URL_ENV, raising=False)
+    state, config = store.open_state(tmp_path), settings().model_copy(update={"cooldown_minutes": 10})
+    calm, louder = replace(RULE, is_firing=False), replace(RULE, severity="critical")
+    with state.writing() as connection:
+        for minute, rule in enumerate((RULE, RULE, louder, louder, calm, RULE)):
+            (incident,) = update_incidents(
+                connection, config, "m", [rule], REPORT, at=NOW + minute * MINUTE, labels=FeatureLabels()
+            )
+    changes = [
+        ((entry["at"] - NOW) // MINUTE, entry["event"], entry["severity"]) for entry in incident.details["history"]
+    ]
+    assert changes == [
+        (0, "opened", "warning"),
+        (2, "escalated", "critical"),
+        (4, "resolved", "critical"),
+        (5, "reopened", "warning"),
+    ]
     state.close()

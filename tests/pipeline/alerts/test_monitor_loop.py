@@ -18,6 +18,7 @@ from pipeline.alerts.rule_inputs import fetch_server_metrics
 from pipeline.config.config_loader import load_params
 from pipeline.config.groups.alerts_config import AlertRuleConfig
 from pipeline.files import exclusive_lock
+from pipeline.schema import FeatureLabels
 from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, hours_us, live_rows, production_package, write_log
 
@@ -66,12 +67,15 @@ def test_many_drifted_columns_make_a_single_incident_with_ranked_causes(project:
     (incident,) = [one for one in found.incidents if one.group_name == "quality"]
     lines = incident.message.splitlines()
     assert "drift" in incident.rules
-    assert incident.title.startswith(f"{MODEL_NAME}: ")
+    labels = FeatureLabels.from_schema(production_package(project)[0].schema)
+    names = [labels.label(name) for name in numbers]
+    assert incident.title.startswith(f"{names[0]} drifted, +")
+    assert incident.title.endswith(f" sd, and {len(incident.details['causes']) - 1} more feature")
+    assert [event["event"] for event in incident.details["history"]] == ["opened"]
     assert lines[0].endswith("(600 predictions)")
     assert lines[1] == "Most likely causes:"
-    assert lines[2].startswith(f"1. {numbers[0]}: values shifted by ")
-    assert lines[3].startswith(f"2. {numbers[1]}: shares of bins changed")
-    assert len(incident.details["causes"]) <= 3
+    assert lines[2].startswith(f"1. {names[0]}: values shifted by ")
+    assert lines[3].startswith(f"2. {names[1]}: shares of bins changed")
     assert 0.3 < incident.details["affected_share"] <= 1
     assert "wrong predictions than usual among 600 (accuracy estimated" in incident.message
     assert lines[-1].startswith("Next: mlops monitor report")

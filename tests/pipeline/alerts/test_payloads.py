@@ -12,7 +12,7 @@ from pipeline.alerts.payloads import PAYLOAD_FORMATS, body_text, subject_line
 HIDDEN = "\u202e\u200b\u00ad\u2066\ufe0f\U000e0041\x1b"
 PAYLOAD: dict[str, Any] = {
     "event": "opened", "number": 3, "group": "quality", "model": "m", "severity": "warning",
-    "title": f"m: a{HIDDEN}b drifted\n[critical] forged", "message": f"cause:\n  1. a{HIDDEN}b",
+    "title": f"a{HIDDEN}b drifted\n[critical] forged", "message": f"cause:\n  1. a{HIDDEN}b",
     "opened_at": 1_770_000_000_000_000, "last_seen_at": 1_770_000_000_000_000, "acknowledge": "mlops alerts ack 3",
 }  # fmt: skip
 

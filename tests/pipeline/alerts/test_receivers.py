@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 URL_ENV = "MLOPS_TEST_URL"
 PAYLOAD: dict[str, Any] = {
     "key": "k" * 64, "event": "opened", "number": 3, "group": "quality", "rules": ["drift"], "model": "m",
-    "severity": "warning", "status": "open", "title": "m: 2 of 9 distributions drifted <now>\nX-Evil: 1",
+    "severity": "warning", "status": "open", "title": "2 of 9 distributions drifted <now>\nX-Evil: 1",
     "message": "Likeliest cause:\n1. a: mean rose\nNext: mlops monitor report", "details": {"causes": []},
     "opened_at": 1_770_000_000_000_000, "last_seen_at": 1_770_000_000_000_000, "n_occurrences": 1,
     "acknowledge": "mlops alerts ack 3",

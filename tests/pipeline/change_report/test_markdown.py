@@ -18,8 +18,8 @@ def test_both_intervals_are_drawn_over_one_axis() -> None:
     lines = list(_interval_chart([metric_change((0.12, 0.10, 0.15), (0.55, 0.52, 0.57))]))
     assert lines == [
         "```text",
-        f"brier  before  {'├─●──┤':48}  0.12",
-        f"       after   {' ' * 42 + '├──●─┤'}  0.55",
+        f"Brier score  before  {'├─●──┤':48}  0.12",
+        f"             after   {' ' * 42 + '├──●─┤'}  0.55",
         "```",
         "",
     ]

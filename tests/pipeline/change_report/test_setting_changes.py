@@ -77,7 +77,8 @@ def test_the_text_of_a_setting_is_escaped() -> None:
     after = {"name": "<script>alert(1)</script> | @everyone"}
     changed = changed_settings(before, after, {})
     change = ChangeReport(
-        "main", (), changed, (), (), None, (), ("not evaluated", "not evaluated"), (), (), (), (None, None), None, {},
+        "main", "", (), changed, (), (), None, (), ("not evaluated", "not evaluated"), (), (), (), (None, None),
+        None, {},
     )  # fmt: skip
     assert "<script" not in change_report_html(change) + change_report_markdown(change)
     assert "\\| `@everyone`" in change_report_markdown(change)

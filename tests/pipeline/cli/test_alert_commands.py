@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def alerts(model_project: Path, run_cli: CliRunner, monkeypatch: pytest.MonkeyPa
             group_name="drift:age",
             rules=("drift",),
             severity="warning",
-            title=f"{NAME}: age drifted",
+            title="age drifted",
             model=NAME,
             message="mean rose from 1 to 2",
             details={},
@@ -46,9 +47,9 @@ def alerts(model_project: Path, run_cli: CliRunner, monkeypatch: pytest.MonkeyPa
 
 
 def test_list_prints_open_incidents(alerts: Alerts) -> None:
-    line = alerts("list").out
-    assert line.split()[0] == "1"
-    assert line.endswith(f"warning   open          {NAME}: age drifted\n")
+    head, line = alerts("list").out.splitlines()
+    assert head.split() == ["incident", "opened", "severity", "status", "model", "title"]
+    assert re.fullmatch(rf"1 +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC  warning   open    {NAME}  age drifted", line)
     assert [incident["group_name"] for incident in json.loads(alerts("list", "--json").out)["incidents"]] == [
         "drift:age"
     ]

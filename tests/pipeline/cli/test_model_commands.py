@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def test_list_shows_the_stage_and_the_verdict_of_each_version(mlops: Mlops) -> None:
-    assert mlops("models", "list").out.count("gates: promote") == 2
+    head, *lines = mlops("models", "list").out.splitlines()
+    assert head.split() == ["model", "version", "release", "stage", "gates", "estimator", "package", "registered"]
+    assert [line[head.index("gates") :].split()[0] for line in lines].count("promote") == 2
+    assert all(line.endswith(" UTC") for line in lines)
     versions = json.loads(mlops("models", "list", "--json").out)
     assert [version["stage"] for version in versions] == ["Production", "None", "None"]
 

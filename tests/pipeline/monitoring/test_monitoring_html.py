@@ -6,16 +6,16 @@ import json
 import os
 import re
 import subprocess
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.monitoring.monitoring_html import (
-    monitoring_report_html,
-    report_headline,
-    report_text_lines,
-)
+from pipeline.monitoring.drift import DriftFinding, DriftLine, DriftPoint
+from pipeline.monitoring.monitoring_html import MonitoringContext, monitoring_report_html
+from pipeline.monitoring.monitoring_text import report_headline
+from pipeline.schema import FeatureLabels
+from pipeline.state import Incident
+from tests.fixtures.forked_programs import environment_with_forks
 from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import (
     NOW,
@@ -47,10 +47,11 @@ def test_the_page_shows_every_column_and_needs_no_network(project: Path) -> None
     report = make_monitor(project).generate_monitoring_report()
     page = monitoring_report_html(report)
     assert not re.search(r"(src|href)=|url\(|@import", page)
-    assert all(name in page for name in production_package(project)[0].schema.feature_names)
+    labels = [FeatureLabels().label(name) for name in production_package(project)[0].schema.feature_names]
+    assert all(label in page for label in labels)
     assert page.count("<svg") == len(report["drift"]["findings"])
     assert number in report_headline(report)
-    assert any(line.startswith(f"  drift            {number}: values shifted by") for line in report_text_lines(report))
+    assert "<th scope=row>p-value</th><td>below 0.0001 (significant below" in page
 
 
 def test_an_empty_window_can_be_shown(project: Path) -> None:
@@ -61,7 +62,7 @@ def test_an_empty_window_can_be_shown(project: Path) -> None:
         " degradation unknown: 0 of 200 outcomes needed"
     )
     page = monitoring_report_html(report)
-    assert "<b>unknown</b>drifted columns" in page
+    assert "<b>unknown</b>drifted columns<br><small>no rows in this window, 200 needed</small>" in page
     assert ("<svg" in page, "not known" in page) == (False, True)
     json.dumps(report, allow_nan=False)
 
@@ -70,6 +71,40 @@ def test_a_name_that_is_markup_is_shown_as_text(project: Path) -> None:
     report = make_monitor(project).generate_monitoring_report()
     report["model"] = "<script>alert(1)</script>"
     assert "<script" not in monitoring_report_html(report)
+
+
+def drift_point(hour: int, verdict: Any) -> DriftPoint:
+    since = NOW + hours_us(hour)
+    finding = DriftFinding(COLUMN, "feature", verdict, value=0.3, threshold=0.1)
+    return DriftPoint(since, since + hours_us(1), 300, finding)
+
+
+COLUMN = "Time_spent_Alone"
+
+
+def test_the_page_shows_since_when_a_column_drifts_and_what_to_do(project: Path) -> None:
+    report = make_monitor(project).generate_monitoring_report()
+    report["drift"]["findings"] = [
+        {**finding, "verdict": "drift" if finding["column"] == COLUMN else finding["verdict"]}
+        for finding in report["drift"]["findings"]
+    ]
+    verdicts = ("drift", "stable", "drift", "drift")
+    incident = Incident(
+        "rows", "m", ("drift",), "critical", "Drift <b>", "", {}, opened_at=NOW, last_seen_at=NOW, seq=7
+    )
+    context = MonitoringContext(
+        recorded_at=NOW,
+        version=3,
+        commit="1a2b3c4d",
+        incidents=(incident,),
+        drift_lines=[DriftLine(COLUMN, "feature", tuple(map(drift_point, range(4), verdicts)))],
+    )
+    page = monitoring_report_html(report, context, index_address="index.html")
+    assert "Drift since 2026-02-02 04:40:00 UTC." in page
+    assert "<code>mlops alerts ack 7 --reason ...</code>" in page
+    assert "Drift &lt;b&gt;" in page
+    assert "<dt>Version in Production</dt><dd>3</dd>" in page
+    assert "<dt>Written</dt><dd>2026-02-02 02:40:00 UTC</dd>" in page
 
 
 def test_findings_have_the_importance_of_the_package(project: Path) -> None:
@@ -87,14 +122,14 @@ def run_command(project: Path, *command: str) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment_with_forks({**os.environ, "PYTHONPATH": str(ROOT)}),
     )
 
 
 @pytest.mark.usefixtures("starts_processes")
 def test_the_stage_writes_both_reports_and_exits_as_declared(project: Path) -> None:
     make_monitor(project)
-    process = run_command(project, sys.executable, "-m", "stages.monitor", "-cd", ".", "-cn", "params")
+    process = run_command(project, "python", "-m", "stages.monitor", "-cd", ".", "-cn", "params")
     assert process.returncode == 0, process.stderr
     assert "personality_model: not enough data: no rows in this window, 200 needed" in process.stdout
     report = json.loads((project / "reports/monitoring.json").read_text(encoding="utf-8"))

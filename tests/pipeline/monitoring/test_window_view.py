@@ -15,7 +15,8 @@ from sqlalchemy.engine import Engine
 from pipeline.alerts.monitor_loop import run_monitor_once
 from pipeline.config.config_loader import load_params
 from pipeline.lifecycle.mlops_pipeline import MLOpsPipeline
-from pipeline.monitoring.monitoring_html import monitoring_report_html, report_headline
+from pipeline.monitoring.monitoring_html import monitoring_report_html
+from pipeline.monitoring.monitoring_text import report_headline
 from tests.pipeline.monitoring.log_fixtures import (
     MODEL_NAME,
     NOW,

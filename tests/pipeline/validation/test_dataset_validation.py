@@ -11,7 +11,8 @@ import pytest
 from pipeline import files
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema
-from pipeline.validation import ValidationReport, select_training_rows, validate_rows, validation_report_html
+from pipeline.validation import ValidationReport, select_training_rows, validate_rows
+from pipeline.validation.validation_html import validation_report_html
 from tests.fixtures.private_columns import PRIVATE_POLICIES, people, people_schema
 from tests.fixtures.toy_dataset import ROOT, settings
 from tests.fixtures.value_search import ValueSearch

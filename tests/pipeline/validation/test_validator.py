@@ -74,7 +74,7 @@ def test_frames_are_validated_against_the_declared_schema() -> None:
 )
 def test_hostile_values_never_break_a_report(frame: pd.DataFrame, validator: DataValidator) -> None:
     from pipeline import files
-    from pipeline.validation import validation_report_html
+    from pipeline.validation.validation_html import validation_report_html
 
     results = validator.validate_dataset(frame, "strange")
     assert len(files.canonical_json(results)) < 50_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.feature_labels import FeatureLabels
+from pipeline.schema import FeatureLabels
 
 LABELS = FeatureLabels({"age": "Age", "class": "Ticket class"})
 

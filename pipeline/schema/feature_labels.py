@@ -1,16 +1,16 @@
-"""One label and one order of features on every page; outputs of the model are marked as such."""
+"""One label and one order of features on pages and in messages; outputs of the model are marked as such."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app import formatting
+from pipeline.text import shorten, visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pipeline.schema import Schema
+    from pipeline.schema.declaration import Schema
 
 __all__ = ["MODEL_OUTPUTS", "FeatureLabels"]
 
@@ -32,7 +32,7 @@ class FeatureLabels:
     @classmethod
     def from_schema(cls, schema: Schema) -> FeatureLabels:
         """Return the labels that the declaration gives."""
-        return cls({column.name: column.title or formatting.humanize(column.name) for column in schema.columns})
+        return cls({column.name: column.title or _words(column.name) for column in schema.columns})
 
     def label(self, name: str) -> str:
         """Return the label of a column or of an output of the model, on one line.
@@ -43,8 +43,8 @@ class FeatureLabels:
         >>> labels.label("age"), labels.label("confidence"), labels.label("n_visits")
         ('Age', 'Confidence (output)', 'n visits')
         """
-        known = self.by_name.get(name) or MODEL_OUTPUTS.get(name) or formatting.humanize(name)
-        return formatting.shorten(known, _MAX_LENGTH)
+        known = self.by_name.get(name) or MODEL_OUTPUTS.get(name) or _words(name)
+        return shorten(visible_line(known), _MAX_LENGTH)
 
     def order(self, names: Iterable[str]) -> list[str]:
         """Return columns in the order of the schema, then unknown ones, then the outputs of the model."""
@@ -60,3 +60,7 @@ class FeatureLabels:
                 else (1, 0)
             ),
         )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace(".", ": ")
