@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app import address, formatting, prediction_queries, queries
-from app.feature_labels import MODEL_OUTPUTS, FeatureLabels
 from app.time_range import choose_time_range
 from pipeline.errors import UsageError
 from pipeline.schema import Schema
+from pipeline.schema.feature_labels import MODEL_OUTPUTS, FeatureLabels
 from pipeline.state import LOG_COLUMNS, OPERATORS, ColumnFilter, PredictionQuery, parse_column_filter
 
 if TYPE_CHECKING:

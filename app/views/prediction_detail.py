@@ -8,10 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, form_fields, formatting, links, page, prediction_queries, queries
-from app.feature_labels import FeatureLabels
 from app.html_table import Badge
 from app.views import outcome_form, what_if_panel
 from pipeline.package.training_values import training_values
+from pipeline.schema.feature_labels import FeatureLabels
 from pipeline.text import percent, timestamp
 
 if TYPE_CHECKING:

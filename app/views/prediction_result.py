@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, formatting, links, page, prediction_queries, queries
-from app.feature_labels import FeatureLabels
 from app.views import outcome_form, what_if_panel
+from pipeline.schema.feature_labels import FeatureLabels
 from pipeline.text import percent
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from pipeline.text import percent
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from app.feature_labels import FeatureLabels
     from pipeline.schema import Column
+    from pipeline.schema.feature_labels import FeatureLabels
     from pipeline.serving.flip_points import Flip
     from pipeline.serving.prediction_explainer import PredictionExplainer
     from pipeline.serving.what_if import WhatIf

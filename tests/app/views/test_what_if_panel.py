@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.feature_labels import FeatureLabels
 from app.views.what_if_panel import flips_markdown
+from pipeline.schema.feature_labels import FeatureLabels
 from pipeline.serving.flip_points import Flip
 
 LABELS = FeatureLabels({"proline": "Proline", "fear": "Stage fear"})
