@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from app import queries
 from pipeline import state as store
+from pipeline.state.found_predictions_export import EXPORT_FORMATS
+from pipeline.state.prediction_search import (
+    PredictionCount,
+    PredictionPage,
+    iter_found_predictions,
+    logged_prediction,
+    neighboring_ids,
+)
 
 if TYPE_CHECKING:
-    from pipeline.state import (
-        LoggedOutcome,
-        LoggedPrediction,
-        PredictionCount,
-        PredictionCursor,
-        PredictionPage,
-        PredictionQuery,
-    )
+    from pipeline.state import LoggedOutcome, LoggedPrediction, PredictionQuery
+    from pipeline.state.prediction_search import PredictionCursor
 
 __all__ = [
     "MAX_EXPORTED",
@@ -47,7 +49,7 @@ def logged_predictions(
 ) -> PredictionPage:
     """Return a page of the prediction log, newest first."""
     if not queries.has_state():
-        return store.PredictionPage((), None, None)
+        return PredictionPage((), None, None)
     with queries.state().reading() as connection:
         return store.search_predictions(connection, search, limit=limit, before=before)
 
@@ -55,7 +57,7 @@ def logged_predictions(
 def count_logged_predictions(search: PredictionQuery, *, max_count: int) -> PredictionCount:
     """Return the number of predictions that match a search, at most `max_count`."""
     if not queries.has_state():
-        return store.PredictionCount(0, None)
+        return PredictionCount(0, None)
     with queries.state().reading() as connection:
         return store.count_predictions(connection, search, max_count=max_count)
 
@@ -81,11 +83,11 @@ def find_prediction_history(prediction_id: str) -> PredictionHistory | None:
     if not queries.has_state():
         return None
     with queries.state().reading() as connection:
-        prediction = store.logged_prediction(connection, prediction_id)
+        prediction = logged_prediction(connection, prediction_id)
         if prediction is None:
             return None
         outcomes = tuple(store.read_outcomes(connection, prediction_id))
-        return PredictionHistory(prediction, outcomes, *store.neighboring_ids(connection, prediction))
+        return PredictionHistory(prediction, outcomes, *neighboring_ids(connection, prediction))
 
 
 def export_predictions(search: PredictionQuery, file_format: str) -> bytes:
@@ -93,5 +95,5 @@ def export_predictions(search: PredictionQuery, file_format: str) -> bytes:
     if not queries.has_state():
         return b""
     with queries.state().reading() as connection:
-        found = store.iter_found_predictions(connection, search, limit=MAX_EXPORTED)
-        return store.EXPORT_FORMATS[file_format](found)
+        found = iter_found_predictions(connection, search, limit=MAX_EXPORTED)
+        return EXPORT_FORMATS[file_format](found)

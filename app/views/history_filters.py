@@ -12,7 +12,8 @@ from app.time_range import choose_time_range
 from pipeline.errors import UsageError
 from pipeline.schema import Schema
 from pipeline.schema.feature_labels import MODEL_OUTPUTS, FeatureLabels
-from pipeline.state import LOG_COLUMNS, OPERATORS, ColumnFilter, PredictionQuery, parse_column_filter
+from pipeline.state import PredictionQuery
+from pipeline.state.column_filters import LOG_COLUMNS, OPERATORS, ColumnFilter, parse_column_filter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,8 +70,27 @@ def choose_filters(config: Config) -> HistoryChoices:
         "Live", value=False, key="history_live", help="Refreshes every 5 seconds", bind="query-params"
     )
     text = _search_box(schema, names)
+    outcome, prediction, version = _choose_in_row(config, schema, labels)
+    written = [_parse_written(text, names) for text in _filters_of_address()]
+    text_filter = parse_column_filter(text, names)
+    query = PredictionQuery(
+        config.name,
+        since=time_range.since,
+        until=time_range.until if time_range.preset == "custom" else None,
+        version=version or None,
+        prediction=prediction or None,
+        outcome=outcome,
+        filters=tuple(_with_origin(each, schema) for each in [*written, *([text_filter] if text_filter else [])]),
+        text="" if text_filter else text,
+    )
+    _show_filters(written, labels, is_filtered=query.is_filtered)
+    return HistoryChoices(query, labels, is_live)
+
+
+def _choose_in_row(config: Config, schema: Schema, labels: FeatureLabels) -> tuple[Any, str, int]:
+    """Return outcome, predicted class (empty for any) and version (0 for any)."""
     outcome_box, class_box, version_box, menu_box = st.columns([5, 3, 2, 2], vertical_alignment="bottom")
-    outcome: Any = address.choose(
+    outcome = address.choose(
         outcome_box.segmented_control,
         list(_OUTCOME_LABELS),
         parameter="outcome",
@@ -99,20 +119,7 @@ def choose_filters(config: Config) -> HistoryChoices:
     )
     with menu_box.popover("Add filter", icon=":material/filter_alt:", width="stretch"):
         _filter_menu(schema, labels)
-    written = [_parse_written(text, names) for text in _filters_of_address()]
-    text_filter = parse_column_filter(text, names)
-    query = PredictionQuery(
-        config.name,
-        since=time_range.since,
-        until=time_range.until if time_range.preset == "custom" else None,
-        version=version or None,
-        prediction=prediction or None,
-        outcome=outcome,
-        filters=tuple(_with_origin(each, schema) for each in [*written, *([text_filter] if text_filter else [])]),
-        text="" if text_filter else text,
-    )
-    _show_filters(written, labels, is_filtered=query.is_filtered)
-    return HistoryChoices(query, labels, is_live)
+    return outcome, prediction, version
 
 
 def clear_filters() -> None:
@@ -252,4 +259,5 @@ def _value_input(name: str, column: Column | None) -> str:
     choices = {"boolean": ("true", "false")}.get(column.kind, column.categories) if column is not None else ()
     if choices:
         return str(st.selectbox("Value", choices, format_func=formatting.shorten, key=key))
-    return st.text_input("Value", key=key).strip()
+    text: str = st.text_input("Value", key=key)
+    return text.strip()

@@ -12,12 +12,13 @@ import streamlit as st
 from app import formatting, links, page, prediction_queries, queries
 from app.views import history_filters, prediction_detail
 from pipeline.errors import UsageError
-from pipeline.state import PredictionCursor
+from pipeline.state.prediction_search import PredictionCursor
 from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
     from app.views.history_filters import HistoryChoices
-    from pipeline.state import LoggedPrediction, PredictionCount, PredictionPage
+    from pipeline.state import LoggedPrediction
+    from pipeline.state.prediction_search import PredictionCount, PredictionPage
 
 __all__ = ["render"]
 

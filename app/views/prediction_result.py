@@ -36,28 +36,8 @@ def show_prediction(
     Without `is_logged` the log does not have it, so no outcome can be recorded.
     """
     label = str(prediction["prediction"])
-    target = package.schema.target
     with st.container(border=True):
-        st.metric(
-            formatting.escape_markdown(target.title or target.column),
-            formatting.shorten(label),
-            f"Confidence {percent(prediction['confidence'])}",
-            delta_color="off",
-            delta_arrow="off",
-        )
-        _show_probabilities(prediction["probabilities"], label)
-        for warning in prediction["warnings"]:
-            title = formatting.escape_markdown(_feature_title(package, warning["feature"]))
-            st.warning(f"{title}: {formatting.escape_markdown(warning['message'])}", icon=":material/warning:")
-        state = f"logged as `{prediction['prediction_id']}`" if is_logged else "not logged"
-        st.caption(
-            f"Version {prediction['model_version']} of {formatting.escape_markdown(prediction['model_name'])}"
-            f" ({prediction['variant']}), {state}"
-        )
-        if is_logged:
-            links.show_link(
-                "Open this prediction", "history", icon="history", prediction_id=prediction["prediction_id"]
-            )
+        _show_summary(prediction, package, is_logged=is_logged)
     explainer = queries.prediction_explainer(prediction["model_digest"], served_by=prediction["served_by"])
     parsed = explainer.parse_request(features)
     with st.expander("Feature contributions", expanded=True, icon=":material/lightbulb:"):
@@ -74,6 +54,29 @@ def show_prediction(
     with st.expander("Record the actual outcome", icon=":material/rate_review:"):
         recorded = prediction_queries.last_outcome(prediction["prediction_id"])
         outcome_form.show_outcome_form(prediction["prediction_id"], package.classes, recorded_outcome=recorded)
+
+
+def _show_summary(prediction: Mapping[str, Any], package: Package, *, is_logged: bool) -> None:
+    label = str(prediction["prediction"])
+    target = package.schema.target
+    st.metric(
+        formatting.escape_markdown(target.title or target.column),
+        formatting.shorten(label),
+        f"Confidence {percent(prediction['confidence'])}",
+        delta_color="off",
+        delta_arrow="off",
+    )
+    _show_probabilities(prediction["probabilities"], label)
+    for warning in prediction["warnings"]:
+        title = formatting.escape_markdown(_feature_title(package, warning["feature"]))
+        st.warning(f"{title}: {formatting.escape_markdown(warning['message'])}", icon=":material/warning:")
+    state = f"logged as `{prediction['prediction_id']}`" if is_logged else "not logged"
+    st.caption(
+        f"Version {prediction['model_version']} of {formatting.escape_markdown(prediction['model_name'])}"
+        f" ({prediction['variant']}), {state}"
+    )
+    if is_logged:
+        links.show_link("Open this prediction", "history", icon="history", prediction_id=prediction["prediction_id"])
 
 
 def _feature_title(package: Package, name: str) -> str:

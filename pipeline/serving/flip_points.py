@@ -105,9 +105,9 @@ def _nearest_runs(numbers: Sequence[WhatIf], present: float, label: str) -> list
 
 
 def _refine_run(package: Package, features: Mapping[str, Any], column: Column, run: _Run, *, label: str) -> Flip:
-    kept, flipped = run.near, run.neighbor
+    same, flipped = run.near, run.neighbor
     for _ in range(2):
-        candidates = _steps(column, kept, flipped)
+        candidates = _steps(column, same, flipped)
         if not candidates:
             break
         rows = {
@@ -115,25 +115,25 @@ def _refine_run(package: Package, features: Mapping[str, Any], column: Column, r
         }
         is_flipped = [str(prediction) != label for prediction in package.predict(rows)]
         at = is_flipped.index(True) if True in is_flipped else len(candidates)
-        kept, flipped = [kept, *candidates][at], [*candidates, flipped][at]
-    bound = flipped if column.kind == "integer" else _round_away(kept, flipped)
+        same, flipped = [same, *candidates][at], [*candidates, flipped][at]
+    bound = flipped if column.kind == "integer" else _round_away(same, flipped)
     if run.is_open:
         return Flip(column.name, "or more" if run.is_above else "or less", (bound,))
     return Flip(column.name, "between", (bound, run.far) if run.is_above else (run.far, bound))
 
 
-def _steps(column: Column, kept: float, flipped: float) -> list[Any]:
+def _steps(column: Column, same: float, flipped: float) -> list[Any]:
     """Return values strictly between two, from the first to the second."""
-    steps = np.linspace(kept, flipped, _N_STEPS + 1)[1:-1].tolist()
+    steps = np.linspace(same, flipped, _N_STEPS + 1)[1:-1].tolist()
     if column.kind != "integer":
-        return [] if kept == flipped else steps
-    return [value for value in dict.fromkeys(round(step) for step in steps) if value not in (kept, flipped)]
+        return [] if same == flipped else steps
+    return [value for value in dict.fromkeys(round(step) for step in steps) if value not in (same, flipped)]
 
 
-def _round_away(kept: float, flipped: float) -> float:
+def _round_away(same: float, flipped: float) -> float:
     """Return the flipping value with as few digits as still separate it from the one that does not flip."""
     for digits in range(_SIGNIFICANT_DIGITS, 17):
         rounded = float(f"{flipped:.{digits}g}")
-        if rounded == flipped or min(kept, flipped) < rounded < max(kept, flipped):
+        if rounded == flipped or min(same, flipped) < rounded < max(same, flipped):
             return rounded
     return flipped

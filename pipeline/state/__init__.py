@@ -36,7 +36,6 @@ from pipeline.state.bulk_reader import (
     RowChunk,
     read_chunk_after,
 )
-from pipeline.state.column_filters import LOG_COLUMNS, OPERATORS, ColumnFilter, parse_column_filter
 from pipeline.state.database import (
     BACKUP_GUIDE,
     STATE_URL_ENV,
@@ -75,7 +74,6 @@ from pipeline.state.deployments import (
     restore_decided_deployment,
     set_deployment,
 )
-from pipeline.state.found_predictions_export import EXPORT_FORMATS
 from pipeline.state.freshness import Freshness, last_prediction_from, read_freshness
 from pipeline.state.importances import ImportanceKind, StoredImportance, add_importances, read_importances
 from pipeline.state.incidents import (
@@ -125,19 +123,7 @@ from pipeline.state.prediction_reader import (
     window_predictions,
 )
 from pipeline.state.prediction_rows import PredictionRow, RequestRows, RequestValues, StoredResponse
-from pipeline.state.prediction_search import (
-    LoggedPrediction,
-    OutcomeFilter,
-    PredictionCount,
-    PredictionCursor,
-    PredictionPage,
-    PredictionQuery,
-    count_predictions,
-    iter_found_predictions,
-    logged_prediction,
-    neighboring_ids,
-    search_predictions,
-)
+from pipeline.state.prediction_search import LoggedPrediction, PredictionQuery, count_predictions, search_predictions
 from pipeline.state.prediction_writer import IdempotencyKeyTaken, PredictionIdTaken, PredictionWriter
 from pipeline.state.predictions import (
     count_older_predictions,
@@ -213,12 +199,9 @@ __all__ = [
     "CONFIDENCE_SCALE",
     "DAY_US",
     "DEFAULT_PREFIX",
-    "EXPORT_FORMATS",
     "HOUR_US",
-    "LOG_COLUMNS",
     "LOOP_ACTOR",
     "MONITOR_ACTOR",
-    "OPERATORS",
     "PRUNE_ACTION",
     "REGISTER_HINT",
     "STAGES",
@@ -231,7 +214,6 @@ __all__ = [
     "AuditEvent",
     "AuditHead",
     "ChainBreak",
-    "ColumnFilter",
     "CopiedTable",
     "Delivery",
     "Deployment",
@@ -256,11 +238,7 @@ __all__ = [
     "MonitorRun",
     "OutboxTask",
     "OutcomeChunk",
-    "OutcomeFilter",
-    "PredictionCount",
-    "PredictionCursor",
     "PredictionIdTaken",
-    "PredictionPage",
     "PredictionQuery",
     "PredictionRow",
     "PredictionWriter",
@@ -342,7 +320,6 @@ __all__ = [
     "grant_statements",
     "has_due_delivery",
     "has_predictions",
-    "iter_found_predictions",
     "iter_predictions",
     "last_incident",
     "last_log_numbers",
@@ -353,7 +330,6 @@ __all__ = [
     "last_prediction_from",
     "latest_outcomes",
     "live_trial",
-    "logged_prediction",
     "loop_lease_name",
     "mark_delivered",
     "mark_delivery_failed",
@@ -361,12 +337,10 @@ __all__ = [
     "mark_task_failed",
     "may_change_stage",
     "missing_partitions",
-    "neighboring_ids",
     "oldest_prediction_at",
     "open_state",
     "owns_log",
     "parse_api_key",
-    "parse_column_filter",
     "partition_start",
     "put_trial_server",
     "put_variant_traffic",

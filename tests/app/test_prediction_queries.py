@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app import prediction_queries
-from pipeline.state import PredictionCount, PredictionQuery
+from pipeline.state import PredictionQuery
+from pipeline.state.prediction_search import PredictionCount
 
 pytestmark = pytest.mark.xdist_group("app")
 

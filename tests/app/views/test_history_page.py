@@ -10,7 +10,7 @@ import pytest
 from pipeline import state as store
 from pipeline.config.config_loader import load_params
 from pipeline.state import PredictionWriter
-from tests.app.conftest import app_page, errors_of, text_of
+from tests.app.conftest import app_page, text_of
 from tests.pipeline.state.test_prediction_search import make_row
 
 if TYPE_CHECKING:
@@ -70,41 +70,6 @@ def history(project: Workspace, **parameters: Any) -> AppTest:
 
 def shown_ids(at: AppTest) -> set[str]:
     return set(at.dataframe[0].value["Prediction ID"]) if at.dataframe else set()
-
-
-@pytest.mark.parametrize(
-    ("parameters", "is_expected"),
-    [
-        ({"where": ["Time_spent_Alone>=8", "Stage_fear=Yes"]}, lambda n: n % 12 >= 8 and n % 2 == 1),
-        ({"text": "Time spent alone = 11"}, lambda n: n % 12 == 11),
-        ({"text": "introvert"}, lambda n: n % 2 == 1),
-        ({"where": ["score<0.5"], "outcome": "any"}, lambda _: False),
-        ({"outcome": "wrong"}, lambda n: n == 1),
-        ({"outcome": "right"}, lambda n: n == 3),
-        ({"where": ["confidence<0.05"]}, lambda n: n < 5),
-    ],
-)
-def test_the_address_filters(parameters: dict[str, Any], is_expected: Any, project: Workspace) -> None:
-    at = history(project, **parameters)
-    assert errors_of(at) == []
-    found = {name for name in shown_ids(at) if name.startswith("history-")}
-    assert found == {f"history-{n}" for n in range(N_ROWS) if is_expected(n)}
-
-
-def test_a_text_with_an_operator_becomes_a_filter_that_can_be_removed(project: Workspace) -> None:
-    at = history(project)
-    at.text_input(key="history_text").set_value("stage_fear=Yes").run()
-    assert (at.query_params["where"], at.text_input(key="history_text").value) == ("Stage_fear=Yes", "")
-    at.button(key="history_remove_0_Stage_fear=Yes").click().run()
-    assert "where" not in at.query_params
-
-
-def test_an_unknown_column_is_named_and_nothing_is_shown(project: Workspace) -> None:
-    at = history(project, where=["Stage_feer=Yes"])
-    assert "did you mean 'Stage_fear'" in text_of(at)
-    assert not at.dataframe
-    at.button(key="history_clear_invalid").click().run()
-    assert errors_of(at) == []
 
 
 def test_no_match_offers_to_clear_the_filters(project: Workspace) -> None:

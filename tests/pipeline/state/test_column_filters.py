@@ -11,8 +11,8 @@ import pytest
 
 from pipeline import state as store
 from pipeline.errors import UsageError
-from pipeline.state import OPERATORS, ColumnFilter, PredictionQuery, PredictionWriter, parse_column_filter
-from pipeline.state.column_filters import as_number
+from pipeline.state import PredictionQuery, PredictionWriter
+from pipeline.state.column_filters import OPERATORS, ColumnFilter, as_number, parse_column_filter
 from tests.pipeline.state.test_prediction_search import make_row
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 
-from pipeline.state import EXPORT_FORMATS
+from pipeline.state.found_predictions_export import EXPORT_FORMATS
 from pipeline.state.prediction_search import LoggedPrediction
 
 

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from pipeline import state as store
-from pipeline.state import ColumnFilter, PredictionQuery, PredictionRow, PredictionWriter
+from pipeline.state import PredictionQuery, PredictionRow, PredictionWriter
+from pipeline.state.column_filters import ColumnFilter
+from pipeline.state.prediction_search import (
+    PredictionPage,
+    iter_found_predictions,
+    logged_prediction,
+    neighboring_ids,
+)
 
 HOUR_US = 3_600_000_000
 
@@ -45,7 +52,7 @@ def filled(state: store.State) -> store.State:
     return state
 
 
-def search_page(state: store.State, search: PredictionQuery, **page: Any) -> tuple[list[str], store.PredictionPage]:
+def search_page(state: store.State, search: PredictionQuery, **page: Any) -> tuple[list[str], PredictionPage]:
     with state.reading() as connection:
         found = store.search_predictions(connection, search, **page)
     return [prediction.prediction_id for prediction in found.predictions], found
@@ -119,7 +126,7 @@ def test_a_search_reads_so_many_predictions_and_continues_from_there(filled: sto
     assert ids == ["id-49", "id-48"]
     with filled.reading() as connection:
         assert store.count_predictions(connection, rare, max_searched=40) == (0, 59 * 60_000_000)
-        assert len(list(store.iter_found_predictions(connection, rare, limit=1000))) == 50
+        assert len(list(iter_found_predictions(connection, rare, limit=1000))) == 50
 
 
 def test_the_last_outcome_that_arrived_counts(filled: store.State) -> None:
@@ -133,7 +140,7 @@ def test_the_last_outcome_that_arrived_counts(filled: store.State) -> None:
 
 def test_a_prediction_has_neighbors_of_its_model(filled: store.State) -> None:
     with filled.reading() as connection:
-        found = [store.logged_prediction(connection, name) for name in ("id-0", "id-50", "id-99")]
-        neighbors = [store.neighboring_ids(connection, prediction) for prediction in found if prediction is not None]
-        assert store.logged_prediction(connection, "nothing") is None
+        found = [logged_prediction(connection, name) for name in ("id-0", "id-50", "id-99")]
+        neighbors = [neighboring_ids(connection, prediction) for prediction in found if prediction is not None]
+        assert logged_prediction(connection, "nothing") is None
     assert neighbors == [(None, "id-1"), ("id-49", "id-51"), ("id-98", None)]
