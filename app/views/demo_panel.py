@@ -23,9 +23,10 @@ def show_offer() -> None:
     with st.container(border=True, key="demo_offer"):
         st.markdown("**No predictions yet.** Send some, or look at every page with simulated ones.")
         st.caption(
-            f"The demo is a copy of this project in `{paths.DEMO}` with three days of predictions, drift in the last"
-            " six hours, outcomes, a run of the monitor and an incident. Nothing of it counts as production, no"
-            f" receiver is notified, and `rm -r {paths.DEMO}` removes it."
+            f"The demo is a copy of this project in `{paths.DEMO}` with three days of predictions and outcomes."
+            " The last six hours drift, and the monitor opens an incident."
+            " Nothing of it counts as production, and no receiver is notified."
+            f" `rm -r {paths.DEMO}` removes it."
         )
         is_allowed, reason = page.can_operate("operator")
         if os.environ.get(store.STATE_URL_ENV) or queries.api_address() is not None:

@@ -99,7 +99,7 @@ def _predict(rows: _Rows, monitored: MonitoredVersion, prefix: str, rng: np.rand
     predicted = [str(label) for label in package.predict(rows.frame)]
     latencies = (_MEDIAN_LATENCY_US * np.exp(0.4 * rng.standard_normal(len(predicted)))).astype(int).tolist()
     positions = {name: position for position, name in enumerate(package.classes)}
-    records: list[dict[str, Any]] = rows.frame.astype(object).to_dict("records")
+    records: Any = rows.frame.astype(object).to_dict("records")
     return [
         make_prediction_row(
             monitored,
