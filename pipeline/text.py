@@ -20,6 +20,7 @@ __all__ = [
     "number",
     "percent",
     "pluralize",
+    "short_timestamp",
     "shorten",
     "timestamp",
     "visible_line",
@@ -108,6 +109,17 @@ def percent(share: float | None, *, missing: str = "not defined") -> str:
     if share in (0.0, 1.0):
         return f"{100 * share:.0f}%"
     return "under 0.0001%" if share < 0.5 else "over 99.9999%"
+
+
+def short_timestamp(at_us: int, zone: tzinfo = UTC) -> str:
+    """Return a moment (microseconds since 1970, UTC) as day and minute, for a page that names its time zone.
+
+    Examples
+    --------
+    >>> short_timestamp(1_764_263_400_000_000)
+    '27 Nov 17:10'
+    """
+    return datetime.fromtimestamp(at_us / 1_000_000, zone).strftime("%d %b %H:%M").lstrip("0")
 
 
 def timestamp(at_us: int, zone: tzinfo = UTC) -> str:
