@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from app import time_charts
+from app import charts, time_charts
 from tests.app.test_charts import ODD_NAMES, SINCE, UNTIL, chart_rows
 
 MARKS = pd.DataFrame({"at": [SINCE, UNTIL], "label": ["version 1", "version 2"]})
@@ -49,7 +49,7 @@ def test_any_name_can_be_drawn_beside_deployments(chart: str) -> None:
 
 def test_drift_is_clipped_and_the_limit_is_at_one() -> None:
     rows = chart_rows(CHARTS["drift"](["age"]))
-    assert {row["clipped"] for row in rows if "clipped" in row} == {time_charts.MAX_RATIO}
+    assert {row["clipped"] for row in rows if "clipped" in row} == {charts.MAX_RATIO}
     assert [row["reference"] for row in rows if "reference" in row] == [1.0]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,7 +11,11 @@ from app.window_queries import DriftOverview
 from pipeline.monitoring import DriftFinding, DriftLine, DriftPoint
 from pipeline.schema import FeatureLabels
 
+if TYPE_CHECKING:
+    from pipeline.monitoring.drift.verdict_severity import DriftVerdict
+
 LABELS = FeatureLabels({"age": "Age"})
+VERDICTS: tuple[DriftVerdict, ...] = ("stable", "drift", "drift")
 
 
 def finding(**changes: Any) -> dict[str, Any]:
@@ -41,7 +45,7 @@ def test_outputs_of_the_model_are_after_all_features() -> None:
 def test_the_start_of_drift_is_named_for_features_alone() -> None:
     points = tuple(
         DriftPoint(hour * 3_600_000_000, (hour + 1) * 3_600_000_000, 200, DriftFinding("age", "feature", verdict))
-        for hour, verdict in enumerate(("stable", "drift", "drift"))
+        for hour, verdict in enumerate(VERDICTS)
     )
     lines = (DriftLine("age", "feature", points), DriftLine("confidence", "prediction", points[1:]))
     report = {"findings": [finding(), finding(column="confidence", kind="prediction")]}
