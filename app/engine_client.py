@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.serving import Engine
@@ -17,10 +18,17 @@ if TYPE_CHECKING:
     from pipeline.config.root_config import Config
     from pipeline.serving import PredictionBatch
 
-__all__ = ["EngineClient"]
+__all__ = ["EngineClient", "running_engine"]
 
 _RESPONSE_TIMEOUT_S = 60
 _T = TypeVar("_T")
+# Streamlit's cache cannot be asked what it has; a status must not start an engine.
+_RUNNING: weakref.WeakSet[EngineClient] = weakref.WeakSet()
+
+
+def running_engine(root: Path) -> EngineClient | None:
+    """Return the engine of a project that runs in this process; None if there is none."""
+    return next((client for client in list(_RUNNING) if client.root == root), None)
 
 
 class EngineClient:
@@ -42,6 +50,7 @@ class EngineClient:
     """
 
     def __init__(self, root: Path, config: Config) -> None:
+        self.root = root
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
         self._thread.start()
@@ -52,9 +61,11 @@ class EngineClient:
         except BaseException:
             self._stop_loop()
             raise
+        _RUNNING.add(self)
 
     def close(self) -> None:
         """Stop the engine, then its thread."""
+        _RUNNING.discard(self)
         self._run(self._engine.close())
         self._stop_loop()
 

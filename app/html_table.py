@@ -13,7 +13,7 @@ from pipeline.text import visible_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Badge", "Link", "html_table"]
+__all__ = ["Badge", "IntervalBar", "Link", "html_table"]
 
 # Such as 12, +0.3, 1,200, 4.5 ms, 12% or a dash for none.
 _NUMBER = re.compile(r"-|[+\-\u2212]?[\d,]*\.?\d+(e[+-]?\d+)?\s?(%|ms|s)?")
@@ -41,13 +41,38 @@ class Badge:
         return self.label
 
 
+@dataclass(frozen=True, slots=True)
+class IntervalBar:
+    """A cell that draws an interval around its value against 0, which is in the middle.
+
+    Attributes
+    ----------
+    low, value, high : float
+        The farther end fills its half of the cell.
+    label : str
+        The numbers, for screen readers and as a tooltip.
+    color : str
+        Of its level, as for a badge.
+    """
+
+    low: float
+    value: float
+    high: float
+    label: str
+    color: str
+
+    def __str__(self) -> str:
+        return self.label
+
+
 def html_table(rows: Sequence[Mapping[str, Any]], *, caption: str = "", marked: Iterable[int] = ()) -> str:
     """Return the HTML of a table with a header; numbers are aligned to the right.
 
     Parameters
     ----------
     rows : sequence of mappings of column title to cell
-        All with the same columns. A cell is a `Link`, a `Badge`, or a value that is shown as text; None is empty.
+        All with the same columns. A cell is a `Link`, a `Badge`, an `IntervalBar`, or a value that is shown as text;
+        None is empty.
     caption : str
         What the table shows, for screen readers.
     marked : iterable of int
@@ -90,9 +115,21 @@ def _cell_html(value: Any) -> str:
         return f'<a href="{_text_html(value.address)}">{_text_html(value.label)}</a>'
     if isinstance(value, Badge):
         return f'<span class="badge {_text_html(value.color)}">{_text_html(value.label)}</span>'
+    if isinstance(value, IntervalBar):
+        return _interval_html(value)
     if value is None or value != value:  # noqa: PLR0124 - NaN
         return ""
     return _text_html(formatting.format_number(value) if isinstance(value, float) else value)
+
+
+def _interval_html(bar: IntervalBar) -> str:
+    farthest = max(abs(bar.low), abs(bar.high)) or 1.0
+    low, value, high = (round(50.0 + 46.0 * end / farthest, 1) for end in (bar.low, bar.value, bar.high))
+    label = _text_html(bar.label)
+    return (
+        f'<span class="interval {_text_html(bar.color)}" role="img" aria-label="{label}" title="{label}">'
+        f'<i style="left:{low}%;width:{round(high - low, 1)}%"></i><b style="left:{value}%"></b></span>'
+    )
 
 
 def _text_html(value: Any) -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import links
 from app.views import (
+    compare_page,
     configuration_page,
     data_page,
     experiments_page,
@@ -18,6 +19,8 @@ from app.views import (
     monitoring_page,
     overview_page,
     predict_page,
+    reports_page,
+    wall_page,
 )
 
 if TYPE_CHECKING:
@@ -41,13 +44,16 @@ class PageEntry:
 
 PAGES = (
     PageEntry("overview", "Overview", "dashboard", _PRODUCTION, overview_page.render),
+    PageEntry("wall", "Wall page", "tv", "", wall_page.render),
     PageEntry("predict", "Predict", "online_prediction", _PRODUCTION, predict_page.render),
     PageEntry("monitoring", "Monitoring", "monitoring", _PRODUCTION, monitoring_page.render),
     PageEntry("loop", "Loop", "autorenew", _PRODUCTION, loop_page.render),
     PageEntry("history", "History", "history", _PRODUCTION, history_page.render),
     PageEntry("models", "Models", "deployed_code", _DEVELOPMENT, models_page.render),
+    PageEntry("compare", "Compare", "compare_arrows", _DEVELOPMENT, compare_page.render),
     PageEntry("data", "Data", "table_chart", _DEVELOPMENT, data_page.render),
     PageEntry("experiments", "Experiments", "science", _DEVELOPMENT, experiments_page.render),
+    PageEntry("reports", "Reports", "description", _DEVELOPMENT, reports_page.render),
     PageEntry("configuration", "Configuration", "tune", _DEVELOPMENT, configuration_page.render),
 )
 

@@ -9,13 +9,37 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import queries
+from app.engine_client import running_engine
 from pipeline.maintenance.production_check import ServiceFacts, collect_production_facts, probe_services
-from pipeline.production_status import API_URL_ENV, inspect_project_state
+from pipeline.production_status import (
+    API_URL_ENV,
+    assess_engine,
+    assess_production,
+    inspect_project_state,
+)
 
 if TYPE_CHECKING:
-    from pipeline.production_status import ProductionFacts
+    from datetime import tzinfo
 
-__all__ = ["production_facts"]
+    from pipeline.production_status import ComponentStatus, ProductionFacts, ProductionStatus
+
+__all__ = ["engine_status", "production_facts", "production_status"]
+
+
+def production_status(zone: tzinfo, facts: ProductionFacts | None = None) -> ProductionStatus:
+    """Return the status of production, with moments in `zone` and what this process observed."""
+    known = production_facts() if facts is None else facts
+    return queries.status_observations(str(queries.project_root())).add(assess_production(known, zone=zone))
+
+
+def engine_status(at: int) -> ComponentStatus | None:
+    """Return the status of the engine in this process at `at`; None where the API predicts instead."""
+    if queries.api_address() is not None:
+        return None
+    root = queries.project_root()
+    engine = running_engine(root)
+    component = assess_engine(None if engine is None else engine.status(), at)
+    return queries.status_observations(str(root)).add_component(component, at)
 
 
 def production_facts() -> ProductionFacts:

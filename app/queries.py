@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -18,6 +17,7 @@ import streamlit as st
 from app import login
 from app.api_client import ApiClient
 from app.engine_client import EngineClient
+from app.version_evaluation import VersionEvaluation
 from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import load_params
@@ -27,7 +27,7 @@ from pipeline.data.scoring_file import ScoringRows, read_scoring_file
 from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
 from pipeline.package import PackageStore
-from pipeline.production_status import API_URL_ENV
+from pipeline.production_status import API_URL_ENV, StatusObservations
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.registry import open_model_registry
@@ -40,8 +40,6 @@ from pipeline.tracking.run_store import DATABASE_FILE as MLFLOW_DATABASE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pandas as pd
-
     from pipeline.config.composition import Composition, Origin
     from pipeline.config.root_config import Config
     from pipeline.package import Package
@@ -50,7 +48,6 @@ if TYPE_CHECKING:
     from pipeline.tracking.run_search import RecordedRun
 
 __all__ = [
-    "VersionEvaluation",
     "api_address",
     "audit_entries",
     "cached",
@@ -61,6 +58,7 @@ __all__ = [
     "current_user",
     "displayed_params",
     "engine",
+    "file_stamp",
     "find_package_evaluation",
     "find_package_run",
     "has_state",
@@ -76,6 +74,7 @@ __all__ = [
     "runs",
     "scoring_rows",
     "state",
+    "status_observations",
     "versions",
 ]
 
@@ -84,20 +83,12 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class VersionEvaluation:
-    """The evaluation of one version on the test rows: its report, and its curves by file name."""
-
-    report: dict[str, Any]
-    curves: dict[str, pd.DataFrame]
-
-
 def project_root() -> Path:
     """Return the folder of the project."""
     return find_project_root().resolve()
 
 
-def _stamp(path: Path) -> FileStamp:
+def file_stamp(path: Path) -> FileStamp:
     """Return modification time and size, which change with the file; zeros if there is no file."""
     try:
         status = path.stat()
@@ -113,7 +104,7 @@ def config() -> Config:
         raise DataError(
             f"{paths.PARAMS}: does not exist yet; run `make run` in the project's folder, then reload this page"
         )
-    return _cached_config(str(path), _stamp(path))
+    return _cached_config(str(path), file_stamp(path))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -126,7 +117,7 @@ def load_report(path: Path) -> dict[str, Any]:
     full = project_root() / path
     if not full.exists():
         raise DataError(f"{path}: does not exist yet; run `make run` to create it")
-    report: dict[str, Any] = _cached_json(str(full), _stamp(full))
+    report: dict[str, Any] = _cached_json(str(full), file_stamp(full))
     return report
 
 
@@ -242,6 +233,12 @@ def cached(ttl_s: float, *, spinner: str | bool) -> Callable[[Callable[_P, _T]],
     return st.cache_data(ttl=ttl_s, max_entries=32, show_spinner=spinner)
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def status_observations(folder: str) -> StatusObservations:  # noqa: ARG001 - one for each project
+    """Return what this process observed of production; it is one object for all sessions."""
+    return StatusObservations()
+
+
 def api_address() -> str | None:
     """Return the URL of the HTTP API that predicts; None if an engine in this process predicts."""
     return os.environ.get(API_URL_ENV) or None
@@ -256,14 +253,10 @@ def engine() -> EngineClient | ApiClient:
         raise DataError(
             "no model is registered yet; run `make run`, which promotes the first version that passes its gates"
         )
-    params = project_root() / paths.PARAMS
+    root = project_root()
     config()
-    return _cached_engine(
-        str(project_root()),
-        _stamp(params),
-        os.environ.get(store.STATE_URL_ENV),
-        _inode(project_root() / paths.STATE_DATABASE),
-    )
+    url, inode = os.environ.get(store.STATE_URL_ENV), _inode(root / paths.STATE_DATABASE)
+    return _cached_engine(str(root), file_stamp(root / paths.PARAMS), url, inode)
 
 
 @st.cache_resource(max_entries=1, show_spinner="Starting the engine ...", on_release=EngineClient.close)
@@ -294,7 +287,7 @@ def composition() -> tuple[Composition, tuple[Origin, ...]]:
     folder = project_root() / paths.CONF
     if not folder.is_dir():
         raise DataError(f"{paths.CONF}/: no such folder here; start the app in the project's folder")
-    stamps = tuple((str(path), _stamp(path)) for path in sorted(folder.rglob("*.yaml")))
+    stamps = tuple((str(path), file_stamp(path)) for path in sorted(folder.rglob("*.yaml")))
     return _cached_composition(str(folder), stamps)
 
 
@@ -325,7 +318,7 @@ def runs() -> list[RecordedRun]:
     if not uri and not database.exists():
         raise DataError("no run is recorded yet; run `make run` or a sweep, then reload this page")
     return _cached_runs(
-        str(project_root()), uri, _stamp(database), _stamp(database.with_name(f"{MLFLOW_DATABASE}-wal"))
+        str(project_root()), uri, file_stamp(database), file_stamp(database.with_name(f"{MLFLOW_DATABASE}-wal"))
     )
 
 
@@ -355,9 +348,10 @@ def _cached_run_evaluation(
 ) -> VersionEvaluation:
     tracking = make_tracker(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
     with tempfile.TemporaryDirectory() as target, require_store():
-        report = tracking.download(run_id, str(paths.EVALUATION_REPORT), Path(target))
-        curves = tracking.download(run_id, str(paths.PLOTS), Path(target))
-        return VersionEvaluation(read_json(report), _read_curves(curves))
+        names = (paths.EVALUATION_REPORT, paths.PLOTS, paths.MODEL_CARD)
+        for name in names:
+            tracking.download(run_id, str(name), Path(target))
+        return VersionEvaluation.read(Path(target))
 
 
 def load_run_evaluation(run_id: str) -> VersionEvaluation:
@@ -367,10 +361,9 @@ def load_run_evaluation(run_id: str) -> VersionEvaluation:
 
 def find_package_evaluation(digest: str) -> VersionEvaluation | None:
     """Return the evaluation of a package from the last run's files or from its MLflow run; None if neither has it."""
-    if (project_root() / paths.EVALUATION_REPORT).exists():
-        report = load_report(paths.EVALUATION_REPORT)
-        if report["package"] == digest:
-            return VersionEvaluation(report, _read_curves(project_root() / paths.PLOTS))
+    has_report = (project_root() / paths.EVALUATION_REPORT).exists()
+    if has_report and load_report(paths.EVALUATION_REPORT)["package"] == digest:
+        return VersionEvaluation.read(project_root())
     try:
         return _cached_package_evaluation(str(project_root()), os.environ.get(config().tracking.uri_env), digest)
     except MlopsError:
@@ -388,9 +381,3 @@ def _cached_package_evaluation(
     if run is None:
         raise DataError(f"MLflow has no run of the package {digest[:12]}")
     return load_run_evaluation(run.run_id)
-
-
-def _read_curves(folder: Path) -> dict[str, pd.DataFrame]:
-    import pandas as pd
-
-    return {path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))}

@@ -29,12 +29,12 @@ __all__ = ["ListedReport", "list_reports", "write_report_index"]
 
 _KINDS = (
     ("Monitoring", paths.MONITORING_HTML, "drift and performance of live predictions", "make monitor"),
-    ("Validation", paths.VALIDATION_HTML, "quality of the rows for training", "dvc repro validate"),
+    ("Validation", paths.VALIDATION_HTML, "quality of the rows for training", "make run"),
     (
         "Change",
         paths.CHANGE_REPORT,
         "what the branch changes in settings, metrics and gates",
-        f"mlops change-report --output {paths.CHANGE_REPORT}",
+        f"mlops change-report -o {paths.CHANGE_REPORT}",
     ),
 )
 

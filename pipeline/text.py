@@ -133,6 +133,21 @@ def timestamp(at_us: int, zone: tzinfo = UTC) -> str:
     return datetime.fromtimestamp(at_us / 1_000_000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
+def short_timestamp(at_us: int, zone: tzinfo = UTC, *, now: int) -> str:
+    """Return a moment as day, month and time with its zone; with the year if it is not that of `now`.
+
+    Examples
+    --------
+    >>> short_timestamp(1_767_225_600_000_000, now=1_767_300_000_000_000)
+    '1 Jan 00:00 UTC'
+    >>> short_timestamp(1_767_225_600_000_000, now=1_800_000_000_000_000)
+    '1 Jan 2026 00:00 UTC'
+    """
+    moment, today = (datetime.fromtimestamp(us / 1_000_000, zone) for us in (at_us, now))
+    year = "" if moment.year == today.year else f" {moment.year}"
+    return f"{moment.day} {moment:%b}{year} {moment:%H:%M %Z}"
+
+
 def iso_timestamp(at_us: int, timespec: Literal["seconds", "milliseconds"] = "seconds") -> str:
     """Return a moment (microseconds since 1970, UTC) for programs, as RFC 3339.
 

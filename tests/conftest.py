@@ -9,6 +9,8 @@ pytest_plugins = [
     "tests.fixtures.tiers",
     "tests.fixtures.cli",
     "tests.fixtures.watchdog",
+    "tests.fixtures.forked_programs",
+    "tests.fixtures.garbage",
     "tests.fixtures.databases",
     "tests.fixtures.registered_project",
     "tests.fixtures.finished_workspaces",

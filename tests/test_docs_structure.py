@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer.main
 import yaml
@@ -152,10 +153,15 @@ def test_commands_and_options_that_the_pages_name_exist() -> None:
     assert wrong == []
 
 
+@functools.cache
+def mlops_command() -> Any:
+    return typer.main.get_command(app)
+
+
 def is_known(line: str) -> bool:
     """Return whether our program has the command of a line, and the options that stand before an ellipsis."""
     words = re.split(r"\s+#|\.\.\.|\|", line)[0].split()[1:]
-    command = typer.main.get_command(app)
+    command = mlops_command()
     while words and hasattr(command, "commands") and not words[0].startswith("-"):
         if words[0] not in command.commands:
             return False

@@ -40,7 +40,7 @@ def show_incidents(model: str) -> None:
     incidents = monitoring_queries.open_incidents(model)
     if not incidents:
         status = status_panel.production_status()
-        st.markdown(status_panel.component_markdown(status.component("alerts")))
+        st.markdown(status_panel.component_markdown(status.component("incidents")))
         st.caption(status_panel.component_markdown(status.component("monitor")))
         return
     is_allowed, reason = page.can_operate("operator")

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import streamlit as st
 
-from app import address, formatting, page, queries
-from app.views import fairness_panel, importance_panel, override_mark, promotion_form, version_metrics
+from app import address, formatting, html_table, links, page, queries
+from app.views import (
+    fairness_panel,
+    importance_panel,
+    model_card_panel,
+    override_mark,
+    promotion_form,
+    version_lineage,
+    version_metrics,
+)
 from pipeline.gates import GateReport
+from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import timestamp
 
 if TYPE_CHECKING:
-    from pipeline.package import Package
     from pipeline.state import AuditEntry, ModelVersion
 
 __all__ = ["render"]
+
+_VERDICT_COLORS = {"promote": "green", "hold": "orange", "reject": "red"}
+_STAGE_COLORS = {"Production": "green", "Staging": "blue"}
+_RESULT_COLORS = {"pass": "green", "hold": "orange", "fail": "red"}
 
 
 def render() -> None:
@@ -33,64 +44,81 @@ def _render_body() -> None:
         )
         return
     _show_versions(versions)
-    selected = _select_version(versions)
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    with left:
+        selected = _select_version(versions)
+    with right:
+        promotion_form.show_stage_actions(selected, versions)
     semver = formatting.escape_markdown(selected.semver)
-    st.markdown(f"### Version {selected.version} ({semver}) {page.stage_badge(selected.stage)}")
+    st.markdown(
+        f"### Version {selected.version} ({semver}) {page.stage_badge(selected.stage)}"
+        f" {version_lineage.dirty_badge(selected)}"
+    )
     st.caption(
         f"{formatting.escape_markdown(selected.tags.get('model', ''))}, package `{selected.digest[:12]}`,"
         f" registered {page.timestamp(selected.registered_at)}"
     )
-    override_mark.show_override(selected)
-    promotion_form.show_stage_actions(selected, versions)
+    override_mark.show_overrides([selected])
     _show_tabs(selected)
 
 
 def _show_tabs(selected: ModelVersion) -> None:
-    """Show what is known about a version; a tab with slow queries runs them when it is open."""
-    gates, metrics, fairness, importance, card, lineage, audit = st.tabs(
-        ["Gates", "Metrics", "Fairness", "Importance", "Model card", "Lineage", "Audit trail"],
-        key="models_tab",
-        on_change="rerun",
-        bind="query-params",
-    )
-    with gates:
-        _show_gates(selected)
-    if metrics.open:
-        with metrics:
-            page.error_boundary(lambda: version_metrics.show_version_metrics(selected))
-    if fairness.open:
-        with fairness:
-            page.error_boundary(lambda: _show_fairness(selected))
-    if importance.open:
-        with importance:
-            page.error_boundary(lambda: importance_panel.show_importance(selected))
-    with card:
-        page.error_boundary(lambda: _show_model_card(queries.load_package(selected.digest)))
-    with lineage:
-        page.error_boundary(lambda: _show_lineage(selected))
-    with audit:
-        page.error_boundary(lambda: _show_audit_trail(queries.audit_entries(selected.model, limit=200)))
+    """Show what is known about a version; each tab runs its queries when it is open."""
+    parts = {
+        "Gates": lambda: _show_gates(selected),
+        "Metrics": lambda: version_metrics.show_version_metrics(selected),
+        "Fairness": lambda: _show_fairness(selected),
+        "Importance": lambda: importance_panel.show_importance(selected),
+        "Model card": lambda: model_card_panel.show_model_card(selected),
+        "Lineage": lambda: version_lineage.show_lineage(selected),
+        "Audit trail": lambda: _show_audit_trail(queries.audit_entries(selected.model, limit=200)),
+    }
+    tabs = st.tabs(list(parts), key="models_tab", on_change="rerun", bind="query-params")
+    for tab, show in zip(tabs, parts.values(), strict=True):
+        if tab.open:
+            with tab:
+                page.error_boundary(show)
 
 
 def _show_versions(versions: list[ModelVersion]) -> None:
+    production = next((version.version for version in versions if version.stage == "Production"), None)
+    metric = queries.config().training.selection_metric
+    overridden = override_mark.overridden_versions(versions)
     rows = [
         {
-            "Version": version.version,
-            "Stage": version.stage,
-            "Gates": _gate_verdict(version),
+            "Version": html_table.Link(str(version.version), links.page_address("models", version=version.version)),
+            "Stage": html_table.Badge(version.stage, _STAGE_COLORS.get(version.stage, "gray")),
+            "Gates": _gate_badge(version, is_overridden=version.version in overridden),
             "Estimator": version.tags.get("model", ""),
+            f"{metric_label(metric)}, test": formatting.format_number(_test_metric(version, metric)),
             "Semantic version": version.semver,
             "Registered": timestamp(version.registered_at, page.user_time_zone()),
             "Description": version.description,
+            "Compare": _comparison_link(version.version, production),
         }
         for version in reversed(versions)
     ]
-    page.show_table(pd.DataFrame(rows))
+    page.show_table(rows, caption="Registered versions")
 
 
-def _gate_verdict(version: ModelVersion) -> str:
+def _test_metric(version: ModelVersion, metric: str) -> float | None:
+    metrics = (version.tags.get("evaluation") or {}).get("metrics") or {}
+    value: float | None = metrics.get(metric, {}).get("value")
+    return value
+
+
+def _comparison_link(version: int, production: int | None) -> html_table.Link | str:
+    if production is None or version == production:
+        return ""
+    return html_table.Link("with production", links.page_address("compare", first=production, second=version))
+
+
+def _gate_badge(version: ModelVersion, *, is_overridden: bool) -> html_table.Badge:
     gates = version.tags.get("gates")
-    return str(gates["verdict"]) if gates is not None else "not evaluated"
+    verdict = str(gates["verdict"]) if gates is not None else "not evaluated"
+    if is_overridden:
+        return html_table.Badge(f"{verdict}, overridden", "red")
+    return html_table.Badge(verdict, _VERDICT_COLORS.get(verdict, "gray"))
 
 
 def _select_version(versions: list[ModelVersion]) -> ModelVersion:
@@ -124,7 +152,7 @@ def _show_gates(version: ModelVersion) -> None:
         st.caption(f"{str(compared).capitalize()}.")
     rows = [
         {
-            "Result": gate["result"],
+            "Result": html_table.Badge(gate["result"], _RESULT_COLORS.get(gate["result"], "gray")),
             "Gate": gate["name"],
             "Reason": gate["reason"],
             "Value": formatting.format_number(gate["value"]),
@@ -133,7 +161,7 @@ def _show_gates(version: ModelVersion) -> None:
         }
         for gate in sorted(gates["gates"], key=lambda gate: ("fail", "hold", "pass").index(gate["result"]))
     ]
-    page.show_table(pd.DataFrame(rows))
+    page.show_table(rows, caption="Gates of this version")
 
 
 def _threshold_text(threshold: float | None, fails_when: str | None) -> str:
@@ -153,27 +181,6 @@ def _show_fairness(version: ModelVersion) -> None:
     fairness_panel.show_fairness(evaluation.report["fairness"], titles)
 
 
-def _show_model_card(package: Package) -> None:
-    st.download_button(
-        "Download model card", package.card, "model_card.md", "text/markdown", icon=":material/download:"
-    )
-    with st.container(border=True):
-        st.markdown(formatting.inert_markdown(package.card))
-
-
-def _show_lineage(version: ModelVersion) -> None:
-    package = queries.load_package(version.digest)
-    run = queries.find_package_run(version.digest)
-    lineage = {"package": version.digest, **package.lineage}
-    if run is not None:
-        lineage["mlflow run"] = f"{run.name} ({run.run_id})"
-        lineage |= {name: run.tags[name] for name in ("git.commit", "git.branch", "git.dirty") if name in run.tags}
-    else:
-        st.caption("MLflow has no run of this package.")
-    rows = [(formatting.humanize(name), formatting.setting_text(value)) for name, value in lineage.items()]
-    page.show_table(pd.DataFrame(rows, columns=["Item", "Value"]))
-
-
 def _show_audit_trail(entries: list[AuditEntry]) -> None:
     if not entries:
         page.empty_state("No decision yet", "promote a version; the audit trail lists each decision with its reason")
@@ -183,15 +190,19 @@ def _show_audit_trail(entries: list[AuditEntry]) -> None:
             "Time": timestamp(entry.recorded_at, page.user_time_zone()),
             "Actor": entry.actor,
             "Action": entry.action,
-            "Version": entry.version,
+            "Version": _version_link(entry.version),
             "Reason": entry.reason,
             "Stages after": _stage_versions(entry),
             "Generation": entry.generation,
         }
         for entry in entries
     ]
-    page.show_table(pd.DataFrame(rows))
+    page.show_table(rows, caption="Audit trail")
     st.caption("Each entry has the hash of the previous one; `mlops audit verify` detects altered entries.")
+
+
+def _version_link(version: int | None) -> Any:
+    return None if version is None else html_table.Link(str(version), links.page_address("models", version=version))
 
 
 def _stage_versions(entry: AuditEntry) -> str:

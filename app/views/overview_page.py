@@ -78,7 +78,7 @@ def _show_metric_cards(model: str, production: ModelVersion | None, status: Prod
         border=True,
         help=_production_help(production, generation),
     )
-    api, alerts = status.component("api"), status.component("alerts")
+    api, alerts = status.component("api"), status.component("incidents")
     cards[1].metric("API", api.summary, border=True, help=formatting.message_markdown(api.text))
     hours = monitoring_queries.hourly_activity(model, 24).predictions
     n_rows = sum(hour.n_predictions for hour in hours)
@@ -137,7 +137,7 @@ def _next_steps(versions: list[ModelVersion], production: ModelVersion | None) -
     if incidents:
         title = incidents[0].title.removeprefix(model).removeprefix(": ")
         steps.append(
-            f"{pluralize(len(incidents), 'open alert')}, newest: {formatting.escape_markdown(title)};"
+            f"{pluralize(len(incidents), 'open incident')}, newest: {formatting.escape_markdown(title)};"
             " act on the page **Monitoring**."
         )
     newest = versions[-1]

@@ -42,9 +42,7 @@ def _render_body() -> None:
     if digest is None:
         page.empty_state("No version is in Production yet", "run `make run`, or promote a version on the page Models")
         return
-    override_mark.show_override(
-        next((version for version in queries.versions(model) if version.stage == "Production"), None)
-    )
+    override_mark.show_overrides([version for version in queries.versions(model) if version.stage == "Production"])
     package = queries.load_package(digest)
     is_logged = _log_checkbox()
     form, body, file = st.tabs(["Form", "JSON", "File"], key="predict_tab", bind="query-params")

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import address, formatting, page, queries
 from pipeline.errors import MlopsError
+from pipeline.registry import find_previous_production
 from pipeline.state import STAGES
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.state import DeploymentChange, ModelVersion
 
-__all__ = ["show_stage_actions"]
+__all__ = ["show_decision", "show_stage_actions"]
 
 _RESULT_KEY = "promotion_result"
 _GENERATION_KEY = "generation_seen"
@@ -23,9 +24,58 @@ _GATED_STAGES = ("Staging", "Production")
 
 
 def show_stage_actions(version: ModelVersion, versions: list[ModelVersion]) -> None:
-    """Show the forms of a version, and the result of the last one."""
+    """Show the forms of a version behind two buttons, and the result of the last one."""
+    if not _show_result(version.model):
+        return
+    with st.container(horizontal=True):
+        with st.popover("Change stage", icon=":material/move_up:"):
+            _promote_form(version)
+        with st.popover("Roll back", icon=":material/undo:"):
+            _rollback_form(version.model, versions)
+
+
+def show_decision(candidate: ModelVersion, versions: list[ModelVersion]) -> None:
+    """Show one form that promotes the candidate to Production or rolls Production back, and the result of the last."""
+    st.markdown("**Decide**")
+    if not _show_result(candidate.model):
+        return
+    production = next((version for version in versions if version.stage == "Production"), None)
+    previous = None if production is None else _previous_production(production)
+    is_live = f"version {production.version} is in Production" if production else "no version is in Production"
+    expected, key = _generation_seen(candidate.model), f"decide_{candidate.version}"
+    with st.form(f"{key}_form", border=False):
+        reason = _reason_input(key, height=70)
+        force = _override_box(candidate, key)
+        with st.container(horizontal=True):
+            promotes = st.form_submit_button(
+                f"Promote version {candidate.version}",
+                type="primary",
+                icon=":material/move_up:",
+                key=f"{key}_promote",
+                disabled=candidate.stage == "Production",
+            )
+            rolls_back = st.form_submit_button(
+                f"Roll back to version {previous}" if previous else "Roll back",
+                icon=":material/undo:",
+                key=f"{key}_rollback",
+                disabled=previous is None,
+            )
+        st.caption(f"Now {is_live}." + ("" if previous else " There is no earlier version to roll back to."))
+    if promotes:
+        _apply_change(reason, _promotion(candidate, "Production", reason, expected=expected, force=force))
+    elif rolls_back:
+        _apply_change(reason, _rollback(candidate.model, reason, expected=expected))
+
+
+def _previous_production(production: ModelVersion) -> int | None:
+    entries = list(reversed(queries.audit_entries(production.model)))
+    return find_previous_production(entries, production.version)
+
+
+def _show_result(model: str) -> bool:
+    """Show the result of the last change; return whether the user may make another one."""
     result = st.session_state.pop(_RESULT_KEY, None)
-    generation = queries.current_deployment(version.model).generation
+    generation = queries.current_deployment(model).generation
     if st.session_state.setdefault(_GENERATION_KEY, generation) != generation:
         st.warning(
             "Someone else changed the deployment; the page now shows the current state.", icon=":material/update:"
@@ -35,12 +85,7 @@ def show_stage_actions(version: ModelVersion, versions: list[ModelVersion]) -> N
     is_allowed, denied_reason = page.can_operate("operator")
     if not is_allowed:
         st.info(denied_reason, icon=":material/lock:")
-        return
-    with st.container(horizontal=True):
-        with st.popover("Change stage", icon=":material/move_up:"):
-            _promote_form(version)
-        with st.popover("Roll back", icon=":material/undo:"):
-            _rollback_form(version.model, versions)
+    return is_allowed
 
 
 def _promote_form(version: ModelVersion) -> None:
@@ -48,36 +93,54 @@ def _promote_form(version: ModelVersion) -> None:
         f"**{formatting.escape_markdown(version.model)}**, version {version.version}: {page.stage_badge(version.stage)}"
     )
     key = f"promote_{version.version}"
-    gates = version.tags.get("gates")
-    has_passed = gates is not None and gates["verdict"] == "promote"
     stages = [stage for stage in reversed(STAGES) if stage != version.stage]
     default = stages.index("Production") if "Production" in stages else 0
     expected = _generation_seen(version.model)
     with st.form(f"{key}_form", border=False):
         stage = st.selectbox("New stage", stages, index=default, key=f"{key}_stage")
         reason = _reason_input(key)
-        force = False
-        if not has_passed:
-            st.warning("Promotion to Staging or Production is blocked: gates failed.", icon=":material/warning:")
-            force = st.checkbox("Override failed gates (recorded in the audit trail)", key=f"{key}_force")
+        force = _override_box(version, key)
         is_confirmed = st.form_submit_button("Confirm", type="primary", key=f"{key}_confirm")
     if is_confirmed:
-        _apply_change(
-            reason,
-            lambda: queries.registry().promote_model(
-                version.model,
-                version.version,
-                str(stage),
-                reason=reason,
-                expected_generation=expected,
-                force=force and stage in _GATED_STAGES,  # gates do not apply to other stages
-            ),
-        )
+        _apply_change(reason, _promotion(version, str(stage), reason, expected=expected, force=force))
 
 
-def _reason_input(key: str) -> str:
+def _override_box(version: ModelVersion, key: str) -> bool:
+    """Show that the gates of a version did not pass, with the choice to override them; return the choice."""
+    gates = version.tags.get("gates")
+    if gates is not None and gates["verdict"] == "promote":
+        return False
+    failed = [gate["name"] for gate in (gates or {}).get("gates", ()) if gate["result"] != "pass"]
+    why = "its gates were never evaluated" if gates is None else f"it did not pass {', '.join(failed)}"
+    text = f"Version {version.version} cannot be promoted without an override: {why}."
+    st.warning(formatting.message_markdown(text), icon=":material/warning:")
+    return st.checkbox("Override failed gates (recorded in the audit trail)", key=f"{key}_force")
+
+
+def _promotion(
+    version: ModelVersion, stage: str, reason: str, *, expected: int, force: bool
+) -> Callable[[], DeploymentChange]:
+    return lambda: queries.registry().promote_model(
+        version.model,
+        version.version,
+        stage,
+        reason=reason,
+        expected_generation=expected,
+        force=force and stage in _GATED_STAGES,  # gates do not apply to other stages
+    )
+
+
+def _rollback(model: str, reason: str, *, expected: int) -> Callable[[], DeploymentChange]:
+    return lambda: queries.registry().rollback_model(model, reason=reason, expected_generation=expected)
+
+
+def _reason_input(key: str, *, height: int | None = None) -> str:
     return st.text_area(
-        "Reason (required)", key=f"{key}_reason", placeholder="Recorded in the audit trail", max_chars=1000
+        "Reason (required)",
+        key=f"{key}_reason",
+        placeholder="Recorded in the audit trail",
+        max_chars=1000,
+        height=height,
     )
 
 
@@ -91,9 +154,7 @@ def _rollback_form(model: str, versions: list[ModelVersion]) -> None:
         reason = _reason_input("rollback")
         is_confirmed = st.form_submit_button("Confirm", type="primary", key="rollback_confirm")
     if is_confirmed:
-        _apply_change(
-            reason, lambda: queries.registry().rollback_model(model, reason=reason, expected_generation=expected)
-        )
+        _apply_change(reason, _rollback(model, reason, expected=expected))
 
 
 def _generation_seen(model: str) -> int:

@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, formatting, page, queries
+from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
 from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
-    from app.queries import VersionEvaluation
+    from app.version_evaluation import VersionEvaluation
     from pipeline.state import ModelVersion
 
 __all__ = ["show_version_metrics"]
@@ -51,7 +52,7 @@ def _show_metrics(report: dict[str, Any]) -> None:
     baselines = report["baselines"]
     rows = [
         {
-            "Metric": formatting.humanize(name),
+            "Metric": metric_label(name),
             "Value": formatting.format_number(metric["value"]),
             "Interval": formatting.format_interval(metric),
             "Better": "higher" if metric["higher_is_better"] else "lower",
@@ -63,12 +64,15 @@ def _show_metrics(report: dict[str, Any]) -> None:
         }
         for name, metric in report["metrics"].items()
     ]
-    page.show_table(pd.DataFrame(rows))
+    page.show_table(rows, caption="Test metrics of this version")
+    with st.popover("Metrics explained", type="tertiary"):
+        for name in report["metrics"]:
+            st.markdown(f"**{metric_label(name)}**: {METRIC_EXPLANATIONS.get(name, name)}.")
 
 
 def _show_importance(report: dict[str, Any], titles: dict[str, str]) -> None:
-    metric = formatting.humanize(report["selection_metric"])
-    st.markdown("**Feature importance (permutation)**", help=f"Worsening of the {metric} when a feature is shuffled")
+    metric = metric_label(report["selection_metric"])
+    st.markdown("**Feature importance (permutation)**", help=f"Worsening of {metric} when a feature is shuffled")
     rows = [
         (formatting.shorten(titles[item["column"]]), item["mean"], item["low"], item["high"])
         for item in report["importance"]
@@ -78,13 +82,13 @@ def _show_importance(report: dict[str, Any], titles: dict[str, str]) -> None:
         st.caption("Feature importance is not defined.")
         return
     page.show_chart(
-        charts.interval_plot(frame, title=f"{metric.capitalize()} worsens by", reference=0.0),
+        charts.interval_plot(frame, title=f"{metric} worsens by", reference=0.0),
         alt="Feature importance",
     )
 
 
 def _show_slices(report: dict[str, Any], titles: dict[str, str]) -> None:
-    metric = formatting.humanize(report["selection_metric"])
+    metric = metric_label(report["slices"][0]["metric"] if report["slices"] else report["selection_metric"])
     st.markdown("**Worst slices**", help="Slices of the test set, worst first; the dashed line is the whole set")
     rows = [
         (formatting.shorten(f"{titles[item['column']]}: {item['part']}"), item["value"], item["low"], item["high"])
@@ -95,7 +99,7 @@ def _show_slices(report: dict[str, Any], titles: dict[str, str]) -> None:
         st.caption(f"Not enough rows in {pluralize(len(report['too_small_slices']), 'slice')}.")
         return
     overall = report["metrics"].get(report["slices"][0]["metric"], {}).get("value")
-    page.show_chart(charts.interval_plot(frame, title=metric.capitalize(), reference=overall), alt="Worst slices")
+    page.show_chart(charts.interval_plot(frame, title=metric, reference=overall), alt="Worst slices")
 
 
 def _show_calibration(evaluation: VersionEvaluation) -> None:

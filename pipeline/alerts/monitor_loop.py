@@ -138,14 +138,14 @@ def _run_traced(monitor: ModelMonitor, config: Config, root: Path) -> MonitorRun
             saved = _save_run(view.log.state, config, report, labels=labels)
         with child_span("write the page"):
             context = _page_context(view, config, saved, labels)
-            html = monitoring_report_html(report, context, index_address=paths.REPORT_INDEX.name)
-            files.write_text(root / paths.MONITORING_HTML, html)
+            page = monitoring_report_html(report, context, index_address=paths.REPORT_INDEX.name)
+            files.write_text(root / paths.MONITORING_HTML, page)
             write_report_index(root)
         with child_span("send messages"):
             delivery_result = deliver_due_messages(view.log.state, config.alerts)
     severity = saved.run.severity
     if config.monitoring.mlflow_runs == "all" or (config.monitoring.mlflow_runs == "findings" and severity is not None):
-        _log_to_mlflow(root, config.tracking, saved.run, report, html=html)
+        _log_to_mlflow(root, config.tracking, saved.run, report, html=monitoring_report_html(report, context))
     return MonitorRunResult(report, saved.rule_results, saved.incidents, delivery_result, severity)
 
 

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.change_report.paired_evaluation import SliceChange
     from pipeline.change_report.setting_changes import SettingChange
     from pipeline.change_report.snapshots import ProjectSnapshot
     from pipeline.change_report.stage_changes import StageChange
     from pipeline.config.root_config import Config
+    from pipeline.evaluation import SliceChange
     from pipeline.gates import SchemaChange
     from pipeline.metrics import ComparisonVerdict
     from pipeline.package import Package

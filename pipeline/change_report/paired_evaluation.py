@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline import files
-from pipeline.evaluation import slice_rows
+from pipeline.evaluation import compare_slices
 from pipeline.gates import score_with_both
-from pipeline.metrics import METRICS, MetricEstimate, compare_paired, comparison_verdict, compute_metrics
+from pipeline.metrics import METRICS, compare_paired
 from pipeline.project import paths
 
 if TYPE_CHECKING:
@@ -16,33 +16,12 @@ if TYPE_CHECKING:
 
     from pipeline.change_report.snapshots import ProjectSnapshot
     from pipeline.config.groups.evaluation_config import EvaluationConfig
-    from pipeline.metrics import ComparisonVerdict, LabeledPredictions
+    from pipeline.evaluation import SliceChange
+    from pipeline.metrics import LabeledPredictions, MetricEstimate
     from pipeline.package import Package
     from pipeline.schema import Schema
 
-__all__ = ["PairedEvaluation", "SliceChange", "evaluate_paired", "worse_slices"]
-
-
-@dataclass(frozen=True, slots=True)
-class SliceChange:
-    """The metric of one slice of the test rows, before and after.
-
-    `difference` is after minus before on the same rows. The level of its interval is corrected for the number of
-    slices (Bonferroni), because one of many would differ by chance.
-    """
-
-    column: str
-    value: str
-    metric: str
-    n_rows: int
-    before: float
-    after: float
-    difference: MetricEstimate
-
-    @property
-    def verdict(self) -> ComparisonVerdict:
-        """`better`, `worse`, `equal`, `no significant difference` or `not compared`."""
-        return comparison_verdict(self.difference, higher_is_better=METRICS[self.metric].higher_is_better)
+__all__ = ["PairedEvaluation", "evaluate_paired", "worse_slices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +81,7 @@ def worse_slices(
     config : EvaluationConfig
         `slices` and `confidence_level` are read.
     """
-    metric = METRICS[config.slices.metric]
-    slices = [
-        (column.name, value, inside)
-        for column, value, inside in slice_rows(schema, train, test, n_quantiles=config.slices.quantiles)
-        if inside.sum() >= config.slices.min_rows
-    ]
-    level = 1.0 - (1.0 - config.confidence_level) / max(len(slices), 1)
-    changes = []
-    for name, value, inside in slices:
-        new, old = (rows.take(inside) for rows in scored)
-        after, before = (compute_metrics(rows, [metric.name])[metric.name] for rows in (new, old))
-        if metric.is_better(before, after):
-            difference = compare_paired(new, old, [metric.name], confidence_level=level)[metric.name]
-            changes.append(SliceChange(name, value, metric.name, int(inside.sum()), before, after, difference))
+    changes = (
+        change for change in compare_slices(scored, train, test, schema=schema, config=config) if change.is_worse
+    )
     return tuple(sorted(changes, key=lambda change: (change.verdict != "worse", -abs(change.after - change.before))))

@@ -10,7 +10,7 @@ from pipeline.cli.shared_options import AsJson, ModelFilter, ModelOption, Reason
 from pipeline.cli.terminal_output import print_table
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize, timestamp
+from pipeline.text import pluralize, timestamp, visible_line
 
 if TYPE_CHECKING:
     from pipeline.alerts import Actor
@@ -54,6 +54,9 @@ def list_(
         }
         typer.echo(canonical_json(body), nl=False)
         return
+    sentence = _production_sentence(model)
+    if sentence:  # beside the table, which programs may read
+        typer.echo(sentence, err=True)
     print_table(_INCIDENT_HEAD, [_incident_cells(incident) for incident in incidents])
     if not incidents:
         typer.echo("no incident" if include_resolved else none_open)
@@ -61,10 +64,24 @@ def list_(
         typer.echo(_silence_line(active_silence))
 
 
+def _production_sentence(model: str | None) -> str:
+    """Return the sentence about production of this project; empty for another model and without settings."""
+    from pipeline.config.config_loader import load_params
+    from pipeline.maintenance.production_check import check_production
+    from pipeline.project import paths
+    from pipeline.project.root import find_project_root
+
+    root = find_project_root()
+    if not (root / paths.PARAMS).exists():
+        return ""
+    config = load_params(root / paths.PARAMS)
+    return visible_line(check_production(root, config).sentence) if model in (None, config.name) else ""
+
+
 def _describe_no_open_incident(state: State, model: str | None) -> str:
     """Return that no incident is open, and the reason if that is not known, such as a monitor that never ran."""
     from pipeline.config.config_loader import load_params
-    from pipeline.production_status import assess_alerts, inspect_state, monitor_period_us
+    from pipeline.production_status import assess_incidents, inspect_state, monitor_period_us
     from pipeline.project import paths
     from pipeline.project.root import find_project_root
 
@@ -73,7 +90,7 @@ def _describe_no_open_incident(state: State, model: str | None) -> str:
         return "no open incident"
     config = load_params(params)
     known = inspect_state(state, config.name if model is None else model).model
-    status = assess_alerts(known, state.clock(), monitor_period_us(config.monitoring))
+    status = assess_incidents(known, state.clock(), monitor_period_us(config.monitoring))
     return f"no open incident. {status.text}" if status.state == "unknown" else "no open incident"
 
 

@@ -10,6 +10,7 @@ from pipeline.cli.shared_options import AsJson, ModelFilter, ModelOption, open_r
 from pipeline.cli.terminal_output import print_table
 from pipeline.errors import IntegrityError
 from pipeline.files import canonical_json
+from pipeline.project import paths
 from pipeline.text import number, timestamp
 
 if TYPE_CHECKING:
@@ -145,9 +146,13 @@ def diff(
     model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how two versions differ: settings, data, libraries, metrics, features."""
+    """Compare two versions: settings, features, gates, and test metrics with intervals and a verdict."""
+    from pipeline.config.config_loader import load_params
+    from pipeline.project.root import find_project_root
+
     registry = open_registry()
-    difference = registry.diff(resolve_model(registry, model), old, new)
+    name, config = resolve_model(registry, model), load_params(find_project_root() / paths.PARAMS)
+    difference = registry.diff(name, old, new, config=config)
     typer.echo(canonical_json(difference.as_dict()) if as_json else f"{difference.as_text()}\n", nl=False)
 
 

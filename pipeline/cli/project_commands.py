@@ -98,8 +98,9 @@ def status(*, as_json: AsJson = False) -> None:
 
 
 def _print_production(status: ProductionStatus) -> None:
-    """Print the headline and one line for each component, in the color of its state on a terminal."""
-    typer.secho(f"\n  {status.headline}", fg=_COLORS[status.state], bold=True)
+    """Print the sentence and one line for each component, in the color of its state on a terminal."""
+    typer.secho(f"\n  {visible_line(status.sentence)}", fg=_COLORS[status.state], bold=True)
     for component in status.components:
         state = typer.style(f"{component.state:8}", fg=_COLORS[component.state])
-        typer.echo(f"    {state}  {component.label}: {visible_line(component.text)}")
+        since = component.since_text(status.checked_at)
+        typer.echo(f"    {state}  {component.label}{f', {since}' if since else ''}: {visible_line(component.text)}")

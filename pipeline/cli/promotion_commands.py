@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.shared_options import AsJson, ModelOption, ReasonOption, open_registry, resolve_model
+from pipeline.errors import GateRefused
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
@@ -37,14 +38,17 @@ def promote(
 ) -> None:
     """Move a version to a stage, atomically."""
     registry = open_registry()
-    change = registry.promote_model(
-        resolve_model(registry, model),
-        version,
-        stage,
-        reason=reason,
-        expected_generation=expected_generation,
-        force=force,
-    )
+    try:
+        change = registry.promote_model(
+            resolve_model(registry, model),
+            version,
+            stage,
+            reason=reason,
+            expected_generation=expected_generation,
+            force=force,
+        )
+    except GateRefused as error:
+        raise GateRefused(f"{error}: `mlops promote {version} --stage {stage} --force --reason ...`") from error
     _print_change(change, as_json=as_json)
 
 

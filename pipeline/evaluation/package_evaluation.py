@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.schema import Schema, Target
 
-__all__ = ["check_evaluation", "evaluate_package", "evaluated_metrics"]
+__all__ = ["assess_groups", "check_evaluation", "evaluate_package", "evaluated_metrics"]
 
 
 def evaluate_package(
@@ -98,7 +98,7 @@ def evaluate_package(
             confusion=WeightedPredictions(scored).confusion[0].astype(np.int64),
             baselines=baselines.result(),
             slices=evaluate_slices(scored, train, test, schema=package.schema, config=config),
-            fairness=_assess_groups(package, scored, train, test, config=config, fairness=fairness),
+            fairness=assess_groups(package, scored, train, test, config=config, fairness=fairness),
             importance=importance,
             tables={**curve_tables(scored, package.classes), "importance": importance_table(importance)},
             parity=parity.result(),
@@ -134,7 +134,7 @@ def _score(
     return make_scored_rows(target, codes, probabilities, threshold=package.row_thresholds(test), n_bins=n_bins)
 
 
-def _assess_groups(
+def assess_groups(
     package: Package,
     scored: LabeledPredictions,
     train: pd.DataFrame,
@@ -143,6 +143,7 @@ def _assess_groups(
     config: EvaluationConfig,
     fairness: FairnessConfig,
 ) -> FairnessReport:
+    """Compare the groups of the protected columns of `test`; the quantiles of other columns are those of `train`."""
     check_fairness(fairness, package.schema)
     groups = group_protected_columns(package, train, test, pairs=fairness.pairs, n_bins=config.slices.quantiles)
     tallies = [GroupTallies.from_rows(grouping, scored) for grouping in groups.groupings]

@@ -211,7 +211,7 @@ def _too_few_rows_reason(context: _GateContext) -> str:
     n_rows = 0 if context.compared_rows is None else len(context.compared_rows)
     return (
         f"{n_rows} of {pluralize(len(context.test), 'test row')} are new to the champion, fewer than"
-        f" {_MIN_COMPARED_ROWS}; add rows, or promote with --force and a reason"
+        f" {_MIN_COMPARED_ROWS}; add rows, or override the gate with a reason"
     )
 
 

@@ -11,6 +11,7 @@ from pipeline.config.config_loader import load_params
 from pipeline.errors import ConfigError, DataError
 from pipeline.maintenance.diagnosis import Diagnosis
 from pipeline.production_status import (
+    LogFacts,
     ProductionFacts,
     assess_production,
     inspect_project_state,
@@ -64,6 +65,7 @@ def collect_production_facts(
         database=database,
         api=services.api,
         tracking=services.tracking,
+        log=LogFacts(config.serving.log.mode),
     )
 
 

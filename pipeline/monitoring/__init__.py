@@ -32,10 +32,12 @@ from pipeline.monitoring.performance import (
     Performance,
     PerformancePoint,
     ScoreHistogram,
+    VersionPerformance,
     calculate_realized_performance,
     detect_degradation,
     estimate_performance,
     estimates_agree,
+    read_version_performance,
 )
 from pipeline.monitoring.window_view import LogWindowView, WindowView
 
@@ -60,6 +62,7 @@ __all__ = [
     "PerformancePoint",
     "PredictionLog",
     "ScoreHistogram",
+    "VersionPerformance",
     "WindowView",
     "calculate_realized_performance",
     "count_frame",
@@ -70,6 +73,7 @@ __all__ = [
     "estimates_agree",
     "outcomes_by_hour",
     "predictions_by_hour",
+    "read_version_performance",
     "reference_counts",
     "require_consecutive_windows",
     "roll_up",

@@ -155,6 +155,8 @@ def _lineage_section(lineage: Mapping[str, Any]) -> Iterator[str]:
     yield "## Lineage"
     yield ""
     for name, value in sorted(lineage.items()):
+        if name == "settings":  # too long for a card; `mlops models diff` compares them
+            continue
         if isinstance(value, dict):
             yield from (
                 f"- {escape_markdown(name)}.{escape_markdown(key)}: {code_span(nested)}"

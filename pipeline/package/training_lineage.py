@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.config.composition import flatten_settings
 from pipeline.files import canonical_json, sha256
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def training_lineage(config: Config, *, data: Mapping[str, str], source: Mapping
     Parameters
     ----------
     config : Config
-        The settings that training reads (those that dvc.yaml names) enter as one hash. The number of threads
-        is left out: it changes no result.
+        The settings that training reads (those that dvc.yaml names) enter by value and as one hash. The number of
+        threads is left out: it changes no result.
     data : mapping of str to str
         SHA-256 of each part of the rows.
     source : mapping
@@ -54,7 +55,7 @@ def lineage_record(
     data : mapping of str to str
         SHA-256 of each part of the rows.
     settings : mapping
-        Plain values; only their hash is recorded.
+        Plain values.
     seed : int
     source : mapping
         Fingerprint of the source of the rows.
@@ -64,5 +65,6 @@ def lineage_record(
         "data_sha256": dict(data),
         "params_sha256": sha256(canonical_json(settings).encode()),
         "seed": seed,
+        "settings": dict(flatten_settings(settings)),
         "source": dict(source),
     }

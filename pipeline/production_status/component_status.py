@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Literal
 
-__all__ = ["ComponentName", "ComponentStatus", "HealthState", "ProductionStatus"]
+from pipeline.text import short_timestamp
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+__all__ = ["ComponentName", "ComponentStatus", "HealthState", "ProductionStatus", "SinceSource"]
 
 HealthState = Literal["healthy", "unknown", "degraded", "down"]
-ComponentName = Literal["database", "version", "api", "monitor", "alerts", "loop", "tracking"]
+ComponentName = Literal["database", "log", "version", "api", "monitor", "incidents", "loop", "tracking", "engine"]
+# How the moment is known from which on a component is in its state.
+SinceSource = Literal["recorded", "last_seen", "observed", "unknown"]
 
 # From the best to the worst: what is unknown is worse than healthy.
 _STATES: tuple[HealthState, ...] = ("healthy", "unknown", "degraded", "down")
 _LABELS: dict[ComponentName, str] = {
     "database": "State database",
+    "log": "Prediction log",
     "version": "Production version",
     "api": "API",
     "monitor": "Monitor",
-    "alerts": "Open alerts",
+    "incidents": "Open incidents",
     "loop": "Loop",
     "tracking": "MLflow",
+    "engine": "Engine in the app",
 }
 _HEADLINES: dict[HealthState, str] = {
     "healthy": "Production is healthy",
@@ -27,6 +37,9 @@ _HEADLINES: dict[HealthState, str] = {
     "degraded": "Production is degraded",
     "down": "Production is down",
 }
+_SINCE_WORDS: dict[SinceSource, str] = {"recorded": "since", "last_seen": "since", "observed": "since at least"}
+# What the sentence always names: whether predictions are made, and whether somebody looks at them.
+_ALWAYS_NAMED: tuple[ComponentName, ...] = ("api", "monitor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,13 @@ class ComponentStatus:
         The condition with its values.
     next_step : str
         What to do about it; empty if there is nothing to do.
+    clause : str
+        The condition as a part of the sentence about production; empty if another component names it already.
+    since : int or None
+        The moment from which on it is in this condition, in microseconds since 1970, UTC.
+    since_source : SinceSource
+        `recorded` in the database; `last_seen` in another condition; `observed` first by this process, so perhaps
+        earlier; `unknown`.
     """
 
     name: ComponentName
@@ -53,6 +73,9 @@ class ComponentStatus:
     summary: str
     sentence: str
     next_step: str = ""
+    clause: str = ""
+    since: int | None = None
+    since_source: SinceSource = "unknown"
 
     @property
     def label(self) -> str:
@@ -64,17 +87,28 @@ class ComponentStatus:
         """The sentence and the next step."""
         return f"{self.sentence}. Next: {self.next_step}" if self.next_step else self.sentence
 
+    def known_since(self, at: int | None, source: SinceSource = "recorded") -> ComponentStatus:
+        """Return the same status with the moment from which on it holds; None leaves it unknown."""
+        return self if at is None else replace(self, since=at, since_source=source)
+
+    def since_text(self, now: int, zone: tzinfo = UTC) -> str:
+        """Return since when, such as `since 27 Nov 18:00 UTC`; empty if it is unknown."""
+        if self.since is None:
+            return ""
+        return f"{_SINCE_WORDS[self.since_source]} {short_timestamp(self.since, zone, now=now)}"
+
 
 @dataclass(frozen=True, slots=True)
 class ProductionStatus:
     """The status of production at `checked_at` (microseconds since 1970, UTC).
 
-    Components that the caller cannot see are left out.
+    Components that the caller cannot see are left out. Sentences have moments in `zone`.
     """
 
     model: str
     checked_at: int
     components: tuple[ComponentStatus, ...]
+    zone: tzinfo = UTC
 
     @property
     def state(self) -> HealthState:
@@ -82,12 +116,40 @@ class ProductionStatus:
         return max((component.state for component in self.components), key=_STATES.index)
 
     @property
-    def headline(self) -> str:
-        """One sentence: the state, and the components that cause it."""
+    def since(self) -> int | None:
+        """The earliest recorded moment of a component in the worst state; None if it is unknown, or all is healthy."""
         if self.state == "healthy":
-            return _HEADLINES["healthy"]
-        causes = ", ".join(component.label for component in self.components if component.state == self.state)
-        return f"{_HEADLINES[self.state]}: {causes}"
+            return None
+        moments = [part.since for part in self._causes() if part.since_source in ("recorded", "last_seen")]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    @property
+    def sentence(self) -> str:
+        """The state, since when, its causes, and whether API and monitor work; equal facts give equal words.
+
+        What only one process observed is left out.
+        """
+        causes = self._causes()
+        others = [part for part in self.components if part not in causes and part.state == "degraded"]
+        others += [part for part in self.components if part not in (*causes, *others) and part.name in _ALWAYS_NAMED]
+        since = "" if self.since is None else f" since {short_timestamp(self.since, self.zone, now=self.checked_at)}"
+        head = f"{_HEADLINES[self.state]}{since}"
+        because = _join_clauses(causes)
+        rest = _join_clauses(others)
+        text = f"{head}: {because}." if because else f"{head}."
+        return f"{text} {rest[0].upper()}{rest[1:]}." if rest else text
+
+    @property
+    def title(self) -> str:
+        """The state in one or two words, for a browser's title."""
+        return {"healthy": "OK", "unknown": "? Not fully known", "degraded": "! Degraded", "down": "!! Down"}[
+            self.state
+        ]
+
+    def _causes(self) -> list[ComponentStatus]:
+        if self.state == "healthy":
+            return []
+        return [component for component in self.components if component.state == self.state]
 
     def component(self, name: ComponentName) -> ComponentStatus:
         """Return one component; KeyError if it was left out."""
@@ -102,6 +164,11 @@ class ProductionStatus:
             "model": self.model,
             "checked_at": self.checked_at,
             "state": self.state,
-            "headline": self.headline,
+            "sentence": self.sentence,
+            "since": self.since,
             "components": {component.name: asdict(component) for component in self.components},
         }
+
+
+def _join_clauses(components: list[ComponentStatus]) -> str:
+    return ", ".join(component.clause for component in components if component.clause)

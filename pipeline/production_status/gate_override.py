@@ -1,4 +1,4 @@
-"""Find whether a version is in Production although its gates did not pass."""
+"""Find whether a version is deployed although its gates did not pass."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ __all__ = ["GateOverride", "find_gate_override"]
 
 @dataclass(frozen=True, slots=True)
 class GateOverride:
-    """A version in Production that did not pass its gates.
+    """A deployed version that did not pass its gates.
 
     Attributes
     ----------
     version : int
+    stage : str
+        Production or Staging.
     n_failed : int or None
         Number of gates that did not pass; None without evaluated gates.
     actor, reason : str
@@ -29,6 +31,7 @@ class GateOverride:
     """
 
     version: int
+    stage: str
     n_failed: int | None
     actor: str = ""
     reason: str = ""
@@ -40,20 +43,20 @@ class GateOverride:
         if self.n_failed is not None:
             gates = f"although {pluralize(self.n_failed, 'gate')} did not pass"
         decision = f"; {self.actor} forced it: {self.reason}" if self.actor else ""
-        return f"Version {self.version} is in Production {gates}{decision}"
+        return f"Version {self.version} is in {self.stage} {gates}{decision}"
 
 
 def find_gate_override(version: ModelVersion, entries: Iterable[AuditEntry]) -> GateOverride | None:
-    """Return the override of a version in Production; None if its gates passed, or it is in another stage.
+    """Return the override of a version in Production or Staging; None if its gates passed, or in another stage.
 
     `entries` are those of the audit trail of the model, in any order.
     """
     gates = version.tags.get("gates")
-    if version.stage != "Production" or (gates is not None and gates["verdict"] == "promote"):
+    if version.stage not in ("Production", "Staging") or (gates is not None and gates["verdict"] == "promote"):
         return None
     n_failed = None if gates is None else sum(gate["result"] != "pass" for gate in gates["gates"])
     forced = [entry for entry in entries if (entry.action, entry.version) == ("force", version.version)]
     if not forced:
-        return GateOverride(version.version, n_failed)
+        return GateOverride(version.version, version.stage, n_failed)
     entry = max(forced, key=lambda entry: entry.recorded_at)
-    return GateOverride(version.version, n_failed, entry.actor, entry.reason or "")
+    return GateOverride(version.version, version.stage, n_failed, entry.actor, entry.reason or "")

@@ -39,11 +39,15 @@ def _assess_run(run: LoopRun, facts: LoopFacts, now: int, zone: tzinfo) -> Compo
     last = f"last run {timestamp(run.recorded_at, zone)}, {format_age(run.recorded_at, now)}"
     if is_loop_late(run, now):
         sentence = f"Late: {last}, expected by {timestamp(run.next_at, zone)}"
-        return ComponentStatus("loop", "degraded", "late", "late", sentence, _RUN_LOOP)
+        return ComponentStatus("loop", "degraded", "late", "late", sentence, _RUN_LOOP, "loop late").known_since(
+            run.next_at
+        )
     failed = [decision for decision in run.decisions if decision.error not in ("", *_REFUSALS)]
     if failed:
         sentence = f"In the {last}, {failed[0].subject} failed: {failed[0].reason}"
-        return ComponentStatus("loop", "degraded", "failed", "failed", sentence, f"run `mlops loop show {run.seq}`")
+        next_step = f"run `mlops loop show {run.seq}`"
+        failure = ComponentStatus("loop", "degraded", "failed", "failed", sentence, next_step, "loop failed")
+        return failure.known_since(run.recorded_at)
     sentence = f"{last[0].upper()}{last[1:]}; {_open_work(facts)}"
     if facts.waiting:
         first = facts.waiting[0]
@@ -61,7 +65,7 @@ def _assess_without_run(facts: LoopFacts) -> ComponentStatus | None:
     if not facts.open_trials and not any(retrain.is_open for retrain in facts.retrains):
         return None
     sentence = f"The loop never ran, although there is work for it: {_open_work(facts)}"
-    return ComponentStatus("loop", "degraded", "never_ran", "never ran", sentence, _RUN_LOOP)
+    return ComponentStatus("loop", "degraded", "never_ran", "never ran", sentence, _RUN_LOOP, "loop never ran")
 
 
 def _open_work(facts: LoopFacts) -> str:

@@ -1,61 +1,140 @@
-"""Assess the monitor and its alerts: zero alerts are good news only if the monitor ran lately."""
+"""Assess the monitor and its incidents: zero incidents are good news only if the monitor ran lately."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.production_status.component_status import ComponentStatus
+from pipeline.production_status.state_facts import N_MONITOR_RUNS
 from pipeline.text import format_age, format_duration, pluralize, shorten, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import tzinfo
 
+    from pipeline.production_status.component_status import ComponentName, SinceSource
     from pipeline.production_status.state_facts import ModelFacts
+    from pipeline.state import Incident
 
-__all__ = ["assess_alerts", "assess_monitor"]
+__all__ = ["assess_incidents", "assess_monitor", "incident_clause"]
 
 _RUN_MONITOR = "run `python -m stages.monitor`, or schedule it"
 # A run takes some time, and its moment is that of its end.
 _GRACE_SHARE = 0.1
 _GRACE_US = 60_000_000
+_MAX_CLAUSE_LENGTH = 120
+_SEVERITIES = ("info", "warning", "critical")
 
 
 def assess_monitor(known: ModelFacts | None, now: int, period_us: int, *, zone: tzinfo) -> ComponentStatus:
-    """Return whether the monitor ran within its period."""
+    """Return whether the monitor ran within its period, and since when each run followed the one before in time."""
     if known is None:
-        return ComponentStatus("monitor", "unknown", "unknown", "unknown", "The state database cannot be read")
+        return _unreadable("monitor", "monitor unknown")
     run = known.monitor_run
     if run is None:
-        return ComponentStatus("monitor", "unknown", "never_ran", "never ran", "The monitor never ran", _RUN_MONITOR)
-    last = f"last run {timestamp(run.recorded_at, zone)}, {format_age(run.recorded_at, now)}"
+        return ComponentStatus(
+            "monitor", "unknown", "never_ran", "never ran", "The monitor never ran", _RUN_MONITOR, "monitor never ran"
+        )
+    age = format_age(run.recorded_at, now)
+    last = f"last run {timestamp(run.recorded_at, zone)}, {age}"
     if run.recorded_at > now + _GRACE_US:
         sentence = f"The {last}, is later than now: the clock was ahead, or is behind"
-        return ComponentStatus("monitor", "unknown", "clock", "unknown", sentence, "correct the clock of this machine")
+        next_step = "correct the clock of this machine"
+        return ComponentStatus("monitor", "unknown", "clock", "unknown", sentence, next_step, "monitor unknown")
     if _is_late(run.recorded_at, now, period_us):
         sentence = f"Late: {last}, expected every {format_duration(period_us)}"
-        return ComponentStatus("monitor", "degraded", "late", "late", sentence, _RUN_MONITOR)
+        late = ComponentStatus("monitor", "degraded", "late", "late", sentence, _RUN_MONITOR, f"monitor late ({age})")
+        return late.known_since(run.recorded_at + period_us)
     sentence = f"{last[0].upper()}{last[1:]}"
-    return ComponentStatus("monitor", "healthy", "on_time", "on time", sentence)
+    status = ComponentStatus("monitor", "healthy", "on_time", "on time", sentence, clause=f"monitor {age}")
+    return status.known_since(*_series_start(known.monitor_moments, period_us))
 
 
-def assess_alerts(known: ModelFacts | None, now: int, period_us: int) -> ComponentStatus:
-    """Return the open alerts; only a timely run about the version in Production shows that there are none."""
+def assess_incidents(known: ModelFacts | None, now: int, period_us: int) -> ComponentStatus:
+    """Return the open incidents; only a timely run about the version in Production shows that there are none."""
     if known is None:
-        return ComponentStatus("alerts", "unknown", "unknown", "unknown", "The state database cannot be read")
+        return _unreadable("incidents", "")
     if known.incidents:
-        newest = known.incidents[0]
-        n_critical = sum(incident.severity == "critical" for incident in known.incidents)
-        critical = f", {n_critical} critical" if n_critical else ""
-        sentence = f"{pluralize(len(known.incidents), 'open alert')}{critical}, newest: {shorten(newest.title, 160)}"
-        next_step = f"run `mlops alerts list`, then `mlops alerts ack {newest.seq}`"
-        return ComponentStatus("alerts", "degraded", "open", str(len(known.incidents)), sentence, next_step)
-    doubt = _doubt_about_no_alerts(known, now, period_us)
+        return _assess_open(known.incidents)
+    doubt = _doubt_about_no_incident(known, now, period_us)
     if doubt is not None:
-        return ComponentStatus("alerts", "unknown", "unknown", "unknown", doubt, _RUN_MONITOR)
-    return ComponentStatus("alerts", "healthy", "none", "0", "No open alerts")
+        # The monitor is named beside it.
+        clause = "" if known.monitor_run is None else "open incidents unknown"
+        return ComponentStatus("incidents", "unknown", "unknown", "unknown", doubt, _RUN_MONITOR, clause)
+    healthy = ComponentStatus("incidents", "healthy", "none", "0", "No open incidents", clause="no open incidents")
+    start, source = _series_start(known.monitor_moments, period_us)
+    if known.incident_resolved_at is not None and known.incident_resolved_at >= (start or 0):
+        return healthy.known_since(known.incident_resolved_at)
+    return healthy.known_since(start, source)
 
 
-def _doubt_about_no_alerts(known: ModelFacts, now: int, period_us: int) -> str | None:
+def incident_clause(incident: Incident) -> str:
+    """Return an incident as a part of a sentence: its worst metric and likely cause, or its title.
+
+    Examples
+    --------
+    >>> from pipeline.state import Incident
+    >>> log_loss = {"label": "Log loss", "baseline": 0.127, "value": 0.235}
+    >>> details = {"metrics": [log_loss], "causes": [{"label": "Time spent alone"}]}
+    >>> incident_clause(Incident("quality", "m", ("drift",), "critical", "Worse", "", details, 0, 0))
+    'log loss +85%, likely cause Time spent alone'
+    """
+    metrics, causes = incident.details.get("metrics") or [], incident.details.get("causes") or []
+    if not metrics or not metrics[0]["baseline"]:
+        return _in_sentence(shorten(incident.title.removeprefix(f"{incident.model}: "), _MAX_CLAUSE_LENGTH))
+    worst = metrics[0]
+    change = (worst["value"] - worst["baseline"]) / abs(worst["baseline"])
+    others = f" and {pluralize(len(metrics) - 1, 'more metric')}" if len(metrics) > 1 else ""
+    cause = f", likely cause {causes[0]['label']}" if causes else ""
+    return _in_sentence(f"{worst['label']} {change:+.0%}{others}{cause}")
+
+
+def _in_sentence(text: str) -> str:
+    """Return a title with a small first letter, unless it begins with an acronym."""
+    return text if text[1:2].isupper() else f"{text[:1].lower()}{text[1:]}"
+
+
+def _start_of(incident: Incident) -> int:
+    """Return since when the cause of an incident drifts, or when the incident opened if that is earlier or all."""
+    drifting_since = incident.details.get("drifting_since")
+    return incident.opened_at if drifting_since is None else min(int(drifting_since), incident.opened_at)
+
+
+def _assess_open(incidents: Sequence[Incident]) -> ComponentStatus:
+    newest = incidents[0]
+    worst = max(incidents, key=lambda incident: (_SEVERITIES.index(incident.severity), incident.seq))
+    n_critical = sum(incident.severity == "critical" for incident in incidents)
+    critical = f", {n_critical} critical" if n_critical else ""
+    sentence = f"{pluralize(len(incidents), 'open incident')}{critical}, newest: {shorten(newest.title, 160)}"
+    more = f" and {pluralize(len(incidents) - 1, 'more incident')}" if len(incidents) > 1 else ""
+    return ComponentStatus(
+        "incidents",
+        "degraded",
+        "open",
+        str(len(incidents)),
+        sentence,
+        f"run `mlops alerts show {worst.seq}`, then `mlops alerts ack {worst.seq}`",
+        f"{incident_clause(worst)}{more}",
+    ).known_since(min(_start_of(incident) for incident in incidents))
+
+
+def _unreadable(name: ComponentName, clause: str) -> ComponentStatus:
+    return ComponentStatus(name, "unknown", "unknown", "unknown", "The state database cannot be read", clause=clause)
+
+
+def _series_start(moments: Sequence[int], period_us: int) -> tuple[int | None, SinceSource]:
+    """Return the first run of the unbroken series that ends with the newest one; moments are newest first.
+
+    A series that fills all moments may have begun before.
+    """
+    for later, earlier in pairwise(moments):
+        if _is_late(earlier, later, period_us):
+            return later, "recorded"
+    return (moments[-1] if moments else None), "observed" if len(moments) >= N_MONITOR_RUNS else "recorded"
+
+
+def _doubt_about_no_incident(known: ModelFacts, now: int, period_us: int) -> str | None:
     run, production = known.monitor_run, known.production
     if run is None:
         return "Unknown until the monitor runs"

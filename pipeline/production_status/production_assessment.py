@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pipeline import state as store
 from pipeline.production_status.component_status import ComponentStatus, ProductionStatus
+from pipeline.production_status.log_assessment import UNKNOWN_LOG, assess_log
 from pipeline.production_status.loop_assessment import assess_loop
-from pipeline.production_status.monitor_assessment import assess_alerts, assess_monitor
+from pipeline.production_status.monitor_assessment import assess_incidents, assess_monitor
 from pipeline.text import format_age, pluralize, timestamp
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.production_status.api_probe import ApiFacts
     from pipeline.production_status.component_status import HealthState
+    from pipeline.production_status.log_assessment import LogFacts
     from pipeline.production_status.state_facts import DatabaseFacts, ModelFacts
 
 __all__ = ["ProductionFacts", "TrackingFacts", "assess_production"]
@@ -60,6 +62,7 @@ class ProductionFacts:
     database: DatabaseFacts
     api: ApiFacts
     tracking: TrackingFacts | None
+    log: LogFacts = UNKNOWN_LOG
 
     @property
     def saw_api(self) -> bool:
@@ -79,29 +82,34 @@ def assess_production(facts: ProductionFacts, *, zone: tzinfo = UTC) -> Producti
     known = facts.database.model
     components = [
         _assess_database(facts.database),
+        assess_log(facts.database, facts.log, facts.checked_at),
         _assess_version(facts.database, facts.model),
         _assess_api(facts, zone),
         assess_monitor(known, facts.checked_at, facts.monitor_period_us, zone=zone),
-        assess_alerts(known, facts.checked_at, facts.monitor_period_us),
+        assess_incidents(known, facts.checked_at, facts.monitor_period_us),
     ]
     loop = assess_loop(known, facts.checked_at, zone=zone)
     if loop is not None:
         components.append(loop)
     if facts.tracking is not None:
         components.append(_assess_tracking(facts.tracking))
-    return ProductionStatus(facts.model, facts.checked_at, tuple(components))
+    return ProductionStatus(facts.model, facts.checked_at, tuple(components), zone)
 
 
 def _assess_database(facts: DatabaseFacts) -> ComponentStatus:
     if facts.condition == "ok":
-        return ComponentStatus("database", "healthy", "ok", "ok", f"`{facts.detail}` can be read and written")
+        return ComponentStatus(
+            "database", "healthy", "ok", "ok", f"`{facts.detail}` can be read and written", clause="state database ok"
+        )
     if facts.condition == "new":
         sentence = facts.detail or "It does not exist yet; the first registration creates it"
-        return ComponentStatus("database", "unknown", "new", "new", sentence, "run `make run`")
+        return ComponentStatus("database", "unknown", "new", "new", sentence, "run `make run`", "state database new")
     state, summary, next_step = _DATABASE_STATES[facts.condition]
     # A message of the project ends with its own next step.
     sentence, _, own_step = facts.detail.partition("; ")
-    return ComponentStatus("database", state, facts.condition, summary, sentence, own_step or next_step)
+    return ComponentStatus(
+        "database", state, facts.condition, summary, sentence, own_step or next_step, f"state database {summary}"
+    )
 
 
 def _assess_version(database: DatabaseFacts, model: str) -> ComponentStatus:
@@ -110,41 +118,55 @@ def _assess_version(database: DatabaseFacts, model: str) -> ComponentStatus:
         return ComponentStatus("version", "unknown", "unknown", "unknown", "The state database cannot be read")
     if not known.n_versions:
         return ComponentStatus(
-            "version", "unknown", "none_registered", "none", f"No version of {model} is registered", "run `make run`"
+            "version",
+            "unknown",
+            "none_registered",
+            "none",
+            f"No version of {model} is registered",
+            "run `make run`",
+            "no version registered",
         )
     if known.production is None:
         sentence = f"No version of {model} is in Production, {pluralize(known.n_versions, 'version')} registered"
         next_step = "promote one with `mlops promote VERSION`"
-        return ComponentStatus("version", "down", "none_in_production", "none", sentence, next_step)
+        clause = "no version in Production"
+        return ComponentStatus("version", "down", "none_in_production", "none", sentence, next_step, clause)
     number = known.production.version
     if known.override is not None:
         next_step = "review its gates, then promote a version that passes them, or run `mlops rollback`"
-        return ComponentStatus(
-            "version", "degraded", "forced", f"{number}, gates overridden", known.override.sentence, next_step
-        )
+        gates = "unevaluated" if known.override.n_failed is None else str(known.override.n_failed)
+        clause = f"version {number} overrides {gates} {'gate' if gates == '1' else 'gates'}"
+        summary, sentence = f"{number}, gates overridden", known.override.sentence
+        forced = ComponentStatus("version", "degraded", "forced", summary, sentence, next_step, clause)
+        return forced.known_since(known.deployed_at)
     sentence = f"Version {number} ({known.production.semver}) is in Production and passed its gates"
-    return ComponentStatus("version", "healthy", "passed", str(number), sentence)
+    passed = ComponentStatus("version", "healthy", "passed", str(number), sentence, clause=f"version {number}")
+    return passed.known_since(known.deployed_at)
 
 
 def _assess_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
     api, known = facts.api, facts.database.model
     if api.outcome == "invalid":
-        return ComponentStatus("api", "unknown", "invalid_address", "unknown", api.detail, "correct the address")
+        next_step = "correct the address"
+        return ComponentStatus("api", "unknown", "invalid_address", "unknown", api.detail, next_step, "API unknown")
     if api.outcome == "foreign":
         sentence = f"`{api.address}` responds, but it is not this API ({api.detail})"
-        return ComponentStatus("api", "down", "foreign", "down", sentence, _address_step(api, _START_API))
+        next_step = _address_step(api, _START_API)
+        down = ComponentStatus("api", "down", "foreign", "down", sentence, next_step, "API down")
+        return down.known_since(None if known is None else known.api_seen_at, "last_seen")
     if api.outcome == "no_response":
         return _assess_silent_api(facts, zone)
     if api.outcome == "not_ready":
         sentence = f"{_place(api)} is not ready: {api.detail}"
         next_step = "read the log of the server, or `GET /v1/status`"
-        return ComponentStatus("api", "down", "not_ready", "not ready", sentence, next_step)
+        return ComponentStatus("api", "down", "not_ready", "not ready", sentence, next_step, "API not ready")
     return _find_api_fault(facts) or ComponentStatus(
         "api",
         "healthy" if known is not None else "unknown",
         "ready",
         "healthy" if known is not None else "ready",
         f"{_place(api)} is ready, {_last_prediction(known, facts.checked_at)}",
+        clause="API up",
     )
 
 
@@ -155,12 +177,15 @@ def _assess_silent_api(facts: ProductionFacts, zone: tzinfo) -> ComponentStatus:
     if seen_at is None and not api.is_declared:
         sentence = f"No API responds at `{api.address}` (conf/serving), none has responded before"
         next_step = f"{_START_API}, or set MLOPS_SERVER_URL"
-        return ComponentStatus("api", "unknown", "not_configured", "not configured", sentence, next_step)
+        clause = "API not configured"
+        return ComponentStatus("api", "unknown", "not_configured", "not configured", sentence, next_step, clause)
     seen = "never seen before"
     if seen_at is not None:
         seen = f"last seen {timestamp(seen_at, zone)}, {format_age(seen_at, facts.checked_at)}"
     sentence = f"`{api.address}` does not respond ({api.detail}), {seen}"
-    return ComponentStatus("api", "down", "no_response", "down", sentence, _address_step(api, _START_API))
+    next_step = _address_step(api, _START_API)
+    down = ComponentStatus("api", "down", "no_response", "down", sentence, next_step, "API down")
+    return down.known_since(seen_at, "last_seen")
 
 
 def _place(api: ApiFacts) -> str:
@@ -177,16 +202,19 @@ def _find_api_fault(facts: ProductionFacts) -> ComponentStatus | None:
     api, known = facts.api, facts.database.model
     if api.model is not None and api.model != facts.model:
         sentence = f"{_place(api)} serves the model {api.model}, not {facts.model}"
-        return ComponentStatus("api", "down", "other_model", "other model", sentence, _address_step(api, _START_API))
+        next_step, clause = _address_step(api, _START_API), "API serves another model"
+        return ComponentStatus("api", "down", "other_model", "other model", sentence, next_step, clause)
     if api.served_by == "rule":
         sentence = f"Version {api.version} cannot be loaded; its rule baseline predicts instead"
         next_step = "run `mlops verify`, then read the log of the server"
-        return ComponentStatus("api", "degraded", "rule_baseline", "rule baseline", sentence, next_step)
+        clause = "API predicts by the rule baseline"
+        return ComponentStatus("api", "degraded", "rule_baseline", "rule baseline", sentence, next_step, clause)
     production = None if known is None else known.production
     if production is not None and api.version is not None and api.version != production.version:
         sentence = f"Version {api.version} serves, but version {production.version} is in Production"
         next_step = "wait for its next poll, then read the log of the server"
-        return ComponentStatus("api", "degraded", "other_version", "other version", sentence, next_step)
+        clause = f"API serves version {api.version}"
+        return ComponentStatus("api", "degraded", "other_version", "other version", sentence, next_step, clause)
     return None
 
 
@@ -200,14 +228,18 @@ def _last_prediction(known: ModelFacts | None, now: int) -> str:
 
 def _assess_tracking(facts: TrackingFacts) -> ComponentStatus:
     if facts.condition == "reachable":
-        return ComponentStatus("tracking", "healthy", "reachable", "reachable", f"`{facts.address}` responds")
-    if facts.condition == "new":
         return ComponentStatus(
-            "tracking", "unknown", "new", "no runs", f"`{facts.address}`: no run is recorded yet", "run `make run`"
+            "tracking", "healthy", "reachable", "reachable", f"`{facts.address}` responds", clause="MLflow up"
         )
+    if facts.condition == "new":
+        sentence, next_step = f"`{facts.address}`: no run is recorded yet", "run `make run`"
+        return ComponentStatus("tracking", "unknown", "new", "no runs", sentence, next_step, "MLflow without runs")
     if facts.condition == "not_checked":
         sentence = f"`{facts.address}` is not checked: only MLflow can open it"
-        return ComponentStatus("tracking", "unknown", "not_checked", "not checked", sentence)
+        return ComponentStatus(
+            "tracking", "unknown", "not_checked", "not checked", sentence, clause="MLflow not checked"
+        )
     sentence = f"MLflow cannot be reached ({facts.detail}); runs wait in state/outbox"
     next_step = "start or repair it, then run `mlops tracking sync`"
-    return ComponentStatus("tracking", "degraded", "unreachable", "unreachable", sentence, next_step)
+    clause = "MLflow unreachable"
+    return ComponentStatus("tracking", "degraded", "unreachable", "unreachable", sentence, next_step, clause)

@@ -10,16 +10,28 @@ from pipeline import state as store
 from pipeline.errors import Conflict, DatabaseDamaged, DatabaseMissing, IntegrityError, MlopsError, NotAllowed
 from pipeline.production_status.gate_override import GateOverride, find_gate_override
 from pipeline.project import paths
+from pipeline.state.incidents import last_resolved_at
+from pipeline.state.monitor_runs import read_monitor_moments
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from pipeline.config.groups.monitoring_config import MonitoringConfig
     from pipeline.state import Incident, LoopFacts, ModelVersion, MonitorRun, State
 
-__all__ = ["DatabaseFacts", "ModelFacts", "inspect_project_state", "inspect_state", "monitor_period_us"]
+__all__ = [
+    "N_MONITOR_RUNS",
+    "DatabaseCondition",
+    "DatabaseFacts",
+    "ModelFacts",
+    "inspect_project_state",
+    "inspect_state",
+    "monitor_period_us",
+]
 
 _MINUTE_US = 60_000_000
 _API_SOURCE = "api"
+# More than a day of a run every five minutes; a longer series began before.
+N_MONITOR_RUNS = 300
 
 DatabaseCondition = Literal[
     "ok", "new", "without_versions", "missing", "damaged", "busy", "other_schema", "not_allowed", "unavailable"
@@ -46,6 +58,12 @@ class ModelFacts:
         The last moment at which an API of this model is known to have responded.
     loop : LoopFacts or None
         None without a database.
+    deployed_at : int or None
+        The last change of the version in Production.
+    monitor_moments : tuple of int
+        Moments of the last runs of the monitor, newest first.
+    incident_resolved_at : int or None
+        When the last incident was resolved.
     """
 
     n_versions: int
@@ -56,6 +74,9 @@ class ModelFacts:
     last_prediction_at: int | None
     api_seen_at: int | None
     loop: LoopFacts | None = None
+    deployed_at: int | None = None
+    monitor_moments: tuple[int, ...] = ()
+    incident_resolved_at: int | None = None
 
 
 _NOTHING_KNOWN = ModelFacts(0, None, None, None, (), None, None)
@@ -155,7 +176,10 @@ def _read_model_facts(connection: Any, model: str, *, at: int) -> ModelFacts:
     versions = store.read_versions(connection, model)
     production = next((version for version in versions if version.stage == "Production"), None)
     run = store.last_monitor_run(connection, model)
-    entries = store.read_audit_entries(connection, model=model) if production is not None else []
+    override = None if production is None else find_gate_override(production, ())
+    if production is not None and override is not None:  # only then the trail names who decided it
+        override = find_gate_override(production, store.read_audit_entries(connection, model=model))
+    freshness = store.read_freshness(connection, model, at=at)
     has_seen_api = run is not None and run.summary.get("server") is not None
     moments = (
         store.last_prediction_from(connection, model, _API_SOURCE, at=at),
@@ -164,10 +188,13 @@ def _read_model_facts(connection: Any, model: str, *, at: int) -> ModelFacts:
     return ModelFacts(
         n_versions=len(versions),
         production=production,
-        override=None if production is None else find_gate_override(production, entries),
+        override=override,
         monitor_run=run,
         incidents=tuple(store.read_incidents(connection, model)),
-        last_prediction_at=store.read_freshness(connection, model, at=at).last_prediction_at,
+        last_prediction_at=freshness.last_prediction_at,
         api_seen_at=max((moment for moment in moments if moment is not None), default=None),
         loop=store.read_loop_facts(connection, model),
+        deployed_at=freshness.deployed_at,
+        monitor_moments=read_monitor_moments(connection, model, limit=N_MONITOR_RUNS),
+        incident_resolved_at=last_resolved_at(connection, model),
     )

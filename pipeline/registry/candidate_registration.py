@@ -11,6 +11,7 @@ from pipeline.package import load_package
 from pipeline.package.manifest import MANIFEST_FILE
 from pipeline.project import paths
 from pipeline.tracking.revision import revision_tags
+from pipeline.version_comparison import evaluation_summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,10 +69,10 @@ def evaluate_workspace(registry: ModelRegistry, root: Path, config: Config) -> G
 
 
 def submit_workspace(registry: ModelRegistry, root: Path, config: Config, report: GateReport) -> Submission:
-    """Register the candidate of a workspace, tagged with its commit; promote it as the policy allows."""
-    return registry.submit(
-        config.name, root / paths.CANDIDATE_PACKAGE, report, config=config.promotion, tags=revision_tags(root)
-    )
+    """Register the candidate of a workspace with its commit and test metrics; promote it as the policy allows."""
+    evaluation = evaluation_summary(files.read_json(root / paths.EVALUATION_REPORT))
+    tags = {**revision_tags(root), "evaluation": evaluation}
+    return registry.submit(config.name, root / paths.CANDIDATE_PACKAGE, report, config=config.promotion, tags=tags)
 
 
 def refuse_rejected(report: GateReport) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.project import paths
@@ -14,10 +12,12 @@ from pipeline.tracking.dvc_history import lock_commits
 from pipeline.tracking.revision import parse_dvc_lock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.package import Package
     from pipeline.state import ModelVersion
 
-__all__ = ["Lineage", "settings_of_commit", "trace_lineage"]
+__all__ = ["Lineage", "trace_lineage"]
 
 _DATA_PATHS = (paths.RAW_ROWS, paths.TRAIN_ROWS, paths.TEST_ROWS)
 
@@ -91,27 +91,6 @@ def trace_lineage(root: Path, version: ModelVersion, package: Package, *, folder
         training_inputs=package.lineage,
         run_id=version.tags.get("run_id"),
     )
-
-
-def settings_of_commit(root: Path, commit: str) -> dict[str, Any]:
-    """Return the composed settings of a commit by key path; empty where the commit has no params.yaml."""
-    from pipeline.config.strict_yaml import read_yaml
-
-    text = run_git(root, "show", f"{commit}:./{paths.PARAMS}")
-    if text is None:
-        return {}
-    with tempfile.TemporaryDirectory() as name:
-        file = Path(name) / paths.PARAMS
-        file.write_text(text, encoding="utf-8")
-        return dict(_flatten(read_yaml(file), ""))
-
-
-def _flatten(value: Any, prefix: str) -> list[tuple[str, Any]]:
-    if not isinstance(value, dict) or not value:
-        return [(prefix, value)]
-    return [
-        pair for name, nested in value.items() for pair in _flatten(nested, f"{prefix}.{name}" if prefix else str(name))
-    ]
 
 
 def _find_commit(root: Path, md5: str) -> str | None:

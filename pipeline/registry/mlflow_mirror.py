@@ -212,7 +212,9 @@ def _version_tags(version: ModelVersion) -> dict[str, str]:
     gate_tags = (
         {"mlops.gates": gates["verdict"], "mlops.gate_report": canonical_json(gates)} if gates is not None else {}
     )
-    properties = {name: value for name, value in version.tags.items() if name != "gates" and value is not None}
+    properties = {
+        name: value for name, value in version.tags.items() if name not in ("gates", "evaluation") and value is not None
+    }
     return {
         **{
             name if name.startswith(_TAG_PREFIXES) else f"mlops.{name}": value

@@ -18,20 +18,21 @@ from pipeline.project.actor import current_actor
 from pipeline.project.root import find_project_root
 from pipeline.registry import stage_transitions
 from pipeline.registry.audit_verification import AuditVerification, restore_deployments, verify_audit
-from pipeline.registry.comparison import VersionDetails, VersionDiff, compare_versions, diff_versions
 from pipeline.registry.deployment_history import PastDeployment, deployments_after
 from pipeline.registry.descriptions import version_card
-from pipeline.registry.lineage import Lineage, settings_of_commit, trace_lineage
+from pipeline.registry.lineage import Lineage, trace_lineage
 from pipeline.registry.mlflow_mirror import MirrorResult, mirror_to_mlflow, overridden_aliases
 from pipeline.registry.submission import Submission, evaluate_candidate, submit_candidate
 from pipeline.tracking.run_search import require_store
 from pipeline.tracking.run_store import RunStore
+from pipeline.version_comparison import VersionDetails, VersionDiff, compare_evaluations, diff_versions, version_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.config.groups.tracking_config import TrackingConfig
+    from pipeline.config.root_config import Config
     from pipeline.gates import GateInputs, GateReport
     from pipeline.package import Package
     from pipeline.registry.reproduction import ReproductionReport
@@ -303,26 +304,22 @@ class ModelRegistry:
     def compare(self, name: str, versions: Sequence[int | str] = ()) -> list[dict[str, Any]]:
         """Return one row of metrics for each version; for all of them when none is named."""
         if versions:
-            return compare_versions(self._get_versions(name, versions))
-        return compare_versions(self.list_models(name))
+            return version_rows(self._get_versions(name, versions))
+        return version_rows(self.list_models(name))
 
-    def diff(self, name: str, old: int | str, new: int | str) -> VersionDiff:
-        """Return the differences between two versions: properties, settings, metrics, features.
+    def diff(self, name: str, old: int | str, new: int | str, *, config: Config) -> VersionDiff:
+        """Return the differences between two versions: properties, settings, features, gates and test metrics.
 
-        Metrics are compared on the test rows of the workspace when both versions were trained beside them.
+        Metrics are compared on the test rows of the workspace when both versions were trained beside them, otherwise
+        those of their registration.
         """
-        before, after = (self._version_details(version) for version in self._get_versions(name, (old, new)))
-        return diff_versions(before, after, test_rows=self._root / paths.TEST_ROWS)
+        versions = self._get_versions(name, (old, new))
+        before, after = (VersionDetails(version, self.packages.load(version.digest)) for version in versions)
+        return diff_versions(before, after, compare_evaluations(before, after, config, root=self._root))
 
     def _get_versions(self, name: str, versions: Sequence[int | str]) -> list[ModelVersion]:
         with self._open_state() as state, state.reading() as connection:
             return [store.find_version(connection, name, _version_number(version)) for version in versions]
-
-    def _version_details(self, version: ModelVersion) -> VersionDetails:
-        package = self.packages.load(version.digest)
-        commit = self._lineage_of(version, package).commit
-        settings = {} if commit is None else settings_of_commit(self._root, commit)
-        return VersionDetails(version=version, package=package, commit=commit, settings=settings)
 
     def deployments_at(self, moment: int, name: str | None = None) -> list[PastDeployment]:
         """Return the deployments at a time in microseconds since 1970 (UTC), with the decisions behind them."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Registration",
+    "find_previous_production",
     "promote_version",
     "promote_within",
     "register_package",
@@ -181,13 +182,13 @@ def promote_within(
 def _check_gates(version: ModelVersion, gates: Mapping[str, Any] | None) -> None:
     if gates is None:
         raise GateRefused(
-            f"{version.model} version {version.version}: its gates were never evaluated; use --force with a reason"
+            f"{version.model} version {version.version}: its gates were never evaluated; override them with a reason"
         )
     if gates["verdict"] != _PASSING_VERDICT:
         failed = [f"{gate['name']} ({gate['reason']})" for gate in gates["gates"] if gate["result"] != "pass"]
         raise GateRefused(
             f"{version.model} version {version.version}: the verdict of its gates is {gates['verdict']}:"
-            f" {'; '.join(failed)}. Train a better candidate, or use --force with a reason"
+            f" {'; '.join(failed)}. Train a better candidate, or override the gates with a reason"
         )
 
 
@@ -235,19 +236,29 @@ def roll_back_within(
     """
     current = store.current_deployment(connection, model).version("Production")
     history = store.read_audit_entries(connection, model=model)
-    target = _version_before(history, current, model) if to is None else _require_past_production(history, to, model)
+    target = _require_previous(history, current, model) if to is None else _require_past_production(history, to, model)
     registered = store.find_version(connection, model, target)
     change = store.set_deployment(connection, registered, "Production", event, expected_generation=expected_generation)
     store.enqueue_task(connection, "mirror", {"model": model}, at=event.recorded_at)
     return change
 
 
-def _version_before(history: Sequence[AuditEntry], current: int | None, model: str) -> int:
-    """Return the version that the last promotion of the current one replaced; rollbacks do not count."""
+def find_previous_production(history: Sequence[AuditEntry], current: int | None) -> int | None:
+    """Return the version that the last promotion of the current one replaced, None without one.
+
+    `history` is the audit trail of the model, oldest first. Rollbacks do not count.
+    """
     for entry in reversed(history):
         arrived, left = _production_version(entry.after), _production_version(entry.before)
         if entry.action != "rollback" and arrived == current and left is not None and left != current:
             return left
+    return None
+
+
+def _require_previous(history: Sequence[AuditEntry], current: int | None, model: str) -> int:
+    previous = find_previous_production(history, current)
+    if previous is not None:
+        return previous
     raise UsageError(f"{model}: no version was in Production before version {current}; a rollback is not possible")
 
 

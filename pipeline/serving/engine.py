@@ -374,7 +374,8 @@ class Engine:
             running.worker.canary = None if challenger is None else challenger.traffic
             running.worker.shadow = None if line_up is None else line_up.shadow
             # A loaded model stays: garbage collections that visit it again cost large batches a third of their time.
-            gc.unfreeze()
+            if current is not None:
+                gc.unfreeze()  # the model before may be garbage
             gc.collect()
             gc.freeze()
             await asyncio.to_thread(release_free_memory)

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
@@ -25,6 +25,7 @@ __all__ = [
     "end_silence",
     "find_incident",
     "last_incident",
+    "last_resolved_at",
     "read_active_silences",
     "read_incidents",
     "update_incident",
@@ -138,6 +139,13 @@ def last_incident(connection: Connection, model: str, group_name: str) -> Incide
     query = select(incidents).where(incidents.c.model == model, incidents.c.group_name == group_name)
     row = connection.execute(query.order_by(incidents.c.seq.desc()).limit(1)).first()
     return None if row is None else _incident_from_row(row)
+
+
+def last_resolved_at(connection: Connection, model: str) -> int | None:
+    """Return when the last incident of a model was resolved; None without one."""
+    query = select(func.max(incidents.c.resolved_at)).where(incidents.c.model == model)
+    moment: int | None = connection.execute(query).scalar()
+    return moment
 
 
 def add_silence(connection: Connection, silence: Silence) -> int:

@@ -15,7 +15,7 @@ from pipeline.state.tables import monitor_runs
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["MonitorRun", "add_monitor_run", "last_monitor_run"]
+__all__ = ["MonitorRun", "add_monitor_run", "last_monitor_run", "read_monitor_moments"]
 
 _MAX_RUNS_PER_MODEL = 10_000  # of a model: a month of a run every five minutes
 
@@ -52,3 +52,9 @@ def last_monitor_run(connection: Connection, model: str) -> MonitorRun | None:
     query = select(monitor_runs).where(monitor_runs.c.model == model).order_by(monitor_runs.c.seq.desc()).limit(1)
     row = connection.execute(query).first()
     return None if row is None else MonitorRun(**{**row._asdict(), "summary": json.loads(row.summary)})
+
+
+def read_monitor_moments(connection: Connection, model: str, *, limit: int) -> tuple[int, ...]:
+    """Return the moments of the last runs of a model, newest first."""
+    query = select(monitor_runs.c.recorded_at).where(monitor_runs.c.model == model)
+    return tuple(connection.execute(query.order_by(monitor_runs.c.seq.desc()).limit(limit)).scalars())

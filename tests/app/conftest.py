@@ -30,7 +30,19 @@ if TYPE_CHECKING:
 
 # No program listens on this port.
 _UNREACHABLE_URL = "http://127.0.0.1:9"
-PAGES = ("overview", "predict", "monitoring", "loop", "history", "models", "data", "experiments", "configuration")
+PAGES = (
+    "overview",
+    "predict",
+    "monitoring",
+    "loop",
+    "history",
+    "models",
+    "compare",
+    "data",
+    "experiments",
+    "reports",
+    "configuration",
+)
 
 
 def app_page(name: str) -> AppTest:
@@ -107,7 +119,7 @@ def drifting_project(_copied: Workspace, tmp_path_factory: pytest.TempPathFactor
     project = _copied.copy(tmp_path_factory.mktemp("browser") / "own")
     for path in (project.root / "state").glob("state.db-shm"):
         path.unlink()
-    log_drifting_day(project.root)
+    log_drifting_day(project.root, has_outcomes=True)
     return project
 
 

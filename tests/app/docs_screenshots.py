@@ -80,7 +80,7 @@ def _upload_predictions(page: Any, address: str, project: Path, folder: Path) ->
 def take_screenshots(project: workspace.Workspace, folder: Path) -> None:
     """Take every picture on the results of a project."""
     folder.mkdir(parents=True, exist_ok=True)
-    log_drifting_day(project.root, n=8_000)
+    log_drifting_day(project.root, n=8_000, has_outcomes=True)
     project.start(sys.executable, "-m", "stages.monitor").communicate()  # detects drift and opens an incident
     with (
         run_server(project.root) as server,

@@ -113,13 +113,13 @@ def _leave(_root: Path) -> None: ...
 # Change, component, state, condition, whether a server can start.
 _CASES = [
     pytest.param(_leave, "monitor", "unknown", "never_ran", True, id="never monitored"),
-    pytest.param(_leave, "alerts", "unknown", "unknown", True, id="alerts never counted"),
+    pytest.param(_leave, "incidents", "unknown", "unknown", True, id="alerts never counted"),
     pytest.param(_leave, "version", "degraded", "forced", True, id="forced"),
     pytest.param(_monitored(30), "monitor", "degraded", "late", True, id="late monitor"),
-    pytest.param(_monitored(30), "alerts", "unknown", "unknown", True, id="alerts of a late monitor"),
+    pytest.param(_monitored(30), "incidents", "unknown", "unknown", True, id="alerts of a late monitor"),
     pytest.param(_monitored(1), "monitor", "healthy", "on_time", True, id="timely monitor"),
-    pytest.param(_monitored(1), "alerts", "healthy", "none", True, id="no alerts"),
-    pytest.param(_monitored(1, incident=True), "alerts", "degraded", "open", True, id="open alert"),
+    pytest.param(_monitored(1), "incidents", "healthy", "none", True, id="no alerts"),
+    pytest.param(_monitored(1, incident=True), "incidents", "degraded", "open", True, id="open alert"),
     pytest.param(_leave, "api", "unknown", "not_configured", False, id="no API"),
     pytest.param(_leave, "tracking", "degraded", "unreachable", False, id="MLflow down"),
     pytest.param(_remove, "database", "down", "missing", False, id="removed database"),
@@ -174,7 +174,7 @@ _LABELS = (
     ("version", "Production version"),
     ("api", "API"),
     ("monitor", "Monitor"),
-    ("alerts", "Open alerts"),
+    ("incidents", "Open incidents"),
     ("tracking", "MLflow"),
 )
 
@@ -222,7 +222,7 @@ def test_a_declared_api_that_does_not_respond_is_down_at_each_entry_point(
     assert {card.label: card.value for card in at.metric}["API"] == "down"
     assert "`http://127.0.0.1:9` does not respond" in text_of(at).replace("\\", "")
     run = run_cli("status", cwd=root)
-    assert "Production is down: API" in run.out
+    assert "Production is down: API down." in run.out
     doctor = run_cli("doctor", "--dry-run", "--json", cwd=root)
     states = {diagnosis["check"]: diagnosis["state"] for diagnosis in json.loads(doctor.out)}
     assert states["production: API"] == "warning"

@@ -29,7 +29,7 @@ def test_a_project_without_reports_names_the_commands(tmp_path: Path) -> None:
     write_report_index(tmp_path)
     page = (tmp_path / paths.REPORT_INDEX).read_text(encoding="utf-8")
     assert "0 of 3 reports exist." in page
-    commands = ("make monitor", "dvc repro validate", "mlops change-report --output reports/change_report.html")
+    commands = ("make monitor", "make run", "mlops change-report -o reports/change_report.html")
     assert [command for command in commands if f"<code>{command}</code>" not in page] == []
 
 

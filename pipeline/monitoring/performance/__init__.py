@@ -26,6 +26,7 @@ from pipeline.monitoring.performance.performance_report import (
     evaluate_window,
 )
 from pipeline.monitoring.performance.score_histogram import ScoreHistogram
+from pipeline.monitoring.performance.version_performance import VersionPerformance, read_version_performance
 
 __all__ = [
     "ESTIMABLE_METRICS",
@@ -38,6 +39,7 @@ __all__ = [
     "PerformancePoint",
     "PerformanceReport",
     "ScoreHistogram",
+    "VersionPerformance",
     "assess_window",
     "calculate_realized_performance",
     "detect_degradation",
@@ -46,6 +48,7 @@ __all__ = [
     "evaluate_frame",
     "evaluate_window",
     "metric_lines",
+    "read_version_performance",
     "slice_lines",
     "sufficient_estimates",
 ]

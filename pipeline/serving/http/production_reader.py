@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.production_status import ApiFacts, DatabaseFacts, ProductionFacts, assess_production, inspect_state
+from pipeline.production_status import (
+    ApiFacts,
+    DatabaseFacts,
+    LogFacts,
+    ProductionFacts,
+    StatusObservations,
+    assess_production,
+    inspect_state,
+)
 from pipeline.serving.serving_errors import NotReady
 
 if TYPE_CHECKING:
@@ -29,6 +37,7 @@ class ProductionReader:
 
     engine: Engine
     monitor_period_us: int
+    observations: StatusObservations = field(default_factory=StatusObservations)
 
     async def read(self, *, is_draining: bool) -> dict[str, Any]:
         """Return the status as plain values."""
@@ -39,8 +48,13 @@ class ProductionReader:
             database=await self._inspect_database(),
             api=self._own_facts(is_draining=is_draining),
             tracking=None,
+            log=self._log_facts(),
         )
-        return assess_production(facts).as_dict()
+        return self.observations.add(assess_production(facts)).as_dict()
+
+    def _log_facts(self) -> LogFacts:
+        log = self.engine.status()["log"]
+        return LogFacts(log["mode"], log["n_unlogged"])
 
     async def _inspect_database(self) -> DatabaseFacts:
         log = self.engine.status()["log"]

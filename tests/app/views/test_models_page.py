@@ -15,8 +15,9 @@ pytestmark = pytest.mark.xdist_group("app")
 
 
 def test_the_models_page_shows_gates_and_the_audit_trail(project: Workspace) -> None:
-    tables = tables_of(app_page("models").run())
-    gates = next(table for table in tables if "Gate" in table.columns)
-    audit = next(table for table in tables if "Generation" in table.columns)
+    at = app_page("models")
+    gates = next(table for table in tables_of(at.run()) if "Gate" in table.columns)
+    at.query_params["models_tab"] = "Audit trail"
+    audit = next(table for table in tables_of(at.run()) if "Generation" in table.columns)
     assert set(gates["Result"]) == {"pass"}
     assert list(audit["Action"])[-2:] == ["promote", "register"]  # entries of other tests are above

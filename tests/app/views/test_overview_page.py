@@ -35,13 +35,15 @@ def test_the_overview_lists_recent_activity_by_actor_and_the_test_metrics(projec
     assert list(metrics.columns) == ["Metric", "Value", "Interval"]
 
 
-def test_alerts_are_unknown_before_the_first_monitor_run(empty: Path, serving: Callable[[str], ModelRegistry]) -> None:
+def test_incidents_are_unknown_before_the_first_monitor_run(
+    empty: Path, serving: Callable[[str], ModelRegistry]
+) -> None:
     model = serving("iris").list_models()[0].model
-    assert {metric.label: metric.value for metric in app_page("overview").run().metric}["Open alerts"] == "unknown"
+    assert {metric.label: metric.value for metric in app_page("overview").run().metric}["Open incidents"] == "unknown"
     assert "The monitor never ran" in text_of(app_page("monitoring").run())
     state = store.open_state(empty)
     with state.writing() as connection:
         now = state.clock()
         store.add_monitor_run(connection, store.MonitorRun(model, 1, now, now - 1, now, "stable", None, {}))
     state.close()
-    assert {metric.label: metric.value for metric in app_page("overview").run().metric}["Open alerts"] == "0"
+    assert {metric.label: metric.value for metric in app_page("overview").run().metric}["Open incidents"] == "0"

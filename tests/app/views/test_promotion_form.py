@@ -45,6 +45,7 @@ def stages(registry: ModelRegistry) -> list[str]:
 def test_a_version_without_evaluated_gates_is_refused(registry: ModelRegistry) -> None:
     at = promote_version_2("it looks good", force=False)
     assert "Promotion blocked" in errors_of(at)[0]
+    assert "--force" not in text_of(at)
     assert stages(registry) == ["Production", "None"]
 
 

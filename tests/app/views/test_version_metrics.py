@@ -37,4 +37,4 @@ def test_each_part_of_the_evaluation_is_shown(project: Workspace) -> None:
         assert f"**{heading}**" in text
     metrics = tables_of(at)[0]
     assert list(metrics.columns)[:5] == ["Metric", "Value", "Interval", "Better", "Unit"]
-    assert dict(zip(metrics["Metric"], metrics["Better"], strict=True))["log loss"] == "lower"
+    assert dict(zip(metrics["Metric"], metrics["Better"], strict=True))["Log loss"] == "lower"

@@ -38,6 +38,7 @@ def test_promote_prints_the_change_as_json(mlops: Mlops) -> None:
     ("words", "code", "message"),
     [
         (("promote", "3"), 5, "the verdict of its gates is reject: limit ece"),
+        (("promote", "3"), 5, "with a reason: `mlops promote 3 --stage Production --force --reason ...`"),
         (("promote", "3", "--force"), 2, "force needs a reason"),
         (("promote", "2", "--expected-generation", "0"), 6, "generation 0 was expected"),
         (("promote", "9"), 2, "has no version 9; versions: 1, 2, 3"),

@@ -174,8 +174,8 @@ def test_an_odd_override_is_valid_or_refused_by_name(override: str) -> None:
 
 
 def test_the_command_checks_many_files_at_once_and_exits_with_3(tmp_path: Path, run_cli: CliRunner) -> None:
-    paths = []
-    for number, key in enumerate(KEYS):
+    paths, keys = [], KEYS[:: proof_rounds(4, long=1)]
+    for number, key in enumerate(keys):
         tree = copy.deepcopy(SHIPPED)
         *above, last = key.split(".")
         parent = tree
@@ -187,7 +187,7 @@ def test_the_command_checks_many_files_at_once_and_exits_with_3(tmp_path: Path, 
     run = run_cli("config", "check", "--json", *paths, cwd=tmp_path)
     results = json.loads(run.out)
     refused = [result for result in results if not result["ok"]]
-    assert (run.exit_code, len(results)) == (3, len(KEYS))
-    accepted = {key for key, result in zip(KEYS, results, strict=True) if result["ok"]}
+    assert (run.exit_code, len(results)) == (3, len(keys))
+    accepted = {key for key, result in zip(keys, results, strict=True) if result["ok"]}
     assert all(re.search(r"^model\.estimator\.|\.checks\.|\.example$", key) for key in accepted)
     assert all(re.search(r"\d{3}\.yaml", result["message"]) for result in refused)

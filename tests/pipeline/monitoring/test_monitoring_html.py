@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,7 @@ from pipeline.monitoring.monitoring_html import MonitoringContext, monitoring_re
 from pipeline.monitoring.monitoring_text import report_headline
 from pipeline.schema import FeatureLabels
 from pipeline.state import Incident
+from tests.fixtures.forked_programs import environment_with_forks
 from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import (
     NOW,
@@ -122,14 +122,14 @@ def run_command(project: Path, *command: str) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment_with_forks({**os.environ, "PYTHONPATH": str(ROOT)}),
     )
 
 
 @pytest.mark.usefixtures("starts_processes")
 def test_the_stage_writes_both_reports_and_exits_as_declared(project: Path) -> None:
     make_monitor(project)
-    process = run_command(project, sys.executable, "-m", "stages.monitor", "-cd", ".", "-cn", "params")
+    process = run_command(project, "python", "-m", "stages.monitor", "-cd", ".", "-cn", "params")
     assert process.returncode == 0, process.stderr
     assert "personality_model: not enough data: no rows in this window, 200 needed" in process.stdout
     report = json.loads((project / "reports/monitoring.json").read_text(encoding="utf-8"))

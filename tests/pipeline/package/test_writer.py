@@ -12,6 +12,7 @@ import pytest
 
 from pipeline import package
 from pipeline.errors import DataError
+from tests.fixtures.proof import is_long
 from tests.fixtures.small_packages import parts, train_small_model, unseen_rows, write_small_package
 from tests.fixtures.toy_dataset import ROOT
 
@@ -26,7 +27,8 @@ from tests.fixtures.small_packages import write_small_package
 for model in sys.argv[2:]:
     print(model, write_small_package(Path(sys.argv[1]) / model, "personality", f"model={model}", n_rows=400).digest)
 """
-MODELS = ("hist_gradient_boosting", "logistic_regression", "stacking", "knn", "mlp", "svm", "naive_bayes")
+MODELS = ("hist_gradient_boosting", "logistic_regression", "knn", "mlp", "svm", "naive_bayes")
+MODELS += ("stacking",) if is_long() else ()
 
 
 def test_a_loaded_package_predicts_like_the_classifier(folder: Path) -> None:

@@ -88,8 +88,11 @@ def test_a_declared_address_without_response_is_down_even_if_never_seen() -> Non
 
 def test_the_worst_state_decides_and_names_its_components() -> None:
     status = assess_production(facts(api=_SILENT, tracking=TrackingFacts("unreachable", "x", "y")))
-    assert (status.state, status.headline) == ("down", "Production is down: API")
-    assert assess_production(facts()).headline == "Production is healthy"
+    assert status.state == "down"
+    assert status.sentence == (
+        "Production is down since 31 Dec 2025 23:59 UTC: API down. MLflow unreachable, monitor 1 hour ago."
+    )
+    assert assess_production(facts()).sentence == "Production is healthy. API up, monitor 1 hour ago."
 
 
 def test_moments_are_in_the_zone_of_the_reader() -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from pipeline.errors import Conflict, GateRefused, IntegrityError, UsageError
 from pipeline.gates import Gate, GateReport
+from tests.fixtures.toy_dataset import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pipeline.registry import ModelRegistry
@@ -138,3 +143,39 @@ def test_the_error_of_an_empty_stage_lists_the_other_stages(three: ModelRegistry
 def test_an_address_that_is_no_run_is_refused_with_what_is_accepted(registry: ModelRegistry, uri: str) -> None:
     with pytest.raises(UsageError, match=r"expected runs:/RUN/model, or a package as train_and_track_model"):
         registry.register_model(uri, NAME)
+
+
+def test_versions_are_compared_row_by_row(three: ModelRegistry) -> None:
+    rows = three.compare(NAME)
+    assert [(row["version"], row["semver"], row["model"]) for row in rows] == [
+        (1, "1.0.0", "logistic_regression"),
+        (2, "1.0.1", "logistic_regression"),
+        (3, "1.1.0", "naive_bayes"),
+    ]
+    assert [row["log_loss"] for row in three.compare(NAME, [3, 1])] == [rows[2]["log_loss"], rows[0]["log_loss"]]
+
+
+@contextmanager
+def counted_connections() -> Iterator[list[object]]:
+    """Yield a list that grows with each connection to any database."""
+    connections: list[object] = []
+
+    def count(connection: object) -> None:
+        connections.append(connection)
+
+    event.listen(Engine, "engine_connect", count)
+    try:
+        yield connections
+    finally:
+        event.remove(Engine, "engine_connect", count)
+
+
+def test_a_diff_and_a_comparison_open_the_database_as_often_as_one_lookup(three: ModelRegistry) -> None:
+    with counted_connections() as for_one:
+        three.get_version(NAME, 1)
+    with counted_connections() as for_diff:
+        three.diff(NAME, 1, 3, config=settings("data=personality"))
+    with counted_connections() as for_comparison:
+        three.compare(NAME, [1, 2, 3])
+    assert len(for_one) > 0
+    assert (len(for_diff), len(for_comparison)) == (len(for_one), len(for_one))

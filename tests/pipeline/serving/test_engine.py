@@ -272,10 +272,14 @@ def test_two_requests_in_progress_with_one_key_need_the_same_body(project: Path)
     assert len(logged_rows(project)) == 1
 
 
-@pytest.mark.parametrize("word", ["", "x" * 201, "tab\t", "é"])
-def test_a_key_or_subject_with_unusual_characters_is_refused(project: Path, word: str) -> None:
+def test_a_key_or_subject_with_unusual_characters_is_refused(project: Path) -> None:
     body = row_body(make_rows(1)[0])
-    with pytest.raises(InvalidRequest, match="Idempotency-Key: expected 1 to 200 printable ASCII characters"):
-        run_with_engine(project, lambda engine: engine.predict_row(body, LogOptions(key=word)))
-    with pytest.raises(InvalidRequest, match="subject: expected 1 to 200 printable ASCII characters"):
-        run_with_engine(project, lambda engine: engine.predict_row(body, LogOptions(subject=word)))
+
+    async def use(engine: Engine) -> None:
+        for word in ("", "x" * 201, "tab\t", "é"):
+            with pytest.raises(InvalidRequest, match="Idempotency-Key: expected 1 to 200 printable ASCII characters"):
+                await engine.predict_row(body, LogOptions(key=word))
+            with pytest.raises(InvalidRequest, match="subject: expected 1 to 200 printable ASCII characters"):
+                await engine.predict_row(body, LogOptions(subject=word))
+
+    run_with_engine(project, use)

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import yaml
 from pipeline.errors import ConfigError, Conflict, UsageError
 from pipeline.sweeps import adopt_run
 from pipeline.tracking import ExperimentTracker
+from tests.fixtures.forked_programs import environment_with_forks
 from tests.fixtures.proof import is_long, proof_rounds
 from tests.pipeline.tracking.graph_outputs import make_rows
 
@@ -38,9 +38,9 @@ class Project:
         """Run the train stage manually and return its output."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "MLOPS_"))}
         process = subprocess.run(
-            [sys.executable, "-m", "stages.train", *overrides],
+            ["python", "-m", "stages.train", *overrides],
             cwd=self.root,
-            env=clean,
+            env=environment_with_forks(clean),
             capture_output=True,
             text=True,
             check=False,

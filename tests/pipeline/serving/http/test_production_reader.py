@@ -21,8 +21,9 @@ _PERIOD_US = 3_600_000_000
 
 def test_the_endpoint_names_state_sentence_and_next_step_of_each_component(client: httpx.Client) -> None:
     production = client.get("/v1/status").json()["production"]
-    assert list(production["components"]) == ["database", "version", "api", "monitor", "alerts"]
+    assert list(production["components"]) == ["database", "log", "version", "api", "monitor", "incidents"]
     assert production["state"] == "degraded"
+    assert production["sentence"].startswith("Production is degraded since")
     assert production["components"]["version"]["condition"] == "forced"
     assert production["components"]["api"]["state"] == "healthy"
 
@@ -59,10 +60,11 @@ def test_a_failing_log_makes_database_and_api_down_and_the_rest_unknown(package:
     states = {name: component["state"] for name, component in components.items()}
     assert states == {
         "database": "down",
+        "log": "down",
         "version": "unknown",
         "api": "down",
         "monitor": "unknown",
-        "alerts": "unknown",
+        "incidents": "unknown",
     }
     assert "the disk is full" in components["database"]["sentence"]
 

@@ -1,0 +1,47 @@
+"""Build the chart of the wall page: traffic by hour, with a zero for each hour without predictions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import altair as alt
+import pandas as pd
+
+from app.charts import Chart, with_height
+from app.palette import BLUE
+from pipeline.state import HOUR_US
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+
+    from pipeline.monitoring import HourlyPredictions
+
+__all__ = ["hourly_frame", "traffic_area"]
+
+
+def hourly_frame(hours: Sequence[HourlyPredictions], *, n_hours: int, now: int, zone: tzinfo) -> pd.DataFrame:
+    """Return `at` (naive time in `zone`) and `rows` of the last `n_hours` hours, the present one included."""
+    present = now - now % HOUR_US
+    starts = [present - back * HOUR_US for back in range(n_hours - 1, -1, -1)]
+    counts = {hour.hour: hour.n_predictions for hour in hours}
+    moments = pd.to_datetime(starts, unit="us", utc=True).tz_convert(zone).tz_localize(None)
+    return pd.DataFrame({"at": moments, "rows": [counts.get(start, 0.0) for start in starts]})
+
+
+def traffic_area(frame: pd.DataFrame) -> Chart:
+    """Draw `rows` over `at` as an area."""
+    axis = alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True)
+    area = (
+        alt.Chart(frame)
+        .mark_area(color=BLUE, opacity=0.75, interpolate="step-after")
+        .encode(
+            x=alt.X("at:T", axis=axis),
+            y=alt.Y("rows:Q", axis=alt.Axis(title=None, tickCount=3, format=",d")),
+            tooltip=[
+                alt.Tooltip("at:T", format="%Y-%m-%d %H:%M", title="Hour from"),
+                alt.Tooltip("rows:Q", format=",", title="Predictions"),
+            ],
+        )
+    )
+    return with_height(area, 140)
