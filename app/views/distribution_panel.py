@@ -14,7 +14,7 @@ from pipeline.metrics import MetricEstimate
 from pipeline.monitoring import PerformancePoint
 from pipeline.monitoring.drift.bin_labels import bin_filters, bin_words
 from pipeline.monitoring.drift.statistic_labels import STATISTIC_EXPLANATIONS, statistic_label, statistic_text
-from pipeline.text import percent, short_timestamp
+from pipeline.text import day_and_minute, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,7 @@ def _select_moment(points: tuple[DriftPoint, ...]) -> DriftPoint | None:
 
 
 def _moment_label(point: DriftPoint, zone: Any) -> str:
-    ends = f"{short_timestamp(point.since, zone)} - {short_timestamp(point.until, zone)}"
+    ends = f"{day_and_minute(point.since, zone)} - {day_and_minute(point.until, zone)}"
     return f"{ends}: {point.ratio or 0:.2g} x limit"
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from app import charts, formatting, page, time_charts
 from app.time_range import address_moment
 from app.views import time_frames
-from pipeline.text import short_timestamp
+from pipeline.text import day_and_minute
 
 if TYPE_CHECKING:
     from app.time_charts import TimeAxis
@@ -94,7 +94,7 @@ def describe_start(overview: DriftOverview, labels: FeatureLabels) -> str:
         line = lines.get(finding["column"])
         if finding["kind"] != "feature" or line is None or line.beyond_since is None:
             continue
-        since = short_timestamp(line.beyond_since, zone)
+        since = day_and_minute(line.beyond_since, zone)
         parts.append(f"{labels.label(line.column)} {'before' if line.is_beyond_throughout else 'since'} {since}")
     return "; ".join(parts)
 

@@ -11,7 +11,7 @@ from app.views import time_frames
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
 from pipeline.monitoring.drift.bin_labels import bin_words
 from pipeline.monitoring.performance import LABEL_METRICS
-from pipeline.text import percent, pluralize, short_timestamp
+from pipeline.text import day_and_minute, percent, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +99,7 @@ def _show_metric_over_time(
     if explanation:
         st.caption(f"{metric_label(metric)}: {explanation}.")
     if line.beyond_since is not None and by == "all":
-        since = short_timestamp(line.beyond_since, page.user_time_zone())
+        since = day_and_minute(line.beyond_since, page.user_time_zone())
         st.markdown(f"**Beyond its limit since {since}.**")
 
 

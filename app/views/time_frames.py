@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import page, time_charts, time_range, window_queries
-from pipeline.text import short_timestamp
+from pipeline.text import day_and_minute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -62,7 +62,7 @@ def show_zoomable(chart: Chart, *, alt: str, key: str, on_select: Callable[[], N
         return
     since, until = ends
     zone = page.user_time_zone()
-    label = f"Zoom to {short_timestamp(since, zone)} - {short_timestamp(until, zone)}"
+    label = f"Zoom to {day_and_minute(since, zone)} - {day_and_minute(until, zone)}"
     if st.button(
         label,
         key=f"{key}_zoom",
