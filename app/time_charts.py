@@ -156,7 +156,6 @@ def metric_history(
     """
     names = list(dict.fromkeys(frame["line"]))
     colors = [GRAY if name == _ESTIMATED else SERIES[i % len(SERIES)] for i, name in enumerate(names)]
-    number = ".1%" if percent else ".4f"
     base = alt.Chart(frame).encode(
         x=axis.x(),
         color=alt.Color(
@@ -171,16 +170,7 @@ def metric_history(
     dashes = alt.Scale(domain=names, range=[_DASH if name == _ESTIMATED else _SOLID for name in names])
     lines = base.mark_line(strokeWidth=2).encode(y=y, strokeDash=alt.StrokeDash("line:N", scale=dashes, legend=None))
     points = base.mark_point(filled=True, size=45, opacity=1).encode(
-        y=y,
-        tooltip=[
-            alt.Tooltip("line:N", title=title),
-            alt.Tooltip("begin:T", format="%Y-%m-%d %H:%M", title="From"),
-            alt.Tooltip("end:T", format="%Y-%m-%d %H:%M", title="To"),
-            alt.Tooltip("value:Q", format=number, title="Value"),
-            alt.Tooltip("low:Q", format=number, title="Interval from"),
-            alt.Tooltip("high:Q", format=number, title="Interval to"),
-            alt.Tooltip("n_rows:Q", format=",", title="Rows"),
-        ],
+        y=y, tooltip=_point_tooltip(title, percent=percent)
     )
     layers: list[Any] = []
     if frame["low"].notna().any():
@@ -189,6 +179,19 @@ def metric_history(
     for label, value, is_limit in references:
         layers += _reference_layers(value, label, axis, scale=scale, is_limit=is_limit)
     return with_height(alt.layer(*layers, lines, *axis.deployment_layers(), points.add_params(_zoom())), height)
+
+
+def _point_tooltip(title: str, *, percent: bool) -> list[alt.Tooltip]:
+    number = ".1%" if percent else ".4f"
+    return [
+        alt.Tooltip("line:N", title=title),
+        alt.Tooltip("begin:T", format="%Y-%m-%d %H:%M", title="From"),
+        alt.Tooltip("end:T", format="%Y-%m-%d %H:%M", title="To"),
+        alt.Tooltip("value:Q", format=number, title="Value"),
+        alt.Tooltip("low:Q", format=number, title="Interval from"),
+        alt.Tooltip("high:Q", format=number, title="Interval to"),
+        alt.Tooltip("n_rows:Q", format=",", title="Rows"),
+    ]
 
 
 def _value_domain(frame: pd.DataFrame, references: list[float], *, percent: bool) -> list[float]:

@@ -59,6 +59,14 @@ def show_distribution(
         _show_shares(finding, baseline, labels)
     with right:
         _show_missing_share(points, axis)
+    _show_details(finding, package, key=key, ends=(since, until), baseline=baseline)
+
+
+def _show_details(
+    finding: dict[str, Any], package: Package, *, key: WindowKey, ends: tuple[int, int], baseline: str
+) -> None:
+    """Show links to the predictions between two moments, the shares of values, and the statistics."""
+    since, until = ends
     selection = {
         "range": "custom",
         "since": time_range.address_moment(since),

@@ -56,27 +56,7 @@ def _show_metric_over_time(
     summary: WindowSummary, package: Package, labels: FeatureLabels, *, key: WindowKey, axis: TimeAxis
 ) -> None:
     lines = {line.metric: line for line in summary.metrics}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        metric = address.choose(
-            st.selectbox,
-            list(lines),
-            parameter="metric",
-            key="performance_metric",
-            default=_worst_metric(summary.degradation, lines),
-            format_func=metric_label,
-            label="Metric",
-            width=240,
-        )
-        by = address.choose(
-            st.segmented_control,
-            list(_BY_LABELS),
-            parameter="by",
-            key="performance_by",
-            default="all",
-            format_func=_BY_LABELS.__getitem__,
-            label="By",
-        )
-        column = _select_slice_column(package, labels) if by == "slice" else ""
+    metric, by, column = _select_lines(summary, lines, package, labels)
     line = lines[metric]
     named = _named_lines(line, by, column, key=key)
     frame = time_frames.metric_frame(named)
@@ -101,6 +81,34 @@ def _show_metric_over_time(
     if line.beyond_since is not None and by == "all":
         since = day_and_minute(line.beyond_since, page.user_time_zone())
         st.markdown(f"**Beyond its limit since {since}.**")
+
+
+def _select_lines(
+    summary: WindowSummary, lines: Mapping[str, MetricLine], package: Package, labels: FeatureLabels
+) -> tuple[str, str, str]:
+    """Return the selected metric, what it is shown by, and the column of the slices."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        metric = address.choose(
+            st.selectbox,
+            list(lines),
+            parameter="metric",
+            key="performance_metric",
+            default=_worst_metric(summary.degradation, lines),
+            format_func=metric_label,
+            label="Metric",
+            width=240,
+        )
+        by = address.choose(
+            st.segmented_control,
+            list(_BY_LABELS),
+            parameter="by",
+            key="performance_by",
+            default="all",
+            format_func=_BY_LABELS.__getitem__,
+            label="By",
+        )
+        column = _select_slice_column(package, labels) if by == "slice" else ""
+    return metric, by, column
 
 
 def _select_slice_column(package: Package, labels: FeatureLabels) -> str:
