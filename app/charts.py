@@ -26,7 +26,6 @@ __all__ = [
     "interval_plot",
     "line_curve",
     "share_bars",
-    "share_over_time",
     "value_counts",
     "what_if_curve",
     "with_height",
@@ -164,23 +163,6 @@ def distribution_comparison(frame: pd.DataFrame, *, sides: tuple[str, str]) -> C
             ],
         ),
         260,
-    )
-
-
-def share_over_time(frame: pd.DataFrame, *, title: str) -> Chart:
-    """Draw a line of `value`, a share, over `at` (naive time in the user's zone)."""
-    return with_height(
-        alt.Chart(frame)
-        .mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE))
-        .encode(
-            x=alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True)),
-            y=alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title=title)),
-            tooltip=[
-                alt.Tooltip("at:T", format="%Y-%m-%d %H:%M", title="Hour from"),
-                alt.Tooltip("value:Q", format=".1%", title=title),
-            ],
-        ),
-        200,
     )
 
 

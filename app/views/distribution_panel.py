@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import address, charts, formatting, html_table, links, page, queries, time_charts, time_range
+from app import address, charts, formatting, html_table, links, page, queries, time_range, window_charts
 from app.views import drift_panel, time_frames
 from pipeline.errors import MlopsError
 from pipeline.metrics import MetricEstimate
@@ -19,7 +19,7 @@ from pipeline.text import day_and_minute, percent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.time_charts import TimeAxis
+    from app.window_charts import TimeAxis
     from app.window_queries import DriftOverview, WindowKey
     from pipeline.monitoring import DriftPoint
     from pipeline.package import Package
@@ -190,7 +190,7 @@ def _show_missing_share(points: tuple[DriftPoint, ...], axis: TimeAxis) -> None:
         if "missing_share_reference" in point.finding.statistics
     )
     page.show_chart(
-        time_charts.metric_history(
+        window_charts.metric_history(
             time_frames.metric_frame([("Missing values", shares)]),
             axis,
             title="Missing values",

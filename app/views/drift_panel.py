@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, page, time_charts
+from app import charts, formatting, page, window_charts
 from app.time_range import address_moment
 from app.views import time_frames
 from pipeline.text import day_and_minute
 
 if TYPE_CHECKING:
-    from app.time_charts import TimeAxis
+    from app.window_charts import TimeAxis
     from app.window_queries import DriftOverview
     from pipeline.schema import FeatureLabels
 
@@ -114,7 +114,7 @@ def _show_drift_over_time(overview: DriftOverview, labels: FeatureLabels, axis: 
     start = describe_start(overview, labels)
     st.markdown(f"Drift: {formatting.escape_markdown(start)}." if start else "No feature drifts in the newest period.")
     time_frames.show_zoomable(
-        time_charts.drift_history(frame, axis, colored=ordered[:_MAX_COLORED]),
+        window_charts.drift_history(frame, axis, colored=ordered[:_MAX_COLORED]),
         alt="Drift as a multiple of its limit over time, by feature",
         key=_LINES_KEY,
         on_select=lambda: _select_picked(_LINES_KEY),

@@ -99,17 +99,18 @@ def _show_window(version: ModelVersion, chosen: TimeRange, baseline: Baseline) -
     labels = FeatureLabels.from_schema(package.schema)
     period = f"the period {chosen.label}" if not chosen.is_live else f"the last {chosen.label}"
     if not summary.traffic["total_predictions"]:
+        _show_incidents(version.model)
         counts = monitoring_queries.predictions_by_version(version.model, chosen.hours)
         page.empty_state(
             health_summary.describe_other_traffic(counts, version.version, period),
             "choose a longer time range or another version, or make a prediction on the page Predict",
         )
-        _show_incidents(version.model)
         return
     status = window_status.window_status(summary, labels, drift_start=drift_panel.describe_start(summary.drift, labels))
     window_status.show_status(status, f"Version {version.version}, {chosen.label}")
     min_rows = queries.config().monitoring.min_rows
     window_status.show_cards(summary, min_rows=min_rows, period=chosen.label if chosen.is_live else "period")
+    _show_incidents(version.model)
     axis = time_frames.time_axis(version.model, since=key.since, until=key.until)
     drift_panel.show_drift(summary.drift, labels, axis)
     if not summary.drift.report["shortage"]:
@@ -125,7 +126,6 @@ def _show_window(version: ModelVersion, chosen: TimeRange, baseline: Baseline) -
     with st.container(border=True):
         page.error_boundary(lambda: performance_panel.show_performance(summary, package, labels, key=key, axis=axis))
     page.error_boundary(lambda: traffic_panel.show_traffic(summary, package, axis=axis, min_rows=min_rows))
-    _show_incidents(version.model)
 
 
 def _show_incidents(model: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import address, formatting, html_table, page, queries, time_charts, window_queries
+from app import address, formatting, html_table, page, queries, window_charts, window_queries
 from app.views import time_frames
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
 from pipeline.monitoring.drift.bin_labels import bin_words
@@ -16,7 +16,7 @@ from pipeline.text import day_and_minute, percent, pluralize
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.time_charts import TimeAxis
+    from app.window_charts import TimeAxis
     from app.window_queries import WindowKey, WindowSummary
     from pipeline.monitoring import MetricLine, PerformancePoint
     from pipeline.package import Package
@@ -65,7 +65,7 @@ def _show_metric_over_time(
         return
     references = [("training", line.baseline, False), ("limit", line.limit, True)]
     time_frames.show_zoomable(
-        time_charts.metric_history(
+        window_charts.metric_history(
             frame,
             axis,
             title=metric_label(metric),

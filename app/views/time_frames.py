@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import page, time_charts, time_range, window_queries
+from app import page, time_range, window_charts, window_queries
 from pipeline.text import day_and_minute
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ RANGE_KEY = "monitoring"  # of the widgets that choose the time range
 _MIN_ZOOM_US = 60_000_000
 
 
-def time_axis(model: str, *, since: int, until: int) -> time_charts.TimeAxis:
+def time_axis(model: str, *, since: int, until: int) -> window_charts.TimeAxis:
     """Return the axis of a range, in the user's zone, with the deployments in it."""
     changes = window_queries.deployment_changes(model, since=since, until=until)
     marks = pd.DataFrame(
@@ -32,11 +32,11 @@ def time_axis(model: str, *, since: int, until: int) -> time_charts.TimeAxis:
         }
     )
     first, last = page.to_local_time([since, until])
-    return time_charts.TimeAxis(first, last, page.time_zone_label(), marks)
+    return window_charts.TimeAxis(first, last, page.time_zone_label(), marks)
 
 
 def metric_frame(lines: Iterable[tuple[str, Iterable[PerformancePoint]]]) -> pd.DataFrame:
-    """Return the points of named lines for `time_charts.metric_history`; a point without a value is left out."""
+    """Return the points of named lines for `window_charts.metric_history`; a point without a value is left out."""
     points = [(name, point) for name, line in lines for point in line if point.estimate.value is not None]
     begin = page.to_local_time([point.since for _, point in points])
     end = page.to_local_time([point.until for _, point in points])

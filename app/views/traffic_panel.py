@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, page, time_charts
+from app import address, formatting, page, window_charts
 from app.views import time_frames
 from pipeline.metrics import MetricEstimate
 from pipeline.monitoring import PerformancePoint
 from pipeline.monitoring.log import confidence_by_period
 
 if TYPE_CHECKING:
-    from app.time_charts import TimeAxis
+    from app.window_charts import TimeAxis
     from app.window_queries import HourlyActivity, WindowSummary
     from pipeline.monitoring import MetricLine
     from pipeline.package import Package
@@ -58,7 +58,7 @@ def _show_classes(activity: HourlyActivity, axis: TimeAxis) -> None:
         (hour.hour, formatting.shorten(name), n) for hour in activity.predictions for name, n in hour.by_class.items()
     ]
     frame = pd.DataFrame(rows, columns=["at", "label", "rows"])
-    chart = time_charts.class_traffic(frame.assign(at=page.to_local_time(list(frame["at"]))), axis, scale=scale)
+    chart = window_charts.class_traffic(frame.assign(at=page.to_local_time(list(frame["at"]))), axis, scale=scale)
     time_frames.show_zoomable(chart, alt="Predictions by hour and class", key="traffic_chart")
 
 
@@ -74,7 +74,7 @@ def _show_confidence(activity: HourlyActivity, package: Package, axis: TimeAxis,
         return
     reference = package.reference.confidence.mean
     page.show_chart(
-        time_charts.metric_history(
+        window_charts.metric_history(
             time_frames.metric_frame([("Confidence", points)]),
             axis,
             title="Mean confidence",
@@ -98,7 +98,7 @@ def _show_error_rate(summary: WindowSummary, axis: TimeAxis) -> None:
         return
     references = [("training", accuracy.baseline, False), ("limit", accuracy.limit, True)]
     page.show_chart(
-        time_charts.metric_history(
+        window_charts.metric_history(
             frame,
             axis,
             title="Error rate",

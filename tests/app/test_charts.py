@@ -42,7 +42,6 @@ CHARTS_BY_NAME: dict[str, Any] = {
 
 
 CHARTS_WITHOUT_NAMES = {
-    "by_time": lambda: charts.share_over_time(pd.DataFrame({"at": [SINCE], "value": [0.5]}), title="Error rate"),
     "curve": lambda: charts.line_curve(pd.DataFrame({"recall": [0.5], "precision": [0.5]}), x="recall", y="precision"),
 }
 

@@ -1,81 +1,42 @@
-"""Charts over time hold their rows and references, and their axis shows the change."""
+"""A line chart with a limit validates against Vega-Lite, and its axis holds values, limit and training value."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pandas as pd
-import pytest
 
-from app import charts, time_charts
-from tests.app.test_charts import ODD_NAMES, SINCE, UNTIL, chart_rows
+from app.time_charts import LINE_COLUMNS, lines_with_limit
 
-MARKS = pd.DataFrame({"at": [SINCE, UNTIL], "label": ["version 1", "version 2"]})
-AXIS = time_charts.TimeAxis(SINCE, UNTIL, "Europe/Vienna (UTC+01:00)", MARKS)
-
-
-def metrics(values: list[float]) -> pd.DataFrame:
-    times = {"at": SINCE, "begin": SINCE, "end": UNTIL}
-    return pd.DataFrame(
-        {"line": "Realized", **times, "value": values, "low": None, "high": None, "n_rows": 200}
-    ).astype({"low": float, "high": float})
-
-
-def drift(names: list[str]) -> pd.DataFrame:
-    times = {"at": SINCE, "begin": SINCE, "end": UNTIL}
-    fixed = {**times, "ratio": 26.0, "verdict": "drift", "n_rows": 200, "moment": "2026-01-01T00:00Z"}
-    return pd.DataFrame({"name": names, "column": names, **fixed})
-
-
-CHARTS: dict[str, Any] = {
-    "drift": lambda names: time_charts.drift_history(drift(names), AXIS, colored=names[:2]),
-    "counts": lambda names: time_charts.class_traffic(
-        pd.DataFrame({"at": SINCE, "label": names, "rows": 1.0}), AXIS, scale="counts"
-    ),
-    "log": lambda names: time_charts.class_traffic(
-        pd.DataFrame({"at": SINCE, "label": names, "rows": 1.0}), AXIS, scale="log"
-    ),
-    "shares": lambda names: time_charts.class_traffic(
-        pd.DataFrame({"at": SINCE, "label": names, "rows": 1.0}), AXIS, scale="shares"
-    ),
-}
-
-
-@pytest.mark.parametrize("chart", CHARTS)
-def test_any_name_can_be_drawn_beside_deployments(chart: str) -> None:
-    values = {str(value) for row in chart_rows(CHARTS[chart](ODD_NAMES)) for value in row.values()}
-    assert {*ODD_NAMES, "version 1", "version 2"} <= values
-
-
-def test_drift_is_clipped_and_the_limit_is_at_one() -> None:
-    rows = chart_rows(CHARTS["drift"](["age"]))
-    assert {row["clipped"] for row in rows if "clipped" in row} == {charts.MAX_RATIO}
-    assert [row["reference"] for row in rows if "reference" in row] == [1.0]
-
-
-@pytest.mark.parametrize(
-    ("values", "references", "percent", "expected"),
-    [
-        ([0.95, 0.92], [0.96], True, [0.9168, 0.9632]),
-        ([0.0, 0.02], [], True, [0.0, 0.0216]),
-        ([0.1, 0.5], [0.125], False, [0.068, 0.532]),
-        ([0.3], [], False, [0.29, 0.31]),
-    ],
+AT = pd.to_datetime(["2026-01-01 00:00", "2026-01-01 06:00", "2026-01-01 09:00"])
+FRAME = pd.DataFrame(
+    [("Log loss", AT[0], AT[1], 0.13, 0.12, 0.14, 400, False), ("Log loss", AT[1], AT[2], 0.24, 0.2, 0.28, 300, True)],
+    columns=list(LINE_COLUMNS),
 )
-def test_the_axis_of_a_metric_shows_the_change(
-    values: list[float], references: list[float], *, percent: bool, expected: list[float]
-) -> None:
-    chart = time_charts.metric_history(
-        metrics(values),
-        AXIS,
-        title="Metric",
-        percent=percent,
-        references=tuple(("training", value, False) for value in references),
-    )
-    domains = [layer["encoding"]["y"]["scale"]["domain"] for layer in chart.to_dict()["layer"] if _has_scale(layer)]
-    assert domains
-    assert all(domain == pytest.approx(expected) for domain in domains)
 
 
-def _has_scale(layer: dict[str, Any]) -> bool:
-    return "scale" in layer.get("encoding", {}).get("y", {})
+def domains(chart: Any) -> list[list[float]]:
+    found = []
+
+    def search(value: Any) -> None:
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if key == "y" and isinstance(item, dict) and "scale" in item:
+                found.append(item["scale"]["domain"])
+            elif isinstance(item, dict | list) and key != "datasets":
+                search(item)
+
+    search(chart.to_dict())
+    return found
+
+
+def test_the_axis_is_zoomed_to_values_limit_and_training() -> None:
+    marks = pd.DataFrame({"at": AT[[0, 2]], "text": ["v1", "v2"]})
+    chart = lines_with_limit(FRAME, title="Log loss", limit=0.4, baseline=0.1, marks=marks, zone="UTC")
+    low, high = domains(chart)[0]
+    assert 0 < low < 0.1
+    assert 0.4 < high < 0.5
+
+
+def test_multiples_of_a_limit_begin_at_zero_and_show_the_limit() -> None:
+    chart = lines_with_limit(FRAME, title="Drift", limit=1.0, is_log=True)
+    assert domains(chart)[0] == [0, 2.0]
