@@ -27,7 +27,6 @@ __all__ = [
     "line_curve",
     "share_bars",
     "value_counts",
-    "what_if_curve",
     "with_height",
 ]
 
@@ -184,25 +183,6 @@ def feature_contributions(frame: pd.DataFrame) -> Chart:
         ),
         _height_for_rows(len(rows)),
     )
-
-
-def what_if_curve(frame: pd.DataFrame, *, label: str) -> Chart:
-    """Draw `probability` of one class by `value` of one feature; `is_present` marks the value of the request."""
-    base = alt.Chart(frame).encode(
-        x=alt.X("value:N", sort=None, axis=alt.Axis(title=None, labelAngle=-40, labelLimit=110, labelOverlap=True)),
-        y=alt.Y(
-            "probability:Q",
-            scale=alt.Scale(domain=[0, 1]),
-            axis=alt.Axis(format="%", title=f"Probability of {label}"),
-        ),
-        tooltip=[
-            alt.Tooltip("value:N", title="Value"),
-            alt.Tooltip("probability:Q", format=".2%", title="Probability"),
-            alt.Tooltip("prediction:N", title="Prediction"),
-        ],
-    )
-    present = base.transform_filter("datum.is_present").mark_point(filled=True, size=140, color=ORANGE, opacity=1)
-    return with_height(alt.layer(base.mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE)), present), 240)
 
 
 def interval_plot(frame: pd.DataFrame, *, title: str, reference: float | None = None) -> Chart:

@@ -123,14 +123,19 @@ def day_and_minute(at_us: int, zone: tzinfo = UTC) -> str:
     return datetime.fromtimestamp(at_us / 1_000_000, zone).strftime("%d %b %H:%M").lstrip("0")
 
 
-def timestamp(at_us: int, zone: tzinfo = UTC) -> str:
+def timestamp(at_us: int, zone: tzinfo = UTC, *, with_milliseconds: bool = False) -> str:
     """Return a moment (microseconds since 1970, UTC) as date, time and time zone.
 
     Examples
     --------
     >>> timestamp(1_767_225_600_000_000)
     '2026-01-01 00:00:00 UTC'
+    >>> timestamp(1_767_225_600_012_345, with_milliseconds=True)
+    '2026-01-01 00:00:00.012 UTC'
     """
+    if with_milliseconds:
+        moment = datetime.fromtimestamp(at_us // 1_000_000, zone)
+        return f"{moment:%Y-%m-%d %H:%M:%S}.{at_us // 1000 % 1000:03d} {moment:%Z}"
     return datetime.fromtimestamp(at_us / 1_000_000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 

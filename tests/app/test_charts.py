@@ -24,9 +24,6 @@ CHARTS_BY_NAME: dict[str, Any] = {
     "distribution": lambda names: charts.value_counts(pd.DataFrame({"value": names, "rows": 3})),
     "shares": lambda names: charts.share_bars(interval_frame(names), title="Share"),
     "contributions": lambda names: charts.feature_contributions(interval_frame(names).assign(value="1")),
-    "what_if": lambda names: charts.what_if_curve(
-        pd.DataFrame({"value": names, "probability": 0.5, "prediction": "a", "is_present": False}), label="a"
-    ),
     "drift_ratios": lambda names: charts.drift_ratios(
         pd.DataFrame({"name": names, "ratio": 0.5, "verdict": "stable", "summary": ""})
     ),
