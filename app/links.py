@@ -40,8 +40,8 @@ def page_address(page: str, **parameters: Any) -> str:
     >>> page_address("overview")
     './'
     """
-    kept = demo_mode.DEMO_PARAMETERS if demo_mode.is_demo() else {}
-    given = {**{name: value for name, value in parameters.items() if value is not None}, **kept}
+    session_parameters = demo_mode.DEMO_PARAMETERS if demo_mode.is_demo() else {}
+    given = {**{name: value for name, value in parameters.items() if value is not None}, **session_parameters}
     path = "./" if page == START_PAGE else page
     return f"{path}?{urlencode(given, doseq=True)}" if given else path
 
