@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app import formatting, html_table, incident_queries, links, page
+from app.time_range import address_moment
 from app.views import incident_buttons, incident_charts
 from app.views.incident_panel import SEVERITY_COLORS
 from pipeline.alerts.analysis import start_text
