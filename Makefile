@@ -47,6 +47,7 @@ run: setup  ## Run the pipeline: data, validation, training, evaluation, registr
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 	@$(BIN)/mlops models register
 	@$(BIN)/mlops tracking sync
+	@$(BIN)/mlops reports
 	@$(BIN)/mlops status
 
 serve: setup  ## Serve the production model over HTTP

@@ -62,5 +62,8 @@ def show_link(label: str, page: str, *, icon: str | None = None, **parameters: A
         for name, value in parameters.items()
         if value is not None
     }
-    target = st.session_state[_PAGES_KEY][page]
+    pages = st.session_state.get(_PAGES_KEY)
+    if pages is None:  # a page that is rendered once before the server starts has no session
+        return
+    target = pages[page]
     st.page_link(target, label=label, icon=None if icon is None else f":material/{icon}:", query_params=given or None)

@@ -1,4 +1,4 @@
-"""Query drift, performance, traffic and incidents of live predictions, cached for some seconds."""
+"""Query drift, performance, and traffic of live predictions, cached for some seconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from app import queries
-from pipeline import alerts
 from pipeline import state as store
 from pipeline.errors import MlopsError
 from pipeline.monitoring import ModelMonitor, PredictionLog, outcomes_by_hour, predictions_by_hour
@@ -16,7 +15,6 @@ from pipeline.monitoring import ModelMonitor, PredictionLog, outcomes_by_hour, p
 if TYPE_CHECKING:
     from pipeline.monitoring import DriftLine, HourlyOutcomes, HourlyPredictions
     from pipeline.package import Package
-    from pipeline.state import Incident, Silence
 
     Baseline = Literal["training", "previous_window"]
 
@@ -26,10 +24,8 @@ __all__ = [
     "HealthSummary",
     "HourlyActivity",
     "WindowSummary",
-    "active_silences",
     "health_summary",
     "hourly_activity",
-    "open_incidents",
     "predictions_by_version",
     "window_summary",
 ]
@@ -167,13 +163,3 @@ def predictions_by_version(model: str, hours: int) -> dict[int, int]:
             if digest in versions:
                 counts[versions[digest]] += n
     return {number: round(n) for number, n in counts.items()}
-
-
-def open_incidents(model: str) -> list[Incident]:
-    """Return the incidents of a model that are not resolved, newest first."""
-    return alerts.list_incidents(queries.state(), model) if queries.has_state() else []
-
-
-def active_silences(model: str) -> list[Silence]:
-    """Return the active silences of a model."""
-    return alerts.active_silences(queries.state(), model) if queries.has_state() else []

@@ -14,6 +14,7 @@ from app.views import (
     data_page,
     experiments_page,
     history_page,
+    incidents_page,
     loop_page,
     models_page,
     monitoring_page,
@@ -44,6 +45,7 @@ class PageEntry:
 
 PAGES = (
     PageEntry("overview", "Overview", "dashboard", _PRODUCTION, overview_page.render),
+    PageEntry("incidents", "Incidents", "notification_important", _PRODUCTION, incidents_page.render),
     PageEntry("wall", "Wall page", "tv", "", wall_page.render),
     PageEntry("predict", "Predict", "online_prediction", _PRODUCTION, predict_page.render),
     PageEntry("monitoring", "Monitoring", "monitoring", _PRODUCTION, monitoring_page.render),

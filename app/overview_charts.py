@@ -1,4 +1,4 @@
-"""Build the chart of the wall page: traffic by hour, with a zero for each hour without predictions."""
+"""Build the charts of the overview and the wall page: traffic by hour, and a rate with its training value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from app.charts import Chart, with_height
-from app.palette import BLUE
+from app.palette import BLUE, ORANGE
 from pipeline.state import HOUR_US
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pipeline.monitoring import HourlyPredictions
 
-__all__ = ["hourly_frame", "traffic_area"]
+__all__ = ["hourly_frame", "rate_line", "traffic_area"]
 
 
 def hourly_frame(hours: Sequence[HourlyPredictions], *, n_hours: int, now: int, zone: tzinfo) -> pd.DataFrame:
@@ -45,3 +45,24 @@ def traffic_area(frame: pd.DataFrame) -> Chart:
         )
     )
     return with_height(area, 140)
+
+
+def rate_line(frame: pd.DataFrame, *, title: str, training: float | None) -> Chart:
+    """Draw a rate `value` over `at` with its value in training as a dashed line; the axis shows where it moves."""
+    line = (
+        alt.Chart(frame)
+        .mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE, size=25))
+        .encode(
+            x=alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True)),
+            y=alt.Y("value:Q", scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(format=".1%", title=title)),
+            tooltip=[
+                alt.Tooltip("at:T", format="%Y-%m-%d %H:%M", title="Hour from"),
+                alt.Tooltip("value:Q", format=".2%", title=title),
+            ],
+        )
+    )
+    if training is None:
+        return with_height(line, 150)
+    reference = alt.Chart(pd.DataFrame({"at": [training]}))
+    rule = reference.mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(y=alt.Y("at:Q"))
+    return with_height(alt.layer(line, rule), 150)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import queries
 from app.engine_client import running_engine
+from pipeline import state as store
 from pipeline.maintenance.production_check import ServiceFacts, collect_production_facts, probe_services
 from pipeline.production_status import (
     API_URL_ENV,
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from pipeline.production_status import ComponentStatus, ProductionFacts, ProductionStatus
+    from pipeline.state import Incident
 
-__all__ = ["engine_status", "production_facts", "production_status"]
+__all__ = ["engine_status", "production_facts", "production_status", "recent_incidents"]
 
 
 def production_status(zone: tzinfo, facts: ProductionFacts | None = None) -> ProductionStatus:
@@ -59,6 +61,14 @@ def production_facts() -> ProductionFacts:
     if facts.saw_api:
         sightings[facts.api.address] = facts.checked_at
     return facts.with_api_seen_at(sightings.get(facts.api.address))
+
+
+def recent_incidents(model: str, *, limit: int) -> list[Incident]:
+    """Return the newest incidents of a model, resolved or not."""
+    if not queries.has_state():
+        return []
+    with queries.state().reading() as connection:
+        return store.read_incidents(connection, model, unresolved_only=False, limit=limit)
 
 
 @queries.cached(3, spinner=False)

@@ -122,8 +122,10 @@ def timestamp(at_us: int, zone: tzinfo = UTC) -> str:
     return datetime.fromtimestamp(at_us / 1_000_000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
-def short_timestamp(at_us: int, zone: tzinfo = UTC, *, now: int) -> str:
-    """Return a moment as day, month and time with its zone; with the year if it is not that of `now`.
+def short_timestamp(at_us: int, zone: tzinfo = UTC, *, now: int, with_zone: bool = True) -> str:
+    """Return a moment as day, month and time; with the year if it is not that of `now`.
+
+    `with_zone` adds the name of the zone; a page that names its zone leaves it out.
 
     Examples
     --------
@@ -134,7 +136,7 @@ def short_timestamp(at_us: int, zone: tzinfo = UTC, *, now: int) -> str:
     """
     moment, today = (datetime.fromtimestamp(us / 1_000_000, zone) for us in (at_us, now))
     year = "" if moment.year == today.year else f" {moment.year}"
-    return f"{moment.day} {moment:%b}{year} {moment:%H:%M %Z}"
+    return f"{moment.day} {moment:%b}{year} {moment:%H:%M}{f' {moment:%Z}' if with_zone else ''}"
 
 
 def iso_timestamp(at_us: int, timespec: Literal["seconds", "milliseconds"] = "seconds") -> str:

@@ -9,10 +9,11 @@ import streamlit as st
 
 from app import charts, formatting, monitoring_queries, page, queries
 from app.views import drift_panel
+from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pipeline.state import ModelVersion
 
@@ -24,8 +25,12 @@ _MAX_FEATURES = 8
 _VERDICT_LABELS = {"ok": "ok", "watch": "watch", "degraded": "degraded"}
 
 
-def show_health_summary(production: ModelVersion, versions: Sequence[ModelVersion]) -> None:
+def show_health_summary(
+    production: ModelVersion, versions: Sequence[ModelVersion], *, show_beside: Callable[[], None]
+) -> None:
     """Show drift against `monitoring.baseline` and performance against training in the last 24 hours.
+
+    `show_beside` fills the last third.
 
     After a promotion the version in Production has few rows. Then the summary is about the version that made the most
     predictions, and names it.
@@ -40,12 +45,14 @@ def show_health_summary(production: ModelVersion, versions: Sequence[ModelVersio
             icon=":material/swap_horiz:",
         )
     summary = monitoring_queries.health_summary(version.model, number, _WINDOW_HOURS)
-    left, right = st.columns([3, 2])
-    with left, st.container(border=True):
+    left, middle, right = st.columns(3)
+    with left, st.container(border=True, height="stretch"):
         titles = {column.name: column.label for column in queries.load_package(version.digest).schema.columns}
         _show_feature_drift(summary.drift, titles, number)
-    with right, st.container(border=True):
+    with middle, st.container(border=True, height="stretch"):
         _show_degradation(summary.degradation, number)
+    with right, st.container(border=True, height="stretch"):
+        page.error_boundary(show_beside)
 
 
 def version_with_traffic(counts: Mapping[int, int], production: int, *, min_rows: int) -> int:
@@ -88,7 +95,7 @@ def _show_degradation(report: dict[str, Any], number: int) -> None:
     )
     rows = [
         {
-            "name": formatting.humanize(finding["metric"]),
+            "name": metric_label(finding["metric"]),
             "ratio": max(finding["worsening"], 0.0) / finding["threshold"],
             "verdict": _VERDICT_LABELS[finding["verdict"]],
             "summary": (
@@ -105,7 +112,7 @@ def _show_degradation(report: dict[str, Any], number: int) -> None:
             " Record outcomes on the page History or with `POST /feedback`."
         )
         return
-    worse = [formatting.humanize(name) for name in report["degraded_metrics"]]
+    worse = [metric_label(name) for name in report["degraded_metrics"]]
     outcomes = pluralize(round(report["n_outcomes"]), "outcome")
     st.caption(
         f"Significantly worse: {', '.join(worse)} ({outcomes})"

@@ -1,4 +1,4 @@
-"""The overview page: production status, recent activity and next steps."""
+"""The overview page: production status, next steps, traffic, drift and performance, recent activity."""
 
 from __future__ import annotations
 
@@ -7,23 +7,37 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, monitoring_queries, page, queries
-from app.views import health_summary, hourly_charts, status_panel
+from app import (
+    activity_entries,
+    address,
+    formatting,
+    html_table,
+    links,
+    monitoring_queries,
+    overview_charts,
+    page,
+    production_queries,
+    queries,
+)
+from app.next_steps import next_steps
+from app.views import health_summary, hourly_charts, overview_cards, status_panel
 from pipeline.errors import MlopsError
+from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
+from pipeline.production_status.production_metrics import production_metrics
 from pipeline.project import paths
-from pipeline.text import percent, pluralize, timestamp
+from pipeline.text import short_timestamp
 
 if TYPE_CHECKING:
-    from pipeline.production_status import ProductionStatus
-    from pipeline.state import AuditEntry, ModelVersion
+    from app.next_steps import NextStep
+    from pipeline.production_status import ModelFacts, ProductionStatus
+    from pipeline.state import ModelVersion
 
 __all__ = ["render"]
 
 _HEADLINE_METRICS = ("log_loss", "roc_auc", "accuracy", "ece")
-_ACTION_LABELS = {"register": "registered", "promote": "promoted", "force": "promoted", "rollback": "rolled back to"}
-_STAGE_ACTIONS = ("promote", "force")
 _SPAN_LABELS = {"1d": "24 hours", "3d": "3 days", "7d": "7 days"}
 _SPAN_HOURS = {"1d": 24, "3d": 72, "7d": 168}
+_N_ACTIVITIES = 6
 
 
 def render() -> None:
@@ -33,32 +47,34 @@ def render() -> None:
 
 def _render_body() -> None:
     model = queries.config().name
-    status = status_panel.production_status()
+    facts = production_queries.production_facts()
+    status = production_queries.production_status(page.user_time_zone(), facts)
     is_new = status.component("database").condition == "new"
     if not is_new:
         status_panel.show_production_status(status)
-    if status.component("database").state == "down":
+    known = facts.database.model
+    if status.component("database").state == "down" or known is None:
         return
     versions = queries.versions(model)
     if not versions:
         _show_getting_started()
         return
     production = next((version for version in versions if version.stage == "Production"), None)
-    _show_metric_cards(model, production, status)
+    overview_cards.show_cards(production, known, status)
     left, right = st.columns([3, 2])
-    with left, st.container(border=True):
-        page.error_boundary(lambda: _show_traffic(model))
-    with right, st.container(border=True):
-        st.markdown("**Next steps**")
-        for step in _next_steps(versions, production):
-            st.markdown(f"- {step}")
+    with left, st.container(border=True, height="stretch"):
+        page.error_boundary(lambda: _show_traffic(model, known))
+    with right, st.container(border=True, height="stretch"):
+        with st.container(gap="xxsmall", key="next_steps"):
+            _show_next_steps(next_steps(status, known, versions, warnings=_validation_warnings()))
+        page.error_boundary(lambda: _show_recent_activity(model, status))
     if production is not None:
-        page.error_boundary(lambda: health_summary.show_health_summary(production, versions))
-    left, right = st.columns([3, 2])
-    with left, st.container(border=True):
-        page.error_boundary(lambda: _show_recent_activity(model))
-    with right, st.container(border=True):
-        page.error_boundary(lambda: _show_test_metrics(production))
+        page.error_boundary(
+            lambda: health_summary.show_health_summary(
+                production, versions, show_beside=lambda: _show_test_metrics(production)
+            )
+        )
+    links.show_link("Wall page, for a screen on a wall", "wall", icon="tv")
 
 
 def _show_getting_started() -> None:
@@ -69,93 +85,55 @@ def _show_getting_started() -> None:
     )
 
 
-def _show_metric_cards(model: str, production: ModelVersion | None, status: ProductionStatus) -> None:
-    cards = st.columns(5)
-    generation = queries.current_deployment(model).generation
-    cards[0].metric(
-        "Version",
-        str(production.version) if production is not None else "none",
-        border=True,
-        help=_production_help(production, generation),
-    )
-    api, alerts = status.component("api"), status.component("incidents")
-    cards[1].metric("API", api.summary, border=True, help=formatting.message_markdown(api.text))
-    hours = monitoring_queries.hourly_activity(model, 24).predictions
-    n_rows = sum(hour.n_predictions for hour in hours)
-    counts = monitoring_queries.predictions_by_version(model, 24)
-    by_version = ", ".join(f"version {number}: {n:,}" for number, n in counts.items() if n)
-    cards[2].metric(
-        "Predictions, 24 h", f"{n_rows:,.0f}", border=True, help=f"All versions, in whole hours; {by_version or 'none'}"
-    )
-    mean = sum(hour.mean_confidence * hour.n_predictions for hour in hours) / n_rows if n_rows else None
-    cards[3].metric(
-        "Confidence", percent(mean, missing="-"), border=True, help="Mean of the last 24 hours, all versions"
-    )
-    cards[4].metric(
-        alerts.label,
-        alerts.summary,
-        border=True,
-        help=formatting.message_markdown(f"{alerts.text}. {status.component('monitor').text}"),
-    )
-
-
-def _production_help(production: ModelVersion | None, generation: int) -> str:
-    if production is None:
-        return "Promote a version on the page Models"
-    return formatting.escape_markdown(
-        f"{production.model} {production.semver}, {production.tags.get('model', '')},"
-        f" registered {page.timestamp(production.registered_at)}; generation {generation} of the deployment"
-    )
-
-
-def _show_traffic(model: str) -> None:
-    st.markdown("**Predictions by hour, all versions**")
-    span = address.choose(
-        st.segmented_control,
-        list(_SPAN_LABELS),
-        parameter="span",
-        key="span",
-        default="1d",
-        format_func=_SPAN_LABELS.__getitem__,
-        label="Period",
-        label_visibility="collapsed",
-    )
+def _show_traffic(model: str, known: ModelFacts) -> None:
+    title, choice = st.columns([3, 2], vertical_alignment="center")
+    title.markdown("**Predictions by hour, all versions**")
+    with choice:
+        span = address.choose(
+            st.segmented_control,
+            list(_SPAN_LABELS),
+            parameter="span",
+            key="span",
+            default="1d",
+            format_func=_SPAN_LABELS.__getitem__,
+            label="Period",
+            label_visibility="collapsed",
+        )
     hours = _SPAN_HOURS[span]
     activity = monitoring_queries.hourly_activity(model, hours)
     if not activity.predictions:
         st.caption("No predictions in this period. Make one on the page Predict.")
         return
     hourly_charts.show_predictions(activity, hours)
-    hourly_charts.show_confidence(activity)
+    _show_rate(activity, known)
 
 
-def _next_steps(versions: list[ModelVersion], production: ModelVersion | None) -> list[str]:
-    """Return the next steps in Markdown, the most urgent first."""
-    steps = []
-    model = versions[0].model
-    incidents = monitoring_queries.open_incidents(model)
-    if incidents:
-        title = incidents[0].title.removeprefix(model).removeprefix(": ")
-        steps.append(
-            f"{pluralize(len(incidents), 'open incident')}, newest: {formatting.escape_markdown(title)};"
-            " act on the page **Monitoring**."
-        )
-    newest = versions[-1]
-    verdict = (newest.tags.get("gates") or {}).get("verdict")
-    if production is None:
-        steps.append("No version is in Production: promote one on the page **Models**.")
-    elif newest.version != production.version and newest.stage == "Staging":
-        steps.append(f"Version {newest.version} is in Staging: review its gates and promote it on the page **Models**.")
-    elif newest.version != production.version and verdict not in (None, "promote"):
-        steps.append(f"Version {newest.version} failed its gates; see the page **Models**.")
-    rules = _validation_warnings()
-    if rules:
-        steps.append(
-            f"Data validation: {pluralize(len(rules), 'kind')} of warning"
-            f" ({formatting.escape_markdown(', '.join(rules))}); see the page **Data**."
-        )
-    steps += ["Try the model on the page **Predict**.", "Try another model: `dvc exp run -S model=random_forest`"]
-    return steps
+def _show_rate(activity: monitoring_queries.HourlyActivity, known: ModelFacts) -> None:
+    """Draw the error rate by hour beside that of training; without outcomes, the mean confidence."""
+    if activity.outcomes:
+        points = [(hour.hour, hour.n_errors / hour.n_outcomes) for hour in activity.outcomes]
+        accuracy = [metric for metric in production_metrics(known.monitor_run) if metric.name == "accuracy"]
+        training = 1 - accuracy[0].training if accuracy else None
+        title = "Error rate"
+    else:
+        points = [(hour.hour, hour.mean_confidence) for hour in activity.predictions]
+        title, training = "Mean confidence", None
+    dashed = "" if training is None else f"; the dashed line is that of training, {formatting.format_number(training)}"
+    frame = pd.DataFrame({"at": page.to_local_time([at for at, _ in points]), "value": [value for _, value in points]})
+    page.show_chart(overview_charts.rate_line(frame, title=title, training=training), alt=f"{title} by hour{dashed}")
+    st.caption(f"{title} by hour{dashed}")
+
+
+def _show_next_steps(steps: list[NextStep]) -> None:
+    st.markdown("**Next steps**")
+    for step in steps:
+        icon = "priority_high" if step.is_urgent else "arrow_forward"
+        label = formatting.message_markdown(step.text)
+        if step.page is not None:
+            target = step.page if links.has_page(step.page) else "monitoring" if step.page == "incidents" else "models"
+            links.show_link(label, target, icon=icon, **step.parameters)
+        else:
+            st.markdown(f":material/{icon}: {label}")
 
 
 def _validation_warnings() -> list[str]:
@@ -166,36 +144,30 @@ def _validation_warnings() -> list[str]:
     return list(dict.fromkeys(formatting.humanize(finding["rule"]) for finding in findings if finding["level"] != "ok"))
 
 
-def _show_recent_activity(model: str) -> None:
-    st.markdown("**Recent activity**")
-    entries = queries.audit_entries(model, limit=6)
-    for entry in entries:
-        st.markdown(f"- {_activity_text(entry)}")
-        st.caption(
-            page.timestamp(entry.recorded_at),
-            help=formatting.escape_markdown(timestamp(entry.recorded_at)),
-        )
-
-
-def _activity_text(entry: AuditEntry) -> str:
-    """Return an entry of the audit trail as a sentence in Markdown: actor, action, version, stage, reason."""
-    action = formatting.escape_markdown(_ACTION_LABELS.get(entry.action, entry.action))
-    version = f" version {entry.version}" if entry.version is not None else ""
-    stages = [
-        stage
-        for stage, deployed in entry.after.items()
-        if isinstance(deployed, dict) and deployed.get("version") == entry.version
+def _show_recent_activity(model: str, status: ProductionStatus) -> None:
+    st.markdown("**Recent activity**", help=f"Times are in {formatting.escape_markdown(page.time_zone_label())}")
+    activities = activity_entries.recent_activities(
+        queries.audit_entries(model, limit=_N_ACTIVITIES),
+        production_queries.recent_incidents(model, limit=_N_ACTIVITIES),
+        limit=_N_ACTIVITIES,
+    )
+    rows = [
+        {
+            "When": short_timestamp(activity.at, status.zone, now=status.checked_at, with_zone=False),
+            "What": activity.text,
+            "Details": html_table.Link(activity.link_label, links.page_address(activity.page, **activity.parameters))
+            if activity.page is not None
+            else "",
+        }
+        for activity in activities
     ]
-    stage = f" to {stages[0]}" if version and stages and entry.action in _STAGE_ACTIONS else ""
-    override = ", overriding failed gates" if entry.action == "force" else ""
-    reason = f": {formatting.escape_markdown(entry.reason)}" if entry.reason else ""
-    return f"{formatting.escape_markdown(entry.actor)} **{action}**{version}{stage}{override}{reason}"
+    if rows:
+        page.show_table(rows, caption="Recent activity")
 
 
-def _show_test_metrics(production: ModelVersion | None) -> None:
-    version = "" if production is None else f" of version {production.version}"
-    st.markdown(f"**Test-set performance{version}**")
-    evaluation = None if production is None else queries.find_package_evaluation(production.digest)
+def _show_test_metrics(production: ModelVersion) -> None:
+    st.markdown(f"**Test-set performance of version {production.version}**")
+    evaluation = queries.find_package_evaluation(production.digest)
     if evaluation is None:
         st.caption("The evaluation of the production version is not available; see the page Models.")
         return
@@ -203,11 +175,13 @@ def _show_test_metrics(production: ModelVersion | None) -> None:
     names = [name for name in _HEADLINE_METRICS if name in metrics] or list(metrics)[:4]
     rows = [
         {
-            "Metric": f"{formatting.humanize(name)} {'↑' if metrics[name]['higher_is_better'] else '↓'}",
+            "Metric": f"{metric_label(name)} {'↑' if metrics[name]['higher_is_better'] else '↓'}",
             "Value": formatting.format_number(metrics[name]["value"]),
-            "Interval": formatting.format_interval(metrics[name]),
+            "95% interval": formatting.format_interval(metrics[name]),
+            "Meaning": METRIC_EXPLANATIONS.get(name, ""),
         }
         for name in names
     ]
-    page.show_table(pd.DataFrame(rows))
-    st.caption("↑ higher is better, ↓ lower is better; the page Models shows all metrics")
+    page.show_table(rows, caption="Test-set performance")
+    st.caption("↑ higher is better, ↓ lower is better")
+    links.show_link("All metrics of the version", "models", version=production.version, models_tab="Metrics")

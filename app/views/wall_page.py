@@ -68,7 +68,7 @@ def wall_html(
     return (
         f'<div class="mlops-wall"><h1 class="{status.state}"><span aria-hidden="true">{_SYMBOLS[status.state]}</span>'
         f" {_text(status.sentence)}</h1>"
-        f'<div class="tiles">{tiles}</div>'
+        f'<div class="tiles components">{tiles}</div>'
         f'<h2>Metrics against training, last run of the monitor</h2><div class="tiles">{metrics}</div>{note}</div>'
     )
 

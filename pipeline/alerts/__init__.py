@@ -6,6 +6,7 @@ from pipeline.alerts.incident_actions import (
     active_silences,
     create_silence,
     expire_silence,
+    firing_findings,
     list_incidents,
     resolve_incident,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "active_silences",
     "create_silence",
     "expire_silence",
+    "firing_findings",
     "list_incidents",
     "resolve_incident",
 ]

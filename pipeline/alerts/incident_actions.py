@@ -18,6 +18,7 @@ __all__ = [
     "active_silences",
     "create_silence",
     "expire_silence",
+    "firing_findings",
     "list_incidents",
     "resolve_incident",
 ]
@@ -51,6 +52,16 @@ def active_silences(state: State, model: str | None = None) -> list[Silence]:
     """Return the active silences."""
     with state.reading() as connection:
         return store.read_active_silences(connection, at=state.clock(), model=model)
+
+
+def firing_findings(state: State, incident: Incident) -> tuple[str, ...]:
+    """Return the findings of the rules of an incident that fired in the last run of the monitor."""
+    with state.reading() as connection:
+        run = store.last_monitor_run(connection, incident.model)
+    if run is None:
+        return ()
+    rules = run.summary["rules"]
+    return tuple(rule["summary"] for rule in rules if rule["is_firing"] and rule["rule"] in incident.rules)
 
 
 def acknowledge_incident(state: State, number: int, *, actor: Actor, reason: str = "") -> Incident:

@@ -57,6 +57,7 @@ def compose_message(
         "affected_share": _affected_row_share(report, ranked) if is_about_rows else _server_error_rate(ranked),
         "affected": "rows" if is_about_rows else "responses",
         "loss": _accuracy_loss(report) if is_about_rows else None,
+        "version": report.get("version"),
         "window": dict(report["drift"]["window"]),
         "n_predictions": report["dashboard"]["total_predictions"],
         "next": ranked[0].next_command,
@@ -123,7 +124,7 @@ def _likeliest_causes(report: Mapping[str, Any], labels: FeatureLabels) -> list[
     candidates = [finding for finding in drifted if finding["kind"] == "feature"] or drifted
     ranked = sorted(candidates, key=lambda finding: (-(finding["priority"] or 0.0), finding["column"]))
     total = sum(finding["priority"] or 0.0 for finding in candidates)
-    drifting_since = report["drift"].get("drifting_since", {})
+    drifting_since = report.get("drifting_since", {})
     copied = ("column", "kind", "statistic", "value", "threshold", "direction", "priority", "importance")
     return [
         {

@@ -39,9 +39,10 @@ if TYPE_CHECKING:
     from pipeline.monitoring.window_view import LogWindowView
     from pipeline.state import Incident, MonitorRun, State
 
+
 __all__ = ["MonitorRunResult", "run_monitor", "run_monitor_once", "stop_on_signal"]
 
-
+_DRIFT_RANGE_US = 3 * store.DAY_US
 _PAGE_WINDOWS = 2  # the page draws drift over so many windows
 
 
@@ -132,21 +133,39 @@ def _run_traced(monitor: ModelMonitor, config: Config, root: Path) -> MonitorRun
     with monitor.open_window() as view:
         labels = FeatureLabels.from_schema(view.package.schema)
         with child_span("evaluate the window"):
-            report = {**view.report(), "audit_head": _audit_head(view.log.state)}
+            report = {**view.report(), "audit_head": _audit_head(view.log.state), **_origin(view)}
         files.write_json(root / paths.MONITORING_REPORT, report)
         with child_span("update incidents"):
             saved = _save_run(view.log.state, config, report, labels=labels)
         with child_span("write the page"):
             context = _page_context(view, config, saved, labels)
-            html = monitoring_report_html(report, context, index_address=paths.REPORT_INDEX.name)
-            files.write_text(root / paths.MONITORING_HTML, html)
+            page = monitoring_report_html(report, context, index_address=paths.REPORT_INDEX.name)
+            files.write_text(root / paths.MONITORING_HTML, page)
             write_report_index(root)
         with child_span("send messages"):
             delivery_result = deliver_due_messages(view.log.state, config.alerts)
     severity = saved.run.severity
     if config.monitoring.mlflow_runs == "all" or (config.monitoring.mlflow_runs == "findings" and severity is not None):
-        _log_to_mlflow(root, config.tracking, saved.run, report, html=html)
+        _log_to_mlflow(root, config.tracking, saved.run, report, html=monitoring_report_html(report, context))
     return MonitorRunResult(report, saved.rule_results, saved.incidents, delivery_result, severity)
+
+
+def _origin(view: LogWindowView) -> dict[str, Any]:
+    """Return the version that was evaluated, and since when each drifting column drifts.
+
+    The range begins before the oldest open incident, so that a long drift keeps its start.
+    """
+    log = view.log
+    version = log.version_names().get(view.package.digest)
+    columns = set(view.drift.drifted_columns)
+    since: dict[str, Any] = {}
+    if columns:
+        with log.state.reading() as connection:
+            opened = [incident.opened_at for incident in store.read_incidents(connection, view.model)]
+        begin = min([view.now, *opened]) - _DRIFT_RANGE_US
+        lines = view.drift_lines(baseline="training", columns=columns, since=begin)
+        since = {line.column: line.beyond_since for line in lines if line.beyond_since is not None}
+    return {"version": None if version is None else int(version), "drifting_since": since}
 
 
 def _page_context(view: LogWindowView, config: Config, saved: _SavedRun, labels: FeatureLabels) -> MonitoringContext:

@@ -97,7 +97,7 @@ def _sections(change: ChangeReport) -> Iterator[str]:
     sizes = [f"{size_mb:g} MB" if size_mb is not None else "unknown" for size_mb in change.size_mb]
     latencies = [f"{latency_ms:.3g} ms" for latency_ms in change.latency_ms or ()]
     costs = [("package", *sizes), *([("one row", *latencies)] if latencies else [])]
-    yield _table_section("Size and latency", ("", "before", "after"), costs)
+    yield _table_section("Size and latency", ("part", "before", "after"), costs)
 
 
 def _metric_row(metric: MetricChange) -> tuple[str | Html, ...]:

@@ -13,6 +13,8 @@ from pipeline.files import canonical_json
 from pipeline.text import pluralize, timestamp, visible_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipeline.alerts import Actor
     from pipeline.state import Incident, Silence, State
 
@@ -96,15 +98,32 @@ def _describe_no_open_incident(state: State, model: str | None) -> str:
 
 @app.command()
 def show(number: IncidentNumber, *, as_json: AsJson = False) -> None:
-    """Show one incident with its message."""
+    """Show one incident: since when, why, its effect, what was done, and what to do next."""
     from pipeline import state as store
 
-    with open_state() as state, state.reading() as connection:
-        incident = store.find_incident(connection, number)
-    if as_json:
-        typer.echo(canonical_json(incident.as_dict()), nl=False)
-    else:
-        typer.echo(f"{_incident_line(incident)}\n{incident.message}")
+    with open_state() as state:
+        with state.reading() as connection:
+            incident = store.find_incident(connection, number)
+        lines = () if as_json else tuple(_report_lines(state, incident))
+    typer.echo(canonical_json(incident.as_dict()) if as_json else "\n".join(lines), nl=not as_json)
+
+
+def _report_lines(state: State, incident: Incident) -> Iterator[str]:
+    """Yield the report of an incident; outside of a finished project only what the monitor wrote."""
+    from pipeline.alerts.analysis import read_incident_report, report_lines
+    from pipeline.config.config_loader import load_params
+    from pipeline.monitoring import ModelMonitor
+    from pipeline.project import paths
+    from pipeline.project.root import find_project_root
+
+    root = find_project_root()
+    yield _incident_line(incident)
+    if not (root / paths.PARAMS).exists():
+        yield incident.message
+        return
+    config = load_params(root / paths.PARAMS)
+    monitor = ModelMonitor(incident.model, root, config=config)
+    yield from report_lines(read_incident_report(state, config, monitor.load_package, incident.seq))
 
 
 @app.command()
@@ -119,9 +138,14 @@ def ack(number: IncidentNumber, *, reason: ReasonOption = "", as_json: AsJson = 
 @app.command()
 def resolve(number: IncidentNumber, *, reason: ReasonOption = "", as_json: AsJson = False) -> None:
     """Resolve an incident; it opens again after its cool-down if its rule still fires."""
-    from pipeline.alerts import resolve_incident
+    from pipeline import state as store
+    from pipeline.alerts import firing_findings, resolve_incident
 
     with open_state() as state:
+        with state.reading() as connection:
+            firing = firing_findings(state, store.find_incident(connection, number))
+        if firing:
+            typer.echo(f"incident {number} still fires and may open again: {'; '.join(firing)}", err=True)
         _print_incident(resolve_incident(state, number, actor=_actor(), reason=reason), as_json=as_json)
 
 

@@ -49,7 +49,7 @@ def report(
     if as_json:
         typer.echo(canonical_json(monitoring_report), nl=False)
         return
-    typer.echo(report_headline(monitoring_report, with_columns=False))
+    typer.echo(report_headline(monitoring_report))
     for verdict, line in report_text_lines(monitoring_report):
         typer.echo(colored(line, verdict))
 

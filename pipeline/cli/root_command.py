@@ -30,6 +30,7 @@ from pipeline.cli.change_report_command import change_report
 from pipeline.cli.predict_commands import feedback, predict
 from pipeline.cli.profile_command import profile
 from pipeline.cli.promotion_commands import deploy, promote, rollback
+from pipeline.cli.reports_command import reports
 from pipeline.cli.select_command import select
 from pipeline.cli.serve_command import serve
 from pipeline.cli.simulate_command import simulate
@@ -67,6 +68,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "predict": predict,
     "feedback": feedback,
     "change-report": change_report,
+    "reports": reports,
     "profile": profile,
     "select": select,
     "serve": serve,

@@ -77,7 +77,9 @@ path.reference, line.reference { stroke: var(--reference); } path.current, line.
 .legend { font-size: 13px; color: var(--soft); } .legend i { display: inline-block; width: 11px; height: 11px;
   margin: 0 5px 0 12px; } .legend i:first-child { margin-left: 0; }
 i.reference { background: var(--reference); } i.current { background: var(--current); }
+td code { white-space: nowrap; }
 @media (max-width: 640px) {
+  td code { white-space: normal; }
   main { padding: 12px 12px 40px; } table.wide thead { display: none; }
   table.wide, table.wide tbody, table.wide tr, table.wide td, table.wide tbody th { display: block; }
   table.wide td, table.wide tbody th { padding: 1px 0; overflow-wrap: anywhere; }

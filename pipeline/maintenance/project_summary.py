@@ -23,7 +23,7 @@ __all__ = ["ProjectSummary", "SummaryMetric", "summarize_project"]
 
 _HEADLINE_METRICS = ("log_loss", "roc_auc", "accuracy", "ece")
 _NEXT_COMMANDS = (
-    ("validation report", "reports/validation.html"),
+    ("HTML reports", "reports/index.html"),
     ("model card", "reports/model_card.md"),
     ("predictions over HTTP", "make serve"),
     ("dashboard", "make app"),

@@ -79,7 +79,7 @@ def monitoring_report_html(
     """
     known = context if context is not None else MonitoringContext()
     verdict = "degraded" if report["degradation"]["degraded_metrics"] else report["drift"]["verdict"]
-    headline = report_headline(report, with_columns=False)
+    headline = report_headline(report)
     head = ReportHead(
         f"Monitoring of {report['model']}",
         verdict.replace("_", " "),

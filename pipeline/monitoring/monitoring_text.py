@@ -8,25 +8,22 @@ from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["drift_headline", "estimate_disagrees", "format_metric", "report_headline", "report_text_lines"]
 
-_MAX_NAMES = 5
+_MAX_NAMES = 3
 
 
-def report_headline(report: Mapping[str, Any], *, with_columns: bool = True) -> str:
-    """Return one line: drift, degradation, outcomes.
-
-    `with_columns` adds the change of each drifted column; without it the line has only their names.
-    """
+def report_headline(report: Mapping[str, Any]) -> str:
+    """Return one line: drifted columns, degraded metrics, outcomes."""
     degradation, n_outcomes = report["degradation"], report["performance"]["n_outcomes"]
     degraded = [metric_label(name) for name in degradation["degraded_metrics"]]
-    drift = report["drift"]["summary"] if with_columns else drift_headline(report["drift"])
+    drift = drift_headline(report["drift"])
     note = ", provisional: outcomes still arriving" if report["performance"]["provisional"] else ""
     if degradation["shortage"]:
         return f"{report['model']}: {drift}; degradation unknown: {degradation['shortage']}{note}"
-    performance = f"degraded: {', '.join(degraded)}" if degraded else "no degradation"
+    performance = f"degraded: {_first_names(degraded)}" if degraded else "no degradation"
     return f"{report['model']}: {drift}; {performance}{note} ({pluralize(n_outcomes, 'outcome')})"
 
 
@@ -35,10 +32,13 @@ def drift_headline(drift: Mapping[str, Any]) -> str:
     names = drift["drifted"]
     if not names:
         return str(drift["summary"])
-    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
     rows = f"{pluralize(drift['n_rows'], 'row')} against {drift['n_reference']:,}"
-    columns = pluralize(len(drift["findings"]), "column")
-    return f"{len(names)} of {columns} drifted: {', '.join(names[:_MAX_NAMES])}{more} ({rows})"
+    return f"{len(names)} of {pluralize(len(drift['findings']), 'column')} drifted: {_first_names(names)} ({rows})"
+
+
+def _first_names(names: Sequence[str]) -> str:
+    n_more = len(names) - _MAX_NAMES
+    return f"{', '.join(names[:_MAX_NAMES])}{f' and {n_more} more' if n_more > 0 else ''}"
 
 
 def report_text_lines(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

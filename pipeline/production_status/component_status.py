@@ -131,13 +131,12 @@ class ProductionStatus:
         """
         causes = self._causes()
         others = [part for part in self.components if part not in causes and part.state == "degraded"]
-        others += [part for part in self.components if part not in (*causes, *others) and part.name in _ALWAYS_NAMED]
+        named = [part for part in self.components if part not in (*causes, *others) and part.name in _ALWAYS_NAMED]
         since = "" if self.since is None else f" since {short_timestamp(self.since, self.zone, now=self.checked_at)}"
         head = f"{_HEADLINES[self.state]}{since}"
-        because = _join_clauses(causes)
-        rest = _join_clauses(others)
-        text = f"{head}: {because}." if because else f"{head}."
-        return f"{text} {rest[0].upper()}{rest[1:]}." if rest else text
+        because = _join_clauses(causes, "; ")
+        parts = [f"{head}: {because}" if because else head, _join_clauses(others, "; "), _join_clauses(named, ", ")]
+        return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts if part)
 
     @property
     def title(self) -> str:
@@ -170,5 +169,5 @@ class ProductionStatus:
         }
 
 
-def _join_clauses(components: list[ComponentStatus]) -> str:
-    return ", ".join(component.clause for component in components if component.clause)
+def _join_clauses(components: list[ComponentStatus], separator: str) -> str:
+    return separator.join(component.clause for component in components if component.clause)

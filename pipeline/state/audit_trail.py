@@ -15,7 +15,7 @@ from pipeline.state.stored_json import parse_stored_object
 from pipeline.state.tables import audit, counters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from sqlalchemy import Connection
 
@@ -148,12 +148,22 @@ def append_audit_entry(
 
 
 def read_audit_entries(
-    connection: Connection, *, model: str | None = None, until: int | None = None, limit: int | None = None
+    connection: Connection,
+    *,
+    model: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+    actions: Collection[str] | None = None,
+    limit: int | None = None,
 ) -> list[AuditEntry]:
-    """Return entries, oldest first: the last `limit` of one model up to a moment; None sets no filter."""
+    """Return entries, oldest first: the last `limit` of one model between two moments; None sets no filter."""
     query = select(audit).order_by(audit.c.seq.desc())
     if model is not None:
         query = query.where(audit.c.model == model)
+    if actions is not None:
+        query = query.where(audit.c.action.in_(actions))
+    if since is not None:
+        query = query.where(audit.c.recorded_at >= since)
     if until is not None:
         query = query.where(audit.c.recorded_at <= until)
     if limit is not None:

@@ -109,9 +109,13 @@ def mark_delivery_failed(connection: Connection, delivery: Delivery, error: str,
     connection.execute(update(alert_deliveries).where(alert_deliveries.c.seq == delivery.seq).values(**values))
 
 
-def read_deliveries(connection: Connection, *, undelivered_only: bool = True, limit: int = 1000) -> list[Delivery]:
-    """Return messages, newest first: the undelivered ones, or all."""
+def read_deliveries(
+    connection: Connection, *, undelivered_only: bool = True, incident: int | None = None, limit: int = 1000
+) -> list[Delivery]:
+    """Return messages, newest first: the undelivered ones, or all; of one incident if its number is given."""
     query = select(alert_deliveries).order_by(alert_deliveries.c.seq.desc()).limit(limit)
+    if incident is not None:
+        query = query.where(alert_deliveries.c.incident_seq == incident)
     if undelivered_only:
         query = query.where(alert_deliveries.c.done_at.is_(None))
     return [_delivery_from_row(row) for row in connection.execute(query)]

@@ -123,10 +123,20 @@ def find_incident(connection: Connection, seq: int) -> Incident:
 
 
 def read_incidents(
-    connection: Connection, model: str | None = None, *, unresolved_only: bool = True, limit: int | None = None
+    connection: Connection,
+    model: str | None = None,
+    *,
+    unresolved_only: bool = True,
+    since: int | None = None,
+    until: int | None = None,
+    limit: int | None = None,
 ) -> list[Incident]:
-    """Return incidents, newest first: those that are not resolved, or all."""
+    """Return incidents, newest first: those that are not resolved, or all; with bounds, those that overlap them."""
     query = select(incidents).order_by(incidents.c.seq.desc())
+    if since is not None:
+        query = query.where(incidents.c.resolved_at.is_(None) | (incidents.c.resolved_at >= since))
+    if until is not None:
+        query = query.where(incidents.c.opened_at < until)
     if model is not None:
         query = query.where(incidents.c.model == model)
     if unresolved_only:

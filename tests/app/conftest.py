@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _UNREACHABLE_URL = "http://127.0.0.1:9"
 PAGES = (
     "overview",
+    "incidents",
     "predict",
     "monitoring",
     "loop",

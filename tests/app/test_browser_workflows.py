@@ -19,7 +19,7 @@ from tests.app.browser import (
     wait_until_drawn,
 )
 from tests.app.conftest import PAGES
-from tests.app.views.test_incident_panel import open_incident
+from tests.app.views.test_incident_buttons import open_incident
 from tests.app.views.test_predict_page import unlabeled_csv
 from tests.fixtures.small_packages import write_small_package
 
@@ -110,19 +110,20 @@ def popovers(page: Any) -> Any:
 
 def test_an_action_on_an_incident_closes_its_dialog_and_opens_no_other(page: Any, address: str, own: Workspace) -> None:
     open_incident(own, title="first drifted")
-    open_incident(own, title="second drifted", group_name="drift:other")
-    open_page(page, address, "monitoring")
-    for action, result in (("Acknowledge", "Acknowledged"), ("Silence", "Silenced"), ("Resolve", "Resolved")):
-        # The newest incident is the first, and the buttons after an action stand where others stood.
+    number = open_incident(own, title="second drifted", group_name="drift:other")
+    open_page(page, address, f"incidents?incident={number}")
+    for action, result in (("Acknowledge", "Acknowledged"), ("Silence", "Silenced until"), ("Resolve", "Resolved")):
+        # The buttons after an action stand where others stood.
         page.get_by_role("button", name=action).first.click()
         dialog = popovers(page)
         dialog.get_by_label("Reason").fill("looked at it")
         dialog.get_by_role("button", name="Confirm").click()
-        page.get_by_text(f"{result}: second drifted").wait_for()
+        page.get_by_test_id("stToast").filter(has_text=result).wait_for()
         wait_until_drawn(page)
         assert popovers(page).count() == 0, action
-    assert page.get_by_text("first drifted").count() == 1
-    assert page.get_by_text("looked at it").count() == 0
+    assert page.get_by_text("looked at it").count() == 3
+    page.get_by_role("link", name="All incidents").click()
+    page.get_by_role("link", name="first drifted").wait_for()
     assert page.locator(EXCEPTION_SELECTOR).count() == 0
 
 

@@ -6,7 +6,7 @@ from datetime import UTC
 
 import altair as alt
 
-from app.overview_charts import hourly_frame, traffic_area
+from app.overview_charts import hourly_frame, rate_line, traffic_area
 from pipeline.monitoring import HourlyPredictions
 from pipeline.state import HOUR_US
 
@@ -23,3 +23,10 @@ def test_each_of_the_last_hours_has_a_row() -> None:
 def test_the_chart_is_valid() -> None:
     frame = hourly_frame((), n_hours=3, now=_NOW, zone=UTC)
     alt.Chart.from_dict(traffic_area(frame).to_dict())
+
+
+def test_a_rate_has_its_training_value_as_a_line() -> None:
+    frame = hourly_frame((), n_hours=3, now=_NOW, zone=UTC).rename(columns={"rows": "value"})
+    layers = rate_line(frame, title="Error rate", training=0.03).to_dict()["layer"]
+    assert [layer["mark"]["type"] for layer in layers] == ["line", "rule"]
+    assert rate_line(frame, title="Error rate", training=None).to_dict()["mark"]["type"] == "line"

@@ -219,7 +219,6 @@ def test_a_declared_api_that_does_not_respond_is_down_at_each_entry_point(
 ) -> None:
     monkeypatch.setenv("MLOPS_SERVER_URL", _UNREACHABLE)
     at = app_page("overview").run()
-    assert {card.label: card.value for card in at.metric}["API"] == "down"
     assert "`http://127.0.0.1:9` does not respond" in text_of(at).replace("\\", "")
     run = run_cli("status", cwd=root)
     assert "Production is down: API down." in run.out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     WeightedTally = tuple[float, RollupCounts]
 
-__all__ = ["HourlyOutcomes", "HourlyPredictions", "outcomes_by_hour", "predictions_by_hour", "traffic_summary"]
+__all__ = [
+    "HourlyOutcomes",
+    "HourlyPredictions",
+    "latency_percentile",
+    "outcomes_by_hour",
+    "predictions_by_hour",
+    "traffic_summary",
+]
 
 _PERCENTILES = (50, 95, 99)
 
@@ -31,8 +38,9 @@ _PERCENTILES = (50, 95, 99)
 class HourlyPredictions:
     """The predictions of the hour that begins at `hour`, in microseconds since 1970.
 
-    With a sampled log they are estimates for all predictions, and no whole numbers. `by_class` leaves out predictions
-    of packages that cannot be loaded; `mean_confidence` and `by_package`, the number by digest, cover all.
+    With a sampled log they are estimates for all predictions, and no whole numbers. `by_class` and
+    `latency_counts`, the number by bin of latency, leave out predictions of packages that cannot be loaded;
+    `mean_confidence` and `by_package`, the number by digest, cover all.
     """
 
     hour: int
@@ -40,6 +48,7 @@ class HourlyPredictions:
     by_class: Mapping[str, float]
     mean_confidence: float
     by_package: Mapping[str, float]
+    latency_counts: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +136,37 @@ def _hourly_predictions(
             by_package[digest] = by_package.get(digest, 0.0) + weight * tally.n_rows
             confidence_sum += weight * tally.confidence_sum
     n = sum(by_package.values())
-    return HourlyPredictions(hour, n, dict(sorted(by_class.items())), confidence_sum / n if n else 0.0, by_package)
+    latencies = _latency_counts(log, by_digest)
+    mean = confidence_sum / n if n else 0.0
+    return HourlyPredictions(hour, n, dict(sorted(by_class.items())), mean, by_package, latencies)
+
+
+def _latency_counts(log: PredictionLog, by_digest: Mapping[str, list[WeightedTally]]) -> dict[int, float]:
+    """Return the number of predictions by bin of latency, without empty bins."""
+    counts: dict[int, float] = {}
+    for digest, tallies in by_digest.items():
+        package = log.packages(digest)
+        counted = [(weight, tally) for weight, tally in tallies if len(tally.counts)]
+        if package is None or not counted:
+            continue
+        layout = RollupLayout(package)
+        total = weighted_total(counted, layout.empty_tally(PREDICTIONS))
+        vector = layout.split_section(PREDICTIONS, total.counts)["latency"]
+        for position in np.flatnonzero(vector).tolist():
+            counts[position] = counts.get(position, 0.0) + float(vector[position])
+    return counts
+
+
+def latency_percentile(hours: Iterable[HourlyPredictions], share: float) -> float | None:
+    """Return the latency in milliseconds below which a share of the predictions of some hours is; None without any."""
+    total: dict[int, float] = {}
+    for hour in hours:
+        for position, n in hour.latency_counts.items():
+            total[position] = total.get(position, 0.0) + n
+    vector = np.zeros(max(total, default=0) + 1)
+    for position, n in total.items():
+        vector[position] = n
+    return latency_quantile(vector, share)
 
 
 def _class_counts(package: Package | None, tallies: Iterable[WeightedTally]) -> Iterable[tuple[str, float]]:

@@ -21,7 +21,7 @@ def _health_of_version_1() -> None:
     from app.views.health_summary import show_health_summary
 
     versions = queries.versions(queries.config().name)
-    show_health_summary(versions[0], versions)
+    show_health_summary(versions[0], versions, show_beside=lambda: None)
 
 
 def test_both_parts_name_the_last_24_hours(project: Workspace) -> None:

@@ -19,20 +19,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("app")
 
 
-def test_the_overview_shows_the_production_version_and_the_api(serving: Callable[[str], ModelRegistry]) -> None:
-    serving("iris")
-    at = app_page("overview").run()
-    cards = {metric.label: metric.value for metric in at.metric}
-    assert (cards["Version"], cards["API"]) == ("1", "not configured")
-
-
-def test_the_overview_lists_recent_activity_by_actor_and_the_test_metrics(project: Workspace) -> None:
-    at = app_page("overview").run()
-    activity = [element.value for element in at.markdown if "version 1" in element.value and "**" in element.value]
-    assert any("**promoted** version 1 to Production" in line for line in activity)
-    assert any("**registered** version 1" in line for line in activity)
-    metrics = next(table for table in tables_of(at) if "Metric" in table.columns)
-    assert list(metrics.columns) == ["Metric", "Value", "Interval"]
+def test_the_overview_lists_recent_activity_with_links_and_the_test_metrics(project: Workspace) -> None:
+    tables = tables_of(app_page("overview").run())
+    activity = next(table for table in tables if "What" in table.columns)
+    promoted = activity[activity["What"].str.contains("promoted version 1 to Production")]
+    assert promoted["Details"].tolist() == ["Version 1"]
+    metrics = next(table for table in tables if "Metric" in table.columns)
+    assert list(metrics.columns) == ["Metric", "Value", "95% interval", "Meaning"]
+    assert metrics["Metric"].tolist()[0] == "Log loss ↓"
 
 
 def test_incidents_are_unknown_before_the_first_monitor_run(

@@ -56,8 +56,11 @@ def test_list_prints_open_incidents(alerts: Alerts) -> None:
     assert alerts("list", "--model", "other").out.startswith("no open incident. Unknown until the monitor runs")
 
 
-def test_show_prints_the_message(alerts: Alerts) -> None:
-    assert alerts("show", "1").out.endswith("mean rose from 1 to 2\n")
+def test_show_prints_the_report(alerts: Alerts) -> None:
+    lines = alerts("show", "1").out.splitlines()
+    assert lines[0].endswith(f"{NAME}: age drifted")
+    assert lines[lines.index("Findings") + 1] == "  mean rose from 1 to 2"
+    assert lines[-1] == "  Acknowledge it, so that receivers are not notified again: mlops alerts ack 1"
     assert json.loads(alerts("show", "1", "--json").out)["message"] == "mean rose from 1 to 2"
 
 
@@ -70,6 +73,18 @@ def test_a_resolved_incident_is_listed_only_with_all(alerts: Alerts) -> None:
     assert json.loads(alerts("resolve", "1", "--json").out)["status"] == "resolved"
     assert alerts("list").out.startswith("no open incident. Unknown until the monitor runs. Next: run")
     assert "resolved by ada" in alerts("list", "--all").out
+
+
+def test_resolve_warns_of_rules_that_still_fire(alerts: Alerts, model_project: Path) -> None:
+    state = store.open_state(model_project)
+    with state.writing() as connection:
+        rules = [{"rule": "drift", "is_firing": True, "summary": "1 of 9 distributions drifted"}]
+        store.add_monitor_run(
+            connection, store.MonitorRun(NAME, 1, 1, 0, 1, "drift", severity=None, summary={"rules": rules})
+        )
+    state.close()
+    message = "incident 1 still fires and may open again: 1 of 9 distributions drifted\n"
+    assert alerts("resolve", "1").err.endswith(message)
 
 
 def test_a_silence_of_a_group_is_listed_until_it_is_ended(alerts: Alerts) -> None:

@@ -60,10 +60,15 @@ def test_too_few_rows_are_no_finding_of_a_column() -> None:
 
 
 def test_the_headline_names_columns_without_repeating_their_lines() -> None:
-    assert report_headline(make_report(), with_columns=False) == (
+    assert report_headline(make_report()) == (
         "m: 1 of 3 columns drifted: age (1,200 rows against 5,000); degraded: Log loss (400 outcomes)"
     )
-    assert "values shifted" in report_headline(make_report())
+
+
+def test_the_headline_names_three_columns_and_counts_the_others() -> None:
+    findings = [finding(name, "drift", "") for name in "abcdef"]
+    drift = make_report(drifted=["a", "b", "c", "d", "e"], findings=findings)["drift"]
+    assert drift_headline(drift) == "5 of 6 columns drifted: a, b, c and 2 more (1,200 rows against 5,000)"
 
 
 def test_without_drift_the_headline_is_the_summary() -> None:

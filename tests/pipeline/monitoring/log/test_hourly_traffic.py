@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.monitoring import PredictionLog, outcomes_by_hour, predictions_by_hour, roll_up
+from pipeline.monitoring.log.hourly_traffic import latency_percentile
 from pipeline.state import open_state
 from tests.pipeline.monitoring.log_fixtures import (
     MODEL_NAME,
@@ -38,6 +39,8 @@ def test_hourly_predictions_equal_weighted_pandas(project: Path, logged: pd.Data
     assert [hourly.n_predictions for hourly in hours] == pytest.approx(by_hour.tolist(), rel=1e-12)
     mean_confidence = (logged["confidence"] * logged["weight"]).groupby(logged["hour"]).sum() / by_hour
     assert [hourly.mean_confidence for hourly in hours] == pytest.approx(mean_confidence.tolist(), rel=1e-9)
+    assert latency_percentile(hours, 0.95) == pytest.approx(0.9, rel=0.025)
+    assert latency_percentile([], 0.95) is None
     by_class = logged.pivot_table(index="hour", columns="predicted", values="weight", aggfunc="sum", fill_value=0.0)
     for name in package.classes:
         assert [hourly.by_class.get(name, 0.0) for hourly in hours] == pytest.approx(by_class[name].tolist(), rel=1e-12)

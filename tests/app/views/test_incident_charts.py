@@ -1,0 +1,32 @@
+"""The value of a cause whose share rose most leads to the predictions that have it."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.views.incident_charts import risen_value
+from pipeline.alerts.analysis import IncidentReport, IncidentStart
+from pipeline.monitoring import DriftFinding, DriftLine, DriftPoint
+from tests.pipeline.alerts.analysis.report_fixtures import OPENED, make_incident
+
+
+def report(*shares: tuple[str, float, float]) -> IncidentReport:
+    finding = DriftFinding("age", "feature", "drift", shares=shares)
+    line = DriftLine("age", "feature", (DriftPoint(0, 1, 500, finding),))
+    return IncidentReport(make_incident(), 0, 1, IncidentStart(OPENED, "opened"), drift=(line,))
+
+
+@pytest.mark.parametrize(
+    ("shares", "found"),
+    [
+        ([("8", 0.5, 0.2), ("11", 0.5, 0.8)], ("Age = 11", "age=11")),
+        ([("8", 0.5, 0.5), ("11", 0.5, 0.5)], None),
+        ([("8", 0.9, 0.2), ("missing", 0.1, 0.8)], None),
+        ([("8 to 9", 0.1, 0.8), ("above", 0.9, 0.2)], None),
+        ([], None),
+    ],
+)
+def test_only_one_whole_value_is_a_filter(
+    shares: list[tuple[str, float, float]], found: tuple[str, str] | None
+) -> None:
+    assert risen_value(report(*shares)) == found

@@ -1,0 +1,51 @@
+"""The report of an incident that a run of the monitor opened explains it from roll-ups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline import alerts
+from pipeline import state as store
+from pipeline.alerts import monitor_loop
+from pipeline.alerts.analysis import read_incident_report
+from pipeline.alerts.analysis.incident_report import IncidentStart, find_start
+from pipeline.errors import UsageError
+from pipeline.monitoring import ModelMonitor
+from tests.pipeline.alerts.analysis.report_fixtures import CAUSE, DETAILS, OPENED, make_incident
+from tests.pipeline.alerts.test_monitor_loop import log_rows, make_config
+from tests.pipeline.monitoring.log_fixtures import MODEL_NAME
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_start_is_what_the_monitor_stored_or_the_opening() -> None:
+    assert find_start(make_incident(), (), ()) == IncidentStart(CAUSE["drifting_since"], "drift", "age")
+    unknown = {**DETAILS, "causes": [{**CAUSE, "drifting_since": None}]}
+    assert find_start(make_incident(details=unknown), (), ()) == IncidentStart(OPENED, "opened")
+
+
+def test_a_report_has_causes_over_time_and_what_was_done(project: Path) -> None:
+    config = make_config(project)
+    columns = log_rows(project, is_shifted=True, prefix="a")
+    (incident,) = monitor_loop.run_monitor_once(config, project).incidents
+    packages = ModelMonitor(MODEL_NAME, project, config=config).load_package
+    state = store.open_state(project)
+    alerts.acknowledge_incident(state, incident.seq, actor=alerts.Actor("ada"), reason="on it")
+    report = read_incident_report(state, config, packages, incident.seq)
+    assert [line.column for line in report.drift] == columns
+    assert report.start.at == report.drift[0].beyond_since == incident.details["causes"][0]["drifting_since"]
+    assert report.start.is_bound
+    assert report.effect is not None
+    assert (report.effect.before.shortage, report.effect.after.n_predictions) == ("0 of 200 predictions needed", 600)
+    assert [(event.text, event.actor) for event in report.timeline if event.kind == "action"] == [
+        ("Acknowledged", "ada")
+    ]
+    assert report.firing == (incident.details["rules"][0]["summary"],)
+    lost = read_incident_report(state, config, lambda _digest: None, incident.seq)
+    assert (lost.drift, lost.effect, lost.start.at) == ((), None, report.start.at)
+    with pytest.raises(UsageError, match="no incident has the number 99"):
+        read_incident_report(state, config, packages, 99)
+    state.close()
