@@ -145,6 +145,8 @@ def switch_page(page: Any, title: str) -> float:
 def submit_form(page: Any, rounds: int) -> Iterator[float]:
     """Yield how long each prediction of the form takes from the click until it is on the page."""
     switch_page(page, "Predict")
+    page.get_by_text("Log this prediction").click()  # its ID appears on the page
+    page.wait_for_function(_PAGE_IS_RENDERED, arg="Predict", polling=20)
     for _ in range(rounds + 1):
         before = page.evaluate(_PREDICTION_IDS)
         started = time.perf_counter()
