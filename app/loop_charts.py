@@ -8,7 +8,9 @@ import pandas as pd
 from app.charts import Chart, with_height
 from app.palette import BLUE, GRAY, ORANGE
 
-__all__ = ["gain_over_outcomes"]
+__all__ = ["gain_over_outcomes", "traffic_over_time"]
+
+_VARIANT_COLORS = {"champion": BLUE, "challenger": ORANGE}
 
 # An interval of the first units is much wider than all later ones; it would flatten them.
 _MAX_HEIGHT_RATIO = 8.0
@@ -43,3 +45,29 @@ def gain_over_outcomes(frame: pd.DataFrame, *, metric: str, min_outcomes: int, d
     )
     floor = alt.Chart(pd.DataFrame({"at": [min_outcomes]})).mark_rule(color=GRAY, strokeDash=[2, 3])
     return with_height(alt.layer(band, line, decisive, floor.encode(x=alt.X("at:Q"))), 280)
+
+
+def traffic_over_time(frame: pd.DataFrame, *, title: str, axis_format: str) -> Chart:
+    """Draw `value` by hour (`at`, naive time in the user's zone) for each `variant`."""
+    variants = [name for name in _VARIANT_COLORS if (frame["variant"] == name).any()]
+    color = alt.Color(
+        "variant:N",
+        scale=alt.Scale(domain=variants, range=[_VARIANT_COLORS[name] for name in variants]),
+        legend=alt.Legend(title=None, orient="top"),
+    )
+    return with_height(
+        alt.Chart(frame)
+        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=35))
+        .encode(
+            x=alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True)),
+            y=alt.Y("value:Q", title=title, axis=alt.Axis(format=axis_format, tickCount=4)),
+            color=color,
+            tooltip=[
+                alt.Tooltip("at:T", format="%Y-%m-%d %H:%M", title="Hour from"),
+                alt.Tooltip("variant:N", title="Variant"),
+                alt.Tooltip("value:Q", format=axis_format, title=title),
+                alt.Tooltip("requests:Q", format=",", title="Requests"),
+            ],
+        ),
+        210,
+    )

@@ -8,15 +8,28 @@ from typing import TYPE_CHECKING
 from app import queries
 from pipeline import state as store
 from pipeline.trials import current_verdict, gain_band, read_comparison
+from pipeline.trials.traffic_history import traffic_by_hour
 
 if TYPE_CHECKING:
-    from pipeline.state import LoopRun, Retrain, Trial
+    from pipeline.state import Incident, LoopRun, Retrain, Trial
     from pipeline.trials import GainPoint, TrialVerdict
+    from pipeline.trials.traffic_history import HourlyTraffic
 
-__all__ = ["LoopOverview", "TrialComparison", "loop_overview", "trial_comparison"]
+__all__ = [
+    "LoopOverview",
+    "TrialComparison",
+    "find_loop_run",
+    "hourly_traffic",
+    "incidents_at",
+    "loop_overview",
+    "recent_runs",
+    "trial_comparison",
+]
 
 _DAY_US = 86_400_000_000
 _MAX_RUNS = 500
+_MAX_IDLE_RUNS = 50
+_MAX_INCIDENTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +88,32 @@ def trial_comparison(trial: Trial) -> TrialComparison:
     comparison = read_comparison(state, trial)
     verdict = current_verdict(state, trial, comparison)
     return TrialComparison(verdict, gain_band(comparison, trial, alpha=verdict.alpha))
+
+
+def recent_runs(model: str) -> list[LoopRun]:
+    """Return the newest runs of the loop, also those in which nothing happened."""
+    with queries.state().reading() as connection:
+        return store.read_loop_runs(connection, model, limit=_MAX_IDLE_RUNS)
+
+
+def find_loop_run(number: int) -> LoopRun:
+    """Return the run of the loop with a number; UsageError when there is none."""
+    with queries.state().reading() as connection:
+        return store.find_loop_run(connection, number)
+
+
+def hourly_traffic(trial: int) -> list[HourlyTraffic]:
+    """Return the traffic of champion and challenger in each hour of a trial; empty without a canary."""
+    with queries.state().reading() as connection:
+        return traffic_by_hour(store.read_variant_traffic(connection, trial, includes_earlier_hours=True))
+
+
+def incidents_at(model: str, moment: int) -> list[Incident]:
+    """Return the incidents that were open at a moment, among the newest ones."""
+    with queries.state().reading() as connection:
+        incidents = store.read_incidents(connection, model, unresolved_only=False, limit=_MAX_INCIDENTS)
+    return [
+        incident
+        for incident in incidents
+        if incident.opened_at <= moment and (incident.resolved_at is None or moment < incident.resolved_at)
+    ]

@@ -235,8 +235,9 @@ def _changes_since_production(
     differing = _differences(run.params, now)
     if not differing:
         st.success(f"conf/ has the settings of version {version}.", icon=":material/check_circle:")
-    link = links.page_address("models", version=version)
-    st.caption(f"Settings that affect results, compared with [version {version}]({link}) in Production.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Settings that affect results, compared with version {version} in Production.", width="content")
+        links.show_link(f"Version {version}", "models", icon="deployed_code", version=version)
     settings = [
         _Setting(key, formatting.setting_text(new), formatting.setting_text(old), place_of(key))
         for key, old, new in differing

@@ -199,8 +199,10 @@ def _show_best(table: _RunTable, versions: dict[str, int]) -> None:
         f"**Best**: {formatting.escape_markdown(run_comparison_panel.run_label(best))},"
         f" {formatting.escape_markdown(run_comparison.column_label(table.metric))} {value} ({direction})"
     )
-    linked = "" if version is None else f", [version {version}]({links.page_address('models', version=version)})"
-    st.markdown(f":material/star: {text}{linked}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/star: {text}", width="content")
+        if version is not None:
+            links.show_link(f"Version {version}", "models", icon="deployed_code", version=version)
 
 
 def _show_groups(table: _RunTable) -> None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
-from app import formatting, loop_queries, page, queries
-from app.views import proposal_form, retrain_panel, trial_panel
-from pipeline.text import format_age, pluralize, timestamp
+from app import loop_queries, page, queries
+from app.views import proposal_form, retrain_panel, timeline_panel, trial_panel
+from pipeline.text import format_age, timestamp
 
 if TYPE_CHECKING:
     from app.loop_queries import LoopOverview
     from pipeline.config.groups.lifecycle_config import LifecycleConfig
-    from pipeline.state import LoopDecision, LoopRun
 
 __all__ = ["render"]
 
@@ -23,7 +21,8 @@ _MODES = {
     "advise": ("blue", "the loop proposes, and a person approves"),
     "act": ("green", "the loop carries its decisions out"),
 }
-_MAX_ROWS = 200
+# The tabs, each with the parameter of the address that opens it.
+_TABS = {"Timeline": "run", "Trials": "trial", "Retrains": "retrain"}
 
 
 def render() -> None:
@@ -42,16 +41,22 @@ def _render_body() -> None:
         return
     proposal_form.show_proposals(overview)
     timeline, trials, retrains = st.tabs(
-        ["Timeline", "Trials", "Retrains"], key="loop_tab", on_change="rerun", bind="query-params"
+        list(_TABS), default=_default_tab(), key="loop_tab", on_change="rerun", bind="query-params"
     )
-    with timeline:
-        page.error_boundary(lambda: _show_timeline(overview))
+    if timeline.open:
+        with timeline:
+            page.error_boundary(lambda: timeline_panel.show_timeline(overview, config.name))
     if trials.open:
         with trials:
-            page.error_boundary(lambda: trial_panel.show_trials(overview.trials))
+            page.error_boundary(lambda: trial_panel.show_trials(overview.trials, overview.retrains))
     if retrains.open:
         with retrains:
             page.error_boundary(lambda: retrain_panel.show_retrains(overview.retrains))
+
+
+def _default_tab() -> str:
+    """Return the tab of the trial or retrain that the address names; else the timeline."""
+    return next((tab for tab, parameter in _TABS.items() if parameter in st.query_params), "Timeline")
 
 
 def _show_state(overview: LoopOverview, lifecycle: LifecycleConfig) -> None:
@@ -75,60 +80,3 @@ def _show_state(overview: LoopOverview, lifecycle: LifecycleConfig) -> None:
             f"The loop is late: its last run was {format_age(run.recorded_at, now)}. Start it with `mlops loop`.",
             icon=":material/schedule:",
         )
-
-
-def _show_timeline(overview: LoopOverview) -> None:
-    if overview.last_run is not None:
-        _show_last_run(overview.last_run)
-    rows = [(run, decision) for run in overview.runs for decision in run.decisions if decision.is_action][:_MAX_ROWS]
-    if not rows:
-        page.empty_state("Nothing happened so far", "the reasons of the last run are above")
-        return
-    st.markdown("**What happened**, newest first")
-    table = pd.DataFrame([_decision_row(run, decision) for run, decision in rows])
-    selected = page.show_grid(
-        table,
-        column_config=page.time_columns("Time"),
-        on_select="rerun",
-        selection_mode="single-row",
-        key="loop_decisions",
-    )
-    positions = [position for position in selected.selection.rows if position < len(rows)]
-    if positions:
-        _show_evidence(rows[positions[0]][1])
-    else:
-        st.caption("Select a row to see the whole reason and its evidence.")
-
-
-def _show_last_run(run: LoopRun) -> None:
-    """Show what the last run decided about each subject; where nothing happened, why."""
-    idle = [decision for decision in run.decisions if not decision.is_action]
-    st.markdown(f"**Last run**: {_count_actions(run)}")
-    for decision in idle:
-        later = "" if decision.next_at is None else f" Next look: {timestamp(decision.next_at, page.user_time_zone())}."
-        text = formatting.message_markdown(formatting.shorten(decision.reason, 400))
-        color = "red" if decision.error else "gray"
-        st.markdown(f":{color}-badge[{formatting.escape_markdown(decision.subject)}] {text.removesuffix('.')}.{later}")
-
-
-def _count_actions(run: LoopRun) -> str:
-    n = sum(decision.is_action for decision in run.decisions)
-    return f"{pluralize(n, 'action')}, below" if n else "nothing happened, because"
-
-
-def _decision_row(run: LoopRun, decision: LoopDecision) -> dict[str, object]:
-    return {
-        "Time": timestamp(run.recorded_at, page.user_time_zone()),
-        "Subject": decision.subject,
-        "Action": decision.action,
-        "Reason": formatting.shorten(decision.reason, 300),
-    }
-
-
-def _show_evidence(decision: LoopDecision) -> None:
-    with st.container(border=True):
-        st.markdown(
-            f"**{formatting.escape_markdown(decision.subject)}: {formatting.escape_markdown(decision.action)}**  \n"
-            f"{formatting.message_markdown(decision.reason)}"
-        )
-        page.show_facts(decision.facts)

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, loop_charts, loop_queries, page
-from app.views import proposal_form
+from app import address, formatting, html_table, links, loop_charts, loop_queries, page
+from app.views import canary_panel, proposal_form, timeline_panel
+from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import percent, pluralize, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from app.loop_queries import TrialComparison
-    from pipeline.state import Trial
+    from pipeline.state import Retrain, Trial
 
 __all__ = ["show_trials"]
 
@@ -30,12 +31,12 @@ _METHODS = {
 }
 
 
-def show_trials(trials: Sequence[Trial]) -> None:
-    """Show all trials, and the comparison of one."""
+def show_trials(trials: Sequence[Trial], retrains: Sequence[Retrain]) -> None:
+    """Show all trials, and one of them: its comparison, its traffic, and the retrain that made its challenger."""
     if not trials:
         page.empty_state("No trial yet", "open one with `mlops trial start VERSION`")
         return
-    page.show_table(pd.DataFrame([_trial_row(trial) for trial in trials]))
+    page.show_table([_trial_row(trial) for trial in trials], caption="Trials, newest first")
     by_number = {trial.seq: trial for trial in trials}
     number = address.choose(
         st.selectbox,
@@ -52,19 +53,38 @@ def show_trials(trials: Sequence[Trial]) -> None:
     stop_reason = trial.evidence.get("traffic", {}).get("stop_reason")
     if stop_reason:
         st.warning(formatting.message_markdown(f"Stopped: {stop_reason}."), icon=":material/stop_circle:")
+    _show_links(trial, retrains)
     page.error_boundary(lambda: _show_comparison(trial, loop_queries.trial_comparison(trial)))
+    page.error_boundary(lambda: canary_panel.show_canary(loop_queries.hourly_traffic(trial.seq)))
     proposal_form.show_stop(trial)
     if trial.evidence:
         with st.expander("Evidence of the last decision"):
             page.show_facts(trial.evidence)
 
 
+def _show_links(trial: Trial, retrains: Sequence[Retrain]) -> None:
+    """Link what a trial is about: its versions, their comparison, its retrain and its decisions."""
+    subject = f"trial {trial.seq}"
+    origin = next((retrain for retrain in retrains if retrain.trial == trial.seq), None)
+    compared = links.page_address("compare", first=trial.champion, second=trial.challenger)
+    row = {
+        "Challenger": _version_cell(trial.challenger),
+        "Champion": _version_cell(trial.champion),
+        "Comparison": html_table.Link("Both versions", compared),
+        "Origin": "by hand" if origin is None else timeline_panel.subject_cell(f"retrain {origin.seq}"),
+        "Decisions": html_table.Link(
+            f"All of {subject}", links.page_address("loop", show="everything", subject=subject)
+        ),
+    }
+    page.show_table([row], caption=f"What {subject} is about")
+
+
 def _trial_row(trial: Trial) -> dict[str, object]:
     return {
-        "Trial": trial.seq,
-        "State": trial.state,
-        "Challenger": trial.challenger,
-        "Champion": trial.champion,
+        "Trial": timeline_panel.subject_cell(f"trial {trial.seq}"),
+        "State": html_table.Badge(trial.state, _STATE_COLORS.get(trial.state, "gray")),
+        "Challenger": _version_cell(trial.challenger),
+        "Champion": _version_cell(trial.champion),
         "Purpose": trial.purpose,
         "Method": trial.method,
         "Share": percent(trial.share),
@@ -74,13 +94,18 @@ def _trial_row(trial: Trial) -> dict[str, object]:
     }
 
 
+def _version_cell(version: int) -> html_table.Link:
+    return html_table.Link(f"Version {version}", links.page_address("models", version=version))
+
+
 def _trial_label(trial: Trial) -> str:
     return f"Trial {trial.seq}: version {trial.challenger} against {trial.champion}, {trial.state}"
 
 
 def _show_comparison(trial: Trial, compared: TrialComparison) -> None:
     settings, verdict = trial.settings["trial"], compared.verdict
-    metric = formatting.humanize(verdict.metric)
+    metric = metric_label(verdict.metric)
+    metric = metric[0].lower() + metric[1:]
     gain, outcomes, missing, disagreement = st.columns(4)
     gain.metric(f"Gain in {metric}", "-" if verdict.gain is None else f"{verdict.gain:+.4f}")
     outcomes.metric("Outcomes so far", f"{verdict.n_outcomes:,}")

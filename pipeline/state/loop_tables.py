@@ -72,13 +72,14 @@ trial_traffic = Table(
     Column("trial", BigInteger, primary_key=True, autoincrement=False),
     Column("server", NAME, primary_key=True),
     Column("variant", String(20), primary_key=True),
+    Column("hour_start", BigInteger, primary_key=True, autoincrement=False),
     Column("n_requests", BigInteger, nullable=False),
     Column("n_errors", BigInteger, nullable=False),
     Column("n_predictions", BigInteger, nullable=False),
     Column("durations", Text, nullable=False),
     Column("duration_sum_s", Float, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    comment="What each server counts of champion and challenger while a challenger gets requests.",
+    comment="What each server counts of champion and challenger, at the end of each hour of a canary.",
 )
 
 trial_servers = Table(

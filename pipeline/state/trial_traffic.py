@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, func, insert, select, update
 
+from pipeline.state.rollup_counts import HOUR_US
 from pipeline.state.tables import trial_servers, trial_traffic
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ TrialServerState = Literal["serving", "refused", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class VariantTraffic:
-    """The counts of one variant in one server since the challenger gets requests.
+    """The counts of one variant in one server since the challenger gets requests, as of `updated_at`.
 
-    `durations` has the number of scored batches in each bin of `pipeline.metrics.canary_guard`.
+    The counts grow: those of an hour are the last ones of it minus the last ones before it. `durations` has the number
+    of scored batches in each bin of `pipeline.metrics.canary_guard`.
     """
 
     trial: int
@@ -72,9 +74,10 @@ class TrialServer:
 
 
 def put_variant_traffic(connection: Connection, traffic: VariantTraffic) -> None:
-    """Replace the stored counts of a server and variant."""
-    values = {**asdict(traffic), "durations": json.dumps(traffic.durations)}
-    _put(connection, trial_traffic, values, keys=("trial", "server", "variant"))
+    """Replace the stored counts of a server and variant in the hour of `updated_at`; those of earlier hours stay."""
+    hour_start = traffic.updated_at // HOUR_US * HOUR_US
+    values = {**asdict(traffic), "durations": json.dumps(traffic.durations), "hour_start": hour_start}
+    _put(connection, trial_traffic, values, keys=("trial", "server", "variant", "hour_start"))
 
 
 def put_trial_server(connection: Connection, server: TrialServer) -> None:
@@ -82,10 +85,25 @@ def put_trial_server(connection: Connection, server: TrialServer) -> None:
     _put(connection, trial_servers, asdict(server), keys=("trial", "server"))
 
 
-def read_variant_traffic(connection: Connection, trial: int) -> list[VariantTraffic]:
-    """Return the counts of all servers, by server and variant."""
-    query = select(trial_traffic).where(trial_traffic.c.trial == trial)
-    rows = connection.execute(query.order_by(trial_traffic.c.server, trial_traffic.c.variant))
+def read_variant_traffic(
+    connection: Connection, trial: int, *, includes_earlier_hours: bool = False
+) -> list[VariantTraffic]:
+    """Return the last counts of all servers, by server and variant; or those at the end of each hour, in order."""
+    table = trial_traffic.c
+    columns = [column for column in table if column.name != "hour_start"]
+    query = select(*columns).where(table.trial == trial)
+    if not includes_earlier_hours:
+        last = (
+            select(table.server, table.variant, func.max(table.hour_start).label("hour_start"))
+            .where(table.trial == trial)
+            .group_by(table.server, table.variant)
+            .subquery()
+        )
+        is_last = and_(
+            table.server == last.c.server, table.variant == last.c.variant, table.hour_start == last.c.hour_start
+        )
+        query = query.join(last, is_last)
+    rows = connection.execute(query.order_by(table.server, table.variant, table.hour_start))
     return [VariantTraffic(**{**row._asdict(), "durations": tuple(json.loads(row.durations))}) for row in rows]
 
 

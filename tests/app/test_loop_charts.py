@@ -27,3 +27,11 @@ def test_an_empty_frame_is_a_valid_chart() -> None:
     frame = pd.DataFrame({name: [] for name in ("n_outcomes", "n_units", "gain", "lower", "upper")})
     chart = loop_charts.gain_over_outcomes(frame, metric="log loss", min_outcomes=500)
     assert chart.to_dict()["$schema"].startswith("https://vega.github.io")
+
+
+def test_traffic_has_a_line_of_each_variant_that_had_some() -> None:
+    frame = pd.DataFrame({"at": pd.Timestamp(0), "variant": ["challenger", "champion"], "requests": 1, "value": 0.5})
+    spec = loop_charts.traffic_over_time(frame, title="Failed requests", axis_format=".1%").to_dict()
+    assert spec["encoding"]["color"]["scale"]["domain"] == ["champion", "challenger"]
+    alone = loop_charts.traffic_over_time(frame.head(1), title="Predictions", axis_format=",d").to_dict()
+    assert alone["encoding"]["color"]["scale"]["domain"] == ["challenger"]

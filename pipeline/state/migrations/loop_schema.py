@@ -98,14 +98,15 @@ def _create_trial_traffic() -> None:
         big_column("trial", autoincrement=False),
         name_column("server"),
         word_column("variant", 20),
+        big_column("hour_start", autoincrement=False),
         big_column("n_requests"),
         big_column("n_errors"),
         big_column("n_predictions"),
         text_column("durations"),
         float_column("duration_sum_s"),
         big_column("updated_at"),
-        sa.PrimaryKeyConstraint("trial", "server", "variant", name=op.f("pk_trial_traffic")),
-        comment="What each server counts of champion and challenger while a challenger gets requests.",
+        sa.PrimaryKeyConstraint("trial", "server", "variant", "hour_start", name=op.f("pk_trial_traffic")),
+        comment="What each server counts of champion and challenger, at the end of each hour of a canary.",
     )
 
 

@@ -28,3 +28,15 @@ def test_a_stop_replaces_the_state_of_its_server_alone(state: store.State) -> No
     with state.reading() as connection:
         assert store.read_trial_servers(connection, 1) == [replace(SERVER, server="b"), stopped]
         assert store.read_trial_servers(connection, 1, state="stopped") == [stopped]
+
+
+def test_the_last_counts_of_each_hour_stay(state: store.State) -> None:
+    first = replace(TRAFFIC, updated_at=10)
+    later = replace(TRAFFIC, n_requests=4, updated_at=store.HOUR_US)
+    last = replace(TRAFFIC, n_requests=9, updated_at=store.HOUR_US + 5)
+    with state.writing() as connection:
+        for row in (first, later, last):
+            store.put_variant_traffic(connection, row)
+    with state.reading() as connection:
+        assert store.read_variant_traffic(connection, 1) == [last]
+        assert store.read_variant_traffic(connection, 1, includes_earlier_hours=True) == [first, last]
