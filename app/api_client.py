@@ -95,14 +95,6 @@ class ApiClient:
             lambda: b"",
         )
 
-    def explain(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the contribution of each feature to the prediction."""
-        return self._request("/v1/explain", _row_body(features))
-
-    def what_if(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the predictions for variations of one feature at a time."""
-        return self._request("/v1/what-if", _row_body(features))
-
     def record_outcome(self, prediction_id: str, outcome: str, *, user: str) -> None:  # noqa: ARG002 - from the token
         """Store the outcome of an earlier prediction; the API takes the user from the token."""
         body = {"prediction_id": prediction_id, "outcome": outcome, "source": "app"}

@@ -82,14 +82,6 @@ class EngineClient:
         """Return the predictions for at most `max_rows` rows, given by column."""
         return self._run(self._engine.predict_columns(columns, LogOptions(is_logged=is_logged)))
 
-    def explain(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the contribution of each feature to the prediction."""
-        return self._row_response(self._engine.explain(_row_body(features)))
-
-    def what_if(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the predictions for variations of one feature at a time."""
-        return self._row_response(self._engine.what_if(_row_body(features)))
-
     def record_outcome(self, prediction_id: str, outcome: str, *, user: str) -> None:
         """Store the outcome of an earlier prediction, with the user as its caller."""
         body = {"prediction_id": prediction_id, "outcome": outcome, "source": "app"}

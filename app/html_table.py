@@ -50,7 +50,7 @@ class IntervalBar:
     low, value, high : float
         The farther end fills its half of the cell.
     label : str
-        The numbers, for screen readers and as a tooltip.
+        The numbers, beside the drawing.
     color : str
         Of its level, as for a badge.
     """
@@ -125,10 +125,10 @@ def _cell_html(value: Any) -> str:
 def _interval_html(bar: IntervalBar) -> str:
     farthest = max(abs(bar.low), abs(bar.high)) or 1.0
     low, value, high = (round(50.0 + 46.0 * end / farthest, 1) for end in (bar.low, bar.value, bar.high))
-    label = _text_html(bar.label)
     return (
-        f'<span class="interval {_text_html(bar.color)}" role="img" aria-label="{label}" title="{label}">'
+        f'<span class="interval {_text_html(bar.color)}" aria-hidden="true">'
         f'<i style="left:{low}%;width:{round(high - low, 1)}%"></i><b style="left:{value}%"></b></span>'
+        f'<span class="ends">{_text_html(bar.label)}</span>'
     )
 
 

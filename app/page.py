@@ -177,7 +177,14 @@ def _as_color(name: str) -> Any:
     return name
 
 
-def show_chart(chart: charts.Chart, *, alt: str, key: str | None = None, is_selectable: bool = False) -> Any:
+def show_chart(
+    chart: charts.Chart,
+    *,
+    alt: str,
+    key: str | None = None,
+    is_selectable: bool = False,
+    on_select: Callable[[], None] | None = None,
+) -> Any:
     """Show a chart over the whole width in the colors of the page.
 
     Parameters
@@ -188,10 +195,12 @@ def show_chart(chart: charts.Chart, *, alt: str, key: str | None = None, is_sele
     key : str or None
     is_selectable : bool
         Whether a selection in the chart is returned, and a change runs the page again.
+    on_select : callable, optional
+        Called on a change before the page runs again; `st.session_state[key]` has the selection.
     """
     unchecked: Any = _UnvalidatedChart(chart, is_dark=_is_dark())
     if is_selectable:
-        return st.altair_chart(unchecked, width="stretch", alt=alt, key=key, on_select="rerun")
+        return st.altair_chart(unchecked, width="stretch", alt=alt, key=key, on_select=on_select or "rerun")
     return st.altair_chart(unchecked, width="stretch", alt=alt, key=key)
 
 

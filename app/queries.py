@@ -31,6 +31,7 @@ from pipeline.production_status import API_URL_ENV, StatusObservations
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.registry import open_model_registry
+from pipeline.serving.prediction_explainer import PredictionExplainer
 from pipeline.state.database import State
 from pipeline.tracking.projection import logged_params
 from pipeline.tracking.run_publication import make_tracker
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from pipeline.config.root_config import Config
     from pipeline.package import Package
     from pipeline.registry import ModelRegistry
-    from pipeline.state import AuditEntry, Deployment, LoggedPrediction, ModelVersion, PredictionQuery
+    from pipeline.state import AuditEntry, Deployment, ModelVersion
     from pipeline.tracking.run_search import RecordedRun
 
 __all__ = [
@@ -53,7 +54,6 @@ __all__ = [
     "cached",
     "composition",
     "config",
-    "count_logged_predictions",
     "current_deployment",
     "current_user",
     "displayed_params",
@@ -65,8 +65,8 @@ __all__ = [
     "load_package",
     "load_report",
     "load_run_evaluation",
-    "logged_predictions",
     "mlflow_address",
+    "prediction_explainer",
     "preload_production",
     "preload_slow_queries",
     "project_root",
@@ -184,22 +184,6 @@ def audit_entries(model: str, *, limit: int | None = None) -> list[AuditEntry]:
         return list(reversed(store.read_audit_entries(connection, model=model, limit=limit)))
 
 
-def logged_predictions(search: PredictionQuery, *, limit: int, offset: int) -> list[LoggedPrediction]:
-    """Return a page of the prediction log, newest first."""
-    if not has_state():
-        return []
-    with state().reading() as connection:
-        return store.search_predictions(connection, search, limit=limit, offset=offset)
-
-
-def count_logged_predictions(search: PredictionQuery, *, max_count: int) -> int:
-    """Return the number of predictions that match a search, at most `max_count`."""
-    if not has_state():
-        return 0
-    with state().reading() as connection:
-        return store.count_predictions(connection, search, max_count=max_count)
-
-
 def load_package(digest: str) -> Package:
     """Return a registered package; packages are immutable, so each is read once."""
     return _cached_package(str(project_root() / paths.PACKAGES), digest)
@@ -208,6 +192,18 @@ def load_package(digest: str) -> Package:
 @st.cache_resource(max_entries=8, show_spinner="Loading the model ...")
 def _cached_package(folder: str, digest: str) -> Package:
     return PackageStore(Path(folder)).load(digest)
+
+
+def prediction_explainer(digest: str, *, served_by: str) -> PredictionExplainer:
+    """Return the explainer of the package that made a prediction."""
+    return _cached_explainer(str(project_root() / paths.PACKAGES), digest, is_rule=served_by == "rule")
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
+def _cached_explainer(folder: str, digest: str, *, is_rule: bool) -> PredictionExplainer:
+    if is_rule:
+        return PredictionExplainer(PackageStore(Path(folder)).load_rule_baseline(digest))
+    return PredictionExplainer(load_package(digest))
 
 
 def preload_production() -> None:

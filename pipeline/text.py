@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 __all__ = [
+    "day_and_minute",
     "format_age",
     "format_duration",
     "iso_timestamp",
@@ -111,14 +112,30 @@ def percent(share: float | None, *, missing: str = "not defined") -> str:
     return "under 0.0001%" if share < 0.5 else "over 99.9999%"
 
 
-def timestamp(at_us: int, zone: tzinfo = UTC) -> str:
+def day_and_minute(at_us: int, zone: tzinfo = UTC) -> str:
+    """Return a moment (microseconds since 1970, UTC) as day and minute, for a page that names its time zone.
+
+    Examples
+    --------
+    >>> day_and_minute(1_764_263_400_000_000)
+    '27 Nov 17:10'
+    """
+    return datetime.fromtimestamp(at_us / 1_000_000, zone).strftime("%d %b %H:%M").lstrip("0")
+
+
+def timestamp(at_us: int, zone: tzinfo = UTC, *, with_milliseconds: bool = False) -> str:
     """Return a moment (microseconds since 1970, UTC) as date, time and time zone.
 
     Examples
     --------
     >>> timestamp(1_767_225_600_000_000)
     '2026-01-01 00:00:00 UTC'
+    >>> timestamp(1_767_225_600_012_345, with_milliseconds=True)
+    '2026-01-01 00:00:00.012 UTC'
     """
+    if with_milliseconds:
+        moment = datetime.fromtimestamp(at_us // 1_000_000, zone)
+        return f"{moment:%Y-%m-%d %H:%M:%S}.{at_us // 1000 % 1000:03d} {moment:%Z}"
     return datetime.fromtimestamp(at_us / 1_000_000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 

@@ -43,14 +43,17 @@ def _render_body() -> None:
     left, right = st.columns([2, 1], gap="medium")
     with left:
         comparison_panel.show_metrics(diff.evaluation)
-        comparison_panel.show_slices(diff.evaluation, schema)
+        page.error_boundary(lambda: live_comparison.show_live_comparison(pair))
     with right:
         with st.container(border=True):
             page.error_boundary(lambda: promotion_form.show_decision(_candidate(pair), versions))
         comparison_panel.show_gates(diff)
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(key="compare_settings"):
         comparison_panel.show_settings(diff)
+    with right:
+        comparison_panel.show_slices(diff.evaluation, schema)
     comparison_panel.show_curves(diff.evaluation)
-    page.error_boundary(lambda: live_comparison.show_live_comparison(pair))
     comparison_panel.show_fairness(diff.evaluation, schema)
     comparison_panel.show_properties(diff)
 

@@ -69,27 +69,20 @@ def _metric_row(metric: MetricComparison, evaluation: EvaluationComparison) -> d
         f"Version {evaluation.first}": formatting.format_number(metric.first.value),
         f"Version {evaluation.second}": formatting.format_number(metric.second.value),
         "Difference": number(metric.difference.value, missing="-", signed=True),
-        "Interval": _interval_text(metric),
-        "Worse / better": _difference_bar(metric),
+        "Interval: worse / better": _difference_bar(metric),
         "Verdict": html_table.Badge(metric.verdict, _VERDICT_COLORS.get(metric.verdict, "gray")),
     }
-
-
-def _interval_text(metric: MetricComparison) -> str:
-    low, high = metric.difference.low, metric.difference.high
-    if low is None or high is None:
-        return "none"
-    return f"{number(low, signed=True)} to {number(high, signed=True)}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _difference_bar(metric: MetricComparison) -> html_table.IntervalBar | str:
     """Return the interval with better to the right, whatever the direction of the metric is."""
     difference = metric.difference
     if difference.value is None or difference.low is None or difference.high is None:
-        return ""
+        return "none"
     ends = [difference.low, difference.value, difference.high]
     low, value, high = ends if metric.higher_is_better else [-end for end in reversed(ends)]
-    return html_table.IntervalBar(low, value, high, _interval_text(metric), _VERDICT_COLORS.get(metric.verdict, "gray"))
+    label = f"{number(difference.low, signed=True)} to {number(difference.high, signed=True)}"
+    return html_table.IntervalBar(low, value, high, label, _VERDICT_COLORS.get(metric.verdict, "gray"))
 
 
 def show_gates(diff: VersionDiff) -> None:

@@ -1,150 +1,173 @@
-"""The history page: search the prediction log and record outcomes."""
+"""The history page: search the prediction log, and open one prediction."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, page, queries
-from app.views import outcome_form
-from pipeline.state import PredictionQuery
-from pipeline.text import percent, pluralize, timestamp
+from app import formatting, links, page, prediction_queries, queries
+from app.views import history_filters, prediction_detail
+from pipeline.errors import UsageError
+from pipeline.state.prediction_search import PredictionCursor
+from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
-    from streamlit.delta_generator import DeltaGenerator
-
+    from app.views.history_filters import HistoryChoices
     from pipeline.state import LoggedPrediction
+    from pipeline.state.prediction_search import PredictionCount, PredictionPage
 
 __all__ = ["render"]
 
 _PAGE_SIZE = 50
 _MAX_COUNT = 10_000
-_PERIOD_LABELS = {"1h": "Last hour", "1d": "Last day", "7d": "Last week", "all": "All"}
-_PERIOD_HOURS = {"1h": 1, "1d": 24, "7d": 168, "all": None}
+_CURSOR = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")
+_MARKS = {True: "✓ right", False: "✗ wrong", None: ""}
 
 
 def render() -> None:
-    """Show the page."""
-    page.render_page("History", "All logged predictions, newest first, with outcomes.", _render_body)
+    """Show the prediction that the address names, otherwise the search."""
+    if st.query_params.get("prediction_id"):
+        page.render_page("Prediction", "One logged prediction: inputs, reasons and outcome.", prediction_detail.render)
+    else:
+        page.render_page("History", "All logged predictions, newest first, with outcomes.", _render_body)
 
 
 def _render_body() -> None:
-    config = queries.config()
-    search = _search_form(config.name, config.data.target.classes)
-    is_live = st.toggle("Live", value=False, key="history_live", help="Refreshes every 5 seconds", bind="query-params")
-    page.refresh_every(5 if is_live else None, lambda: _show_results(search, config.data.target.classes))
-
-
-def _search_form(model: str, classes: tuple[str, ...]) -> PredictionQuery:
-    search_box, period_box, class_box, version_box, confidence_box = st.columns([3, 2, 2, 2, 3])
-    text = search_box.text_input(
-        "Search", key="history_text", placeholder="A value or a prediction ID", bind="query-params"
-    )
-    period = address.choose(
-        period_box.selectbox,
-        list(_PERIOD_LABELS),
-        parameter="period",
-        key="history_period",
-        default="1d",
-        format_func=_PERIOD_LABELS.__getitem__,
-        label="Period",
-    )
-    label = address.choose(
-        class_box.selectbox,
-        ["", *classes],
-        parameter="prediction",
-        key="history_class",
-        default="",
-        format_func=lambda label: formatting.shorten(label) or "Any",
-        label="Prediction",
-    )
-    number = _select_version(version_box, model)
-    confidence = confidence_box.slider(
-        "Confidence", 0, 100, (0, 100), format="%d %%", key="history_confidence", bind="query-params"
-    )
-    low, high = sorted(confidence)  # an address may name the ends in any order
-    hours = _PERIOD_HOURS[period]
-    return PredictionQuery(
-        model,
-        since=None if hours is None else page.now_us() - hours * 3_600_000_000,
-        version=number or None,
-        prediction=label or None,
-        min_confidence=low / 100 if low > 0 else None,
-        max_confidence=high / 100 if high < 100 else None,
-        text=text.strip(),
-    )
-
-
-def _select_version(box: DeltaGenerator, model: str) -> int:
-    """Return the selected version; 0 for any."""
-    numbers = [version.version for version in queries.versions(model)]
-    return address.choose(
-        box.selectbox,
-        [0, *reversed(numbers)],
-        parameter="version",
-        key="history_version",
-        default=0,
-        format_func=lambda number: str(number or "Any"),
-        label="Version",
-    )
-
-
-def _show_results(search: PredictionQuery, classes: tuple[str, ...]) -> None:
-    total = queries.count_logged_predictions(search, max_count=_MAX_COUNT)
-    if not total:
-        page.empty_state(
-            "No predictions match these filters", "Clear filters, or make a prediction on the page Predict"
-        )
+    try:
+        choices = history_filters.choose_filters(queries.config())
+    except UsageError as error:
+        page.show_error(error)
+        st.button("Clear filters", key="history_clear_invalid", on_click=history_filters.clear_filters)
         return
-    st.caption(f"{total:,}+ predictions" if total >= _MAX_COUNT else pluralize(total, "prediction"))
-    pages = math.ceil(total / _PAGE_SIZE)
-    number = st.pagination(pages, key="history_page") if pages > 1 else 1
-    rows = queries.logged_predictions(search, limit=_PAGE_SIZE, offset=(number - 1) * _PAGE_SIZE)
-    table = pd.DataFrame([_prediction_row(prediction) for prediction in rows])
-    share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
+    page.refresh_every(5 if choices.is_live else None, lambda: _show_results(choices))
+
+
+def _show_results(choices: HistoryChoices) -> None:
+    before = _parse_cursor(st.query_params.get("before", ""))
+    found = prediction_queries.logged_predictions(choices.query, limit=_PAGE_SIZE, before=before)
+    count = prediction_queries.count_logged_predictions(choices.query, max_count=_MAX_COUNT)
+    if not found.predictions and found.older is None:
+        _show_empty(choices)
+        return
+    left, right = st.columns([5, 2], vertical_alignment="center")
+    left.caption(_count_text(count))
+    with right.popover("Export and share", icon=":material/download:", width="stretch"):
+        _export_menu(choices, count)
+    _show_grid(found, choices)
+    _show_paging(found, is_first=before is None)
+
+
+def _count_text(count: PredictionCount) -> str:
+    text = f"{_MAX_COUNT:,}+ predictions" if count.n >= _MAX_COUNT else pluralize(count.n, "prediction")
+    if count.searched_since is not None:
+        since = timestamp(count.searched_since, page.user_time_zone())
+        return f"{text} found since {since}; **Older** searches the predictions before that."
+    return f"{text}. Select a row to open it."
+
+
+def _show_empty(choices: HistoryChoices) -> None:
+    if choices.is_filtered:
+        page.empty_state("No predictions match these filters", "Clear filters, or select a longer time range.")
+        st.button("Clear filters", key="history_clear_empty", on_click=history_filters.clear_filters)
+    else:
+        page.empty_state(
+            "No predictions in this time range",
+            "Select a longer time range, or make a prediction on the page Predict and log it.",
+        )
+
+
+def _export_menu(choices: HistoryChoices, count: PredictionCount) -> None:
+    limit = prediction_queries.MAX_EXPORTED
+    st.caption(
+        f"The newest {limit:,} predictions of these filters at most; select a range for older ones."
+        if count.n >= _MAX_COUNT or count.searched_since is not None
+        else f"All {pluralize(count.n, 'prediction')} of these filters."
+    )
+    for label, file_format, kind in (("CSV", "csv", "text/csv"), ("JSON Lines", "jsonl", "application/jsonl")):
+        st.download_button(
+            f"Download {label}",
+            partial(prediction_queries.export_predictions, choices.query, file_format),
+            f"predictions.{file_format}",
+            kind,
+            key=f"history_export_{file_format}",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    st.caption("Link to these filters")
+    st.code(_page_link(), language=None, wrap_lines=True)
+
+
+def _page_link() -> str:
+    parameters: dict[str, Any] = {name: st.query_params.get_all(name) for name in st.query_params}
+    return links.page_address(f"{(st.context.url or '').partition('?')[0]}", **parameters)
+
+
+def _show_grid(found: PredictionPage, choices: HistoryChoices) -> None:
+    table = pd.DataFrame([_table_row(prediction, choices) for prediction in found.predictions])
     selected = page.show_grid(
         table,
-        column_config={"Confidence": share, **page.time_columns("Time")},
+        column_config={
+            "Time": st.column_config.TextColumn(pinned=True, width=190, **_time_help()),
+            "Confidence": st.column_config.NumberColumn(format="percent"),
+            "Latency (ms)": st.column_config.NumberColumn(format="%.2f"),
+        },
         on_select="rerun",
         selection_mode="single-row",
         key="history_rows",
     )
-    predictions = [rows[at] for at in selected.selection.rows if at < len(rows)]
-    if predictions:
-        _show_detail(predictions[0], classes)
-    else:
-        st.caption("Select a row to see details or record its outcome.")
+    opened = [found.predictions[at] for at in selected.selection.rows if at < len(found.predictions)]
+    if opened:
+        st.query_params["prediction_id"] = opened[0].prediction_id
+        st.rerun(scope="app")
 
 
-def _prediction_row(prediction: LoggedPrediction) -> dict[str, object]:
+def _time_help() -> dict[str, Any]:
+    return {"help": f"Your time zone: {page.time_zone_label()}"}
+
+
+def _table_row(prediction: LoggedPrediction, choices: HistoryChoices) -> dict[str, object]:
+    features = {choices.labels.label(name): _cell(value) for name, value in prediction.features.items()}
     return {
-        "Time": timestamp(prediction.predicted_at, page.user_time_zone()),
+        "Time": timestamp(prediction.predicted_at, page.user_time_zone(), with_milliseconds=True),
         "Prediction": prediction.prediction,
         "Confidence": prediction.confidence,
         "Outcome": prediction.outcome or "",
+        "Correct": _MARKS[prediction.is_right],
         "Version": prediction.version,
-        **{name: formatting.table_cell_text(value) for name, value in prediction.features.items()},
+        **features,
         "Source": prediction.source,
-        "Latency": f"{prediction.latency_us / 1000:.2f} ms" if prediction.latency_us else "-",
+        "Latency (ms)": prediction.latency_us / 1000 if prediction.latency_us else None,
         "Prediction ID": prediction.prediction_id,
     }
 
 
-def _show_detail(prediction: LoggedPrediction, classes: tuple[str, ...]) -> None:
-    with st.container(border=True):
-        st.markdown(
-            f"**{formatting.escape_markdown(prediction.prediction)}**, confidence {percent(prediction.confidence)},"
-            f" {page.timestamp(prediction.predicted_at)}, by version {prediction.version} ({prediction.variant})",
-            help=formatting.escape_markdown(timestamp(prediction.predicted_at)),
-        )
-        left, right = st.columns(2)
-        features = [(name, formatting.table_cell_text(value)) for name, value in prediction.features.items()]
-        with left:
-            page.show_table(pd.DataFrame(features, columns=["Feature", "Value"]))
-        probabilities = [(name, percent(probability)) for name, probability in prediction.probabilities.items()]
-        with right:
-            page.show_table(pd.DataFrame(probabilities, columns=["Class", "Probability"]))
-        outcome_form.show_outcome_form(prediction.prediction_id, classes, recorded_outcome=prediction.outcome)
+def _cell(value: Any) -> Any:
+    """Return a number as it is, so that the grid aligns and sorts it, and another value as text."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number or value is None else formatting.table_cell_text(value)
+
+
+def _show_paging(found: PredictionPage, *, is_first: bool) -> None:
+    with st.container(horizontal=True):
+        if not is_first:
+            st.button("Newest", key="history_newest", icon=":material/first_page:", on_click=_go_to, args=(None,))
+        if found.older is not None:
+            st.button(
+                "Older", key="history_older", icon=":material/chevron_right:", on_click=_go_to, args=(found.older,)
+            )
+
+
+def _go_to(cursor: PredictionCursor | None) -> None:
+    if cursor is None:
+        st.query_params.pop("before", None)
+    else:
+        st.query_params["before"] = f"{cursor.predicted_at}.{cursor.seq}"
+
+
+def _parse_cursor(text: str) -> PredictionCursor | None:
+    found = _CURSOR.fullmatch(text)
+    return PredictionCursor(int(found[1]), int(found[2])) if found else None

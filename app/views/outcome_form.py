@@ -10,8 +10,8 @@ from pipeline.errors import MlopsError
 __all__ = ["show_outcome_form"]
 
 
-def show_outcome_form(prediction_id: str, classes: tuple[str, ...], *, recorded_outcome: str | None = None) -> None:
-    """Show a button for each class, and store the selected one as the outcome."""
+def show_outcome_form(prediction_id: str, classes: tuple[str, ...], *, recorded_outcome: str | None) -> None:
+    """Show the recorded outcome and a button for each class; store the selected one, and run the page again."""
     is_allowed, reason = page.can_operate("feedback")
     if not is_allowed:
         st.caption(reason)
@@ -25,10 +25,12 @@ def show_outcome_form(prediction_id: str, classes: tuple[str, ...], *, recorded_
         key=f"outcome_{prediction_id}",
         label_visibility="collapsed",
     )
-    if st.button("Save", key=f"save_{prediction_id}", disabled=selected is None, icon=":material/thumb_up:"):
+    is_saved = st.button("Save", key=f"save_{prediction_id}", disabled=selected is None, icon=":material/save:")
+    if is_saved:
         try:
             queries.engine().record_outcome(prediction_id, str(selected), user=queries.current_user().id)
         except MlopsError as error:
             page.show_error(error)
-        else:
-            st.success("Outcome saved; it counts toward live performance.")
+            return
+        st.toast("Outcome saved; it counts toward live performance.", icon=":material/check:")
+        st.rerun()

@@ -29,6 +29,7 @@ from pipeline.text import short_timestamp
 
 if TYPE_CHECKING:
     from app.next_steps import NextStep
+    from app.window_queries import HourlyActivity
     from pipeline.production_status import ModelFacts, ProductionStatus
     from pipeline.state import ModelVersion
 
@@ -108,7 +109,7 @@ def _show_traffic(model: str, known: ModelFacts) -> None:
     _show_rate(activity, known)
 
 
-def _show_rate(activity: monitoring_queries.HourlyActivity, known: ModelFacts) -> None:
+def _show_rate(activity: HourlyActivity, known: ModelFacts) -> None:
     """Draw the error rate by hour beside that of training; without outcomes, the mean confidence."""
     if activity.outcomes:
         points = [(hour.hour, hour.n_errors / hour.n_outcomes) for hour in activity.outcomes]

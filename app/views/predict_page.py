@@ -26,7 +26,7 @@ _LAST_RESULT_KEY = "last_result"
 
 def render() -> None:
     """Show the page."""
-    description = "Get a prediction from the production model. It is logged on request only."
+    description = "Get a prediction from the production model. It is logged only if you select that."
     page.render_page("Predict", description, _render_body)
 
 
@@ -70,6 +70,7 @@ def _log_checkbox() -> bool:
 
 def _form_tab(package: Package, *, is_logged: bool) -> None:
     columns = package.schema.features
+    first_values = form_fields.values_of_address(columns, st.query_params.get_all("set"))
     left, right = st.columns(2, gap="large")
     with left, st.form("predict", border=True):
         values: dict[str, Any] = {}
@@ -77,8 +78,9 @@ def _form_tab(package: Package, *, is_logged: bool) -> None:
         field_columns = st.columns(n_fields_across)
         for at, column in enumerate(columns):
             with field_columns[at % n_fields_across]:
-                values[column.name] = form_fields.feature_input(column)
+                values[column.name] = form_fields.feature_input(column, first_values[column.name])
         if st.form_submit_button("Predict", type="primary", icon=":material/play_arrow:"):
+            st.query_params["set"] = form_fields.address_values(columns, values)
             _store_result(
                 "form", values, lambda: queries.engine().predict(values, is_logged=is_logged), is_logged=is_logged
             )

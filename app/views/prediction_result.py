@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, page, queries
-from app.views import outcome_form
+from app import charts, formatting, links, page, prediction_queries, queries
+from app.views import outcome_form, what_if_panel
+from pipeline.schema.feature_labels import FeatureLabels
 from pipeline.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.package import Package
+    from pipeline.serving.prediction_explainer import PredictionExplainer
 
 __all__ = ["show_prediction"]
 
@@ -34,34 +36,47 @@ def show_prediction(
     Without `is_logged` the log does not have it, so no outcome can be recorded.
     """
     label = str(prediction["prediction"])
-    target = package.schema.target
     with st.container(border=True):
-        st.metric(
-            formatting.escape_markdown(target.title or target.column),
-            formatting.shorten(label),
-            f"Confidence {percent(prediction['confidence'])}",
-            delta_color="off",
-            delta_arrow="off",
-        )
-        _show_probabilities(prediction["probabilities"], label)
-        for warning in prediction["warnings"]:
-            title = formatting.escape_markdown(_feature_title(package, warning["feature"]))
-            st.warning(f"{title}: {formatting.escape_markdown(warning['message'])}", icon=":material/warning:")
-        state = f"logged as `{prediction['prediction_id']}`" if is_logged else "not logged"
-        st.caption(
-            f"Version {prediction['model_version']} of {formatting.escape_markdown(prediction['model_name'])}"
-            f" ({prediction['variant']}), {state}"
-        )
+        _show_summary(prediction, package, is_logged=is_logged)
+    explainer = queries.prediction_explainer(prediction["model_digest"], served_by=prediction["served_by"])
+    parsed = explainer.parse_request(features)
     with st.expander("Feature contributions", expanded=True, icon=":material/lightbulb:"):
-        page.error_boundary(lambda: _show_contributions(features, package))
+        page.error_boundary(lambda: _show_contributions(parsed, explainer))
     what_if = st.expander("What-if", icon=":material/alt_route:", key=f"what_if_{key_suffix}", on_change="rerun")
     if what_if.open:
+        labels = FeatureLabels.from_schema(explainer.package.schema)
         with what_if:
-            page.error_boundary(lambda: _show_what_if(features, package, label, key_suffix))
+            page.error_boundary(
+                lambda: what_if_panel.show_what_if(explainer, parsed, label=label, labels=labels, key_suffix=key_suffix)
+            )
     if not is_logged:
         return
     with st.expander("Record the actual outcome", icon=":material/rate_review:"):
-        outcome_form.show_outcome_form(prediction["prediction_id"], package.classes)
+        recorded = prediction_queries.last_outcome(prediction["prediction_id"])
+        outcome_form.show_outcome_form(prediction["prediction_id"], package.classes, recorded_outcome=recorded)
+
+
+def _show_summary(prediction: Mapping[str, Any], package: Package, *, is_logged: bool) -> None:
+    label = str(prediction["prediction"])
+    target = package.schema.target
+    st.metric(
+        formatting.escape_markdown(target.title or target.column),
+        formatting.shorten(label),
+        f"Confidence {percent(prediction['confidence'])}",
+        delta_color="off",
+        delta_arrow="off",
+    )
+    _show_probabilities(prediction["probabilities"], label)
+    for warning in prediction["warnings"]:
+        title = formatting.escape_markdown(_feature_title(package, warning["feature"]))
+        st.warning(f"{title}: {formatting.escape_markdown(warning['message'])}", icon=":material/warning:")
+    state = f"logged as `{prediction['prediction_id']}`" if is_logged else "not logged"
+    st.caption(
+        f"Version {prediction['model_version']} of {formatting.escape_markdown(prediction['model_name'])}"
+        f" ({prediction['variant']}), {state}"
+    )
+    if is_logged:
+        links.show_link("Open this prediction", "history", icon="history", prediction_id=prediction["prediction_id"])
 
 
 def _feature_title(package: Package, name: str) -> str:
@@ -75,15 +90,15 @@ def _show_probabilities(probabilities: Mapping[str, float], label: str) -> None:
     page.show_chart(chart, alt=", ".join(f"{formatting.shorten(name, 40)} {percent(share)}" for name, share in ordered))
 
 
-def _show_contributions(features: Mapping[str, Any], package: Package) -> None:
-    explanation = queries.engine().explain(features)
+def _show_contributions(features: Mapping[str, Any], explainer: PredictionExplainer) -> None:
+    contributions = explainer.explain(features).contributions
     rows = [
         (
-            formatting.shorten(_feature_title(package, item["feature"]), 40),
-            item["contribution"],
-            formatting.table_cell_text(features.get(item["feature"])),
+            formatting.shorten(_feature_title(explainer.package, name), 40),
+            contribution,
+            formatting.table_cell_text(features.get(name)),
         )
-        for item in explanation["contributions"]
+        for name, contribution in contributions.items()
     ]
     if not rows:
         st.caption("The package has no reference values of the features.")
@@ -94,28 +109,3 @@ def _show_contributions(features: Mapping[str, Any], package: Package) -> None:
         "Change in probability when this feature alone is set to its typical training value;"
         " contributions do not add up to the prediction."
     )
-
-
-def _show_what_if(features: Mapping[str, Any], package: Package, label: str, key_suffix: str) -> None:
-    variations = pd.DataFrame(queries.engine().what_if(features)["variations"])
-    if variations.empty:
-        st.caption("The package has no reference values of the features.")
-        return
-    flips = variations[variations["prediction"] != label]
-    if flips.empty:
-        st.markdown("No single feature change flips the prediction.")
-    else:
-        titles = ", ".join(
-            formatting.escape_markdown(_feature_title(package, name)) for name in dict.fromkeys(flips["feature"])
-        )
-        st.markdown(f"A change of one of these features flips the prediction: **{titles}**")
-    ranges = variations.groupby("feature")["probability"].agg(lambda values: values.max() - values.min())
-    names = sorted(ranges.index, key=lambda name: -ranges[name])
-    name = st.selectbox(
-        "Feature",
-        names,
-        format_func=lambda name: formatting.shorten(_feature_title(package, name)),
-        key=f"vary_{key_suffix}",
-    )
-    chart = charts.what_if_curve(variations[variations["feature"] == name], label=formatting.shorten(label, 30))
-    page.show_chart(chart, alt="Probability by value; the large point is the value of the request")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.fairness import fairness_markdown
 from pipeline.markdown_text import code_span, escape_markdown, markdown_table
 from pipeline.metrics import METRICS, MetricEstimate, comparison_verdict
+from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import number, percent, pluralize
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
         ("metric", "on test rows", f"{level} interval", f"mean of {config.training.folds} folds", "better is"),
         (
             (
-                _display_name(name),
+                metric_label(name),
                 number(estimate.value),
                 _format_range(estimate),
                 number(report.package.metrics.get(name)),

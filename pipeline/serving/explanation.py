@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from pipeline.package import Bins
+    from pipeline.package import Bins, Package
     from pipeline.schema import Column
     from pipeline.serving.loaded_model import LoadedModel
+    from pipeline.serving.scorer import RowScorer
 
 _OTHER_WORD = "\N{REPLACEMENT CHARACTER} another word"
 
@@ -28,7 +29,7 @@ _MAX_TEXTS = 20
 
 def explanation_response(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
     """Return the response of `POST /v1/explain` as JSON, the largest contributions first."""
-    label, confidence, contributions = feature_contributions(loaded_model, row)
+    label, confidence, contributions = feature_contributions(loaded_model.scorer, row)
     ordered = sorted(contributions.items(), key=lambda item: (-abs(item[1]), item[0]))
     body = {
         "prediction": label,
@@ -40,21 +41,22 @@ def explanation_response(loaded_model: LoadedModel, row: tuple[Any, ...]) -> byt
     return f"{json.dumps(body)[:-1]},{loaded_model.response_suffix}}}".encode()
 
 
-def feature_contributions(loaded_model: LoadedModel, row: tuple[Any, ...]) -> tuple[str, float, dict[str, float]]:
+def feature_contributions(scorer: RowScorer, row: tuple[Any, ...]) -> tuple[str, float, dict[str, float]]:
     """Return the predicted class, its probability, and the contribution of each feature that has bins."""
-    (scored,) = loaded_model.scorer.score([row])
+    package = scorer.package
+    (scored,) = scorer.score([row])
     label, confidence = scored.label, scored.confidence
-    bins_by_name = {bins.name: bins for bins in loaded_model.reference.columns}
+    bins_by_name = {bins.name: bins for bins in package.reference.columns}
     rows: list[tuple[Any, ...]] = []
     sections: list[tuple[str, int, np.ndarray[Any, Any]]] = []
-    for position, column in enumerate(loaded_model.parser.columns):
+    for position, column in enumerate(package.schema.features):
         bins = bins_by_name.get(column.name)
-        values, weights = _text_values(loaded_model, column) if bins is None else _replacement_values(column, bins)
+        values, weights = _text_values(package, column) if bins is None else _replacement_values(column, bins)
         if values:
             sections.append((column.name, len(rows), np.array(weights, dtype=np.float64)))
             rows.extend((*row[:position], value, *row[position + 1 :]) for value in values)
-    class_index = loaded_model.classes.index(label)
-    probabilities = loaded_model.scorer.probabilities(rows)[:, class_index] if rows else np.empty(0)
+    class_index = package.classes.index(label)
+    probabilities = scorer.probabilities(rows)[:, class_index] if rows else np.empty(0)
     contributions = {
         name: confidence - float(np.average(probabilities[start : start + len(weights)], weights=weights))
         for name, start, weights in sections
@@ -62,9 +64,9 @@ def feature_contributions(loaded_model: LoadedModel, row: tuple[Any, ...]) -> tu
     return label, confidence, contributions
 
 
-def _text_values(loaded_model: LoadedModel, column: Column) -> tuple[list[Any], list[int]]:
+def _text_values(package: Package, column: Column) -> tuple[list[Any], list[int]]:
     """Return a few texts that stand for those of the training rows, with equal weights."""
-    golden = loaded_model.package.golden_rows["columns"].get(column.name, [])
+    golden = package.golden_rows["columns"].get(column.name, [])
     texts = list(dict.fromkeys(text for text in golden if text is not None))[:_MAX_TEXTS]
     return texts, [1] * len(texts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +19,15 @@ __all__ = ["WhatIf", "what_if_predictions", "what_if_response"]
 
 _MAX_VALUES = 15
 _MAX_ROWS = 20_000
+_RESPONSE_FIELDS = ("feature", "value", "probability", "prediction", "is_present")
 
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
     """The prediction when `feature` alone has `value` (as text).
 
-    `probability` is that of the requested class; `is_present` marks the value that the row has.
+    `probability` is that of the requested class; `is_present` marks the value that the row has. `raw` is the value
+    itself, which the response of the API leaves out.
     """
 
     feature: str
@@ -33,6 +35,7 @@ class WhatIf:
     probability: float
     prediction: str
     is_present: bool
+    raw: Any
 
 
 def what_if_response(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
@@ -40,7 +43,8 @@ def what_if_response(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
     (scored,) = loaded_model.scorer.score([row])
     features = dict(zip(loaded_model.schema.feature_names, row, strict=True))
     variations = [
-        asdict(variation) for variation in what_if_predictions(loaded_model.package, features, label=scored.label)
+        {name: getattr(variation, name) for name in _RESPONSE_FIELDS}
+        for variation in what_if_predictions(loaded_model.package, features, label=scored.label)
     ]
     body = {"prediction": scored.label, "unit": f"probability of {scored.label}", "variations": variations}
     return f"{json.dumps(body)[:-1]},{loaded_model.response_suffix}}}".encode()
@@ -78,7 +82,7 @@ def what_if_predictions(package: Package, row: Mapping[str, Any], *, label: str)
     probabilities = package.predict_proba(columns)[:, package.classes.index(label)]
     predictions = package.predict(columns)
     return [
-        WhatIf(name, _format_value(value), float(probability), str(prediction), value == row.get(name))
+        WhatIf(name, _format_value(value), float(probability), str(prediction), value == row.get(name), value)
         for (name, value), probability, prediction in zip(variations, probabilities, predictions, strict=True)
     ]
 

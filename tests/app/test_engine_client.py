@@ -1,4 +1,4 @@
-"""The engine inside the app predicts, explains, and follows promotions."""
+"""The engine inside the app predicts, and follows promotions."""
 
 from __future__ import annotations
 
@@ -60,13 +60,6 @@ def test_an_outcome_names_the_user_of_the_session(
 def test_columns_give_the_predictions_of_their_rows(client: EngineClient, features: dict[str, object]) -> None:
     batch = client.predict_columns({name: [value] * 3 for name, value in features.items()}, is_logged=True)
     assert batch.predictions == [client.predict(features, is_logged=True)["prediction"]] * 3
-
-
-def test_each_feature_has_a_contribution_and_variations(client: EngineClient, features: dict[str, object]) -> None:
-    contributions = client.explain(features)["contributions"]
-    variations = client.what_if(features)["variations"]
-    assert {item["feature"] for item in contributions} == set(features)
-    assert {item["feature"] for item in variations} == set(features)
 
 
 def test_an_unknown_feature_is_refused(client: EngineClient) -> None:

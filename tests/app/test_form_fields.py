@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.form_fields import example_value
+from app.form_fields import address_values, example_value, values_of_address
 from pipeline.schema import Column
 from tests.app.conftest import errors_of
 
@@ -39,17 +39,17 @@ def _one_field_of_each_kind() -> None:
     from app import form_fields
     from pipeline.schema import Column
 
-    values = [
-        form_fields.feature_input(Column("n", "integer", "Int64", minimum=2.0, maximum=9.0, unit="kg", title="Count")),
-        form_fields.feature_input(Column("f", "float", "Float64", minimum=0.0, maximum=1.0, nullable=True)),
-        form_fields.feature_input(Column("b", "boolean", "boolean", nullable=True)),
-        form_fields.feature_input(Column("c", "category", "string", categories=("red", "blue"))),
-        form_fields.feature_input(Column("t", "text", "string", nullable=True)),
-        form_fields.feature_input(Column("d", "datetime", "datetime64[us]", nullable=True)),
-        form_fields.feature_input(
-            Column("l", "text", "string", example="a sentence of a customer about a late parcel")
-        ),
+    columns = [
+        Column("n", "integer", "Int64", minimum=2.0, maximum=9.0, unit="kg", title="Count"),
+        Column("f", "float", "Float64", minimum=0.0, maximum=1.0, nullable=True),
+        Column("b", "boolean", "boolean", nullable=True),
+        Column("c", "category", "string", categories=("red", "blue")),
+        Column("t", "text", "string", nullable=True),
+        Column("d", "datetime", "datetime64[us]", nullable=True),
+        Column("l", "text", "string", example="a sentence of a customer about a late parcel"),
     ]
+    first_values = form_fields.values_of_address(columns, st.query_params.get_all("set"))
+    values = [form_fields.feature_input(column, first_values[column.name]) for column in columns]
     st.session_state["values"] = values
 
 
@@ -84,9 +84,8 @@ def _open_field() -> None:
     from app import form_fields
     from pipeline.schema import Column
 
-    st.session_state["value"] = form_fields.feature_input(
-        Column("plan", "category", "category", categories=("basic", "pro"), unseen="other")
-    )
+    column = Column("plan", "category", "category", categories=("basic", "pro"), unseen="other")
+    st.session_state["value"] = form_fields.feature_input(column, form_fields.example_value(column))
 
 
 def test_a_field_of_an_open_column_takes_another_word() -> None:
@@ -95,3 +94,25 @@ def test_a_field_of_an_open_column_takes_another_word() -> None:
     assert field.proto.accept_new_options
     assert "Another word is accepted" in field.help
     assert at.session_state["value"] == "basic"
+
+
+def test_the_address_gives_first_values_and_ignores_what_the_column_does_not_allow() -> None:
+    at = AppTest.from_function(_one_field_of_each_kind, default_timeout=60)
+    at.query_params["set"] = ["n=12", "f=0.5", "b=true", "c=blue", "t=a=b", "d=", "unknown=1", "l"]
+    at.run()
+    assert errors_of(at) == []
+    assert at.session_state["values"] == [2, 0.5, True, "blue", "a=b", None, LONG]
+
+
+def test_values_of_the_address_are_read_as_written() -> None:
+    columns = [
+        Column("n", "integer", "Int64", minimum=2.0, maximum=9.0, nullable=True),
+        Column("f", "float", "Float64"),
+        Column("b", "boolean", "boolean"),
+        Column("c", "category", "string", categories=("red", "blue")),
+    ]
+    values = {"n": 7, "f": 0.1, "b": False, "c": "red"}
+    texts = address_values(columns, values)
+    assert texts == ["n=7", "f=0.1", "b=false"]
+    assert values_of_address(columns, texts) == values
+    assert address_values([Column("t", "text", "string")], {"t": "x" * 2000}) == []

@@ -13,7 +13,6 @@ from app import queries
 from pipeline.errors import ConfigError, DataError
 from pipeline.files import write_json
 from pipeline.project import paths
-from pipeline.state import PredictionQuery
 from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
@@ -33,13 +32,10 @@ def test_before_the_first_run_the_error_names_the_command(query: Callable[[], ob
 
 @pytest.mark.usefixtures("empty")
 def test_before_the_first_registration_the_registry_is_empty() -> None:
-    search = PredictionQuery("model")
     assert not queries.has_state()
     assert queries.versions("model") == []
     assert queries.current_deployment("model").versions == {}
     assert queries.audit_entries("model") == []
-    assert queries.logged_predictions(search, limit=5, offset=0) == []
-    assert queries.count_logged_predictions(search, max_count=5) == 0
 
 
 def test_a_changed_report_is_read_again(empty: Path) -> None:

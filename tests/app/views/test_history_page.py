@@ -1,38 +1,95 @@
-"""The history page searches the prediction log."""
+"""The history page searches the prediction log, and shows one prediction."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.app.conftest import app_page, errors_of, text_of
-from tests.app.views.test_predict_page import logged_predictions, predict_by_form
+from pipeline import state as store
+from pipeline.config.config_loader import load_params
+from pipeline.state import PredictionWriter
+from tests.app.conftest import app_page, text_of
+from tests.pipeline.state.test_prediction_search import make_row
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streamlit.testing.v1 import AppTest
+
     from tests.fixtures.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("app")
 
-
-def test_the_history_finds_a_prediction_by_its_id(project: Workspace) -> None:
-    predict_by_form()
-    predict_by_form()
-    prediction_id = logged_predictions(project)[1].prediction_id
-    at = app_page("history").run()
-    at.text_input(key="history_text").set_value(prediction_id).run()
-    assert list(at.dataframe[0].value["Prediction ID"]) == [prediction_id]
+N_ROWS = 60
+_DAY_US = 86_400_000_000
 
 
-@pytest.mark.parametrize(
-    ("confidence", "is_shown"), [(["20", "100"], True), (["100", "20"], True), (["0", "1"], False), (["500"], True)]
-)
-def test_the_address_selects_the_confidence(confidence: list[str], is_shown: bool, project: Workspace) -> None:
-    predict_by_form()
+def log_rows(project: Path, *, n: int = N_ROWS) -> None:
+    """Log predictions with 0 to 11 hours alone, unless the log has them, before the days that the monitor reads."""
+    state = store.open_state(project)
+    model = load_params(project / "params.yaml").name
+    with state.reading() as connection:
+        digest = store.current_deployment(connection, model).digests["Production"]
+        is_filled = bool(store.existing_prediction_ids(connection, ["history-0"]))
+    if not is_filled:
+        writer = PredictionWriter(state)
+        now = state.clock() - 40 * _DAY_US
+        writer.write(
+            [
+                make_row(
+                    number,
+                    prediction_id=f"history-{number}",
+                    predicted_at=now - (n - number) * 1_000_000,
+                    model=model,
+                    version=1,
+                    digest=digest,
+                    features=json.dumps({"Time_spent_Alone": number % 12, "Stage_fear": ("No", "Yes")[number % 2]}),
+                    prediction=("Extrovert", "Introvert")[number % 2],
+                    probabilities=json.dumps({"Extrovert": 0.4, "Introvert": 0.6}),
+                )
+                for number in range(n)
+            ]
+        )
+        writer.close()
+        with state.writing() as connection:
+            store.add_outcomes(
+                connection, [("history-1", now, "Extrovert", "test"), ("history-3", now, "Introvert", "test")]
+            )
+    state.close()
+
+
+def history(project: Workspace, **parameters: Any) -> AppTest:
+    log_rows(project.root)
     at = app_page("history")
-    at.query_params["history_confidence"] = confidence
-    at.query_params["history_live"] = "maybe"
-    at.run()
-    assert errors_of(at) == []
-    assert ("No predictions match" not in text_of(at)) == is_shown
-    assert at.toggle(key="history_live").value is False
+    for name, value in {"range": "all", **parameters}.items():
+        at.query_params[name] = value
+    return at.run()
+
+
+def shown_ids(at: AppTest) -> set[str]:
+    return set(at.dataframe[0].value["Prediction ID"]) if at.dataframe else set()
+
+
+def test_no_match_offers_to_clear_the_filters(project: Workspace) -> None:
+    at = history(project, where=["Time_spent_Alone>99"], outcome="wrong")
+    assert "No predictions match these filters" in text_of(at)
+    at.button(key="history_clear_empty").click().run()
+    assert ("where" in at.query_params, at.query_params["outcome"]) == (False, "any")
+
+
+def test_older_predictions_follow_the_newest(project: Workspace) -> None:
+    at = history(project)
+    first = shown_ids(at)
+    at.button(key="history_older").click().run()
+    assert (len(first), first & shown_ids(at)) == (50, set())
+    at.button(key="history_newest").click().run()
+    assert shown_ids(at) == first
+
+
+def test_the_text_of_an_identifier_opens_its_prediction(project: Workspace) -> None:
+    at = history(project)
+    at.text_input(key="history_text").set_value("history-7").run()
+    assert at.title[0].value == "Prediction"
+    assert "history-7" in text_of(at)

@@ -21,5 +21,6 @@ def test_an_outcome_is_stored_with_its_prediction(project: Workspace) -> None:
     other = next(name for name in newest.probabilities if name != newest.prediction)
     at.pills[0].set_value(other).run()
     at.button(key=f"save_{newest.prediction_id}").click().run()
-    assert "Outcome saved" in text_of(at)
+    assert "Outcome saved" in at.toast[0].value
+    assert f"Actual outcome: **{other}**" in text_of(at)
     assert logged_predictions(project)[0].outcome == other

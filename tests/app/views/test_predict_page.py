@@ -39,12 +39,12 @@ def query_log(project: Workspace, query: Callable[[Connection, store.PredictionQ
 
 def logged_predictions(project: Workspace) -> list[LoggedPrediction]:
     """Return the newest logged predictions, newest first."""
-    return query_log(project, store.search_predictions)
+    return list(query_log(project, store.search_predictions).predictions)
 
 
 def count_logged(project: Workspace) -> int:
     """Return the number of logged predictions."""
-    return query_log(project, store.count_predictions)
+    return query_log(project, store.count_predictions).n
 
 
 def unlabeled_csv(project: Workspace, n: int = 3) -> str:

@@ -26,3 +26,12 @@ def test_a_prediction_shows_contributions_and_what_if(project: Workspace) -> Non
     ]
     assert "the prediction" in text_of(at)
     assert "flips" in text_of(at)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_prediction_is_explained_by_the_package_that_made_it() -> None:
+    at = predict_by_form(is_logged=False)
+    challenger = "f" * 64
+    at.session_state["last_result_form"]["prediction"]["model_digest"] = challenger
+    at.run()
+    assert challenger in text_of(at)

@@ -11,8 +11,8 @@ from pipeline.change_report.change_report import ChangeReport, GateChange, Metri
 from pipeline.change_report.change_report_page import change_report_html
 from pipeline.change_report.change_summary import change_effects, change_verdict
 from pipeline.change_report.markdown import change_report_markdown
-from pipeline.change_report.paired_evaluation import SliceChange
 from pipeline.change_report.stage_changes import StageChange
+from pipeline.evaluation import SliceChange
 from pipeline.gates import SchemaChange
 from pipeline.metrics import MetricEstimate
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def test_a_contribution_subtracts_the_mean_over_the_training_values(loaded_model: LoadedModel) -> None:
     features = make_rows(1)[0]
     row = loaded_model.parser.parse_row(row_body(features)).rows[0]
-    label, confidence, contributions = feature_contributions(loaded_model, row)
+    label, confidence, contributions = feature_contributions(loaded_model.scorer, row)
     assert sorted(contributions) == sorted(features)
     bins = loaded_model.reference.column("Stage_fear")
     counts = dict(zip(bins.labels, bins.counts, strict=True))

@@ -75,7 +75,9 @@ def test_a_row_has_the_same_bits_alone_in_a_batch_and_in_a_file(model: LoadedMod
 
 
 def test_an_explanation_is_about_the_columns_of_the_row(model: LoadedModel) -> None:
-    label, _, contributions = feature_contributions(model, (10.0, "city 20", "word1 broken refund word7", "2025-06-01"))
+    label, _, contributions = feature_contributions(
+        model.scorer, (10.0, "city 20", "word1 broken refund word7", "2025-06-01")
+    )
     assert label == "yes"
     assert set(contributions) == set(SCHEMA.feature_names)
     assert max(contributions, key=lambda name: abs(contributions[name])) == "note"
