@@ -59,6 +59,18 @@ def show_fairness(
         f" {percent(report['confidence_level'])} intervals. Each group is compared with all other rows."
     )
     by_name = {" and ".join(column["columns"]): column for column in report["columns"]}
+    chosen, question = _choose_question(by_name, titles)
+    column = by_name[chosen]
+    _show_column(column, question)
+    metric, of_class = question
+    moments = group_moments(live, column=chosen, metric=metric, of_class=of_class)
+    _show_live(moments, _scale_of(column, question), _effects(column, question))
+
+
+def _choose_question(
+    by_name: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str]
+) -> tuple[str, tuple[str, str | None]]:
+    """Return the name of the chosen column, and its metric and class."""
     left, right = st.columns(2)
     chosen = address.choose(
         left.selectbox,
@@ -69,8 +81,7 @@ def show_fairness(
         format_func=lambda name: " x ".join(titles.get(part, part) for part in by_name[name]["columns"]),
         label="Protected column",
     )
-    column = by_name[chosen]
-    questions = {_question_id(question): question for question in map(_question, _metrics_of(column["groups"]))}
+    questions = {_question_id(asked): asked for asked in map(_question, _metrics_of(by_name[chosen]["groups"]))}
     asked = address.choose(
         right.selectbox,
         list(questions),
@@ -80,10 +91,7 @@ def show_fairness(
         format_func=lambda name: _question_label(questions[name]),
         label="Metric",
     )
-    _show_column(column, questions[asked])
-    metric, of_class = questions[asked]
-    moments = group_moments(live, column=chosen, metric=metric, of_class=of_class)
-    _show_live(moments, _scale_of(column, questions[asked]), _effects(column, questions[asked]))
+    return chosen, questions[asked]
 
 
 def _question_id(question: tuple[str, str | None]) -> str:
