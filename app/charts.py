@@ -11,28 +11,28 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from app.palette import AMBER, BLUE, GRAY, GREEN, INK, ORANGE, PALE, PAPER, RED, SERIES
+from app.palette import AMBER, BLUE, GRAY, INK, ORANGE, PAPER, SERIES
 
 __all__ = [
+    "MAX_RATIO",
     "Chart",
     "calibration_curve",
     "class_probabilities",
     "confusion_matrix",
     "distribution_comparison",
-    "drift_matrix",
     "drift_ratios",
     "feature_contributions",
     "hourly_counts",
     "interval_plot",
     "line_curve",
     "share_bars",
-    "share_over_time",
     "value_counts",
     "with_height",
 ]
 
 Chart = alt.Chart | alt.LayerChart
-_VERDICT_COLORS = {"drift": ORANGE, "degraded": ORANGE, "watch": AMBER, "stable": GREEN, "ok": GREEN}
+_VERDICT_COLORS = {"drift": ORANGE, "degraded": ORANGE, "watch": AMBER, "stable": GRAY, "ok": GRAY}
+MAX_RATIO = 3.0
 _ROW_HEIGHT_PX, _AXIS_HEIGHT_PX = 30, 70
 _MAX_BARS = 40
 _LABEL_AXIS = alt.Axis(labelLimit=180, labelOverlap=False, title=None)
@@ -102,62 +102,41 @@ def share_bars(frame: pd.DataFrame, *, title: str, max_share: float = 1.0) -> Ch
 
 
 def drift_ratios(frame: pd.DataFrame) -> Chart:
-    """Draw bars of `ratio` (drift as a multiple of its threshold) by `name`, colored by `verdict`, with a line at 1."""
+    """Draw bars of `ratio` (a change as a multiple of its limit) by `name`, colored by `verdict`, with a line at 1.
+
+    The axis ends at `MAX_RATIO`, so the limit has the same place always; the text of a bar has its value. A click on a
+    bar is the selection `picked`, with the field `column` where the frame has it.
+    """
     rows = frame.head(_MAX_BARS)
     verdicts = rows["verdict"].where(rows["verdict"].isin(list(_VERDICT_COLORS)), "other")
     colors = {name: color for name, color in {**_VERDICT_COLORS, "other": GRAY}.items() if (verdicts == name).any()}
     scale = alt.Scale(domain=list(colors), range=list(colors.values()))
-    bars = (
-        alt.Chart(rows.assign(color=verdicts))
-        .mark_bar(cornerRadiusEnd=3)
-        .encode(
-            y=alt.Y("name:N", sort=None, axis=_LABEL_AXIS),
-            x=alt.X("ratio:Q", axis=alt.Axis(title="Drift as a multiple of its threshold", format=".1f")),
-            color=alt.Color("color:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
-            tooltip=[
-                alt.Tooltip("name:N", title="Name"),
-                alt.Tooltip("verdict:N", title="Verdict"),
-                alt.Tooltip("ratio:Q", format=".2f", title="Drift / threshold"),
-                alt.Tooltip("summary:N", title="Change"),
-            ],
+    base = alt.Chart(
+        rows.assign(
+            color=verdicts, clipped=rows["ratio"].clip(upper=MAX_RATIO), text=rows["ratio"].map("{:.2g} x".format)
         )
+    ).encode(
+        y=alt.Y("name:N", sort=None, axis=_LABEL_AXIS),
+        x=alt.X(
+            "clipped:Q",
+            scale=alt.Scale(domain=[0, MAX_RATIO + 0.4]),
+            axis=alt.Axis(title="Drift / limit", format="d", values=[0, 1, 2, 3]),
+        ),
     )
-    threshold = (
-        alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(x=alt.X("at:Q"))
-    )
-    return with_height(alt.layer(bars, threshold), _height_for_rows(len(rows)) + 30)
-
-
-def drift_matrix(frame: pd.DataFrame) -> Chart:
-    """Draw cells by `name` and time (`at` to `until`), colored by `ratio`, with a dot where `verdict` is drift.
-
-    `ratio` is drift as a multiple of its threshold: pale below 1, orange at 1, red from 2.
-    """
-    names = list(dict.fromkeys(frame["name"]))
-    base = alt.Chart(frame).encode(
-        y=alt.Y("name:N", sort=names, axis=_LABEL_AXIS),
+    bars = base.mark_bar(cornerRadiusEnd=3).encode(
+        color=alt.Color("color:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
         tooltip=[
-            alt.Tooltip("name:N", title="Feature"),
-            alt.Tooltip("at:T", format="%d %b %H:%M", title="From"),
+            alt.Tooltip("name:N", title="Name"),
             alt.Tooltip("verdict:N", title="Verdict"),
-            alt.Tooltip("ratio:Q", format=".2f", title="Drift / threshold"),
-            alt.Tooltip("n_rows:Q", format=",", title="Rows"),
+            alt.Tooltip("ratio:Q", format=".2f", title="Drift / limit"),
             alt.Tooltip("summary:N", title="Change"),
         ],
     )
-    across = alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True))
-    legend = alt.Legend(title="Drift / threshold", orient="top", format=".1f", gradientLength=220, values=[0, 1, 2])
-    scale = alt.Scale(domain=[0, 1, 2], range=[PALE, AMBER, RED], clamp=True, interpolate="rgb")
-    unknown = {"test": "datum.verdict == 'not enough data' || datum.verdict == 'not evaluated'", "value": GRAY}
-    color = alt.Color("ratio:Q", scale=scale, legend=legend, condition=unknown)
-    rectangles = base.mark_rect(stroke=PAPER, strokeWidth=0.5).encode(x=across, x2=alt.X2("until:T"), color=color)
-    middle = frame.assign(at=frame["at"] + (frame["until"] - frame["at"]) / 2)
-    dots = (
-        alt.Chart(middle[middle["verdict"] == "drift"])
-        .mark_point(filled=True, color=INK, size=28, opacity=1)
-        .encode(x=alt.X("at:T"), y=alt.Y("name:N", sort=names))
-    )
-    return with_height(alt.layer(rectangles, dots), 26 * max(len(names), 1) + 90)
+    if "column" in rows:
+        bars = bars.add_params(alt.selection_point(name="picked", fields=["column"], on="click"))
+    texts = base.mark_text(align="left", dx=4, color=INK, fontSize=11).encode(text=alt.Text("text:N"))
+    limit = alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(x=alt.X("at:Q"))
+    return with_height(alt.layer(bars, texts, limit), _height_for_rows(len(rows)))
 
 
 def distribution_comparison(frame: pd.DataFrame, *, sides: tuple[str, str]) -> Chart:
@@ -166,7 +145,9 @@ def distribution_comparison(frame: pd.DataFrame, *, sides: tuple[str, str]) -> C
         alt.Chart(frame)
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            x=alt.X("value:N", sort=None, axis=alt.Axis(title=None, labelAngle=-40, labelLimit=110, labelOverlap=True)),
+            x=alt.X(
+                "value:N", sort=None, axis=alt.Axis(title=None, labelAngle=-40, labelLimit=140, labelOverlap=False)
+            ),
             xOffset=alt.XOffset("side:N", sort=list(sides)),
             y=alt.Y("share:Q", axis=alt.Axis(format="%", title="Share of the rows")),
             color=alt.Color(
@@ -181,23 +162,6 @@ def distribution_comparison(frame: pd.DataFrame, *, sides: tuple[str, str]) -> C
             ],
         ),
         260,
-    )
-
-
-def share_over_time(frame: pd.DataFrame, *, title: str) -> Chart:
-    """Draw a line of `value`, a share, over `at` (naive time in the user's zone)."""
-    return with_height(
-        alt.Chart(frame)
-        .mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE))
-        .encode(
-            x=alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True)),
-            y=alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title=title)),
-            tooltip=[
-                alt.Tooltip("at:T", format="%Y-%m-%d %H:%M", title="Hour from"),
-                alt.Tooltip("value:Q", format=".1%", title=title),
-            ],
-        ),
-        200,
     )
 
 

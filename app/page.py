@@ -25,7 +25,7 @@ from pipeline.errors import (
     NotAllowed,
     UsageError,
 )
-from pipeline.text import format_age
+from pipeline.text import format_age, short_timestamp
 from pipeline.text import timestamp as format_timestamp
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ __all__ = [
     "now_us",
     "refresh_every",
     "render_page",
+    "short_time",
     "show_chart",
     "show_error",
     "show_facts",
@@ -177,7 +178,14 @@ def _as_color(name: str) -> Any:
     return name
 
 
-def show_chart(chart: charts.Chart, *, alt: str, key: str | None = None, is_selectable: bool = False) -> Any:
+def show_chart(
+    chart: charts.Chart,
+    *,
+    alt: str,
+    key: str | None = None,
+    is_selectable: bool = False,
+    on_select: Callable[[], None] | None = None,
+) -> Any:
     """Show a chart over the whole width in the colors of the page.
 
     Parameters
@@ -188,10 +196,12 @@ def show_chart(chart: charts.Chart, *, alt: str, key: str | None = None, is_sele
     key : str or None
     is_selectable : bool
         Whether a selection in the chart is returned, and a change runs the page again.
+    on_select : callable, optional
+        Called on a change before the page runs again; `st.session_state[key]` has the selection.
     """
     unchecked: Any = _UnvalidatedChart(chart, is_dark=_is_dark())
     if is_selectable:
-        return st.altair_chart(unchecked, width="stretch", alt=alt, key=key, on_select="rerun")
+        return st.altair_chart(unchecked, width="stretch", alt=alt, key=key, on_select=on_select or "rerun")
     return st.altair_chart(unchecked, width="stretch", alt=alt, key=key)
 
 
@@ -284,6 +294,11 @@ def to_local_time(timestamps_us: Sequence[int]) -> pd.DatetimeIndex:
 def timestamp(at_us: int) -> str:
     """Return a timestamp in the user's zone with its age."""
     return f"{format_timestamp(at_us, user_time_zone())} ({format_age(at_us, now_us())})"
+
+
+def short_time(at_us: int) -> str:
+    """Return a timestamp in the user's zone as day, month and time."""
+    return short_timestamp(at_us, user_time_zone(), now=now_us())
 
 
 def can_operate(role: str) -> tuple[bool, str]:

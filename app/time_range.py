@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,14 @@ from pipeline.text import timestamp
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["PRESET_HOURS", "TimeRange", "address_moment", "choose_time_range"]
+__all__ = [
+    "PRESET_HOURS",
+    "TimeRange",
+    "address_moment",
+    "choose_time_range",
+    "parse_address_moment",
+    "select_time_range",
+]
 
 PRESET_HOURS: Mapping[str, int] = {"1h": 1, "1d": 24, "3d": 72, "7d": 168, "30d": 720}
 _PRESET_LABELS = {"1h": "1 hour", "1d": "24 hours", "3d": "3 days", "7d": "7 days", "30d": "30 days"}
@@ -50,6 +57,11 @@ class TimeRange:
     def is_live(self) -> bool:
         """Whether the range ends now, and so moves with the time."""
         return self.preset != _CUSTOM
+
+    def until_now(self) -> TimeRange:
+        """Return the range of the same length that ends now, for a page that refreshes itself."""
+        now = page.now_us()
+        return replace(self, since=max(now - (self.until - self.since), 0), until=now)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -114,7 +126,7 @@ def _choose_ends(key: str, now: int) -> TimeRange:
     for name, label, default in (("since", "From", now - 24 * _HOUR_US), ("until", "To", now)):
         state_key = f"{key}_{name}"
         if state_key not in st.session_state:
-            st.session_state[state_key] = _local_moment(_parse_moment(st.query_params.get(name, "")) or default)
+            st.session_state[state_key] = _local_moment(parse_address_moment(st.query_params.get(name, "")) or default)
         chosen = st.datetime_input(label, key=state_key, format="YYYY-MM-DD", step=60, width=220)
         ends.append(default if chosen is None else _utc_us(chosen))
     since, until = sorted(ends)
@@ -124,7 +136,14 @@ def _choose_ends(key: str, now: int) -> TimeRange:
     return TimeRange(since, until, f"{timestamp(since, zone)} to {timestamp(until, zone)}", _CUSTOM)
 
 
-def _parse_moment(text: str) -> int | None:
+def select_time_range(key: str, *, since: int, until: int) -> None:
+    """Select free ends for the next run of the page; `key` as for `choose_time_range`."""
+    st.session_state[f"{key}_range"] = _CUSTOM
+    st.session_state[f"{key}_since"], st.session_state[f"{key}_until"] = _local_moment(since), _local_moment(until)
+
+
+def parse_address_moment(text: str) -> int | None:
+    """Return a moment of an address in microseconds since 1970; None for another text."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

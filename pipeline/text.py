@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 __all__ = [
+    "day_and_minute",
     "format_age",
     "format_duration",
     "iso_timestamp",
@@ -109,6 +110,17 @@ def percent(share: float | None, *, missing: str = "not defined") -> str:
     if share in (0.0, 1.0):
         return f"{100 * share:.0f}%"
     return "under 0.0001%" if share < 0.5 else "over 99.9999%"
+
+
+def day_and_minute(at_us: int, zone: tzinfo = UTC) -> str:
+    """Return a moment (microseconds since 1970, UTC) as day and minute, for a page that names its time zone.
+
+    Examples
+    --------
+    >>> day_and_minute(1_764_263_400_000_000)
+    '27 Nov 17:10'
+    """
+    return datetime.fromtimestamp(at_us / 1_000_000, zone).strftime("%d %b %H:%M").lstrip("0")
 
 
 def timestamp(at_us: int, zone: tzinfo = UTC, *, with_milliseconds: bool = False) -> str:

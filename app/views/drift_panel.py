@@ -1,18 +1,33 @@
-"""The drift panel: drift by feature, drift over time, and the distribution of one feature with its statistics."""
+"""The drift panel: drift by feature and over time; a click selects the feature and the moment of the distribution."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from app import address, charts, formatting, monitoring_queries, page
-from app.views import hourly_charts
-from pipeline.monitoring.drift.statistic_labels import STATISTIC_EXPLANATIONS, statistic_label, statistic_text
+from app import charts, formatting, page, window_charts
+from app.time_range import address_moment
+from app.views import time_frames
+from pipeline.text import day_and_minute
 
-__all__ = ["VERDICT_LABELS", "drift_ratio_frame", "show_drift"]
+if TYPE_CHECKING:
+    from app.window_charts import TimeAxis
+    from app.window_queries import DriftOverview
+    from pipeline.schema import FeatureLabels
 
+__all__ = [
+    "AT_KEY",
+    "COLUMN_KEY",
+    "VERDICT_LABELS",
+    "describe_start",
+    "drift_ratio_frame",
+    "ordered_findings",
+    "show_drift",
+]
+
+COLUMN_KEY, AT_KEY = "drift_column", "drift_at"
 VERDICT_LABELS = {
     "stable": "stable",
     "watch": "watch",
@@ -20,126 +35,114 @@ VERDICT_LABELS = {
     "not_enough_data": "not enough data",
     "not_evaluated": "not evaluated",
 }
+_BARS_KEY, _LINES_KEY = "drift_bars", "drift_lines"
+_MAX_COLORED = 6
 
 
-def show_drift(overview: monitoring_queries.DriftOverview, titles: dict[str, str], *, reference_label: str) -> None:
-    """Show the drift of a window; `reference_label` names the other side of the comparison."""
+def show_drift(overview: DriftOverview, labels: FeatureLabels, axis: TimeAxis) -> None:
+    """Show drift by feature and over time, or what is lacking for a verdict."""
     if overview.report["shortage"]:
         with st.container(border=True):
             st.markdown("**Feature drift**")
             st.caption(formatting.message_markdown(overview.report["summary"]))
-            if any(point.ratio is not None for line in overview.lines for point in line.points):
-                _show_drift_over_time(overview, titles)
         return
-    left, right = st.columns(2)
+    left, right = st.columns([2, 3])
     with left, st.container(border=True):
-        _show_drift_ratios(overview.report, titles)
+        st.markdown(
+            "**Drift by feature**",
+            help="Drift: the change exceeds its limit (the line) and is statistically significant. By drift times"
+            " importance; outputs of the model are last. Select a bar to see its distribution.",
+        )
+        page.show_chart(
+            charts.drift_ratios(drift_ratio_frame(overview.report, labels)),
+            alt="Drift as a multiple of its limit, by feature",
+            key=_BARS_KEY,
+            is_selectable=True,
+            on_select=lambda: _select_picked(_BARS_KEY),
+        )
     with right, st.container(border=True):
-        _show_drift_over_time(overview, titles)
-    with st.container(border=True):
-        _show_feature_distribution(overview, titles, reference_label)
+        _show_drift_over_time(overview, labels, axis)
 
 
-def _feature_title(titles: dict[str, str], column: str) -> str:
-    return formatting.shorten(titles.get(column, formatting.humanize(column)), 40)
+def ordered_findings(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the findings by impact: the most severe first, and outputs of the model after all features."""
+    return sorted(report["findings"], key=lambda finding: finding["kind"] == "prediction")
 
 
-def _threshold_ratio(value: float | None, threshold: float | None) -> float:
-    return value / threshold if value is not None and threshold else 0.0
-
-
-def drift_ratio_frame(drift: dict[str, Any], titles: dict[str, str]) -> pd.DataFrame:
-    """Return drift as a multiple of its threshold by feature, for `charts.drift_ratios`."""
+def drift_ratio_frame(report: dict[str, Any], labels: FeatureLabels) -> pd.DataFrame:
+    """Return drift as a multiple of its limit by feature, for `charts.drift_ratios`; none for an unknown value."""
     rows = [
         {
-            "name": _feature_title(titles, finding["column"]),
-            "ratio": _threshold_ratio(finding["value"], finding["threshold"]),
+            "name": labels.label(finding["column"]),
+            "column": finding["column"],
+            "ratio": finding["value"] / finding["threshold"],
             "verdict": VERDICT_LABELS[finding["verdict"]],
             "summary": formatting.shorten(finding["summary"], 200),
         }
-        for finding in drift["findings"]
+        for finding in ordered_findings(report)
+        if finding["value"] is not None and finding["threshold"]
     ]
-    return pd.DataFrame(rows, columns=["name", "ratio", "verdict", "summary"])
+    return pd.DataFrame(rows, columns=["name", "column", "ratio", "verdict", "summary"])
 
 
-def _show_drift_ratios(drift: dict[str, Any], titles: dict[str, str]) -> None:
-    st.markdown(
-        "**Drift by feature**",
-        help="Drift: the change exceeds its threshold (the line) and is statistically significant",
-    )
-    st.caption(formatting.message_markdown(formatting.shorten(drift["summary"], 400)))
-    page.show_chart(
-        charts.drift_ratios(drift_ratio_frame(drift, titles)), alt="Drift as a multiple of its threshold, by feature"
-    )
+def describe_start(overview: DriftOverview, labels: FeatureLabels) -> str:
+    """Return since when each drifting feature drifts without a break, in the time of the user."""
+    zone = page.user_time_zone()
+    lines = {line.column: line for line in overview.lines}
+    parts = []
+    for finding in ordered_findings(overview.report):
+        line = lines.get(finding["column"])
+        if finding["kind"] != "feature" or line is None or line.beyond_since is None:
+            continue
+        since = day_and_minute(line.beyond_since, zone)
+        parts.append(f"{labels.label(line.column)} {'before' if line.is_beyond_throughout else 'since'} {since}")
+    return "; ".join(parts)
 
 
-def _show_drift_over_time(overview: monitoring_queries.DriftOverview, titles: dict[str, str]) -> None:
+def _show_drift_over_time(overview: DriftOverview, labels: FeatureLabels, axis: TimeAxis) -> None:
     st.markdown(
         "**Drift over time**",
-        help="Each cell compares that period with training. Dot: drift. Gray: not enough rows.",
+        help="Each point compares its rows with the baseline; periods are merged until they have enough rows."
+        " Select a point to see its distribution, or drag to zoom.",
     )
-    order = [finding["column"] for finding in overview.report["findings"]]
-    points = [
-        (line.column, point)
-        for line in sorted(overview.lines, key=lambda line: order.index(line.column))
-        for point in line.points
-    ]
-    if not points:
+    frame = _drift_frame(overview, labels)
+    if frame.empty:
         st.caption("No rows in this period.")
         return
-    frame = pd.DataFrame(
+    beyond = list(dict.fromkeys(frame.loc[frame["verdict"] == "drift", "name"]))
+    ordered = sorted(beyond, key=lambda name: -frame.loc[frame["name"] == name, "ratio"].iloc[-1])
+    start = describe_start(overview, labels)
+    st.markdown(f"Drift: {formatting.escape_markdown(start)}." if start else "No feature drifts in the newest period.")
+    time_frames.show_zoomable(
+        window_charts.drift_history(frame, axis, colored=ordered[:_MAX_COLORED]),
+        alt="Drift as a multiple of its limit over time, by feature",
+        key=_LINES_KEY,
+        on_select=lambda: _select_picked(_LINES_KEY),
+    )
+
+
+def _drift_frame(overview: DriftOverview, labels: FeatureLabels) -> pd.DataFrame:
+    points = [(line.column, point) for line in overview.lines for point in line.points if point.ratio is not None]
+    begin = page.to_local_time([point.since for _, point in points])
+    end = page.to_local_time([point.until for _, point in points])
+    return pd.DataFrame(
         {
-            "name": [_feature_title(titles, column) for column, _ in points],
-            "at": page.to_local_time([point.since for _, point in points]),
-            "until": page.to_local_time([point.until for _, point in points]),
-            "ratio": [point.ratio or 0.0 for _, point in points],
+            "name": [labels.label(column) for column, _ in points],
+            "column": [column for column, _ in points],
+            "moment": [address_moment(point.since) for _, point in points],
+            "begin": begin,
+            "end": end,
+            "at": begin + (end - begin) / 2,
+            "ratio": [point.ratio for _, point in points],
             "verdict": [VERDICT_LABELS[point.finding.verdict] for _, point in points],
             "n_rows": [point.n_rows for _, point in points],
-            "summary": [formatting.shorten(point.finding.summary, 200) for _, point in points],
         }
     )
-    page.show_chart(charts.drift_matrix(frame), alt="Drift as a multiple of its threshold, by feature and time")
 
 
-def _show_feature_distribution(
-    overview: monitoring_queries.DriftOverview, titles: dict[str, str], reference_label: str
-) -> None:
-    findings = {finding["column"]: finding for finding in overview.report["findings"]}
-    if not findings:
-        return
-    name = address.choose(
-        st.selectbox,
-        list(findings),
-        parameter="column",
-        key="drift_column",
-        default=next(iter(findings)),
-        format_func=lambda name: f"{_feature_title(titles, name)}: {VERDICT_LABELS[findings[name]['verdict']]}",
-        label=f"Distribution: {reference_label} vs. this period",
-    )
-    finding = findings[name]
-    st.markdown(
-        f"**{formatting.escape_markdown(_feature_title(titles, name))}**:"
-        f" {formatting.escape_markdown(formatting.shorten(finding['summary'], 300))}"
-    )
-    left, right = st.columns([3, 2])
-    sides = (reference_label, "this period")
-    rows = [
-        (formatting.shorten(label, 40), side, share)
-        for label, *shares in finding["shares"]
-        for side, share in zip(sides, shares, strict=True)
-    ]
-    with left:
-        chart = charts.distribution_comparison(pd.DataFrame(rows, columns=["value", "side", "share"]), sides=sides)
-        page.show_chart(chart, alt=f"Distribution of {_feature_title(titles, name)}: {reference_label} and this period")
-        hourly_charts.show_missing_share(overview, name)
-    with right:
-        _show_statistics(finding["statistics"])
-
-
-def _show_statistics(values: dict[str, float | None]) -> None:
-    rows = [
-        (statistic_label(key), statistic_text(key, value), STATISTIC_EXPLANATIONS.get(key, ""))
-        for key, value in values.items()
-        if value is not None
-    ]
-    page.show_table(pd.DataFrame(rows, columns=["Statistic", "Value", "Meaning"]))
+def _select_picked(key: str) -> None:
+    """Select the feature, and the moment of a point, that was clicked in a chart."""
+    picked = time_frames.picked_point(st.session_state.get(key))
+    if "column" in picked:
+        st.session_state[COLUMN_KEY] = st.query_params["column"] = picked["column"]
+        st.session_state[AT_KEY] = st.query_params["at"] = picked.get("moment", "all")

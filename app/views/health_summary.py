@@ -10,6 +10,7 @@ import streamlit as st
 from app import charts, formatting, monitoring_queries, page, queries
 from app.views import drift_panel
 from pipeline.metrics.metric_labels import metric_label
+from pipeline.schema import FeatureLabels
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def show_health_summary(
     summary = monitoring_queries.health_summary(version.model, number, _WINDOW_HOURS)
     left, middle, right = st.columns(3)
     with left, st.container(border=True, height="stretch"):
-        titles = {column.name: column.label for column in queries.load_package(version.digest).schema.columns}
-        _show_feature_drift(summary.drift, titles, number)
+        labels = FeatureLabels.from_schema(queries.load_package(version.digest).schema)
+        _show_feature_drift(summary.drift, labels, number)
     with middle, st.container(border=True, height="stretch"):
         _show_degradation(summary.degradation, number)
     with right, st.container(border=True, height="stretch"):
@@ -76,12 +77,12 @@ def describe_other_traffic(counts: Mapping[int, int], number: int, period: str) 
     return f"{'; '.join([f'Version {number} made {made} in {period}', *others])}."
 
 
-def _show_feature_drift(report: dict[str, Any], titles: dict[str, str], number: int) -> None:
+def _show_feature_drift(report: dict[str, Any], labels: FeatureLabels, number: int) -> None:
     st.markdown(f"**Feature drift of version {number}, last 24 hours**", help="Details are on the page Monitoring")
     st.caption(formatting.message_markdown(formatting.shorten(report["summary"], 200)))
     if report["shortage"]:
         return
-    ordered = drift_panel.drift_ratio_frame(report, titles).sort_values("ratio", ascending=False, kind="stable")
+    ordered = drift_panel.drift_ratio_frame(report, labels)
     page.show_chart(
         charts.drift_ratios(ordered.head(_MAX_FEATURES)),
         alt="Drift as a multiple of its threshold, by feature; the line is the threshold",

@@ -20,7 +20,7 @@ from app import (
     queries,
 )
 from app.next_steps import next_steps
-from app.views import health_summary, hourly_charts, overview_cards, status_panel
+from app.views import demo_panel, health_summary, hourly_charts, overview_cards, status_panel
 from pipeline.errors import MlopsError
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
 from pipeline.production_status.production_metrics import production_metrics
@@ -29,6 +29,7 @@ from pipeline.text import short_timestamp
 
 if TYPE_CHECKING:
     from app.next_steps import NextStep
+    from app.window_queries import HourlyActivity
     from pipeline.production_status import ModelFacts, ProductionStatus
     from pipeline.state import ModelVersion
 
@@ -60,6 +61,8 @@ def _render_body() -> None:
         _show_getting_started()
         return
     production = next((version for version in versions if version.stage == "Production"), None)
+    if production is not None and known.last_prediction_at is None:
+        page.error_boundary(demo_panel.show_offer)
     overview_cards.show_cards(production, known, status)
     left, right = st.columns([3, 2])
     with left, st.container(border=True, height="stretch"):
@@ -108,7 +111,7 @@ def _show_traffic(model: str, known: ModelFacts) -> None:
     _show_rate(activity, known)
 
 
-def _show_rate(activity: monitoring_queries.HourlyActivity, known: ModelFacts) -> None:
+def _show_rate(activity: HourlyActivity, known: ModelFacts) -> None:
     """Draw the error rate by hour beside that of training; without outcomes, the mean confidence."""
     if activity.outcomes:
         points = [(hour.hour, hour.n_errors / hour.n_outcomes) for hour in activity.outcomes]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from pipeline.state import AuditEntry
 
-__all__ = ["PastDeployment", "deployments_after"]
+__all__ = ["PastDeployment", "ProductionChange", "deployments_after", "production_changes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,34 @@ class PastDeployment:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionChange:
+    """Another version went to Production at `at`, in microseconds since 1970; `version` is None for none."""
+
+    at: int
+    model: str
+    version: int | None
+    entry: AuditEntry
+
+
+def production_changes(entries: Sequence[AuditEntry]) -> list[ProductionChange]:
+    """Return the decisions that put another version into Production, in the order of time.
+
+    Parameters
+    ----------
+    entries : sequence of AuditEntry
+        In any order, of any models.
+    """
+    changes = []
+    for entry in sorted(entries, key=lambda entry: entry.seq):
+        if entry.generation is None:
+            continue
+        before, after = (side.get("Production", {}).get("version") for side in (entry.before, entry.after))
+        if before != after:
+            changes.append(ProductionChange(entry.recorded_at, entry.model, after, entry))
+    return changes
 
 
 def deployments_after(entries: Sequence[AuditEntry]) -> list[PastDeployment]:

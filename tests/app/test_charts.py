@@ -32,11 +32,6 @@ CHARTS_BY_NAME: dict[str, Any] = {
     "by_hour": lambda names: charts.hourly_counts(
         pd.DataFrame({"at": SINCE, "label": names, "rows": 1}), since=SINCE, until=UNTIL
     ),
-    "drift_matrix": lambda names: charts.drift_matrix(
-        pd.DataFrame(
-            {"name": names, "at": SINCE, "until": UNTIL, "ratio": 1.5, "verdict": "drift", "n_rows": 9, "summary": ""}
-        )
-    ),
     "distribution_comparison": lambda names: charts.distribution_comparison(
         pd.DataFrame({"value": names, "side": "training", "share": 0.5}), sides=("training", "period")
     ),
@@ -44,7 +39,6 @@ CHARTS_BY_NAME: dict[str, Any] = {
 
 
 CHARTS_WITHOUT_NAMES = {
-    "by_time": lambda: charts.share_over_time(pd.DataFrame({"at": [SINCE], "value": [0.5]}), title="Error rate"),
     "curve": lambda: charts.line_curve(pd.DataFrame({"recall": [0.5], "precision": [0.5]}), x="recall", y="precision"),
 }
 
@@ -75,6 +69,14 @@ def test_500_names_draw_the_first_40(name: str) -> None:
     chart = CHARTS_BY_NAME[name]([f"column {at}" for at in range(500)])
     names = {row["name"] for row in chart_rows(chart) if "name" in row}
     assert names == {f"column {at}" for at in range(40)}
+
+
+def test_a_bar_of_drift_ends_at_the_clip_and_its_text_has_the_value() -> None:
+    frame = pd.DataFrame(
+        {"name": ["a", "b"], "column": ["a", "b"], "ratio": [26.08, 0.5], "verdict": "drift", "summary": ""}
+    )
+    rows = [row for row in chart_rows(charts.drift_ratios(frame)) if "clipped" in row]
+    assert [(row["clipped"], row["text"]) for row in rows] == [(charts.MAX_RATIO, "26 x"), (0.5, "0.5 x")]
 
 
 def test_the_calibration_curve_holds_its_points_and_the_diagonal() -> None:

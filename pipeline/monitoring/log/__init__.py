@@ -11,6 +11,7 @@ from pipeline.monitoring.log.hourly_traffic import (
 from pipeline.monitoring.log.log_batch import LogBatch, loggable_reference
 from pipeline.monitoring.log.log_window import PredictionLog, Window, WindowTallies, window_by_rows, window_by_time
 from pipeline.monitoring.log.rollup_updates import rebuild_rollups, roll_up
+from pipeline.monitoring.log.time_periods import confidence_by_period
 
 __all__ = [
     "PREDICTION_OUTPUTS",
@@ -21,6 +22,7 @@ __all__ = [
     "PredictionLog",
     "Window",
     "WindowTallies",
+    "confidence_by_period",
     "count_frame",
     "loggable_reference",
     "outcomes_by_hour",

@@ -13,12 +13,21 @@ from pipeline.state import DAY_US, HOUR_US
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pipeline.monitoring.log.hourly_traffic import HourlyPredictions
     from pipeline.monitoring.log.log_window import PredictionLog
     from pipeline.state import RollupCounts
 
     WeightedTally = tuple[float, RollupCounts]
 
-__all__ = ["MAX_PERIODS", "PeriodTallies", "TimePeriod", "bucket_length", "merge_into_periods", "read_period_tallies"]
+__all__ = [
+    "MAX_PERIODS",
+    "PeriodTallies",
+    "TimePeriod",
+    "bucket_length",
+    "confidence_by_period",
+    "merge_into_periods",
+    "read_period_tallies",
+]
 
 MAX_PERIODS = 32
 _HOURS_OF_BASE = (1, 2, 3, 6, 12)
@@ -148,6 +157,21 @@ def _spans(first: int, last: int, length: int) -> list[tuple[Literal["hour", "da
     if length % DAY_US:
         return [("hour", first, last)]
     return [span for span in Window(first, last, first, last).buckets() if span[1] < span[2]]
+
+
+def confidence_by_period(hours: Sequence[HourlyPredictions], *, min_rows: int) -> list[tuple[TimePeriod, float]]:
+    """Return the mean confidence of periods of whole hours, merged until each has `min_rows` predictions."""
+    if not hours:
+        return []
+    by_hour = {hourly.hour: hourly for hourly in hours}
+    bounds = (min(by_hour), max(by_hour) + HOUR_US)
+    n_rows = {hour: hourly.n_predictions for hour, hourly in by_hour.items()}
+    means = []
+    for period in merge_into_periods(n_rows, bounds=bounds, length=HOUR_US, min_rows=min_rows):
+        parts = [by_hour[start] for start in period.starts]
+        total = sum(part.n_predictions for part in parts)
+        means.append((period, sum(part.n_predictions * part.mean_confidence for part in parts) / total))
+    return means
 
 
 def bucket_length(span: int) -> int:

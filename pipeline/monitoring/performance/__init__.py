@@ -19,12 +19,18 @@ from pipeline.monitoring.performance.performance_history import (
     metric_lines,
     slice_lines,
 )
-from pipeline.monitoring.performance.performance_report import PerformanceReport, evaluate_frame, evaluate_window
+from pipeline.monitoring.performance.performance_report import (
+    LABEL_METRICS,
+    PerformanceReport,
+    evaluate_frame,
+    evaluate_window,
+)
 from pipeline.monitoring.performance.score_histogram import ScoreHistogram
 from pipeline.monitoring.performance.version_performance import VersionPerformance, read_version_performance
 
 __all__ = [
     "ESTIMABLE_METRICS",
+    "LABEL_METRICS",
     "Degradation",
     "HistoryOptions",
     "IntervalOptions",

@@ -19,15 +19,23 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("app")
 
 
-def test_a_drifted_feature_is_listed_first_against_training_and_the_previous_period(project: Workspace) -> None:
+def test_a_drifted_feature_is_first_and_a_link_selects_moment_metric_and_slice(project: Workspace) -> None:
     label = log_drifting_day(project.root)
     at = app_page("monitoring").run()
-    features = at.selectbox(key="drift_column")
     assert errors_of(at) == []
-    assert features.options[0] == f"{label}: drift"
-    at.segmented_control(key="baseline").set_value("previous_window").run()
-    at.segmented_control(key="window").set_value("1h").run()
-    assert errors_of(at) == []
+    assert at.selectbox(key="drift_column").options[0] == f"{label}: drift"
+    at.selectbox(key="drift_at").select_index(1)
+    at.selectbox(key="performance_metric").select("accuracy")
+    at.segmented_control(key="performance_by").set_value("slice").run()
+    linked = app_page("monitoring")
+    for name, value in at.query_params.items():
+        linked.query_params[name] = value
+    linked.run()
+    keys = ("drift_column", "drift_at", "performance_metric", "performance_slice")
+    assert [linked.selectbox(key=key).value for key in keys] == [at.selectbox(key=key).value for key in keys]
+    linked.segmented_control(key="baseline").set_value("previous_window").run()
+    linked.segmented_control(key="monitoring_range").set_value("1h").run()
+    assert (errors_of(at), errors_of(linked)) == ([], [])
 
 
 def test_the_predictions_of_the_selected_version_are_counted(project: Workspace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.registry.deployment_history import deployments_after
+from pipeline.registry.deployment_history import deployments_after, production_changes
 from pipeline.state import AuditEntry
 from tests.pipeline.registry.test_model_registry import NAME
 
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from pipeline.registry import ModelRegistry
 
 
-def entry(seq: int, after: dict[str, Any], generation: int | None = None, model: str = NAME) -> AuditEntry:
+def entry(
+    seq: int, after: dict[str, Any], generation: int | None = None, model: str = NAME, before: Any = None
+) -> AuditEntry:
     return AuditEntry(
         seq=seq,
         recorded_at=seq,
@@ -21,7 +23,7 @@ def entry(seq: int, after: dict[str, Any], generation: int | None = None, model:
         model=model,
         version=1,
         generation=generation,
-        before={},
+        before=before or {},
         after=after,
         reason="",
         evidence={},
@@ -58,3 +60,15 @@ def test_past_deployments_are_read_by_time(three: ModelRegistry) -> None:
         (3, "better")
     ]
     assert three.deployments_at(first - 1) == []
+
+
+def test_only_another_version_in_production_is_a_change() -> None:
+    first, second = {"Production": placed(1)}, {"Production": placed(2)}
+    history = [
+        entry(5, {}, 4, before=second),
+        entry(4, second, 3, before=first),
+        entry(3, {**first, "Staging": placed(2)}, 2, before=first),
+        entry(2, first, 1),
+        entry(1, first),
+    ]
+    assert [(change.at, change.version) for change in production_changes(history)] == [(2, 1), (4, 2), (5, None)]

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.monitoring.log.time_periods import MAX_PERIODS, bucket_length, merge_into_periods
+from pipeline.monitoring import HourlyPredictions
+from pipeline.monitoring.log.time_periods import (
+    MAX_PERIODS,
+    bucket_length,
+    confidence_by_period,
+    merge_into_periods,
+)
 from pipeline.state import DAY_US, HOUR_US
 
 N_BUCKETS = 12
@@ -44,3 +50,15 @@ def test_buckets_are_as_short_as_their_largest_number_allows(hours: int, expecte
     length = bucket_length(hours * HOUR_US)
     assert length == expected
     assert hours * HOUR_US <= MAX_PERIODS * length
+
+
+def test_the_confidence_of_a_period_weighs_its_hours_by_their_predictions() -> None:
+    hours = [
+        HourlyPredictions(hour * HOUR_US, n, {}, mean, {})
+        for hour, n, mean in [(0, 9, 0.5), (1, 30, 0.8), (3, 10, 0.4)]
+    ]
+    means = [
+        (period.since // HOUR_US, period.n_rows, mean) for period, mean in confidence_by_period(hours, min_rows=20)
+    ]
+    assert means == [(0, 49, pytest.approx((9 * 0.5 + 30 * 0.8 + 10 * 0.4) / 49))]
+    assert confidence_by_period([], min_rows=20) == []

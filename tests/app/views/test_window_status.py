@@ -1,0 +1,48 @@
+"""The status of a window is as bad as its worst part, and unknown is never healthy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.views.window_status import window_status
+from app.window_queries import DriftOverview, HourlyActivity, WindowSummary
+from pipeline.schema import FeatureLabels
+
+LABELS = FeatureLabels({"age": "Age", "income": "Income"})
+NONE = HourlyActivity((), ())
+DEGRADED = {"metric": "log_loss", "baseline": 0.125, "value": 0.25, "verdict": "degraded"}
+
+
+def drift(verdict: str, shortage: str = "") -> dict[str, Any]:
+    findings = [
+        {"column": "age", "kind": "feature", "verdict": verdict},
+        {"column": "income", "kind": "feature", "verdict": "stable"},
+    ]
+    return {"verdict": verdict, "shortage": shortage, "findings": findings}
+
+
+def degradation(*findings: dict[str, Any], shortage: str = "") -> dict[str, Any]:
+    return {"degradation_detected": bool(findings), "findings": list(findings), "shortage": shortage}
+
+
+@pytest.mark.parametrize(
+    ("report", "degraded", "level", "sentence"),
+    [
+        (drift("stable"), degradation(), "healthy", "No drift in 2 features."),
+        (drift("drift"), degradation(), "drift", "Drift in 1 of 2 features: Age since 27 Nov 18:00."),
+        (drift("drift"), degradation(DEGRADED), "degraded", "Log loss up 100% (0.125 to 0.250)."),
+        (drift("stable"), degradation(shortage="9 of 200 outcomes needed"), "unknown", "9 of 200 outcomes needed"),
+        (drift("not_enough_data", "9 of 200 rows needed"), degradation(), "unknown", "9 of 200 rows needed"),
+    ],
+)
+def test_the_level_is_that_of_the_worst_part(
+    report: dict[str, Any], degraded: dict[str, Any], level: str, sentence: str
+) -> None:
+    summary = WindowSummary({}, {}, degraded, DriftOverview(report, ()), (), NONE, {}, NONE)
+    status = window_status(
+        summary, LABELS, drift_start="Age since 27 Nov 18:00" if report["verdict"] == "drift" else ""
+    )
+    assert status.level == level
+    assert sentence in " ".join(status.sentences)
