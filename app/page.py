@@ -25,7 +25,7 @@ from pipeline.errors import (
     NotAllowed,
     UsageError,
 )
-from pipeline.text import format_age
+from pipeline.text import format_age, short_timestamp
 from pipeline.text import timestamp as format_timestamp
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ __all__ = [
     "now_us",
     "refresh_every",
     "render_page",
+    "short_time",
     "show_chart",
     "show_error",
     "show_facts",
@@ -293,6 +294,11 @@ def to_local_time(timestamps_us: Sequence[int]) -> pd.DatetimeIndex:
 def timestamp(at_us: int) -> str:
     """Return a timestamp in the user's zone with its age."""
     return f"{format_timestamp(at_us, user_time_zone())} ({format_age(at_us, now_us())})"
+
+
+def short_time(at_us: int) -> str:
+    """Return a timestamp in the user's zone as day, month and time."""
+    return short_timestamp(at_us, user_time_zone(), now=now_us())
 
 
 def can_operate(role: str) -> tuple[bool, str]:

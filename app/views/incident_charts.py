@@ -9,7 +9,6 @@ import streamlit as st
 
 from app import address, formatting, page, time_charts
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
-from pipeline.text import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,14 +103,14 @@ def _since_words(line: DriftLine) -> str:
     if line.beyond_since is None:
         return "not beyond its limit in the newest period"
     bound = "at least " if line.is_beyond_throughout else ""
-    return f"beyond its limit since {bound}{timestamp(line.beyond_since, page.user_time_zone())}"
+    return f"beyond its limit since {bound}{page.short_time(line.beyond_since)}"
 
 
 def _metric_sentence(line: MetricLine) -> str:
     label = metric_label(line.metric)
     if line.beyond_since is None:
         return f"{label}: not beyond its limit in the newest period"
-    return f"{label}: beyond its limit since {timestamp(line.beyond_since, page.user_time_zone())}"
+    return f"{label}: beyond its limit since {page.short_time(line.beyond_since)}"
 
 
 def _drift_rows(line: DriftLine, label: str) -> Iterable[dict[str, Any]]:
@@ -149,6 +148,7 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _deployment_marks(report: IncidentReport) -> pd.DataFrame:
-    events = [event for event in report.timeline if event.kind == "deployment"]
-    texts = ["none" if event.version is None else f"v{event.version}" for event in events]
-    return pd.DataFrame({"at": page.to_local_time([event.at for event in events]), "text": texts})
+    events = [event for event in report.timeline if event.mark]
+    return pd.DataFrame(
+        {"at": page.to_local_time([event.at for event in events]), "text": [event.mark for event in events]}
+    )

@@ -11,7 +11,7 @@ from app.time_range import address_moment
 from app.views import incident_buttons, incident_charts
 from app.views.incident_panel import SEVERITY_COLORS
 from pipeline.alerts.analysis import start_text
-from pipeline.text import format_duration, percent, pluralize, timestamp
+from pipeline.text import format_duration, percent, pluralize
 
 if TYPE_CHECKING:
     from pipeline.alerts.analysis import IncidentReport, PredictionEffect
@@ -70,15 +70,15 @@ def _status_badge(incident: Incident) -> str:
 
 
 def _sentence(report: IncidentReport) -> str:
-    incident, zone = report.incident, page.user_time_zone()
-    start = start_text(report, zone)
-    parts = [f"{start[0].upper()}{start[1:]}", f"opened {timestamp(incident.opened_at, zone)}"]
+    incident = report.incident
+    start = start_text(report, page.user_time_zone())
+    parts = [f"{start[0].upper()}{start[1:]}", f"opened {page.short_time(incident.opened_at)}"]
     if incident.acknowledged_by is not None:
         parts.append(f"acknowledged by {incident.acknowledged_by}")
     if incident.resolved_at is not None:
         lasted = format_duration(max(incident.resolved_at - incident.opened_at, 0))
-        parts.append(f"resolved {timestamp(incident.resolved_at, zone)} by {incident.resolved_by}, after {lasted}")
-    parts += [f"silenced until {timestamp(each.until, zone)} by {each.actor}" for each in report.silences]
+        parts.append(f"resolved {page.short_time(incident.resolved_at)} by {incident.resolved_by}, after {lasted}")
+    parts += [f"silenced until {page.short_time(each.until)} by {each.actor}" for each in report.silences]
     if incident.details.get("affected_share") is not None:
         least = "at least " if incident.details["affected"] == "rows" else ""
         share = percent(incident.details["affected_share"])
@@ -171,14 +171,16 @@ def _show_effect_on_metrics(report: IncidentReport) -> None:
     if not details.get("metrics"):
         st.markdown("No metric is significantly worse than in training, or there are too few outcomes.")
     else:
-        page.show_table([_metric_row(metric) for metric in details["metrics"]], caption="Degraded metrics")
+        since = {line.metric: line.beyond_since for line in report.metrics}
+        rows = [_metric_row(metric, since.get(metric["metric"])) for metric in details["metrics"]]
+        page.show_table(rows, caption="Degraded metrics")
     slices = details.get("slices") or []
     if slices:
         st.markdown("**Worst slices**", help="Accuracy significantly below that of all rows")
         page.show_table([_slice_row(part) for part in slices], caption="Slices with an accuracy below that of all rows")
 
 
-def _metric_row(metric: dict[str, Any]) -> dict[str, Any]:
+def _metric_row(metric: dict[str, Any], since: int | None) -> dict[str, Any]:
     low, high = metric["interval"]
     return {
         "Metric": metric["label"],
@@ -186,6 +188,7 @@ def _metric_row(metric: dict[str, Any]) -> dict[str, Any]:
         "Interval": "-" if low is None or high is None else f"{low:.4f} to {high:.4f}",
         "Training": formatting.format_number(metric["baseline"]),
         "Limit": formatting.format_number(metric["limit"]),
+        "Beyond since": "-" if since is None else page.short_time(since),
     }
 
 
@@ -200,10 +203,9 @@ def _slice_row(part: dict[str, Any]) -> dict[str, Any]:
 
 def _show_timeline(report: IncidentReport) -> None:
     st.markdown("**Timeline**")
-    zone = page.user_time_zone()
     rows = [
         {
-            "Time": timestamp(event.at, zone),
+            "Time": page.short_time(event.at),
             "Event": event.text
             if event.version is None
             else html_table.Link(event.text, links.page_address("models", version=event.version)),

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import formatting, html_table, incident_queries, links, page
 from app.views import status_panel
-from pipeline.text import format_age, timestamp
+from pipeline.text import format_age
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,13 +39,13 @@ def show_incidents(model: str) -> None:
 
 def incident_rows(incidents: Sequence[Incident], silences: Sequence[Silence]) -> list[dict[str, Any]]:
     """Return a row for each incident: severity, title with a link, status, since when."""
-    now, zone = page.now_us(), page.user_time_zone()
+    now = page.now_us()
     rows = []
     for incident in incidents:
         until = max((each.until for each in silences if each.covers(incident.group_name, now)), default=None)
         status = incident.status if incident.acknowledged_by is None else f"acknowledged by {incident.acknowledged_by}"
         if until is not None:
-            status = f"{status}, silenced until {timestamp(until, zone)}"
+            status = f"{status}, silenced until {page.short_time(until)}"
         rows.append(
             {
                 "Severity": html_table.Badge(incident.severity, SEVERITY_COLORS.get(incident.severity, "gray")),
@@ -53,7 +53,7 @@ def incident_rows(incidents: Sequence[Incident], silences: Sequence[Silence]) ->
                     formatting.shorten(incident.title, 160), links.page_address("incidents", incident=incident.seq)
                 ),
                 "Status": status,
-                "Since": f"{timestamp(incident.opened_at, zone)} ({format_age(incident.opened_at, now)})",
+                "Since": f"{page.short_time(incident.opened_at)} ({format_age(incident.opened_at, now)})",
             }
         )
     return rows

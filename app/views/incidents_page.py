@@ -11,7 +11,7 @@ from app.time_range import choose_time_range
 from app.views import incident_buttons, incident_detail, status_panel
 from app.views.incident_panel import SEVERITY_COLORS, incident_rows
 from pipeline.errors import UsageError
-from pipeline.text import format_duration, timestamp
+from pipeline.text import format_duration
 
 if TYPE_CHECKING:
     from app.incident_queries import PastIncident
@@ -82,20 +82,20 @@ def _show_past(past: list[PastIncident], label: str) -> None:
 
 
 def _past_row(past: PastIncident) -> dict[str, Any]:
-    incident, zone = past.incident, page.user_time_zone()
+    incident = past.incident
     ended_at = incident.resolved_at or incident.last_seen_at
     causes = incident.details.get("causes", ())
     if past.resolution is None:
-        ending = f"{timestamp(ended_at, zone)}, no rule fires"
+        ending = f"{page.short_time(ended_at)}, no rule fires"
     else:
         reason = f": {formatting.shorten(past.resolution.reason, 160)}" if past.resolution.reason else ""
-        ending = f"{timestamp(ended_at, zone)}, by {incident.resolved_by}{reason}"
+        ending = f"{page.short_time(ended_at)}, by {incident.resolved_by}{reason}"
     return {
         "Severity": html_table.Badge(incident.severity, SEVERITY_COLORS.get(incident.severity, "gray")),
         "Incident": html_table.Link(
             formatting.shorten(incident.title, 160), links.page_address("incidents", incident=incident.seq)
         ),
-        "Opened": timestamp(incident.opened_at, zone),
+        "Opened": page.short_time(incident.opened_at),
         "Duration": format_duration(max(ended_at - incident.opened_at, 0)),
         "Likely cause": f"{causes[0]['label']}, {causes[0]['change']}" if causes else "-",
         "Resolved": ending,
@@ -120,7 +120,7 @@ def _show_silences(silences: list[Silence]) -> None:
 def _silence_markdown(silence: Silence) -> str:
     group = "all incidents" if silence.group_name is None else f"incidents of the group {silence.group_name}"
     reason = f": {silence.reason}" if silence.reason else ""
-    until = timestamp(silence.until, page.user_time_zone())
+    until = page.short_time(silence.until)
     return formatting.message_markdown(
         f"Silence {silence.seq}: {group}, until {until}, by {silence.actor}{formatting.shorten(reason, 300)}"
     )

@@ -6,6 +6,7 @@ Every metric is implemented once, for weighted rows. Its interval follows from t
 
 from pipeline.metrics.labeled_predictions import LabeledPredictions, WeightedPredictions, bin_indices
 from pipeline.metrics.metric_estimate import (
+    CALIBRATION_DIFFERENCE,
     ComparisonVerdict,
     MetricEstimate,
     comparison_verdict,
@@ -16,6 +17,7 @@ from pipeline.metrics.metric_table import METRICS, Metric, compute_metrics, get_
 from pipeline.metrics.paired_comparison import compare_paired
 
 __all__ = [
+    "CALIBRATION_DIFFERENCE",
     "METRICS",
     "ComparisonVerdict",
     "LabeledPredictions",

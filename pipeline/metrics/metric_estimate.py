@@ -11,11 +11,19 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["TOO_FEW_DIFFERENT_ROWS", "ComparisonVerdict", "MetricEstimate", "comparison_verdict", "round_significant"]
+__all__ = [
+    "CALIBRATION_DIFFERENCE",
+    "TOO_FEW_DIFFERENT_ROWS",
+    "ComparisonVerdict",
+    "MetricEstimate",
+    "comparison_verdict",
+    "round_significant",
+]
 
 _SIGNIFICANT_DIGITS = 10
 
 TOO_FEW_DIFFERENT_ROWS = "too few rows distinguish the two models"
+CALIBRATION_DIFFERENCE = "the difference of two calibration errors has no known distribution"
 
 ComparisonVerdict = Literal["better", "worse", "equal", "no significant difference", "not compared"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.errors import DataError
 from pipeline.metrics.labeled_predictions import WeightedPredictions
-from pipeline.metrics.metric_estimate import TOO_FEW_DIFFERENT_ROWS, MetricEstimate
+from pipeline.metrics.metric_estimate import CALIBRATION_DIFFERENCE, TOO_FEW_DIFFERENT_ROWS, MetricEstimate
 from pipeline.metrics.metric_intervals import quantile_of_variance, smoothed_label_influence
 from pipeline.metrics.metric_table import METRICS, compute_metrics
 
@@ -71,7 +71,7 @@ def _compare(
     if np.array_equal(scored.predicted, other.predicted) and np.array_equal(scored.probabilities, other.probabilities):
         return MetricEstimate(0.0, 0.0, 0.0)
     if not metric.has_paired_interval:
-        return MetricEstimate(value, reason="the difference of two calibration errors has no known distribution")
+        return MetricEstimate(value, reason=CALIBRATION_DIFFERENCE)
     by_class = _influence(metric, scored) - _influence(metric, other)
     influence = scored.of_true_class(by_class)
     second = float((influence**2).sum())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import files
 from pipeline.evaluation import assess_groups, compare_slices, curve_tables, evaluated_metrics
 from pipeline.gates import score_with_both
-from pipeline.metrics import METRICS, MetricEstimate, compare_paired, estimate_metrics
+from pipeline.metrics import CALIBRATION_DIFFERENCE, METRICS, MetricEstimate, compare_paired, estimate_metrics
 from pipeline.metrics.metric_labels import metric_label
 from pipeline.project import paths
 from pipeline.text import percent, pluralize
@@ -109,7 +109,8 @@ class EvaluationComparison:
             "equal": f"Version {self.second} predicts the same as version {self.first}",
         }.get(deciding.verdict, f"No significant difference between versions {self.first} and {self.second}")
         others = [part for part in (self._others("better"), self._others("worse")) if part]
-        return "; ".join([f"{relation}: {deciding.sentence}", *others]) + "."
+        rows = "" if deciding.is_paired else " (on different test rows)"
+        return "; ".join([f"{relation}{rows}: {deciding.sentence}", *others]) + "."
 
     def _others(self, verdict: str) -> str:
         names = [
@@ -249,15 +250,23 @@ def _compare_recorded(
         }
         for version in (first, second)
     )
+    names = dict.fromkeys((*evaluated_metrics(config.evaluation, config.training.selection_metric), *new))
     return EvaluationComparison(
         first.version,
         second.version,
         config.training.selection_metric,
         config.evaluation.confidence_level,
         metrics=tuple(
-            MetricComparison(name, old[name], new[name], unpaired_difference(old[name], new[name]), is_paired=False)
-            for name in new
-            if name in old
+            MetricComparison(name, old[name], new[name], _unpaired(name, old[name], new[name]), is_paired=False)
+            for name in names
+            if name in old and name in new
         ),
         reason=reason,
     )
+
+
+def _unpaired(name: str, first: MetricEstimate, second: MetricEstimate) -> MetricEstimate:
+    difference = unpaired_difference(first, second)
+    if METRICS[name].has_paired_interval:
+        return difference
+    return MetricEstimate(difference.value, reason=CALIBRATION_DIFFERENCE)

@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from pipeline.metrics.metric_labels import metric_label
-from pipeline.text import format_duration, percent, timestamp, visible_line
+from pipeline.text import format_duration, percent, short_timestamp, timestamp, visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,18 +39,18 @@ def report_lines(report: IncidentReport) -> Iterator[str]:
 
 
 def start_text(report: IncidentReport, zone: tzinfo = UTC) -> str:
-    """Return since when something is wrong, in one clause."""
+    """Return since when something is wrong, in one clause; the year is left out if the report ends in it."""
     start, labels = (
         report.start,
         {cause["column"]: cause["label"] for cause in report.incident.details.get("causes", ())},
     )
-    bound = "at least " if start.is_bound else ""
+    bound, begin = "at least " if start.is_bound else "", short_timestamp(start.at, zone, now=report.until)
     if start.basis == "drift":
-        return f"{labels.get(start.name, start.name)} drifts since {bound}{timestamp(start.at, zone)}"
+        return f"{labels.get(start.name, start.name)} drifts since {bound}{begin}"
     if start.basis == "metric":
-        return f"{metric_label(start.name)} is beyond its limit since {bound}{timestamp(start.at, zone)}"
+        return f"{metric_label(start.name)} is beyond its limit since {bound}{begin}"
     lasted = format_duration(report.until - start.at)
-    return f"since {timestamp(start.at, zone)}, for {lasted}"
+    return f"since {begin}, for {lasted}"
 
 
 def _section(title: str, lines: Iterator[str] | tuple[str, ...]) -> Iterator[str]:

@@ -44,6 +44,8 @@ class TimelineEvent:
         Who did it and why; empty when unknown.
     version : int or None
         The version that it is about.
+    mark : str
+        Short label of a change of what serves requests, for charts; empty for other events.
     """
 
     at: int
@@ -52,6 +54,7 @@ class TimelineEvent:
     actor: str = ""
     reason: str = ""
     version: int | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,13 @@ def deployment_events(entries: Iterable[AuditEntry]) -> Iterator[TimelineEvent]:
             text = f"Version {after} in Production" + ("" if before is None else f" instead of version {before}")
         forced = ", overriding failed gates" if entry.action == "force" else ""
         yield TimelineEvent(
-            entry.recorded_at, "deployment", f"{text}{forced}", entry.actor, entry.reason, version=after
+            entry.recorded_at,
+            "deployment",
+            f"{text}{forced}",
+            entry.actor,
+            entry.reason,
+            version=after,
+            mark="none" if after is None else f"v{after}",
         )
 
 
@@ -139,7 +148,10 @@ def _loop_events(entries: Iterable[AuditEntry]) -> Iterator[TimelineEvent]:
             versions = f"version {trial['challenger']} against version {trial['champion']}"
             share = f", {trial['share']:.0%} of the requests" if trial["share"] else ""
             text = f"Trial {trial['seq']} ({versions}): {trial['state']}{share}"
-            yield TimelineEvent(entry.recorded_at, "trial", text, entry.actor, entry.reason, trial["challenger"])
+            mark = f"v{trial['challenger']} {trial['share']:.0%}" if trial["share"] else ""
+            yield TimelineEvent(
+                entry.recorded_at, "trial", text, entry.actor, entry.reason, version=trial["challenger"], mark=mark
+            )
         elif retrain is not None:
             text = f"Retrain {retrain['seq']} ({retrain['cause']}): {retrain['state'].replace('_', ' ')}"
             yield TimelineEvent(

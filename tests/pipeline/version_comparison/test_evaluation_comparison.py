@@ -80,17 +80,19 @@ def evaluation(log_loss: float) -> dict[str, Any]:
         "rows": {"test": 300, "train": 1200},
         "confidence_level": 0.95,
         "selection_metric": "log_loss",
-        "metrics": {"log_loss": {**estimate, "unit": "nats"}, "of_a_plugin": estimate},
+        "metrics": {"ece": estimate, "log_loss": {**estimate, "unit": "nats"}, "of_a_plugin": estimate},
     }
     return evaluation_summary(report)
 
 
 def test_with_other_test_rows_the_recorded_metrics_are_compared_unpaired(root: Path, tmp_path: Path) -> None:
     comparison = compare(root, "good", "bad", folder=tmp_path, evaluation=evaluation(0.2))
-    assert (comparison.n_rows, [metric.name for metric in comparison.metrics]) == (None, ["log_loss"])
-    assert not comparison.metrics[0].is_paired
+    assert (comparison.n_rows, [metric.name for metric in comparison.metrics]) == (None, ["log_loss", "ece"])
+    assert [metric.is_paired for metric in comparison.metrics] == [False, False]
+    assert comparison.metrics[1].difference.low is None
     assert comparison.rows_sentence.startswith("Not on the same test rows: ")
     assert comparison.verdict == "no significant difference"
+    assert "(on different test rows)" in comparison.summary
 
 
 def test_without_rows_and_recorded_metrics_nothing_is_compared(root: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ REPORT = IncidentReport(
 
 def test_causes_and_metrics_have_their_limits_and_their_start() -> None:
     assert list(report_lines(REPORT)) == [
-        "Age drifts since 2027-01-15 03:00:00 UTC; opened 2027-01-15 08:00:00 UTC, version 1",
+        "Age drifts since 15 Jan 03:00 UTC; opened 2027-01-15 08:00:00 UTC, version 1",
         "",
         "Likely causes",
         "  Age: mean rose from 3 to 6, since 2027-01-15 03:00:00 UTC",
@@ -40,4 +40,4 @@ def test_the_effect_on_predictions_is_a_change_or_what_is_lacking() -> None:
 def test_a_start_at_the_edge_of_the_range_is_a_bound() -> None:
     start = IncidentStart(OPENED, "drift", "age", is_bound=True)
     first = next(iter(report_lines(replace(REPORT, start=start))))
-    assert first.startswith("Age drifts since at least 2027-01-15 08:00:00 UTC")
+    assert first.startswith("Age drifts since at least 15 Jan 08:00 UTC")
