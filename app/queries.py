@@ -343,9 +343,9 @@ def _cached_run_evaluation(
 ) -> VersionEvaluation:
     tracking = make_tracker(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
     with tempfile.TemporaryDirectory() as target, require_store():
-        names = (paths.EVALUATION_REPORT, paths.PLOTS, paths.MODEL_CARD)
-        for name in names:
-            tracking.download(run_id, str(name), Path(target))
+        # A folder is downloaded with its name, a single file without those of its folders.
+        for folder_name in (paths.EVALUATION_REPORT.parent, paths.PLOTS):
+            tracking.download(run_id, str(folder_name), Path(target))
         return VersionEvaluation.read(Path(target))
 
 
