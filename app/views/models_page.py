@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import address, formatting, html_table, links, page, queries
+from app import address, fairness_queries, formatting, html_table, links, page, queries
 from app.views import (
     fairness_panel,
     importance_panel,
@@ -178,7 +178,8 @@ def _show_fairness(version: ModelVersion) -> None:
         )
         return
     titles = {column.name: column.label for column in queries.load_package(version.digest).schema.columns}
-    fairness_panel.show_fairness(evaluation.report["fairness"], titles)
+    live = fairness_queries.recorded_groups_by_run(version.model, version.version)
+    fairness_panel.show_fairness(evaluation.report["fairness"], titles, live=live)
 
 
 def _show_audit_trail(entries: list[AuditEntry]) -> None:
