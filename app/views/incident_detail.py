@@ -50,8 +50,9 @@ def show_incident(number: int) -> None:
 
 def _show_findings(incident: Incident) -> None:
     st.markdown("**Findings**")
-    for line in incident.message.splitlines()[:_MAX_LINES]:
-        st.markdown(formatting.message_markdown(formatting.shorten(line, 300)))
+    findings = [rule["summary"] for rule in incident.details.get("rules", ())] or incident.message.splitlines()
+    for line in findings[:_MAX_LINES]:
+        st.markdown(f"- {formatting.message_markdown(formatting.shorten(line, 300))}")
 
 
 def _show_headline(report: IncidentReport) -> None:
@@ -72,7 +73,9 @@ def _status_badge(incident: Incident) -> str:
 def _sentence(report: IncidentReport) -> str:
     incident = report.incident
     start = start_text(report, page.user_time_zone())
-    parts = [f"{start[0].upper()}{start[1:]}", f"opened {page.short_time(incident.opened_at)}"]
+    parts = [f"{start[0].upper()}{start[1:]}"]
+    if report.start.basis != "opened":
+        parts.append(f"opened {page.short_time(incident.opened_at)}")
     if incident.acknowledged_by is not None:
         parts.append(f"acknowledged by {incident.acknowledged_by}")
     if incident.resolved_at is not None:
