@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from app import demo_mode
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -38,7 +40,8 @@ def page_address(page: str, **parameters: Any) -> str:
     >>> page_address("overview")
     './'
     """
-    given = {name: value for name, value in parameters.items() if value is not None}
+    session_parameters = demo_mode.DEMO_PARAMETERS if demo_mode.is_demo() else {}
+    given = {**{name: value for name, value in parameters.items() if value is not None}, **session_parameters}
     path = "./" if page == START_PAGE else page
     return f"{path}?{urlencode(given, doseq=True)}" if given else path
 

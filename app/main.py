@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import navigation, page
-from app.views import sidebar_panel
+from app import demo_mode, navigation, page
+from app.views import demo_panel, sidebar_panel
 
 __all__ = ["main"]
 
@@ -26,10 +26,12 @@ def main() -> None:
     )
     page.apply_style()
     selected_page = navigation.register_pages()
+    demo_mode.follow_address()
     with st.sidebar:
         status_place = st.container()
         navigation.show_navigation()
         page.error_boundary(sidebar_panel.show_project)
+    page.error_boundary(demo_panel.show_banner)
     selected_page.run()
     with status_place:
         page.error_boundary(lambda: sidebar_panel.show_status(selected_page.title))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import streamlit as st
 
-from app import login
+from app import demo_mode, login
 from app.api_client import ApiClient
 from app.engine_client import EngineClient
 from app.version_evaluation import VersionEvaluation
@@ -29,7 +29,6 @@ from pipeline.files import read_json
 from pipeline.package import PackageStore
 from pipeline.production_status import API_URL_ENV, StatusObservations
 from pipeline.project import paths
-from pipeline.project.root import find_project_root
 from pipeline.registry import open_model_registry
 from pipeline.serving.prediction_explainer import PredictionExplainer
 from pipeline.state.database import State
@@ -84,8 +83,8 @@ _T = TypeVar("_T")
 
 
 def project_root() -> Path:
-    """Return the folder of the project."""
-    return find_project_root().resolve()
+    """Return the folder of the project, or of its demo if this session shows it."""
+    return demo_mode.project_root()
 
 
 def file_stamp(path: Path) -> FileStamp:
@@ -344,9 +343,9 @@ def _cached_run_evaluation(
 ) -> VersionEvaluation:
     tracking = make_tracker(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
     with tempfile.TemporaryDirectory() as target, require_store():
-        names = (paths.EVALUATION_REPORT, paths.PLOTS, paths.MODEL_CARD)
-        for name in names:
-            tracking.download(run_id, str(name), Path(target))
+        # A folder is downloaded with its name, a single file without those of its folders.
+        for folder_name in (paths.EVALUATION_REPORT.parent, paths.PLOTS):
+            tracking.download(run_id, str(folder_name), Path(target))
         return VersionEvaluation.read(Path(target))
 
 

@@ -19,30 +19,37 @@ if TYPE_CHECKING:
 __all__ = ["streamlit_app"]
 
 _PRERENDER_THREAD = "prerender"
-# A first rendering takes half a second. The server starts even if an API or a database hangs; the page reports it.
-_PRERENDER_TIMEOUT_S = 3
-# The first page is rendered by then, and the slow queries do not delay it.
-_PRELOAD_DELAY_S = 4
+_PRELOAD_THREAD = "preload"
+# A first rendering takes half a second, MLflow's import one to two. The server starts even if an API or a database
+# hangs; the page reports it.
+_PRERENDER_TIMEOUT_S, _PRELOAD_TIMEOUT_S = 3, 5
 
 
 def _preload() -> None:
-    """Load the engine and the model before the server is up, and the slow queries of single pages after it."""
+    """Load the engine, the model and the slow queries of single pages before the server is up.
+
+    After that, an import of MLflow would take half of the processor from the first pages.
+    """
     # Not at the top: caches look for Streamlit's server at import, and warn if it does not run yet.
-    from app import queries
-    from app.views import overview_page, predict_page
+    from app import navigation, queries
 
     # Rendering without a session logs a warning for each widget.
     for name in ("scriptrunner_utils.script_run_context", "state.session_state_proxy"):
         logging.getLogger(f"streamlit.runtime.{name}").setLevel(logging.ERROR)
     queries.preload_production()
-    prerender = threading.Thread(
-        target=_prerender, args=(overview_page.render, predict_page.render), name=_PRERENDER_THREAD, daemon=True
+    pages = {entry.name: entry.render for entry in navigation.PAGES}
+    navigation.register_pages()
+    _run_for(
+        lambda: _prerender(pages["overview"], pages["predict"]), name=_PRERENDER_THREAD, timeout_s=_PRERENDER_TIMEOUT_S
     )
-    prerender.start()
-    prerender.join(_PRERENDER_TIMEOUT_S)
-    preload = threading.Timer(_PRELOAD_DELAY_S, queries.preload_slow_queries)
-    preload.daemon = True
-    preload.start()
+    _run_for(queries.preload_slow_queries, name=_PRELOAD_THREAD, timeout_s=_PRELOAD_TIMEOUT_S)
+
+
+def _run_for(work: Callable[[], None], *, name: str, timeout_s: float) -> None:
+    """Run work in a thread and wait for it at most so long; it goes on after that."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    thread.join(timeout_s)
 
 
 def _prerender(*pages: Callable[[], None]) -> None:

@@ -28,7 +28,7 @@ import pandas as pd
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dashboard_latency import PAGES, switch_page, wait_until_rendered  # noqa: E402 - needs the path above
+from app_latency import PAGES, switch_page, wait_until_rendered  # noqa: E402 - needs the path above
 
 from tests.app.browser import browser_page, running_app_process  # noqa: E402 - needs the path above
 from tests.fixtures.workspace import STAGES, Workspace, create_workspace  # noqa: E402 - needs the path above

@@ -114,9 +114,9 @@ def _show_latency(days: DayComparison, min_rows: int) -> None:
     latency, change = days.today.p95_latency_ms, days.change(lambda day: day.p95_latency_ms)
     st.metric(
         "Latency, 95th percentile",
-        "-" if latency is None else f"{latency:,.1f} ms",
-        None if change is None else f"{change:+,.1f} ms",
-        delta_color="inverse",
+        "-" if latency is None else f"{latency:,.2f} ms",
+        None if change is None else f"{change:+,.2f} ms",
+        delta_color="off",
         delta_description=None if change is None else _VS_BEFORE,
         chart_data=_sparkline(days.latencies),
         border=True,

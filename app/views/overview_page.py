@@ -20,7 +20,7 @@ from app import (
     queries,
 )
 from app.next_steps import next_steps
-from app.views import health_summary, hourly_charts, overview_cards, status_panel
+from app.views import demo_panel, health_summary, hourly_charts, overview_cards, status_panel
 from pipeline.errors import MlopsError
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
 from pipeline.production_status.production_metrics import production_metrics
@@ -61,6 +61,8 @@ def _render_body() -> None:
         _show_getting_started()
         return
     production = next((version for version in versions if version.stage == "Production"), None)
+    if production is not None and known.last_prediction_at is None:
+        page.error_boundary(demo_panel.show_offer)
     overview_cards.show_cards(production, known, status)
     left, right = st.columns([3, 2])
     with left, st.container(border=True, height="stretch"):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import formatting, links, login, page, production_queries, queries
-from app.views import status_panel
+from app import demo_mode, formatting, links, login, page, production_queries, queries
+from app.views import demo_panel, status_panel
 from pipeline.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -62,10 +62,13 @@ def show_status(page_title: str) -> None:
 def _show_status(page_title: str) -> None:
     facts = production_queries.production_facts()
     status = production_queries.production_status(page.user_time_zone(), facts)
-    st.set_page_config(page_title=f"{status.title} - {status.model} - {page_title}")
+    demo = "Demo: " if demo_mode.is_demo() else ""
+    st.set_page_config(page_title=f"{demo}{status.title} - {status.model} - {page_title}")
     if status.component("database").condition == "new":
         return
     with st.container(border=True, key="sidebar_status", gap=None):
+        if demo_mode.is_demo():
+            st.badge("Demo", color="violet")
         st.markdown(status_panel.sentence_markdown(status))
         for component in status.components:
             target = _target(component, facts)
@@ -75,6 +78,9 @@ def _show_status(page_title: str) -> None:
                 text = formatting.escape_markdown(f"{component.label}: {component.summary}")
                 icon = status_panel.STATE_ICONS[component.state]
                 links.show_link(f":{color}[{text}]", name, icon=icon, **parameters)
+        known = facts.database.model
+        if known is not None and known.n_versions and known.last_prediction_at is None:
+            links.show_link(f"No traffic yet: {demo_panel.LOAD_LABEL.lower()}", "overview", icon="play_circle")
         links.show_link("Wall page", "wall", icon="tv")
 
 

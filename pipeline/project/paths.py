@@ -7,6 +7,7 @@ __all__ = [
     "CHANGE_REPORT",
     "CONF",
     "CONFIG_ORIGIN",
+    "DEMO",
     "EVALUATION_REPORT",
     "EXTERNAL",
     "LOG_HASH_KEY",
@@ -53,6 +54,7 @@ PACKAGES = STATE / "packages"
 RUN_OUTBOX = STATE / "outbox"
 LOG_HASH_KEY = STATE / "log.key"
 MONITOR_LOCK = STATE / "monitor.lock"
+DEMO = STATE / "demo"
 
 SELECTION_LEDGER = Path("outputs/selection")
 

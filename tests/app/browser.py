@@ -48,14 +48,14 @@ def running_app_process(
     process = workspace.start(*command, MLOPS_ACTOR="ada", **env)
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_ready(f"{address}/_stcore/health", process)
+        wait_until_ready(f"{address}/_stcore/health", process)
         yield address, process
     finally:
         process.terminate()
         process.communicate(timeout=30)
 
 
-def _wait_until_ready(address: str, process: Any) -> None:
+def wait_until_ready(address: str, process: Any) -> None:
     deadline = time.monotonic() + 60
     while True:
         assert process.poll() is None, process.communicate()[0]

@@ -28,6 +28,17 @@ def test_an_api_that_never_responds_does_not_delay_the_server(empty: Path, monke
         prerender = next((thread for thread in threads if thread.name == serve._PRERENDER_THREAD), None)
         assert prerender is not None
     prerender.join()
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.cancel()
+
+
+def test_work_is_awaited_for_its_time_and_goes_on_after_it() -> None:
+    is_released, is_done = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        is_released.wait()
+        is_done.set()
+
+    serve._run_for(wait, name="slow", timeout_s=0.01)
+    assert not is_done.is_set()
+    is_released.set()
+    serve._run_for(is_done.wait, name="end", timeout_s=60)
+    assert is_done.is_set()

@@ -59,7 +59,7 @@ _PLACEHOLDER_COMMANDS = re.compile(
     r"\.\.\.| \| |SEQ:HASH| N$|^(dvc exp run( -S)?|dvc (add|metrics|plots|params)|python -m stages\.\w+"
     r"|mlops (predict( --log)?|feedback|prediction-log erase|data( add| check| init)?|state grant( --apply)?|config"
     r"|tracking|models( diff)?|audit"
-    r"|promote|rollback|simulate|change-report|loop))$"
+    r"|promote|rollback|simulate|change-report|loop|reports))$"
 )
 _NAMES = {
     "<name>": "customers",

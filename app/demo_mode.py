@@ -1,0 +1,56 @@
+"""The demo of a session: its pages show `state/demo`, a copy of the project with simulated traffic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pipeline.project import paths
+from pipeline.project.root import find_project_root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["DEMO_PARAMETERS", "enter", "follow_address", "has_demo", "is_demo", "leave", "project_root"]
+
+_SESSION_KEY = "is_demo"
+_PARAMETER = "demo"
+DEMO_PARAMETERS = {_PARAMETER: "1"}
+
+
+def project_root() -> Path:
+    """Return the folder of the project, or of its demo if this session shows it."""
+    root = find_project_root().resolve()
+    return root / paths.DEMO if is_demo() and has_demo() else root
+
+
+def has_demo() -> bool:
+    """Return whether the project has a demo."""
+    return (find_project_root().resolve() / paths.DEMO / paths.PARAMS).exists()
+
+
+def is_demo() -> bool:
+    """Return whether this session shows the demo."""
+    return bool(st.session_state.get(_SESSION_KEY))
+
+
+def follow_address() -> None:
+    """Enter the demo that the address names; keep it in the address of each page."""
+    if st.query_params.get(_PARAMETER) == DEMO_PARAMETERS[_PARAMETER]:
+        st.session_state[_SESSION_KEY] = True
+    if is_demo() and not has_demo():
+        leave()
+    if is_demo():
+        st.query_params[_PARAMETER] = DEMO_PARAMETERS[_PARAMETER]
+
+
+def enter() -> None:
+    """Show the demo in this session."""
+    st.session_state[_SESSION_KEY] = True
+
+
+def leave() -> None:
+    """Show the project again."""
+    st.session_state.pop(_SESSION_KEY, None)
+    st.query_params.pop(_PARAMETER, None)
