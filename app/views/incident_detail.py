@@ -115,7 +115,7 @@ def _show_data_links(report: IncidentReport) -> None:
         links.show_link("Monitoring", "monitoring", icon="monitoring", version=report.version, column=column, **span)
         if where is not None:
             label = f"Predictions: {formatting.escape_markdown(where[0])}"
-            links.show_link(label, "history", icon="history", version=report.version, where=[where[1]], **span)
+            links.show_link(label, "history", icon="history", version=report.version, where=list(where[1]), **span)
         links.show_link("Wrong predictions", "history", icon="error", version=report.version, outcome="wrong", **span)
         links.show_link(f"Version {report.version}", "models", icon="deployed_code", version=report.version)
 
@@ -180,7 +180,9 @@ def _show_effect_on_metrics(report: IncidentReport) -> None:
     slices = details.get("slices") or []
     if slices:
         st.markdown("**Worst slices**", help="Accuracy significantly below that of all rows")
-        page.show_table([_slice_row(part) for part in slices], caption="Slices with an accuracy below that of all rows")
+        page.show_table(
+            [_slice_row(report, part) for part in slices], caption="Slices with an accuracy below that of all rows"
+        )
 
 
 def _metric_row(metric: dict[str, Any], since: int | None) -> dict[str, Any]:
@@ -195,9 +197,14 @@ def _metric_row(metric: dict[str, Any], since: int | None) -> dict[str, Any]:
     }
 
 
-def _slice_row(part: dict[str, Any]) -> dict[str, Any]:
+def _slice_row(report: IncidentReport, part: dict[str, Any]) -> dict[str, Any]:
+    name = f"{part['label']}: {formatting.shorten(part['value'])}"
+    filters = report.filters.get(part["column"], {}).get(part["value"], ())
+    target = links.page_address(
+        "history", version=report.version, where=list(filters), outcome="wrong", **_span(report)
+    )
     return {
-        "Slice": f"{part['label']}: {formatting.shorten(part['value'])}",
+        "Slice": html_table.Link(name, target) if filters else name,
         "Accuracy": percent(part["accuracy"]),
         "Interval": f"{percent(part['low'])} to {percent(part['high'])}",
         "Outcomes": f"{part['n_outcomes']:,}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.registry.deployment_history import production_changes
 from pipeline.state import MONITOR_ACTOR
 from pipeline.text import pluralize, timestamp
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.state import AuditEntry, Delivery, Incident
 
-__all__ = ["IncidentRecords", "TimelineEvent", "deployment_events", "incident_timeline"]
+__all__ = ["IncidentRecords", "TimelineEvent", "incident_timeline"]
 
 EventKind = Literal["incident", "action", "notification", "deployment", "trial", "retrain"]
 _CHANGES = {
@@ -72,31 +73,29 @@ def incident_timeline(records: IncidentRecords, *, since: int, until: int) -> tu
         *_changes(records.incident),
         *_actions(records.incident, records.audit_entries),
         *_notifications(records.deliveries),
-        *deployment_events(records.audit_entries),
+        *_deployment_events(records.audit_entries),
         *_loop_events(records.audit_entries),
     ]
     return tuple(sorted((event for event in events if since <= event.at <= until), key=lambda event: event.at))
 
 
-def deployment_events(entries: Iterable[AuditEntry]) -> Iterator[TimelineEvent]:
-    """Yield the decisions that changed the version in Production."""
-    for entry in entries:
-        before, after = (state.get("Production", {}).get("version") for state in (entry.before, entry.after))
-        if entry.generation is None or before == after:
-            continue
+def _deployment_events(entries: Sequence[AuditEntry]) -> Iterator[TimelineEvent]:
+    for change in production_changes(entries):
+        entry, after = change.entry, change.version
+        before = entry.before.get("Production", {}).get("version")
         if after is None:
             text = f"Version {before} left Production"
         else:
             text = f"Version {after} in Production" + ("" if before is None else f" instead of version {before}")
         forced = ", overriding failed gates" if entry.action == "force" else ""
         yield TimelineEvent(
-            entry.recorded_at,
+            change.at,
             "deployment",
             f"{text}{forced}",
             entry.actor,
             entry.reason,
             version=after,
-            mark="none" if after is None else f"v{after}",
+            mark="no version" if after is None else f"version {after}",
         )
 
 
@@ -148,7 +147,7 @@ def _loop_events(entries: Iterable[AuditEntry]) -> Iterator[TimelineEvent]:
             versions = f"version {trial['challenger']} against version {trial['champion']}"
             share = f", {trial['share']:.0%} of the requests" if trial["share"] else ""
             text = f"Trial {trial['seq']} ({versions}): {trial['state']}{share}"
-            mark = f"v{trial['challenger']} {trial['share']:.0%}" if trial["share"] else ""
+            mark = f"version {trial['challenger']}, {trial['share']:.0%}" if trial["share"] else ""
             yield TimelineEvent(
                 entry.recorded_at, "trial", text, entry.actor, entry.reason, version=trial["challenger"], mark=mark
             )

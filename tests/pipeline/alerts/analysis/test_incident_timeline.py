@@ -44,7 +44,7 @@ def test_events_are_in_the_order_of_time_and_only_about_this_incident() -> None:
         (6, "Trial 4 (version 3 against version 2): canary, 10% of the requests"),
         (7, "Retrain 5 (degradation): on trial"),
     ]
-    assert [event.mark for event in events if event.mark] == ["v2", "v3 10%"]
+    assert [event.mark for event in events if event.mark] == ["version 2", "version 3, 10%"]
 
 
 def test_an_incident_without_a_history_still_has_its_opening() -> None:
