@@ -14,7 +14,7 @@ from pipeline.alerts.analysis import start_text
 from pipeline.text import format_duration, percent, pluralize
 
 if TYPE_CHECKING:
-    from pipeline.alerts.analysis import IncidentReport, PredictionEffect
+    from pipeline.alerts.analysis import IncidentReport, PredictionEffect, TimelineEvent
     from pipeline.state import Incident
 
 __all__ = ["show_incident"]
@@ -216,15 +216,19 @@ def _show_timeline(report: IncidentReport) -> None:
     rows = [
         {
             "Time": page.short_time(event.at),
-            "Event": event.text
-            if event.version is None
-            else html_table.Link(event.text, links.page_address("models", version=event.version)),
+            "Event": _event_cell(event),
             "By": event.actor or "-",
             "Reason": formatting.shorten(event.reason, 200) or "-",
         }
         for event in reversed(report.timeline)
     ]
     page.show_table(rows, caption="Events, newest first")
+
+
+def _event_cell(event: TimelineEvent) -> str | html_table.Link:
+    if event.version is not None:
+        return html_table.Link(event.text, links.page_address("models", version=event.version))
+    return event.text if event.until is None else f"{event.text} until {page.short_time(event.until)}"
 
 
 def _show_next_steps(report: IncidentReport) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.registry.deployment_history import production_changes
 from pipeline.state import MONITOR_ACTOR
-from pipeline.text import pluralize, timestamp
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ _CHANGES = {
 _ACTIONS = {
     "acknowledge alert": "Acknowledged",
     "resolve alert": "Resolved",
-    "silence alerts": "Silenced until {until}",
+    "silence alerts": "Silenced",
     "end silence": "Silence ended",
 }
 
@@ -47,6 +47,8 @@ class TimelineEvent:
         The version that it is about.
     mark : str
         Short label of a change of what serves requests, for charts; empty for other events.
+    until : int or None
+        When a silence ends.
     """
 
     at: int
@@ -56,6 +58,7 @@ class TimelineEvent:
     reason: str = ""
     version: int | None = None
     mark: str = ""
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +115,10 @@ def _changes(incident: Incident) -> Iterator[TimelineEvent]:
 def _actions(incident: Incident, entries: Iterable[AuditEntry]) -> Iterator[TimelineEvent]:
     for entry in entries:
         if entry.action in _ACTIONS and _is_about(incident, entry.after):
-            until = entry.after.get("until")
-            text = _ACTIONS[entry.action].format(until="" if until is None else timestamp(until))
-            yield TimelineEvent(entry.recorded_at, "action", text, entry.actor, entry.reason)
+            until = entry.after.get("until") if entry.action == "silence alerts" else None
+            yield TimelineEvent(
+                entry.recorded_at, "action", _ACTIONS[entry.action], entry.actor, entry.reason, until=until
+            )
 
 
 def _is_about(incident: Incident, values: dict[str, Any]) -> bool:
