@@ -17,7 +17,7 @@ from app.views import (
     version_metrics,
 )
 from pipeline.gates import GateReport
-from pipeline.metrics.metric_labels import metric_label
+from pipeline.metrics.metric_labels import label_metrics, metric_label
 from pipeline.text import timestamp
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ def _show_gates(version: ModelVersion) -> None:
     rows = [
         {
             "Result": html_table.Badge(gate["result"], _RESULT_COLORS.get(gate["result"], "gray")),
-            "Gate": gate["name"],
-            "Reason": gate["reason"],
+            "Gate": label_metrics(gate["name"]).replace("_", " "),
+            "Reason": label_metrics(gate["reason"]),
             "Value": formatting.format_number(gate["value"]),
             "Threshold": _threshold_text(gate["threshold"], gate["fails_when"]),
             "Unit": gate["unit"],
