@@ -8,7 +8,7 @@ import pandas as pd
 from app.charts import Chart, with_height
 from app.palette import AMBER, GRAY, GREEN, ORANGE, SERIES
 
-__all__ = ["VERDICT_LABELS", "group_effects", "importance_over_time"]
+__all__ = ["VERDICT_LABELS", "group_effects", "group_effects_over_time", "importance_over_time"]
 
 VERDICT_LABELS = {"pass": "pass", "watch": "watch", "fail": "fail", "not_enough_data": "not enough data"}
 _COLORS = {"pass": GREEN, "watch": AMBER, "fail": ORANGE, "not enough data": GRAY}
@@ -48,6 +48,43 @@ def group_effects(frame: pd.DataFrame, *, title: str, limits: list[float], equal
     no_difference = alt.Chart(pd.DataFrame({"at": [equal]})).mark_rule(color=GRAY).encode(x=alt.X("at:Q"))
     bounds = alt.Chart(pd.DataFrame({"at": limits})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(x=alt.X("at:Q"))
     return with_height(alt.layer(no_difference, bounds, spans, points), 30 * max(len(rows), 1) + 100)
+
+
+def group_effects_over_time(
+    frame: pd.DataFrame, groups: list[str], *, title: str, limits: list[float], equal: float
+) -> Chart:
+    """Draw the `effect` of each `group` with its interval `low` to `high` by window (`at`, naive time of its end).
+
+    Dashed lines mark the limits, a gray line marks no difference; the shape of a point is that of its `verdict`.
+    """
+    base = alt.Chart(frame).encode(
+        x=alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True)),
+        color=alt.Color(
+            "group:N", sort=groups, scale=alt.Scale(range=list(SERIES)), legend=alt.Legend(title=None, orient="top")
+        ),
+    )
+    y = alt.Y("effect:Q", title=title, scale=alt.Scale(zero=False))
+    tooltip = [
+        alt.Tooltip("group:N", title="Group"),
+        alt.Tooltip("at:T", format="%Y-%m-%d %H:%M", title="Window until"),
+        alt.Tooltip("effect:Q", format=".3f", title=title),
+        alt.Tooltip("low:Q", format=".3f", title="From"),
+        alt.Tooltip("high:Q", format=".3f", title="To"),
+        alt.Tooltip("verdict:N", title="Verdict"),
+        alt.Tooltip("rows:Q", format=",", title="Rows"),
+    ]
+    decided = [name for name in _SHAPES if name != "not enough data"]
+    shape = alt.Shape(
+        "verdict:N",
+        scale=alt.Scale(domain=decided, range=[_SHAPES[name] for name in decided]),
+        legend=alt.Legend(title=None, orient="top"),
+    )
+    spans = base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", title=title), y2=alt.Y2("high:Q"))
+    lines = base.mark_line(strokeWidth=2).encode(y=y)
+    points = base.mark_point(filled=True, size=60, opacity=1).encode(y=y, shape=shape, tooltip=tooltip)
+    no_difference = alt.Chart(pd.DataFrame({"at": [equal]})).mark_rule(color=GRAY).encode(y=alt.Y("at:Q"))
+    bounds = alt.Chart(pd.DataFrame({"at": limits})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(y=alt.Y("at:Q"))
+    return with_height(alt.layer(no_difference, bounds, spans, lines, points), 280)
 
 
 def importance_over_time(frame: pd.DataFrame, names: list[str]) -> Chart:

@@ -210,7 +210,7 @@ def preload_production() -> None:
     with suppress(MlopsError):
         digest = current_deployment(config().name).digests.get("Production")
         if digest is not None:
-            load_package(digest)
+            prediction_explainer(digest, served_by="production")
     with suppress(MlopsError):
         engine()
 

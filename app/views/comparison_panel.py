@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formatting, html_table, links, page, run_charts
-from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
+from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, label_metrics, metric_label
 from pipeline.schema.feature_labels import FeatureLabels
 from pipeline.text import number, pluralize
 
@@ -96,7 +96,7 @@ def show_gates(diff: VersionDiff) -> None:
     page.show_table(
         [
             {
-                "Gate": gate.name.replace("_", " "),
+                "Gate": _gate_label(gate.name),
                 f"Version {diff.old}": _result_badge(gate.first),
                 f"Version {diff.new}": _result_badge(gate.second),
             }
@@ -110,7 +110,15 @@ def show_gates(diff: VersionDiff) -> None:
             (diff.new, gate.second, gate.second_reason),
         ):
             if result in ("fail", "hold"):
-                st.caption(formatting.message_markdown(f"Version {version}, {gate.name}: {reason}."))
+                st.caption(
+                    formatting.message_markdown(
+                        label_metrics(f"Version {version}, {_gate_label(gate.name)}: {reason}.")
+                    )
+                )
+
+
+def _gate_label(name: str) -> str:
+    return label_metrics(name).replace("_", " ")
 
 
 def _result_badge(result: str | None) -> html_table.Badge:

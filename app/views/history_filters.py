@@ -156,7 +156,7 @@ def _search_box(schema: Schema, names: Mapping[str, str]) -> str:
         key=_TEXT_KEY,
         placeholder=f"A value, {formatting.shorten(example, 40)}>=8, or a prediction ID",
         help="Enter opens the prediction with this ID, or adds the filter. Operators: = != < <= > >=, `is missing`.",
-        on_change=lambda: _submit_text(names),
+        on_change=lambda: _submit_text(schema, names),
     ).strip()
     if text:
         st.query_params["text"] = text
@@ -165,7 +165,7 @@ def _search_box(schema: Schema, names: Mapping[str, str]) -> str:
     return text
 
 
-def _submit_text(names: Mapping[str, str]) -> None:
+def _submit_text(schema: Schema, names: Mapping[str, str]) -> None:
     """Open the prediction that the text identifies, or make a filter of it; another text stays a search."""
     text = st.session_state[_TEXT_KEY].strip()
     _forget_place()
@@ -178,8 +178,18 @@ def _submit_text(names: Mapping[str, str]) -> None:
     except UsageError:
         return  # the page names the unknown column
     if column_filter is not None:
-        _add_filter(str(column_filter))
+        _add_filter(str(_with_declared_word(column_filter, schema)))
         st.session_state[_TEXT_KEY] = ""
+
+
+def _with_declared_word(column_filter: ColumnFilter, schema: Schema) -> ColumnFilter:
+    """Return a filter with the spelling of the declared word that its value is in another case."""
+    words: dict[str, tuple[str, ...]] = {column.name: column.categories for column in schema.features}
+    declared = words.get(column_filter.column, schema.target.classes if column_filter.column == "class" else ())
+    by_folded = {word.casefold(): word for word in declared}
+    if column_filter.value in declared or column_filter.value.casefold() not in by_folded:
+        return column_filter
+    return replace(column_filter, value=by_folded[column_filter.value.casefold()])
 
 
 def _parse_written(text: str, names: Mapping[str, str]) -> ColumnFilter:
@@ -243,21 +253,24 @@ def _filter_menu(schema: Schema, labels: FeatureLabels) -> None:
     symbol = st.selectbox(
         "Condition", symbols, format_func=lambda symbol: _OPERATOR_LABELS.get(symbol, symbol), key=f"{_KEY}_menu_symbol"
     )
-    value = "" if symbol == "is missing" else _value_input(name, columns.get(name))
-    st.button(
-        "Add",
-        type="primary",
-        key=f"{_KEY}_menu_add",
-        disabled=not value and symbol != "is missing",
-        on_click=_add_filter,
-        args=(str(ColumnFilter(name, symbol, value)),),
-    )
+    value_key = f"{_KEY}_menu_value_{name}"
+    if symbol != "is missing":
+        _value_input(columns.get(name), value_key)
+    st.button("Add", type="primary", key=f"{_KEY}_menu_add", on_click=_add_from_menu, args=(name, symbol, value_key))
 
 
-def _value_input(name: str, column: Column | None) -> str:
-    key = f"{_KEY}_menu_value_{name}"
+def _add_from_menu(name: str, symbol: str, value_key: str) -> None:
+    """Add the filter with the value of this click, which may be newer than the page."""
+    value = "" if symbol == "is missing" else str(st.session_state[value_key]).strip()
+    if value or symbol == "is missing":
+        _add_filter(str(ColumnFilter(name, symbol, value)))
+    else:
+        st.toast("Enter a value for the filter.", icon=":material/error:")
+
+
+def _value_input(column: Column | None, key: str) -> None:
     choices = {"boolean": ("true", "false")}.get(column.kind, column.categories) if column is not None else ()
     if choices:
-        return str(st.selectbox("Value", choices, format_func=formatting.shorten, key=key))
-    text: str = st.text_input("Value", key=key)
-    return text.strip()
+        st.selectbox("Value", choices, format_func=formatting.shorten, key=key)
+    else:
+        st.text_input("Value", key=key)

@@ -24,6 +24,8 @@ __all__ = ["render"]
 
 _PAGE_SIZE = 50
 _MAX_COUNT = 10_000
+# What the address has for choices that select nothing.
+_DEFAULT_VALUES = ([""], ["any"], ["0"], ["false"])
 _CURSOR = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")
 _MARKS = {True: "✓ right", False: "✗ wrong", None: ""}
 
@@ -65,7 +67,7 @@ def _count_text(count: PredictionCount) -> str:
     text = f"{_MAX_COUNT:,}+ predictions" if count.n >= _MAX_COUNT else pluralize(count.n, "prediction")
     if count.searched_since is not None:
         since = timestamp(count.searched_since, page.user_time_zone())
-        return f"{text} found since {since}; **Older** searches the predictions before that."
+        return f"{text} since {since}, among the newest of this range; **Older** searches the ones before."
     return f"{text}. Select a row to open it."
 
 
@@ -102,7 +104,8 @@ def _export_menu(choices: HistoryChoices, count: PredictionCount) -> None:
 
 
 def _page_link() -> str:
-    parameters: dict[str, Any] = {name: st.query_params.get_all(name) for name in st.query_params}
+    given = {name: st.query_params.get_all(name) for name in st.query_params}
+    parameters: dict[str, Any] = {name: values for name, values in given.items() if values not in _DEFAULT_VALUES}
     return links.page_address(f"{(st.context.url or '').partition('?')[0]}", **parameters)
 
 
@@ -112,6 +115,7 @@ def _show_grid(found: PredictionPage, choices: HistoryChoices) -> None:
         table,
         column_config={
             "Time": st.column_config.TextColumn(pinned=True, width=190, **_time_help()),
+            "Prediction ID": st.column_config.TextColumn(width=110),
             "Confidence": st.column_config.NumberColumn(format="percent"),
             "Latency (ms)": st.column_config.NumberColumn(format="%.2f"),
         },
@@ -133,6 +137,7 @@ def _table_row(prediction: LoggedPrediction, choices: HistoryChoices) -> dict[st
     features = {choices.labels.label(name): _cell(value) for name, value in prediction.features.items()}
     return {
         "Time": timestamp(prediction.predicted_at, page.user_time_zone(), with_milliseconds=True),
+        "Prediction ID": prediction.prediction_id,
         "Prediction": prediction.prediction,
         "Confidence": prediction.confidence,
         "Outcome": prediction.outcome or "",
@@ -141,7 +146,6 @@ def _table_row(prediction: LoggedPrediction, choices: HistoryChoices) -> dict[st
         **features,
         "Source": prediction.source,
         "Latency (ms)": prediction.latency_us / 1000 if prediction.latency_us else None,
-        "Prediction ID": prediction.prediction_id,
     }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import address, formatting, html_table, links, page, queries
+from app import address, fairness_queries, formatting, html_table, links, page, queries
 from app.views import (
     fairness_panel,
     importance_panel,
@@ -17,7 +17,7 @@ from app.views import (
     version_metrics,
 )
 from pipeline.gates import GateReport
-from pipeline.metrics.metric_labels import metric_label
+from pipeline.metrics.metric_labels import label_metrics, metric_label
 from pipeline.text import timestamp
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ def _show_gates(version: ModelVersion) -> None:
     rows = [
         {
             "Result": html_table.Badge(gate["result"], _RESULT_COLORS.get(gate["result"], "gray")),
-            "Gate": gate["name"],
-            "Reason": gate["reason"],
+            "Gate": label_metrics(gate["name"]).replace("_", " "),
+            "Reason": label_metrics(gate["reason"]),
             "Value": formatting.format_number(gate["value"]),
             "Threshold": _threshold_text(gate["threshold"], gate["fails_when"]),
             "Unit": gate["unit"],
@@ -178,7 +178,8 @@ def _show_fairness(version: ModelVersion) -> None:
         )
         return
     titles = {column.name: column.label for column in queries.load_package(version.digest).schema.columns}
-    fairness_panel.show_fairness(evaluation.report["fairness"], titles)
+    live = fairness_queries.recorded_groups_by_run(version.model, version.version)
+    fairness_panel.show_fairness(evaluation.report["fairness"], titles, live=live)
 
 
 def _show_audit_trail(entries: list[AuditEntry]) -> None:

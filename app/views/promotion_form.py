@@ -28,9 +28,9 @@ def show_stage_actions(version: ModelVersion, versions: list[ModelVersion]) -> N
     if not _show_result(version.model):
         return
     with st.container(horizontal=True):
-        with st.popover("Change stage", icon=":material/move_up:"):
+        with st.popover("Change stage", icon=":material/move_up:", key=_form_key("change_stage", version.model)):
             _promote_form(version)
-        with st.popover("Roll back", icon=":material/undo:"):
+        with st.popover("Roll back", icon=":material/undo:", key=_form_key("roll_back", version.model)):
             _rollback_form(version.model, versions)
 
 
@@ -42,7 +42,7 @@ def show_decision(candidate: ModelVersion, versions: list[ModelVersion]) -> None
     production = next((version for version in versions if version.stage == "Production"), None)
     previous = None if production is None else _previous_production(production)
     is_live = f"version {production.version} is in Production" if production else "no version is in Production"
-    expected, key = _generation_seen(candidate.model), f"decide_{candidate.version}"
+    expected, key = _generation_seen(candidate.model), _form_key(f"decide_{candidate.version}", candidate.model)
     with st.form(f"{key}_form", border=False):
         reason = _reason_input(key, height=70)
         force = _override_box(candidate, key)
@@ -92,7 +92,7 @@ def _promote_form(version: ModelVersion) -> None:
     st.markdown(
         f"**{formatting.escape_markdown(version.model)}**, version {version.version}: {page.stage_badge(version.stage)}"
     )
-    key = f"promote_{version.version}"
+    key = _form_key(f"promote_{version.version}", version.model)
     stages = [stage for stage in reversed(STAGES) if stage != version.stage]
     default = stages.index("Production") if "Production" in stages else 0
     expected = _generation_seen(version.model)
@@ -149,10 +149,10 @@ def _rollback_form(model: str, versions: list[ModelVersion]) -> None:
         st.markdown("There is no earlier version.")
         return
     st.markdown(f"The previous production version of **{formatting.escape_markdown(model)}** replaces the current one.")
-    expected = _generation_seen(model)
-    with st.form("rollback_form", border=False):
-        reason = _reason_input("rollback")
-        is_confirmed = st.form_submit_button("Confirm", type="primary", key="rollback_confirm")
+    expected, key = _generation_seen(model), _form_key("rollback", model)
+    with st.form(f"{key}_form", border=False):
+        reason = _reason_input(key)
+        is_confirmed = st.form_submit_button("Confirm", type="primary", key=f"{key}_confirm")
     if is_confirmed:
         _apply_change(reason, _rollback(model, reason, expected=expected))
 
@@ -161,6 +161,11 @@ def _generation_seen(model: str) -> int:
     """Return the generation that the user saw; a change based on an older one is refused."""
     generation: int = st.session_state.setdefault(_GENERATION_KEY, queries.current_deployment(model).generation)
     return generation
+
+
+def _form_key(name: str, model: str) -> str:
+    """Return a key that changes with each decision, so that its form is empty and closed afterwards."""
+    return f"{name}_at_{_generation_seen(model)}"
 
 
 def _apply_change(reason: str, make_change: Callable[[], DeploymentChange]) -> None:

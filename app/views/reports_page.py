@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["render"]
 
 _COLORS: dict[Level, str] = {"good": "green", "warn": "orange", "bad": "red", "neutral": "gray"}
-# The page of the app that shows the same in detail.
-_APP_PAGES = {"Monitoring": "monitoring", "Validation": "data", "Change": "configuration"}
+# The pages of the app with the same subject.
+_APP_PAGES = {
+    "Monitoring": ("monitoring", "incidents"),
+    "Validation": ("data",),
+    "Change": ("compare", "configuration"),
+}
 
 
 def render() -> None:
@@ -51,7 +55,7 @@ def _show_summary(report: ListedReport) -> None:
 def _show_actions(report: ListedReport) -> None:
     if report.head is not None:
         st.download_button(
-            "Download",
+            f"Download {report.path.name}",
             lambda: report_queries.read_report(report),
             file_name=report.path.name,
             mime="text/html",
@@ -59,5 +63,5 @@ def _show_actions(report: ListedReport) -> None:
             on_click="ignore",
             key=f"download_{report.path.stem}",
         )
-    name = _APP_PAGES[report.name]
-    links.show_link(f"Open {name}", name)
+    for name in _APP_PAGES[report.name]:
+        links.show_link(f"Open {name}", name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.fairness import recorded_groups
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -39,6 +41,7 @@ def summarize_run(
         "n_rows": performance["total_predictions"],
         "n_outcomes": performance["n_outcomes"],
         "coverage": performance["coverage"],
+        "fairness": recorded_groups(report["fairness"]),
         "rules": [result.as_dict() for result in rule_results],
         "server": None if server is None else server.as_dict(),
     }

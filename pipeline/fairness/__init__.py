@@ -4,6 +4,7 @@ A group fails only where a whole interval lies beyond its limit. A group with to
 `not_enough_data`, with the smallest difference that its rows could show.
 """
 
+from pipeline.fairness.fairness_history import GroupMoment, group_moments, recorded_groups
 from pipeline.fairness.fairness_report import (
     ColumnFairness,
     FairnessReport,
@@ -30,6 +31,7 @@ __all__ = [
     "FairnessVerdict",
     "GroupFinding",
     "GroupMetric",
+    "GroupMoment",
     "GroupTallies",
     "GroupThresholds",
     "Grouping",
@@ -43,7 +45,9 @@ __all__ = [
     "fairness_summary",
     "fairness_text",
     "group_by_words",
+    "group_moments",
     "independence_weights",
     "mitigation_rows",
     "protected_columns",
+    "recorded_groups",
 ]

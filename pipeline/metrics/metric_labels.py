@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["METRIC_EXPLANATIONS", "METRIC_LABELS", "metric_label"]
+__all__ = ["METRIC_EXPLANATIONS", "METRIC_LABELS", "label_metrics", "metric_label"]
 
 METRIC_LABELS: Mapping[str, str] = {
     "log_loss": "Log loss",
@@ -44,6 +45,10 @@ METRIC_EXPLANATIONS: Mapping[str, str] = {
     "cost": "Mean cost of a prediction, by the declared costs",
 }
 _PLACES = {"cv": "Cross-validation", "cv_spread": "Standard deviation of the folds"}
+# Names that occur in sentences as names alone: the others are words of every day.
+_NAMES = re.compile(
+    rf"\b({'|'.join(name for name in METRIC_LABELS if '_' in name or name in ('ece', 'mcc', 'brier'))})\b"
+)
 
 
 def metric_label(name: str) -> str:
@@ -61,5 +66,19 @@ def metric_label(name: str) -> str:
     if not place:
         return label
     words = _PLACES.get(place, place.replace("_", " ").replace(".", ": ").capitalize())
-    is_acronym = label.split()[0].isupper()
-    return f"{words}: {label if is_acronym else label[0].lower() + label[1:]}"
+    return f"{words}: {_inside_sentence(label)}"
+
+
+def label_metrics(text: str) -> str:
+    """Return a sentence with labels in place of the names of metrics that are no words.
+
+    Examples
+    --------
+    >>> label_metrics("better: log_loss differs by -0.42, and ece is 0.01")
+    'better: log loss differs by -0.42, and calibration error (ECE) is 0.01'
+    """
+    return _NAMES.sub(lambda match: _inside_sentence(METRIC_LABELS[match[0]]), text)
+
+
+def _inside_sentence(label: str) -> str:
+    return label if label.split(maxsplit=1)[0].isupper() else label[0].lower() + label[1:]

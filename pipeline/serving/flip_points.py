@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
@@ -116,7 +117,11 @@ def _refine_run(package: Package, features: Mapping[str, Any], column: Column, r
         is_flipped = [str(prediction) != label for prediction in package.predict(rows)]
         at = is_flipped.index(True) if True in is_flipped else len(candidates)
         same, flipped = [same, *candidates][at], [*candidates, flipped][at]
-    bound = flipped if column.kind == "integer" else _round_away(same, flipped)
+    bound = flipped
+    if column.kind != "integer":
+        rounded = _round_outward(same, flipped)
+        row = {name: [rounded if name == column.name else value] for name, value in features.items()}
+        bound = flipped if str(package.predict(row)[0]) == label else rounded
     if run.is_open:
         return Flip(column.name, "or more" if run.is_above else "or less", (bound,))
     return Flip(column.name, "between", (bound, run.far) if run.is_above else (run.far, bound))
@@ -130,10 +135,16 @@ def _steps(column: Column, same: float, flipped: float) -> list[Any]:
     return [value for value in dict.fromkeys(round(step) for step in steps) if value not in (same, flipped)]
 
 
-def _round_away(same: float, flipped: float) -> float:
-    """Return the flipping value with as few digits as still separate it from the one that does not flip."""
-    for digits in range(_SIGNIFICANT_DIGITS, 17):
-        rounded = float(f"{flipped:.{digits}g}")
-        if rounded == flipped or min(same, flipped) < rounded < max(same, flipped):
-            return rounded
-    return flipped
+def _round_outward(same: float, flipped: float) -> float:
+    """Return the flipping value with four digits, rounded away from the one that does not flip.
+
+    Examples
+    --------
+    >>> _round_outward(13.409, 13.4112), _round_outward(0.5, -0.04321987), _round_outward(1.0, 0.0)
+    (13.42, -0.04322, 0.0)
+    """
+    if flipped == 0:
+        return 0.0
+    step = 10.0 ** (math.floor(math.log10(abs(flipped))) + 1 - _SIGNIFICANT_DIGITS)
+    steps = math.ceil(flipped / step) if flipped > same else math.floor(flipped / step)
+    return float(f"{steps * step:.{_SIGNIFICANT_DIGITS}g}")

@@ -103,10 +103,11 @@ class EvaluationComparison:
         if deciding is None or deciding.verdict == "not compared":
             why = self.reason if deciding is None else f"{deciding.sentence}"
             return f"Version {self.second} was not compared with version {self.first}: {why}."
+        if deciding.verdict == "equal":
+            return f"Version {self.second} predicts the same as version {self.first} on these test rows."
         relation = {
             "better": f"Version {self.second} is significantly better than version {self.first}",
             "worse": f"Version {self.second} is significantly worse than version {self.first}",
-            "equal": f"Version {self.second} predicts the same as version {self.first}",
         }.get(deciding.verdict, f"No significant difference between versions {self.first} and {self.second}")
         others = [part for part in (self._others("better"), self._others("worse")) if part]
         rows = "" if deciding.is_paired else " (on different test rows)"

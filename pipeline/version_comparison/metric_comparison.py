@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.metrics import METRICS, MetricEstimate, comparison_verdict
-from pipeline.metrics.metric_labels import metric_label
+from pipeline.metrics.metric_labels import label_metrics
 from pipeline.text import number
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ class MetricComparison:
     @property
     def sentence(self) -> str:
         """The difference with its interval, such as `log loss +0.0152 (interval +0.0092 to +0.0213)`."""
-        label, value = metric_label(self.name), number(self.difference.value, signed=True)
-        name = label if label.split()[0].isupper() else label[0].lower() + label[1:]
+        name, value = label_metrics(self.name), number(self.difference.value, signed=True)
         if self.difference.low is None or self.difference.high is None:
             return f"{name} {value} ({self.difference.reason})"
         ends = (number(end, signed=True) for end in (self.difference.low, self.difference.high))

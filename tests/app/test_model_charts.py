@@ -30,12 +30,18 @@ def _windows(names: list[str]) -> Any:
     return model_charts.importance_over_time(frame, names)
 
 
-@pytest.mark.parametrize("draw", [_groups, _windows])
+def _groups_over_time(names: list[str]) -> Any:
+    moment = {"at": pd.Timestamp("2026-01-01"), "rows": 9, "verdict": "pass"}
+    frame = pd.DataFrame({"group": names, "effect": 1.0, "low": 0.5, "high": 2.0, **moment})
+    return model_charts.group_effects_over_time(frame, names, title="Ratio", limits=[0.8, 1.25], equal=1.0)
+
+
+@pytest.mark.parametrize("draw", [_groups, _groups_over_time, _windows])
 def test_any_name_can_be_drawn(draw: Any) -> None:
     values = {str(value) for row in chart_rows(draw(ODD_NAMES)) for value in row.values()}
     assert set(ODD_NAMES) <= values
 
 
-@pytest.mark.parametrize("draw", [_groups, _windows])
+@pytest.mark.parametrize("draw", [_groups, _groups_over_time, _windows])
 def test_an_empty_frame_is_a_valid_chart(draw: Any) -> None:
     assert draw([]).to_dict()["$schema"].startswith("https://vega.github.io")

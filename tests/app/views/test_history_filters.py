@@ -36,7 +36,7 @@ def test_the_address_filters(parameters: dict[str, Any], is_expected: Any, proje
 
 def test_a_text_with_an_operator_becomes_a_filter_that_can_be_removed(project: Workspace) -> None:
     at = history(project)
-    at.text_input(key="history_text").set_value("stage_fear=Yes").run()
+    at.text_input(key="history_text").set_value("stage fear = yes").run()
     assert (at.query_params["where"], at.text_input(key="history_text").value) == ("Stage_fear=Yes", "")
     at.button(key="history_remove_0_Stage_fear=Yes").click().run()
     assert "where" not in at.query_params

@@ -32,10 +32,10 @@ def registry(empty: Path, serving: Callable[[str], ModelRegistry]) -> ModelRegis
 def promote_version_2(reason: str, *, force: bool) -> AppTest:
     at = app_page("models").run()
     at.selectbox(key="models_version").set_value(2).run()
-    at.text_area(key="promote_2_reason").set_value(reason)
+    at.text_area(key="promote_2_at_1_reason").set_value(reason)
     if force:
-        at.checkbox(key="promote_2_force").check()
-    return at.button(key="promote_2_confirm").click().run()
+        at.checkbox(key="promote_2_at_1_force").check()
+    return at.button(key="promote_2_at_1_confirm").click().run()
 
 
 def stages(registry: ModelRegistry) -> list[str]:
@@ -60,15 +60,15 @@ def test_an_override_with_a_reason_promotes_and_is_audited(registry: ModelRegist
 def test_an_override_is_ignored_for_a_stage_without_gates(registry: ModelRegistry) -> None:
     at = app_page("models").run()
     at.selectbox(key="models_version").set_value(2).run()
-    at.selectbox(key="promote_2_stage").set_value("Archived")
-    at.text_area(key="promote_2_reason").set_value("not needed")
-    at.checkbox(key="promote_2_force").check()
-    at.button(key="promote_2_confirm").click().run()
+    at.selectbox(key="promote_2_at_1_stage").set_value("Archived")
+    at.text_area(key="promote_2_at_1_reason").set_value("not needed")
+    at.checkbox(key="promote_2_at_1_force").check()
+    at.button(key="promote_2_at_1_confirm").click().run()
     assert (errors_of(at), stages(registry)) == ([], ["Production", "Archived"])
     assert registry.history("iris_model")[-1].action == "promote"
 
 
-@pytest.mark.parametrize("form", ["promote_1", "rollback"])
+@pytest.mark.parametrize("form", ["promote_1_at_1", "rollback_at_1"])
 def test_a_change_needs_a_reason(form: str, registry: ModelRegistry) -> None:
     at = app_page("models").run()
     at.text_area(key=f"{form}_reason").set_value("  ")
@@ -80,8 +80,8 @@ def test_a_change_needs_a_reason(form: str, registry: ModelRegistry) -> None:
 def test_rollback_restores_the_previous_production_version(registry: ModelRegistry) -> None:
     registry.promote_model("iris_model", 2, "Production", force=True, reason="try it")
     at = app_page("models").run()
-    at.text_area(key="rollback_reason").set_value("worse")
-    at.button(key="rollback_confirm").click().run()
+    at.text_area(key="rollback_at_2_reason").set_value("worse")
+    at.button(key="rollback_at_2_confirm").click().run()
     assert (errors_of(at), stages(registry)) == ([], ["Production", "Archived"])
 
 
@@ -95,8 +95,8 @@ def test_the_promoted_version_makes_the_next_prediction(registry: ModelRegistry)
 
 def test_a_change_based_on_an_outdated_view_is_refused(registry: ModelRegistry) -> None:
     at = app_page("models").run()
-    at.text_area(key="rollback_reason").set_value("worse")
+    at.text_area(key="rollback_at_1_reason").set_value("worse")
     registry.promote_model("iris_model", 2, "Production", force=True, reason="try it")
-    at.button(key="rollback_confirm").click().run()
+    at.button(key="rollback_at_1_confirm").click().run()
     assert any("The state changed since you opened this page" in error for error in errors_of(at))
     assert stages(registry) == ["Archived", "Production"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.serving.flip_points import _nearest_runs, _round_away
+from pipeline.serving.flip_points import _nearest_runs, _round_outward
 from pipeline.serving.prediction_explainer import PredictionExplainer
 from pipeline.serving.what_if import WhatIf
 from tests.fixtures.registered_project import make_rows
@@ -34,10 +34,13 @@ def test_the_nearest_run_of_each_side_flips(flips_at: Any, expected: list[tuple[
     assert [(run.near, run.neighbor, run.far, run.is_above, run.is_open) for run in runs] == expected
 
 
-def test_a_bound_has_as_few_digits_as_separate_the_classes() -> None:
-    assert _round_away(734.2, 735.4375) == 735.4
-    assert _round_away(735.39, 735.4375) == 735.4
-    assert _round_away(735.43, 735.4375) == 735.4375
+@pytest.mark.parametrize(
+    ("same", "flipped", "expected"), [(734.2, 735.4375, 735.5), (740.0, 735.4375, 735.4), (-1.0, 0.0, 0.0)]
+)
+def test_a_bound_is_rounded_away_from_the_value_that_does_not_flip(
+    same: float, flipped: float, expected: float
+) -> None:
+    assert _round_outward(same, flipped) == expected
 
 
 def test_a_value_at_the_bound_flips_the_prediction_and_the_next_one_does_not(loaded_model: LoadedModel) -> None:

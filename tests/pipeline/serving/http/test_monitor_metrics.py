@@ -45,6 +45,7 @@ def drift_report(n_columns: int) -> dict[str, Any]:
             "coverage": 0.5,
         },
         "degradation": {"findings": [{"metric": "accuracy", "baseline": 0.95, "verdict": "degraded"}]},
+        "fairness": {"columns": []},
     }  # fmt: skip
 
 
