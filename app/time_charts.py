@@ -115,7 +115,7 @@ def _rule(name: str, value: float, scale: alt.Scale) -> Any:
     text = alt.Chart(row).mark_text(
         align="left" if is_limit else "right", baseline="bottom", dx=3 if is_limit else -3, dy=-2, color=color
     )
-    return alt.layer(rule, text.encode(y=y, x=alt.value(0 if is_limit else "width"), text="text:N"))
+    return alt.layer(rule, text.encode(y=y, x=alt.XValue(0 if is_limit else "width"), text="text:N"))
 
 
 def _deployments(marks: pd.DataFrame, middle: pd.Timestamp) -> Any:
@@ -128,7 +128,7 @@ def _deployments(marks: pd.DataFrame, middle: pd.Timestamp) -> Any:
         ],
     )
     early, late = (
-        alt.Chart(marks[is_side]).encode(x="at:T", y=alt.value(0), text="text:N")
+        alt.Chart(marks[is_side]).encode(x="at:T", y=alt.YValue(0), text="text:N")
         for is_side in (marks["at"] <= middle, marks["at"] > middle)
     )
     texts = (
