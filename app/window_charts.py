@@ -47,6 +47,11 @@ class TimeAxis:
         axis = alt.Axis(title=self.zone, titleFontSize=10, format=_TIME_FORMAT, labelOverlap=True, tickCount=6)
         return alt.X(field, scale=scale, axis=axis)
 
+    @property
+    def id(self) -> str:
+        """The ends as text, so that a selection in a chart ends with its range."""
+        return f"{self.since.isoformat()}_{self.until.isoformat()}"
+
     def deployment_layers(self) -> list[Any]:
         """Return a line with a label for each deployment."""
         if self.marks.empty:
@@ -101,8 +106,8 @@ def drift_history(frame: pd.DataFrame, axis: TimeAxis, *, colored: list[str], he
     scale = alt.Scale(
         domain=[*names, *(["other"] if has_others else [])], range=[*SERIES[: len(names)], *([GRAY] * has_others)]
     )
-    legend = alt.Legend(title=None, orient="top", labelLimit=170, columns=4)
-    ratio_scale = alt.Scale(domain=[0, MAX_RATIO])
+    legend = alt.Legend(title=None, orient="top", labelLimit=170, columns=4, symbolOpacity=1)
+    ratio_scale = alt.Scale(domain=[0, MAX_RATIO + 0.15])
     picked = alt.selection_point(name=_PICKED, fields=["column", "moment"], on="click")
     base = alt.Chart(rows).encode(
         x=axis.x(),
@@ -124,7 +129,7 @@ def drift_history(frame: pd.DataFrame, axis: TimeAxis, *, colored: list[str], he
     )
     opacity = alt.OpacityValue(1.0, condition={"test": "datum.series === 'other'", "value": 0.35})
     lines = base.mark_line(strokeWidth=2).encode(opacity=opacity)
-    points = base.mark_point(filled=True, size=70).encode(opacity=opacity).add_params(picked, _zoom())
+    points = base.mark_point(filled=True, size=90).encode(opacity=opacity).add_params(picked, _zoom())
     limit = _reference_layers(1.0, "limit", axis, scale=ratio_scale)
     return with_height(alt.layer(lines, *limit, *axis.deployment_layers(), points), height)
 
@@ -156,19 +161,22 @@ def metric_history(
     """
     names = list(dict.fromkeys(frame["line"]))
     colors = [GRAY if name == _ESTIMATED else SERIES[i % len(SERIES)] for i, name in enumerate(names)]
+    legend = (
+        alt.Legend(title=None, orient="top", labelLimit=170, columns=4, symbolOpacity=1) if len(names) > 1 else None
+    )
     base = alt.Chart(frame).encode(
         x=axis.x(),
         color=alt.Color(
             "line:N",
             scale=alt.Scale(domain=names, range=colors),
-            legend=alt.Legend(title=None, orient="top", labelLimit=170, columns=4) if len(names) > 1 else None,
+            legend=legend,
         ),
     )
     values = [value for _, value, _ in references]
     scale = alt.Scale(domain=_value_domain(frame, values, percent=percent), zero=False, nice=False)
     y = alt.Y("value:Q", scale=scale, axis=alt.Axis(title=title, format=".1%" if percent else ".3f", tickCount=5))
     dashes = alt.Scale(domain=names, range=[_DASH if name == _ESTIMATED else _SOLID for name in names])
-    lines = base.mark_line(strokeWidth=2).encode(y=y, strokeDash=alt.StrokeDash("line:N", scale=dashes, legend=None))
+    lines = base.mark_line(strokeWidth=2).encode(y=y, strokeDash=alt.StrokeDash("line:N", scale=dashes, legend=legend))
     points = base.mark_point(filled=True, size=45, opacity=1).encode(
         y=y, tooltip=_point_tooltip(title, percent=percent)
     )

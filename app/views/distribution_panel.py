@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import address, charts, formatting, html_table, links, page, queries, time_range, window_charts
 from app.views import drift_panel, time_frames
+from pipeline.config.setting_lines import setting_lines
 from pipeline.errors import MlopsError
 from pipeline.metrics import MetricEstimate
 from pipeline.monitoring import PerformancePoint
@@ -137,23 +138,39 @@ def _show_facts(
         parts.append(f"Impact: {percent(impact)} of the drift times importance of all drifting features.")
     if finding["importance"] is not None:
         parts.append(f"Importance for the model: {percent(finding['importance'])}.")
-    if finding["statistic"] is not None:
-        limit = statistic_text(finding["statistic"], finding["threshold"])
-        parts.append(f"Limit {limit}: {_limit_place(finding['column'], finding['statistic'], own_limits)}.")
     st.markdown("  \n".join(parts))
+    if finding["statistic"] is not None:
+        _show_limit(finding, own_limits)
 
 
-def _limit_place(column: str, statistic: str, own_limits: Mapping[str, float]) -> str:
-    """Return in Markdown where the limit of a column is set: the file and the key."""
+def _show_limit(finding: Mapping[str, Any], own_limits: Mapping[str, float]) -> None:
+    """Show the limit of a column with a link to the line that sets it."""
+    statistic, column = finding["statistic"], finding["column"]
+    limit = f"Limit: {statistic_label(statistic)} {statistic_text(statistic, finding['threshold'])}"
     if statistic != "missing" and column in own_limits:
-        return f"`drift_limit` of the column `{column}` in `conf/data`"
+        st.markdown(f"{limit}, `drift_limit` of the column in `conf/data`")
+        return
     key = limit_key(statistic)
+    file, line = _setting_place(key)
+    if file is None:
+        st.markdown(f"{limit}, set by `{key}`")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{limit}, set by `{key}` in", width="content")
+        links.show_link(file if line is None else f"{file}:{line}", "configuration", file=file, line=line)
+
+
+def _setting_place(key: str) -> tuple[str | None, int | None]:
+    """Return the file and the line that set a key of conf/; None where they are unknown."""
     try:
         _, origin = queries.composition()
     except MlopsError:
-        return f"`{key}`"
-    file = next((entry.override or entry.file for entry in origin if entry.key == key), None)
-    return f"`{key}`" if file is None else f"`{key}` in `{file}`"
+        return None, None
+    file = next((entry.file for entry in origin if entry.key == key and not entry.override), None)
+    if file is None or not (queries.project_root() / file).is_file():
+        return None, None
+    text = (queries.project_root() / file).read_text(encoding="utf-8")
+    return file, setting_lines(text, [key]).get(key)
 
 
 def _show_shares(finding: dict[str, Any], baseline: str, labels: FeatureLabels) -> None:
@@ -203,7 +220,9 @@ def _show_missing_share(points: tuple[DriftPoint, ...], axis: TimeAxis) -> None:
 
 def _show_values(finding: dict[str, Any], package: Package, selection: dict[str, Any], *, baseline: str) -> None:
     """Show the share of each bin on both sides, with links to its predictions."""
-    bins = next((each for each in package.reference.columns if each.name == finding["column"]), None)
+    # The log has no column for the probability of the positive class.
+    countable = (*package.reference.columns, package.reference.confidence, package.reference.classes)
+    bins = next((each for each in countable if each.name == finding["column"]), None)
     filters = [()] * len(finding["shares"]) if bins is None else list(bin_filters(bins))
     words = bin_words([str(label) for label, _, _ in finding["shares"]])
     rows = []

@@ -37,6 +37,7 @@ VERDICT_LABELS = {
 }
 _BARS_KEY, _LINES_KEY = "drift_bars", "drift_lines"
 _MAX_COLORED = 6
+_LINE_HEIGHT_PX = 30
 
 
 def show_drift(overview: DriftOverview, labels: FeatureLabels, axis: TimeAxis) -> None:
@@ -47,7 +48,7 @@ def show_drift(overview: DriftOverview, labels: FeatureLabels, axis: TimeAxis) -
             st.caption(formatting.message_markdown(overview.report["summary"]))
         return
     left, right = st.columns([2, 3])
-    with left, st.container(border=True):
+    with left, st.container(border=True, height="stretch"):
         st.markdown(
             "**Drift by feature**",
             help="Drift: the change exceeds its limit (the line) and is statistically significant. By drift times"
@@ -56,11 +57,11 @@ def show_drift(overview: DriftOverview, labels: FeatureLabels, axis: TimeAxis) -
         page.show_chart(
             charts.drift_ratios(drift_ratio_frame(overview.report, labels)),
             alt="Drift as a multiple of its limit, by feature",
-            key=_BARS_KEY,
+            key=f"{_BARS_KEY}_{axis.id}",
             is_selectable=True,
-            on_select=lambda: _select_picked(_BARS_KEY),
+            on_select=lambda: _select_picked(f"{_BARS_KEY}_{axis.id}"),
         )
-    with right, st.container(border=True):
+    with right, st.container(border=True, height="stretch"):
         _show_drift_over_time(overview, labels, axis)
 
 
@@ -114,10 +115,12 @@ def _show_drift_over_time(overview: DriftOverview, labels: FeatureLabels, axis: 
     start = describe_start(overview, labels)
     st.markdown(f"Drift: {formatting.escape_markdown(start)}." if start else "No feature drifts in the newest period.")
     time_frames.show_zoomable(
-        window_charts.drift_history(frame, axis, colored=ordered[:_MAX_COLORED]),
+        window_charts.drift_history(
+            frame, axis, colored=ordered[:_MAX_COLORED], height=max(_LINE_HEIGHT_PX * len(overview.lines) + 20, 260)
+        ),
         alt="Drift as a multiple of its limit over time, by feature",
-        key=_LINES_KEY,
-        on_select=lambda: _select_picked(_LINES_KEY),
+        key=f"{_LINES_KEY}_{axis.id}",
+        on_select=lambda: _select_picked(f"{_LINES_KEY}_{axis.id}"),
     )
 
 

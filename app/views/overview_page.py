@@ -133,8 +133,7 @@ def _show_next_steps(steps: list[NextStep]) -> None:
         icon = "priority_high" if step.is_urgent else "arrow_forward"
         label = formatting.message_markdown(step.text)
         if step.page is not None:
-            target = step.page if links.has_page(step.page) else "monitoring" if step.page == "incidents" else "models"
-            links.show_link(label, target, icon=icon, **step.parameters)
+            links.show_link(label, step.page, icon=icon, **step.parameters)
         else:
             st.markdown(f":material/{icon}: {label}")
 

@@ -73,7 +73,7 @@ def _show_metric_over_time(
             height=290,
         ),
         alt=f"{metric_label(metric)} over time, with its value in training and its limit",
-        key="performance_chart",
+        key=f"performance_chart_{axis.id}",
     )
     explanation = METRIC_EXPLANATIONS.get(metric)
     if explanation:

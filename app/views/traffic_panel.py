@@ -29,15 +29,15 @@ def show_traffic(summary: WindowSummary, package: Package, *, axis: TimeAxis, mi
     """Show predictions by class, confidence and error rate by hour."""
     activity = summary.activity
     columns = st.columns(3)
-    with columns[0], st.container(border=True):
+    with columns[0], st.container(border=True, height="stretch"):
         _show_classes(activity, axis)
-    with columns[1], st.container(border=True):
+    with columns[1], st.container(border=True, height="stretch"):
         st.markdown(
             "**Mean confidence**",
             help="Mean probability of the predicted class; hours are merged until they have enough rows",
         )
         _show_confidence(activity, package, axis, min_rows=min_rows)
-    with columns[2], st.container(border=True):
+    with columns[2], st.container(border=True, height="stretch"):
         _show_error_rate(summary, axis)
 
 
@@ -59,7 +59,7 @@ def _show_classes(activity: HourlyActivity, axis: TimeAxis) -> None:
     ]
     frame = pd.DataFrame(rows, columns=["at", "label", "rows"])
     chart = window_charts.class_traffic(frame.assign(at=page.to_local_time(list(frame["at"]))), axis, scale=scale)
-    time_frames.show_zoomable(chart, alt="Predictions by hour and class", key="traffic_chart")
+    time_frames.show_zoomable(chart, alt="Predictions by hour and class", key=f"traffic_chart_{axis.id}")
 
 
 def _show_confidence(activity: HourlyActivity, package: Package, axis: TimeAxis, *, min_rows: int) -> None:
