@@ -67,7 +67,7 @@ class TimeAxis:
             alt.Chart(right).mark_text(align="right", dx=-4, dy=4, baseline="top", color=INK, fontSize=11),
         ]
         # Not `alt.value`, which hashes the whole schema each time to find this class.
-        top: Any = alt.YValue(0)  # type: ignore[no-untyped-call] - altair has no types here
+        top: Any = alt.YValue(0)  # type: ignore[no-untyped-call]  # altair has no types here
         return [lines, *(text.encode(x=self.x(), y=top, text=alt.Text("label:N")) for text in texts)]
 
 
