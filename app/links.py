@@ -12,7 +12,7 @@ from app import demo_mode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["START_PAGE", "has_page", "page_address", "set_pages", "show_link"]
+__all__ = ["START_PAGE", "page_address", "set_pages", "show_link"]
 
 START_PAGE = "overview"
 _PAGES_KEY = "pages_by_name"
@@ -21,11 +21,6 @@ _PAGES_KEY = "pages_by_name"
 def set_pages(pages: Mapping[str, st.Page]) -> None:
     """Remember the pages of this session by name, for `show_link`."""
     st.session_state[_PAGES_KEY] = dict(pages)
-
-
-def has_page(page: str) -> bool:
-    """Return whether the navigation has a page."""
-    return page in st.session_state.get(_PAGES_KEY, {})
 
 
 def page_address(page: str, **parameters: Any) -> str:

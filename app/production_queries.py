@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import streamlit as st
 from app import queries
 from app.engine_client import running_engine
 from pipeline import state as store
+from pipeline.errors import MlopsError
 from pipeline.maintenance.production_check import ServiceFacts, collect_production_facts, probe_services
 from pipeline.production_status import (
     API_URL_ENV,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.production_status import ComponentStatus, ProductionFacts, ProductionStatus
     from pipeline.state import Incident
 
-__all__ = ["engine_status", "production_facts", "production_status", "recent_incidents"]
+__all__ = ["engine_status", "production_facts", "production_status", "recent_incidents", "recent_production_facts"]
 
 
 def production_status(zone: tzinfo, facts: ProductionFacts | None = None) -> ProductionStatus:
@@ -49,14 +51,34 @@ def production_facts() -> ProductionFacts:
 
     A promotion asks the API anew. The facts have the last moment at which this session saw the API respond.
     """
+    return _with_sightings(_read_facts())
+
+
+def recent_production_facts() -> ProductionFacts:
+    """Return what was known at most three seconds ago, for the part of each page that must cost nothing.
+
+    A decision of a person, which is in the audit trail, reads it anew.
+    """
+    last_entry = None
+    with suppress(MlopsError):  # a database that cannot be read is a fact
+        last_entry = next((entry.seq for entry in queries.audit_entries(queries.config().name, limit=1)), None)
+    return _with_sightings(_cached_facts(str(queries.project_root()), _environment(), last_entry))
+
+
+def _read_facts() -> ProductionFacts:
     folder, params = queries.project_root(), queries.config()
     database = inspect_project_state(folder, params.name)
     production = None if database.model is None else database.model.production
-    environment = tuple(
-        os.environ.get(name) for name in (params.alerts.server.url_env, params.tracking.uri_env, API_URL_ENV)
-    )
-    services = _cached_services(str(folder), environment, None if production is None else production.version)
-    facts = collect_production_facts(folder, params, services, database=database)
+    services = _cached_services(str(folder), _environment(), None if production is None else production.version)
+    return collect_production_facts(folder, params, services, database=database)
+
+
+def _environment() -> tuple[str | None, ...]:
+    params = queries.config()
+    return tuple(os.environ.get(name) for name in (params.alerts.server.url_env, params.tracking.uri_env, API_URL_ENV))
+
+
+def _with_sightings(facts: ProductionFacts) -> ProductionFacts:
     sightings = st.session_state.setdefault("api_seen_at", {})
     if facts.saw_api:
         sightings[facts.api.address] = facts.checked_at
@@ -78,3 +100,12 @@ def _cached_services(
     version: int | None,  # noqa: ARG001 - a part of the cache key
 ) -> ServiceFacts:
     return probe_services(Path(folder), queries.config())
+
+
+@queries.cached(3, spinner=False)
+def _cached_facts(
+    folder: str,  # noqa: ARG001 - a part of the cache key
+    environment: tuple[str | None, ...],  # noqa: ARG001 - a part of the cache key
+    last_entry: int | None,  # noqa: ARG001 - a part of the cache key
+) -> ProductionFacts:
+    return _read_facts()

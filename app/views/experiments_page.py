@@ -116,7 +116,7 @@ def _arrange(runs: list[RecordedRun], *, names: dict[str, str]) -> _RunTable:
     """Show the choices of the table, and return its runs in their order."""
     available = run_comparison.run_columns(runs)
     label = run_comparison.column_label
-    default_metric = run_comparison.default_metric(runs, queries.config().training.selection_metric)
+    default_metric = run_comparison.default_metric(runs, available, queries.config().training.selection_metric)
     columns = address.choose_several(
         available,
         parameter="columns",

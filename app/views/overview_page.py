@@ -85,6 +85,7 @@ def _show_getting_started() -> None:
     st.markdown(
         "It runs the pipeline: data, validation, training, evaluation, gates."
         " The first version that passes its gates is promoted."
+        f" Then **{demo_panel.LOAD_LABEL}** on this page shows every page with simulated predictions."
     )
 
 
@@ -133,8 +134,7 @@ def _show_next_steps(steps: list[NextStep]) -> None:
         icon = "priority_high" if step.is_urgent else "arrow_forward"
         label = formatting.message_markdown(step.text)
         if step.page is not None:
-            target = step.page if links.has_page(step.page) else "monitoring" if step.page == "incidents" else "models"
-            links.show_link(label, target, icon=icon, **step.parameters)
+            links.show_link(label, step.page, icon=icon, **step.parameters)
         else:
             st.markdown(f":material/{icon}: {label}")
 

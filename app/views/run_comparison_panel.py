@@ -83,6 +83,16 @@ def _show_compared_runs(runs: list[RecordedRun], versions: Mapping[str, int]) ->
         for number, run in enumerate(runs, 1)
     ]
     page.show_table(rows, caption="Runs that are compared")
+    registered = [version for run in runs if (version := run_version(run, versions)) is not None]
+    if len(registered) >= 2:
+        first, second = sorted(registered[:2])
+        links.show_link(
+            f"Compare version {first} with version {second} by paired intervals and gates",
+            "compare",
+            icon="compare_arrows",
+            first=first,
+            second=second,
+        )
 
 
 def _version_link(version: int | None) -> html_table.Link | str:

@@ -60,7 +60,7 @@ def show_status(page_title: str) -> None:
 
 
 def _show_status(page_title: str) -> None:
-    facts = production_queries.production_facts()
+    facts = production_queries.recent_production_facts()
     status = production_queries.production_status(page.user_time_zone(), facts)
     demo = "Demo: " if demo_mode.is_demo() else ""
     st.set_page_config(page_title=f"{demo}{status.title} - {status.model} - {page_title}")
@@ -88,8 +88,6 @@ def _target(component: ComponentStatus, facts: ProductionFacts) -> tuple[str, di
     """Return the page of a component with its choices; None if it has none."""
     known = facts.database.model
     if component.name == "incidents":
-        if not links.has_page("incidents"):
-            return "monitoring", {}
         incidents = () if known is None else known.incidents
         return "incidents", {"incident": incidents[0].seq if len(incidents) == 1 else None}
     if component.name == "version":

@@ -39,7 +39,7 @@ def render() -> None:
 
 
 def _show_wall() -> None:
-    facts = production_queries.production_facts()
+    facts = production_queries.recent_production_facts()
     status = production_queries.production_status(page.user_time_zone(), facts)
     engine = production_queries.engine_status(facts.checked_at)
     components = [*status.components, *([] if engine is None else [engine])]

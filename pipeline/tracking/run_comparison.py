@@ -160,14 +160,19 @@ def higher_is_better(column: str) -> bool | None:
     return METRICS[name].higher_is_better if is_known and name in METRICS else None
 
 
-def default_metric(runs: Sequence[RecordedRun], objective: str) -> str | None:
-    """Return the column by which runs are ranked: the objective where most runs have it, on test rows or folds."""
-    columns = [column for column in run_columns(runs) if higher_is_better(column) is not None]
-    counts = {column: sum(run_value(run, column) is not None for run in runs) for column in columns}
-    wanted = [f"{_METRIC}{place}.{objective}" for place in ("test", "cv")]
-    return max((column for column in wanted if column in counts), key=counts.__getitem__, default=None) or next(
-        iter(columns), None
-    )
+def default_metric(runs: Sequence[RecordedRun], columns: Sequence[str], objective: str) -> str | None:
+    """Return the column that ranks runs: the objective where most runs have it, on test rows or folds.
+
+    Without the objective it is the first of `columns`, those of `run_columns`, that has a direction.
+    """
+    counts = {
+        column: sum(run_value(run, column) is not None for run in runs)
+        for column in (f"{_METRIC}{place}.{objective}" for place in ("test", "cv"))
+        if column in columns
+    }
+    if counts:
+        return max(counts, key=counts.__getitem__)
+    return next((column for column in columns if higher_is_better(column) is not None), None)
 
 
 def best_run(runs: Iterable[RecordedRun], column: str) -> RecordedRun | None:

@@ -30,6 +30,7 @@ def test_a_report_has_metrics_with_limits_slices_steps_and_events(project: Works
             "Interval": "0.2200 to 0.2500",
             "Training": "0.1270",
             "Limit": "0.1334",
+            "Beyond since": "-",
         }
     ]
     assert slices["Slice"].tolist() == ["A: 1"]

@@ -9,7 +9,7 @@ import pytest
 from app.views.wall_page import wall_html
 from pipeline.production_status import assess_production
 from pipeline.production_status.production_metrics import ProductionMetric
-from tests.app.conftest import app_page, errors_of
+from tests.app.conftest import app_page, errors_of, log_in
 from tests.pipeline.production_status.status_scenarios import facts
 
 if TYPE_CHECKING:
@@ -37,8 +37,11 @@ def test_names_are_escaped_and_missing_metrics_are_named() -> None:
     assert "No metrics against training yet" in wall_html(status, [], [])
 
 
-def test_the_wall_shows_the_state_without_traffic(serving: Callable[[str], ModelRegistry]) -> None:
+def test_the_wall_shows_the_state_without_traffic_to_viewers_alone(serving: Callable[[str], ModelRegistry]) -> None:
     serving("iris")
     at = app_page("wall").run()
     assert errors_of(at) == []
     assert any("Production is" in element.proto.body for element in at.get("html"))
+    visitor = app_page("wall")
+    log_in(visitor, roles=[])
+    assert not any("Production is" in element.proto.body for element in visitor.run().get("html"))

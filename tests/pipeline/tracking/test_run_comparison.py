@@ -83,7 +83,16 @@ def test_the_newest_runs_with_curves_come_before_newer_trials() -> None:
     assert [run.started_ms for run in run_comparison.newest_with_curves(runs)] == [3, 1]
 
 
-def test_runs_are_ranked_where_most_of_them_have_the_objective() -> None:
-    assert run_comparison.default_metric(RUNS, "accuracy") == "metrics.cv.accuracy"
-    assert run_comparison.default_metric(RUNS, "missing") == "metrics.cv.log_loss"
-    assert run_comparison.default_metric([a_run(1)], "accuracy") is None
+@pytest.mark.parametrize(
+    ("runs", "objective", "column"),
+    [
+        (RUNS, "accuracy", "metrics.cv.accuracy"),
+        (RUNS, "missing", "metrics.cv.log_loss"),
+        ([*RUNS, a_run(5, test__accuracy=0.5)], "accuracy", "metrics.cv.accuracy"),
+        ([a_run(1)], "accuracy", None),
+    ],
+)
+def test_runs_are_ranked_where_most_of_them_have_the_objective(
+    runs: list[RecordedRun], objective: str, column: str | None
+) -> None:
+    assert run_comparison.default_metric(runs, run_comparison.run_columns(runs), objective) == column
