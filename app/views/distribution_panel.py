@@ -132,7 +132,7 @@ def _show_facts(
     own_limits: Mapping[str, float],
 ) -> None:
     name, text = labels.label(finding["column"]), formatting.shorten(finding["summary"], 300)
-    parts = [f"**{formatting.escape_markdown(name)}**: {formatting.escape_markdown(text)}"]
+    parts = [f"**{formatting.escape_markdown(name)}**: {formatting.message_markdown(text)}"]
     impact = drift_impact(finding, findings)
     if impact is not None:
         parts.append(f"Impact: {percent(impact)} of the drift times importance of all drifting features.")
