@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+import os
+from pathlib import Path
 
 import streamlit as st
 
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["DEMO_PARAMETERS", "enter", "follow_address", "has_demo", "is_demo", "leave", "project_root"]
 
@@ -21,13 +20,22 @@ DEMO_PARAMETERS = {_PARAMETER: "1"}
 
 def project_root() -> Path:
     """Return the folder of the project, or of its demo if this session shows it."""
-    root = find_project_root().resolve()
+    root = _own_root()
     return root / paths.DEMO if is_demo() and has_demo() else root
 
 
 def has_demo() -> bool:
     """Return whether the project has a demo."""
-    return (find_project_root().resolve() / paths.DEMO / paths.PARAMS).exists()
+    return (_own_root() / paths.DEMO / paths.PARAMS).exists()
+
+
+def _own_root() -> Path:
+    return _cached_root(Path.cwd(), os.environ.get("DVC_ROOT"))
+
+
+@functools.lru_cache(maxsize=16)  # each page asks thirty times
+def _cached_root(folder: Path, workspace: str | None) -> Path:  # noqa: ARG001 - both decide what is found
+    return find_project_root().resolve()
 
 
 def is_demo() -> bool:

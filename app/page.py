@@ -215,7 +215,11 @@ class _UnvalidatedChart:
         self._chart, self._is_dark = chart, is_dark
 
     def to_dict(self) -> Any:
-        return palette.recolor(self._chart.to_dict(validate=False), is_dark=self._is_dark)
+        spec = palette.recolor(self._chart.to_dict(validate=False), is_dark=self._is_dark)
+        if any("interval" in str(parameter.get("select")) for parameter in spec.get("params", ())):
+            # In an SVG the rectangle of such a selection is announced as a picture without a name.
+            spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}
+        return spec
 
 
 def show_table(rows: pd.DataFrame | Sequence[Mapping[str, Any]], *, caption: str = "", **options: Any) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from altair.utils import schemapi
 from starlette.middleware import Middleware
 
 from app.request_guard import RequestGuard
@@ -36,6 +37,8 @@ def _preload() -> None:
     # Rendering without a session logs a warning for each widget.
     for name in ("scriptrunner_utils.script_run_context", "state.session_state_proxy"):
         logging.getLogger(f"streamlit.runtime.{name}").setLevel(logging.ERROR)
+    # Each part of a chart would be validated against Vega-Lite's schema, which the tests do.
+    schemapi.disable_debug_mode()
     queries.preload_production()
     pages = {entry.name: entry.render for entry in navigation.PAGES}
     navigation.register_pages()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["what_if_bars", "what_if_line"]
 
+_MAX_LEVEL_LABELS = 6
+
 
 def what_if_line(frame: pd.DataFrame, *, feature: str, label: str, flips: Sequence[float]) -> Chart:
     """Draw `probability` of one class by the number `value`; dashed lines mark where the prediction flips."""
@@ -36,8 +38,9 @@ def what_if_line(frame: pd.DataFrame, *, feature: str, label: str, flips: Sequen
 
 def what_if_bars(frame: pd.DataFrame, *, label: str) -> Chart:
     """Draw `probability` of one class by the word `value`; `is_present` marks the value of the request."""
+    angle = 0 if len(frame) <= _MAX_LEVEL_LABELS else -40
     base = alt.Chart(frame).encode(
-        x=alt.X("value:N", sort=None, axis=alt.Axis(title=None, labelAngle=-40, labelLimit=110, labelOverlap=True)),
+        x=alt.X("value:N", sort=None, axis=alt.Axis(title=None, labelAngle=angle, labelLimit=110, labelOverlap=True)),
         y=_probability_axis(label),
         tooltip=_tooltip("value:N"),
     )

@@ -66,7 +66,9 @@ class TimeAxis:
             alt.Chart(left).mark_text(align="left", dx=4, dy=4, baseline="top", color=INK, fontSize=11),
             alt.Chart(right).mark_text(align="right", dx=-4, dy=4, baseline="top", color=INK, fontSize=11),
         ]
-        return [lines, *(text.encode(x=self.x(), y=alt.value(0), text=alt.Text("label:N")) for text in texts)]
+        # Not `alt.value`, which hashes the whole schema each time to find this class.
+        top: Any = alt.YValue(0)  # type: ignore[no-untyped-call]  # altair has no types here
+        return [lines, *(text.encode(x=self.x(), y=top, text=alt.Text("label:N")) for text in texts)]
 
 
 def _zoom() -> alt.Parameter:

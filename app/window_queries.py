@@ -79,7 +79,7 @@ class WindowKey:
 class WindowSummary:
     """One window of one version; all parts cover the same rows.
 
-    `previous_traffic` and `previous_activity` are those of the window of the same length before it.
+    `previous_traffic` and `previous_outcomes` are those of the window of the same length before it.
     """
 
     traffic: dict[str, Any]
@@ -89,7 +89,7 @@ class WindowSummary:
     metrics: tuple[MetricLine, ...]
     activity: HourlyActivity
     previous_traffic: dict[str, Any]
-    previous_activity: HourlyActivity
+    previous_outcomes: tuple[HourlyOutcomes, ...]
 
 
 def window_summary(key: WindowKey, *, baseline: Baseline) -> WindowSummary:
@@ -163,7 +163,7 @@ def _cached_window_summary(
         metrics=view.metric_lines(),
         activity=activity_of(view.log, since=key.since, until=key.until, digest=digest),
         previous_traffic=earlier.traffic,
-        previous_activity=activity_of(view.log, since=key.since - length, until=key.since, digest=digest),
+        previous_outcomes=outcomes_by_hour(view.log, since=key.since - length, until=key.since, digest=digest),
     )
 
 

@@ -150,7 +150,7 @@ def submit_form(page: Any, rounds: int) -> Iterator[float]:
     for _ in range(rounds + 1):
         before = page.evaluate(_PREDICTION_IDS)
         started = time.perf_counter()
-        page.get_by_role("button", name="Predict").first.click()
+        page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
         page.wait_for_function(_HAS_NEW_PREDICTION_ID, arg=before, polling=10)
         yield seconds_since(started)
         page.wait_for_function(_PAGE_IS_RENDERED, arg="Predict", polling=20)

@@ -206,6 +206,9 @@ def _show_missing_share(points: tuple[DriftPoint, ...], axis: TimeAxis) -> None:
         for point in points
         if "missing_share_reference" in point.finding.statistics
     )
+    if not reference and not any(point.estimate.value for point in shares):
+        st.caption("No missing values, neither here nor in the baseline.")
+        return
     page.show_chart(
         window_charts.metric_history(
             time_frames.metric_frame([("Missing values", shares)]),

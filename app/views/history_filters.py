@@ -13,7 +13,7 @@ from pipeline.errors import UsageError
 from pipeline.schema import Schema
 from pipeline.schema.feature_labels import MODEL_OUTPUTS, FeatureLabels
 from pipeline.state import PredictionQuery
-from pipeline.state.column_filters import LOG_COLUMNS, OPERATORS, ColumnFilter, parse_column_filter
+from pipeline.state.column_filters import LOG_COLUMNS, OPERATORS, ColumnFilter, as_number, parse_column_filter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -237,7 +237,8 @@ def _show_filters(written: list[ColumnFilter], labels: FeatureLabels, *, is_filt
 
 def _filter_text(column_filter: ColumnFilter, labels: FeatureLabels) -> str:
     symbol = _OPERATOR_LABELS.get(column_filter.operator, column_filter.operator)
-    value = formatting.shorten(column_filter.value, 40)
+    number = as_number(column_filter.value)
+    value = formatting.shorten(column_filter.value, 40) if number is None else f"{number:.6g}"
     return f"{_label(column_filter.column, labels)} {symbol} {value}".strip()
 
 

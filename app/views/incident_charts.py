@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, page, time_charts
+from app import address, formatting, page, window_charts
+from app.views import time_frames
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
+from pipeline.monitoring.drift.bin_labels import bin_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["risen_value", "show_causes", "show_metrics"]
 
 _MAX_CAUSES = 3
-_OUTSIDE = ("below", "above", "unseen", "missing", "other")
+_HEIGHT_PX = 260
 
 
 def show_causes(report: IncidentReport) -> None:
@@ -30,21 +32,17 @@ def show_causes(report: IncidentReport) -> None:
         st.markdown("No feature drifts beyond its limit.")
         return
     labels = _cause_labels(report)
-    rows = [row for line in lines for row in _drift_rows(line, labels.get(line.column, line.column))]
     causes = {cause["column"]: cause for cause in report.incident.details["causes"]}
     for line in lines:
         st.markdown(formatting.message_markdown(f"{causes[line.column]['summary']}; {_since_words(line)}"))
-    if not any(row["value"] is not None for row in rows):
+    rows = [row for line in lines for row in _drift_rows(line, labels.get(line.column, line.column))]
+    if not rows:
         st.markdown("Not enough data for a line.")
         return
-    chart = time_charts.lines_with_limit(
-        _frame(rows),
-        title="Drift as a multiple of its limit",
-        limit=1.0,
-        marks=_deployment_marks(report),
-        is_log=True,
-        zone=page.time_zone_label(),
-    )
+    frame = pd.DataFrame(rows)
+    begin, end = (page.to_local_time(list(frame[name])) for name in ("begin", "end"))
+    frame = frame.assign(begin=begin, end=end, at=begin + (end - begin) / 2)
+    chart = window_charts.drift_history(frame, _axis(report), colored=list(labels.values()), height=_HEIGHT_PX)
     page.show_chart(chart, alt="Drift of the likely causes over time, with the limit at 1", key="incident_causes")
 
 
@@ -67,32 +65,34 @@ def show_metrics(report: IncidentReport) -> None:
     )
     line = by_name[name]
     st.markdown(formatting.message_markdown(_metric_sentence(line)), help=METRIC_EXPLANATIONS.get(name))
-    rows = list(_metric_rows(line))
-    if not any(row["value"] is not None for row in rows):
+    frame = time_frames.metric_frame([(metric_label(name), line.realized)])
+    if frame.empty:
         st.markdown("Not enough outcomes for a line.")
         return
-    chart = time_charts.lines_with_limit(
-        _frame(rows),
+    references = (("limit", line.limit, True), ("training", line.baseline, False))
+    chart = window_charts.metric_history(
+        frame,
+        _axis(report),
         title=metric_label(name),
-        limit=line.limit,
-        baseline=line.baseline,
-        marks=_deployment_marks(report),
-        zone=page.time_zone_label(),
+        references=tuple((label, value, is_limit) for label, value, is_limit in references if value is not None),
+        height=_HEIGHT_PX,
     )
     page.show_chart(chart, alt=f"{metric_label(name)} over time, with its limit", key="incident_metric")
 
 
-def risen_value(report: IncidentReport) -> tuple[str, str] | None:
-    """Return the value of the likeliest cause whose share rose most, in words and as a filter; None without one."""
-    points = [point for line in report.drift[:1] for point in line.points if point.finding.shares]
-    if not points:
+def risen_value(report: IncidentReport) -> tuple[str, tuple[str, ...]] | None:
+    """Return the value of the likeliest cause whose share rose most, in words and as filters; None without filters."""
+    shares = next((point.finding.shares for line in report.drift[:1] for point in line.points[::-1]), ())
+    if not shares:
         return None
     column = report.drift[0].column
-    value, before, after = max(points[-1].finding.shares, key=lambda share: share[2] - share[1])
-    is_whole = report.incident.details["causes"][0]["kind"] == "feature" and value not in _OUTSIDE
-    if after <= before or not is_whole or " " in value or value[:1] in "([":
+    position = max(range(len(shares)), key=lambda index: shares[index][2] - shares[index][1])
+    label, before, after = shares[position]
+    filters = report.filters.get(column, {}).get(label, ())
+    if after <= before or not filters:
         return None
-    return f"{_cause_labels(report).get(column, column)} = {value}", f"{column}={value}"
+    words = bin_words([label for label, _, _ in shares])[position]
+    return f"{_cause_labels(report).get(column, column)}: {words}", filters
 
 
 def _cause_labels(report: IncidentReport) -> dict[str, str]:
@@ -115,40 +115,26 @@ def _metric_sentence(line: MetricLine) -> str:
 
 def _drift_rows(line: DriftLine, label: str) -> Iterable[dict[str, Any]]:
     for point in line.points:
-        yield {
-            "label": label,
-            "at": point.since,
-            "until": point.until,
-            "value": point.ratio,
-            "low": None,
-            "high": None,
-            "rows": point.n_rows,
-            "is_beyond": point.is_beyond,
-        }
+        if point.ratio is not None:
+            yield {
+                "name": label,
+                "column": line.column,
+                "moment": str(point.since),
+                "begin": point.since,
+                "end": point.until,
+                "ratio": point.ratio,
+                "verdict": point.finding.verdict,
+                "n_rows": point.n_rows,
+            }
 
 
-def _metric_rows(line: MetricLine) -> Iterable[dict[str, Any]]:
-    for point in line.realized:
-        yield {
-            "label": metric_label(line.metric),
-            "at": point.since,
-            "until": point.until,
-            "value": point.estimate.value,
-            "low": point.estimate.low,
-            "high": point.estimate.high,
-            "rows": point.n_rows,
-            "is_beyond": line.is_beyond(point),
-        }
-
-
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=list(time_charts.LINE_COLUMNS))
-    frame[["value", "low", "high"]] = frame[["value", "low", "high"]].astype(float)
-    return frame.assign(at=page.to_local_time(list(frame["at"])), until=page.to_local_time(list(frame["until"])))
-
-
-def _deployment_marks(report: IncidentReport) -> pd.DataFrame:
-    events = [event for event in report.timeline if event.mark]
-    return pd.DataFrame(
-        {"at": page.to_local_time([event.at for event in events]), "text": [event.mark for event in events]}
+def _axis(report: IncidentReport) -> window_charts.TimeAxis:
+    """Return the axis of the report from its first period, with its deployments and canary steps."""
+    starts = [points[0].since for points in (*(line.points for line in report.drift),) if points]
+    starts += [line.realized[0].since for line in report.metrics if line.realized]
+    first, last = page.to_local_time([max(min(starts, default=report.since), report.since), report.until])
+    events = [event for event in report.timeline if event.mark and report.since <= event.at <= report.until]
+    marks = pd.DataFrame(
+        {"at": page.to_local_time([event.at for event in events]), "label": [event.mark for event in events]}
     )
+    return window_charts.TimeAxis(first, last, page.time_zone_label(), marks)

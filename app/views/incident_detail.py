@@ -14,7 +14,7 @@ from pipeline.alerts.analysis import start_text
 from pipeline.text import format_duration, percent, pluralize
 
 if TYPE_CHECKING:
-    from pipeline.alerts.analysis import IncidentReport, PredictionEffect
+    from pipeline.alerts.analysis import IncidentReport, PredictionEffect, TimelineEvent
     from pipeline.state import Incident
 
 __all__ = ["show_incident"]
@@ -50,8 +50,9 @@ def show_incident(number: int) -> None:
 
 def _show_findings(incident: Incident) -> None:
     st.markdown("**Findings**")
-    for line in incident.message.splitlines()[:_MAX_LINES]:
-        st.markdown(formatting.message_markdown(formatting.shorten(line, 300)))
+    findings = [rule["summary"] for rule in incident.details.get("rules", ())] or incident.message.splitlines()
+    for line in findings[:_MAX_LINES]:
+        st.markdown(f"- {formatting.message_markdown(formatting.shorten(line, 300))}")
 
 
 def _show_headline(report: IncidentReport) -> None:
@@ -72,7 +73,9 @@ def _status_badge(incident: Incident) -> str:
 def _sentence(report: IncidentReport) -> str:
     incident = report.incident
     start = start_text(report, page.user_time_zone())
-    parts = [f"{start[0].upper()}{start[1:]}", f"opened {page.short_time(incident.opened_at)}"]
+    parts = [f"{start[0].upper()}{start[1:]}"]
+    if report.start.basis != "opened":
+        parts.append(f"opened {page.short_time(incident.opened_at)}")
     if incident.acknowledged_by is not None:
         parts.append(f"acknowledged by {incident.acknowledged_by}")
     if incident.resolved_at is not None:
@@ -112,7 +115,7 @@ def _show_data_links(report: IncidentReport) -> None:
         links.show_link("Monitoring", "monitoring", icon="monitoring", version=report.version, column=column, **span)
         if where is not None:
             label = f"Predictions: {formatting.escape_markdown(where[0])}"
-            links.show_link(label, "history", icon="history", version=report.version, where=[where[1]], **span)
+            links.show_link(label, "history", icon="history", version=report.version, where=list(where[1]), **span)
         links.show_link("Wrong predictions", "history", icon="error", version=report.version, outcome="wrong", **span)
         links.show_link(f"Version {report.version}", "models", icon="deployed_code", version=report.version)
 
@@ -177,7 +180,9 @@ def _show_effect_on_metrics(report: IncidentReport) -> None:
     slices = details.get("slices") or []
     if slices:
         st.markdown("**Worst slices**", help="Accuracy significantly below that of all rows")
-        page.show_table([_slice_row(part) for part in slices], caption="Slices with an accuracy below that of all rows")
+        page.show_table(
+            [_slice_row(report, part) for part in slices], caption="Slices with an accuracy below that of all rows"
+        )
 
 
 def _metric_row(metric: dict[str, Any], since: int | None) -> dict[str, Any]:
@@ -192,9 +197,14 @@ def _metric_row(metric: dict[str, Any], since: int | None) -> dict[str, Any]:
     }
 
 
-def _slice_row(part: dict[str, Any]) -> dict[str, Any]:
+def _slice_row(report: IncidentReport, part: dict[str, Any]) -> dict[str, Any]:
+    name = f"{part['label']}: {formatting.shorten(part['value'])}"
+    filters = report.filters.get(part["column"], {}).get(part["value"], ())
+    target = links.page_address(
+        "history", version=report.version, where=list(filters), outcome="wrong", **_span(report)
+    )
     return {
-        "Slice": f"{part['label']}: {formatting.shorten(part['value'])}",
+        "Slice": html_table.Link(name, target) if filters else name,
         "Accuracy": percent(part["accuracy"]),
         "Interval": f"{percent(part['low'])} to {percent(part['high'])}",
         "Outcomes": f"{part['n_outcomes']:,}",
@@ -206,15 +216,19 @@ def _show_timeline(report: IncidentReport) -> None:
     rows = [
         {
             "Time": page.short_time(event.at),
-            "Event": event.text
-            if event.version is None
-            else html_table.Link(event.text, links.page_address("models", version=event.version)),
+            "Event": _event_cell(event),
             "By": event.actor or "-",
             "Reason": formatting.shorten(event.reason, 200) or "-",
         }
         for event in reversed(report.timeline)
     ]
     page.show_table(rows, caption="Events, newest first")
+
+
+def _event_cell(event: TimelineEvent) -> str | html_table.Link:
+    if event.version is not None:
+        return html_table.Link(event.text, links.page_address("models", version=event.version))
+    return event.text if event.until is None else f"{event.text} until {page.short_time(event.until)}"
 
 
 def _show_next_steps(report: IncidentReport) -> None:

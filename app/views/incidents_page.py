@@ -97,7 +97,7 @@ def _past_row(past: PastIncident) -> dict[str, Any]:
         ),
         "Opened": page.short_time(incident.opened_at),
         "Duration": format_duration(max(ended_at - incident.opened_at, 0)),
-        "Likely cause": f"{causes[0]['label']}, {causes[0]['change']}" if causes else "-",
+        "Likely cause": f"{causes[0]['label']}, {causes[0]['change']}" if causes else "none",
         "Resolved": ending,
     }
 

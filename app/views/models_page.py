@@ -44,11 +44,13 @@ def _render_body() -> None:
         )
         return
     _show_versions(versions)
-    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    left, middle, right = st.columns([4, 4, 2], vertical_alignment="bottom")
     with left:
         selected = _select_version(versions)
-    with right:
+    with middle:
         promotion_form.show_stage_actions(selected, versions)
+    with right:
+        _show_comparison_link(selected, versions)
     semver = formatting.escape_markdown(selected.semver)
     st.markdown(
         f"### Version {selected.version} ({semver}) {page.stage_badge(selected.stage)}"
@@ -89,12 +91,12 @@ def _show_versions(versions: list[ModelVersion]) -> None:
             "Version": html_table.Link(str(version.version), links.page_address("models", version=version.version)),
             "Stage": html_table.Badge(version.stage, _STAGE_COLORS.get(version.stage, "gray")),
             "Gates": _gate_badge(version, is_overridden=version.version in overridden),
+            "Compare": _comparison_link(version.version, production),
             "Estimator": version.tags.get("model", ""),
             f"{metric_label(metric)}, test": formatting.format_number(_test_metric(version, metric)),
             "Semantic version": version.semver,
             "Registered": timestamp(version.registered_at, page.user_time_zone()),
             "Description": version.description,
-            "Compare": _comparison_link(version.version, production),
         }
         for version in reversed(versions)
     ]
@@ -111,6 +113,13 @@ def _comparison_link(version: int, production: int | None) -> html_table.Link | 
     if production is None or version == production:
         return ""
     return html_table.Link("with production", links.page_address("compare", first=production, second=version))
+
+
+def _show_comparison_link(selected: ModelVersion, versions: list[ModelVersion]) -> None:
+    production = next((version.version for version in versions if version.stage == "Production"), None)
+    if production is not None and len(versions) > 1:
+        second = None if selected.version == production else selected.version
+        links.show_link("Compare with production", "compare", icon="compare_arrows", first=production, second=second)
 
 
 def _gate_badge(version: ModelVersion, *, is_overridden: bool) -> html_table.Badge:
@@ -144,12 +153,12 @@ def _show_gates(version: ModelVersion) -> None:
             "this version was registered without gates; promote it by overriding the gates, with a reason",
         )
         return
-    page.badge(str(gates["verdict"]))
     champion = gates["champion"]
-    st.caption(f"Champion: `{champion[:12]}`" if champion else "No champion to compare with")
     compared = GateReport.from_dict(gates).compared
-    if compared is not None:
-        st.caption(f"{str(compared).capitalize()}.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        page.badge(str(gates["verdict"]))
+        against = f"Champion: `{champion[:12]}`." if champion else "No champion to compare with."
+        st.caption(against if compared is None else f"{against} {str(compared).capitalize()}.")
     rows = [
         {
             "Result": html_table.Badge(gate["result"], _RESULT_COLORS.get(gate["result"], "gray")),

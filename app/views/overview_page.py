@@ -85,6 +85,7 @@ def _show_getting_started() -> None:
     st.markdown(
         "It runs the pipeline: data, validation, training, evaluation, gates."
         " The first version that passes its gates is promoted."
+        f" Then **{demo_panel.LOAD_LABEL}** on this page shows every page with simulated predictions."
     )
 
 

@@ -14,7 +14,10 @@ from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
-    from app.window_queries import HourlyActivity, WindowSummary
+    from collections.abc import Sequence
+
+    from app.window_queries import WindowSummary
+    from pipeline.monitoring import HourlyOutcomes
     from pipeline.schema import FeatureLabels
 
 __all__ = ["WindowStatus", "show_cards", "show_status", "window_status"]
@@ -99,7 +102,7 @@ def show_cards(summary: WindowSummary, *, min_rows: int, period: str) -> None:
     """Show the numbers of a window with their change against the previous period, where both have enough rows."""
     traffic, before = summary.traffic, summary.previous_traffic
     has_rows = min(traffic["total_predictions"], before["total_predictions"]) >= min_rows
-    rate, earlier = (_error_rate(each, min_rows) for each in (summary.activity, summary.previous_activity))
+    rate, earlier = (_error_rate(each, min_rows) for each in (summary.activity.outcomes, summary.previous_outcomes))
     confidence = traffic["average_confidence"]
     latency = traffic["latency_ms"].get("95")
     deltas = {
@@ -143,9 +146,9 @@ def _drift_card_text(report: dict[str, Any]) -> str:
     return f"{n_drifting} of {len(verdicts)}" if n_drifting else drift_panel.VERDICT_LABELS[report["verdict"]]
 
 
-def _error_rate(activity: HourlyActivity, min_rows: int) -> float | None:
-    n_outcomes = sum(hour.n_outcomes for hour in activity.outcomes)
-    return sum(hour.n_errors for hour in activity.outcomes) / n_outcomes if n_outcomes >= min_rows else None
+def _error_rate(outcomes: Sequence[HourlyOutcomes], min_rows: int) -> float | None:
+    n_outcomes = sum(hour.n_outcomes for hour in outcomes)
+    return sum(hour.n_errors for hour in outcomes) / n_outcomes if n_outcomes >= min_rows else None
 
 
 def _relative_delta(value: float | None, before: float | None) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.alerts import loop_conditions, trial_conditions  # noqa: F401 - add their conditions to the table
 from pipeline.alerts.condition_table import CONDITIONS, ConditionResult, condition
 from pipeline.fairness import fairness_summary
+from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _degradation(inputs: RuleInputs, _threshold: float) -> ConditionResult:
     degradation = inputs.report["degradation"]
     if inputs.report["performance"]["n_outcomes"] < inputs.min_rows:
         return ConditionResult(None, f"{pluralize(degradation['n_outcomes'], 'outcome')}: too few to evaluate")
-    worse = degradation["degraded_metrics"]
+    worse = [metric_label(name) for name in degradation["degraded_metrics"]]
     return ConditionResult(
         bool(worse), f"worse than the baseline: {', '.join(worse)}" if worse else "no degradation", len(worse)
     )
@@ -110,7 +111,9 @@ def _not_trusted(inputs: RuleInputs, _threshold: float) -> ConditionResult:
         )
     names = sorted(name for name, agrees in performance["estimates_agree"].items() if agrees is False)
     summary = (
-        f"estimated metrics disagree with outcomes: {', '.join(names)}" if names else "estimates agree with outcomes"
+        f"estimated metrics disagree with outcomes: {', '.join(map(metric_label, names))}"
+        if names
+        else "estimates agree with outcomes"
     )
     return ConditionResult(bool(names), summary, len(names))
 

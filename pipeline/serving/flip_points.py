@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.package import Package
     from pipeline.schema import Column
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Flip", "find_flips"]
 
 _N_STEPS = 32
+_N_ROUNDS = 2
 _SIGNIFICANT_DIGITS = 4
 _MAX_WORDS = 5
 
@@ -43,12 +44,16 @@ class Flip:
     n_more: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
-    """Neighboring tried numbers that flip, the number before them on the side of the row, and what bounds them."""
+    """Neighboring tried numbers that flip: `flipped` is the nearest one, `far` the last one.
 
-    near: float
-    neighbor: float
+    `same` is the number before them on the side of the row. The search moves `same` and `flipped` to each other.
+    """
+
+    column: Column
+    same: float
+    flipped: float
     far: float
     is_above: bool
     is_open: bool
@@ -72,24 +77,26 @@ def find_flips(
     label : str
         The predicted class of the row.
     """
-    flips: list[Flip] = []
+    words: dict[str, Flip] = {}
+    runs: list[_Run] = []
     for name, group in groupby(variations, key=lambda variation: variation.feature):
         tried = list(group)
         column = package.schema.column(name)
         if column.is_numeric and features.get(name) is not None:
             numbers = [variation for variation in tried if variation.raw is not None]
-            flips += [
-                _refine_run(package, features, column, run, label=label)
-                for run in _nearest_runs(numbers, features[name], label)
-            ]
+            runs += _nearest_runs(column, numbers, features[name], label=label)
             tried = [variation for variation in tried if variation.raw is None]
-        words = [variation.value for variation in tried if variation.prediction != label]
-        if words:
-            flips.append(Flip(name, "words", tuple(words[:_MAX_WORDS]), max(len(words) - _MAX_WORDS, 0)))
-    return tuple(flips)
+        flipping = [variation.value for variation in tried if variation.prediction != label]
+        if flipping:
+            words[name] = Flip(name, "words", tuple(flipping[:_MAX_WORDS]), max(len(flipping) - _MAX_WORDS, 0))
+    _refine_bounds(package, features, runs, label=label)
+    by_name: dict[str, list[Flip]] = {}
+    for flip in [*map(_number_flip, runs), *words.values()]:
+        by_name.setdefault(flip.feature, []).append(flip)
+    return tuple(flip for name in package.schema.feature_names for flip in by_name.get(name, []))
 
 
-def _nearest_runs(numbers: Sequence[WhatIf], present: float, label: str) -> list[_Run]:
+def _nearest_runs(column: Column, numbers: Sequence[WhatIf], present: float, *, label: str) -> list[_Run]:
     """Return the nearest run of flipping numbers above and below the present one, from near to far."""
     above = sorted((each for each in numbers if each.raw >= present), key=lambda each: each.raw)
     below = sorted((each for each in numbers if each.raw <= present), key=lambda each: -each.raw)
@@ -101,30 +108,46 @@ def _nearest_runs(numbers: Sequence[WhatIf], present: float, label: str) -> list
         start = flipped.index(True)
         end = next((at for at in range(start, len(side)) if not flipped[at]), len(side))
         near = side[max(start - 1, 0)].raw
-        runs.append(_Run(near, side[start].raw, side[end - 1].raw, is_above, end == len(side)))
+        runs.append(_Run(column, near, side[start].raw, side[end - 1].raw, is_above, end == len(side)))
     return runs
 
 
-def _refine_run(package: Package, features: Mapping[str, Any], column: Column, run: _Run, *, label: str) -> Flip:
-    same, flipped = run.near, run.neighbor
-    for _ in range(2):
-        candidates = _steps(column, same, flipped)
-        if not candidates:
-            break
-        rows = {
-            name: candidates if name == column.name else [value] * len(candidates) for name, value in features.items()
-        }
-        is_flipped = [str(prediction) != label for prediction in package.predict(rows)]
-        at = is_flipped.index(True) if True in is_flipped else len(candidates)
-        same, flipped = [same, *candidates][at], [*candidates, flipped][at]
-    bound = flipped
-    if column.kind != "integer":
-        rounded = _round_outward(same, flipped)
-        row = {name: [rounded if name == column.name else value] for name, value in features.items()}
-        bound = flipped if str(package.predict(row)[0]) == label else rounded
+def _refine_bounds(package: Package, features: Mapping[str, Any], runs: Sequence[_Run], *, label: str) -> None:
+    """Search the bound of each run, all of them with the same few calls of the model."""
+    for _ in range(_N_ROUNDS):
+        candidates = [_steps(run.column, run.same, run.flipped) for run in runs]
+        for run, steps, is_flipped in _predict_flips(package, features, runs, candidates, label=label):
+            at = is_flipped.index(True) if True in is_flipped else len(steps)
+            run.same, run.flipped = [run.same, *steps][at], [*steps, run.flipped][at]
+    fractional = [run for run in runs if run.column.kind != "integer"]
+    rounded = [[_round_outward(run.same, run.flipped)] for run in fractional]
+    for run, (bound,), (does_flip,) in _predict_flips(package, features, fractional, rounded, label=label):
+        run.flipped = bound if does_flip else run.flipped
+
+
+def _predict_flips(
+    package: Package, features: Mapping[str, Any], runs: Sequence[_Run], candidates: Sequence[list[Any]], *, label: str
+) -> Iterator[tuple[_Run, list[Any], list[bool]]]:
+    """Yield each run that has candidates, with these and whether each of them flips the prediction."""
+    changes = [(run.column.name, value) for run, values in zip(runs, candidates, strict=True) for value in values]
+    if not changes:
+        return
+    rows = {
+        name: [value if name == changed else present for changed, value in changes]
+        for name, present in features.items()
+    }
+    is_flipped = [str(prediction) != label for prediction in package.predict(rows)]
+    at = 0
+    for run, values in zip(runs, candidates, strict=True):
+        if values:
+            yield run, values, is_flipped[at : at + len(values)]
+            at += len(values)
+
+
+def _number_flip(run: _Run) -> Flip:
     if run.is_open:
-        return Flip(column.name, "or more" if run.is_above else "or less", (bound,))
-    return Flip(column.name, "between", (bound, run.far) if run.is_above else (run.far, bound))
+        return Flip(run.column.name, "or more" if run.is_above else "or less", (run.flipped,))
+    return Flip(run.column.name, "between", (run.flipped, run.far) if run.is_above else (run.far, run.flipped))
 
 
 def _steps(column: Column, same: float, flipped: float) -> list[Any]:

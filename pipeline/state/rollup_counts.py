@@ -172,11 +172,18 @@ def read_rollups(
 
 
 def count_rows_by_hour(
-    connection: Connection, model: str, section: str, *, since: int, until: int, sources: Sequence[str] = ()
+    connection: Connection,
+    model: str,
+    section: str,
+    *,
+    since: int,
+    until: int,
+    sources: Sequence[str] = (),
+    digest: str | None = None,
 ) -> dict[int, tuple[int, float]]:
     """Return the counted rows of each hour that begins in [since, until), and the predictions that they represent.
 
-    `sources` limits them to those sources.
+    `sources` limits them to those sources, `digest` to one package.
     """
     sums = func.sum(rollups.c.n_rows), func.sum(rollups.c.n_rows * rollups.c.weight)
     query = select(rollups.c.bucket_start, *sums).where(
@@ -188,6 +195,8 @@ def count_rows_by_hour(
     )
     if sources:
         query = query.where(rollups.c.source.in_(sources))
+    if digest is not None:
+        query = query.where(rollups.c.digest == digest)
     rows = connection.execute(query.group_by(rollups.c.bucket_start))
     return {start: (int(n_rows), float(n_predictions)) for start, n_rows, n_predictions in rows}
 

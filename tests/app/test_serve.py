@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from altair.utils import schemapi
 
 from app import serve
 from pipeline.config.composition import compose
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.xdist_group("app")
 def test_an_api_that_never_responds_does_not_delay_the_server(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (empty / "params.yaml").write_text(compose([], conf=ROOT / "conf").text, encoding="utf-8")
     monkeypatch.setattr(serve, "_PRERENDER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(schemapi, "DEBUG_MODE", True)  # the server switches it off, other tests need it
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setenv("MLOPS_API_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
         serve._preload()

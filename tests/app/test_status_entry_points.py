@@ -155,12 +155,14 @@ def test_all_entry_points_report_the_same(
     run_cli: CliRunner,
 ) -> None:
     change(root)
-    printed = json.loads(run_cli("status", "--json", cwd=root).out)["production"]["components"][name]
+    production = json.loads(run_cli("status", "--json", cwd=root).out)["production"]
+    printed = production["components"][name]
     assert (printed["state"], printed["condition"]) == (state, condition)
     label = next(label for label in _LABELS if label[0] == name)[1]
     doctor = next(diagnosis for diagnosis in diagnose_production(root) if diagnosis.check == f"production: {label}")
     assert doctor.state == {"healthy": "ok", "degraded": "warning", "down": "problem"}.get(state, state)
     page = text_of(app_page("overview").run()).replace("\\", "").replace("`", "")
+    assert production["sentence"].replace("`", "") in page.replace("\u2060", "")
     shown = next(line for line in page.splitlines() if f"-badge[{state}]" in line and label in line)
     for sentence in (doctor.detail, shown):
         assert _without_ages(printed["sentence"]) in _without_ages(sentence).replace(f"{root}/", "")

@@ -30,6 +30,8 @@ LONG = (
     "docs/reference/registry.md",
     "docs/reference/tracking.md",
 )
+# Seconds each, and no later command of a page needs what they write: the first page that runs them is enough.
+RUN_ONCE = ("mlops select", "mlops doctor")
 # These repeat commands of the other pages, which run there.
 SUMMARIES = ("README.md", "docs/how-to/common-tasks.md", "docs/how-to/traffic-simulation.md")
 
@@ -85,11 +87,19 @@ def commands(page: str) -> list[str]:
 
 
 def commands_to_try(page: str) -> list[str]:
-    """Return the commands of a page; a summary leaves out those that another page has too."""
+    """Return the commands of a page without those of `RUN_ONCE` and, in a summary, without those of other pages."""
     if page not in SUMMARIES:
-        return commands(page)
+        return [command for command in commands(page) if command not in RUN_ONCE or _first_page(command) == page]
     elsewhere = {command for other in PAGES if other not in SUMMARIES for command in commands(other)}
     return [command for command in commands(page) if command not in elsewhere]
+
+
+def _first_page(command: str) -> str:
+    return next(
+        page
+        for page in PAGES
+        if page not in SUMMARIES and (is_long() or page not in LONG) and command in commands(page)
+    )
 
 
 def test_the_pages_have_commands() -> None:

@@ -2,7 +2,7 @@
 
 from pipeline.alerts.analysis.incident_report import IncidentReport, IncidentStart, read_incident_report
 from pipeline.alerts.analysis.incident_report_text import report_lines, start_text
-from pipeline.alerts.analysis.incident_timeline import TimelineEvent, deployment_events
+from pipeline.alerts.analysis.incident_timeline import TimelineEvent
 from pipeline.alerts.analysis.prediction_effect import PredictionEffect, PredictionPeriod
 from pipeline.alerts.analysis.recommended_steps import RecommendedStep
 
@@ -13,7 +13,6 @@ __all__ = [
     "PredictionPeriod",
     "RecommendedStep",
     "TimelineEvent",
-    "deployment_events",
     "read_incident_report",
     "report_lines",
     "start_text",

@@ -11,11 +11,12 @@ from pipeline.alerts.analysis.prediction_effect import PredictionEffect, compare
 from pipeline.alerts.analysis.recommended_steps import RecommendedStep, recommend_steps
 from pipeline.alerts.incident_actions import firing_findings
 from pipeline.monitoring import LogWindowView, PredictionLog, predictions_by_hour
+from pipeline.monitoring.drift.bin_labels import bin_filters
 from pipeline.monitoring.log import Window
 from pipeline.state import DAY_US, HOUR_US
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pipeline.config.root_config import Config
     from pipeline.monitoring import DriftLine, MetricLine
@@ -59,6 +60,8 @@ class IncidentReport:
     start : IncidentStart
     version : int or None
         The version that the monitor evaluated.
+    filters : mapping of column to filters by bin
+        The filters of the prediction log that select the rows of each bin of a cause or slice.
     drift : tuple of DriftLine
         The likely causes over time, the most important first; empty when the package cannot be loaded.
     metrics : tuple of MetricLine
@@ -78,6 +81,7 @@ class IncidentReport:
     until: int
     start: IncidentStart
     version: int | None = None
+    filters: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     drift: tuple[DriftLine, ...] = ()
     metrics: tuple[MetricLine, ...] = ()
     effect: PredictionEffect | None = None
@@ -126,6 +130,7 @@ def read_incident_report(
         until,
         start,
         version=incident.details.get("version"),
+        filters={} if view is None else _filters(view, incident),
         drift=drift,
         metrics=metrics,
         effect=None if view is None else _effect(view, start),
@@ -190,6 +195,16 @@ def _cause_lines(view: LogWindowView, incident: Incident) -> tuple[DriftLine, ..
     columns = [cause["column"] for cause in incident.details.get("causes", ())][:_MAX_LINES]
     lines = {line.column: line for line in view.drift_lines(baseline="training", columns=columns)} if columns else {}
     return tuple(lines[column] for column in columns if column in lines)
+
+
+def _filters(view: LogWindowView, incident: Incident) -> dict[str, dict[str, tuple[str, ...]]]:
+    parts = (*incident.details.get("causes", ()), *incident.details.get("slices", ()))
+    columns = {part["column"] for part in parts}
+    return {
+        bins.name: dict(zip(bins.labels, bin_filters(bins), strict=True))
+        for bins in view.package.reference.columns
+        if bins.name in columns
+    }
 
 
 def _metric_lines(view: LogWindowView, incident: Incident) -> tuple[MetricLine, ...]:

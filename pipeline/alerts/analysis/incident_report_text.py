@@ -100,6 +100,7 @@ def _slice_lines(report: IncidentReport) -> Iterator[str]:
 
 def _timeline_lines(report: IncidentReport) -> Iterator[str]:
     for event in report.timeline:
-        by = f", by {visible_line(event.actor)}" if event.actor else ""
+        until = "" if event.until is None else f" until {timestamp(event.until)}"
+        by = f"{until}, by {visible_line(event.actor)}" if event.actor else until
         reason = f": {visible_line(event.reason)}" if event.reason else ""
         yield f"{timestamp(event.at)}  {visible_line(event.text)}{by}{reason}"

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.registry.deployment_history import production_changes
 from pipeline.state import MONITOR_ACTOR
-from pipeline.text import pluralize, timestamp
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.state import AuditEntry, Delivery, Incident
 
-__all__ = ["IncidentRecords", "TimelineEvent", "deployment_events", "incident_timeline"]
+__all__ = ["IncidentRecords", "TimelineEvent", "incident_timeline"]
 
 EventKind = Literal["incident", "action", "notification", "deployment", "trial", "retrain"]
 _CHANGES = {
@@ -26,7 +27,7 @@ _CHANGES = {
 _ACTIONS = {
     "acknowledge alert": "Acknowledged",
     "resolve alert": "Resolved",
-    "silence alerts": "Silenced until {until}",
+    "silence alerts": "Silenced",
     "end silence": "Silence ended",
 }
 
@@ -46,6 +47,8 @@ class TimelineEvent:
         The version that it is about.
     mark : str
         Short label of a change of what serves requests, for charts; empty for other events.
+    until : int or None
+        When a silence ends.
     """
 
     at: int
@@ -55,6 +58,7 @@ class TimelineEvent:
     reason: str = ""
     version: int | None = None
     mark: str = ""
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +76,29 @@ def incident_timeline(records: IncidentRecords, *, since: int, until: int) -> tu
         *_changes(records.incident),
         *_actions(records.incident, records.audit_entries),
         *_notifications(records.deliveries),
-        *deployment_events(records.audit_entries),
+        *_deployment_events(records.audit_entries),
         *_loop_events(records.audit_entries),
     ]
     return tuple(sorted((event for event in events if since <= event.at <= until), key=lambda event: event.at))
 
 
-def deployment_events(entries: Iterable[AuditEntry]) -> Iterator[TimelineEvent]:
-    """Yield the decisions that changed the version in Production."""
-    for entry in entries:
-        before, after = (state.get("Production", {}).get("version") for state in (entry.before, entry.after))
-        if entry.generation is None or before == after:
-            continue
+def _deployment_events(entries: Sequence[AuditEntry]) -> Iterator[TimelineEvent]:
+    for change in production_changes(entries):
+        entry, after = change.entry, change.version
+        before = entry.before.get("Production", {}).get("version")
         if after is None:
             text = f"Version {before} left Production"
         else:
             text = f"Version {after} in Production" + ("" if before is None else f" instead of version {before}")
         forced = ", overriding failed gates" if entry.action == "force" else ""
         yield TimelineEvent(
-            entry.recorded_at,
+            change.at,
             "deployment",
             f"{text}{forced}",
             entry.actor,
             entry.reason,
             version=after,
-            mark="none" if after is None else f"v{after}",
+            mark="no version" if after is None else f"version {after}",
         )
 
 
@@ -113,9 +115,10 @@ def _changes(incident: Incident) -> Iterator[TimelineEvent]:
 def _actions(incident: Incident, entries: Iterable[AuditEntry]) -> Iterator[TimelineEvent]:
     for entry in entries:
         if entry.action in _ACTIONS and _is_about(incident, entry.after):
-            until = entry.after.get("until")
-            text = _ACTIONS[entry.action].format(until="" if until is None else timestamp(until))
-            yield TimelineEvent(entry.recorded_at, "action", text, entry.actor, entry.reason)
+            until = entry.after.get("until") if entry.action == "silence alerts" else None
+            yield TimelineEvent(
+                entry.recorded_at, "action", _ACTIONS[entry.action], entry.actor, entry.reason, until=until
+            )
 
 
 def _is_about(incident: Incident, values: dict[str, Any]) -> bool:
@@ -148,7 +151,7 @@ def _loop_events(entries: Iterable[AuditEntry]) -> Iterator[TimelineEvent]:
             versions = f"version {trial['challenger']} against version {trial['champion']}"
             share = f", {trial['share']:.0%} of the requests" if trial["share"] else ""
             text = f"Trial {trial['seq']} ({versions}): {trial['state']}{share}"
-            mark = f"v{trial['challenger']} {trial['share']:.0%}" if trial["share"] else ""
+            mark = f"version {trial['challenger']}, {trial['share']:.0%}" if trial["share"] else ""
             yield TimelineEvent(
                 entry.recorded_at, "trial", text, entry.actor, entry.reason, version=trial["challenger"], mark=mark
             )

@@ -10,6 +10,7 @@ from pipeline.monitoring.drift.detection import detect_drift
 from pipeline.monitoring.log.log_batch import loggable_reference
 from pipeline.monitoring.log.rollup_layout import FEATURES, PREDICTIONS, RollupLayout
 from pipeline.monitoring.log.time_periods import read_period_tallies
+from pipeline.state import HOUR_US
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -47,17 +48,28 @@ class DriftPoint:
 
 @dataclass(frozen=True, slots=True)
 class DriftLine:
-    """The drift of one column over time, in the order of time."""
+    """The drift of one column over time, in the order of time.
+
+    `onset` is the start of the last run of periods with drift to the hour, where periods are longer than an hour.
+    """
 
     column: str
     kind: Literal["feature", "prediction"]
     points: tuple[DriftPoint, ...]
+    onset: int | None = None
+
+    @property
+    def last_run(self) -> tuple[DriftPoint, ...]:
+        """The unbroken run of periods with drift that lasts until the newest period."""
+        return tuple(itertools.takewhile(lambda point: point.is_beyond, reversed(self.points)))[::-1]
 
     @property
     def beyond_since(self) -> int | None:
-        """Start of the unbroken run of periods with drift that lasts until the newest period; None without one."""
-        run = list(itertools.takewhile(lambda point: point.is_beyond, reversed(self.points)))
-        return run[-1].since if run else None
+        """Start of the last run, as exact as roll-ups have it; None without one."""
+        if self.onset is not None:
+            return self.onset
+        run = self.last_run
+        return run[0].since if run else None
 
     @property
     def is_beyond_throughout(self) -> bool:
@@ -77,7 +89,8 @@ def drift_lines(
 ) -> tuple[DriftLine, ...]:
     """Return the drift of each column over time.
 
-    Periods are whole hours or days that overlap [since, until), merged until each has `context.min_rows` rows.
+    Periods are whole hours or days that overlap [since, until), merged until each has `context.min_rows` rows. The
+    start of a last run of periods with drift is searched again in single hours.
 
     Parameters
     ----------
@@ -98,6 +111,36 @@ def drift_lines(
     tuple of DriftLine
         In the order of the package's reference, outputs of the model last.
     """
+    lines = _lines(log, package, context, (since, until), columns=columns, baseline=baseline)
+    spans = {line.column: _onset_span(line) for line in lines}
+    onsets: dict[str, int | None] = {}
+    for span in {span for span in spans.values() if span is not None}:
+        drifting = {column for column, each in spans.items() if each == span}
+        hourly = _lines(log, package, context, span, columns=drifting, baseline=baseline, length=HOUR_US)
+        onsets |= {line.column: line.beyond_since for line in hourly}
+    return tuple(replace(line, onset=onsets.get(line.column)) for line in lines)
+
+
+def _onset_span(line: DriftLine) -> tuple[int, int] | None:
+    """Return the range in which a last run begins: its first period and the one before; None if hours are known."""
+    run = line.last_run
+    if not run or run[0].until - run[0].since <= HOUR_US:
+        return None
+    position = line.points.index(run[0])
+    return line.points[max(position - 1, 0)].since, run[0].until
+
+
+def _lines(
+    log: PredictionLog,
+    package: Package,
+    context: DriftContext,
+    span: tuple[int, int],
+    *,
+    columns: Collection[str] | None,
+    baseline: BinCounts | None,
+    length: int | None = None,
+) -> tuple[DriftLine, ...]:
+    """Return the drift of each column in a range, in periods of buckets of a length."""
     layout = RollupLayout(package)
     reference = loggable_reference(package)
     if columns is not None:
@@ -106,7 +149,7 @@ def drift_lines(
         )
         reference = replace(reference, columns=chosen, measures=measures)
     features, predictions = (
-        read_period_tallies(log, package.digest, section, since=since, until=until)
+        read_period_tallies(log, package.digest, section, since=span[0], until=span[1], length=length)
         for section in (FEATURES, PREDICTIONS)
     )
     points: dict[tuple[Literal["feature", "prediction"], str], list[DriftPoint]] = {}

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pipeline.monitoring.log.log_window import PredictionLog, WindowTallies
-    from pipeline.package import Package
     from pipeline.state import RollupKey
 
     WeightedTally = tuple[float, RollupCounts]
@@ -94,11 +93,11 @@ def outcomes_by_hour(
     hours: dict[int, list[float]] = {}
     with log.state.reading() as connection:
         for key, tally in _read_hourly_rollups(connection, log, OUTCOMES, (since, until), digest):
-            package = log.packages(key.digest)
-            if package is None or not len(tally.counts):
+            layout = log.layout(key.digest)
+            if layout is None or not len(tally.counts):
                 continue
-            k = len(package.classes)
-            table = RollupLayout(package).split_section(OUTCOMES, tally.counts)["@all"].reshape(-1, k, k).sum(axis=0)
+            k = len(layout.package.classes)
+            table = layout.split_section(OUTCOMES, tally.counts)["@all"].reshape(-1, k, k).sum(axis=0)
             n, n_correct = float(table.sum()), float(np.trace(table))
             sums = hours.setdefault(key.hour_start, [0.0, 0.0])
             sums[0] += key.weight * n
@@ -130,7 +129,7 @@ def _hourly_predictions(
     by_package: dict[str, float] = {}
     confidence_sum = 0.0
     for digest, tallies in by_digest.items():
-        for name, n_class in _class_counts(log.packages(digest), tallies):
+        for name, n_class in _class_counts(log.layout(digest), tallies):
             by_class[name] = by_class.get(name, 0.0) + n_class
         for weight, tally in tallies:
             by_package[digest] = by_package.get(digest, 0.0) + weight * tally.n_rows
@@ -145,11 +144,10 @@ def _latency_counts(log: PredictionLog, by_digest: Mapping[str, list[WeightedTal
     """Return the number of predictions by bin of latency, without empty bins."""
     counts: dict[int, float] = {}
     for digest, tallies in by_digest.items():
-        package = log.packages(digest)
+        layout = log.layout(digest)
         counted = [(weight, tally) for weight, tally in tallies if len(tally.counts)]
-        if package is None or not counted:
+        if layout is None or not counted:
             continue
-        layout = RollupLayout(package)
         total = weighted_total(counted, layout.empty_tally(PREDICTIONS))
         vector = layout.split_section(PREDICTIONS, total.counts)["latency"]
         for position in np.flatnonzero(vector).tolist():
@@ -169,15 +167,14 @@ def latency_percentile(hours: Iterable[HourlyPredictions], share: float) -> floa
     return latency_quantile(vector, share)
 
 
-def _class_counts(package: Package | None, tallies: Iterable[WeightedTally]) -> Iterable[tuple[str, float]]:
+def _class_counts(layout: RollupLayout | None, tallies: Iterable[WeightedTally]) -> Iterable[tuple[str, float]]:
     """Return the predicted classes with the number of their predictions."""
     counted = [(weight, tally) for weight, tally in tallies if len(tally.counts)]
-    if package is None or not counted:
+    if layout is None or not counted:
         return ()
-    layout = RollupLayout(package)
     total = weighted_total(counted, layout.empty_tally(PREDICTIONS))
     counts = layout.split_section(PREDICTIONS, total.counts)["class"].tolist()
-    return [(name, float(n)) for name, n in zip(package.classes, counts, strict=False) if n]
+    return [(name, float(n)) for name, n in zip(layout.package.classes, counts, strict=False) if n]
 
 
 def traffic_summary(tallies: WindowTallies, *, digest: str | None = None) -> dict[str, Any]:
@@ -207,7 +204,7 @@ def traffic_summary(tallies: WindowTallies, *, digest: str | None = None) -> dic
         "average_confidence": confidence_sum / total if total else None,
         "predictions_by_class": _rounded_counts(by_class),
         "predictions_by_hour": [
-            {"at": iso_timestamp(hour), "n": n} for hour, n in _counts_by_hour(tallies, digest).items()
+            {"at": iso_timestamp(hour), "n": n} for hour, n in tallies.predictions_by_hour(digest).items()
         ],
         "predictions_by_version": _rounded_counts(by_version),
         "predictions_by_source": _rounded_counts(by_source),
@@ -217,14 +214,6 @@ def traffic_summary(tallies: WindowTallies, *, digest: str | None = None) -> dic
     }
 
 
-def _counts_by_hour(tallies: WindowTallies, digest: str | None) -> dict[int, int]:
-    if digest is None:
-        return tallies.predictions_by_hour()
-    window = tallies.window
-    hours = predictions_by_hour(tallies.log, since=window.since, until=window.until, digest=digest)
-    return {hourly.hour: round(hourly.n_predictions) for hourly in hours}
-
-
 def _class_and_latency_counts(
     log: PredictionLog, tallies: Mapping[tuple[str, str, float], RollupCounts]
 ) -> tuple[dict[str, float], np.ndarray[Any, Any]]:
@@ -232,12 +221,12 @@ def _class_and_latency_counts(
     by_class: dict[str, float] = {}
     latency_counts = np.zeros(1)
     for (digest, _, weight), tally in tallies.items():
-        package = log.packages(digest)
-        if package is None:
+        layout = log.layout(digest)
+        if layout is None:
             continue
-        for name, n in _class_counts(package, [(weight, tally)]):
+        for name, n in _class_counts(layout, [(weight, tally)]):
             by_class[name] = by_class.get(name, 0.0) + n
-        counts = RollupLayout(package).split_section(PREDICTIONS, tally.counts)["latency"]
+        counts = layout.split_section(PREDICTIONS, tally.counts)["latency"]
         latency_counts = latency_counts + weight * counts
     return by_class, latency_counts
 

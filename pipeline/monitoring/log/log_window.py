@@ -50,6 +50,14 @@ class PredictionLog:
     model: str
     packages: Callable[[str], Package | None]
     sources: tuple[PredictionSource, ...] = ()
+    _layouts: dict[str, RollupLayout | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def layout(self, digest: str) -> RollupLayout | None:
+        """Return the layout of the roll-ups of a package, made once; None when the package cannot be loaded."""
+        if digest not in self._layouts:
+            package = self.packages(digest)
+            self._layouts[digest] = None if package is None else RollupLayout(package)
+        return self._layouts[digest]
 
     def roll_up(self) -> int:
         """Bring the hourly counts up to date; return the number of newly counted predictions."""
@@ -165,8 +173,11 @@ class WindowTallies:
             sums.append(effective_sample(weighted, layout.empty_tally(section)))
         return layout.bin_counts(*sums)
 
-    def predictions_by_hour(self) -> dict[int, int]:
-        """Return the number of predictions of each hour that has any, by its first microsecond."""
+    def predictions_by_hour(self, digest: str | None = None) -> dict[int, int]:
+        """Return the number of predictions of each hour that has any, by its first microsecond.
+
+        `digest` limits them to one package.
+        """
         n_by_hour: dict[int, float] = {}
         with self.log.state.reading() as connection:
             for section in (PREDICTIONS, UNCOUNTED):
@@ -177,10 +188,13 @@ class WindowTallies:
                     since=self.window.whole_hours_start,
                     until=self.window.whole_hours_end,
                     sources=self.log.sources,
+                    digest=digest,
                 )
                 for hour, (_, n) in counts.items():
                     n_by_hour[hour] = n_by_hour.get(hour, 0.0) + n
         for row in self.window.partial_hour_rows:
+            if digest not in (None, row.digest):
+                continue
             hour = row.predicted_at - row.predicted_at % HOUR_US
             n_by_hour[hour] = n_by_hour.get(hour, 0.0) + row.weight
         return {hour: round(n) for hour, n in sorted(n_by_hour.items())}

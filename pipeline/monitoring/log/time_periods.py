@@ -68,10 +68,12 @@ class PeriodTallies:
         return effective_sample((pair for start in period.starts for pair in self.by_start.get(start, ())), empty)
 
 
-def read_period_tallies(log: PredictionLog, digest: str, section: str, *, since: int, until: int) -> PeriodTallies:
+def read_period_tallies(
+    log: PredictionLog, digest: str, section: str, *, since: int, until: int, length: int | None = None
+) -> PeriodTallies:
     """Return the tallies of one package in the whole hours that overlap [since, until).
 
-    Buckets are as short as `MAX_PERIODS` of them allow. Only roll-ups are read, whatever the number of rows.
+    Only roll-ups are read, whatever the number of rows.
 
     Parameters
     ----------
@@ -83,9 +85,11 @@ def read_period_tallies(log: PredictionLog, digest: str, section: str, *, since:
         `FEATURES`, `PREDICTIONS` or `OUTCOMES`.
     since, until : int
         In microseconds since 1970.
+    length : int, optional
+        Of a bucket, in microseconds; when None, it is as short as `MAX_PERIODS` buckets allow.
     """
     first, last = since - since % HOUR_US, -(-until // HOUR_US) * HOUR_US
-    length = bucket_length(last - first)
+    length = bucket_length(last - first) if length is None else length
     by_start: dict[int, list[WeightedTally]] = {}
     with log.state.reading() as connection:
         for granularity, begin, end in _spans(first, last, length):

@@ -18,7 +18,7 @@ from pipeline.monitoring.performance.estimation import (
 )
 from pipeline.monitoring.performance.performance_report import realized_from_rollups
 from pipeline.monitoring.performance.score_histogram import ScoreHistogram
-from pipeline.state import RollupCounts
+from pipeline.state import HOUR_US, RollupCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,7 +69,8 @@ class PerformancePoint:
 class MetricLine:
     """A metric over time, with its value in training and its limit; both are None when training did not measure it.
 
-    `slice_value` names the values of a slice, and is empty for all rows.
+    `slice_value` names the values of a slice, and is empty for all rows. `onset` is the start of the last run of points
+    beyond the limit to the hour, where periods are longer than an hour.
     """
 
     metric: str
@@ -79,6 +80,7 @@ class MetricLine:
     realized: tuple[PerformancePoint, ...]
     estimated: tuple[PerformancePoint, ...] = ()
     slice_value: str = ""
+    onset: int | None = None
 
     def is_beyond(self, point: PerformancePoint) -> bool:
         """Return whether a point is beyond the limit, and significantly worse than in training."""
@@ -90,10 +92,17 @@ class MetricLine:
         return is_worse and sign * (point.estimate.value - self.limit) < 0
 
     @property
+    def last_run(self) -> tuple[PerformancePoint, ...]:
+        """The unbroken run of points beyond the limit that lasts until the newest one."""
+        return tuple(itertools.takewhile(self.is_beyond, reversed(self.realized)))[::-1]
+
+    @property
     def beyond_since(self) -> int | None:
-        """Start of the unbroken run of points beyond the limit that lasts until the newest one; None without one."""
-        run = list(itertools.takewhile(self.is_beyond, reversed(self.realized)))
-        return run[-1].since if run else None
+        """Start of the last run, as exact as roll-ups have it; None without one."""
+        if self.onset is not None:
+            return self.onset
+        run = self.last_run
+        return run[0].since if run else None
 
 
 def metric_lines(
@@ -106,6 +115,8 @@ def metric_lines(
     names: Sequence[str] = ESTIMABLE_METRICS,
 ) -> tuple[MetricLine, ...]:
     """Return metrics of the predictions of one package over time.
+
+    The start of a last run of points beyond the limit is searched again in single hours.
 
     Parameters
     ----------
@@ -122,12 +133,30 @@ def metric_lines(
     layout = RollupLayout(package)
     realized: dict[str, list[PerformancePoint]] = {name: [] for name in names}
     estimated: dict[str, list[PerformancePoint]] = {name: [] for name in names}
-    for name, point in _realized_points(log, layout, options, since=since, until=until, names=names):
+    for name, point in _realized_points(log, layout, options, (since, until), names=names):
         realized[name].append(point)
     if layout.has_single_score:
         for name, point in _estimated_points(log, layout, options, since=since, until=until, names=names):
             estimated[name].append(point)
-    return tuple(_line(name, options, realized[name], estimated[name]) for name in names)
+    lines = [_line(name, options, realized[name], estimated[name]) for name in names]
+    spans = {line.metric: _onset_span(line) for line in lines}
+    onsets: dict[str, int | None] = {}
+    for span in {span for span in spans.values() if span is not None}:
+        worse = [line for line in lines if spans[line.metric] == span]
+        hourly: dict[str, list[PerformancePoint]] = {line.metric: [] for line in worse}
+        for name, point in _realized_points(log, layout, options, span, names=list(hourly), length=HOUR_US):
+            hourly[name].append(point)
+        onsets |= {line.metric: replace(line, realized=tuple(hourly[line.metric])).beyond_since for line in worse}
+    return tuple(replace(line, onset=onsets.get(line.metric)) for line in lines)
+
+
+def _onset_span(line: MetricLine) -> tuple[int, int] | None:
+    """Return the range in which a last run begins: its first period and the one before; None if hours are known."""
+    run = line.last_run
+    if not run or run[0].until - run[0].since <= HOUR_US:
+        return None
+    before = line.realized[max(line.realized.index(run[0]) - 1, 0)]
+    return before.since, run[0].until
 
 
 def slice_lines(
@@ -189,12 +218,12 @@ def _realized_points(
     log: PredictionLog,
     layout: RollupLayout,
     options: HistoryOptions,
+    span: tuple[int, int],
     *,
-    since: int,
-    until: int,
     names: Sequence[str],
+    length: int | None = None,
 ) -> Iterator[tuple[str, PerformancePoint]]:
-    outcomes = read_period_tallies(log, layout.package.digest, OUTCOMES, since=since, until=until)
+    outcomes = read_period_tallies(log, layout.package.digest, OUTCOMES, since=span[0], until=span[1], length=length)
     for period in outcomes.merge(options.min_rows):
         if period.n_rows < options.min_rows:
             reason = f"{period.n_rows:,} of {options.min_rows:,} outcomes needed"

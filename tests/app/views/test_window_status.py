@@ -40,7 +40,7 @@ def degradation(*findings: dict[str, Any], shortage: str = "") -> dict[str, Any]
 def test_the_level_is_that_of_the_worst_part(
     report: dict[str, Any], degraded: dict[str, Any], level: str, sentence: str
 ) -> None:
-    summary = WindowSummary({}, {}, degraded, DriftOverview(report, ()), (), NONE, {}, NONE)
+    summary = WindowSummary({}, {}, degraded, DriftOverview(report, ()), (), NONE, {}, ())
     status = window_status(
         summary, LABELS, drift_start="Age since 27 Nov 18:00" if report["verdict"] == "drift" else ""
     )

@@ -91,7 +91,7 @@ def test_each_rule_fires_on_bad_outcomes_and_a_failing_server(project: Path, mon
     assert words["errors"] == "10% of 100 responses were server errors"
     assert words["log_lag"] == "101 rows wait for the log"
     assert words["degradation"].startswith("worse than the baseline: ")
-    assert words["not_trusted"].startswith("estimated metrics disagree with outcomes: accuracy")
+    assert words["not_trusted"].startswith("estimated metrics disagree with outcomes: Accuracy")
     assert words["stale_outcomes"].startswith("no outcome for ")
     (service,) = (one for one in after.incidents if one.group_name == "service")
     assert "Affected: 10% of responses" in service.message

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.schema import Column
 from pipeline.serving.flip_points import _nearest_runs, _round_outward
 from pipeline.serving.prediction_explainer import PredictionExplainer
 from pipeline.serving.what_if import WhatIf
@@ -30,8 +31,8 @@ def tried(flips_at: Any, values: Any = range(0, 100, 10)) -> list[WhatIf]:
     ],
 )
 def test_the_nearest_run_of_each_side_flips(flips_at: Any, expected: list[tuple[Any, ...]]) -> None:
-    runs = _nearest_runs(tried(flips_at), 40, "a")
-    assert [(run.near, run.neighbor, run.far, run.is_above, run.is_open) for run in runs] == expected
+    runs = _nearest_runs(Column("x", "integer", "Int64"), tried(flips_at), 40, label="a")
+    assert [(run.same, run.flipped, run.far, run.is_above, run.is_open) for run in runs] == expected
 
 
 @pytest.mark.parametrize(

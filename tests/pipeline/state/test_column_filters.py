@@ -11,6 +11,8 @@ import pytest
 
 from pipeline import state as store
 from pipeline.errors import UsageError
+from pipeline.monitoring.drift.bin_labels import bin_filters
+from pipeline.package import Bins
 from pipeline.state import PredictionQuery, PredictionWriter
 from pipeline.state.column_filters import OPERATORS, ColumnFilter, as_number, parse_column_filter
 from tests.pipeline.state.test_prediction_search import make_row
@@ -74,6 +76,17 @@ def test_a_text_becomes_a_filter(text: str, expected: ColumnFilter | None) -> No
     columns = ("Time_spent_Alone", "Stage_fear", "a", "a<b")
     parsed = parse_column_filter(text, {**dict(zip(columns, columns, strict=True)), "Time spent alone": columns[0]})
     assert parsed == expected
+
+
+def test_the_filters_that_select_a_bin_are_understood() -> None:
+    bins = [
+        Bins("a<b", "quantiles", (0.1, 2.5, 1e20), (1, 1, 0, 0, 0)),
+        Bins("size", "values", (-3, 4), (1, 1, 0, 0, 0, 0)),
+        Bins("plan", "words", ("x=y", "z"), (1, 1, 0, 0)),
+    ]
+    texts = [text for each in bins for filters in bin_filters(each) for text in filters]
+    parsed = [parse_column_filter(text, {each.name: each.name for each in bins}) for text in texts]
+    assert [str(column_filter) for column_filter in parsed] == texts
 
 
 def test_an_unknown_column_is_named_with_the_closest_one() -> None:

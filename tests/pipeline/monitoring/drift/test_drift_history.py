@@ -52,6 +52,20 @@ def test_each_period_equals_the_window_of_its_rows_against_both_baselines(projec
     assert only.column == number
 
 
+def test_the_start_of_drift_is_known_to_the_hour_in_a_long_range(project: Path) -> None:
+    package, _ = production_package(project)
+    number = numeric_feature(package)
+    shifted = live_rows(750, seed=1)
+    shifted[number] = shifted[number].max()
+    write_log(project, live_rows(2_000, seed=2), start=START_US - hours_us(160), stop=START_US - hours_us(3))
+    write_log(project, shifted, start=START_US - hours_us(3), stop=START_US, prefix="shifted")
+    monitor = replace(make_monitor(project), clock=lambda: START_US - 1)
+    with monitor.open_window(168) as view:
+        lines = {line.column: line for line in view.drift_lines()}
+    assert lines[number].last_run[0].until - lines[number].last_run[0].since > hours_us(1)
+    assert lines[number].beyond_since == START_US - hours_us(3)
+
+
 @pytest.mark.parametrize(
     ("verdicts", "since"),
     [
