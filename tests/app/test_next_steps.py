@@ -53,5 +53,5 @@ def test_a_missing_production_version_and_an_override_are_urgent() -> None:
     assert ("Promote a version: none is in Production", "models", True) in _steps(production=None)
     assert any(
         text.startswith("Review the gates of version 2")
-        for text, *_ in _steps(override=GateOverride("m", 2, n_failed=1))
+        for text, *_ in _steps(override=GateOverride(2, "Production", 1))
     )
