@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from subprocess import Popen
 
-PAGES = tuple(entry.title for entry in ENTRIES if entry.section)
+ADDRESSES = {entry.title: entry.name for entry in ENTRIES if entry.section}
+PAGES = tuple(ADDRESSES)
 SLOWEST_RATIO, SLOWEST_SWITCH_S, SLOWEST_VISIT_S, SLOWEST_FORM_MS, LARGEST_MB = 1.3, 0.3, 0.8, 150, 500
 SLOWEST_LONG_LOG = 1.5
 PLAIN_PAGE = 'import streamlit as st\nst.title("Overview")\nst.metric("Predictions", 1)\n'
@@ -208,9 +209,9 @@ def measure(project: workspace.Workspace, rounds: int, *, n_sessions: int = 0) -
             visitors = page.context.browser.new_context()
             others = [visitors.new_page() for _ in range(n_sessions - 1)]
             for index, session in enumerate(others):
-                entry = ENTRIES[index % len(ENTRIES)]
-                session.goto(f"{address}/{entry.name}")
-                wait_until_rendered(session, entry.title, time.perf_counter())
+                title = PAGES[index % len(PAGES)]
+                session.goto(f"{address}/{ADDRESSES[title]}")
+                wait_until_rendered(session, title, time.perf_counter())
             measurements["memory"] = resident_mb(process)
     return measurements
 

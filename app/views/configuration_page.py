@@ -198,7 +198,10 @@ def _row(setting: _Setting, title: str | None) -> dict[str, Any]:
 
 def _warn_if_stale(composed: Composition) -> None:
     path = queries.project_root() / paths.PARAMS
-    written = read_yaml(path) if path.exists() else {}
+    if not path.exists():
+        page.empty_state("No run yet", "`make run` composes these settings into `params.yaml` and trains with them")
+        return
+    written = read_yaml(path)
     stale = _differences(dict(flatten_settings(written or {})), dict(flatten_settings(composed.values)))
     if stale:
         st.warning(

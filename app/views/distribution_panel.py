@@ -132,7 +132,7 @@ def _show_facts(
     own_limits: Mapping[str, float],
 ) -> None:
     name, text = labels.label(finding["column"]), formatting.shorten(finding["summary"], 300)
-    parts = [f"**{formatting.escape_markdown(name)}**: {formatting.escape_markdown(text)}"]
+    parts = [f"**{formatting.escape_markdown(name)}**: {formatting.message_markdown(text)}"]
     impact = drift_impact(finding, findings)
     if impact is not None:
         parts.append(f"Impact: {percent(impact)} of the drift times importance of all drifting features.")
@@ -206,6 +206,9 @@ def _show_missing_share(points: tuple[DriftPoint, ...], axis: TimeAxis) -> None:
         for point in points
         if "missing_share_reference" in point.finding.statistics
     )
+    if not reference and not any(point.estimate.value for point in shares):
+        st.caption("No missing values, neither here nor in the baseline.")
+        return
     page.show_chart(
         window_charts.metric_history(
             time_frames.metric_frame([("Missing values", shares)]),

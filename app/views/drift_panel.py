@@ -113,7 +113,7 @@ def _show_drift_over_time(overview: DriftOverview, labels: FeatureLabels, axis: 
     beyond = list(dict.fromkeys(frame.loc[frame["verdict"] == "drift", "name"]))
     ordered = sorted(beyond, key=lambda name: -frame.loc[frame["name"] == name, "ratio"].iloc[-1])
     start = describe_start(overview, labels)
-    st.markdown(f"Drift: {formatting.escape_markdown(start)}." if start else "No feature drifts in the newest period.")
+    st.markdown(f"Drift: {formatting.message_markdown(start)}." if start else "No feature drifts in the newest period.")
     time_frames.show_zoomable(
         window_charts.drift_history(
             frame, axis, colored=ordered[:_MAX_COLORED], height=max(_LINE_HEIGHT_PX * len(overview.lines) + 20, 260)

@@ -112,7 +112,8 @@ def _show_comparison(trial: Trial, compared: TrialComparison) -> None:
     is_known = trial.is_open and verdict.n_more_outcomes is not None
     missing.metric("Outcomes still needed", f"{verdict.n_more_outcomes:,}" if is_known else "-")
     disagreement.metric("Rows with another class", percent(verdict.disagreement))
-    st.caption(formatting.message_markdown(f"{verdict.summary}."))
+    summary = verdict.summary
+    st.caption(formatting.message_markdown(f"{summary[0].upper()}{summary[1:]}."))
     if compared.band:
         frame = pd.DataFrame([{name: getattr(point, name) for name in point.__slots__} for point in compared.band])
         chart = loop_charts.gain_over_outcomes(

@@ -93,7 +93,7 @@ def _drift_sentence(report: dict[str, Any], labels: FeatureLabels, drift_start: 
 def show_status(status: WindowStatus, label: str) -> None:
     """Show the status of a window in one box."""
     color, icon, word = _LOOKS[status.level]
-    text = " ".join(formatting.escape_markdown(sentence) for sentence in status.sentences)
+    text = " ".join(formatting.message_markdown(sentence) for sentence in status.sentences)
     with st.container(border=True):
         st.markdown(f":{color}-badge[:material/{icon}: {word}] **{formatting.escape_markdown(label)}**: {text}")
 

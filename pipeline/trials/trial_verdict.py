@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.metrics.metric_labels import metric_label
 from pipeline.state import DAY_US
 from pipeline.text import pluralize
 from pipeline.trials.confidence_sequence import MeanInterval, SampleMoments, mean_interval, mixture_radius
@@ -72,10 +73,12 @@ class TrialVerdict:
     @property
     def summary(self) -> str:
         """The comparison in one clause, and how many more outcomes an open trial needs."""
+        label = metric_label(self.metric)
+        label = label[0].lower() + label[1:]
         outcomes = f"{pluralize(self.n_outcomes, 'outcome')} in {pluralize(self.n_units, 'unit')}"
         if self.gain is None or self.lower is None or self.upper is None:
-            return f"{outcomes}: too few to compare {self.metric}; `mlops feedback` or `POST /feedback` sends outcomes"
-        interval = f"{self.metric} gain {self.gain:+.4g} ({self.lower:+.4g} to {self.upper:+.4g}), {outcomes}"
+            return f"{outcomes}: too few to compare the {label}; `mlops feedback` or `POST /feedback` sends outcomes"
+        interval = f"{label} gain {self.gain:+.4g} ({self.lower:+.4g} to {self.upper:+.4g}), {outcomes}"
         if self.verdict != "open":
             return interval
         if self.n_more_outcomes is None:

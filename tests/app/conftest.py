@@ -144,6 +144,18 @@ def project(_copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return _copied
 
 
+@pytest.fixture(scope="session")
+def _copied_for_incidents(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return finished_small.copy(tmp_path_factory.mktemp("incidents") / "project")
+
+
+@pytest.fixture
+def incident_project(_copied_for_incidents: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """Another finished project as the current folder, whose incidents no other page shows."""
+    monkeypatch.chdir(_copied_for_incidents.root)
+    return _copied_for_incidents
+
+
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project before its first run."""

@@ -115,7 +115,8 @@ def _wide_form() -> None:
     for at, name in enumerate([*NAMES, *(f"column {at}" for at in range(495))]):
         kind = kinds[at % len(kinds)]
         words = NAMES if kind == "category" else ()
-        form_fields.feature_input(Column(name, kind, "string", nullable=True, title=name, unit="<i>", categories=words))
+        column = Column(name, kind, "string", nullable=True, title=name, unit="<i>", categories=words)
+        form_fields.feature_input(column, form_fields.example_value(column))
 
 
 def test_a_form_has_a_field_for_each_of_500_columns_of_any_name_and_kind() -> None:

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("app")
 
 
-def test_incidents_are_ordered_and_have_their_resolution(project: Workspace) -> None:
+def test_incidents_are_ordered_and_have_their_resolution(incident_project: Workspace) -> None:
     numbers = [
-        open_incident(project, group_name=f"query:{severity}", severity=severity) for severity in ("critical", "info")
+        open_incident(incident_project, group_name=f"query:{severity}", severity=severity)
+        for severity in ("critical", "info")
     ]
     order = [incident.seq for incident in incident_queries.open_incidents(MODEL_NAME) if incident.seq in numbers]
     assert order == numbers
-    state = store.open_state(project.root)
+    state = store.open_state(incident_project.root)
     alerts.resolve_incident(state, numbers[0], actor=alerts.Actor("ada"), reason="fixed")
     state.close()
     past = incident_queries.past_incidents(MODEL_NAME, since=0, until=time.time_ns())

@@ -51,4 +51,7 @@ def test_a_newer_version_is_reviewed(newest: Any, page: str, text: str) -> None:
 
 def test_a_missing_production_version_and_an_override_are_urgent() -> None:
     assert ("Promote a version: none is in Production", "models", True) in _steps(production=None)
-    assert any(text.startswith("Review the gates of version 2") for text, *_ in _steps(override=GateOverride(2, 1)))
+    assert any(
+        text.startswith("Review the gates of version 2")
+        for text, *_ in _steps(override=GateOverride(2, "Production", 1))
+    )

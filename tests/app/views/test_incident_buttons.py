@@ -55,19 +55,19 @@ def confirm(at: AppTest, key: str, reason: str = "") -> None:
     at.button(key=f"{key}_confirm").click().run()
 
 
-def test_each_action_is_recorded_with_the_user_and_its_reason(project: Workspace) -> None:
-    seq = open_incident(project)
+def test_each_action_is_recorded_with_the_user_and_its_reason(incident_project: Workspace) -> None:
+    seq = open_incident(incident_project)
     at = incident_page(seq).run()
     assert "x \\<b\\>drifted" in text_of(at)
     at.button(key=f"acknowledge_{seq}_confirm").click().run()
-    assert (errors_of(at), status(project, seq)) == ([], ("acknowledged", "ada"))
+    assert (errors_of(at), status(incident_project, seq)) == ([], ("acknowledged", "ada"))
     confirm(at, f"silence_{seq}")
     assert any("Enter a reason" in error for error in errors_of(at))
     confirm(at, f"silence_{seq}", "deployment")
     assert [toast.value[:15] for toast in at.toast] == ["Silenced until "]
     assert "silenced until" in text_of(at)
     confirm(at, f"resolve_{seq}", " ")
-    assert (any("Enter a reason" in error for error in errors_of(at)), status(project, seq)[0]) == (
+    assert (any("Enter a reason" in error for error in errors_of(at)), status(incident_project, seq)[0]) == (
         True,
         "acknowledged",
     )
@@ -76,11 +76,11 @@ def test_each_action_is_recorded_with_the_user_and_its_reason(project: Workspace
     assert "fixed at its source" in text_of(at)
 
 
-def test_without_the_role_operator_an_incident_has_no_buttons(project: Workspace) -> None:
-    seq = open_incident(project, group_name="drift:y", title="y drifted")
+def test_without_the_role_operator_an_incident_has_no_buttons(incident_project: Workspace) -> None:
+    seq = open_incident(incident_project, group_name="drift:y", title="y drifted")
     at = incident_page(seq)
     log_in(at, roles=["viewer"])
     at.run()
     assert ("y drifted" in text_of(at), list(at.button)) == (True, [])
     assert any(" open incident" in element.value for element in app_page("overview").run().markdown)
-    assert status(project, seq) == ("open", None)
+    assert status(incident_project, seq) == ("open", None)

@@ -17,10 +17,10 @@ pytestmark = pytest.mark.xdist_group("app")
 PART = {"column": "a", "label": "A", "value": "1", "n_outcomes": 90, "accuracy": 0.8, "low": 0.7, "high": 0.85}
 
 
-def test_a_report_has_metrics_with_limits_slices_steps_and_events(project: Workspace) -> None:
+def test_a_report_has_metrics_with_limits_slices_steps_and_events(incident_project: Workspace) -> None:
     cause = {**CAUSE, "column": "Time_spent_Alone", "label": "Time spent alone"}
     details = {**DETAILS, "causes": [cause], "slices": [PART], "history": []}
-    number = open_incident(project, title="with details", group_name="detail:a", details=details)
+    number = open_incident(incident_project, title="with details", group_name="detail:a", details=details)
     at = incident_page(number).run()
     metrics, slices, events = tables_of(at)
     assert metrics.to_dict("records") == [
@@ -41,8 +41,8 @@ def test_a_report_has_metrics_with_limits_slices_steps_and_events(project: Works
     assert errors_of(at) == []
 
 
-def test_an_incident_without_details_has_no_empty_charts(project: Workspace) -> None:
-    number = open_incident(project, title="without details", group_name="detail:b")
+def test_an_incident_without_details_has_no_empty_charts(incident_project: Workspace) -> None:
+    number = open_incident(incident_project, title="without details", group_name="detail:b")
     text = text_of(incident_page(number).run())
     assert "without details" in text
     assert "All incidents" in text

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("app")
 
 
-def test_an_open_incident_is_a_link_without_buttons(project: Workspace) -> None:
-    number = open_incident(project, title="listed <one>", group_name="panel:a", severity="critical")
+def test_an_open_incident_is_a_link_without_buttons(incident_project: Workspace) -> None:
+    number = open_incident(incident_project, title="listed <one>", group_name="panel:a", severity="critical")
     at = app_page("monitoring").run()
     bodies = "".join(element.proto.body for element in at.get("html"))
     assert f'<a href="incidents?incident={number}">listed &lt;one&gt;</a>' in bodies

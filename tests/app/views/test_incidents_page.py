@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("app")
 
 
-def test_incidents_stay_visible_with_their_end_and_a_silence_can_be_ended(project: Workspace) -> None:
-    number = open_incident(project, title="resolved one", group_name="list:a")
-    open_incident(project, title="open one", group_name="list:b", severity="critical")
-    state, ada = store.open_state(project.root), alerts.Actor("ada")
+def test_incidents_stay_visible_with_their_end_and_a_silence_can_be_ended(incident_project: Workspace) -> None:
+    number = open_incident(incident_project, title="resolved one", group_name="list:a")
+    open_incident(incident_project, title="open one", group_name="list:b", severity="critical")
+    state, ada = store.open_state(incident_project.root), alerts.Actor("ada")
     alerts.resolve_incident(state, number, actor=ada, reason="sensor replaced")
     silence = alerts.create_silence(state, MODEL_NAME, minutes=60, actor=ada, incident="list:b", reason="deployment")
     state.close()
@@ -37,11 +37,11 @@ def test_incidents_stay_visible_with_their_end_and_a_silence_can_be_ended(projec
     assert (errors_of(at), f"Silence {silence.seq}" in text_of(at)) == ([], False)
 
 
-def test_status_and_time_range_filter_the_list(project: Workspace) -> None:
+def test_status_and_time_range_filter_the_list(incident_project: Workspace) -> None:
     day = 86_400_000_000
     long_ago = time.time_ns() // 1000 - 90 * day
     open_incident(
-        project, title="old one", group_name="list:c", opened_at=long_ago, status="resolved",
+        incident_project, title="old one", group_name="list:c", opened_at=long_ago, status="resolved",
         resolved_at=long_ago + day, resolved_by="monitor",
     )  # fmt: skip
     at = app_page("incidents")
@@ -56,7 +56,7 @@ def test_status_and_time_range_filter_the_list(project: Workspace) -> None:
 
 
 @pytest.mark.parametrize("number", ["987654", "²"])
-def test_an_unknown_number_is_refused_with_the_next_step(project: Workspace, number: str) -> None:
+def test_an_unknown_number_is_refused_with_the_next_step(incident_project: Workspace, number: str) -> None:
     at = app_page("incidents")
     at.query_params["incident"] = number
     at.run()

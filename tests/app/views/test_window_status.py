@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app.views.window_status import window_status
 from app.window_queries import DriftOverview, HourlyActivity, WindowSummary
 from pipeline.schema import FeatureLabels
 
+pytestmark = pytest.mark.xdist_group("app")
 LABELS = FeatureLabels({"age": "Age", "income": "Income"})
 NONE = HourlyActivity((), ())
 DEGRADED = {"metric": "log_loss", "baseline": 0.125, "value": 0.25, "verdict": "degraded"}
@@ -46,3 +48,11 @@ def test_the_level_is_that_of_the_worst_part(
     )
     assert status.level == level
     assert sentence in " ".join(status.sentences)
+
+
+def test_a_long_sentence_is_shown_whole() -> None:
+    at = AppTest.from_string(
+        "from app.views.window_status import WindowStatus, show_status\n"
+        "show_status(WindowStatus('drift', ('x' * 300, 'the end')), 'Version 1')"
+    ).run()
+    assert at.markdown[0].value.endswith(f"{'x' * 300} the end")

@@ -20,7 +20,7 @@ def test_a_trial_is_started_listed_shown_and_stopped(mlops: Mlops) -> None:
     assert "version 2 against 1  comparing" in mlops("trial", "start", "2", "--reason", "a new kind").out
     assert "version 2 against 1" in mlops("trial", "list").out
     shown = mlops("trial", "show", "1").out
-    assert "comparison: open, 0 outcomes in 0 units: too few to compare log_loss" in shown
+    assert "comparison: open, 0 outcomes in 0 units: too few to compare the log loss" in shown
     body = json.loads(mlops("trial", "show", "1", "--json").out)
     assert (body["trial"]["challenger"], body["comparison"]["verdict"]) == (2, "open")
     assert "give the same verdict: open" in mlops("trial", "replay", "1").out

@@ -103,4 +103,4 @@ def test_nothing_is_known_without_outcomes() -> None:
     comparison = Comparison("brier", empty, empty, empty, 0, 0, 0, 10 * DAY_US)
     result = _verdict(comparison)
     assert (result.verdict, result.gain, result.lower, result.n_more_outcomes) == ("open", None, None, None)
-    assert "too few to compare brier" in result.summary
+    assert "too few to compare the brier score" in result.summary
