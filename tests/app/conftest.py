@@ -156,6 +156,18 @@ def incident_project(_copied_for_incidents: Workspace, monkeypatch: pytest.Monke
     return _copied_for_incidents
 
 
+@pytest.fixture(scope="session")
+def _copied_for_history(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return finished_small.copy(tmp_path_factory.mktemp("history") / "project")
+
+
+@pytest.fixture
+def history_project(_copied_for_history: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """Another finished project as the current folder, whose log has the rows of the tests of the history alone."""
+    monkeypatch.chdir(_copied_for_history.root)
+    return _copied_for_history
+
+
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project before its first run."""
