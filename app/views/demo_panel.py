@@ -41,7 +41,7 @@ def show_offer() -> None:
 
 def _show_load_button() -> None:
     with st.popover(LOAD_LABEL, icon=":material/play_circle:", key="load_demo"):
-        st.markdown("It takes about half a minute. This session then shows the demo until you leave it.")
+        st.markdown("It takes a few seconds. This session then shows the demo until you leave it.")
         if st.button("Load it now", type="primary", key="confirm_demo"):
             with st.spinner("Simulating three days of traffic, then running the monitor ..."):
                 folder = create_demo(queries.project_root())

@@ -86,14 +86,14 @@ def _show_feature_drift(report: dict[str, Any], labels: FeatureLabels, number: i
     ordered = drift_panel.drift_ratio_frame(report, labels)
     page.show_chart(
         charts.drift_ratios(ordered.head(_MAX_FEATURES)),
-        alt="Drift as a multiple of its threshold, by feature; the line is the threshold",
+        alt="Drift as a multiple of its limit, by feature; the line is the limit",
     )
 
 
 def _show_degradation(report: dict[str, Any], number: int) -> None:
     st.markdown(
         f"**Performance of version {number} against training, last 24 hours**",
-        help="Measured from outcomes; the line is the threshold",
+        help="Measured from outcomes; the line is the limit",
     )
     rows = [
         {
@@ -119,9 +119,9 @@ def _show_degradation(report: dict[str, Any], number: int) -> None:
     st.caption(
         f"Significantly worse: {', '.join(worse)} ({outcomes})"
         if worse
-        else f"No metric is significantly worse than its threshold ({outcomes})"
+        else f"No metric is significantly worse than its limit ({outcomes})"
     )
     page.show_chart(
         charts.drift_ratios(pd.DataFrame(rows), title="Worsening / limit"),
-        alt="Worsening as a multiple of its threshold, by metric",
+        alt="Worsening as a multiple of its limit, by metric",
     )
