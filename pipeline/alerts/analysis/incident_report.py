@@ -152,13 +152,20 @@ def find_start(incident: Incident, drift: Sequence[DriftLine], metrics: Sequence
         if line.beyond_since is not None
     ]
     starts += [
-        IncidentStart(line.beyond_since, "metric", line.metric) for line in metrics if line.beyond_since is not None
+        IncidentStart(line.beyond_since, "metric", line.metric, is_bound=line.is_beyond_throughout)
+        for line in metrics
+        if line.beyond_since is not None
     ]
     if not starts:
         starts = [
             IncidentStart(cause["drifting_since"], "drift", cause["column"])
             for cause in incident.details.get("causes", ())
             if cause["drifting_since"] is not None
+        ]
+        starts += [
+            IncidentStart(metric["degraded_since"], "metric", metric["metric"])
+            for metric in incident.details.get("metrics", ())
+            if metric.get("degraded_since") is not None
         ]
     return min(starts, key=lambda start: start.at, default=IncidentStart(incident.opened_at, "opened"))
 
