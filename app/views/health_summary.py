@@ -120,4 +120,7 @@ def _show_degradation(report: dict[str, Any], number: int) -> None:
         if worse
         else f"No metric is significantly worse than its threshold ({outcomes})"
     )
-    page.show_chart(charts.drift_ratios(pd.DataFrame(rows)), alt="Worsening as a multiple of its threshold, by metric")
+    page.show_chart(
+        charts.drift_ratios(pd.DataFrame(rows), title="Worsening / limit"),
+        alt="Worsening as a multiple of its threshold, by metric",
+    )

@@ -48,12 +48,13 @@ def compose_message(
     is_about_rows = bool(conditions & {"drift", "degradation", "not_trusted"})
     causes = _likeliest_causes(report, labels) if is_about_rows else []
     metrics = _degraded_metrics(report) if "degradation" in conditions else []
-    moments = [*(cause["drifting_since"] for cause in causes), *(metric["degraded_since"] for metric in metrics)]
+    drifting = [cause["drifting_since"] for cause in causes if cause["drifting_since"] is not None]
+    degraded = [metric["degraded_since"] for metric in metrics if metric["degraded_since"] is not None]
     details = {
         "rules": [result.as_dict() for result in ranked],
         "metrics": metrics,
         "causes": causes,
-        "since": min((moment for moment in moments if moment is not None), default=None),
+        "since": min(drifting or degraded, default=None),
         "slices": _worst_slices(report, labels) if is_about_rows else [],
         "affected_share": _affected_row_share(report, ranked) if is_about_rows else _server_error_rate(ranked),
         "affected": "rows" if is_about_rows else "responses",

@@ -96,7 +96,7 @@ def _in_sentence(text: str) -> str:
 
 
 def _start_of(incident: Incident) -> int:
-    """Return since when a cause drifts or a metric is degraded, or the opening if that is earlier or all."""
+    """Return since when a cause drifts, otherwise a metric is degraded, or the opening if that is earlier or all."""
     since = incident.details.get("since")
     return incident.opened_at if since is None else min(int(since), incident.opened_at)
 
@@ -145,6 +145,8 @@ def _doubt_about_no_incident(known: ModelFacts, now: int, period_us: int) -> str
     if production is not None and run.version != production.version:
         about = "no version" if run.version is None else f"version {run.version}"
         return f"The last run of the monitor was about {about}; version {production.version} was not monitored yet"
+    if run.severity is not None and (known.incident_resolved_at or 0) > run.recorded_at:
+        return "The last incident was resolved after the last run of the monitor, which found a problem"
     return None
 
 
