@@ -109,7 +109,12 @@ def _show_window(version: ModelVersion, chosen: TimeRange, baseline: Baseline) -
     status = window_status.window_status(summary, labels, drift_start=drift_panel.describe_start(summary.drift, labels))
     window_status.show_status(status, f"Version {version.version}, {chosen.label}")
     min_rows = queries.config().monitoring.min_rows
-    window_status.show_cards(summary, min_rows=min_rows, period=chosen.label if chosen.is_live else "period")
+    window_status.show_cards(
+        summary,
+        min_rows=min_rows,
+        period=chosen.label if chosen.is_live else "period",
+        passed=(min(page.now_us(), key.until) - key.since) / (key.until - key.since),
+    )
     _show_incidents(version.model)
     axis = time_frames.time_axis(version.model, since=key.since, until=key.until)
     drift_panel.show_drift(summary.drift, labels, axis)
