@@ -28,6 +28,7 @@ _PRESET_LABELS = {"1h": "1 hour", "1d": "24 hours", "3d": "3 days", "7d": "7 day
 _CUSTOM, _ALL = "custom", "all"
 _HOUR_US = 3_600_000_000
 _ADDRESS_FORMAT = "%Y-%m-%dT%H:%MZ"
+_MIN_YEAR, _MAX_YEAR = 1971, 9998  # other moments have no local time in each zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +144,12 @@ def select_time_range(key: str, *, since: int, until: int) -> None:
 
 
 def parse_address_moment(text: str) -> int | None:
-    """Return a moment of an address in microseconds since 1970; None for another text."""
+    """Return a moment of an address in microseconds since 1970; None for another text or a moment before 1971."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
+        return None
+    if not _MIN_YEAR <= moment.year <= _MAX_YEAR:
         return None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e6)
 

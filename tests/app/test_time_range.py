@@ -44,6 +44,7 @@ def test_free_ends_are_read_in_utc_and_put_in_order() -> None:
     assert (parameter(at, "since"), parameter(at, "until")) == ("2026-01-02T03:30Z", "2026-01-02T05:00Z")
 
 
-def test_an_unreadable_end_is_replaced_by_the_last_day() -> None:
-    since, until, _, hours = chosen(app(range="custom", since="yesterday"))
+@pytest.mark.parametrize("moment", ["yesterday", "0001-01-01T00:00Z", "9999-12-31T23:59Z"])
+def test_an_unusable_end_is_replaced_by_the_last_day(moment: str) -> None:
+    since, until, _, hours = chosen(app(range="custom", since=moment))
     assert (until - since, hours) == (24 * _HOUR_US, 24)
