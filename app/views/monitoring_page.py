@@ -109,6 +109,7 @@ def _show_window(version: ModelVersion, chosen: TimeRange, baseline: Baseline) -
     min_rows = queries.config().monitoring.min_rows
     window_status.show_cards(
         summary,
+        labels,
         min_rows=min_rows,
         period=label if chosen.is_live else "period",
         passed=key.passed_share(page.now_us()),
