@@ -37,7 +37,7 @@ _HEADLINES: dict[HealthState, str] = {
     "degraded": "Production is degraded",
     "down": "Production is down",
 }
-_SINCE_WORDS: dict[SinceSource, str] = {"recorded": "since", "last_seen": "since", "observed": "since at least"}
+_SINCE_WORDS: dict[SinceSource, str] = {"recorded": "since", "last_seen": "last seen", "observed": "since at least"}
 # What the sentence always names: whether predictions are made, and whether somebody looks at them.
 _ALWAYS_NAMED: tuple[ComponentName, ...] = ("api", "monitor")
 
@@ -117,10 +117,13 @@ class ProductionStatus:
 
     @property
     def since(self) -> int | None:
-        """The earliest recorded moment of a component in the worst state; None if it is unknown, or all is healthy."""
+        """The earliest recorded moment of a component in the worst state; None if it is unknown, or all is healthy.
+
+        A component that was last seen at a moment may have failed at any time after it.
+        """
         if self.state == "healthy":
             return None
-        moments = [part.since for part in self._causes() if part.since_source in ("recorded", "last_seen")]
+        moments = [part.since for part in self._causes() if part.since_source == "recorded"]
         return min((moment for moment in moments if moment is not None), default=None)
 
     @property
@@ -134,7 +137,7 @@ class ProductionStatus:
         named = [part for part in self.components if part not in (*causes, *others) and part.name in _ALWAYS_NAMED]
         since = "" if self.since is None else f" since {short_timestamp(self.since, self.zone, now=self.checked_at)}"
         head = f"{_HEADLINES[self.state]}{since}"
-        because = _join_clauses(causes, "; ")
+        because = _join_clauses(causes, "; ", seen_in=(self.checked_at, self.zone))
         parts = [f"{head}: {because}" if because else head, _join_clauses(others, "; "), _join_clauses(named, ", ")]
         return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts if part)
 
@@ -169,5 +172,14 @@ class ProductionStatus:
         }
 
 
-def _join_clauses(components: list[ComponentStatus], separator: str) -> str:
-    return separator.join(component.clause for component in components if component.clause)
+def _join_clauses(
+    components: list[ComponentStatus], separator: str, *, seen_in: tuple[int, tzinfo] | None = None
+) -> str:
+    """Join the clauses of components; `seen_in` is the moment and the zone of those that name when they were seen."""
+    return separator.join(
+        f"{component.clause}, {component.since_text(*seen_in)}"
+        if seen_in is not None and component.since_source == "last_seen"
+        else component.clause
+        for component in components
+        if component.clause
+    )

@@ -73,7 +73,7 @@ def visitor(drifting_app: str) -> Iterator[Visitor]:
 
 def test_whether_production_is_healthy_is_on_the_first_page(visitor: Visitor) -> None:
     visitor.open()
-    assert visitor.sees(re.compile(r"Production is (degraded|down) since \d+ \w+ \d\d:\d\d"))
+    assert visitor.sees(re.compile(r"Production is (degraded since|down: API down, last seen) \d+ \w+ \d\d:\d\d"))
     assert re.search(r"(Degraded|Down)", visitor.page.title())
     assert visitor.n_clicks == 0
 

@@ -54,7 +54,7 @@ _UP, _ON_TIME = _part("api", "healthy", "API up"), _part("monitor", "healthy", "
                 _ON_TIME,
                 _part("incidents", "degraded", "log loss up 85%", _NOW),
             ),
-            "Production is down since 27 Nov 18:00 UTC: API down. Log loss up 85%. Monitor 2 minutes ago.",
+            "Production is down: API down, last seen 27 Nov 18:00 UTC. Log loss up 85%. Monitor 2 minutes ago.",
         ),
         (
             (_part("database", "down", "state database damaged"), _part("log", "down", ""), _UP),

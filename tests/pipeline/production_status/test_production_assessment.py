@@ -90,7 +90,7 @@ def test_the_worst_state_decides_and_names_its_components() -> None:
     status = assess_production(facts(api=_SILENT, tracking=TrackingFacts("unreachable", "x", "y")))
     assert status.state == "down"
     assert status.sentence == (
-        "Production is down since 31 Dec 2025 23:59 UTC: API down. MLflow unreachable. Monitor 1 hour ago."
+        "Production is down: API down, last seen 31 Dec 2025 23:59 UTC. MLflow unreachable. Monitor 1 hour ago."
     )
     assert assess_production(facts()).sentence == "Production is healthy. API up, monitor 1 hour ago."
 
