@@ -43,6 +43,7 @@ __all__ = [
     "now_us",
     "refresh_every",
     "render_page",
+    "rerun_alone",
     "short_time",
     "show_chart",
     "show_error",
@@ -113,6 +114,11 @@ def refresh_every(interval_s: int | None, body: Callable[[], None]) -> None:
             error_boundary(body)
 
     refresh()
+
+
+def rerun_alone(body: Callable[[], None]) -> None:
+    """Show a part of a page whose widgets run it again without the rest of the page."""
+    refresh_every(None, body)
 
 
 def _may_view() -> bool:
