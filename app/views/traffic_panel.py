@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -58,7 +59,8 @@ def _show_classes(activity: HourlyActivity, axis: TimeAxis) -> None:
         (hour.hour, formatting.shorten(name), n) for hour in activity.predictions for name, n in hour.by_class.items()
     ]
     frame = pd.DataFrame(rows, columns=["at", "label", "rows"])
-    chart = window_charts.class_traffic(frame.assign(at=page.to_local_time(list(frame["at"]))), axis, scale=scale)
+    frame = frame.assign(at=page.to_local_time(list(frame["at"])))
+    chart = partial(window_charts.class_traffic, frame, axis, scale=scale)
     time_frames.show_zoomable(chart, alt="Predictions by hour and class", key=f"traffic_chart_{axis.id}")
 
 
@@ -74,7 +76,8 @@ def _show_confidence(activity: HourlyActivity, package: Package, axis: TimeAxis,
         return
     reference = package.reference.confidence.mean
     page.show_chart(
-        window_charts.metric_history(
+        partial(
+            window_charts.metric_history,
             time_frames.metric_frame([("Confidence", points)]),
             axis,
             title="Mean confidence",
@@ -98,7 +101,8 @@ def _show_error_rate(summary: WindowSummary, axis: TimeAxis) -> None:
         return
     references = [("training", accuracy.baseline, False), ("limit", accuracy.limit, True)]
     page.show_chart(
-        window_charts.metric_history(
+        partial(
+            window_charts.metric_history,
             frame,
             axis,
             title="Error rate",
