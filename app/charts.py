@@ -103,7 +103,7 @@ def share_bars(frame: pd.DataFrame, *, title: str, max_share: float = 1.0) -> Ch
     )
 
 
-def drift_ratios(frame: pd.DataFrame) -> Chart:
+def drift_ratios(frame: pd.DataFrame, *, title: str = "Drift / limit") -> Chart:
     """Draw bars of `ratio` (a change as a multiple of its limit) by `name`, colored by `verdict`, with a line at 1.
 
     The axis ends at `MAX_RATIO`, so the limit has the same place always; the text of a bar has its value. A click on a
@@ -122,7 +122,7 @@ def drift_ratios(frame: pd.DataFrame) -> Chart:
         x=alt.X(
             "clipped:Q",
             scale=alt.Scale(domain=[0, MAX_RATIO + 0.4]),
-            axis=alt.Axis(title="Drift / limit", format="d", values=[0, 1, 2, 3]),
+            axis=alt.Axis(title=title, format="d", values=[0, 1, 2, 3]),
         ),
     )
     bars = base.mark_bar(cornerRadiusEnd=3).encode(
@@ -130,7 +130,7 @@ def drift_ratios(frame: pd.DataFrame) -> Chart:
         tooltip=[
             alt.Tooltip("name:N", title="Name"),
             alt.Tooltip("verdict:N", title="Verdict"),
-            alt.Tooltip("ratio:Q", format=".2f", title="Drift / limit"),
+            alt.Tooltip("ratio:Q", format=".2f", title=title),
             alt.Tooltip("summary:N", title="Change"),
         ],
     )

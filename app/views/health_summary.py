@@ -122,5 +122,6 @@ def _show_degradation(report: dict[str, Any], number: int) -> None:
         else f"No metric is significantly worse than its threshold ({outcomes})"
     )
     page.show_chart(
-        partial(charts.drift_ratios, pd.DataFrame(rows)), alt="Worsening as a multiple of its threshold, by metric"
+        partial(charts.drift_ratios, pd.DataFrame(rows), title="Worsening / limit"),
+        alt="Worsening as a multiple of its threshold, by metric",
     )

@@ -143,6 +143,8 @@ def _doubt_about_no_incident(known: ModelFacts, now: int, period_us: int) -> str
     if production is not None and run.version != production.version:
         about = "no version" if run.version is None else f"version {run.version}"
         return f"The last run of the monitor was about {about}; version {production.version} was not monitored yet"
+    if run.severity is not None and (known.incident_resolved_at or 0) > run.recorded_at:
+        return "The last incident was resolved after the last run of the monitor, which found a problem"
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import time
 from html import unescape
 from typing import TYPE_CHECKING, Any
@@ -116,11 +117,16 @@ def _copied(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def drifting_project(_copied: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A copy with a day of predictions whose last hours drift; its tests are in one group, and add to it."""
+    """A copy with two versions, their runs, a day whose last hours drift and an incident; its tests add to it."""
     project = _copied.copy(tmp_path_factory.mktemp("browser") / "own")
     for path in (project.root / "state").glob("state.db-shm"):
         path.unlink()
+    project.run("mlops", "tracking", "sync")
+    project.edit("conf/config.yaml", "model: hist_gradient_boosting", "model: logistic_regression")
+    project.start("dvc", "repro").communicate()  # its gates may reject it
+    project.run("mlops", "tracking", "sync")
     log_drifting_day(project.root, has_outcomes=True)
+    project.start(sys.executable, "-m", "stages.monitor").communicate()
     return project
 
 
@@ -148,6 +154,18 @@ def incident_project(_copied_for_incidents: Workspace, monkeypatch: pytest.Monke
     """Another finished project as the current folder, whose incidents no other page shows."""
     monkeypatch.chdir(_copied_for_incidents.root)
     return _copied_for_incidents
+
+
+@pytest.fixture(scope="session")
+def _copied_for_history(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return finished_small.copy(tmp_path_factory.mktemp("history") / "project")
+
+
+@pytest.fixture
+def history_project(_copied_for_history: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """Another finished project as the current folder, whose log has the rows of the tests of the history alone."""
+    monkeypatch.chdir(_copied_for_history.root)
+    return _copied_for_history
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -35,9 +36,14 @@ THEMES = ("light", "dark") if is_long() else ("light",)
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_no_page_has_a_serious_finding_or_scrolls_sideways_on_a_phone(theme: str, drifting_app: str) -> None:
+def test_no_page_hinders_people_scrolls_sideways_or_asks_a_foreign_host(theme: str, drifting_app: str) -> None:
     findings, overflow = {}, {}
+    hosts: set[str] = set()
+    violations: list[str] = []
     with browser_page(width=1440, dark=theme == "dark") as page:
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+        page.on("websocket", lambda socket: hosts.add(urlsplit(socket.url).netloc))
+        page.on("console", lambda line: violations.append(line.text) if "Security Policy" in line.text else None)
         for entry in PAGES:
             page.set_viewport_size({"width": 1440, "height": 900})
             open_page(page, drifting_app, entry.name)
@@ -48,6 +54,7 @@ def test_no_page_has_a_serious_finding_or_scrolls_sideways_on_a_phone(theme: str
             overflow[entry.name] = horizontal_overflow(page)
     assert findings == {entry.name: [] for entry in PAGES}
     assert overflow == {entry.name: 0 for entry in PAGES}
+    assert (hosts - {""}, violations) == ({urlsplit(drifting_app).netloc}, [])
 
 
 def test_the_focus_is_seen_and_the_scan_finds_a_text_of_low_contrast(drifting_app: str) -> None:

@@ -84,7 +84,8 @@ def test_pages_show_rows_without_values_and_of_one_class(n: int, own_copy: Path)
         name: [] for name in (*MONITORING_PAGES, *OTHER_PAGES)
     }
     cards = {metric.label: metric.value for metric in pages["overview"].metric}
-    assert (cards["Predictions, 24 h"], cards["Confidence"]) == (f"{n:,}", "75%")
+    confidence = "75%" if n == N_LOGGED else "-"  # one row is no evidence
+    assert (cards["Predictions, 24 h"], cards["Mean confidence, 24 h"]) == (f"{n:,}", confidence)
 
 
 def test_the_data_page_shows_500_empty_columns_of_any_name(own_copy: Path) -> None:

@@ -51,8 +51,8 @@ def test_after_a_promotion_the_overview_names_the_version_of_each_number(promote
     )
     assert "**Feature drift of version 1, last 24 hours**" in text
     assert "**Performance of version 1 against training, last 24 hours**" in text
-    help_text = next(card.proto.help for card in at.metric if card.label == "Predictions, 24 h")
-    assert "version 1: 300" in help_text
+    help_text = next(card.proto.help for card in at.metric if card.label == "Open incidents")
+    assert "Version 2 serves" in help_text
     assert "No predictions in the last 24 hours" not in text
 
 

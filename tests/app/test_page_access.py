@@ -83,7 +83,7 @@ def test_a_page_that_refreshes_itself_ends_with_the_login(name: str, project: Wo
     at = app_page(name)
     log_in(at, roles=["viewer"])
     assert errors_of(at.run()) == []
-    assert at.toggle
+    assert [element.label for element in (*at.toggle, *at.selectbox) if element.label in ("Live", "Refresh")]
     log_in(at, is_logged_in=False)
     assert elements(at.run()) == {"title": 1, "info": 1, "button": 1}
 

@@ -219,6 +219,26 @@ def test_what_a_person_sees_is_in_the_address(visitor: Visitor) -> None:
     assert visitor.sees("Time spent alone")
 
 
+def test_live_span_filters_and_tab_are_in_the_address(visitor: Visitor) -> None:
+    page, address = visitor.page, visitor.address
+    open_page(page, address, "?span=7d")
+    assert page.get_by_role("radio", name="7 days").is_checked()
+    page.get_by_text("3 days", exact=True).click()
+    page.wait_for_url("**/?*span=3d*")
+    open_page(page, address, "history?where=confidence>=0.2")
+    page.get_by_role("button", name="Confidence (output) ≥ 0.2").wait_for()
+    page.get_by_text("Live", exact=True).click()
+    page.wait_for_url("**/history?*history_live=true*")
+    open_page(page, address, page.url.removeprefix(f"{address}/"))
+    assert page.get_by_role("switch", name="Live").is_checked()
+    open_page(page, address, "models")
+    page.get_by_role("tab", name="Lineage").click()
+    page.wait_for_url("**/models?*models_tab=Lineage*")
+    open_page(page, address, page.url.removeprefix(f"{address}/"))
+    assert page.get_by_role("tab", name="Lineage").get_attribute("aria-selected") == "true"
+    assert page.locator(EXCEPTION_SELECTOR).count() == 0
+
+
 def test_the_keyboard_alone_makes_a_prediction(visitor: Visitor) -> None:
     visitor.open("predict")
     button = visitor.page.get_by_role("button", name=_PREDICT).first

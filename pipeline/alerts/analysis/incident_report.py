@@ -142,24 +142,26 @@ def read_incident_report(
 
 
 def find_start(incident: Incident, drift: Sequence[DriftLine], metrics: Sequence[MetricLine]) -> IncidentStart:
-    """Return since when something is wrong: the earliest start of a cause or metric, else the opening.
+    """Return since when something is wrong: the earliest start of a cause, else of a metric, else the opening.
 
-    What the monitor stored at its last run counts where the lines no longer show it.
+    A cause comes first, as in the status of production: a metric near its limit crosses it by chance, and its start
+    depends on the length of the periods. What the monitor stored at its last run counts where the lines no longer
+    show it.
     """
-    starts = [
+    causes = [
         IncidentStart(line.beyond_since, "drift", line.column, is_bound=line.is_beyond_throughout)
         for line in drift
         if line.beyond_since is not None
     ]
-    starts += [
+    degraded = [
         IncidentStart(line.beyond_since, "metric", line.metric) for line in metrics if line.beyond_since is not None
     ]
-    if not starts:
-        starts = [
-            IncidentStart(cause["drifting_since"], "drift", cause["column"])
-            for cause in incident.details.get("causes", ())
-            if cause["drifting_since"] is not None
-        ]
+    stored = [
+        IncidentStart(cause["drifting_since"], "drift", cause["column"])
+        for cause in incident.details.get("causes", ())
+        if cause["drifting_since"] is not None
+    ]
+    starts = causes or degraded or stored
     return min(starts, key=lambda start: start.at, default=IncidentStart(incident.opened_at, "opened"))
 
 

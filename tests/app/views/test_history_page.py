@@ -72,15 +72,15 @@ def shown_ids(at: AppTest) -> set[str]:
     return set(at.dataframe[0].value["Prediction ID"]) if at.dataframe else set()
 
 
-def test_no_match_offers_to_clear_the_filters(project: Workspace) -> None:
-    at = history(project, where=["Time_spent_Alone>99"], outcome="wrong")
+def test_no_match_offers_to_clear_the_filters(history_project: Workspace) -> None:
+    at = history(history_project, where=["Time_spent_Alone>99"], outcome="wrong")
     assert "No predictions match these filters" in text_of(at)
     at.button(key="history_clear_empty").click().run()
     assert ("where" in at.query_params, at.query_params["outcome"]) == (False, "any")
 
 
-def test_older_predictions_follow_the_newest(project: Workspace) -> None:
-    at = history(project)
+def test_older_predictions_follow_the_newest(history_project: Workspace) -> None:
+    at = history(history_project)
     first = shown_ids(at)
     at.button(key="history_older").click().run()
     assert (len(first), first & shown_ids(at)) == (50, set())
@@ -88,8 +88,8 @@ def test_older_predictions_follow_the_newest(project: Workspace) -> None:
     assert shown_ids(at) == first
 
 
-def test_the_text_of_an_identifier_opens_its_prediction(project: Workspace) -> None:
-    at = history(project)
+def test_the_text_of_an_identifier_opens_its_prediction(history_project: Workspace) -> None:
+    at = history(history_project)
     at.text_input(key="history_text").set_value("history-7").run()
     assert at.title[0].value == "Prediction"
     assert "history-7" in text_of(at)

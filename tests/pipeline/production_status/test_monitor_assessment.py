@@ -37,6 +37,18 @@ def test_no_incident_is_open_since_the_last_one_was_resolved() -> None:
     assert assess_incidents(facts, NOW, _DAY_US).since == NOW - 5 * HOUR_US
 
 
+@pytest.mark.parametrize(
+    ("severity", "hours_ago", "expected"),
+    [("critical", 1, "unknown"), ("critical", 3, "healthy"), (None, 1, "healthy")],
+)
+def test_a_problem_that_a_person_resolved_is_unknown_until_the_next_run(
+    severity: str | None, hours_ago: int, expected: str
+) -> None:
+    run = replace(monitor_run(2), severity=severity)
+    facts = known(monitor_run=run, incident_resolved_at=NOW - hours_ago * HOUR_US)
+    assert assess_incidents(facts, NOW, _DAY_US).state == expected
+
+
 def test_the_worst_incident_names_the_cause() -> None:
     worst = replace(incident(), title="m: Traffic stopped", opened_at=NOW - HOUR_US, seq=3)
     status = assess_incidents(known(incidents=(incident("warning"), worst)), NOW, _DAY_US)

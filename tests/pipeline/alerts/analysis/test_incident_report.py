@@ -13,6 +13,9 @@ from pipeline.alerts.analysis import read_incident_report
 from pipeline.alerts.analysis.incident_report import IncidentStart, find_start
 from pipeline.errors import UsageError
 from pipeline.monitoring import ModelMonitor
+from pipeline.monitoring.drift.drift_history import DriftLine
+from pipeline.monitoring.performance.performance_history import MetricLine
+from pipeline.state import HOUR_US
 from tests.pipeline.alerts.analysis.report_fixtures import CAUSE, DETAILS, OPENED, make_incident
 from tests.pipeline.alerts.test_monitor_loop import log_rows, make_config
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME
@@ -25,6 +28,13 @@ def test_the_start_is_what_the_monitor_stored_or_the_opening() -> None:
     assert find_start(make_incident(), (), ()) == IncidentStart(CAUSE["drifting_since"], "drift", "age")
     unknown = {**DETAILS, "causes": [{**CAUSE, "drifting_since": None}]}
     assert find_start(make_incident(details=unknown), (), ()) == IncidentStart(OPENED, "opened")
+
+
+def test_a_cause_is_the_start_although_a_metric_was_beyond_its_limit_before() -> None:
+    drift = (DriftLine("age", "feature", (), onset=OPENED - 2 * HOUR_US),)
+    metrics = (MetricLine("log_loss", False, baseline=0.1, limit=0.2, realized=(), onset=OPENED - 9 * HOUR_US),)
+    assert find_start(make_incident(), drift, metrics) == IncidentStart(OPENED - 2 * HOUR_US, "drift", "age")
+    assert find_start(make_incident(), (), metrics) == IncidentStart(OPENED - 9 * HOUR_US, "metric", "log_loss")
 
 
 def test_a_report_has_causes_over_time_and_what_was_done(project: Path) -> None:
