@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
+from app import formatting
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -26,8 +28,8 @@ def choose(
 ) -> _T:
     """Show a widget that selects one option, and keep the selected one in the address as `parameter`.
 
-    An unknown id in the address selects `default`. Streamlit keeps the label of a selection; if labels change, the
-    selected id stays.
+    An unknown id in the address selects `default`, and a note names both when the page opens. Streamlit keeps the
+    label of a selection; if labels change, the selected id stays.
 
     Parameters
     ----------
@@ -47,7 +49,12 @@ def choose(
     labels_key = f"{key}_labels"
     labels = [format_func(option) for option in options]
     if key not in st.session_state or st.session_state.get(labels_key) != labels:
-        st.session_state[key] = by_id.get(st.query_params.get(parameter, ""), default)
+        asked = st.query_params.get(parameter, "")
+        if asked and asked not in by_id and key not in st.session_state:
+            name = f"{parameter.capitalize()} {asked[:60]}"
+            note = f"{name} of the address is not available; {format_func(default)} is shown"
+            st.toast(formatting.escape_markdown(note), icon=":material/link_off:", duration="long")
+        st.session_state[key] = by_id.get(asked, default)
     st.session_state[labels_key] = labels
     selected: _T | None = widget(options=list(options), format_func=format_func, key=key, **settings)
     chosen = default if selected is None else selected

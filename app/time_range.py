@@ -27,6 +27,8 @@ PRESET_HOURS: Mapping[str, int] = {"1h": 1, "1d": 24, "3d": 72, "7d": 168, "30d"
 _PRESET_LABELS = {"1h": "1 hour", "1d": "24 hours", "3d": "3 days", "7d": "7 days", "30d": "30 days"}
 _CUSTOM, _ALL = "custom", "all"
 _HOUR_US = 3_600_000_000
+_MINUTE_US = 60_000_000
+_LAST_YEAR = 9998  # a later moment has no local time in each zone
 _ADDRESS_FORMAT = "%Y-%m-%dT%H:%MZ"
 
 
@@ -125,12 +127,15 @@ def _choose_ends(key: str, now: int) -> TimeRange:
     ends = []
     for name, label, default in (("since", "From", now - 24 * _HOUR_US), ("until", "To", now)):
         state_key = f"{key}_{name}"
+        linked = parse_address_moment(st.query_params.get(name, "")) or default
         if state_key not in st.session_state:
-            st.session_state[state_key] = _local_moment(parse_address_moment(st.query_params.get(name, "")) or default)
+            st.session_state[state_key] = _local_moment(linked)
         chosen = st.datetime_input(label, key=state_key, format="YYYY-MM-DD", step=60, width=220)
-        ends.append(default if chosen is None else _utc_us(chosen))
+        # The hour that a change of clocks repeats has two moments; the address says which one it is.
+        is_linked = chosen is None or chosen == _local_moment(linked)
+        ends.append(linked // _MINUTE_US * _MINUTE_US if is_linked else _utc_us(chosen))
     since, until = sorted(ends)
-    until = max(until, since + 60_000_000)
+    until = max(until, since + _MINUTE_US)
     st.query_params["since"], st.query_params["until"] = address_moment(since), address_moment(until)
     zone = page.user_time_zone()
     return TimeRange(since, until, f"{timestamp(since, zone)} to {timestamp(until, zone)}", _CUSTOM)
@@ -143,16 +148,18 @@ def select_time_range(key: str, *, since: int, until: int) -> None:
 
 
 def parse_address_moment(text: str) -> int | None:
-    """Return a moment of an address in microseconds since 1970; None for another text."""
+    """Return a moment of an address in microseconds since 1970; None for another text or an earlier moment."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
+        return None
+    if not 1970 < moment.year <= _LAST_YEAR:
         return None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e6)
 
 
 def _local_moment(at_us: int) -> datetime:
-    return datetime.fromtimestamp(at_us // 60_000_000 * 60, page.user_time_zone()).replace(tzinfo=None)
+    return datetime.fromtimestamp(at_us // _MINUTE_US * 60, page.user_time_zone()).replace(tzinfo=None)
 
 
 def _utc_us(local: datetime) -> int:

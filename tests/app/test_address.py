@@ -32,6 +32,9 @@ def test_an_address_selects_by_id(widget: str, requested: str, chosen: str) -> N
     at.query_params["column"] = requested
     at.run()
     assert (at.text[0].value, address_of(at)) == (chosen, chosen)
+    notes = [toast.value.replace("\\", "") for toast in at.toast]
+    note = f"Column {requested} of the address is not available; {chosen}: stable is shown"
+    assert notes == ([] if requested in ("", chosen) else [note])
 
 
 @pytest.mark.parametrize("widget", ["selectbox", "segmented_control"])

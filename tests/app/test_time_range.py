@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -44,6 +46,14 @@ def test_free_ends_are_read_in_utc_and_put_in_order() -> None:
     assert (parameter(at, "since"), parameter(at, "until")) == ("2026-01-02T03:30Z", "2026-01-02T05:00Z")
 
 
-def test_an_unreadable_end_is_replaced_by_the_last_day() -> None:
-    since, until, _, hours = chosen(app(range="custom", since="yesterday"))
+@pytest.mark.parametrize("end", ["yesterday", "9999-12-31T23:59Z", "0001-01-01T00:00Z"])
+def test_an_unusable_end_is_replaced_by_the_last_day(end: str) -> None:
+    since, until, _, hours = chosen(app(range="custom", since=end))
     assert (until - since, hours) == (24 * _HOUR_US, 24)
+
+
+def test_both_hours_of_a_change_of_clocks_are_moments_of_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.page.user_time_zone", lambda: ZoneInfo("America/New_York"))
+    at = app(range="custom", since="2026-11-01T06:30Z", until="2026-11-02T00:00Z")
+    assert at.datetime_input[0].value.isoformat() == "2026-11-01T01:30:00"
+    assert parameter(at.run(), "since") == "2026-11-01T06:30Z"
