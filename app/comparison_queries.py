@@ -55,7 +55,7 @@ def live_performance(versions: Sequence[ModelVersion], *, since: int, until: int
     A range is cached for a minute by its ends in whole minutes.
     """
     key = (str(queries.project_root()), os.environ.get(store.STATE_URL_ENV), versions[0].model)
-    ends = (since // _MINUTE_US * _MINUTE_US, (until // _MINUTE_US + 1) * _MINUTE_US)
+    ends = (since // _MINUTE_US * _MINUTE_US, -(-until // _MINUTE_US) * _MINUTE_US)
     return _cached_performance(key, tuple(version.digest for version in versions), ends)
 
 

@@ -74,6 +74,10 @@ class WindowKey:
         step = store.HOUR_US if until - since >= store.DAY_US else _MINUTE_US
         return cls(model, version, since - since % step, -(-until // step) * step)
 
+    def passed_share(self, now: int) -> float:
+        """Return the share of the range that has passed."""
+        return (min(now, self.until) - self.since) / (self.until - self.since)
+
 
 @dataclass(frozen=True, slots=True)
 class WindowSummary:

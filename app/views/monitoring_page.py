@@ -19,10 +19,11 @@ from app.views import (
     window_status,
 )
 from pipeline.schema import FeatureLabels
+from pipeline.text import timestamp
 
 if TYPE_CHECKING:
     from app.time_range import TimeRange
-    from app.window_queries import Baseline
+    from app.window_queries import Baseline, WindowKey
     from pipeline.state import ModelVersion
 
 __all__ = ["render"]
@@ -97,19 +98,19 @@ def _show_window(version: ModelVersion, chosen: TimeRange, baseline: Baseline) -
     summary = window_queries.window_summary(key, baseline=baseline)
     package = queries.load_package(version.digest)
     labels = FeatureLabels.from_schema(package.schema)
-    period = f"the period {chosen.label}" if not chosen.is_live else f"the last {chosen.label}"
+    label = chosen.label if chosen.is_live else _label_of_ends(key)
     if not summary.traffic["total_predictions"]:
-        _show_incidents(version.model)
-        counts = monitoring_queries.predictions_by_version(version.model, chosen.hours)
-        page.empty_state(
-            health_summary.describe_other_traffic(counts, version.version, period),
-            "choose a longer time range or another version, or make a prediction on the page Predict",
-        )
+        _show_without_predictions(version, chosen, label)
         return
     status = window_status.window_status(summary, labels, drift_start=drift_panel.describe_start(summary.drift, labels))
-    window_status.show_status(status, f"Version {version.version}, {chosen.label}")
+    window_status.show_status(status, f"Version {version.version}, {label}")
     min_rows = queries.config().monitoring.min_rows
-    window_status.show_cards(summary, min_rows=min_rows, period=chosen.label if chosen.is_live else "period")
+    window_status.show_cards(
+        summary,
+        min_rows=min_rows,
+        period=label if chosen.is_live else "period",
+        passed=key.passed_share(page.now_us()),
+    )
     _show_incidents(version.model)
     axis = time_frames.time_axis(version.model, since=key.since, until=key.until)
     drift_panel.show_drift(summary.drift, labels, axis)
@@ -126,6 +127,22 @@ def _show_window(version: ModelVersion, chosen: TimeRange, baseline: Baseline) -
     with st.container(border=True):
         page.error_boundary(lambda: performance_panel.show_performance(summary, package, labels, key=key, axis=axis))
     page.error_boundary(lambda: traffic_panel.show_traffic(summary, package, axis=axis, min_rows=min_rows))
+
+
+def _label_of_ends(key: WindowKey) -> str:
+    """Return the ends of what is evaluated, which a range of a day or more rounds to whole hours."""
+    zone = page.user_time_zone()
+    return f"{timestamp(key.since, zone)} to {timestamp(key.until, zone)}"
+
+
+def _show_without_predictions(version: ModelVersion, chosen: TimeRange, label: str) -> None:
+    _show_incidents(version.model)
+    period = f"the last {label}" if chosen.is_live else f"the period {label}"
+    counts = monitoring_queries.predictions_by_version(version.model, chosen.hours)
+    page.empty_state(
+        health_summary.describe_other_traffic(counts, version.version, period),
+        "choose a longer time range or another version, or make a prediction on the page Predict",
+    )
 
 
 def _show_incidents(model: str) -> None:

@@ -98,15 +98,18 @@ def show_status(status: WindowStatus, label: str) -> None:
         st.markdown(f":{color}-badge[:material/{icon}: {word}] **{formatting.escape_markdown(label)}**: {text}")
 
 
-def show_cards(summary: WindowSummary, *, min_rows: int, period: str) -> None:
-    """Show the numbers of a window with their change against the previous period, where both have enough rows."""
+def show_cards(summary: WindowSummary, *, min_rows: int, period: str, passed: float = 1.0) -> None:
+    """Show the numbers of a window with their change against the previous period, where both have enough rows.
+
+    `passed` is the share of the window that has passed: its predictions are compared with as much of the previous one.
+    """
     traffic, before = summary.traffic, summary.previous_traffic
     has_rows = min(traffic["total_predictions"], before["total_predictions"]) >= min_rows
     rate, earlier = (_error_rate(each, min_rows) for each in (summary.activity.outcomes, summary.previous_outcomes))
     confidence = traffic["average_confidence"]
     latency = traffic["latency_ms"].get("95")
     deltas = {
-        "Predictions": _relative_delta(traffic["total_predictions"], before["total_predictions"]),
+        "Predictions": _relative_delta(traffic["total_predictions"], passed * before["total_predictions"]),
         "Mean confidence": _point_delta(confidence, before["average_confidence"]),
         "p95 latency": _relative_delta(latency, before["latency_ms"].get("95")),
     }

@@ -47,12 +47,14 @@ def compose_message(
     conditions = {result.condition for result in firing_results}
     is_about_rows = bool(conditions & {"drift", "degradation", "not_trusted"})
     causes = _likeliest_causes(report, labels) if is_about_rows else []
-    moments = [cause["drifting_since"] for cause in causes if cause["drifting_since"] is not None]
+    metrics = _degraded_metrics(report) if "degradation" in conditions else []
+    drifting = [cause["drifting_since"] for cause in causes if cause["drifting_since"] is not None]
+    degraded = [metric["degraded_since"] for metric in metrics if metric["degraded_since"] is not None]
     details = {
         "rules": [result.as_dict() for result in ranked],
-        "metrics": _degraded_metrics(report) if "degradation" in conditions else [],
+        "metrics": metrics,
         "causes": causes,
-        "drifting_since": min(moments, default=None),
+        "since": min(drifting or degraded, default=None),
         "slices": _worst_slices(report, labels) if is_about_rows else [],
         "affected_share": _affected_row_share(report, ranked) if is_about_rows else _server_error_rate(ranked),
         "affected": "rows" if is_about_rows else "responses",
@@ -86,7 +88,7 @@ def _text_lines(details: Mapping[str, Any]) -> list[str]:
 
 def _degraded_metrics(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the degraded metrics, the worst first, each with its interval and the value from which it is degraded."""
-    intervals = report["performance"]["intervals"]
+    intervals, degraded_since = report["performance"]["intervals"], report.get("degraded_since", {})
     return [
         {
             "metric": finding["metric"],
@@ -95,6 +97,7 @@ def _degraded_metrics(report: Mapping[str, Any]) -> list[dict[str, Any]]:
             "value": finding["value"],
             "interval": intervals.get(_PUBLIC_NAMES.get(finding["metric"], finding["metric"]), [None, None]),
             "limit": _degradation_limit(finding),
+            "degraded_since": degraded_since.get(finding["metric"]),
         }
         for finding in report["degradation"]["findings"]
         if finding["verdict"] == "degraded"

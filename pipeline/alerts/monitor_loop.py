@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MonitorRunResult", "run_monitor", "run_monitor_once", "stop_on_signal"]
 
-_DRIFT_RANGE_US = 3 * store.DAY_US
+_RANGE_BEFORE_US = 3 * store.DAY_US
 _PAGE_WINDOWS = 2  # the page draws drift over so many windows
 
 
@@ -151,21 +151,24 @@ def _run_traced(monitor: ModelMonitor, config: Config, root: Path) -> MonitorRun
 
 
 def _origin(view: LogWindowView) -> dict[str, Any]:
-    """Return the version that was evaluated, and since when each drifting column drifts.
+    """Return the version that was evaluated, and since when each column drifts and each metric is degraded.
 
     The range begins before the oldest open incident, so that a long drift keeps its start.
     """
     log = view.log
     version = log.version_names().get(view.package.digest)
     columns = set(view.drift.drifted_columns)
-    since: dict[str, Any] = {}
-    if columns:
-        with log.state.reading() as connection:
-            opened = [incident.opened_at for incident in store.read_incidents(connection, view.model)]
-        begin = min([view.now, *opened]) - _DRIFT_RANGE_US
-        lines = view.drift_lines(baseline="training", columns=columns, since=begin)
-        since = {line.column: line.beyond_since for line in lines if line.beyond_since is not None}
-    return {"version": None if version is None else int(version), "drifting_since": since}
+    degraded = [change.metric for change in view.detect_degradation() if change.verdict == "degraded"]
+    with log.state.reading() as connection:
+        opened = [incident.opened_at for incident in store.read_incidents(connection, view.model)]
+    begin = min([view.now, *opened]) - _RANGE_BEFORE_US
+    drift = view.drift_lines(baseline="training", columns=columns, since=begin) if columns else ()
+    metrics = view.metric_lines(degraded, since=begin) if degraded else ()
+    return {
+        "version": None if version is None else int(version),
+        "drifting_since": {line.column: line.beyond_since for line in drift if line.beyond_since is not None},
+        "degraded_since": {line.metric: line.beyond_since for line in metrics if line.beyond_since is not None},
+    }
 
 
 def _page_context(view: LogWindowView, config: Config, saved: _SavedRun, labels: FeatureLabels) -> MonitoringContext:

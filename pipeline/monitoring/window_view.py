@@ -344,13 +344,18 @@ class LogWindowView(WindowView):
             self.config.monitoring.min_rows, self.interval_options, self.validated_metrics, DEGRADATION_THRESHOLD
         )
 
-    def metric_lines(self, names: Sequence[str] = ESTIMABLE_METRICS) -> tuple[MetricLine, ...]:
-        """Return metrics over the time of the window, realized and estimated, in periods with enough rows."""
+    def metric_lines(
+        self, names: Sequence[str] = ESTIMABLE_METRICS, *, since: int | None = None
+    ) -> tuple[MetricLine, ...]:
+        """Return metrics over time until the end of the window, realized and estimated, in periods with enough rows.
+
+        `since` is the start of the lines, in microseconds since 1970; that of the window when None.
+        """
         return metric_lines(
             self.log,
             self.package,
             self.history_options,
-            since=self.window.since,
+            since=self.window.since if since is None else since,
             until=self.window.until,
             names=names,
         )

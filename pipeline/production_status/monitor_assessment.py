@@ -96,9 +96,9 @@ def _in_sentence(text: str) -> str:
 
 
 def _start_of(incident: Incident) -> int:
-    """Return since when the cause of an incident drifts, or when the incident opened if that is earlier or all."""
-    drifting_since = incident.details.get("drifting_since")
-    return incident.opened_at if drifting_since is None else min(int(drifting_since), incident.opened_at)
+    """Return since when a cause drifts, otherwise a metric is degraded, or the opening if that is earlier or all."""
+    since = incident.details.get("since")
+    return incident.opened_at if since is None else min(int(since), incident.opened_at)
 
 
 def _assess_open(incidents: Sequence[Incident]) -> ComponentStatus:
@@ -138,7 +138,9 @@ def _doubt_about_no_incident(known: ModelFacts, now: int, period_us: int) -> str
     run, production = known.monitor_run, known.production
     if run is None:
         return "Unknown until the monitor runs"
-    if run.recorded_at > now + _GRACE_US or _is_late(run.recorded_at, now, period_us):
+    if run.recorded_at > now + _GRACE_US:
+        return "None at the last run of the monitor, which is later than now"
+    if _is_late(run.recorded_at, now, period_us):
         return "None at the last run of the monitor, which is late"
     if production is not None and run.version != production.version:
         about = "no version" if run.version is None else f"version {run.version}"

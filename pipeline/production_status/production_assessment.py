@@ -93,7 +93,15 @@ def assess_production(facts: ProductionFacts, *, zone: tzinfo = UTC) -> Producti
         components.append(loop)
     if facts.tracking is not None:
         components.append(_assess_tracking(facts.tracking))
+    components = [_without_future(component, facts.checked_at) for component in components]
     return ProductionStatus(facts.model, facts.checked_at, tuple(components), zone)
+
+
+def _without_future(component: ComponentStatus, now: int) -> ComponentStatus:
+    """Return a component without a moment that is later than now, because a clock was ahead."""
+    if component.since is None or component.since <= now:
+        return component
+    return replace(component, since=None, since_source="unknown")
 
 
 def _assess_database(facts: DatabaseFacts) -> ComponentStatus:

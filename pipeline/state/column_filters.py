@@ -54,7 +54,7 @@ OPERATORS = ("=", "!=", "<", "<=", ">", ">=", _MISSING)
 _COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _CONDITION = re.compile(rf"\s*(?:(<=|>=|!=|=|<|>)\s*(.*?)|({_MISSING}))\s*", re.DOTALL)
 _WORDS = re.compile(rf"(.+?)\s*(?:(?:<=|>=|!=|=|<|>).*|\s{_MISSING}\s*)", re.DOTALL)
 _MAX_INT64 = 2**63 - 1
@@ -127,11 +127,13 @@ def as_number(text: str) -> int | float | None:
     --------
     >>> as_number("8"), as_number("0.5"), as_number("8 h"), as_number("1e999")
     (8, 0.5, None, None)
+    >>> as_number("9" * 5000), as_number("\uff18")
+    (None, None)
     """
     if not _NUMBER.fullmatch(text):
         return None
     number = float(text)
-    is_whole = text.lstrip("+-").isdigit() and abs(int(text)) <= _MAX_INT64
+    is_whole = text.lstrip("+-").isdigit() and abs(number) <= _MAX_INT64 and abs(int(text)) <= _MAX_INT64
     return int(text) if is_whole else number if math.isfinite(number) else None
 
 

@@ -220,7 +220,8 @@ def _search_start(
     at = predictions.c.predicted_at
     conditions = _range_conditions(search)
     if before is not None:
-        conditions.append(at <= before.predicted_at)
+        # A cursor without a number ends a moment; with its predictions, a search would begin there again and again.
+        conditions.append(at <= before.predicted_at if before.seq else at < before.predicted_at)
     query = select(at).where(*conditions).order_by(at.desc()).limit(1).offset(max_searched)
     return connection.execute(query).scalar()
 

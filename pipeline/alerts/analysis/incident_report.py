@@ -154,14 +154,21 @@ def find_start(incident: Incident, drift: Sequence[DriftLine], metrics: Sequence
         if line.beyond_since is not None
     ]
     degraded = [
-        IncidentStart(line.beyond_since, "metric", line.metric) for line in metrics if line.beyond_since is not None
+        IncidentStart(line.beyond_since, "metric", line.metric, is_bound=line.is_beyond_throughout)
+        for line in metrics
+        if line.beyond_since is not None
     ]
-    stored = [
+    stored_causes = [
         IncidentStart(cause["drifting_since"], "drift", cause["column"])
         for cause in incident.details.get("causes", ())
         if cause["drifting_since"] is not None
     ]
-    starts = causes or degraded or stored
+    stored_metrics = [
+        IncidentStart(metric["degraded_since"], "metric", metric["metric"])
+        for metric in incident.details.get("metrics", ())
+        if metric.get("degraded_since") is not None
+    ]
+    starts = causes or degraded or stored_causes or stored_metrics
     return min(starts, key=lambda start: start.at, default=IncidentStart(incident.opened_at, "opened"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.monitoring.log.hourly_traffic import latency_percentile
@@ -41,6 +41,8 @@ class DayTraffic:
 class DayComparison:
     """The last 24 hours, the present one included, and the 24 hours before.
 
+    The present hour is not complete. Of its hour a day ago, the same share of predictions and outcomes is counted.
+
     `predictions`, `confidences`, `error_rates` and `latencies` have the values of the hours of the last day that have
     any, oldest first.
     """
@@ -61,7 +63,10 @@ class DayComparison:
 def compare_days(
     predictions: Sequence[HourlyPredictions], outcomes: Sequence[HourlyOutcomes], *, now: int, min_rows: int
 ) -> DayComparison:
-    """Return the last day and the day before; a day with fewer rows or outcomes than `min_rows` has no statistics."""
+    """Return the last day and the day before; a day with fewer rows or outcomes than `min_rows` has no statistics.
+
+    With whole hours of the day before, equal traffic would seem to fall until the present hour is complete.
+    """
     first = now - now % HOUR_US - (N_HOURS - 1) * HOUR_US
     days = [
         (
@@ -70,12 +75,22 @@ def compare_days(
         )
         for since in (first, first - N_HOURS * HOUR_US)
     ]
-    (hours, known), earlier = days
+    (hours, known), (hours_before, known_before) = days
+    passed, last = now % HOUR_US / HOUR_US, first - HOUR_US
+    hours_before = [
+        replace(hour, n_predictions=passed * hour.n_predictions) if hour.hour == last else hour for hour in hours_before
+    ]
+    known_before = [
+        replace(hour, n_outcomes=passed * hour.n_outcomes, n_errors=passed * hour.n_errors)
+        if hour.hour == last
+        else hour
+        for hour in known_before
+    ]
     by_hour = {hour.hour: hour.n_predictions for hour in hours}
     latencies = [latency_percentile([hour], _PERCENTILE) for hour in hours]
     return DayComparison(
         today=_summarize(hours, known, min_rows),
-        before=_summarize(*earlier, min_rows),
+        before=_summarize(hours_before, known_before, min_rows),
         predictions=tuple(by_hour.get(first + number * HOUR_US, 0.0) for number in range(N_HOURS)),
         confidences=tuple(hour.mean_confidence for hour in hours),
         error_rates=tuple(hour.n_errors / hour.n_outcomes for hour in known if hour.n_outcomes),

@@ -104,6 +104,11 @@ class MetricLine:
         run = self.last_run
         return run[0].since if run else None
 
+    @property
+    def is_beyond_throughout(self) -> bool:
+        """Whether each point is beyond the limit, so that it may have begun before the range."""
+        return bool(self.realized) and all(map(self.is_beyond, self.realized))
+
 
 def metric_lines(
     log: PredictionLog,

@@ -56,3 +56,18 @@ def test_a_long_sentence_is_shown_whole() -> None:
         "show_status(WindowStatus('drift', ('x' * 300, 'the end')), 'Version 1')"
     ).run()
     assert at.markdown[0].value.endswith(f"{'x' * 300} the end")
+
+
+def test_equal_traffic_in_a_window_that_has_not_ended_has_no_change() -> None:
+    at = AppTest.from_string(
+        "from app.views.window_status import show_cards\n"
+        "from app.window_queries import DriftOverview, HourlyActivity, WindowSummary\n"
+        "def traffic(n):\n"
+        "    return {'total_predictions': n, 'n_outcomes': 0, 'average_confidence': 0.9, 'latency_ms': {}}\n"
+        "report = {'verdict': 'stable', 'shortage': '', 'summary': '', 'findings': []}\n"
+        "summary = WindowSummary(traffic(240), {'coverage': 0}, {}, DriftOverview(report, ()), (),\n"
+        "    HourlyActivity((), ()), traffic(250), ())\n"
+        "show_cards(summary, min_rows=1, period='24 hours', passed=24 / 25)"
+    ).run()
+    assert not at.exception
+    assert {card.label: card.delta for card in at.metric}["Predictions"] == "+0%"

@@ -58,7 +58,7 @@ def test_the_worst_incident_names_the_cause() -> None:
 
 def test_production_is_degraded_since_the_cause_drifts() -> None:
     metrics = [{"label": "ROC AUC", "baseline": 0.9, "value": 0.81}, {"label": "Recall", "baseline": 1, "value": 0}]
-    details = {"metrics": metrics, "causes": [{"label": "Age"}], "drifting_since": NOW - 3 * HOUR_US}
+    details = {"metrics": metrics, "causes": [{"label": "Age"}], "since": NOW - 3 * HOUR_US}
     status = assess_incidents(known(incidents=(replace(incident(), details=details),)), NOW, _DAY_US)
     assert status.clause == "ROC AUC -10% and 1 more metric, likely cause Age"
     assert status.since == NOW - 3 * HOUR_US

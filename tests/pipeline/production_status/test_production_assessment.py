@@ -95,6 +95,12 @@ def test_the_worst_state_decides_and_names_its_components() -> None:
     assert assess_production(facts()).sentence == "Production is healthy. API up, monitor 1 hour ago."
 
 
+def test_production_is_in_no_state_since_a_future_moment() -> None:
+    status = assess_production(facts(api=_SILENT, **_database(api_seen_at=NOW + HOUR_US)))
+    assert (status.state, status.since) == ("down", None)
+    assert status.sentence == "Production is down: API down. Monitor 1 hour ago."
+
+
 def test_moments_are_in_the_zone_of_the_reader() -> None:
     zone = timezone(timedelta(hours=2), "CEST")
     sentence = assess_production(facts(api=_SILENT), zone=zone).component("api").sentence

@@ -76,6 +76,15 @@ def test_pages_of_one_moment_have_each_prediction_once(state: store.State) -> No
     assert (seen, before) == (["id-4", "id-3", "id-2", "id-1", "id-0"], None)
 
 
+def test_a_search_passes_a_moment_of_more_predictions_than_it_reads(state: store.State) -> None:
+    writer = PredictionWriter(state)
+    writer.write([make_row(number, predicted_at=7 if number else 1) for number in range(6)])
+    writer.close()
+    rare = PredictionQuery("m", filters=(ColumnFilter("size", "=", "0"),))
+    _, page = search_page(state, rare, max_searched=2)
+    assert search_page(state, rare, before=page.older, max_searched=2)[0] == ["id-0"]
+
+
 def with_filter(*words: Any) -> PredictionQuery:
     return PredictionQuery("m", filters=(ColumnFilter(*words),))
 
