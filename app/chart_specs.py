@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from functools import partial
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import pandas as pd
 import pyarrow as pa
-import streamlit as st
 
 from app import palette
 from app.charts import Chart
@@ -43,21 +43,29 @@ class ChartSpec:
     def to_dict(self) -> dict[str, Any]:
         """Return the specification with its rows; Streamlit allows one thread at a time here."""
         if isinstance(self._chart, partial):
-            return dict(_built_spec(_call_digest(self._chart), self._chart, is_dark=self._is_dark))
+            return dict(_built_spec(_ChartCall(_digest(self._chart), self._chart), is_dark=self._is_dark))
         return _spec(self._chart, is_dark=self._is_dark)
 
 
-def _call_digest(call: ChartBuilder) -> str:
+@dataclass(frozen=True, slots=True)
+class _ChartCall:
+    """A call that builds a chart; calls of the same function with equal arguments are equal."""
+
+    digest: str
+    build: ChartBuilder = field(compare=False)
+
+
+def _digest(call: ChartBuilder) -> str:
     arguments = pickle.dumps((call.func.__module__, call.func.__qualname__, call.args, call.keywords))
     return hashlib.sha256(arguments).hexdigest()
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
-def _built_spec(digest: str, _build: ChartBuilder, *, is_dark: bool) -> Mapping[str, Any]:  # noqa: ARG001 - the key
+@lru_cache(maxsize=128)
+def _built_spec(call: _ChartCall, *, is_dark: bool) -> Mapping[str, Any]:
     datasets: dict[str, bytes] = {}
     alt.data_transformers.register(_TRANSFORMER, _frame_name)
     with alt.data_transformers.enable(_TRANSFORMER, datasets=datasets):
-        spec = _spec(_build(), is_dark=is_dark)
+        spec = _spec(call.build(), is_dark=is_dark)
     return spec | {"datasets": datasets}
 
 

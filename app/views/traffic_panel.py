@@ -23,11 +23,19 @@ if TYPE_CHECKING:
 
 __all__ = ["error_points", "show_traffic"]
 
+_TITLE, _KEY = "Traffic: predictions by class, confidence and error rate by hour", "traffic_open"
 _SCALE_LABELS = {"counts": "Counts", "log": "Log", "shares": "Shares"}
 
 
 def show_traffic(summary: WindowSummary, package: Package, *, axis: TimeAxis, min_rows: int) -> None:
-    """Show predictions by class, confidence and error rate by hour."""
+    """Show predictions by class, confidence and error rate by hour, once they are opened."""
+    opened = st.expander(_TITLE, icon=":material/stacked_bar_chart:", key=_KEY, on_change="rerun", bind="query-params")
+    if opened.open:  # the three charts would take a third of the page's time in the browser
+        with opened:
+            _show_charts(summary, package, axis=axis, min_rows=min_rows)
+
+
+def _show_charts(summary: WindowSummary, package: Package, *, axis: TimeAxis, min_rows: int) -> None:
     activity = summary.activity
     columns = st.columns(3)
     with columns[0], st.container(border=True, height="stretch"):
