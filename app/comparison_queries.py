@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from app import queries
 from pipeline import state as store
-from pipeline.errors import MlopsError
 from pipeline.monitoring import IntervalOptions, PredictionLog, read_version_performance
 from pipeline.project import paths
 from pipeline.version_comparison import EvaluationComparison, VersionDetails, compare_evaluations, diff_versions
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.monitoring import VersionPerformance
-    from pipeline.package import Package
     from pipeline.state import ModelVersion, Trial
     from pipeline.version_comparison import VersionDiff
 
@@ -64,17 +62,10 @@ def _cached_performance(
     key: tuple[str, str | None, str], digests: tuple[str, ...], ends: tuple[int, int]
 ) -> tuple[VersionPerformance, ...]:
     config = queries.config()
-    log = PredictionLog(queries.state(), key[2], _package_or_none, sources=config.monitoring.sources)
+    log = PredictionLog(queries.state(), key[2], queries.find_package, sources=config.monitoring.sources)
     options = IntervalOptions(config.monitoring.confidence_level, config.monitoring.bootstrap_samples, config.seed)
     packages = [queries.load_package(digest) for digest in digests]
     return read_version_performance(log, packages, since=ends[0], until=ends[1], intervals=options)
-
-
-def _package_or_none(digest: str) -> Package | None:
-    try:
-        return queries.load_package(digest)
-    except MlopsError:
-        return None
 
 
 def trials_between(first: ModelVersion, second: ModelVersion) -> list[Trial]:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from pipeline.production_status import API_URL_ENV
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
+from pipeline.state import STATE_URL_ENV
 
-__all__ = ["DEMO_PARAMETERS", "enter", "follow_address", "has_demo", "is_demo", "leave", "project_root"]
+__all__ = ["DEMO_PARAMETERS", "enter", "follow_address", "has_demo", "is_available", "is_demo", "leave", "project_root"]
 
 _SESSION_KEY = "is_demo"
 _PARAMETER = "demo"
@@ -24,9 +26,14 @@ def project_root() -> Path:
     return root / paths.DEMO if is_demo() and has_demo() else root
 
 
+def is_available() -> bool:
+    """Return whether this app has the project's own database file and engine; other ones would serve a demo too."""
+    return not (os.environ.get(STATE_URL_ENV) or os.environ.get(API_URL_ENV))
+
+
 def has_demo() -> bool:
-    """Return whether the project has a demo."""
-    return (_own_root() / paths.DEMO / paths.PARAMS).exists()
+    """Return whether the project has a demo that this app can show."""
+    return is_available() and (_own_root() / paths.DEMO / paths.PARAMS).exists()
 
 
 def _own_root() -> Path:

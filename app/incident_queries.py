@@ -10,11 +10,9 @@ from app import queries
 from pipeline import alerts
 from pipeline import state as store
 from pipeline.alerts.analysis import read_incident_report
-from pipeline.errors import MlopsError
 
 if TYPE_CHECKING:
     from pipeline.alerts.analysis import IncidentReport
-    from pipeline.package import Package
     from pipeline.state import AuditEntry, Incident, Silence
 
 __all__ = ["PastIncident", "active_silences", "incident_report", "open_incidents", "past_incidents"]
@@ -78,11 +76,4 @@ def _cached_report(
     number: int,
     key: tuple[object, ...],  # noqa: ARG001 - a part of the cache key
 ) -> IncidentReport:
-    return read_incident_report(queries.state(), queries.config(), _package_or_none, number)
-
-
-def _package_or_none(digest: str) -> Package | None:
-    try:
-        return queries.load_package(digest)
-    except MlopsError:
-        return None
+    return read_incident_report(queries.state(), queries.config(), queries.find_package, number)

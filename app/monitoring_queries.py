@@ -5,17 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app import queries
 from app.window_queries import HourlyActivity, activity_of
 from pipeline import state as store
-from pipeline.errors import MlopsError
 from pipeline.monitoring import ModelMonitor, PredictionLog
-
-if TYPE_CHECKING:
-    from pipeline.package import Package
-
 
 __all__ = [
     "HOUR_US",
@@ -51,17 +46,10 @@ def _cached_hourly_activity(
     hours: int,
 ) -> HourlyActivity:
     sources = queries.config().monitoring.sources
-    log = PredictionLog(queries.state(), model, _package_or_none, sources=sources)
+    log = PredictionLog(queries.state(), model, queries.find_package, sources=sources)
     log.roll_up()
     until = log.state.clock() + 1
     return activity_of(log, since=until - hours * HOUR_US, until=until)
-
-
-def _package_or_none(digest: str) -> Package | None:
-    try:
-        return queries.load_package(digest)
-    except MlopsError:
-        return None
 
 
 def health_summary(model: str, version: int, hours: int) -> HealthSummary:

@@ -82,7 +82,7 @@ def show_navigation() -> None:
     The navigation of Streamlit puts headings between the items of a list, which screen readers cannot follow.
     """
     for section in dict.fromkeys(entry.section for entry in PAGES if entry.section):
-        with st.container(gap=None, key=f"navigation_{section.lower().replace(' ', '_')}"):
+        with st.container(gap="xsmall", key=f"navigation_{section.lower().replace(' ', '_')}"):
             st.caption(section)
             for entry in PAGES:
                 if entry.section == section:

@@ -92,7 +92,8 @@ _LEVEL_COLORS = {
 def apply_style() -> None:
     """Apply the style sheet of the app in the colors of the user's theme."""
     colors = palette.style_variables(is_dark=_is_dark())
-    st.html(f"<style>:root {{ {colors} }}\n{_STYLE_SHEET}</style>")
+    badges = palette.badge_rules(is_dark=_is_dark())
+    st.html(f"<style>:root {{ {colors} }}\n{_STYLE_SHEET}{badges}</style>")
 
 
 def _is_dark() -> bool:

@@ -23,6 +23,7 @@ __all__ = [
     "RED",
     "SERIES",
     "SKY",
+    "badge_rules",
     "recolor",
     "style_variables",
 ]
@@ -46,6 +47,14 @@ DARK_COLORS = {
     INK: "#FAFAFA",
     PALE: "#233140",
 }
+# Ink and paper of a badge in a table on a dark page; `style.css` has those of a light one.
+_DARK_BADGES = {
+    "red": ("#FF9C94", "#412023"),
+    "orange": ("#FFB077", "#41290F"),
+    "green": ("#6FDDB5", "#0E2F24"),
+    "blue": ("#8CCBF3", "#12304A"),
+    "gray": ("#C2C9D1", "#2A2F37"),
+}
 BACKGROUNDS = {"light": PAPER, "dark": DARK_COLORS[PAPER]}
 
 
@@ -53,6 +62,15 @@ def style_variables(*, is_dark: bool) -> str:
     """Return the variables of the style sheet: the color of the focus, of marked rows, and ink on the primary color."""
     focus, ink = (DARK_COLORS[BLUE], DARK_COLORS[PAPER]) if is_dark else (BLUE, PAPER)
     return f"--mlops-focus: {focus}; --mlops-on-primary: {ink};"
+
+
+def badge_rules(*, is_dark: bool) -> str:
+    """Return the rules that replace the colors of badges in tables; none for a light page."""
+    badges = _DARK_BADGES if is_dark else {}
+    return "".join(
+        f".mlops-table .badge.{name} {{ color: {ink}; background: {paper}; }}\n"
+        for name, (ink, paper) in badges.items()
+    )
 
 
 def recolor(spec: Any, *, is_dark: bool) -> Any:

@@ -58,6 +58,7 @@ __all__ = [
     "displayed_params",
     "engine",
     "file_stamp",
+    "find_package",
     "find_package_evaluation",
     "find_package_run",
     "has_state",
@@ -193,6 +194,14 @@ def _cached_package(folder: str, digest: str) -> Package:
     return PackageStore(Path(folder)).load(digest)
 
 
+def find_package(digest: str) -> Package | None:
+    """Return a registered package; None if it cannot be loaded."""
+    try:
+        return load_package(digest)
+    except MlopsError:
+        return None
+
+
 def prediction_explainer(digest: str, *, served_by: str) -> PredictionExplainer:
     """Return the explainer of the package that made a prediction."""
     return _cached_explainer(str(project_root() / paths.PACKAGES), digest, is_rule=served_by == "rule")
@@ -251,11 +260,18 @@ def engine() -> EngineClient | ApiClient:
     root = project_root()
     config()
     url, inode = os.environ.get(store.STATE_URL_ENV), _inode(root / paths.STATE_DATABASE)
-    return _cached_engine(str(root), file_stamp(root / paths.PARAMS), url, inode)
+    start = _cached_demo_engine if demo_mode.is_demo() else _cached_engine
+    return start(str(root), file_stamp(root / paths.PARAMS), url, inode)
 
 
 @st.cache_resource(max_entries=1, show_spinner="Starting the engine ...", on_release=EngineClient.close)
 def _cached_engine(folder: str, stamp: FileStamp, url: str | None, inode: int) -> EngineClient:  # noqa: ARG001 - keys
+    return EngineClient(Path(folder), load_params(Path(folder) / paths.PARAMS))
+
+
+# A session of the demo must not close the engine of the other sessions.
+@st.cache_resource(max_entries=1, show_spinner="Starting the engine ...", on_release=EngineClient.close)
+def _cached_demo_engine(folder: str, stamp: FileStamp, url: str | None, inode: int) -> EngineClient:  # noqa: ARG001 - keys
     return EngineClient(Path(folder), load_params(Path(folder) / paths.PARAMS))
 
 

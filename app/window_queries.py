@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from app import queries
 from pipeline import state as store
-from pipeline.errors import MlopsError
 from pipeline.monitoring import ModelMonitor, PredictionLog, outcomes_by_hour, predictions_by_hour
 from pipeline.monitoring.log import window_by_time
 from pipeline.registry.deployment_history import production_changes
 
 if TYPE_CHECKING:
     from pipeline.monitoring import DriftLine, HourlyOutcomes, HourlyPredictions, LogWindowView, MetricLine
-    from pipeline.package import Package
     from pipeline.registry.deployment_history import ProductionChange
 
     Baseline = Literal["training", "previous_window"]
@@ -182,7 +180,7 @@ def _cached_version_lines(
     versions = sorted(queries.versions(key.model), key=lambda version: -version.version)
     lines = {}
     for version in versions:
-        if _package_or_none(version.digest) is None:
+        if queries.find_package(version.digest) is None:
             continue
         (line,) = _view(WindowKey(key.model, version.version, key.since, key.until)).metric_lines([metric])
         if line.realized or line.estimated:
@@ -203,7 +201,7 @@ def _cached_slice_lines(
 
 
 def _log(model: str) -> PredictionLog:
-    return PredictionLog(queries.state(), model, _package_or_none, sources=queries.config().monitoring.sources)
+    return PredictionLog(queries.state(), model, queries.find_package, sources=queries.config().monitoring.sources)
 
 
 def _view(key: WindowKey) -> LogWindowView:
@@ -213,10 +211,3 @@ def _view(key: WindowKey) -> LogWindowView:
     monitor = ModelMonitor(key.model, queries.project_root(), config=queries.config(), version=key.version)
     window = window_by_time(log, since=key.since, until=key.until)
     return monitor.view(log, queries.load_package(digest), window)
-
-
-def _package_or_none(digest: str) -> Package | None:
-    try:
-        return queries.load_package(digest)
-    except MlopsError:
-        return None

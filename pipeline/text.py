@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 __all__ = [
+    "SPREADSHEET_FORMULA",
     "day_and_minute",
+    "escape_formula",
     "format_age",
     "format_duration",
     "iso_timestamp",
@@ -27,6 +29,10 @@ __all__ = [
     "visible_line",
     "visible_text",
 ]
+
+# What spreadsheets calculate, and its replacement; they skip white space and control characters before it. Both are
+# valid for `re` and for Arrow.
+SPREADSHEET_FORMULA = ("^([\\s\\x00-\\x1f]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n])", r"'\1")
 
 _MAX_PERCENT_DECIMALS = 4
 _DURATION_UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
@@ -48,6 +54,17 @@ def pluralize(n: int, singular: str, plural: str | None = None) -> str:
     ('1 row', '2,000 rows', '0 entries')
     """
     return f"{n:,} {singular if n == 1 else plural if plural is not None else f'{singular}s'}"
+
+
+def escape_formula(text: str) -> str:
+    """Return a text that no spreadsheet calculates: an apostrophe goes before the start of a formula.
+
+    Examples
+    --------
+    >>> escape_formula("=1+1"), escape_formula("1 = 1")
+    ("'=1+1", '1 = 1')
+    """
+    return re.sub(*SPREADSHEET_FORMULA, text)
 
 
 def shorten(text: object, max_length: int = 60) -> str:

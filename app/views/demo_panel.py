@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import streamlit as st
 
 from app import demo_mode, page, queries
-from pipeline import state as store
 from pipeline.alerts.monitor_loop import run_monitor_once
 from pipeline.config.config_loader import load_params
 from pipeline.demo import create_demo, remove_demo
@@ -29,7 +26,7 @@ def show_offer() -> None:
             f" `rm -r {paths.DEMO}` removes it."
         )
         is_allowed, reason = page.can_operate("operator")
-        if os.environ.get(store.STATE_URL_ENV) or queries.api_address() is not None:
+        if not demo_mode.is_available():
             st.caption(
                 "It needs an app with the project's own database file and engine, without MLOPS_STATE_URL and"
                 " MLOPS_API_URL."
@@ -44,7 +41,7 @@ def show_offer() -> None:
 
 def _show_load_button() -> None:
     with st.popover(LOAD_LABEL, icon=":material/play_circle:", key="load_demo"):
-        st.markdown("It takes about half a minute. This session then shows the demo until you leave it.")
+        st.markdown("It takes a few seconds. This session then shows the demo until you leave it.")
         if st.button("Load it now", type="primary", key="confirm_demo"):
             with st.spinner("Simulating three days of traffic, then running the monitor ..."):
                 folder = create_demo(queries.project_root())

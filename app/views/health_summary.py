@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, formatting, monitoring_queries, page, queries
-from app.views import drift_panel
+from app.views import drift_panel, window_status
 from pipeline.metrics.metric_labels import metric_label
 from pipeline.schema import FeatureLabels
 from pipeline.text import pluralize
@@ -80,20 +80,21 @@ def describe_other_traffic(counts: Mapping[int, int], number: int, period: str) 
 
 def _show_feature_drift(report: dict[str, Any], labels: FeatureLabels, number: int) -> None:
     st.markdown(f"**Feature drift of version {number}, last 24 hours**", help="Details are on the page Monitoring")
-    st.caption(formatting.message_markdown(formatting.shorten(report["summary"], 200)))
+    rows = pluralize(report["n_rows"], "row")
+    st.caption(formatting.message_markdown(f"{window_status.drift_sentence(report, labels)} ({rows})"))
     if report["shortage"]:
         return
     ordered = drift_panel.drift_ratio_frame(report, labels)
     page.show_chart(
         partial(charts.drift_ratios, ordered.head(_MAX_FEATURES)),
-        alt="Drift as a multiple of its threshold, by feature; the line is the threshold",
+        alt="Drift as a multiple of its limit, by feature; the line is the limit",
     )
 
 
 def _show_degradation(report: dict[str, Any], number: int) -> None:
     st.markdown(
         f"**Performance of version {number} against training, last 24 hours**",
-        help="Measured from outcomes; the line is the threshold",
+        help="Measured from outcomes; the line is the limit",
     )
     rows = [
         {
@@ -119,9 +120,9 @@ def _show_degradation(report: dict[str, Any], number: int) -> None:
     st.caption(
         f"Significantly worse: {', '.join(worse)} ({outcomes})"
         if worse
-        else f"No metric is significantly worse than its threshold ({outcomes})"
+        else f"No metric is significantly worse than its limit ({outcomes})"
     )
     page.show_chart(
         partial(charts.drift_ratios, pd.DataFrame(rows), title="Worsening / limit"),
-        alt="Worsening as a multiple of its threshold, by metric",
+        alt="Worsening as a multiple of its limit, by metric",
     )

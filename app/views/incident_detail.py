@@ -21,6 +21,7 @@ __all__ = ["show_incident"]
 
 _HOUR_US = 3_600_000_000
 _MAX_LINES = 12  # of a message
+_MAX_LENGTH = 1000  # of the sentence
 
 
 def show_incident(number: int) -> None:
@@ -62,7 +63,7 @@ def _show_headline(report: IncidentReport) -> None:
     badges += [":gray-badge[silenced]"] if report.silences else []
     title = formatting.message_markdown(formatting.shorten(incident.title, 200))
     st.markdown(f"#### {title}")
-    st.markdown(f"{' '.join(badges)} {formatting.message_markdown(_sentence(report))}")
+    st.markdown(f"{' '.join(badges)} {formatting.message_markdown(formatting.shorten(_sentence(report), _MAX_LENGTH))}")
 
 
 def _status_badge(incident: Incident) -> str:
@@ -103,8 +104,7 @@ def _show_actions(report: IncidentReport) -> None:
 
 def _full_address(number: int) -> str:
     url = st.context.url or ""
-    base = url.split("?", 1)[0]
-    return f"{base}?incident={number}" if base else links.page_address("incidents", incident=number)
+    return links.page_address(url.partition("?")[0] or "incidents", incident=number)
 
 
 def _show_data_links(report: IncidentReport) -> None:

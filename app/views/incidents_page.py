@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
+_MAX_LENGTH = 600
 _VIEWS = {"all": "All", "open": "Open", "past": "Past"}
 
 
@@ -120,7 +121,5 @@ def _show_silences(silences: list[Silence]) -> None:
 def _silence_markdown(silence: Silence) -> str:
     group = "all incidents" if silence.group_name is None else f"incidents of the group {silence.group_name}"
     reason = f": {silence.reason}" if silence.reason else ""
-    until = page.short_time(silence.until)
-    return formatting.message_markdown(
-        f"Silence {silence.seq}: {group}, until {until}, by {silence.actor}{formatting.shorten(reason, 300)}"
-    )
+    text = f"Silence {silence.seq}: {group}, until {page.short_time(silence.until)}, by {silence.actor}{reason}"
+    return formatting.message_markdown(formatting.shorten(text, _MAX_LENGTH))

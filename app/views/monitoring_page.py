@@ -94,7 +94,9 @@ def _select_version(model: str) -> ModelVersion:
 def _show_window(version: ModelVersion, chosen: TimeRange, baseline: Baseline) -> None:
     if chosen.is_live:
         chosen = chosen.until_now()
-    key = window_queries.WindowKey.of_range(version.model, version.version, (chosen.since, chosen.until))
+    # A range that ends in the future is compared with as long a time before it.
+    until = max(min(chosen.until, page.now_us()), chosen.since + 1)
+    key = window_queries.WindowKey.of_range(version.model, version.version, (chosen.since, until))
     summary = window_queries.window_summary(key, baseline=baseline)
     package = queries.load_package(version.digest)
     labels = FeatureLabels.from_schema(package.schema)
@@ -107,6 +109,7 @@ def _show_window(version: ModelVersion, chosen: TimeRange, baseline: Baseline) -
     min_rows = queries.config().monitoring.min_rows
     window_status.show_cards(
         summary,
+        labels,
         min_rows=min_rows,
         period=label if chosen.is_live else "period",
         passed=key.passed_share(page.now_us()),

@@ -209,7 +209,8 @@ def _show_outcomes(history: PredictionHistory, explainer: PredictionExplainer | 
 
 
 def _show_what_if(prediction: LoggedPrediction, explainer: PredictionExplainer) -> None:
-    if any(column.is_private for column in explainer.package.schema.features):
+    package = explainer.package
+    if prediction.prediction not in package.classes or any(column.is_private for column in package.schema.features):
         return
     st.subheader("What-if")
     what_if_panel.show_what_if(

@@ -103,7 +103,7 @@ def _show_links(retrain: Retrain) -> None:
                 f"Incident {incident.seq}", links.page_address("incidents", incident=incident.seq)
             ),
             "Severity": incident.severity,
-            "Title": incident.title,
+            "Title": formatting.shorten(incident.title, 160),
         }
         for incident in loop_queries.incidents_at(retrain.model, retrain.asked_at)
     ]

@@ -66,7 +66,7 @@ def _show_status(page_title: str) -> None:
     st.set_page_config(page_title=f"{demo}{status.title} - {status.model} - {page_title}")
     if status.component("database").condition == "new":
         return
-    with st.container(border=True, key="sidebar_status", gap=None):
+    with st.container(border=True, key="sidebar_status", gap="xsmall"):
         if demo_mode.is_demo():
             st.badge("Demo", color="violet")
         st.markdown(status_panel.sentence_markdown(status))

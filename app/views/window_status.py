@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.monitoring import HourlyOutcomes
     from pipeline.schema import FeatureLabels
 
-__all__ = ["WindowStatus", "show_cards", "show_status", "window_status"]
+__all__ = ["WindowStatus", "drift_sentence", "show_cards", "show_status", "window_status"]
 
 Level = Literal["degraded", "drift", "unknown", "healthy"]
 _LOOKS: dict[Level, tuple[str, str, str]] = {
@@ -55,7 +55,7 @@ def window_status(summary: WindowSummary, labels: FeatureLabels, *, drift_start:
         Since when features drift, empty for none.
     """
     report, degradation = summary.drift.report, summary.degradation
-    sentences = [_performance_sentence(degradation), _drift_sentence(report, labels, drift_start)]
+    sentences = [_performance_sentence(degradation), drift_sentence(report, labels, drift_start)]
     level: Level = "healthy"
     if degradation["degradation_detected"]:
         level = "degraded"
@@ -76,7 +76,8 @@ def _performance_sentence(degradation: dict[str, Any]) -> str:
     return f"{describe_metric({**findings[0], 'label': metric_label(findings[0]['metric'])})}{others}."
 
 
-def _drift_sentence(report: dict[str, Any], labels: FeatureLabels, drift_start: str) -> str:
+def drift_sentence(report: dict[str, Any], labels: FeatureLabels, drift_start: str = "") -> str:
+    """Return how many features drift, by label; `drift_start` is since when they do."""
     if report["shortage"]:
         return f"Drift unknown: {report['shortage']}."
     features = [finding for finding in report["findings"] if finding["kind"] == "feature"]
@@ -98,7 +99,9 @@ def show_status(status: WindowStatus, label: str) -> None:
         st.markdown(f":{color}-badge[:material/{icon}: {word}] **{formatting.escape_markdown(label)}**: {text}")
 
 
-def show_cards(summary: WindowSummary, *, min_rows: int, period: str, passed: float = 1.0) -> None:
+def show_cards(
+    summary: WindowSummary, labels: FeatureLabels, *, min_rows: int, period: str, passed: float = 1.0
+) -> None:
     """Show the numbers of a window with their change against the previous period, where both have enough rows.
 
     `passed` is the share of the window that has passed: its predictions are compared with as much of the previous one.
@@ -115,7 +118,10 @@ def show_cards(summary: WindowSummary, *, min_rows: int, period: str, passed: fl
     }
     shown = {**(deltas if has_rows else {}), "Error rate": _point_delta(rate, earlier)}
     values = {
-        "Feature drift": (_drift_card_text(summary.drift.report), _short(summary.drift.report["summary"])),
+        "Feature drift": (
+            _drift_card_text(summary.drift.report),
+            formatting.escape_markdown(drift_sentence(summary.drift.report, labels)),
+        ),
         "Predictions": (f"{traffic['total_predictions']:,}", ""),
         "Outcomes": (f"{traffic['n_outcomes']:,}", f"{percent(summary.performance['coverage'], missing='-')} coverage"),
         "Mean confidence": (percent(confidence, missing="-"), "Mean probability of the predicted class"),
@@ -134,10 +140,6 @@ def show_cards(summary: WindowSummary, *, min_rows: int, period: str, passed: fl
             height="stretch",
             help=help_text or None,
         )
-
-
-def _short(text: str) -> str:
-    return formatting.escape_markdown(formatting.shorten(text, 300))
 
 
 def _drift_card_text(report: dict[str, Any]) -> str:

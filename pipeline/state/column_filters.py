@@ -58,6 +58,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _CONDITION = re.compile(rf"\s*(?:(<=|>=|!=|=|<|>)\s*(.*?)|({_MISSING}))\s*", re.DOTALL)
 _WORDS = re.compile(rf"(.+?)\s*(?:(?:<=|>=|!=|=|<|>).*|\s{_MISSING}\s*)", re.DOTALL)
 _MAX_INT64 = 2**63 - 1
+_MAX_DIGITS = len(f"-{_MAX_INT64}")  # Python refuses to read thousands of digits
 # Columns of the log that every prediction has, by the name that a filter gives them.
 LOG_COLUMNS: Mapping[str, ColumnElement[Any]] = {
     "class": predictions.c.prediction,
@@ -133,7 +134,7 @@ def as_number(text: str) -> int | float | None:
     if not _NUMBER.fullmatch(text):
         return None
     number = float(text)
-    is_whole = text.lstrip("+-").isdigit() and abs(number) <= _MAX_INT64 and abs(int(text)) <= _MAX_INT64
+    is_whole = text.lstrip("+-").isdigit() and len(text) <= _MAX_DIGITS and abs(int(text)) <= _MAX_INT64
     return int(text) if is_whole else number if math.isfinite(number) else None
 
 

@@ -7,7 +7,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from pipeline.text import iso_timestamp
+from pipeline.text import escape_formula, iso_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -20,14 +20,18 @@ _COPIED_FIELDS = ("version", "prediction", "confidence", "outcome", "source", "v
 
 
 def _csv_bytes(predictions: Iterable[LoggedPrediction]) -> bytes:
-    """Return a table with a column for each feature that any prediction has; a missing value is empty."""
+    """Return a table with a column for each feature that any prediction has; a missing value is empty.
+
+    People open it in a spreadsheet, so a text that would be calculated there begins with an apostrophe.
+    """
     records = [(_fields(prediction), prediction.features) for prediction in predictions]
     names = list(dict.fromkeys(name for _, features in records for name in features))
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["prediction_id", "predicted_at", *_COPIED_FIELDS, *names])
+    writer.writerow(["prediction_id", "predicted_at", *_COPIED_FIELDS, *map(escape_formula, names)])
     for fields, features in records:
-        writer.writerow([*fields.values(), *(_cell(features.get(name)) for name in names)])
+        values = [*fields.values(), *(_cell(features.get(name)) for name in names)]
+        writer.writerow([escape_formula(value) if isinstance(value, str) else value for value in values])
     return text.getvalue().encode()
 
 

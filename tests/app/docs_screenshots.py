@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.app.browser import (
     browser_page,
@@ -23,9 +23,29 @@ from tests.app.drifting_day import log_drifting_day
 from tests.fixtures import workspace
 from tests.fixtures.server_process import run_server
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 IMAGES = Path(__file__).parents[2] / "docs/images"
-PAGES = ("", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
-_MAX_HEIGHT_PX = 1700
+# The name of a picture, and the address of what it shows.
+PICTURES = {
+    "overview": "",
+    "wall": "wall",
+    "incidents": "incidents",
+    "incident": "incidents?incident=1",
+    "monitoring": "monitoring?range=1d",
+    "history": "history?outcome=wrong",
+    "models": "models",
+    "models-metrics": "models?models_tab=Metrics",
+    "compare": "compare?first=1&second=2",
+    "data": "data",
+    "experiments": "experiments",
+    "reports": "reports",
+    "configuration": "configuration",
+}
+NARROW = ("overview", "incident", "monitoring")
+DARK = ("overview", "monitoring", "compare")
+_WIDTH_PX, _MAX_HEIGHT_PX = 1440, 1700
 
 
 def _finished_workspace(target: Path) -> workspace.Workspace:
@@ -87,32 +107,29 @@ def take_screenshots(project: workspace.Workspace, folder: Path) -> None:
         running_app(project, MLOPS_SERVER_URL=server.address) as address,
         tempfile.TemporaryDirectory() as scratch,
     ):
-        with browser_page() as page:
+        with browser_page(width=_WIDTH_PX) as page:
             _upload_predictions(page, address, project.root, Path(scratch))
             _save_screenshot(page, "predict-file", folder)
-            for name in PAGES:
-                _predict_by_form(page, address) if name == "predict" else open_page(page, address, name)
-                _save_screenshot(page, name or "overview", folder)
-            open_page(page, address, "models")
-            page.get_by_role("tab", name="Metrics").click()
-            wait_until_drawn(page)
-            _save_screenshot(page, "models-figures", folder)
-        with browser_page(dark=True) as page:
-            open_page(page, address, "")
-            _save_screenshot(page, "overview-dark", folder)
-            open_page(page, address, "monitoring")
-            _save_screenshot(page, "monitoring-dark", folder)
+            _predict_by_form(page, address)
+            _save_screenshot(page, "predict", folder)
+            _save_pages(page, address, PICTURES, folder)
+        with browser_page(width=_WIDTH_PX, dark=True) as page:
+            _save_pages(page, address, DARK, folder, suffix="-dark")
         with browser_page(width=390, height=844) as page:
-            for name in PAGES:
-                open_page(page, address, name)
-                _save_screenshot(page, f"{name or 'overview'}-narrow", folder)
+            _save_pages(page, address, NARROW, folder, suffix="-narrow")
+
+
+def _save_pages(page: Any, address: str, names: Iterable[str], folder: Path, *, suffix: str = "") -> None:
+    for name in names:
+        open_page(page, address, PICTURES[name])
+        _save_screenshot(page, f"{name}{suffix}", folder)
 
 
 def take_loop_screenshots(project: workspace.Workspace, folder: Path) -> None:
     """Take the pictures of the loop on a project whose loop acted."""
     folder.mkdir(parents=True, exist_ok=True)
     with running_app(project) as address:
-        with browser_page() as page:
+        with browser_page(width=_WIDTH_PX) as page:
             for name, target in (
                 ("loop", "loop"),
                 ("loop-trials", "loop?loop_tab=Trials"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipeline.project import paths
@@ -37,3 +38,15 @@ def test_a_session_shows_the_demo_that_its_address_names(empty: Path) -> None:
     del at.query_params["demo"]
     assert _texts(at.run())[0] == "demo"
     assert _texts(AppTest.from_function(_show_folder).run())[0] == empty.name
+
+
+@pytest.mark.parametrize("name", ["MLOPS_STATE_URL", "MLOPS_API_URL"])
+def test_no_session_shows_a_demo_whose_actions_would_reach_production(
+    name: str, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (empty / paths.DEMO).mkdir(parents=True)
+    (empty / paths.DEMO / paths.PARAMS).touch()
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    at = AppTest.from_function(_show_folder)
+    at.query_params["demo"] = "1"
+    assert _texts(at.run()) == [empty.name, "models?version=2"]

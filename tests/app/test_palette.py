@@ -46,8 +46,10 @@ def test_texts_of_the_theme_can_be_read(theme: str) -> None:
     assert (len(texts) > 5, hard) == (True, {})
 
 
-def test_badges_of_tables_can_be_read() -> None:
-    style = (ROOT / "app/style.css").read_text(encoding="utf-8")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_badges_of_tables_can_be_read(theme: str) -> None:
+    is_dark = theme == "dark"
+    style = palette.badge_rules(is_dark=True) if is_dark else (ROOT / "app/style.css").read_text(encoding="utf-8")
     badges = re.findall(r"\.badge\.(\w+) \{ color: (#\w+); background: (#\w+); \}", style)
     hard = [name for name, ink, paper in badges if contrast(ink, paper) < 4.5]
     assert (len(badges), hard) == (5, [])

@@ -26,6 +26,7 @@ from pipeline.errors import DataError, UsageError
 from pipeline.modeling.classifier import predicted_codes
 from pipeline.serving.files.file_reader import TableValidator, count_file_rows, read_column_names, read_file_tables
 from pipeline.serving.files.file_warnings import count_warnings, table_warnings
+from pipeline.text import SPREADSHEET_FORMULA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,8 +41,6 @@ PART_ROWS = 131_072
 _Item = TypeVar("_Item")
 _SUFFIXES = (".csv", ".parquet")
 _DEFAULT_DIALECT = CsvDialect()
-# What spreadsheets calculate, and its replacement; they skip white space and control characters before it.
-_FORMULA = (r"^([\s\x00-\x1f]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]|[\t\r\n])", r"'\1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,10 +288,10 @@ class _OutputWriter:
 def _escape_formulas(table: pa.Table) -> pa.Table:
     """Put an apostrophe before each text, names included, that a spreadsheet would calculate."""
     columns = [
-        pc.replace_substring_regex(column.cast(pa.string()), *_FORMULA) if _is_text(column.type) else column
+        pc.replace_substring_regex(column.cast(pa.string()), *SPREADSHEET_FORMULA) if _is_text(column.type) else column
         for column in table.columns
     ]
-    names = pc.replace_substring_regex(pa.array(table.column_names), *_FORMULA)
+    names = pc.replace_substring_regex(pa.array(table.column_names), *SPREADSHEET_FORMULA)
     return pa.table(columns, names=names.to_pylist())
 
 

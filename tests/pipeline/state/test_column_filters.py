@@ -89,6 +89,13 @@ def test_the_filters_that_select_a_bin_are_understood() -> None:
     assert [str(column_filter) for column_filter in parsed] == texts
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"), [("9" * 19, 10.0**19), (str(2**63 - 1), 2**63 - 1), ("9" * 5000, None), ("0" * 5000, 0.0)]
+)
+def test_a_number_may_have_any_number_of_digits(text: str, expected: float | None) -> None:
+    assert as_number(text) == expected
+
+
 def test_an_unknown_column_is_named_with_the_closest_one() -> None:
     with pytest.raises(UsageError, match=r"'sise' is not a column .*did you mean 'size'"):
         parse_column_filter("sise>3", {"size": "size"})

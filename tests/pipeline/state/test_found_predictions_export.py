@@ -31,3 +31,12 @@ def test_a_line_of_json_has_features_and_probabilities() -> None:
     first = json.loads(lines[0])
     assert first["features"] == {"size": None, "word": "zoë"}
     assert (first["probabilities"], first["outcome"]) == ({"yes": 0.75, "no": 0.25}, None)
+
+
+def test_a_spreadsheet_calculates_no_text_of_a_csv() -> None:
+    texts = ("=HYPERLINK()", "+1", "-1", "@SUM(1)", " =1", "\t1", "\uff1d1", "5 - 3")
+    features = {str(number): text for number, text in enumerate(texts)}
+    (row,) = csv.DictReader(io.StringIO(EXPORT_FORMATS["csv"]([found(1, n=-1, **features)]).decode()))
+    assert [row[name].removeprefix("'") for name in features] == list(texts)
+    assert [row[name].startswith("'") for name in features] == [True] * 7 + [False]
+    assert row["n"] == "-1"
