@@ -53,7 +53,7 @@ def _show_run() -> None:
     if listed.head is not None:
         facts.append(f"commit `{listed.commit}`" if listed.commit else "not committed yet")
     if listed.written_at is not None:
-        facts.append(f"validated {page.timestamp(listed.written_at)}")
+        facts.append(f"report written {page.timestamp(listed.written_at)}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(", ".join(facts), width="content")
         links.show_link("HTML report", "reports", icon="description")

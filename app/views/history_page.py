@@ -78,7 +78,8 @@ def _show_empty(choices: HistoryChoices) -> None:
     else:
         page.empty_state(
             "No predictions in this time range",
-            "Select a longer time range, or make a prediction on the page Predict and log it.",
+            "Select a longer time range, or make a prediction on the page Predict and log it. The log keeps predictions"
+            f" for {queries.config().serving.log.retention_days} days; Monitoring counts older ones, too.",
         )
 
 

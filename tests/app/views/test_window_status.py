@@ -64,10 +64,11 @@ def test_equal_traffic_in_a_window_that_has_not_ended_has_no_change() -> None:
         "from app.window_queries import DriftOverview, HourlyActivity, WindowSummary\n"
         "def traffic(n):\n"
         "    return {'total_predictions': n, 'n_outcomes': 0, 'average_confidence': 0.9, 'latency_ms': {}}\n"
-        "report = {'verdict': 'stable', 'shortage': '', 'summary': '', 'findings': []}\n"
+        "from pipeline.schema import FeatureLabels\n"
+        "report = {'verdict': 'stable', 'shortage': '', 'findings': []}\n"
         "summary = WindowSummary(traffic(240), {'coverage': 0}, {}, DriftOverview(report, ()), (),\n"
         "    HourlyActivity((), ()), traffic(250), ())\n"
-        "show_cards(summary, min_rows=1, period='24 hours', passed=24 / 25)"
+        "show_cards(summary, FeatureLabels({}), min_rows=1, period='24 hours', passed=24 / 25)"
     ).run()
     assert not at.exception
     assert {card.label: card.delta for card in at.metric}["Predictions"] == "+0%"
