@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formatting, html_table, login, palette, queries
+from app.chart_specs import ChartSpec
 from pipeline.errors import (
     ConfigError,
     Conflict,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from app import charts
+    from app.chart_specs import ChartBuilder
 
 __all__ = [
     "apply_style",
@@ -43,6 +45,7 @@ __all__ = [
     "now_us",
     "refresh_every",
     "render_page",
+    "rerun_alone",
     "short_time",
     "show_chart",
     "show_error",
@@ -116,6 +119,11 @@ def refresh_every(interval_s: int | None, body: Callable[[], None]) -> None:
     refresh()
 
 
+def rerun_alone(body: Callable[[], None]) -> None:
+    """Show a part of a page whose widgets run it again without the rest of the page."""
+    refresh_every(None, body)
+
+
 def _may_view() -> bool:
     """Return whether the user may see the page; if not, show the reason and the login."""
     try:
@@ -180,7 +188,7 @@ def _as_color(name: str) -> Any:
 
 
 def show_chart(
-    chart: charts.Chart,
+    chart: charts.Chart | ChartBuilder,
     *,
     alt: str,
     key: str | None = None,
@@ -191,7 +199,8 @@ def show_chart(
 
     Parameters
     ----------
-    chart : Chart
+    chart : Chart or partial
+        A partial of a function and its arguments builds the chart once for equal arguments.
     alt : str
         Describes the chart for screen readers.
     key : str or None
@@ -200,27 +209,10 @@ def show_chart(
     on_select : callable, optional
         Called on a change before the page runs again; `st.session_state[key]` has the selection.
     """
-    unchecked: Any = _UnvalidatedChart(chart, is_dark=_is_dark())
+    unchecked: Any = ChartSpec(chart, is_dark=_is_dark())
     if is_selectable:
         return st.altair_chart(unchecked, width="stretch", alt=alt, key=key, on_select=on_select or "rerun")
     return st.altair_chart(unchecked, width="stretch", alt=alt, key=key)
-
-
-class _UnvalidatedChart:
-    """A chart that is not validated against Vega-Lite's schema each time it is shown.
-
-    Validation takes most of the time of a page; the tests do it.
-    """
-
-    def __init__(self, chart: charts.Chart, *, is_dark: bool) -> None:
-        self._chart, self._is_dark = chart, is_dark
-
-    def to_dict(self) -> Any:
-        spec = palette.recolor(self._chart.to_dict(validate=False), is_dark=self._is_dark)
-        if any("interval" in str(parameter.get("select")) for parameter in spec.get("params", ())):
-            # In an SVG the rectangle of such a selection is announced as a picture without a name.
-            spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}
-        return spec
 
 
 def show_table(rows: pd.DataFrame | Sequence[Mapping[str, Any]], *, caption: str = "", **options: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -186,7 +187,7 @@ def _show_shares(finding: dict[str, Any], baseline: str, labels: FeatureLabels) 
         st.caption("Too few rows for a distribution.")
         return
     page.show_chart(
-        charts.distribution_comparison(pd.DataFrame(rows, columns=["value", "side", "share"]), sides=sides),
+        partial(charts.distribution_comparison, pd.DataFrame(rows, columns=["value", "side", "share"]), sides=sides),
         alt=f"Distribution of {labels.label(finding['column'])}: {baseline} and this period",
     )
 
@@ -210,7 +211,8 @@ def _show_missing_share(points: tuple[DriftPoint, ...], axis: TimeAxis) -> None:
         st.caption("No missing values, neither here nor in the baseline.")
         return
     page.show_chart(
-        window_charts.metric_history(
+        partial(
+            window_charts.metric_history,
             time_frames.metric_frame([("Missing values", shares)]),
             axis,
             title="Missing values",

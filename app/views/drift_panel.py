@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -55,7 +56,7 @@ def show_drift(overview: DriftOverview, labels: FeatureLabels, axis: TimeAxis) -
             " importance; outputs of the model are last. Select a bar to see its distribution.",
         )
         page.show_chart(
-            charts.drift_ratios(drift_ratio_frame(overview.report, labels)),
+            partial(charts.drift_ratios, drift_ratio_frame(overview.report, labels)),
             alt="Drift as a multiple of its limit, by feature",
             key=f"{_BARS_KEY}_{axis.id}",
             is_selectable=True,
@@ -115,8 +116,12 @@ def _show_drift_over_time(overview: DriftOverview, labels: FeatureLabels, axis: 
     start = describe_start(overview, labels)
     st.markdown(f"Drift: {formatting.message_markdown(start)}." if start else "No feature drifts in the newest period.")
     time_frames.show_zoomable(
-        window_charts.drift_history(
-            frame, axis, colored=ordered[:_MAX_COLORED], height=max(_LINE_HEIGHT_PX * len(overview.lines) + 20, 260)
+        partial(
+            window_charts.drift_history,
+            frame,
+            axis,
+            colored=ordered[:_MAX_COLORED],
+            height=max(_LINE_HEIGHT_PX * len(overview.lines) + 20, 260),
         ),
         alt="Drift as a multiple of its limit over time, by feature",
         key=f"{_LINES_KEY}_{axis.id}",

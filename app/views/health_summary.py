@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -85,7 +86,7 @@ def _show_feature_drift(report: dict[str, Any], labels: FeatureLabels, number: i
         return
     ordered = drift_panel.drift_ratio_frame(report, labels)
     page.show_chart(
-        charts.drift_ratios(ordered.head(_MAX_FEATURES)),
+        partial(charts.drift_ratios, ordered.head(_MAX_FEATURES)),
         alt="Drift as a multiple of its limit, by feature; the line is the limit",
     )
 
@@ -122,6 +123,6 @@ def _show_degradation(report: dict[str, Any], number: int) -> None:
         else f"No metric is significantly worse than its limit ({outcomes})"
     )
     page.show_chart(
-        charts.drift_ratios(pd.DataFrame(rows), title="Worsening / limit"),
+        partial(charts.drift_ratios, pd.DataFrame(rows), title="Worsening / limit"),
         alt="Worsening as a multiple of its limit, by metric",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["show_predictions"]
 
+_MINUTE_US = 60_000_000
+
 
 def show_predictions(activity: HourlyActivity, hours: int) -> None:
     """Draw the predictions of the last `hours` by hour and class."""
@@ -20,7 +23,8 @@ def show_predictions(activity: HourlyActivity, hours: int) -> None:
         (hour.hour, formatting.shorten(name), n) for hour in activity.predictions for name, n in hour.by_class.items()
     ]
     counts = pd.DataFrame(rows, columns=["at", "label", "rows"])
-    now = page.now_us()
-    first, last = page.to_local_time([now - hours * monitoring_queries.HOUR_US, now])
-    chart = charts.hourly_counts(counts.assign(at=page.to_local_time(list(counts["at"]))), since=first, until=last)
+    end = -(-page.now_us() // _MINUTE_US) * _MINUTE_US  # in one minute the chart stays the same
+    first, last = page.to_local_time([end - hours * monitoring_queries.HOUR_US, end])
+    counts = counts.assign(at=page.to_local_time(list(counts["at"])))
+    chart = partial(charts.hourly_counts, counts, since=first, until=last)
     page.show_chart(chart, alt="Predictions by hour and class")

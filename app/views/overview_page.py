@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -124,7 +125,9 @@ def _show_rate(activity: HourlyActivity, known: ModelFacts) -> None:
         title, training = "Mean confidence", None
     dashed = "" if training is None else f"; the dashed line is that of training, {formatting.format_number(training)}"
     frame = pd.DataFrame({"at": page.to_local_time([at for at, _ in points]), "value": [value for _, value in points]})
-    page.show_chart(overview_charts.rate_line(frame, title=title, training=training), alt=f"{title} by hour{dashed}")
+    page.show_chart(
+        partial(overview_charts.rate_line, frame, title=title, training=training), alt=f"{title} by hour{dashed}"
+    )
     st.caption(f"{title} by hour{dashed}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -65,7 +66,8 @@ def _show_metric_over_time(
         return
     references = [("training", line.baseline, False), ("limit", line.limit, True)]
     time_frames.show_zoomable(
-        window_charts.metric_history(
+        partial(
+            window_charts.metric_history,
             frame,
             axis,
             title=metric_label(metric),

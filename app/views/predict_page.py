@@ -38,20 +38,27 @@ def _render_body() -> None:
     if queries.api_address() is not None and not (status := queries.engine().status())["is_ready"]:
         st.warning(formatting.escape_markdown(status["reason"]), icon=":material/hourglass_top:")
     model = queries.config().name
-    digest = queries.current_deployment(model).digests.get("Production")
-    if digest is None:
-        page.empty_state("No version is in Production yet", "run `make run`, or promote a version on the page Models")
+    package = _production_package()
+    if package is None:
         return
     override_mark.show_overrides([version for version in queries.versions(model) if version.stage == "Production"])
-    package = queries.load_package(digest)
     is_logged = _log_checkbox()
     form, body, file = st.tabs(["Form", "JSON", "File"], key="predict_tab", bind="query-params")
     with form:
-        page.error_boundary(lambda: _form_tab(package, is_logged=is_logged))
+        page.rerun_alone(lambda: _form_tab(is_logged=is_logged))
     with body:
         page.error_boundary(lambda: _json_tab(package, is_logged=is_logged))
     with file:
         page.error_boundary(lambda: batch_predict.show_batch_predict(package, is_logged=is_logged))
+
+
+def _production_package() -> Package | None:
+    """Return the package in Production; show a note and return None if there is none."""
+    digest = queries.current_deployment(queries.config().name).digests.get("Production")
+    if digest is None:
+        page.empty_state("No version is in Production yet", "run `make run`, or promote a version on the page Models")
+        return None
+    return queries.load_package(digest)
 
 
 def _log_checkbox() -> bool:
@@ -68,7 +75,12 @@ def _log_checkbox() -> bool:
     return may_log and is_checked
 
 
-def _form_tab(package: Package, *, is_logged: bool) -> None:
+def _form_tab(*, is_logged: bool) -> None:
+    """Show the form and its last result; it runs without the page, so it asks anew what may have changed since."""
+    package = _production_package()
+    if package is None:
+        return
+    is_logged = is_logged and page.can_operate("predict")[0]
     columns = package.schema.features
     first_values = form_fields.values_of_address(columns, st.query_params.get_all("set"))
     left, right = st.columns(2, gap="large")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -86,7 +87,7 @@ def _feature_title(package: Package, name: str) -> str:
 def _show_probabilities(probabilities: Mapping[str, float], label: str) -> None:
     ordered = sorted(probabilities.items(), key=lambda item: -item[1])[:_MAX_CLASSES]
     rows = [(formatting.shorten(name, 40), share, name == label) for name, share in ordered]
-    chart = charts.class_probabilities(pd.DataFrame(rows, columns=["label", "probability", "is_predicted"]))
+    chart = partial(charts.class_probabilities, pd.DataFrame(rows, columns=["label", "probability", "is_predicted"]))
     page.show_chart(chart, alt=", ".join(f"{formatting.shorten(name, 40)} {percent(share)}" for name, share in ordered))
 
 
@@ -103,7 +104,7 @@ def _show_contributions(features: Mapping[str, Any], explainer: PredictionExplai
     if not rows:
         st.caption("The package has no reference values of the features.")
         return
-    chart = charts.feature_contributions(pd.DataFrame(rows, columns=["name", "contribution", "value"]))
+    chart = partial(charts.feature_contributions, pd.DataFrame(rows, columns=["name", "contribution", "value"]))
     page.show_chart(chart, alt="Contribution of each feature to the probability of the prediction")
     st.caption(
         "Change in probability when this feature alone is set to its typical training value;"

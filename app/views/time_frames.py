@@ -13,6 +13,7 @@ from pipeline.text import day_and_minute
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from app.chart_specs import ChartBuilder
     from app.charts import Chart
     from pipeline.monitoring import PerformancePoint
 
@@ -54,7 +55,9 @@ def metric_frame(lines: Iterable[tuple[str, Iterable[PerformancePoint]]]) -> pd.
     )
 
 
-def show_zoomable(chart: Chart, *, alt: str, key: str, on_select: Callable[[], None] | None = None) -> None:
+def show_zoomable(
+    chart: Chart | ChartBuilder, *, alt: str, key: str, on_select: Callable[[], None] | None = None
+) -> None:
     """Show a chart over time; after dragging in it, a button selects that range for the page."""
     state = page.show_chart(chart, alt=alt, key=key, is_selectable=True, on_select=on_select)
     ends = zoomed_ends(state)

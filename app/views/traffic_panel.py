@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -22,11 +23,19 @@ if TYPE_CHECKING:
 
 __all__ = ["error_points", "show_traffic"]
 
+_TITLE, _KEY = "Traffic: predictions by class, confidence and error rate by hour", "traffic_open"
 _SCALE_LABELS = {"counts": "Counts", "log": "Log", "shares": "Shares"}
 
 
 def show_traffic(summary: WindowSummary, package: Package, *, axis: TimeAxis, min_rows: int) -> None:
-    """Show predictions by class, confidence and error rate by hour."""
+    """Show predictions by class, confidence and error rate by hour, once they are opened."""
+    opened = st.expander(_TITLE, icon=":material/stacked_bar_chart:", key=_KEY, on_change="rerun", bind="query-params")
+    if opened.open:  # the three charts would take a third of the page's time in the browser
+        with opened:
+            _show_charts(summary, package, axis=axis, min_rows=min_rows)
+
+
+def _show_charts(summary: WindowSummary, package: Package, *, axis: TimeAxis, min_rows: int) -> None:
     activity = summary.activity
     columns = st.columns(3)
     with columns[0], st.container(border=True, height="stretch"):
@@ -58,7 +67,8 @@ def _show_classes(activity: HourlyActivity, axis: TimeAxis) -> None:
         (hour.hour, formatting.shorten(name), n) for hour in activity.predictions for name, n in hour.by_class.items()
     ]
     frame = pd.DataFrame(rows, columns=["at", "label", "rows"])
-    chart = window_charts.class_traffic(frame.assign(at=page.to_local_time(list(frame["at"]))), axis, scale=scale)
+    frame = frame.assign(at=page.to_local_time(list(frame["at"])))
+    chart = partial(window_charts.class_traffic, frame, axis, scale=scale)
     time_frames.show_zoomable(chart, alt="Predictions by hour and class", key=f"traffic_chart_{axis.id}")
 
 
@@ -74,7 +84,8 @@ def _show_confidence(activity: HourlyActivity, package: Package, axis: TimeAxis,
         return
     reference = package.reference.confidence.mean
     page.show_chart(
-        window_charts.metric_history(
+        partial(
+            window_charts.metric_history,
             time_frames.metric_frame([("Confidence", points)]),
             axis,
             title="Mean confidence",
@@ -98,7 +109,8 @@ def _show_error_rate(summary: WindowSummary, axis: TimeAxis) -> None:
         return
     references = [("training", accuracy.baseline, False), ("limit", accuracy.limit, True)]
     page.show_chart(
-        window_charts.metric_history(
+        partial(
+            window_charts.metric_history,
             frame,
             axis,
             title="Error rate",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("app")
 
 
-def test_a_drifted_feature_is_first_and_a_link_selects_moment_metric_and_slice(project: Workspace) -> None:
+def test_a_drifted_feature_is_first_and_a_link_selects_moment_metric_slice_and_traffic(project: Workspace) -> None:
     label = log_drifting_day(project.root)
     at = app_page("monitoring").run()
     assert errors_of(at) == []
@@ -30,7 +30,10 @@ def test_a_drifted_feature_is_first_and_a_link_selects_moment_metric_and_slice(p
     linked = app_page("monitoring")
     for name, value in at.query_params.items():
         linked.query_params[name] = value
+    linked.query_params["traffic_open"] = "true"
     linked.run()
+    assert "traffic_scale" not in [control.key for control in at.segmented_control]
+    assert linked.segmented_control(key="traffic_scale").value == "counts"
     keys = ("drift_column", "drift_at", "performance_metric", "performance_slice")
     assert [linked.selectbox(key=key).value for key in keys] == [at.selectbox(key=key).value for key in keys]
     linked.segmented_control(key="baseline").set_value("previous_window").run()
