@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import demo_mode, navigation, page
-from app.views import demo_panel, sidebar_panel
+from app.views.overview import demo_panel, sidebar_panel
 
 __all__ = ["main"]
 

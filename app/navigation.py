@@ -8,21 +8,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import links
-from app.views import (
-    compare_page,
-    configuration_page,
-    data_page,
-    experiments_page,
-    history_page,
-    incidents_page,
-    loop_page,
-    models_page,
-    monitoring_page,
-    overview_page,
-    predict_page,
-    reports_page,
-    wall_page,
-)
+from app.views.incidents import incidents_page
+from app.views.loop import loop_page
+from app.views.models import compare_page, models_page
+from app.views.monitoring import monitoring_page
+from app.views.overview import overview_page, wall_page
+from app.views.predictions import history_page, predict_page
+from app.views.project import configuration_page, data_page, experiments_page, reports_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable

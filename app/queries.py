@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import streamlit as st
 
 from app import demo_mode, login
-from app.api_client import ApiClient
-from app.engine_client import EngineClient
-from app.version_evaluation import VersionEvaluation
+from app.page_queries.api_client import ApiClient
+from app.page_queries.engine_client import EngineClient
+from app.page_queries.version_evaluation import VersionEvaluation
 from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import load_params

@@ -1,1 +1,1 @@
-"""The pages, one in each module; each offers `render`."""
+"""The pages, in a folder for each part of the app; the module of a page offers `render`."""

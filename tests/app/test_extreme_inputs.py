@@ -108,7 +108,7 @@ def test_the_data_page_shows_500_empty_columns_of_any_name(own_copy: Path) -> No
 
 
 def _wide_form() -> None:
-    from app import form_fields
+    from app.views.predictions import form_fields
     from pipeline.schema import Column
     from tests.app.test_extreme_inputs import NAMES
 

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.app.conftest import PAGES, app_page, errors_of, log_in, text_of
-from tests.app.views.test_predict_page import predict_by_form
+from tests.app.views.predictions.test_predict_page import predict_by_form
 from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tests.app.browser import (
     shown_prediction_id,
     wait_until_drawn,
 )
-from tests.app.views.test_predict_page import unlabeled_csv
+from tests.app.views.predictions.test_predict_page import unlabeled_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

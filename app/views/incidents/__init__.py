@@ -1,0 +1,1 @@
+"""The pages of incidents: the list, and the report of one."""

@@ -1,0 +1,1 @@
+"""The loop page: trials, retrains and the decisions of the loop."""

@@ -1,0 +1,1 @@
+"""The pages of versions: models, and the comparison of two."""

@@ -1,0 +1,1 @@
+"""The monitoring page: drift, performance and traffic of a time range."""

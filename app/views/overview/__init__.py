@@ -1,0 +1,1 @@
+"""The overview and the wall page: status, cards, next steps and recent activity."""

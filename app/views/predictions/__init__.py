@@ -1,0 +1,1 @@
+"""The pages of predictions: predict, history, and one prediction."""

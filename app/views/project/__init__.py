@@ -1,0 +1,1 @@
+"""The pages of the project: data, experiments, reports and configuration."""
