@@ -116,11 +116,9 @@ def _copied(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def drifting_project(_copied: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def drifting_project(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A copy with two versions, their runs, a day whose last hours drift and an incident; its tests add to it."""
-    project = _copied.copy(tmp_path_factory.mktemp("browser") / "own")
-    for path in (project.root / "state").glob("state.db-shm"):
-        path.unlink()
+    project = finished_small.copy(tmp_path_factory.mktemp("browser") / "own")
     project.run("mlops", "tracking", "sync")
     project.edit("conf/config.yaml", "model: hist_gradient_boosting", "model: logistic_regression")
     project.start("dvc", "repro").communicate()  # its gates may reject it

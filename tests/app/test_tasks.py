@@ -82,7 +82,7 @@ def test_an_incident_names_the_column_since_when_and_the_effect(visitor: Visitor
     visitor.open()
     visitor.follow(re.compile("Look at incident"))
     assert visitor.heading().startswith("Incident ")
-    assert visitor.sees(re.compile(r"Time spent alone: values shifted .* since \d+ \w+ \d\d:\d\d"))
+    assert visitor.sees(re.compile(r"Time spent alone: .* beyond its limit since \d+ \w+ \d\d:\d\d"))
     assert visitor.sees("Effect on predictions")
     assert visitor.sees("Effect on metrics")
     assert visitor.n_clicks == 1
