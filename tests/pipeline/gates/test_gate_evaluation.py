@@ -171,7 +171,7 @@ def test_too_few_new_rows_decide_nothing(packages: dict[str, Package], n_new: in
     assert report.verdict in {"hold", "reject"}
     for name in ("champion", "slices"):
         assert f"{n_new} of {len(known):,} test rows are new to the champion" in reasons[name]
-        assert "--force" in reasons[name]
+        assert "override the gate with a reason" in reasons[name]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
