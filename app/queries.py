@@ -271,7 +271,12 @@ def _cached_engine(folder: str, stamp: FileStamp, url: str | None, inode: int) -
 
 # A session of the demo must not close the engine of the other sessions.
 @st.cache_resource(max_entries=1, show_spinner="Starting the engine ...", on_release=EngineClient.close)
-def _cached_demo_engine(folder: str, stamp: FileStamp, url: str | None, inode: int) -> EngineClient:  # noqa: ARG001 - keys
+def _cached_demo_engine(
+    folder: str,
+    stamp: FileStamp,  # noqa: ARG001 - a part of the cache key
+    url: str | None,  # noqa: ARG001 - a part of the cache key
+    inode: int,  # noqa: ARG001 - a part of the cache key
+) -> EngineClient:
     return EngineClient(Path(folder), load_params(Path(folder) / paths.PARAMS))
 
 

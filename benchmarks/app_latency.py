@@ -24,7 +24,12 @@ from pipeline import state as store  # noqa: E402 - needs the path above
 from pipeline.files import read_parquet  # noqa: E402 - needs the path above
 from pipeline.monitoring import roll_up  # noqa: E402 - needs the path above
 from pipeline.project import paths  # noqa: E402 - needs the path above
-from tests.app.browser import browser_page, free_port, running_app_process, wait_until_ready  # noqa: E402 - needs the path above
+from tests.app.browser import (  # noqa: E402 - needs the path above
+    browser_page,
+    free_port,
+    running_app_process,
+    wait_until_ready,
+)
 from tests.fixtures import workspace  # noqa: E402 - needs the path above
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, production_package  # noqa: E402 - needs the path above
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["BEST_ROLE", "OTHER_ROLE", "overlaid_curves", "parallel_coordinates", "trial_scores"]
 
 BEST_ROLE, OTHER_ROLE = "Best", "Other runs"
-# More lines than colors are told from each other by dashes.
+# Dashes distinguish lines of the same color, where there are more lines than colors.
 _DASHES = ([1, 0], [5, 3], [2, 2])
 # The colors of selected runs; that of the best one is its own.
 _SELECTED_COLORS = tuple(color for color in SERIES if color not in (ORANGE, GRAY))

@@ -71,15 +71,7 @@ def worse_slices(
 ) -> tuple[SliceChange, ...]:
     """Return the slices whose metric is worse: significant ones first, then by size.
 
-    Parameters
-    ----------
-    scored : pair of LabeledPredictions
-        The rows of `test` scored by the model after, and by that before.
-    train, test : DataFrame
-        Quantiles are those of `train`, as in the report of the evaluation.
-    schema : Schema
-    config : EvaluationConfig
-        `slices` and `confidence_level` are read.
+    Parameters are those of `compare_slices`.
     """
     changes = (
         change for change in compare_slices(scored, train, test, schema=schema, config=config) if change.is_worse

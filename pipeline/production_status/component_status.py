@@ -38,7 +38,7 @@ _HEADLINES: dict[HealthState, str] = {
     "down": "Production is down",
 }
 _SINCE_WORDS: dict[SinceSource, str] = {"recorded": "since", "last_seen": "last seen", "observed": "since at least"}
-# What the sentence always names: whether predictions are made, and whether somebody looks at them.
+# The sentence always names these components: one makes predictions, the other monitors them.
 _ALWAYS_NAMED: tuple[ComponentName, ...] = ("api", "monitor")
 
 

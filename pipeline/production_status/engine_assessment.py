@@ -1,4 +1,4 @@
-"""Assess the engine inside the app, which predicts on its page Predict and for nobody else."""
+"""Assess the engine inside the app, which only makes the predictions of the app's pages."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class LogFacts:
     mode : str or None
         `serving.log.mode`; None if it is unknown.
     n_unlogged : int or None
-        Predictions since the start of a server that were made and not logged; None if nobody counts them.
+        Predictions since the start of a server that were made and not logged; None if no server counts them.
     """
 
     mode: Literal["durable", "none"] | None = None

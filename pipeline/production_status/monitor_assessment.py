@@ -1,4 +1,4 @@
-"""Assess the monitor and its incidents: zero incidents are good news only if the monitor ran lately."""
+"""Assess the monitor and its incidents: zero incidents are healthy only after a recent run of the monitor."""
 
 from __future__ import annotations
 

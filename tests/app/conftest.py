@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import time
+from functools import cache
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fixtures.workspace import Workspace
+
+    Copies = Callable[[str], Workspace]
 
 # No program listens on this port.
 _UNREACHABLE_URL = "http://127.0.0.1:9"
@@ -111,8 +114,9 @@ def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def _copied(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return finished_small.copy(tmp_path_factory.mktemp("app") / "project")
+def _copies(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    """Return a copy of the small finished project by name, which is made once."""
+    return cache(lambda name: finished_small.copy(tmp_path_factory.mktemp(name) / "project"))
 
 
 @pytest.fixture(scope="session")
@@ -136,34 +140,26 @@ def drifting_app(drifting_project: Workspace) -> Iterator[str]:
 
 
 @pytest.fixture
-def project(_copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def project(_copies: Copies, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A small finished project as the current folder; tests only add to it."""
-    monkeypatch.chdir(_copied.root)
-    return _copied
-
-
-@pytest.fixture(scope="session")
-def _copied_for_incidents(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return finished_small.copy(tmp_path_factory.mktemp("incidents") / "project")
+    return _enter(_copies("app"), monkeypatch)
 
 
 @pytest.fixture
-def incident_project(_copied_for_incidents: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def incident_project(_copies: Copies, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Another finished project as the current folder, whose incidents no other page shows."""
-    monkeypatch.chdir(_copied_for_incidents.root)
-    return _copied_for_incidents
-
-
-@pytest.fixture(scope="session")
-def _copied_for_history(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return finished_small.copy(tmp_path_factory.mktemp("history") / "project")
+    return _enter(_copies("incidents"), monkeypatch)
 
 
 @pytest.fixture
-def history_project(_copied_for_history: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def history_project(_copies: Copies, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Another finished project as the current folder, whose log has the rows of the tests of the history alone."""
-    monkeypatch.chdir(_copied_for_history.root)
-    return _copied_for_history
+    return _enter(_copies("history"), monkeypatch)
+
+
+def _enter(project: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.chdir(project.root)
+    return project
 
 
 @pytest.fixture

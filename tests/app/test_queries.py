@@ -18,6 +18,8 @@ from tests.fixtures.toy_dataset import ROOT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.fixtures.workspace import Workspace
+
 pytestmark = pytest.mark.xdist_group("app")
 
 
@@ -95,3 +97,14 @@ def test_only_a_server_has_an_mlflow_address(
     (empty / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     assert queries.mlflow_address() == address
+
+
+def test_the_evaluation_of_each_run_is_read_from_mlflow(
+    drifting_project: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(drifting_project.root)
+    runs = [run for run in queries.runs() if run.tags.get("mlops.kind") == "pipeline"]
+    evaluations = [queries.load_run_evaluation(run.run_id) for run in runs]
+    assert [evaluation.report["package"] for evaluation in evaluations] == [run.tags["mlops.package"] for run in runs]
+    assert [{"roc", "pr", "calibration"} <= set(evaluation.curves) for evaluation in evaluations] == [True, True]
+    assert all("# " in evaluation.card for evaluation in evaluations)

@@ -22,15 +22,16 @@ from tests.pipeline.serving.http.oidc_issuer import run_issuer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.app.conftest import Copies
     from tests.fixtures.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("app")
 
 
 @pytest.fixture(scope="module")
-def keys(_copied: Workspace) -> dict[str, str]:
+def keys(_copies: Copies) -> dict[str, str]:
     """A key with every role, and one of a viewer."""
-    state = store.open_state(_copied.root)
+    state = store.open_state(_copies("app").root)
     try:
         return {role: store.create_api_key(state, role, name=role, actor="ada")[0] for role in ("admin", "viewer")}
     finally:
@@ -38,9 +39,9 @@ def keys(_copied: Workspace) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def server(_copied: Workspace, keys: dict[str, str]) -> Iterator[RunningServer]:
+def server(_copies: Copies, keys: dict[str, str]) -> Iterator[RunningServer]:
     """A server on the finished project that requires credentials."""
-    with run_server(_copied.root, "--authentication", "required") as running:
+    with run_server(_copies("app").root, "--authentication", "required") as running:
         yield running
 
 
