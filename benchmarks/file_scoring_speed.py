@@ -109,8 +109,8 @@ def main() -> None:
     sys.path.remove(str(Path(__file__).parent))  # a script in this folder has the name of a library
     sys.path.insert(0, str(ROOT))
     print(
-        f"{args.rows:,} rows{'':18} {'ours':>9} {'CPU':>9} {'copy, CPU':>11} {'ratio':>6} {'onnxruntime':>11} {'CPU':>9}"
-        f" {'ratio':>6} {'peak':>8}"
+        f"{args.rows:,} rows{'':18} {'ours':>9} {'CPU':>9} {'copy, CPU':>11} {'ratio':>6} {'onnxruntime':>11}"
+        f" {'CPU':>9} {'ratio':>6} {'peak':>8}"
     )
     for model in args.models.split(","):
         with tempfile.TemporaryDirectory() as name:
