@@ -76,7 +76,7 @@ def test_typed_values_follow_the_declared_form(text_format: TextFormat, values: 
 
 
 @pytest.mark.parametrize(
-    ("text_format", "words", "expected", "is_kept"),
+    ("text_format", "words", "expected", "is_dictionary"),
     [
         (TextFormat("category"), ["a", "b"], ["b", "a", None], True),
         (TextFormat("category"), ["a", "a"], ["a", "a", None], False),
@@ -85,14 +85,14 @@ def test_typed_values_follow_the_declared_form(text_format: TextFormat, values: 
     ],
 )
 def test_a_dictionary_remains_where_its_words_are_distinct(
-    text_format: TextFormat, words: list[str], expected: list[Any], *, is_kept: bool
+    text_format: TextFormat, words: list[str], expected: list[Any], *, is_dictionary: bool
 ) -> None:
     values = pa.DictionaryArray.from_arrays(pa.array([1, 0, None], pa.int32()), pa.array(words))
     table = coerce_table(
         pa.table({"value": values}), {"value": text_format}, where="made", private_notes={}, keeps_words=True
     )
     assert table.column("value").to_pylist() == expected
-    assert pa.types.is_dictionary(table.column("value").type) is is_kept
+    assert pa.types.is_dictionary(table.column("value").type) is is_dictionary
 
 
 def test_an_invalid_word_of_a_dictionary_is_named_by_its_row() -> None:
