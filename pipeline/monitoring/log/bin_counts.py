@@ -74,7 +74,8 @@ def count_frame(
     reference : Reference
         Defines the bins.
     rows : DataFrame, or mapping of column names to values
-        Values may be Arrow arrays, which are counted without a copy as objects. A missing column, or one with values of another kind, is listed in `BinCounts.problems`.
+        Values may be Arrow arrays. A missing column, or one with values of another kind, is listed in
+        `BinCounts.problems`.
     n_rows : int
         Number of rows.
     score, confidence, predicted : shape (n_rows,), optional
