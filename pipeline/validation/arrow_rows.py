@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.schema import ColumnKind, Schema
 
-__all__ = ["ArrowRows", "is_missing", "open_rows"]
+__all__ = ["ArrowRows", "batches_to_frame", "is_missing", "open_rows"]
 
 _BATCH_ROWS = 1 << 17
 _INT64_BOUND = 2.0**63
@@ -75,21 +75,27 @@ class ArrowRows:
         import pandas as pd
 
         batches = list(self.batches(columns))
-        if not batches:
-            return pd.DataFrame({name: [] for name in columns or self.kinds})
-        table = pa.Table.from_batches(batches)
-        plain = {
-            name: column.cast(_ARROW_TYPES[self.kinds[name]]) if pa.types.is_dictionary(column.type) else column
-            for name, column in zip(table.column_names, table.columns, strict=True)
-        }
-        dtypes: dict[pa.DataType, Any] = {
-            pa.int64(): pd.Int64Dtype(),
-            pa.float64(): pd.Float64Dtype(),
-            pa.bool_(): pd.BooleanDtype(),
-            pa.string(): pd.StringDtype(),
-        }
-        frame: pd.DataFrame = pa.table(plain).to_pandas(types_mapper=dtypes.get)
-        return frame
+        return batches_to_frame(batches) if batches else pd.DataFrame({name: [] for name in columns or self.kinds})
+
+
+def batches_to_frame(batches: Sequence[pa.RecordBatch]) -> pd.DataFrame:
+    """Return one or more batches of `ArrowRows` as a frame with nullable dtypes."""
+    import pandas as pd
+
+    table = pa.Table.from_batches(batches)
+    plain = {
+        name: column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
+    dtypes: dict[pa.DataType, Any] = {
+        pa.int64(): pd.Int64Dtype(),
+        pa.float64(): pd.Float64Dtype(),
+        pa.bool_(): pd.BooleanDtype(),
+        pa.string(): pd.StringDtype(),
+        pa.large_string(): pd.StringDtype(),
+    }
+    frame: pd.DataFrame = pa.table(plain).to_pandas(types_mapper=dtypes.get)
+    return frame
 
 
 def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool = True) -> ArrowRows:
