@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pipeline.production_status.state_facts import ModelFacts
     from pipeline.state.stream_reports import StreamConsumer, StreamFacts, StreamPartition
 
-__all__ = ["assess_stream", "is_partition_stale", "running_consumers"]
+__all__ = ["assess_facts", "assess_stream", "is_partition_stale", "is_silent"]
 
 # A consumer reports every five seconds; one that is silent for longer than this is gone.
 _SILENT_AFTER_US = 30_000_000
@@ -23,9 +23,14 @@ _MAX_REASON_LENGTH = 120
 def assess_stream(known: ModelFacts | None, now: int) -> ComponentStatus | None:
     """Return the status of the streams; None where no consumer ever reported: most projects have no stream."""
     facts = None if known is None else known.stream
-    if facts is None or facts.is_empty:
-        return None
-    running = running_consumers(facts, now)
+    return None if facts is None or facts.is_empty else assess_facts(facts, now)
+
+
+def assess_facts(facts: StreamFacts, now: int) -> ComponentStatus:
+    """Return the status of streams whose consumers reported at least once."""
+    running = [
+        consumer for consumer in facts.consumers if consumer.state != "stopped" and not is_silent(consumer.seen_at, now)
+    ]
     if not running:
         return _assess_without_consumer(facts, now)
     paused = [consumer for consumer in running if consumer.state == "paused"]
@@ -37,18 +42,14 @@ def assess_stream(known: ModelFacts | None, now: int) -> ComponentStatus | None:
     return _assess_lag(facts, running, now)
 
 
-def running_consumers(facts: StreamFacts, now: int) -> list[StreamConsumer]:
-    """Return the consumers that have not stopped and reported within the last half minute."""
-    return [
-        consumer
-        for consumer in facts.consumers
-        if consumer.state != "stopped" and now - consumer.seen_at <= _SILENT_AFTER_US
-    ]
+def is_silent(seen_at: int, now: int) -> bool:
+    """Return whether a consumer that reported last at `seen_at` should have reported again."""
+    return now - seen_at > _SILENT_AFTER_US
 
 
 def is_partition_stale(partition: StreamPartition, now: int) -> bool:
     """Return whether the lag of a partition was measured so long ago that no consumer measures it now."""
-    return now - partition.measured_at > _SILENT_AFTER_US
+    return is_silent(partition.measured_at, now)
 
 
 def _assess_without_consumer(facts: StreamFacts, now: int) -> ComponentStatus:
