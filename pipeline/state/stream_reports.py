@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ConsumerReport",
     "ConsumerState",
-    "StreamFacts",
     "PartitionReport",
+    "StreamFacts",
     "put_consumer_report",
     "put_partition_report",
     "read_stream_facts",
