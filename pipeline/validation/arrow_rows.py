@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import DataError
+from pipeline.files import iter_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,8 +66,8 @@ class ArrowRows:
     def _raw_batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         if isinstance(self.source, Path):
             text_columns = [name for name in names if _ARROW_TYPES[self.kinds[name]] == pa.string()]
-            with pq.ParquetFile(self.source, read_dictionary=text_columns, memory_map=True) as file:
-                yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=names)
+            with pq.ParquetFile(self.source, read_dictionary=text_columns) as file:
+                yield from iter_parquet(file, names, batch_rows=_BATCH_ROWS)
         else:
             yield from self.source.select(names).to_batches(max_chunksize=_BATCH_ROWS)
 
@@ -146,7 +147,7 @@ def _unreadable_reason_in_file(
     with pq.ParquetFile(path) as file:
         reasons = (
             _unreadable_reason(arrow_type, kind, batch.column(0))
-            for batch in file.iter_batches(_BATCH_ROWS, columns=[name])
+            for batch in iter_parquet(file, [name], batch_rows=_BATCH_ROWS)
         )
         return next((reason for reason in reasons if reason is not None), None)
 

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from pipeline.data.formats.typed_file import TypedFile, flatten_table, nested_columns
 from pipeline.errors import DataError
+from pipeline.files import iter_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +34,7 @@ def open_parquet(path: Path) -> TypedFile:
 
     def read(names: Sequence[str]) -> Iterator[pa.Table]:
         try:
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(names)):
+            for batch in iter_parquet(file, names, batch_rows=_BATCH_ROWS):
                 batch.validate(full=True)
                 yield flatten_table(pa.Table.from_batches([batch]).select(names))
         except _READ_ERRORS as error:
@@ -42,7 +43,7 @@ def open_parquet(path: Path) -> TypedFile:
     def read_words(names: Sequence[str], words: Sequence[str]) -> Iterator[pa.Table]:
         try:
             with pq.ParquetFile(path, metadata=file.metadata, read_dictionary=list(words)) as encoded:
-                for batch in encoded.iter_batches(batch_size=_WORD_BATCH_ROWS, columns=list(names)):
+                for batch in iter_parquet(encoded, names, batch_rows=_WORD_BATCH_ROWS):
                     batch.validate(full=True)
                     yield flatten_table(pa.Table.from_batches([batch]).select(names), words=words)
         except _READ_ERRORS as error:
