@@ -9,7 +9,7 @@ from pipeline.text import format_age, format_duration, pluralize, shorten
 
 if TYPE_CHECKING:
     from pipeline.production_status.state_facts import ModelFacts
-    from pipeline.state.stream_reports import StreamConsumer, StreamFacts, StreamPartition
+    from pipeline.state.stream_reports import ConsumerReport, PartitionReport, StreamFacts
 
 __all__ = ["assess_facts", "assess_stream", "is_partition_stale", "is_silent"]
 
@@ -47,7 +47,7 @@ def is_silent(seen_at: int, now: int) -> bool:
     return now - seen_at > _SILENT_AFTER_US
 
 
-def is_partition_stale(partition: StreamPartition, now: int) -> bool:
+def is_partition_stale(partition: PartitionReport, now: int) -> bool:
     """Return whether the lag of a partition was measured so long ago that no consumer measures it now."""
     return is_silent(partition.measured_at, now)
 
@@ -66,7 +66,7 @@ def _assess_without_consumer(facts: StreamFacts, now: int) -> ComponentStatus:
     return down.known_since(last.seen_at, "last_seen")
 
 
-def _assess_lag(facts: StreamFacts, running: list[StreamConsumer], now: int) -> ComponentStatus:
+def _assess_lag(facts: StreamFacts, running: list[ConsumerReport], now: int) -> ComponentStatus:
     stale = [partition for partition in facts.partitions if is_partition_stale(partition, now)]
     consumers = pluralize(len(running), "consumer")
     if stale:

@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 __all__ = [
-    "StreamConsumer",
-    "StreamConsumerState",
+    "ConsumerReport",
+    "ConsumerState",
+    "PartitionReport",
     "StreamFacts",
-    "StreamPartition",
-    "put_stream_consumer",
-    "put_stream_partition",
+    "put_consumer_report",
+    "put_partition_report",
     "read_stream_facts",
-    "remove_stream_consumers",
+    "remove_consumer_reports",
 ]
 
-StreamConsumerState = Literal["running", "paused", "stopped"]
+ConsumerState = Literal["running", "paused", "stopped"]
 _CONSUMER_KEYS = ("group_name", "consumer")
 _PARTITION_KEYS = ("group_name", "topic", "partition_number")
 _SUMS = ("n_predicted", "n_dead")
 
 
 @dataclass(frozen=True, slots=True)
-class StreamConsumer:
+class ConsumerReport:
     """A process that consumes a topic, as it reported itself; moments are in microseconds since 1970, UTC.
 
     Attributes
@@ -53,7 +53,7 @@ class StreamConsumer:
     consumer: str
     model: str
     topic: str
-    state: StreamConsumerState
+    state: ConsumerState
     reason: str
     n_rebalances: int
     n_fenced: int
@@ -62,7 +62,7 @@ class StreamConsumer:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamPartition:
+class PartitionReport:
     """What is known about a partition of a topic, as its consumer measured it at `measured_at`.
 
     Attributes
@@ -99,8 +99,8 @@ class StreamPartition:
 class StreamFacts:
     """The reports of all consumers of a model, by group and name, and of their partitions, by topic and number."""
 
-    consumers: tuple[StreamConsumer, ...] = ()
-    partitions: tuple[StreamPartition, ...] = ()
+    consumers: tuple[ConsumerReport, ...] = ()
+    partitions: tuple[PartitionReport, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -108,12 +108,12 @@ class StreamFacts:
         return not self.consumers and not self.partitions
 
 
-def put_stream_consumer(connection: Connection, report: StreamConsumer) -> None:
+def put_consumer_report(connection: Connection, report: ConsumerReport) -> None:
     """Replace the report of a consumer; in a writing transaction."""
     put_row(connection, stream_consumers, asdict(report), keys=_CONSUMER_KEYS)
 
 
-def put_stream_partition(connection: Connection, report: StreamPartition) -> None:
+def put_partition_report(connection: Connection, report: PartitionReport) -> None:
     """Replace the measurement of a partition, and add the counts of the report; in a writing transaction."""
     put_row(connection, stream_partitions, asdict(report), keys=_PARTITION_KEYS, sums=_SUMS)
 
@@ -125,12 +125,12 @@ def read_stream_facts(connection: Connection, model: str) -> StreamFacts:
     by_consumer = (stream_consumers.c[name] for name in _CONSUMER_KEYS)
     by_partition = (stream_partitions.c[name] for name in _PARTITION_KEYS)
     return StreamFacts(
-        tuple(StreamConsumer(**row._asdict()) for row in connection.execute(consumers.order_by(*by_consumer))),
-        tuple(StreamPartition(**row._asdict()) for row in connection.execute(partitions.order_by(*by_partition))),
+        tuple(ConsumerReport(**row._asdict()) for row in connection.execute(consumers.order_by(*by_consumer))),
+        tuple(PartitionReport(**row._asdict()) for row in connection.execute(partitions.order_by(*by_partition))),
     )
 
 
-def remove_stream_consumers(connection: Connection, group: str, *, seen_before: int) -> int:
+def remove_consumer_reports(connection: Connection, group: str, *, seen_before: int) -> int:
     """Remove the consumers of a group that last reported before a moment, and return their number."""
     table = stream_consumers.c
     return connection.execute(

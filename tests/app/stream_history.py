@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.state.stream_reports import StreamConsumer, StreamPartition, put_stream_consumer, put_stream_partition
+from pipeline.state.stream_reports import ConsumerReport, PartitionReport, put_consumer_report, put_partition_report
 from tests.app.loop_history import opened_state
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ def add_stream_reports(root: Path, model: str) -> None:
         now = state.clock()
         hour_ago = now - 3_600 * _SECOND_US
         for number, seen_at in enumerate((now, hour_ago)):
-            consumer = StreamConsumer("g", f"host-{number}", model, "events", "running", "", 1, 0, hour_ago, seen_at)
-            put_stream_consumer(connection, consumer)
-            partition = StreamPartition(
+            consumer = ConsumerReport("g", f"host-{number}", model, "events", "running", "", 1, 0, hour_ago, seen_at)
+            put_consumer_report(connection, consumer)
+            partition = PartitionReport(
                 "g", "events", number, model, f"host-{number}", 1_000, 1_500, now - 9 * _SECOND_US, 990, 10, seen_at
             )
-            put_stream_partition(connection, partition)
+            put_partition_report(connection, partition)

@@ -13,7 +13,7 @@ from pipeline.production_status.stream_assessment import assess_facts, is_partit
 from pipeline.text import format_age, format_duration
 
 if TYPE_CHECKING:
-    from pipeline.state.stream_reports import StreamConsumer, StreamFacts, StreamPartition
+    from pipeline.state.stream_reports import ConsumerReport, PartitionReport, StreamFacts
 
 __all__ = ["render"]
 
@@ -60,7 +60,7 @@ def _show_totals(facts: StreamFacts, now: int) -> None:
         column.metric(label, value)
 
 
-def _consumer_row(consumer: StreamConsumer, now: int) -> dict[str, Any]:
+def _consumer_row(consumer: ConsumerReport, now: int) -> dict[str, Any]:
     is_gone = consumer.state != "stopped" and is_silent(consumer.seen_at, now)
     state = html_table.Badge("silent", "red") if is_gone else _state_badge(consumer)
     return {
@@ -75,11 +75,11 @@ def _consumer_row(consumer: StreamConsumer, now: int) -> dict[str, Any]:
     }
 
 
-def _state_badge(consumer: StreamConsumer) -> html_table.Badge:
+def _state_badge(consumer: ConsumerReport) -> html_table.Badge:
     return html_table.Badge(consumer.state, _STATE_COLORS[consumer.state])
 
 
-def _partition_row(partition: StreamPartition, now: int) -> dict[str, Any]:
+def _partition_row(partition: PartitionReport, now: int) -> dict[str, Any]:
     oldest = partition.oldest_event_at
     lag = f"{partition.lag:,}"
     is_stale = is_partition_stale(partition, now)

@@ -8,12 +8,12 @@ import pytest
 
 from pipeline.production_status import assess_production
 from pipeline.production_status.stream_assessment import assess_stream
-from pipeline.state.stream_reports import StreamConsumer, StreamFacts, StreamPartition
+from pipeline.state.stream_reports import ConsumerReport, PartitionReport, StreamFacts
 from tests.pipeline.production_status.status_scenarios import HOUR_US, NOW, facts, known
 
 _SECOND_US = 1_000_000
-CONSUMER = StreamConsumer("g", "host-1", "m", "events", "running", "", 1, 0, NOW - HOUR_US, NOW - 5 * _SECOND_US)
-PARTITION = StreamPartition("g", "events", 0, "m", "host-1", 70, 100, NOW - 9 * _SECOND_US, 60, 2, NOW - 5 * _SECOND_US)
+CONSUMER = ConsumerReport("g", "host-1", "m", "events", "running", "", 1, 0, NOW - HOUR_US, NOW - 5 * _SECOND_US)
+PARTITION = PartitionReport("g", "events", 0, "m", "host-1", 70, 100, NOW - 9 * _SECOND_US, 60, 2, NOW - 5 * _SECOND_US)
 _PAUSED = replace(CONSUMER, state="paused", reason="the disk is full")
 _GONE = replace(CONSUMER, seen_at=NOW - HOUR_US)
 _LATE = replace(PARTITION, oldest_event_at=NOW - HOUR_US)
@@ -46,7 +46,7 @@ _STALE = replace(PARTITION, partition_number=1, measured_at=NOW - HOUR_US)
     ],
 )
 def test_the_reports_decide(
-    consumers: tuple[StreamConsumer, ...], partitions: tuple[StreamPartition, ...], expected: tuple[str, str, str]
+    consumers: tuple[ConsumerReport, ...], partitions: tuple[PartitionReport, ...], expected: tuple[str, str, str]
 ) -> None:
     status = assess_stream(known(stream=StreamFacts(consumers, partitions)), NOW)
     assert status is not None

@@ -6,28 +6,28 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.state.stream_reports import (
-    StreamConsumer,
-    StreamPartition,
-    put_stream_consumer,
-    put_stream_partition,
+    ConsumerReport,
+    PartitionReport,
+    put_consumer_report,
+    put_partition_report,
     read_stream_facts,
-    remove_stream_consumers,
+    remove_consumer_reports,
 )
 
 if TYPE_CHECKING:
     from pipeline.state import State
 
-_CONSUMER = StreamConsumer("g", "host-1", "m", "events", "running", "", 1, 0, started_at=5, seen_at=10)
-_PARTITION = StreamPartition("g", "events", 3, "m", "host-1", 70, 100, 9, 60, 2, measured_at=10)
+_CONSUMER = ConsumerReport("g", "host-1", "m", "events", "running", "", 1, 0, started_at=5, seen_at=10)
+_PARTITION = PartitionReport("g", "events", 3, "m", "host-1", 70, 100, 9, 60, 2, measured_at=10)
 
 
-def _put(state: State, *reports: StreamConsumer | StreamPartition) -> None:
+def _put(state: State, *reports: ConsumerReport | PartitionReport) -> None:
     with state.writing() as connection:
         for report in reports:
-            if isinstance(report, StreamConsumer):
-                put_stream_consumer(connection, report)
+            if isinstance(report, ConsumerReport):
+                put_consumer_report(connection, report)
             else:
-                put_stream_partition(connection, report)
+                put_partition_report(connection, report)
 
 
 def test_a_model_without_a_stream_has_no_facts(state: State) -> None:
@@ -55,7 +55,7 @@ def test_only_consumers_of_the_group_that_are_long_unseen_are_removed(state: Sta
         replace(_CONSUMER, group_name="h", seen_at=1),
     )
     with state.writing() as connection:
-        assert remove_stream_consumers(connection, "g", seen_before=11) == 1
+        assert remove_consumer_reports(connection, "g", seen_before=11) == 1
     with state.reading() as connection:
         left = [(report.group_name, report.consumer) for report in read_stream_facts(connection, "m").consumers]
     assert left == [("g", "host-2"), ("h", "host-1")]
