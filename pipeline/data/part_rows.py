@@ -29,20 +29,18 @@ __all__ = ["PartRows", "describe_sources", "open_part"]
 
 @dataclass(frozen=True, slots=True)
 class PartRows:
-    """The rows of a part: an open Parquet file of its row groups, or a local CSV file.
+    """The rows of a part.
 
     Attributes
     ----------
     address : str
         Name of the file in errors.
-    typed : TypedFile or None
-    csv : Path or None
-        One of both is None.
+    file : TypedFile or Path
+        The row groups of a Parquet file, or the local path of a CSV file.
     """
 
     address: str
-    typed: TypedFile | None
-    csv: Path | None
+    file: TypedFile | Path
 
 
 def describe_sources(
@@ -97,7 +95,7 @@ def open_part(plan: PartPlan, part: Part) -> Iterator[PartRows]:
     path = require_unchanged(plan.source_of(part))
     if path.suffix == ".parquet":
         groups = range(part.first_group, part.end_group)
-        yield PartRows(str(path), open_parquet(path, groups=list(groups)), None)
+        yield PartRows(str(path), open_parquet(path, groups=groups))
         return
     with path.local_copy() as local:
-        yield PartRows(str(path), None, local)
+        yield PartRows(str(path), local)

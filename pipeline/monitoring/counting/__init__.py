@@ -1,7 +1,7 @@
-"""Count rows of files by bin, in parts on any engine, and detect the drift of the whole."""
+"""Count rows of files by bin, in parts on any engine, and detect their drift."""
 
-from pipeline.monitoring.counting.bin_counts_file import read_bin_counts
-from pipeline.monitoring.counting.count_job import COUNTS_NAME, CountJob, count_settings
-from pipeline.monitoring.counting.counted_rows import CountedRows
+from pipeline.monitoring.counting.bin_counts_file import read_counts
+from pipeline.monitoring.counting.count_job import CountJob, plan_counts
+from pipeline.monitoring.counting.counted_drift import CountedDrift
 
-__all__ = ["COUNTS_NAME", "CountJob", "CountedRows", "count_settings", "read_bin_counts"]
+__all__ = ["CountJob", "CountedDrift", "plan_counts", "read_counts"]
