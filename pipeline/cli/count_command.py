@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from pipeline.cli.opened_version import open_version
 from pipeline.cli.shared_options import AsJson, EngineOption, ModelOption  # noqa: TC001 - typer reads it
 from pipeline.cli.terminal_output import colored, print_progress
 from pipeline.files import canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["count"]
 
@@ -38,20 +41,26 @@ def count(
     from pipeline.config.config_loader import load_engine, load_params
     from pipeline.engines import open_engine
     from pipeline.monitoring.counting import CountedDrift, CountJob, plan_counts
-    from pipeline.monitoring.monitoring_text import drift_headline, drift_text_lines
     from pipeline.parts import run_parts
+    from pipeline.project import paths
     from pipeline.storage import StoragePath
 
-    folder, config = StoragePath.parse(output), load_engine(engine)
+    folder = StoragePath.parse(output)
     with open_version(model, version) as opened:
         package, root = opened.package, opened.root
+    config = load_engine(engine, conf=root / paths.CONF)
     drift = CountedDrift.open(package, load_params(root / "params.yaml"), reference=reference)
     plan = plan_counts(
         package, [StoragePath.parse(each) for each in sources], predicts=predicts, part_rows=config.part_rows
     )
     with open_engine(config) as workers:
         run_parts(CountJob(root), plan, folder, workers, on_progress=print_progress)
-    report = drift.report(folder)
+    _print_drift(output, drift.report(folder), as_json=as_json)
+
+
+def _print_drift(output: str, report: Mapping[str, Any], *, as_json: bool) -> None:
+    from pipeline.monitoring.monitoring_text import drift_headline, drift_text_lines
+
     if as_json:
         typer.echo(canonical_json(report), nl=False)
         return
