@@ -235,7 +235,9 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
         pq.write_table(table, temporary, compression="zstd", version="2.6")
 
 
-def iter_parquet(file: pq.ParquetFile, columns: Sequence[str], *, batch_rows: int) -> Iterator[pa.RecordBatch]:
+def iter_parquet(
+    file: pq.ParquetFile, columns: Sequence[str], *, batch_rows: int, groups: Sequence[int] | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of an open Parquet file in batches, in memory that does not grow with the file.
 
     pyarrow's own iterator holds all bytes that it has read until it ends; each one here ends after some row groups of
@@ -247,15 +249,20 @@ def iter_parquet(file: pq.ParquetFile, columns: Sequence[str], *, batch_rows: in
     columns : sequence of str
     batch_rows : int
         Most rows of a batch.
+    groups : sequence of int, optional
+        Row groups to read; all when None.
     """
-    groups: list[int] = []
+    metadata = file.metadata
+    waiting: list[int] = []
     n_rows = 0
-    for group in range(file.metadata.num_row_groups):
-        groups.append(group)
-        n_rows += file.metadata.row_group(group).num_rows
-        if n_rows >= _SPAN_ROWS or group == file.metadata.num_row_groups - 1:
-            yield from file.iter_batches(batch_size=batch_rows, row_groups=groups, columns=list(columns))
-            groups, n_rows = [], 0
+    for group in range(metadata.num_row_groups) if groups is None else groups:
+        waiting.append(group)
+        n_rows += metadata.row_group(group).num_rows
+        if n_rows >= _SPAN_ROWS:
+            yield from file.iter_batches(batch_size=batch_rows, row_groups=waiting, columns=list(columns))
+            waiting, n_rows = [], 0
+    if waiting:
+        yield from file.iter_batches(batch_size=batch_rows, row_groups=waiting, columns=list(columns))
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
