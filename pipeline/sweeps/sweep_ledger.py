@@ -15,16 +15,16 @@ from pipeline.config.hydra_job import TrialBusy
 from pipeline.errors import DependencyUnavailable, MlopsError
 from pipeline.metrics import METRICS
 from pipeline.project.root import find_project_root
+from pipeline.state import sweep_trials
 from pipeline.tracking.run_process import RunProcess, current_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from sqlalchemy import Connection
-
     from pipeline.config.hydra_job import HydraJob, SweepPlan
-    from pipeline.state import State, StoredSweep, SweepTrial
+    from pipeline.state import State
+    from pipeline.state.sweep_trials import StoredSweep, SweepTrial
 
 __all__ = ["LedgerRecorder", "SweepLedger", "SweepProgress", "open_ledger"]
 
@@ -95,16 +95,16 @@ class SweepLedger:
 
     def start_sweep(self, plan: SweepPlan, *, parent_run: str | None) -> int:
         """Add a sweep and return its number."""
-        sweep = store.StoredSweep(
+        sweep = sweep_trials.StoredSweep(
             plan.folder, plan.varies, plan.n_jobs, plan.objective, self._state.clock(), parent_run=parent_run
         )
         with self._state.writing() as connection:
-            return store.add_sweep(connection, sweep).seq
+            return sweep_trials.add_sweep(connection, sweep).seq
 
     def end_sweep(self, sweep: int) -> None:
         """Record that no trial of a sweep follows."""
         with self._state.writing() as connection:
-            store.update_sweep(connection, sweep, ended_at=self._state.clock())
+            sweep_trials.update_sweep(connection, sweep, ended_at=self._state.clock())
 
     def find_sweep(self, sweep: int) -> StoredSweep:
         """Return a sweep.
@@ -115,10 +115,7 @@ class SweepLedger:
             When the database has none of this number: a worker with another database.
         """
         with self._state.reading() as connection:
-            return self._find_sweep(connection, sweep)
-
-    def _find_sweep(self, connection: Connection, sweep: int) -> StoredSweep:
-        found = store.find_sweep(connection, sweep)
+            found = sweep_trials.find_sweep(connection, sweep)
         if found is None:
             raise DependencyUnavailable(
                 f"{self._state.address}: has no sweep {sweep}; every worker needs the state database of the sweep:"
@@ -128,9 +125,9 @@ class SweepLedger:
 
     def progress(self, sweep: int) -> SweepProgress:
         """Return a sweep and its trials so far."""
+        found = self.find_sweep(sweep)
         with self._state.reading() as connection:
-            found = self._find_sweep(connection, sweep)
-            trials = store.read_sweep_trials(connection, sweep)
+            trials = sweep_trials.read_sweep_trials(connection, sweep)
         results = [trial for trial in trials if trial.state == "finished" and trial.value is not None]
         return SweepProgress(
             found,
@@ -143,9 +140,9 @@ class SweepLedger:
         now = self._state.clock()
         failed = replace(self._new_trial(job, " ".join(job.overrides), ""), state="failed", error=message, ended_at=now)
         with self._state.writing() as connection:
-            store.fail_sweep_trial(connection, failed)
+            sweep_trials.fail_sweep_trial(connection, failed)
             if stop and job.sweep is not None:
-                store.update_sweep(connection, job.sweep, stop_reason=message)
+                sweep_trials.update_sweep(connection, job.sweep, stop_reason=message)
 
     def claim(self, job: HydraJob, fingerprint: str, *, label: str, metric: str) -> SweepTrial:
         """Return the trial of a job: running for this worker, or finished, with the result that is known.
@@ -158,7 +155,7 @@ class SweepLedger:
         while True:
             wanted = replace(self._new_trial(job, label, metric), fingerprint=fingerprint)
             with self._state.writing() as connection:
-                claim = store.claim_trial(connection, wanted, is_gone=_is_gone)
+                claim = sweep_trials.claim_trial(connection, wanted, is_gone=_is_gone)
             if claim.is_own or claim.trial.state == "finished":
                 return claim.trial
             if not job.waits:
@@ -167,7 +164,7 @@ class SweepLedger:
 
     def _new_trial(self, job: HydraJob, label: str, metric: str) -> SweepTrial:
         now = self._state.clock()
-        return store.SweepTrial(
+        return sweep_trials.SweepTrial(
             label=label,
             overrides=job.overrides,
             metric=metric,
@@ -198,7 +195,7 @@ class SweepLedger:
     def _renew_until(self, trial: SweepTrial, stop: threading.Event) -> None:
         while not stop.wait(_RENEW_EVERY_S):
             with suppress(MlopsError), self._state.writing() as connection:
-                store.renew_trial_claim(connection, trial, expires_at=self._state.clock() + _LEASE_US)
+                sweep_trials.renew_trial_claim(connection, trial, expires_at=self._state.clock() + _LEASE_US)
 
     def finish(self, trial: SweepTrial, metrics: Mapping[str, float], *, std: float | None, run: str) -> SweepTrial:
         """Store the result of a claimed trial and return it."""
@@ -209,7 +206,7 @@ class SweepLedger:
     def _end(self, trial: SweepTrial) -> SweepTrial:
         ended = replace(trial, ended_at=self._state.clock())
         with self._state.writing() as connection:
-            store.end_trial(connection, ended)
+            sweep_trials.end_trial(connection, ended)
         return ended
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pipeline.config.root_config import Config
-    from pipeline.state import SweepTrial
+    from pipeline.state.sweep_trials import SweepTrial
     from pipeline.sweeps.sweep_ledger import SweepLedger
     from pipeline.tracking import ExperimentTracker
 

@@ -20,6 +20,11 @@ __all__ = ["create_sweep_tables"]
 
 def create_sweep_tables() -> None:
     """Create all of them."""
+    _create_sweeps()
+    _create_sweep_trials()
+
+
+def _create_sweeps() -> None:
     op.create_table(
         "sweeps",
         seq_column(),
@@ -34,6 +39,9 @@ def create_sweep_tables() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_sweeps")),
         comment="Sweeps: what each varies, its run in MLflow, and why it was stopped.",
     )
+
+
+def _create_sweep_trials() -> None:
     op.create_table(
         "sweep_trials",
         seq_column(),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import state as store
+from pipeline.state import sweep_trials
 
-SWEEP = store.StoredSweep("outputs/sweeps/a", ("model", "seed"), 2, "log_loss", started_at=1, parent_run="run-1")
-TRIAL = store.SweepTrial(
+if TYPE_CHECKING:
+    from pipeline import state as store
+
+SWEEP = sweep_trials.StoredSweep("outputs/sweeps/a", ("model", "seed"), 2, "log_loss", started_at=1, parent_run="run-1")
+TRIAL = sweep_trials.SweepTrial(
     label="model=knn",
     overrides=("model=knn", "seed=1"),
     metric="log_loss",
@@ -22,37 +26,37 @@ TRIAL = store.SweepTrial(
 )
 
 
-def claim(state: store.State, trial: store.SweepTrial, *, gone: tuple[str, ...] = ()) -> store.TrialClaim:
+def claim(state: store.State, trial: sweep_trials.SweepTrial, *, gone: tuple[str, ...] = ()) -> sweep_trials.TrialClaim:
     with state.writing() as connection:
-        return store.claim_trial(connection, trial, is_gone=gone.__contains__)
+        return sweep_trials.claim_trial(connection, trial, is_gone=gone.__contains__)
 
 
-def end(state: store.State, trial: store.SweepTrial, value: float = 0.25) -> bool:
+def end(state: store.State, trial: sweep_trials.SweepTrial, value: float = 0.25) -> bool:
     with state.writing() as connection:
-        return store.end_trial(
+        return sweep_trials.end_trial(
             connection, replace(trial, state="finished", value=value, metrics={"log_loss": value}, run_key="r")
         )
 
 
-def trials(state: store.State, sweep: int = 1) -> list[store.SweepTrial]:
+def trials(state: store.State, sweep: int = 1) -> list[sweep_trials.SweepTrial]:
     with state.reading() as connection:
-        return store.read_sweep_trials(connection, sweep)
+        return sweep_trials.read_sweep_trials(connection, sweep)
 
 
 def test_a_sweep_is_read_back_as_written(state: store.State) -> None:
     with state.writing() as connection:
-        added = store.add_sweep(connection, SWEEP)
-        store.update_sweep(connection, added.seq, stop_reason="no rows")
+        added = sweep_trials.add_sweep(connection, SWEEP)
+        sweep_trials.update_sweep(connection, added.seq, stop_reason="no rows")
     with state.reading() as connection:
-        assert store.find_sweep(connection, added.seq) == replace(SWEEP, seq=1, stop_reason="no rows")
-        assert store.find_sweep(connection, 2) is None
+        assert sweep_trials.find_sweep(connection, added.seq) == replace(SWEEP, seq=1, stop_reason="no rows")
+        assert sweep_trials.find_sweep(connection, 2) is None
 
 
 def test_a_running_configuration_is_of_its_worker(state: store.State) -> None:
     own = claim(state, TRIAL)
     assert own.is_own
     other = claim(state, replace(TRIAL, worker="second", sweep=2))
-    assert other == store.TrialClaim(own.trial, is_own=False)
+    assert other == sweep_trials.TrialClaim(own.trial, is_own=False)
 
 
 @pytest.mark.parametrize("sweep", [1, 2, None])
@@ -83,7 +87,7 @@ def test_a_finished_configuration_gives_its_result_and_names_its_source(state: s
 def test_a_failed_configuration_runs_again(state: store.State) -> None:
     own = claim(state, TRIAL).trial
     with state.writing() as connection:
-        store.fail_sweep_trial(connection, replace(TRIAL, state="failed", error="it diverged", fingerprint=None))
+        sweep_trials.fail_sweep_trial(connection, replace(TRIAL, state="failed", error="it diverged", fingerprint=None))
     (failed,) = trials(state)
     assert (failed.error, failed.fingerprint) == ("it diverged", own.fingerprint)
     assert claim(state, replace(TRIAL, sweep=2)).is_own
@@ -93,13 +97,13 @@ def test_the_failure_of_a_lost_worker_does_not_end_the_trial_of_the_next(state: 
     claim(state, TRIAL)
     claim(state, replace(TRIAL, worker="second", started_at=201, expires_at=300))
     with state.writing() as connection:
-        store.fail_sweep_trial(connection, replace(TRIAL, state="failed", error="it diverged"))
+        sweep_trials.fail_sweep_trial(connection, replace(TRIAL, state="failed", error="it diverged"))
     assert [(trial.state, trial.worker) for trial in trials(state)] == [("running", "second")]
 
 
 def test_a_renewed_claim_expires_later(state: store.State) -> None:
     own = claim(state, TRIAL).trial
     with state.writing() as connection:
-        store.renew_trial_claim(connection, own, expires_at=400)
+        sweep_trials.renew_trial_claim(connection, own, expires_at=400)
     assert not claim(state, replace(TRIAL, worker="second", started_at=300)).is_own
     assert claim(state, replace(TRIAL, worker="second", started_at=400)).is_own

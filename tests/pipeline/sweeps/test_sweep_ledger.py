@@ -10,6 +10,7 @@ import pytest
 from pipeline import state as store
 from pipeline.config.hydra_job import HydraJob, SweepPlan, TrialBusy
 from pipeline.errors import DependencyUnavailable
+from pipeline.state import sweep_trials
 from pipeline.sweeps.hydra_callback import sweep_summary
 from pipeline.sweeps.sweep_ledger import SweepLedger
 from pipeline.sweeps.trial import trial_line
@@ -94,7 +95,7 @@ def test_the_summary_lists_failures_first_and_the_best_trial_last(ledger: SweepL
 
 
 def test_a_line_of_a_trial_has_objective_and_duration() -> None:
-    trial = store.SweepTrial("model=knn", (), "log_loss", "", 0, 0, value=0.25, std=0.01)
+    trial = sweep_trials.SweepTrial("model=knn", (), "log_loss", "", 0, 0, value=0.25, std=0.01)
     assert trial_line(trial, duration_s=1.54) == "model=knn: log_loss 0.25000 +- 0.01000 (1.5 s)"
     known = replace(trial, std=None, copied_from=1)
     assert trial_line(known, duration_s=0) == "model=knn: log_loss 0.25000 (already known)"
