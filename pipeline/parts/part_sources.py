@@ -1,22 +1,25 @@
-"""Find the files of rows that an address names: one file, a folder, or a pattern."""
+"""Find the files of rows that an address names: one file, a folder, or a pattern; and describe them for a plan."""
 
 from __future__ import annotations
 
-import fnmatch
+import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UsageError
 from pipeline.parts.part_commit import read_manifest
+from pipeline.parts.part_plan import SourceFile
 from pipeline.storage import StoragePath
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-    from pipeline.parts.part_plan import SourceFile
-
-__all__ = ["find_source_files", "require_unchanged"]
+__all__ = ["describe_source_files", "find_source_files", "require_outside", "require_unchanged"]
 
 _SUFFIXES = (".csv", ".parquet")
+_N_THREADS = 8  # hashing and requests to a store release the interpreter's lock
 
 
 def find_source_files(addresses: Sequence[StoragePath]) -> list[StoragePath]:
@@ -43,8 +46,78 @@ def find_source_files(addresses: Sequence[StoragePath]) -> list[StoragePath]:
     return found
 
 
+def require_outside(output: StoragePath, addresses: Sequence[StoragePath]) -> None:
+    """Refuse an output folder whose files a second run would take for inputs.
+
+    Raises
+    ------
+    UsageError
+        When an address is, or has, the output folder, or a file of it.
+    """
+    target = _absolute(output)
+    for address in addresses:
+        source = _absolute(address)
+        is_inside = target == source or target.path.startswith(f"{source.path}/")
+        if target.scheme == source.scheme and (is_inside or source.parent == target):
+            raise UsageError(
+                f"-o {output}: lies in the input {address}, so another run would read its own output; choose a folder"
+                " beside the input"
+            )
+
+
+def describe_source_files(paths: Sequence[StoragePath], *, count_csv_rows: Callable[[Path], int]) -> list[SourceFile]:
+    """Return what a plan says about each file: version, bytes, and the rows of its row groups.
+
+    Parameters
+    ----------
+    paths : sequence of StoragePath
+        CSV or Parquet files.
+    count_csv_rows : callable
+        Returns the number of rows of a local CSV file.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be read.
+    UsageError
+        When a file is neither CSV nor Parquet.
+    """
+    with ThreadPoolExecutor(_N_THREADS) as pool:
+        return list(pool.map(partial(_describe, count_csv_rows=count_csv_rows), map(_absolute, paths)))
+
+
+def _describe(path: StoragePath, *, count_csv_rows: Callable[[Path], int]) -> SourceFile:
+    if path.suffix not in _SUFFIXES:
+        raise UsageError(f"{path}: parts are read from files that end with {' or '.join(_SUFFIXES)}")
+    modified_ns = path.local.stat().st_mtime_ns if path.is_local else 0
+    version, n_bytes = path.version(), path.n_bytes()
+    group_rows = _group_rows(path) if path.suffix == ".parquet" else _count_rows(path, count_csv_rows)
+    return SourceFile(str(path), version, n_bytes, group_rows, modified_ns)
+
+
+def _group_rows(path: StoragePath) -> tuple[int, ...]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path.local if path.is_local else path.open_input()) as file:
+            metadata = file.metadata
+            return tuple(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: is no readable Parquet file ({reason}); get the file again") from error
+
+
+def _count_rows(path: StoragePath, count_csv_rows: Callable[[Path], int]) -> tuple[int, ...]:
+    with path.local_copy() as local:
+        try:
+            return (count_csv_rows(local),)
+        except DataError as error:
+            raise DataError(str(error).replace(str(local), str(path))) from error
+
+
 def require_unchanged(source: SourceFile) -> StoragePath:
-    """Return the path of a planned file; a local one is compared by its size, an object by its ETag.
+    """Return the path of a planned file; one that was written since is compared by its content.
 
     Raises
     ------
@@ -53,7 +126,8 @@ def require_unchanged(source: SourceFile) -> StoragePath:
     """
     path = StoragePath.parse(source.address)
     try:
-        is_same = path.n_bytes() == source.n_bytes and (path.is_local or path.version() == source.version)
+        is_untouched = path.is_local and path.local.stat().st_mtime_ns == source.modified_ns
+        is_same = path.n_bytes() == source.n_bytes and (is_untouched or path.version() == source.version)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; it was there when the job was planned") from error
     if not is_same:
@@ -61,18 +135,29 @@ def require_unchanged(source: SourceFile) -> StoragePath:
     return path
 
 
+def _absolute(path: StoragePath) -> StoragePath:
+    """Return an address that other processes and machines understand, whatever their folder is."""
+    return StoragePath.parse(path.local.absolute()) if path.is_local else path
+
+
 def _files_of(address: StoragePath) -> list[StoragePath]:
-    if "*" in address.name:
-        paths = [entry.path for entry in address.parent.list_files()]
-        found = [path for path in paths if fnmatch.fnmatchcase(path.name, address.name) and _is_visible(path.name)]
-        if not found:
-            raise DataError(f"{address}: no file matches; expected files that end with {' or '.join(_SUFFIXES)}")
-        return found
+    if "*" in address.name and not address.exists():
+        return _matching_files(address)
     if address.is_folder():
         return _files_in_folder(address)
     if not address.exists():
         raise DataError(f"{address}: no such file or folder")
     return [address]
+
+
+def _matching_files(address: StoragePath) -> list[StoragePath]:
+    """Return the files of a pattern; `*` alone has a meaning, so that brackets in names do not surprise."""
+    pattern = re.compile(".*".join(map(re.escape, address.name.split("*"))))
+    paths = [entry.path for entry in address.parent.list_files()]
+    found = [path for path in paths if pattern.fullmatch(path.name) and _is_visible(path.name)]
+    if not found:
+        raise DataError(f"{address}: no file matches; expected files that end with {' or '.join(_SUFFIXES)}")
+    return found
 
 
 def _files_in_folder(folder: StoragePath) -> list[StoragePath]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.data.formats.typed_file import TypedFile, flatten_table, nested_columns
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UnreadableFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+
+    from pipeline.storage import StoragePath
 
 __all__ = ["open_arrow", "open_parquet"]
 
@@ -23,17 +25,17 @@ _ARROW_FILE_START = b"ARROW1"
 _READ_ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
-def open_parquet(path: Path) -> TypedFile:
-    """Open a Parquet file."""
+def open_parquet(path: Path | StoragePath, *, row_groups: Sequence[int] | None = None) -> TypedFile:
+    """Open a Parquet file; with `row_groups`, only their rows are read."""
     try:
-        file = pq.ParquetFile(path)
+        file = _open_parquet(path)
         set_aside = nested_columns(file.schema_arrow, where=str(path))
     except _READ_ERRORS as error:
         raise _unreadable(path, "Parquet", error) from error
 
     def read(names: Sequence[str]) -> Iterator[pa.Table]:
         try:
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(names)):
+            for batch in file.iter_batches(_BATCH_ROWS, row_groups=row_groups, columns=list(names)):
                 batch.validate(full=True)
                 yield flatten_table(pa.Table.from_batches([batch]).select(names))
         except _READ_ERRORS as error:
@@ -41,15 +43,24 @@ def open_parquet(path: Path) -> TypedFile:
 
     def read_words(names: Sequence[str], words: Sequence[str]) -> Iterator[pa.Table]:
         try:
-            with pq.ParquetFile(path, metadata=file.metadata, read_dictionary=list(words)) as encoded:
-                for batch in encoded.iter_batches(batch_size=_WORD_BATCH_ROWS, columns=list(names)):
+            with _open_parquet(path, metadata=file.metadata, read_dictionary=list(words)) as encoded:
+                for batch in encoded.iter_batches(_WORD_BATCH_ROWS, row_groups=row_groups, columns=list(names)):
                     batch.validate(full=True)
                     yield flatten_table(pa.Table.from_batches([batch]).select(names), words=words)
         except _READ_ERRORS as error:
             raise _unreadable(path, "Parquet", error) from error
 
     names = tuple(name for name in file.schema_arrow.names if name not in set_aside)
-    return TypedFile(names, set_aside, file.metadata.num_rows, read, read_words)
+    n_rows = sum(file.metadata.row_group(group).num_rows for group in row_groups or range(file.num_row_groups))
+    return TypedFile(names, set_aside, n_rows, read, read_words)
+
+
+def _open_parquet(path: Path | StoragePath, **options: Any) -> pq.ParquetFile:
+    if isinstance(path, Path):
+        return pq.ParquetFile(path, **options)
+    if path.is_local:
+        return pq.ParquetFile(path.local, **options)
+    return pq.ParquetFile(path.open_input(), pre_buffer=True, **options)
 
 
 def open_arrow(path: Path) -> TypedFile:
@@ -87,7 +98,9 @@ def _iter_batches(reader: pa.RecordBatchFileReader | pa.RecordBatchStreamReader)
         yield batch
 
 
-def _unreadable(path: Path, kind: str, error: Exception) -> DataError:
+def _unreadable(path: Path | StoragePath, kind: str, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
-        return DataError(f"{path}: no such file")
-    return DataError(f"{path}: is no readable {kind} file ({' '.join(str(error).split())[:200]}); get the file again")
+        return UnreadableFile(f"{path}: no such file")
+    return UnreadableFile(
+        f"{path}: is no readable {kind} file ({' '.join(str(error).split())[:200]}); get the file again"
+    )
