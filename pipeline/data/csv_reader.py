@@ -215,20 +215,18 @@ def iter_csv_tables(
 
 
 def count_csv_rows(path: Path, dialect: CsvDialect) -> int:
-    """Return the number of rows of a file as `iter_csv_tables` reads them; 0 where it has a header only.
+    """Return the number of rows of a file, whose cells are not parsed.
 
     Raises
     ------
     DataError
-        When the file cannot be read, or a line has another number of fields than the header.
+        When the file cannot be read, or has an invalid line.
     """
     problems = InputProblems(str(path))
-    n_rows = 0
     with open_binary(path) as stream:
         lines = LineReader(stream, dialect, problems)
         header = _check_header_names(lines.read_header(), problems)
-        for block in lines.read_blocks(len(header)) if header else ():
-            n_rows += len(block.line_numbers)
+        n_rows = sum(len(block.line_numbers) for block in lines.read_blocks(len(header))) if header else 0
     if problems.items:
         raise to_data_error(problems.sorted_by_line())
     return n_rows

@@ -12,7 +12,6 @@ from pipeline.parts.part_plan import Part, PartPlan, SourceFile, plan_parts, rea
 from pipeline.parts.part_record import PartFile, PartRecord, find_record, read_records
 from pipeline.parts.part_run import run_part, run_parts
 from pipeline.parts.part_sources import (
-    describe_source_files,
     find_source_files,
     require_outside,
     require_unchanged,
@@ -28,7 +27,6 @@ __all__ = [
     "SourceFile",
     "clean_parts",
     "commit_parts",
-    "describe_source_files",
     "find_record",
     "find_source_files",
     "plan_parts",

@@ -1,25 +1,22 @@
-"""Find the files of rows that an address names: one file, a folder, or a pattern; and describe them for a plan."""
+"""Find the files of rows that an address names: one file, a folder, or a pattern."""
 
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError, UsageError
 from pipeline.parts.part_commit import read_manifest
-from pipeline.parts.part_plan import SourceFile
 from pipeline.storage import StoragePath
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
-__all__ = ["describe_source_files", "find_source_files", "require_outside", "require_unchanged"]
+    from pipeline.parts.part_plan import SourceFile
+
+__all__ = ["find_source_files", "require_outside", "require_unchanged"]
 
 _SUFFIXES = (".csv", ".parquet")
-_N_THREADS = 8  # hashing and requests to a store release the interpreter's lock
 
 
 def find_source_files(addresses: Sequence[StoragePath]) -> list[StoragePath]:
@@ -54,66 +51,15 @@ def require_outside(output: StoragePath, addresses: Sequence[StoragePath]) -> No
     UsageError
         When an address is, or has, the output folder, or a file of it.
     """
-    target = _absolute(output)
+    target = output.absolute()
     for address in addresses:
-        source = _absolute(address)
+        source = address.absolute()
         is_inside = target == source or target.path.startswith(f"{source.path}/")
         if target.scheme == source.scheme and (is_inside or source.parent == target):
             raise UsageError(
                 f"-o {output}: lies in the input {address}, so another run would read its own output; choose a folder"
                 " beside the input"
             )
-
-
-def describe_source_files(paths: Sequence[StoragePath], *, count_csv_rows: Callable[[Path], int]) -> list[SourceFile]:
-    """Return what a plan says about each file: version, bytes, and the rows of its row groups.
-
-    Parameters
-    ----------
-    paths : sequence of StoragePath
-        CSV or Parquet files.
-    count_csv_rows : callable
-        Returns the number of rows of a local CSV file.
-
-    Raises
-    ------
-    DataError
-        When a file cannot be read.
-    UsageError
-        When a file is neither CSV nor Parquet.
-    """
-    with ThreadPoolExecutor(_N_THREADS) as pool:
-        return list(pool.map(partial(_describe, count_csv_rows=count_csv_rows), map(_absolute, paths)))
-
-
-def _describe(path: StoragePath, *, count_csv_rows: Callable[[Path], int]) -> SourceFile:
-    if path.suffix not in _SUFFIXES:
-        raise UsageError(f"{path}: parts are read from files that end with {' or '.join(_SUFFIXES)}")
-    modified_ns = path.local.stat().st_mtime_ns if path.is_local else 0
-    version, n_bytes = path.version(), path.n_bytes()
-    group_rows = _group_rows(path) if path.suffix == ".parquet" else _count_rows(path, count_csv_rows)
-    return SourceFile(str(path), version, n_bytes, group_rows, modified_ns)
-
-
-def _group_rows(path: StoragePath) -> tuple[int, ...]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path.local if path.is_local else path.open_input()) as file:
-            metadata = file.metadata
-            return tuple(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: is no readable Parquet file ({reason}); get the file again") from error
-
-
-def _count_rows(path: StoragePath, count_csv_rows: Callable[[Path], int]) -> tuple[int, ...]:
-    with path.local_copy() as local:
-        try:
-            return (count_csv_rows(local),)
-        except DataError as error:
-            raise DataError(str(error).replace(str(local), str(path))) from error
 
 
 def require_unchanged(source: SourceFile) -> StoragePath:
@@ -133,11 +79,6 @@ def require_unchanged(source: SourceFile) -> StoragePath:
     if not is_same:
         raise DataError(f"{path}: changed since the job was planned; plan it again with another output")
     return path
-
-
-def _absolute(path: StoragePath) -> StoragePath:
-    """Return an address that other processes and machines understand, whatever their folder is."""
-    return StoragePath.parse(path.local.absolute()) if path.is_local else path
 
 
 def _files_of(address: StoragePath) -> list[StoragePath]:

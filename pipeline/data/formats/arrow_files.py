@@ -25,17 +25,25 @@ _ARROW_FILE_START = b"ARROW1"
 _READ_ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
-def open_parquet(path: Path | StoragePath, *, row_groups: Sequence[int] | None = None) -> TypedFile:
-    """Open a Parquet file; with `row_groups`, only their rows are read."""
+def open_parquet(path: Path | StoragePath, *, groups: Sequence[int] | None = None) -> TypedFile:
+    """Open a Parquet file, or only some of its row groups.
+
+    Parameters
+    ----------
+    path : Path or StoragePath
+    groups : sequence of int, optional
+        Numbers of row groups; all when None.
+    """
+    source, is_remote = _parquet_source(path)
     try:
-        file = _open_parquet(path)
+        file = pq.ParquetFile(source, pre_buffer=is_remote)
         set_aside = nested_columns(file.schema_arrow, where=str(path))
     except _READ_ERRORS as error:
         raise _unreadable(path, "Parquet", error) from error
 
     def read(names: Sequence[str]) -> Iterator[pa.Table]:
         try:
-            for batch in file.iter_batches(_BATCH_ROWS, row_groups=row_groups, columns=list(names)):
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, row_groups=groups, columns=list(names)):
                 batch.validate(full=True)
                 yield flatten_table(pa.Table.from_batches([batch]).select(names))
         except _READ_ERRORS as error:
@@ -43,24 +51,31 @@ def open_parquet(path: Path | StoragePath, *, row_groups: Sequence[int] | None =
 
     def read_words(names: Sequence[str], words: Sequence[str]) -> Iterator[pa.Table]:
         try:
-            with _open_parquet(path, metadata=file.metadata, read_dictionary=list(words)) as encoded:
-                for batch in encoded.iter_batches(_WORD_BATCH_ROWS, row_groups=row_groups, columns=list(names)):
+            with _with_words(source, file, words, is_remote=is_remote) as encoded:
+                for batch in encoded.iter_batches(batch_size=_WORD_BATCH_ROWS, row_groups=groups, columns=list(names)):
                     batch.validate(full=True)
                     yield flatten_table(pa.Table.from_batches([batch]).select(names), words=words)
         except _READ_ERRORS as error:
             raise _unreadable(path, "Parquet", error) from error
 
     names = tuple(name for name in file.schema_arrow.names if name not in set_aside)
-    n_rows = sum(file.metadata.row_group(group).num_rows for group in row_groups or range(file.num_row_groups))
+    metadata = file.metadata
+    n_rows = metadata.num_rows if groups is None else sum(metadata.row_group(group).num_rows for group in groups)
     return TypedFile(names, set_aside, n_rows, read, read_words)
 
 
-def _open_parquet(path: Path | StoragePath, **options: Any) -> pq.ParquetFile:
+def _parquet_source(path: Path | StoragePath) -> tuple[Any, bool]:
+    """Return what Arrow reads, and whether it is in an object store; no map of memory, as a file may be cut."""
     if isinstance(path, Path):
-        return pq.ParquetFile(path, **options)
-    if path.is_local:
-        return pq.ParquetFile(path.local, **options)
-    return pq.ParquetFile(path.open_input(), pre_buffer=True, **options)
+        return path, False
+    try:
+        return (path.local, False) if path.is_local else (path.open_input(), True)
+    except FileNotFoundError as error:
+        raise _unreadable(path, "Parquet", error) from error
+
+
+def _with_words(source: Any, file: pq.ParquetFile, words: Sequence[str], *, is_remote: bool) -> pq.ParquetFile:
+    return pq.ParquetFile(source, metadata=file.metadata, read_dictionary=list(words), pre_buffer=is_remote)
 
 
 def open_arrow(path: Path) -> TypedFile:

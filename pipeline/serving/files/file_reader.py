@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -11,25 +12,21 @@ import pyarrow.compute as pc
 from pipeline.config.file_formats import ROW_SUFFIXES, file_format
 from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.cell_parsers import ARROW_TYPES
-from pipeline.data.coercion import coerce_table
-from pipeline.data.csv_reader import iter_csv_tables
-from pipeline.data.formats.arrow_files import open_parquet
 from pipeline.data.formats.readers import open_typed_file
 from pipeline.data.input_problems import to_data_error
 from pipeline.data.row_dialect import choose_file_dialect
+from pipeline.data.row_tables import read_row_tables
 from pipeline.data.scoring_file import name_problems, read_header_names
 from pipeline.errors import DataError, UsageError
-from pipeline.schema import TextFormat
 from pipeline.serving.rows.value_checks import check_read_value
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from pipeline.data.formats.typed_file import TypedFile
+    from pipeline.data.part_rows import PartRows
     from pipeline.schema import Column, Schema
-    from pipeline.storage import StoragePath
 
 __all__ = [
     "MAX_LISTED_VALUES",
@@ -38,13 +35,12 @@ __all__ = [
     "count_file_rows",
     "read_column_names",
     "read_file_tables",
-    "read_row_groups",
+    "read_part_tables",
 ]
 
 _MAX_CACHED_VALUES = 100_000
 MAX_LISTED_VALUES = 20
 _DEFAULT_DIALECT = CsvDialect()
-_ID_FORMAT = TextFormat("text")  # an id of another type than the declared one refuses no row
 
 
 def read_file_tables(
@@ -64,55 +60,40 @@ def read_file_tables(
         When no reader knows its format.
     """
     file = _open_typed(path, schema)
-    if file is None:
-        dialect = choose_file_dialect(path, dialect, schema.accepted_names)
-    names = list(file.names) if file is not None else read_header_names(path, dialect)
-    formats = _given_formats(names, schema, where=str(path))
-    if file is None:
-        all_formats = {**dict.fromkeys(ids, _ID_FORMAT), **formats}
-        tables = iter_csv_tables(path, all_formats, dialect, private_notes=schema.private_notes)
-    else:
-        tables = _read_typed(file, formats, ids, where=str(path), private_notes=schema.private_notes)
-    yield from _with_absent_features(tables, schema, ids, given=formats)
+    yield from _read_declared(path if file is None else file, schema, ids, dialect=dialect, where=str(path))
 
 
-def read_row_groups(
-    path: StoragePath, schema: Schema, ids: tuple[str, ...], *, row_groups: Sequence[int], first_row: int
+def read_part_tables(
+    rows: PartRows, schema: Schema, ids: tuple[str, ...], *, dialect: CsvDialect, first_row: int
 ) -> Iterator[pa.Table]:
-    """Yield row groups of a Parquet file as `read_file_tables` does; errors count rows from `first_row`.
-
-    Raises
-    ------
-    UnreadableFile
-        When the file is damaged.
-    DataError
-        When it lacks a column, has one that is not declared, or a value of another type.
-    """
-    file = open_parquet(path, row_groups=row_groups)
-    formats = _given_formats(file.names, schema, where=str(path))
-    notes = schema.private_notes
-    tables = _read_typed(file, formats, ids, where=str(path), private_notes=notes, first_row=first_row)
-    yield from _with_absent_features(tables, schema, ids, given=formats)
+    """Yield the rows of a part as `read_file_tables` does; errors count the rows of Parquet from `first_row`."""
+    yield from _read_declared(rows.file, schema, ids, dialect=dialect, where=rows.address, first_row=first_row)
 
 
-def _given_formats(names: Sequence[str], schema: Schema, *, where: str) -> dict[str, TextFormat]:
-    """Return the formats of the features that a file has; a file with other columns is refused."""
+def _read_declared(
+    file: Path | TypedFile,
+    schema: Schema,
+    ids: tuple[str, ...],
+    *,
+    dialect: CsvDialect,
+    where: str,
+    first_row: int = 1,
+) -> Iterator[pa.Table]:
+    if isinstance(file, Path):
+        dialect = choose_file_dialect(file, dialect, schema.accepted_names)
+    names = read_header_names(file, dialect) if isinstance(file, Path) else list(file.names)
     if problems := name_problems(names, schema, path=where):
         raise to_data_error(problems)
-    return {column.name: column.text_format for column in schema.features if not names or column.name in names}
-
-
-def _with_absent_features(
-    tables: Iterator[pa.Table], schema: Schema, ids: tuple[str, ...], *, given: Collection[str]
-) -> Iterator[pa.Table]:
-    for table in tables:
+    formats = {column.name: column.text_format for column in schema.features}
+    given = {name: text_format for name, text_format in formats.items() if not names or name in names}
+    notes = schema.private_notes
+    for table in read_row_tables(file, given, dialect, ids=ids, where=where, private_notes=notes, first_row=first_row):
         absent = {
-            column.name: pa.nulls(table.num_rows, ARROW_TYPES[column.kind])
-            for column in schema.features
-            if column.name not in given
+            name: pa.nulls(table.num_rows, ARROW_TYPES[text_format.kind])
+            for name, text_format in formats.items()
+            if name not in given
         }
-        names = (*ids, *schema.feature_names)
-        yield pa.table({name: absent[name] if name in absent else table[name] for name in names})
+        yield pa.table({name: absent[name] if name in absent else table[name] for name in (*ids, *formats)})
 
 
 def count_file_rows(path: Path, schema: Schema) -> int | None:
@@ -141,39 +122,6 @@ def _open_typed(path: Path, schema: Schema) -> TypedFile | None:
             f"{path}: no reader knows this format; expected a file that ends with {', '.join(ROW_SUFFIXES)}"
         )
     return open_typed_file(path, schema.format_keys)
-
-
-def _read_typed(
-    file: TypedFile,
-    formats: dict[str, TextFormat],
-    ids: tuple[str, ...],
-    *,
-    where: str,
-    private_notes: Mapping[str, str],
-    first_row: int = 1,
-) -> Iterator[pa.Table]:
-    names = [name for name in (*ids, *formats) if name in file.names or name in ids]
-    words = [name for name, text_format in formats.items() if text_format.kind == "category" and name not in ids]
-    for table in file.read(names) if file.read_words is None else file.read_words(names, words):
-        features = coerce_table(
-            table,
-            formats,
-            where=where,
-            private_notes=private_notes,
-            holds_cells=file.holds_cells,
-            keeps_words=True,
-            first_row=first_row,
-        )
-        first_row += table.num_rows
-        id_columns = {name: _to_flat(table[name], as_text=file.holds_cells) for name in ids}
-        yield pa.table({**id_columns, **dict(zip(formats, features, strict=True))})
-
-
-def _to_flat(column: pa.ChunkedArray, *, as_text: bool) -> pa.ChunkedArray:
-    """Return ids as a column that a CSV file can hold: nested values, and those of a format of cells, as texts."""
-    if pa.types.is_nested(column.type):
-        return pa.chunked_array([[None if value is None else str(value) for value in column.to_pylist()]], pa.string())
-    return column.cast(pa.string()) if as_text else column
 
 
 class InvalidValue(NamedTuple):
