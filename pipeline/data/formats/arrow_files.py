@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from pipeline.data.formats.typed_file import TypedFile, flatten_table, nested_columns
 from pipeline.errors import DataError, UnreadableFile
+from pipeline.files import iter_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ def open_parquet(path: Path | StoragePath, *, groups: Sequence[int] | None = Non
 
     def read(names: Sequence[str]) -> Iterator[pa.Table]:
         try:
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS, row_groups=groups, columns=list(names)):
+            for batch in iter_parquet(file, names, batch_rows=_BATCH_ROWS, groups=groups):
                 batch.validate(full=True)
                 yield flatten_table(pa.Table.from_batches([batch]).select(names))
         except _READ_ERRORS as error:
@@ -52,7 +53,7 @@ def open_parquet(path: Path | StoragePath, *, groups: Sequence[int] | None = Non
     def read_words(names: Sequence[str], words: Sequence[str]) -> Iterator[pa.Table]:
         try:
             with _with_words(source, file, words, is_remote=is_remote) as encoded:
-                for batch in encoded.iter_batches(batch_size=_WORD_BATCH_ROWS, row_groups=groups, columns=list(names)):
+                for batch in iter_parquet(encoded, names, batch_rows=_WORD_BATCH_ROWS, groups=groups):
                     batch.validate(full=True)
                     yield flatten_table(pa.Table.from_batches([batch]).select(names), words=words)
         except _READ_ERRORS as error:
