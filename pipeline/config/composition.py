@@ -184,6 +184,9 @@ def _hydra_initialized(conf: Path, overrides: Sequence[str]) -> Iterator[None]:
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
+    from pipeline.config.hydra_launcher import register_launchers
+
+    register_launchers()
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf.resolve()), version_base=None):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.composition import check_hydra_overrides
 from pipeline.config.config_loader import build_config
-from pipeline.config.hydra_job import HydraJob, SweepRecorder, TrialBusy, current_job, current_sweep
+from pipeline.config.hydra_job import HydraJob, SweepRunner, TrialBusy, current_job, current_sweep
 from pipeline.config.interpolation import check_interpolations
 from pipeline.errors import ConfigError, MlopsError, UsageError
 from pipeline.project import paths
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
     from pipeline.config.root_config import Config
 
-__all__ = ["HydraTask", "run_hydra_app"]
+__all__ = ["HydraTask", "plain_values", "run_hydra_app", "stops_at_failure"]
 
 _FLAGS = {"-m", "--multirun", "--cfg", "-c", "job", "hydra", "all", "--resolve", "-r", "--info"}
 
 
 @dataclass(frozen=True)
 class HydraTask:
-    """What Hydra runs for each composed tree: one task, and who records the failures of its sweeps."""
+    """What Hydra runs for each composed tree: one task, and who runs and records the trials of its sweeps."""
 
     task: Callable[[Config], float | None]
-    recorder: SweepRecorder | None = None
+    runner: SweepRunner | None = None
 
     def __call__(self, tree: Any) -> float | None:
         """Run the task on a tree of Hydra."""
@@ -52,7 +52,7 @@ class HydraTask:
         except TrialBusy:
             raise
         except Exception as error:
-            if self.recorder is None or not job.is_in_sweep:
+            if self.runner is None or not job.is_in_sweep:
                 raise
             self._report_failure(job, error, stop=stop)
             if stop:
@@ -65,21 +65,21 @@ class HydraTask:
         if not isinstance(error, MlopsError):
             logging.getLogger(__name__).error("unexpected error in a trial:", exc_info=error)
         sys.stderr.write(f"[{job.number}] failed: {message}\n")
-        if self.recorder is not None:
-            self.recorder.record_failure(job, message, stop=stop)
+        if self.runner is not None:
+            self.runner.record_failure(job, message, stop=stop)
 
     def _refuse_when_stopped(self, sweep: int | None) -> None:
-        reason = None if sweep is None or self.recorder is None else self.recorder.stop_reason(sweep)
+        reason = None if sweep is None or self.runner is None else self.runner.stop_reason(sweep)
         if reason is not None:
             raise ConfigError(f"the sweep was stopped by its first failure (tracking.fail_fast): {reason}")
 
     def refuse_when_all_failed(self) -> None:
         """Raise if the sweep of this process was stopped, or if no trial succeeded."""
         sweep = current_sweep()
-        if sweep is None or self.recorder is None:
+        if sweep is None or self.runner is None:
             return
         self._refuse_when_stopped(sweep)
-        failure = self.recorder.failure_of_all(sweep)
+        failure = self.runner.failure_of_all(sweep)
         if failure is not None:
             raise ConfigError(f"every trial of the sweep failed; the first error: {failure}")
 
@@ -111,11 +111,11 @@ def run_hydra_app(
     task: Callable[[Config], float | None],
     arguments: Sequence[str],
     *,
-    recorder: SweepRecorder | None = None,
+    runner: SweepRunner | None = None,
 ) -> None:
     """Run `task` on the settings that `arguments` compose, once or for each trial of a sweep.
 
-    Without a `recorder`, the first failed trial ends a sweep.
+    Without a `runner`, the first failed trial ends a sweep.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def run_hydra_app(
             " model=random_forest, -m for a sweep, --cfg job, --info, --help"
         )
     check_hydra_overrides(overrides)
-    _run_hydra(HydraTask(task, recorder))
+    _run_hydra(HydraTask(task, runner))
 
 
 def _run_hydra(task: HydraTask) -> None:

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipeline.errors import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pipeline.config.groups.engine_config import PartEngineConfig
+    from pipeline.config.hydra_app import HydraTask
 
 __all__ = [
+    "ComposedTrial",
     "HydraJob",
     "SweepPlan",
-    "SweepRecorder",
+    "SweepRunner",
     "TrialBusy",
     "current_job",
     "current_sweep",
@@ -62,8 +66,22 @@ class SweepPlan:
     objective: str
 
 
-class SweepRecorder(Protocol):
-    """Records the failures of a sweep; a copy of it works in every process of the sweep."""
+@dataclass(frozen=True, slots=True)
+class ComposedTrial:
+    """A trial with its composed settings as plain values; `stop` is whether its failure stops the sweep."""
+
+    job: HydraJob
+    values: Mapping[str, Any]
+    stop: bool
+
+
+class SweepRunner(Protocol):
+    """Records what happens to the trials of a sweep; a copy of it works in every process of the sweep."""
+
+    def run_on_engine(
+        self, task: HydraTask, trials: Sequence[ComposedTrial], config: PartEngineConfig
+    ) -> Mapping[int, float | None]:
+        """Run trials on an engine and return the objective by number; None for a failed one."""
 
     def record_failure(self, job: HydraJob, message: str, *, stop: bool) -> None:
         """Record the failure of a trial; with `stop`, later trials do not run."""

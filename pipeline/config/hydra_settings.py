@@ -26,6 +26,7 @@ _FOLDER = r'"(?![/~\\])(?!.*\.\.)(?!.*\$\{(?!hydra\.job\.(num|id|name|override_d
 _LAUNCHERS = (
     r'"hydra\._internal\.core_plugins\.basic_launcher\.BasicLauncher"'
     r'|"hydra_plugins\.hydra_joblib_launcher\.joblib_launcher\.JoblibLauncher"'
+    r'|"hydra_plugins\.mlops\.EngineLauncher"'
 )
 _SWEEPERS = (
     r'"hydra\._internal\.core_plugins\.basic_sweeper\.BasicSweeper"'
@@ -36,7 +37,8 @@ _SWEEPERS = (
 _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     (r"run\.dir", r'"\."', "."),
     (r"sweep\.(dir|subdir)", _FOLDER, "a path inside the project, such as outputs/sweeps/mine"),
-    (r"launcher\._target_", _LAUNCHERS, "the launcher basic or joblib"),
+    (r"launcher\._target_", _LAUNCHERS, "the launcher basic, joblib, local, dask or ray"),
+    (r"launcher\.engine", r'"(local|dask|ray)"', "local, dask or ray"),
     (r"launcher\.backend", r'null|"(loky|threading|multiprocessing)"', "loky, threading or multiprocessing"),
     (r"launcher\.pre_dispatch", r'"[0-9]*\*?n_jobs"|"all"|[0-9]+', "a number, all, or a product such as 2*n_jobs"),
     (r"launcher\.(n_jobs|prefer|require|verbose|timeout|batch_size|max_nbytes|mmap_mode)", _WORD, "a number or word"),

@@ -1,0 +1,126 @@
+"""Launchers of Hydra that run the trials of a sweep on an engine: `hydra/launcher=local`, `dask` or `ray`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
+from hydra.plugins.launcher import Launcher
+
+from pipeline.config.config_loader import build_config
+from pipeline.config.hydra_app import plain_values, stops_at_failure
+from pipeline.config.hydra_job import ComposedTrial, HydraJob, current_sweep
+from pipeline.errors import UsageError
+from pipeline.project import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hydra.types import HydraContext, TaskFunction
+
+    from pipeline.config.groups.engine_config import PartEngineConfig
+    from pipeline.config.hydra_app import HydraTask
+
+__all__ = ["ENGINE_LAUNCHERS", "EngineLauncher", "register_launchers"]
+
+ENGINE_LAUNCHERS = ("local", "dask", "ray")
+# Hydra builds launchers of this namespace alone, and finds only those of installed packages; the code of a project may
+# lie in its folder.
+_NAMESPACE = "hydra_plugins.mlops"
+
+
+class EngineLauncher(Launcher):
+    """Composes each trial in this process, and runs it by the engine, which needs no Hydra.
+
+    Parameters
+    ----------
+    engine : str
+        Option of the group `engine`.
+    """
+
+    __module__ = _NAMESPACE
+
+    def __init__(self, engine: str) -> None:
+        super().__init__()
+        self._engine = engine
+        self._config: Any = None
+        self._context: Any = None
+        self._task: Any = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: Any) -> None:
+        """Take what Hydra has composed; Hydra calls it once."""
+        self._config, self._context, self._task = config, hydra_context, task_function
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run a batch of trials and return their results, in the order of `job_overrides`.
+
+        Raises
+        ------
+        UsageError
+            When the stage has no trials.
+        """
+        setup_globals()
+        node = self._config.hydra
+        configure_log(node.hydra_logging, node.verbose)
+        task: HydraTask = self._task
+        if task.runner is None:
+            raise UsageError(f"hydra/launcher={self._engine}: only the stage train has trials; leave the launcher out")
+        Path(str(node.sweep.dir)).mkdir(parents=True, exist_ok=True)
+        single = self._compose(["engine=local"]).engine
+        trials = [
+            self._trial(list(overrides), initial_job_idx + at, engine=single)
+            for at, overrides in enumerate(job_overrides)
+        ]
+        results = task.runner.run_on_engine(task, [trial for trial in trials if trial is not None], self._settings())
+        return [_job_return(overrides, results.get(initial_job_idx + at)) for at, overrides in enumerate(job_overrides)]
+
+    def _compose(self, overrides: list[str]) -> Any:
+        return self._context.config_loader.load_sweep_config(self._config, overrides)
+
+    def _settings(self) -> PartEngineConfig:
+        """Return the settings of the engine: its option in conf/, with the overrides of the call."""
+        words = [word for word in self._config.hydra.overrides.task if str(word).startswith("engine.")]
+        overrides = [f"engine={self._engine}", *words]
+        values = plain_values(_without_hydra(self._compose(overrides)))
+        return build_config(values, where=" ".join([f"{paths.CONF}/config.yaml", *overrides])).engine
+
+    def _trial(self, overrides: list[str], number: int, *, engine: Any) -> ComposedTrial | None:
+        """Return a trial with its values; None where they are invalid, which is recorded as its failure."""
+        tree = _without_hydra(self._compose(overrides))
+        job = HydraJob(tuple(overrides), number, current_sweep(), waits=False)
+        stop = stops_at_failure(tree)
+        tree.engine = engine  # a worker never waits for others
+        try:
+            return ComposedTrial(job, plain_values(tree), stop)
+        except Exception:  # noqa: BLE001 - the task meets it again, and reports it
+            self._task.run(lambda: plain_values(tree), job, stop=stop)
+            return None
+
+
+def _without_hydra(tree: Any) -> Any:
+    from omegaconf import OmegaConf, open_dict
+
+    bare = tree.copy()
+    OmegaConf.set_readonly(bare, value=False)
+    with open_dict(bare):
+        del bare["hydra"]
+    return bare
+
+
+def _job_return(overrides: Sequence[str], value: float | None) -> JobReturn:
+    ended = JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED)
+    ended.return_value = value
+    return ended
+
+
+def register_launchers() -> None:
+    """Let Hydra find the launchers, under a name that it accepts."""
+    sys.modules.setdefault(_NAMESPACE, sys.modules[__name__])
+    Plugins.instance().register(EngineLauncher)
+    for engine in ENGINE_LAUNCHERS:
+        node = {"_target_": f"{_NAMESPACE}.{EngineLauncher.__name__}", "engine": engine}
+        ConfigStore.instance().store(group="hydra/launcher", name=engine, node=node, provider="mlops")
