@@ -103,7 +103,6 @@ class FileSource(Section):
     kind: FileKind
     path: Annotated[str | tuple[str, ...], BeforeValidator(_check_source_path)] = setting(
         "File below data/external/ or address of an object (s3://, gs://, az://), a list of them, or a pattern with *"
-        " in place of a part of the name"
     )
 
     @property
