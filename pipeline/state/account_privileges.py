@@ -100,6 +100,10 @@ _SERVING = (
     Privilege("UPDATE", "trial_traffic"),
     Privilege("UPDATE", "trial_servers"),
     Privilege("UPDATE", "api_keys", ("last_used_at",)),
+    *_insert("stream_consumers", "stream_partitions"),
+    Privilege("UPDATE", "stream_consumers"),
+    Privilege("UPDATE", "stream_partitions"),
+    Privilege("DELETE", "stream_consumers"),
 )
 _SERVING_COUNTERS = ("predictions", "outcomes", "serving_events")
 _MIRRORING = (*_insert("mlflow_outbox"), Privilege("UPDATE", "mlflow_outbox", ("attempts", "error", "done_at")))

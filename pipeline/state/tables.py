@@ -36,6 +36,7 @@ from pipeline.state.loop_tables import (
     trial_units,
     trials,
 )
+from pipeline.state.stream_tables import stream_consumers, stream_partitions
 from pipeline.state.table_base import DIGEST, METADATA, NAME
 
 __all__ = [
@@ -60,6 +61,8 @@ __all__ = [
     "rollups",
     "serving_events",
     "shadow_predictions",
+    "stream_consumers",
+    "stream_partitions",
     "trial_servers",
     "trial_traffic",
     "trial_units",
