@@ -85,7 +85,7 @@ def run_trials(task: HydraTask, trials: Sequence[ComposedTrial], config: PartEng
     with open_engine(config) as engine:
         while waiting:
             busy = []
-            for position, outcome in engine.map(partial(run_engine_trial, task), waiting):
+            for position, outcome in engine.map(partial(run_engine_trial, task), waiting, noun="trial"):
                 sys.stdout.write(outcome.printed)
                 sys.stdout.flush()
                 if outcome.is_busy:
