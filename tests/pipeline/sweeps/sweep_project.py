@@ -16,6 +16,8 @@ from tests.fixtures.forked_programs import environment_with_forks
 from tests.pipeline.tracking.graph_outputs import make_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pipeline.tracking import RecordedRun
 
 __all__ = ["EXPERIMENT", "REPOSITORY", "Project", "make_project"]
@@ -47,7 +49,13 @@ class Project:
     def environment(self) -> dict[str, str]:
         """The environment without what belongs to the test run."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "MLOPS_"))}
-        return clean | {"PYTHONPATH": str(self.root)}
+        address = {name: os.environ[name] for name in ("MLOPS_DASK_ADDRESS",) if name in os.environ}
+        return clean | address | {"PYTHONPATH": str(self.root)}
+
+    def copy(self, name: str, *, without: Collection[str] = ()) -> Project:
+        """Return a copy beside this project; what it leaves out is made again."""
+        ignore = shutil.ignore_patterns(*without, *(f"{name}-*" for name in without))
+        return Project(Path(shutil.copytree(self.root, self.root.parent / name, symlinks=True, ignore=ignore)))
 
     @property
     def tracker(self) -> ExperimentTracker:
