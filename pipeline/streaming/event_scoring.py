@@ -154,8 +154,8 @@ def predict_events(
             echoed_ids = parsed.ids[0] if parsed.ids else ""
             valid.append(ValidEvent(event, id_of(event, event_id), parsed.rows[0], echoed_ids))
     scored, failures = _score(model.scorer, valid)
-    for position, error in sorted(failures.items()):
-        dead.append(dead_letter(valid[position].event, error, model_digest=model.digest))
+    for position, failure in sorted(failures.items()):
+        dead.append(dead_letter(valid[position].event, failure, model_digest=model.digest))
     if failures:
         valid = [event for position, event in enumerate(valid) if position not in failures]
     return PredictedEvents(model, valid, scored, dead)
