@@ -1,9 +1,10 @@
-"""Measure time and memory of `mlops predict` on a Parquet file, and of onnxruntime alone on the same arrays.
+"""Measure time and memory of `mlops predict` on a Parquet file, beside a bare copy of it and onnxruntime alone.
 
     python benchmarks/file_scoring_speed.py --rows 10000000
 
-onnxruntime gets encoded rows in memory, in batches of 131,072, and both use one inference thread. `mlops predict` also
-reads, checks, encodes and writes the rows, in threads beside the inference.
+The copy reads the file in batches of 131,072 rows and writes them in the form of the output: what reading and writing
+cost without a model. onnxruntime gets encoded rows in memory, in batches of the same size, and both use one inference
+thread. `mlops predict` also reads, checks, encodes and writes the rows, in threads beside the inference.
 """
 
 from __future__ import annotations
@@ -51,6 +52,18 @@ def ours(folder: Path) -> None:
     print(time.perf_counter() - started, time.process_time() - cpu_started, _peak_mb())
 
 
+def copy(folder: Path) -> None:
+    """Print the seconds of reading the file and writing its rows again."""
+    import pyarrow.parquet as pq
+
+    started, cpu_started = time.perf_counter(), time.process_time()
+    file = pq.ParquetFile(folder / "rows.parquet")
+    with pq.ParquetWriter(folder / "copy.parquet", file.schema_arrow, compression="zstd", version="2.6") as writer:
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+            writer.write_batch(batch, row_group_size=_BATCH_ROWS)
+    print(time.perf_counter() - started, time.process_time() - cpu_started, _peak_mb())
+
+
 def alone(folder: Path) -> None:
     """Print the seconds of onnxruntime on the rows of the file, encoded before the clock starts."""
     import onnxruntime as ort
@@ -95,16 +108,21 @@ def main() -> None:
     args = parser.parse_args()
     sys.path.remove(str(Path(__file__).parent))  # a script in this folder has the name of a library
     sys.path.insert(0, str(ROOT))
-    print(f"{args.rows:,} rows{'':18} {'ours':>9} {'CPU':>9} {'onnxruntime':>11} {'CPU':>9} {'ratio':>6} {'peak':>8}")
+    print(
+        f"{args.rows:,} rows{'':18} {'ours':>9} {'CPU':>9} {'copy, CPU':>11} {'ratio':>6} {'onnxruntime':>11}"
+        f" {'CPU':>9} {'ratio':>6} {'peak':>8}"
+    )
     for model in args.models.split(","):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             prepare_package(folder, MODELS[model])
             write_rows(folder, args.rows)
             seconds, cpu_s, peak_mb = run_step("ours", folder)
+            _, copy_cpu_s, _ = run_step("copy", folder)
             alone_s, alone_cpu_s, _ = run_step("alone", folder)
             print(
-                f"{model:28} {seconds:8.2f}s {cpu_s:8.2f}s {alone_s:10.2f}s {alone_cpu_s:8.2f}s"
+                f"{model:28} {seconds:8.2f}s {cpu_s:8.2f}s {copy_cpu_s:10.2f}s {cpu_s / copy_cpu_s:6.2f}"
+                f" {alone_s:10.2f}s {alone_cpu_s:8.2f}s"
                 f" {seconds / alone_s:6.2f} {peak_mb:5.0f} MB",
                 flush=True,
             )

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures.forked_programs",
     "tests.fixtures.garbage",
     "tests.fixtures.databases",
+    "tests.fixtures.kafka_broker",
     "tests.fixtures.registered_project",
     "tests.fixtures.finished_workspaces",
 ]

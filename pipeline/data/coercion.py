@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.data.cell_parsers import ARROW_TYPES, parse_column, to_frame
 from pipeline.data.csv_reader import text_formats
+from pipeline.data.formats.typed_file import WORDS
 from pipeline.data.input_problems import quote_shortened
 from pipeline.data.moment_parsers import local_moments_to_utc
 from pipeline.errors import DataError, did_you_mean
@@ -56,12 +57,14 @@ def coerce_table(
     where: str,
     private_notes: Mapping[str, str],
     holds_cells: bool = False,
+    keeps_words: bool = False,
     first_row: int = 1,
 ) -> pa.Table:
     """Return the columns of `formats` with their types; raises as `coerce_to_schema` does, but accepts an empty table.
 
     `private_notes` replace details of errors, which quote values. With `holds_cells`, the format lets a column mix
-    kinds, and 0 and 1 are booleans. `first_row` is the number of the first row.
+    kinds, and 0 and 1 are booleans. With `keeps_words`, dictionaries of texts may remain dictionaries. `first_row` is
+    the number of the first row.
     """
     columns: dict[str, pa.Array] = {}
     problems: list[str] = []
@@ -75,6 +78,8 @@ def coerce_table(
         try:
             if holds_cells and text_format.kind == "boolean" and pa.types.is_integer(column.type):
                 columns[name] = _zeros_and_ones(column)
+            elif keeps_words and column.type == WORDS and (words := _coerce_words(column, text_format)) is not None:
+                columns[name] = words
             else:
                 columns[name] = _coerce_column(column, text_format, first_row)
         except pa.ArrowException as error:
@@ -92,6 +97,18 @@ def _zeros_and_ones(column: pa.Array) -> pa.Array:
     if not pc.all(pc.is_in(column.drop_null(), value_set=pa.array([0, 1], column.type))).as_py():
         raise pa.ArrowInvalid("values besides 0 and 1")
     return column.cast(pa.bool_())
+
+
+def _coerce_words(column: pa.DictionaryArray, text_format: TextFormat) -> pa.DictionaryArray | None:
+    """Return texts as a dictionary of distinct words; None where only the decoded column says what each row has."""
+    if text_format.kind not in ("category", "text"):
+        return None
+    try:
+        words = _coerce_column(column.dictionary, text_format, 1)
+    except pa.ArrowException:
+        return None
+    is_distinct = not words.null_count and len(pc.unique(words)) == len(words)
+    return pa.DictionaryArray.from_arrays(column.indices, words) if is_distinct else None
 
 
 def _coerce_column(column: pa.Array, text_format: TextFormat, first_row: int) -> pa.Array:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["open_arrow", "open_parquet"]
 
 _BATCH_ROWS = 65_536
+_WORD_BATCH_ROWS = 131_072
 _ARROW_FILE_START = b"ARROW1"
 # Names that are not UTF-8 raise the last one.
 _READ_ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError)
@@ -38,8 +39,17 @@ def open_parquet(path: Path) -> TypedFile:
         except _READ_ERRORS as error:
             raise _unreadable(path, "Parquet", error) from error
 
+    def read_words(names: Sequence[str], words: Sequence[str]) -> Iterator[pa.Table]:
+        try:
+            with pq.ParquetFile(path, metadata=file.metadata, read_dictionary=list(words)) as encoded:
+                for batch in encoded.iter_batches(batch_size=_WORD_BATCH_ROWS, columns=list(names)):
+                    batch.validate(full=True)
+                    yield flatten_table(pa.Table.from_batches([batch]).select(names), words=words)
+        except _READ_ERRORS as error:
+            raise _unreadable(path, "Parquet", error) from error
+
     names = tuple(name for name in file.schema_arrow.names if name not in set_aside)
-    return TypedFile(names, set_aside, file.metadata.num_rows, read)
+    return TypedFile(names, set_aside, file.metadata.num_rows, read, read_words)
 
 
 def open_arrow(path: Path) -> TypedFile:

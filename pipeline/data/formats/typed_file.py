@@ -15,8 +15,9 @@ from pipeline.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["TypedFile", "flatten_table", "nested_columns", "read_all"]
+__all__ = ["WORDS", "TypedFile", "flatten_table", "nested_columns", "read_all"]
 
+WORDS = pa.dictionary(pa.int32(), pa.string())
 # What pandas writes beside the columns of a frame.
 _PANDAS_INDEX = "__index_level_"
 
@@ -35,6 +36,9 @@ class TypedFile:
         The number of rows; None where it is unknown before the file is read.
     read : callable
         Yields the named columns in batches, as numbers, booleans, moments and texts.
+    read_words : callable or None
+        Yields the named columns in larger batches, where those of the second argument may be dictionaries of texts;
+        None where the format has no such form.
     holds_cells : bool
         Whether texts stand for values of any kind, as in a CSV file, because the format has no dates or lets
         a column mix kinds.
@@ -46,6 +50,7 @@ class TypedFile:
     set_aside: Mapping[str, str]
     n_rows: int | None
     read: Callable[[Sequence[str]], Iterator[pa.Table]]
+    read_words: Callable[[Sequence[str], Sequence[str]], Iterator[pa.Table]] | None = None
     holds_cells: bool = False
     text_names: frozenset[str] = frozenset()
 
@@ -95,9 +100,18 @@ def _is_binary(arrow_type: pa.DataType) -> bool:
     )
 
 
-def flatten_table(table: pa.Table) -> pa.Table:
-    """Return a table of plain values: dictionaries decoded, durations as seconds, times of day as texts."""
-    return pa.table({name: _flatten_column(table.column(name)) for name in table.column_names})
+def flatten_table(table: pa.Table, *, words: Sequence[str] = ()) -> pa.Table:
+    """Return a table of plain values: dictionaries decoded, durations as seconds, times of day as texts.
+
+    Columns of `words` remain dictionaries of texts.
+    """
+    columns = {name: table.column(name) for name in table.column_names}
+    return pa.table(
+        {
+            name: column if name in words and column.type == WORDS else _flatten_column(column)
+            for name, column in columns.items()
+        }
+    )
 
 
 def _flatten_column(column: pa.ChunkedArray) -> pa.ChunkedArray:

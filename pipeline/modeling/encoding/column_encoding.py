@@ -65,9 +65,11 @@ class ColumnEncoding(ABC):
     """How one column is encoded, in numbers that float32 represents exactly.
 
     `name` is the column, `kind` its kind. With `indicator` the last matrix column marks missing values.
+    `shares_work` says that equal values are encoded once, so that dividing the rows would repeat work.
     """
 
     method: ClassVar[str]
+    shares_work: ClassVar[bool] = False
     name: str
     kind: str
     indicator: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
     from pipeline.schema import Column, Schema
 
     Rows = pd.DataFrame | Mapping[str, Sequence[Any]]
+    Matrix = NDArray[np.float32]
+    Write = Callable[[ColumnEncoding, Any, Matrix], NDArray[np.bool_]]
 
 __all__ = ["Encoder", "make_encoder"]
 
 _FORMAT = 1
 _PARAMETERS = ("columns", "features", "form", "seed", "derived")
 _NO_DERIVED_COLUMNS = DerivedColumns()
+_BLOCK_ROWS = 8_192  # a block of columns fits into the cache of a core; measured against 2,048 to 16,384
 
 
 class Encoder:
@@ -169,25 +173,24 @@ class Encoder:
             frame, lambda encoding, values, out: encoding.encode_out_of_fold(values, out, target=target)
         )
 
-    def _write_matrix(
-        self, frame: Rows, write: Callable[[ColumnEncoding, Any, NDArray[np.float32]], NDArray[np.bool_]]
-    ) -> NDArray[np.float32]:
+    def _write_matrix(self, frame: Rows, write: Write) -> Matrix:
         encodings = self.encodings_
         derived = self.derived.compute(frame)
         columns = [_column_values(derived if each.name in derived else frame, each.name) for each in encodings]
         n_rows = len(columns[0])
         matrix = np.empty((n_rows, sum(len(encoding.output_names) for encoding in encodings)), dtype=np.float32)
+        divided: list[_Cells] = []
         at = 0
         for encoding, values in zip(encodings, columns, strict=True):
             if len(values) != n_rows:
                 raise DataError(f"{encoding.name}: has {len(values)} values where {encodings[0].name} has {n_rows}")
-            n_values = len(encoding.value_names)
-            with _naming(encoding.name, encoding.kind):
-                is_missing = write(encoding, values, matrix[:, at : at + n_values])
-            at += n_values
-            if encoding.indicator:
-                matrix[:, at] = is_missing
-                at += 1
+            cells = _Cells(encoding, values, at, at + len(encoding.output_names))
+            at = cells.stop
+            if n_rows > _BLOCK_ROWS and not encoding.shares_work:
+                divided.append(cells)
+            else:
+                _write_cells(cells, values, matrix[:, cells.start : cells.stop], write)
+        _write_blocks(divided, matrix, write)
         return matrix
 
     def only(self, names: Collection[str]) -> Encoder:
@@ -236,6 +239,48 @@ def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInpu
     )
     derived = DerivedColumns.of_schema(features.derived, schema)
     return Encoder(schema.features, features=features, form=form, seed=seed, derived=derived)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A column of rows, and the columns of the matrix that encode it."""
+
+    encoding: ColumnEncoding
+    values: Any
+    start: int
+    stop: int
+
+
+def _write_cells(cells: _Cells, values: Any, out: Matrix, write: Write) -> None:
+    encoding = cells.encoding
+    n_values = out.shape[1] - encoding.indicator
+    with _naming(encoding.name, encoding.kind):
+        is_missing = write(encoding, values, out[:, :n_values])
+    if encoding.indicator:
+        out[:, n_values] = is_missing
+
+
+def _write_blocks(columns: Sequence[_Cells], matrix: Matrix, write: Write) -> None:
+    """Write columns block by block: each is contiguous in a block, which is then transposed into the matrix."""
+    if not columns:
+        return
+    runs: list[tuple[int, int]] = []
+    for cells in columns:
+        start = runs.pop()[0] if runs and runs[-1][1] == cells.start else cells.start
+        runs.append((start, cells.stop))
+    n_rows, n_cells = matrix.shape
+    block = np.empty((n_cells, _BLOCK_ROWS), dtype=np.float32)
+    for first in range(0, n_rows, _BLOCK_ROWS):
+        last = min(first + _BLOCK_ROWS, n_rows)
+        for cells in columns:
+            out = block[cells.start : cells.stop, : last - first].T
+            _write_cells(cells, _slice_values(cells.values, first, last), out, write)
+        for start, stop in runs:
+            matrix[first:last, start:stop] = block[start:stop, : last - first].T
+
+
+def _slice_values(values: Any, first: int, last: int) -> Any:
+    return values.iloc[first:last] if hasattr(values, "iloc") else values[first:last]
 
 
 def _encoding_from_dict(plain: Mapping[str, Any]) -> ColumnEncoding:

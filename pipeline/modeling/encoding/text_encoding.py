@@ -35,6 +35,7 @@ class TextBlock(ColumnEncoding):
     """The number of characters, and the components of the n-grams; a missing text has zeros there."""
 
     method = "text"
+    shares_work = True
     scaling: Scaling
     block: NgramBlock
     block_scale: float = 1.0

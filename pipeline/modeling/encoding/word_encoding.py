@@ -40,6 +40,7 @@ class FrequentWords(ColumnEncoding):
     """
 
     method = "words"
+    shares_work = True
     words: tuple[str, ...] = ()
     classes: tuple[int, ...] = ()
     table: tuple[tuple[float, ...], ...] = ()

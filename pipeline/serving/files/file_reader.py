@@ -42,6 +42,7 @@ def read_file_tables(
 ) -> Iterator[pa.Table]:
     """Yield a file in batches: the features of the model with their declared types, and the columns `ids` as they are.
 
+    Categories may be dictionaries of texts.
     A nullable feature that the file lacks is missing in each row; declared columns that are neither are left out.
     Ids of a CSV, JSON, Excel or SQLite file are texts, those of another file have its types.
 
@@ -111,13 +112,16 @@ def _read_tables(
         yield from iter_csv_tables(path, all_formats, dialect, private_notes=private_notes)
         return
     n_rows = 0
-    for table in file.read([name for name in (*ids, *formats) if name in file.names or name in ids]):
+    names = [name for name in (*ids, *formats) if name in file.names or name in ids]
+    words = [name for name, text_format in formats.items() if text_format.kind == "category" and name not in ids]
+    for table in file.read(names) if file.read_words is None else file.read_words(names, words):
         features = coerce_table(
             table,
             formats,
             where=str(path),
             private_notes=private_notes,
             holds_cells=file.holds_cells,
+            keeps_words=True,
             first_row=n_rows + 1,
         )
         n_rows += table.num_rows

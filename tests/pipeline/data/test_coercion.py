@@ -75,6 +75,39 @@ def test_typed_values_follow_the_declared_form(text_format: TextFormat, values: 
     assert table.column("value")[0].as_py() == expected
 
 
+@pytest.mark.parametrize(
+    ("text_format", "words", "expected", "is_dictionary"),
+    [
+        (TextFormat("category"), ["a", "b"], ["b", "a", None], True),
+        (TextFormat("category"), ["a", "a"], ["a", "a", None], False),
+        (TextFormat("category", null_values=("a",)), ["a", "b"], ["b", None, None], False),
+        (TextFormat("integer"), ["1", "2"], [2, 1, None], False),
+    ],
+)
+def test_a_dictionary_remains_where_its_words_are_distinct(
+    text_format: TextFormat, words: list[str], expected: list[Any], *, is_dictionary: bool
+) -> None:
+    values = pa.DictionaryArray.from_arrays(pa.array([1, 0, None], pa.int32()), pa.array(words))
+    table = coerce_table(
+        pa.table({"value": values}), {"value": text_format}, where="made", private_notes={}, keeps_words=True
+    )
+    assert table.column("value").to_pylist() == expected
+    assert pa.types.is_dictionary(table.column("value").type) is is_dictionary
+
+
+def test_an_invalid_word_of_a_dictionary_is_named_by_its_row() -> None:
+    words = pa.array(["a", "b\0"])
+    values = pa.DictionaryArray.from_arrays(pa.array([0, 0, 1], pa.int32()), words)
+    with pytest.raises(DataError, match=r"made: value: category: .*U\+0000"):
+        coerce_table(
+            pa.table({"value": values}),
+            {"value": TextFormat("category")},
+            where="made",
+            private_notes={},
+            keeps_words=True,
+        )
+
+
 def test_a_time_that_clocks_skipped_is_refused() -> None:
     moments = pa.table({"value": pa.array([datetime(2026, 3, 29, 2, 30)])})  # noqa: DTZ001
     formats = {"value": TextFormat("datetime", zone="Europe/Berlin")}

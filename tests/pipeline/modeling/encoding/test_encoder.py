@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
@@ -67,6 +68,19 @@ def test_a_row_gets_the_same_bits_in_any_order_alone_and_as_plain_values(records
     assert np.array_equal(alone, matrix, equal_nan=True)
     plain = {name: [record[name] for record in records] for name in records[0]}
     assert np.array_equal(encoder.transform(plain), matrix, equal_nan=True)
+
+
+@pytest.mark.parametrize("form", [FORMS[0], FORMS[2]])
+def test_rows_of_several_blocks_get_the_same_bits_as_a_few_at_a_time(form: dict[str, str]) -> None:
+    frame = rows(20_000, seed=2)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    encoder = fitted(**form)
+    parts = [encoder.transform(frame.iloc[at : at + 500]) for at in range(0, len(frame), 500)]
+    matrix = np.concatenate(parts)
+    plain = {name: table.column(name).to_pylist() for name in table.column_names}
+    arrays = {name: table.column(name).combine_chunks() for name in table.column_names}
+    for columns in (frame, arrays, plain):
+        assert np.array_equal(encoder.transform(columns), matrix, equal_nan=True)
 
 
 @given(records=st.lists(RECORD, min_size=1, max_size=8), form=st.sampled_from(FORMS))

@@ -79,6 +79,22 @@ def test_the_output_does_not_depend_on_the_chunk_size(
     assert len(outputs) == 1
 
 
+@pytest.mark.parametrize("group_rows", [33, 100, 350])
+def test_the_output_does_not_depend_on_how_the_source_is_stored(
+    package: Package, group_rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_scorer, "PART_ROWS", 100)
+    frame = make_frame(350)
+    outputs = set()
+    for use_dictionary in (True, False):
+        frame.to_parquet(tmp_path / "in.parquet", row_group_size=group_rows, use_dictionary=use_dictionary, index=False)
+        score_file(package, tmp_path / "in.parquet", tmp_path / "out.parquet")
+        outputs.add((tmp_path / "out.parquet").read_bytes())
+    score_file(package, write_frame(tmp_path / "in.csv", frame), tmp_path / "out.parquet")
+    outputs.add((tmp_path / "out.parquet").read_bytes())
+    assert len(outputs) == 1
+
+
 @pytest.mark.usefixtures("starts_processes")
 def test_a_killed_run_resumes_at_its_last_part(packages: dict[str, Path], tmp_path: Path) -> None:
     source = write_frame(tmp_path / "in.parquet", make_frame(6_000))
