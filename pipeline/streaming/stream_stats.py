@@ -25,6 +25,8 @@ class StreamStats:
         commits that the broker refused.
     n_partitions : int
         Claimed partitions.
+    model_version : int or None
+        The version that predicts; None while no model is loaded.
     hold_reason : str or None
         Why no event is read; None while events are read.
     oldest_event_ms : int or None
@@ -40,6 +42,7 @@ class StreamStats:
     n_fenced: int = 0
     n_refused_commits: int = 0
     n_partitions: int = 0
+    model_version: int | None = None
     hold_reason: str | None = None
     oldest_event_ms: int | None = None
     batch_durations_s: Histogram = field(default_factory=lambda: Histogram(_BATCH_BOUNDS_S))
