@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import links
+from app.page_queries import stream_queries
 from app.views.incidents import incidents_page
 from app.views.loop import loop_page
 from app.views.models import compare_page, models_page
@@ -15,6 +16,7 @@ from app.views.monitoring import monitoring_page
 from app.views.overview import overview_page, wall_page
 from app.views.predictions import history_page, predict_page
 from app.views.project import configuration_page, data_page, experiments_page, reports_page
+from app.views.streams import streams_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +28,14 @@ _PRODUCTION, _DEVELOPMENT = "Production", "Models and data"
 
 @dataclass(frozen=True, slots=True)
 class PageEntry:
-    """A page of the app; a page without a section is reached by links alone."""
+    """A page of the app; one without a section, or that is not listed now, is reached by links alone."""
 
     name: str
     title: str
     icon: str
     section: str
     render: Callable[[], None]
+    is_listed: Callable[[], bool] = lambda: True
 
 
 PAGES = (
@@ -42,6 +45,7 @@ PAGES = (
     PageEntry("predict", "Predict", "online_prediction", _PRODUCTION, predict_page.render),
     PageEntry("monitoring", "Monitoring", "monitoring", _PRODUCTION, monitoring_page.render),
     PageEntry("loop", "Loop", "autorenew", _PRODUCTION, loop_page.render),
+    PageEntry("streams", "Streams", "stream", _PRODUCTION, streams_page.render, stream_queries.has_streams),
     PageEntry("history", "History", "history", _PRODUCTION, history_page.render),
     PageEntry("models", "Models", "deployed_code", _DEVELOPMENT, models_page.render),
     PageEntry("compare", "Compare", "compare_arrows", _DEVELOPMENT, compare_page.render),
@@ -77,5 +81,5 @@ def show_navigation() -> None:
         with st.container(gap="xsmall", key=f"navigation_{section.lower().replace(' ', '_')}"):
             st.caption(section)
             for entry in PAGES:
-                if entry.section == section:
+                if entry.section == section and entry.is_listed():
                     links.show_link(entry.title, entry.name, icon=entry.icon)

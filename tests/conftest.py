@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.garbage",
     "tests.fixtures.databases",
     "tests.fixtures.kafka_broker",
+    "tests.fixtures.s3_server",
     "tests.fixtures.registered_project",
     "tests.fixtures.finished_workspaces",
 ]

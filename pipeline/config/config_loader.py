@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from pipeline.config.groups.engine_config import PartEngineConfig
 from pipeline.config.groups.scenario_config import ScenarioConfig
+from pipeline.config.groups.section import Section
 from pipeline.config.root_config import Config
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.config.target_guard import check_targets
@@ -21,11 +23,17 @@ if TYPE_CHECKING:
 
     from pipeline.config.composition import Origin
 
-__all__ = ["build_config", "load_params", "load_scenario"]
+__all__ = ["build_config", "load_engine", "load_params", "load_scenario"]
 
 _MAX_ERRORS = 10
 
 M = TypeVar("M", bound=BaseModel)
+
+
+class _EngineFile(Section):
+    """An option of the group `engine`; a union is validated as the field of a model."""
+
+    engine: PartEngineConfig
 
 
 def load_params(path: Path = paths.PARAMS) -> Config:
@@ -71,18 +79,34 @@ def load_scenario(name_or_path: str, *, conf: Path = paths.CONF) -> ScenarioConf
     ConfigError
         Naming the known scenarios, or file and key.
     """
-    folder = conf / "scenario"
+    path, values = _read_option(name_or_path, conf / "scenario", example="calm")
+    return _validate(ScenarioConfig, values, str(path), tuple)
+
+
+def load_engine(name_or_path: str, *, conf: Path = paths.CONF) -> PartEngineConfig:
+    """Return the engine of a name in conf/engine/, or of a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        Naming the known engines, or file and key.
+    """
+    path, values = _read_option(name_or_path, conf / "engine", example="local")
+    return _validate(_EngineFile, {"engine": values}, str(path), tuple).engine
+
+
+def _read_option(name_or_path: str, folder: Path, *, example: str) -> tuple[Path, dict[str, Any]]:
     path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else folder / f"{name_or_path}.yaml"
     if not path.is_file():
         known = sorted(path.stem for path in folder.glob("*.yaml"))
         raise ConfigError(
-            f"{name_or_path!r} is no scenario; known: {', '.join(known)}, or the path of a YAML file"
+            f"{name_or_path!r} is no {folder.name}; known: {', '.join(known)}, or the path of a YAML file"
             f"{did_you_mean(name_or_path, known)}"
         )
     values = read_yaml(path)
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: has no keys; see {folder}/calm.yaml for an example")
-    return _validate(ScenarioConfig, values, str(path), tuple)
+        raise ConfigError(f"{path}: has no keys; see {folder}/{example}.yaml for an example")
+    return path, values
 
 
 def _validate(model: type[M], values: Mapping[str, Any], where: str, origin: Callable[[], Iterable[Origin]]) -> M:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.config.groups.alerts_config import AlertsConfig
 from pipeline.config.groups.data_config import DataConfig
 from pipeline.config.groups.drift_config import DriftConfig
+from pipeline.config.groups.engine_config import PartEngineConfig
 from pipeline.config.groups.evaluation_config import EvaluationConfig
 from pipeline.config.groups.fairness_config import FairnessConfig
 from pipeline.config.groups.features_config import FeaturesConfig
@@ -42,3 +43,4 @@ class Config(Section):
     serving: ServingConfig
     stream: StreamConfig
     lifecycle: LifecycleConfig
+    engine: PartEngineConfig

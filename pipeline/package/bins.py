@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.errors import DataError
+from pipeline.schema.column_values import to_float64
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from pipeline.package.text_measures import TextMeasure
@@ -152,7 +154,7 @@ class Bins:
         low, high = np.interp([0.25, 0.75], reach, ends) / _NORMAL_QUARTILE_RANGE
         return float(high - low) or None
 
-    def codes(self, values: pd.Series | Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
+    def codes(self, values: pd.Series | Sequence[Any] | NDArray[Any] | pa.Array) -> NDArray[np.int64]:
         """Return the position in `labels` of the bin of each of `values`, shape (n_values,).
 
         Raises
@@ -167,7 +169,7 @@ class Bins:
         except (TypeError, ValueError) as error:
             raise DataError(f"{self.name}: cannot be counted ({error})") from error
 
-    def count(self, values: pd.Series | Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
+    def count(self, values: pd.Series | Sequence[Any] | NDArray[Any] | pa.Array) -> NDArray[np.int64]:
         """Return how many of `values` fall into each bin, shape (len(labels),); raises as `codes` does."""
         if self.is_words and hasattr(values, "value_counts"):
             return self._count_categories(values)
@@ -179,11 +181,16 @@ class Bins:
 
     def _count_categories(self, values: Any) -> NDArray[np.int64]:
         """Count categories by their distinct values, of which there are few."""
+        counts = np.zeros(self.n_bins, dtype=np.int64)
+        if _is_arrow(values):
+            n_rows = values.value_counts()
+            codes = self.codes(n_rows.field("values").to_pylist())
+            np.add.at(counts, codes, n_rows.field("counts").to_numpy())
+            return counts
         try:
             n_rows = values.value_counts(sort=False, dropna=False)
         except TypeError as error:
             raise DataError(f"{self.name}: cannot be counted ({error})") from error
-        counts = np.zeros(self.n_bins, dtype=np.int64)
         np.add.at(counts, self.codes(n_rows.index.to_series()), n_rows.to_numpy(dtype=np.int64))
         return counts
 
@@ -191,6 +198,8 @@ class Bins:
         code_of = {category: code for code, category in enumerate(self.points)}
         unseen, missing = len(self.points), len(self.points) + 1
         if not hasattr(values, "factorize"):
+            if _is_arrow(values):
+                values = values.to_pylist()
             return np.array(
                 [missing if _is_missing(value) else code_of.get(_category_text(value), unseen) for value in values],
                 dtype=np.int64,
@@ -248,6 +257,10 @@ def _consecutive_integer_codes(numbers: NDArray[np.float64], first: float, n: in
 
 def to_floats(values: Any) -> NDArray[np.float64]:
     """Return numbers as float64 with NaN for missing; datetimes become microseconds since 1970."""
+    if _is_arrow(values):
+        if hasattr(values.type, "tz"):  # a type of moments
+            values = values.cast("timestamp[us]", safe=False).cast("int64")
+        return to_float64(values)
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
         return values.astype(np.float64)
     if not hasattr(values, "to_numpy"):  # a list: a server does not load pandas
@@ -278,6 +291,10 @@ def _interval_labels(points: tuple[float, ...]) -> list[str]:
         if len(set(labels)) == len(labels):
             break
     return labels
+
+
+def _is_arrow(values: Any) -> bool:
+    return hasattr(values, "dictionary_encode")
 
 
 def _is_missing(value: Any) -> bool:

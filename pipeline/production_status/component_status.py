@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["ComponentName", "ComponentStatus", "HealthState", "ProductionStatus", "SinceSource"]
 
 HealthState = Literal["healthy", "unknown", "degraded", "down"]
-ComponentName = Literal["database", "log", "version", "api", "monitor", "incidents", "loop", "tracking", "engine"]
+ComponentName = Literal[
+    "database", "log", "version", "api", "monitor", "incidents", "loop", "stream", "tracking", "engine"
+]
 # How the moment is known from which on a component is in its state.
 SinceSource = Literal["recorded", "last_seen", "observed", "unknown"]
 
@@ -28,6 +30,7 @@ _LABELS: dict[ComponentName, str] = {
     "monitor": "Monitor",
     "incidents": "Open incidents",
     "loop": "Loop",
+    "stream": "Streams",
     "tracking": "MLflow",
     "engine": "Engine in the app",
 }

@@ -11,6 +11,7 @@ from pipeline.production_status.component_status import ComponentStatus, Product
 from pipeline.production_status.log_assessment import UNKNOWN_LOG, assess_log
 from pipeline.production_status.loop_assessment import assess_loop
 from pipeline.production_status.monitor_assessment import assess_incidents, assess_monitor
+from pipeline.production_status.stream_assessment import assess_stream
 from pipeline.text import format_age, pluralize, timestamp
 
 if TYPE_CHECKING:
@@ -88,9 +89,8 @@ def assess_production(facts: ProductionFacts, *, zone: tzinfo = UTC) -> Producti
         assess_monitor(known, facts.checked_at, facts.monitor_period_us, zone=zone),
         assess_incidents(known, facts.checked_at, facts.monitor_period_us),
     ]
-    loop = assess_loop(known, facts.checked_at, zone=zone)
-    if loop is not None:
-        components.append(loop)
+    optional = (assess_loop(known, facts.checked_at, zone=zone), assess_stream(known, facts.checked_at))
+    components += [component for component in optional if component is not None]
     if facts.tracking is not None:
         components.append(_assess_tracking(facts.tracking))
     components = [_without_future(component, facts.checked_at) for component in components]

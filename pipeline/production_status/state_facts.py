@@ -12,11 +12,13 @@ from pipeline.production_status.gate_override import GateOverride, find_gate_ove
 from pipeline.project import paths
 from pipeline.state.incidents import last_resolved_at
 from pipeline.state.monitor_runs import read_monitor_moments
+from pipeline.state.stream_reports import read_stream_facts
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from pipeline.config.groups.monitoring_config import MonitoringConfig
     from pipeline.state import Incident, LoopFacts, ModelVersion, MonitorRun, State
+    from pipeline.state.stream_reports import StreamFacts
 
 __all__ = [
     "N_MONITOR_RUNS",
@@ -64,6 +66,8 @@ class ModelFacts:
         Moments of the last runs of the monitor, newest first.
     incident_resolved_at : int or None
         When the last incident was resolved.
+    stream : StreamFacts or None
+        What consumers of streams reported; None without a database.
     """
 
     n_versions: int
@@ -77,6 +81,7 @@ class ModelFacts:
     deployed_at: int | None = None
     monitor_moments: tuple[int, ...] = ()
     incident_resolved_at: int | None = None
+    stream: StreamFacts | None = None
 
 
 _NOTHING_KNOWN = ModelFacts(0, None, None, None, (), None, None)
@@ -197,4 +202,5 @@ def _read_model_facts(connection: Any, model: str, *, at: int) -> ModelFacts:
         deployed_at=freshness.deployed_at,
         monitor_moments=read_monitor_moments(connection, model, limit=N_MONITOR_RUNS),
         incident_resolved_at=last_resolved_at(connection, model),
+        stream=read_stream_facts(connection, model),
     )

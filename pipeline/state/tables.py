@@ -36,6 +36,8 @@ from pipeline.state.loop_tables import (
     trial_units,
     trials,
 )
+from pipeline.state.stream_tables import stream_consumers, stream_partitions
+from pipeline.state.sweep_tables import sweep_trials, sweeps
 from pipeline.state.table_base import DIGEST, METADATA, NAME
 
 __all__ = [
@@ -60,7 +62,11 @@ __all__ = [
     "rollups",
     "serving_events",
     "shadow_predictions",
+    "stream_consumers",
     "stream_offsets",
+    "stream_partitions",
+    "sweep_trials",
+    "sweeps",
     "trial_servers",
     "trial_traffic",
     "trial_units",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, func, select
 
 from pipeline.state.rollup_counts import HOUR_US
+from pipeline.state.row_upsert import put_row
 from pipeline.state.tables import trial_servers, trial_traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection
 
 __all__ = [
     "TrialServer",
@@ -77,12 +76,12 @@ def put_variant_traffic(connection: Connection, traffic: VariantTraffic) -> None
     """Replace the stored counts of a server and variant in the hour of `updated_at`; those of earlier hours stay."""
     hour_start = traffic.updated_at // HOUR_US * HOUR_US
     values = {**asdict(traffic), "durations": json.dumps(traffic.durations), "hour_start": hour_start}
-    _put(connection, trial_traffic, values, keys=("trial", "server", "variant", "hour_start"))
+    put_row(connection, trial_traffic, values, keys=("trial", "server", "variant", "hour_start"))
 
 
 def put_trial_server(connection: Connection, server: TrialServer) -> None:
     """Replace the stored state of a server."""
-    _put(connection, trial_servers, asdict(server), keys=("trial", "server"))
+    put_row(connection, trial_servers, asdict(server), keys=("trial", "server"))
 
 
 def read_variant_traffic(
@@ -116,10 +115,3 @@ def read_trial_servers(
         query = query.where(trial_servers.c.state == state)
     rows = connection.execute(query.order_by(trial_servers.c.changed_at, trial_servers.c.server))
     return [TrialServer(**row._asdict()) for row in rows]
-
-
-def _put(connection: Connection, table: Table, values: Mapping[str, Any], *, keys: tuple[str, ...]) -> None:
-    """Update the row with these keys, or insert it; the caller's transaction is the only writer."""
-    where = [table.c[name] == values[name] for name in keys]
-    if connection.execute(update(table).where(*where).values(**values)).rowcount == 0:
-        connection.execute(insert(table).values(**values))

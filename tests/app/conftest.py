@@ -40,6 +40,7 @@ PAGES = (
     "predict",
     "monitoring",
     "loop",
+    "streams",
     "history",
     "models",
     "compare",

@@ -94,4 +94,6 @@ def _target(component: ComponentStatus, facts: ProductionFacts) -> tuple[str, di
     if component.name == "version":
         production = None if known is None else known.production
         return "models", {"version": None if production is None else production.version}
-    return {"monitor": ("monitoring", {}), "tracking": ("experiments", {})}.get(component.name)
+    return {"monitor": ("monitoring", {}), "tracking": ("experiments", {}), "stream": ("streams", {})}.get(
+        component.name
+    )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from pipeline.package import Bins, Reference
@@ -62,9 +63,9 @@ def count_frame(
     rows: pd.DataFrame | Mapping[str, Sequence[Any]],
     *,
     n_rows: int,
-    score: Sequence[float] | NDArray[np.float64] | None = None,
-    confidence: Sequence[float] | NDArray[np.float64] | None = None,
-    predicted: Sequence[str] | NDArray[np.str_] | None = None,
+    score: Sequence[float] | NDArray[np.float64] | pa.Array | None = None,
+    confidence: Sequence[float] | NDArray[np.float64] | pa.Array | None = None,
+    predicted: Sequence[str] | NDArray[np.str_] | pa.Array | None = None,
 ) -> BinCounts:
     """Return the counts of rows.
 
@@ -73,7 +74,8 @@ def count_frame(
     reference : Reference
         Defines the bins.
     rows : DataFrame, or mapping of column names to values
-        A missing column, or one with values of another kind, is listed in `BinCounts.problems`.
+        Values may be Arrow arrays. A missing column, or one with values of another kind, is listed in
+        `BinCounts.problems`.
     n_rows : int
         Number of rows.
     score, confidence, predicted : shape (n_rows,), optional
@@ -108,7 +110,9 @@ def reference_counts(reference: Reference) -> BinCounts:
     )
 
 
-def _string_series(values: Sequence[str] | NDArray[np.str_]) -> pd.Series:
+def _string_series(values: Sequence[str] | NDArray[np.str_] | pa.Array) -> pd.Series | pa.Array:
+    if hasattr(values, "dictionary_encode"):
+        return values
     import pandas as pd
 
     return pd.Series(values, dtype="string")

@@ -37,25 +37,59 @@ class OpenInferenceEndpoints:
     server_status: ServerStatus
     max_rows: int
 
-    @route("GET", "/v2", name="v2_server", role=PUBLIC, summary="Return name and version of the server")
+    @route(
+        "GET",
+        "/v2",
+        name="v2_server",
+        role=PUBLIC,
+        tag="open_inference",
+        response="ServerMetadata",
+        summary="Return name and version of the server",
+    )
     async def v2_server_metadata(self, _request: HttpRequest) -> HttpResponse:
         """Name the server."""
         body = {"name": _PROJECT, "version": version(_PROJECT), "extensions": ["binary_tensor_data"]}
         return HttpResponse(to_json(body))
 
-    @route("GET", _MODEL, name="v2_model", role="viewer", summary="Return inputs and outputs of the model")
-    @route("GET", _VERSION, name="v2_version", role="viewer", summary="Return inputs and outputs of the model")
+    @route(
+        "GET",
+        _MODEL,
+        name="v2_model",
+        role="viewer",
+        tag="open_inference",
+        response="ModelMetadata",
+        summary="Return inputs and outputs of the model",
+    )
+    @route(
+        "GET",
+        _VERSION,
+        name="v2_version",
+        role="viewer",
+        tag="open_inference",
+        response="ModelMetadata",
+        summary="Return inputs and outputs of the model",
+    )
     async def v2_model_metadata(self, request: HttpRequest) -> HttpResponse:
         """Describe the tensors of the model."""
         model = self._require_named_model(request)
         return HttpResponse(to_json(open_inference.model_metadata(model.name, str(model.version), model.schema)))
 
-    @route("GET", f"{_MODEL}/ready", name="v2_model_ready", role=PUBLIC, summary="Report whether the model can predict")
+    @route(
+        "GET",
+        f"{_MODEL}/ready",
+        name="v2_model_ready",
+        role=PUBLIC,
+        tag="open_inference",
+        response="Readiness",
+        summary="Report whether the model can predict",
+    )
     @route(
         "GET",
         f"{_VERSION}/ready",
         name="v2_version_ready",
         role=PUBLIC,
+        tag="open_inference",
+        response="Readiness",
         summary="Report whether the model can predict",
     )
     async def v2_model_ready(self, request: HttpRequest) -> HttpResponse:
@@ -69,7 +103,9 @@ class OpenInferenceEndpoints:
         name="v2_model_infer",
         role="predict",
         accepts=_TENSOR_MEDIA_TYPES,
+        tag="open_inference",
         request="Inference",
+        response="InferenceResponse",
         parameters=LOG_QUERY_PARAMS,
         query_params=LOG_QUERY_PARAMS,
         unlogged_role="viewer",
@@ -82,7 +118,9 @@ class OpenInferenceEndpoints:
         name="v2_version_infer",
         role="predict",
         accepts=_TENSOR_MEDIA_TYPES,
+        tag="open_inference",
         request="Inference",
+        response="InferenceResponse",
         parameters=LOG_QUERY_PARAMS,
         query_params=LOG_QUERY_PARAMS,
         unlogged_role="viewer",
@@ -100,10 +138,13 @@ class OpenInferenceEndpoints:
             model.schema,
             max_rows=self.max_rows,
         )
+        _require_same_model(inference, model)
         predictions = await self.engine.predict_columns(
             inference.columns, request.log_options(), is_pinned="version" in request.path_params
         )
-        body, json_length = open_inference.build_response(inference, predictions, name=model.name)
+        body, json_length = open_inference.build_response(
+            inference, predictions, name=model.name, classes=model.classes
+        )
         if json_length is None:
             return HttpResponse(body)
         headers = [(open_inference.JSON_LENGTH_HEADER, str(json_length).encode())]
@@ -115,3 +156,14 @@ class OpenInferenceEndpoints:
         if request.path_params["model"] != model.name or named_version not in (None, str(model.version)):
             raise HttpProblem("not-found", f"this server has {model.name}, version {model.version}")
         return model
+
+
+def _require_same_model(inference: open_inference.InferenceRequest, model: LoadedModel) -> None:
+    """Refuse a body that names another model than its path."""
+    named = (inference.model_name or model.name, inference.model_version or str(model.version))
+    if named != (model.name, str(model.version)):
+        raise HttpProblem(
+            "not-found",
+            f"the body names another model or version than the server has; expected {model.name}, version"
+            f" {model.version}, or neither",
+        )

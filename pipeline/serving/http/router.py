@@ -43,8 +43,10 @@ class Route:
         Media types of the request body; empty for an endpoint without a body.
     summary : str
         One line for the OpenAPI document and docs/reference/serving.md.
-    request, response : str or None
-        Names of JSON Schemas in the OpenAPI document.
+    tag : str
+        Group of the endpoint in the OpenAPI document.
+    request, response : str
+        Names of JSON Schemas in the OpenAPI document; no request for an endpoint without a body.
     response_media_type : str
     parameters : tuple of str
         Names of the documented header and query parameters.
@@ -64,8 +66,9 @@ class Route:
     handler: Handler
     accepts: tuple[str, ...] = ()
     summary: str = ""
+    tag: str = "operation"
     request: str | None = None
-    response: str | None = "Status"
+    response: str = "Text"
     response_media_type: str = "application/json"
     parameters: tuple[str, ...] = ()
     query_params: tuple[str, ...] = ()
@@ -158,10 +161,9 @@ class Router:
         HttpProblem
             With 404 or 405.
         """
-        methods = self._by_path.get(path)
-        path_params: dict[str, str] = {}
-        if methods is None:
-            methods, path_params = self._match_template(path)
+        methods, path_params = self._match(path)
+        if methods is None and path.endswith("/"):
+            methods, path_params = self._match(path[:-1])  # the protocol's own document names /v2/
         if methods is None:
             known = sorted({declared.path for declared in self.routes})
             raise HttpProblem("not-found", f"known paths: {', '.join(known)}{did_you_mean(path, known)}")
@@ -170,6 +172,10 @@ class Router:
             allowed = ", ".join(_allowed_methods(methods))
             raise HttpProblem("method-not-allowed", f"this path accepts {allowed}", headers={"Allow": allowed})
         return matched, path_params
+
+    def _match(self, path: str) -> tuple[dict[str, Route] | None, dict[str, str]]:
+        methods = self._by_path.get(path)
+        return self._match_template(path) if methods is None else (methods, {})
 
     def _match_template(self, path: str) -> tuple[dict[str, Route] | None, dict[str, str]]:
         parts = path.split("/")

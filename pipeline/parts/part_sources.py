@@ -1,0 +1,118 @@
+"""Find the files of rows that an address names: one file, a folder, or a pattern."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pipeline.errors import DataError, UsageError
+from pipeline.parts.part_commit import read_manifest
+from pipeline.storage import StoragePath
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.parts.part_plan import SourceFile
+
+__all__ = ["find_source_files", "require_outside", "require_unchanged"]
+
+_SUFFIXES = (".csv", ".parquet")
+
+
+def find_source_files(addresses: Sequence[StoragePath]) -> list[StoragePath]:
+    """Return the files of rows, each address replaced by its sorted files.
+
+    Of a folder with a manifest, those that the manifest names; names that start with `_` or `.` are left out.
+
+    Parameters
+    ----------
+    addresses : sequence of StoragePath
+        Files, folders, or patterns with `*` in the last part.
+
+    Raises
+    ------
+    DataError
+        When an address has no file, or files are neither all CSV nor all Parquet.
+    """
+    found = [path for address in addresses for path in _files_of(address)]
+    suffixes = sorted({path.suffix for path in found})
+    if len(suffixes) > 1:
+        raise DataError(
+            f"{found[0].parent}: has files of several formats ({', '.join(suffixes)}); name one, as in *.csv"
+        )
+    return found
+
+
+def require_outside(output: StoragePath, addresses: Sequence[StoragePath]) -> None:
+    """Refuse an output folder whose files a second run would take for inputs.
+
+    Raises
+    ------
+    UsageError
+        When an address is, or has, the output folder, or a file of it.
+    """
+    target = output.absolute()
+    for address in addresses:
+        source = address.absolute()
+        is_inside = target == source or target.path.startswith(f"{source.path}/")
+        if target.scheme == source.scheme and (is_inside or source.parent == target):
+            raise UsageError(
+                f"-o {output}: lies in the input {address}, so another run would read its own output; choose a folder"
+                " beside the input"
+            )
+
+
+def require_unchanged(source: SourceFile) -> StoragePath:
+    """Return the path of a planned file; one that was written since is compared by its content.
+
+    Raises
+    ------
+    DataError
+        When the file is gone, or is another one than was planned.
+    """
+    path = StoragePath.parse(source.address)
+    try:
+        is_untouched = path.is_local and path.local.stat().st_mtime_ns == source.modified_ns
+        is_same = path.n_bytes() == source.n_bytes and (is_untouched or path.version() == source.version)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; it was there when the job was planned") from error
+    if not is_same:
+        raise DataError(f"{path}: changed since the job was planned; plan it again with another output")
+    return path
+
+
+def _files_of(address: StoragePath) -> list[StoragePath]:
+    if "*" in address.name and not address.exists():
+        return _matching_files(address)
+    if address.is_folder():
+        return _files_in_folder(address)
+    if not address.exists():
+        raise DataError(f"{address}: no such file or folder")
+    return [address]
+
+
+def _matching_files(address: StoragePath) -> list[StoragePath]:
+    """Return the files of a pattern; `*` alone has a meaning, so that brackets in names do not surprise."""
+    pattern = re.compile(".*".join(map(re.escape, address.name.split("*"))))
+    paths = [entry.path for entry in address.parent.list_files()]
+    found = [path for path in paths if pattern.fullmatch(path.name) and _is_visible(path.name)]
+    if not found:
+        raise DataError(f"{address}: no file matches; expected files that end with {' or '.join(_SUFFIXES)}")
+    return found
+
+
+def _files_in_folder(folder: StoragePath) -> list[StoragePath]:
+    manifest = read_manifest(folder)
+    if manifest is not None:
+        names = [file["name"] for part in manifest["parts"] for file in part["files"]]
+        found = [folder / name for name in names if (folder / name).suffix in _SUFFIXES]
+    else:
+        paths = [entry.path for entry in folder.list_files(recursive=True)]
+        found = [path for path in paths if path.suffix in _SUFFIXES and _is_visible(path.path[len(folder.path) :])]
+    if not found:
+        raise DataError(f"{folder}: has no file that ends with {' or '.join(_SUFFIXES)}")
+    return found
+
+
+def _is_visible(name: str) -> bool:
+    return not any(part.startswith(("_", ".")) for part in name.split("/"))

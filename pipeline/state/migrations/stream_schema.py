@@ -1,0 +1,54 @@
+"""The tables of the first schema in which consumers of streams report themselves."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from pipeline.state.migrations.schema_columns import (
+    big_column,
+    integer_column,
+    name_column,
+    text_column,
+    word_column,
+)
+
+__all__ = ["create_stream_tables"]
+
+
+def create_stream_tables() -> None:
+    """Create the tables `stream_consumers` and `stream_partitions`."""
+    op.create_table(
+        "stream_consumers",
+        name_column("group_name"),
+        name_column("consumer"),
+        name_column("model"),
+        name_column("topic"),
+        word_column("state", 20),
+        text_column("reason"),
+        big_column("n_rebalances"),
+        big_column("n_fenced"),
+        big_column("started_at"),
+        big_column("seen_at"),
+        sa.CheckConstraint("state IN ('running', 'paused', 'stopped')", name=op.f("ck_stream_consumers_state")),
+        sa.PrimaryKeyConstraint("group_name", "consumer", name=op.f("pk_stream_consumers")),
+        comment="Consumers of streams, as each reported itself at intervals.",
+    )
+    op.create_index(op.f("ix_stream_consumers_model"), "stream_consumers", ["model"], unique=False)
+    op.create_table(
+        "stream_partitions",
+        name_column("group_name"),
+        name_column("topic"),
+        integer_column("partition_number", autoincrement=False),
+        name_column("model"),
+        name_column("consumer"),
+        big_column("next_offset"),
+        big_column("end_offset"),
+        big_column("oldest_event_at", nullable=True),
+        big_column("n_predicted"),
+        big_column("n_dead"),
+        big_column("measured_at"),
+        sa.PrimaryKeyConstraint("group_name", "topic", "partition_number", name=op.f("pk_stream_partitions")),
+        comment="Lag of each partition as its consumer measured it, and how many of its events were predicted so far.",
+    )
+    op.create_index(op.f("ix_stream_partitions_model"), "stream_partitions", ["model"], unique=False)

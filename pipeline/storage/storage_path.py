@@ -1,0 +1,301 @@
+"""One value for the address of a file or folder, local or in an object store."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from pipeline import files
+from pipeline.errors import UsageError
+from pipeline.storage.object_stores import FILE_SYSTEMS, conditional_store, explained_store_errors, file_system
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["StorageEntry", "StoragePath"]
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+@dataclass(frozen=True, slots=True)
+class StorageEntry:
+    """A file of a listing, its size in bytes, and when it was written (seconds since 1970)."""
+
+    path: StoragePath
+    n_bytes: int
+    modified_at: float
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StoragePath:
+    """The address of a file or folder.
+
+    Parameters
+    ----------
+    scheme : str
+        `file`, `s3`, `gs` or `az`.
+    path : str
+        A local path, or `BUCKET/KEY`; without a slash at its end.
+
+    Examples
+    --------
+    >>> str(StoragePath.parse("s3://rows/2026/") / "part-000001.parquet")
+    's3://rows/2026/part-000001.parquet'
+    """
+
+    scheme: str
+    path: str
+
+    @classmethod
+    def parse(cls, address: str | Path) -> StoragePath:
+        """Return the value of an address as a user writes it.
+
+        Raises
+        ------
+        UsageError
+            When the scheme is unknown, the bucket is missing, or the address has credentials.
+        """
+        text = str(address)
+        match = _SCHEME.match(text)
+        if match is None:
+            return cls("file", text.rstrip("/") or text)
+        scheme, rest = match[1].lower(), text[match.end() :].rstrip("/")
+        if scheme == "file":
+            return cls("file", unquote(urlsplit(text).path).rstrip("/"))
+        if scheme not in set(FILE_SYSTEMS):
+            known = ", ".join(f"{name}://" for name in FILE_SYSTEMS)
+            raise UsageError(f"{scheme}://: is not supported; expected a local path, file://, {known}")
+        bucket = rest.partition("/")[0]
+        if "@" in bucket or not bucket:
+            found = "has credentials; set them in the environment" if bucket else "has no bucket"
+            raise UsageError(f"{scheme}://...: {found}; expected {scheme}://BUCKET/KEY")
+        return cls(scheme, rest)
+
+    def __str__(self) -> str:
+        """Return the address as a user writes it."""
+        return self.path if self.is_local else f"{self.scheme}://{self.path}"
+
+    def __truediv__(self, name: str) -> StoragePath:
+        """Return the address of `name` below this one."""
+        return StoragePath(self.scheme, f"{self.path}/{name}" if self.path != "/" else f"/{name}")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a path of this machine."""
+        return self.scheme == "file"
+
+    @property
+    def local(self) -> Path:
+        """The local path.
+
+        Raises
+        ------
+        UsageError
+            When the address is in an object store.
+        """
+        if not self.is_local:
+            raise UsageError(f"{self}: is in an object store; expected a local path")
+        return Path(self.path)
+
+    def absolute(self) -> StoragePath:
+        """Return an address that other processes understand in any folder; a link stays one."""
+        return StoragePath("file", os.path.abspath(self.path)) if self.is_local else self  # noqa: PTH100 - removes `..`
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the name, such as `.parquet`; empty without one."""
+        return Path(self.name).suffix
+
+    @property
+    def parent(self) -> StoragePath:
+        """The folder of the path."""
+        return StoragePath(self.scheme, str(Path(self.path).parent))
+
+    @property
+    def _file_system(self) -> Any:
+        if self.is_local:
+            from pyarrow.fs import LocalFileSystem
+
+            return LocalFileSystem(use_mmap=True)
+        return file_system(self.scheme)
+
+    def exists(self) -> bool:
+        """Return whether there is a file or folder."""
+        from pyarrow.fs import FileType
+
+        with explained_store_errors(str(self)):
+            return bool(self._file_system.get_file_info(self.path).type != FileType.NotFound)
+
+    def n_bytes(self) -> int:
+        """Return the size of the file.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        """
+        with explained_store_errors(str(self)):
+            info = self._file_system.get_file_info(self.path)
+        if not info.is_file:
+            raise FileNotFoundError(f"{self}: no such file")
+        return int(info.size)
+
+    def is_folder(self) -> bool:
+        """Return whether there is a folder; in an object store, whether there is an object below it."""
+        from pyarrow.fs import FileType
+
+        with explained_store_errors(str(self)):
+            return bool(self._file_system.get_file_info(self.path).type == FileType.Directory)
+
+    def list_files(self, *, recursive: bool = False) -> list[StorageEntry]:
+        """Return the files below this folder, sorted by path; none where there is no folder."""
+        from pyarrow.fs import FileSelector, FileType
+
+        selector = FileSelector(self.path, recursive=recursive, allow_not_found=True)
+        with explained_store_errors(str(self)):
+            infos = self._file_system.get_file_info(selector)
+        entries = [
+            StorageEntry(StoragePath(self.scheme, info.path), info.size, info.mtime_ns / 1e9)
+            for info in infos
+            if info.type == FileType.File
+        ]
+        return sorted(entries, key=lambda entry: entry.path)
+
+    def open_input(self) -> Any:
+        """Return an Arrow file that reads at any position; a local one is mapped into memory.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        DependencyUnavailable
+            When the store is unavailable.
+        """
+        with explained_store_errors(str(self)):
+            return self._file_system.open_input_file(self.path)
+
+    def read_bytes(self) -> bytes:
+        """Return the content of the file; raises the errors of `open_input`."""
+        with self.open_input() as stream, explained_store_errors(str(self)):
+            return bytes(stream.read())
+
+    @contextmanager
+    def local_copy(self) -> Iterator[Path]:
+        """Yield a local path with the content: the file itself, or a copy that is removed after the block."""
+        if self.is_local:
+            yield self.local
+            return
+        with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
+            target = Path(folder) / self.name
+            with self.open_input() as stream, target.open("wb") as sink, explained_store_errors(str(self)):
+                shutil.copyfileobj(stream, sink)
+            yield target
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Yield a local path to write; when the block succeeds, its content is here as a whole, else nothing is.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When the disk is full, or the store is unavailable.
+        """
+        if self.is_local:
+            with files.atomic_file(self.local) as temporary:
+                yield temporary
+            return
+        with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
+            source = Path(folder) / self.name
+            yield source
+            with (
+                explained_store_errors(str(self)),
+                source.open("rb") as stream,
+                self._file_system.open_output_stream(self.path) as sink,
+            ):
+                shutil.copyfileobj(stream, sink)
+
+    def write_bytes(self, content: bytes) -> None:
+        """Write a file as a whole; an existing one is replaced."""
+        with self.writing() as path:
+            path.write_bytes(content)
+
+    def create(self, content: bytes) -> bool:
+        """Write a file unless there is one; return whether this call wrote it. Of several callers, one does.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When the store is unavailable, or its extra is not installed.
+        """
+        if self.is_local:
+            return _create_local(self.local, content)
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        bucket, _, key = self.path.partition("/")
+        store = conditional_store(self.scheme, bucket)
+        with explained_store_errors(str(self)):
+            try:
+                obstore.put(store, key, content, mode="create")
+            except AlreadyExistsError:
+                return False
+        return True
+
+    def version(self) -> str:
+        """Return what identifies the content: the digest of a local file, the ETag of an object.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        DependencyUnavailable
+            When the store is unavailable, or its extra is not installed.
+        """
+        if self.is_local:
+            return f"sha256:{files.sha256_file(self.local)}"
+        import obstore
+
+        bucket, _, key = self.path.partition("/")
+        store = conditional_store(self.scheme, bucket)
+        with explained_store_errors(str(self)):
+            return f"etag:{obstore.head(store, key)['e_tag']}"
+
+    def remove(self) -> None:
+        """Remove the file; without one, do nothing."""
+        if self.is_local:
+            self.local.unlink(missing_ok=True)
+            return
+        with explained_store_errors(str(self)):
+            if self.exists():
+                self._file_system.delete_file(self.path)
+
+
+def _create_local(path: Path, content: bytes) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        try:
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True

@@ -1,0 +1,71 @@
+"""An address names the files of rows: one, those of a folder, or those of a pattern."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.config.groups.engine_config import LocalEngineConfig
+from pipeline.engines import open_engine
+from pipeline.errors import DataError
+from pipeline.parts import SourceFile, find_source_files, require_unchanged, run_parts
+from pipeline.storage import StoragePath
+from tests.pipeline.parts.row_sums import RowSums, row_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def found(address: Path | str) -> list[str]:
+    return [path.name for path in find_source_files([StoragePath.parse(address)])]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.csv", "a.csv", "_hidden.csv", ".c.csv", "note.txt", "d.csv.dvc"):
+        (tmp_path / name).write_text("x\n1\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_a_folder_gives_its_sorted_files_of_rows(folder: Path) -> None:
+    assert found(folder) == found(folder / "*.csv") == ["a.csv", "b.csv"]
+    assert found(folder / "a*") == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("none.csv", "no such file or folder"), ("*.parquet", "no file matches"), ("empty", "has no file that ends with")],
+)
+def test_an_address_without_files_is_refused(folder: Path, name: str, message: str) -> None:
+    (folder / "empty").mkdir()
+    with pytest.raises(DataError, match=message):
+        found(folder / name)
+
+
+def test_two_formats_in_a_folder_are_refused(folder: Path) -> None:
+    (folder / "rows.parquet").touch()
+    with pytest.raises(DataError, match=r"has files of several formats \(\.csv, \.parquet\)"):
+        found(folder)
+
+
+def test_a_changed_file_is_refused(folder: Path) -> None:
+    path = StoragePath.parse(folder / "a.csv")
+    source = SourceFile(str(path), path.version(), path.n_bytes(), (1,))
+    assert require_unchanged(source) == path
+    path.write_bytes(b"x\n1\n2\n")
+    with pytest.raises(DataError, match="changed since the job was planned"):
+        require_unchanged(source)
+    path.remove()
+    with pytest.raises(DataError, match="no such file; it was there when the job was planned"):
+        require_unchanged(source)
+
+
+def test_of_a_committed_output_only_named_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    output = StoragePath.parse(tmp_path / "out")
+    with open_engine(LocalEngineConfig(kind="local", workers=1, retries=0, part_rows=3)) as engine:
+        run_parts(RowSums(tmp_path / "runs"), row_plan(), output, engine)
+    (output / "part-000000-00000000.csv").write_bytes(b"x\n")
+    with pytest.raises(DataError, match="has no file that ends with"):
+        found(str(output))
