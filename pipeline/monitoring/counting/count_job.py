@@ -36,7 +36,7 @@ class CountJob:
         Folder of the project, whose package store has the package of the plan.
     """
 
-    name: ClassVar[str] = "count"
+    name: ClassVar[str] = "monitor-count"
     root: Path
 
     def run(self, plan: PartPlan, part: Part, output: PartOutput) -> Mapping[str, Any]:  # noqa: ARG002 - no files
@@ -49,7 +49,8 @@ class CountJob:
         """
         package = _load_package(self.root, plan.settings["package"])
         with open_part(plan, part) as rows:
-            return counts_to_dict(count_part_rows(package, rows, predicts=plan.settings["predicts"]))
+            counts = count_part_rows(package, rows, predicts=plan.settings["predicts"], first_row=part.file_row + 1)
+        return counts_to_dict(counts)
 
     def finish(
         self,
