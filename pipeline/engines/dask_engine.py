@@ -67,7 +67,7 @@ class DaskEngine:
         running: dict[Any, int] = {}
         try:
             while waiting or running:
-                while waiting and len(running) < self._n_slots():
+                while waiting and len(running) < self._max_running():
                     position = waiting.pop()
                     task = self._client.submit(_run_item, shared, dump_value(items[position]), pure=False)
                     running[task] = position
@@ -81,7 +81,7 @@ class DaskEngine:
         finally:
             self._cancel([*running, shared])
 
-    def _n_slots(self) -> int:
+    def _max_running(self) -> int:
         """Return how many items may be submitted and not ended; at least one, which waits for a first worker."""
         if self._config.workers is not None:
             return self._config.workers
@@ -129,7 +129,7 @@ class DaskEngine:
 
     def _lost(self, error: BaseException) -> DependencyUnavailable:
         return DependencyUnavailable(
-            f"engine.kind dask: the scheduler was lost, or cancelled the tasks ({type(error).__name__}: {error});"
+            f"engine.kind dask: the scheduler was lost, or dropped the tasks ({type(error).__name__}: {error});"
             " run the same command again: parts that ended are not run again"
         )
 

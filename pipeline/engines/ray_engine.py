@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,6 +51,7 @@ def open_ray(config: RayEngineConfig) -> Iterator[RayEngine]:
     is_connected = ray.is_initialized()
     if not is_connected:
         try:
+            _require_listener(address, config.timeout_s)
             ray.init(address, configure_logging=False, log_to_driver=False, logging_level=logging.ERROR)
         except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             raise unavailable(config, address, error) from error
@@ -78,7 +80,7 @@ class RayEngine:
         running: dict[Any, int] = {}
         try:
             while waiting or running:
-                while waiting and len(running) < self._n_slots():
+                while waiting and len(running) < self._max_running():
                     position = waiting.pop()
                     running[task.remote(dump_value(items[position]))] = position
                 reference = self._wait_for_one(running)
@@ -92,7 +94,7 @@ class RayEngine:
             for reference in running:
                 ray.cancel(reference)
 
-    def _n_slots(self) -> int:
+    def _max_running(self) -> int:
         """Return how many items may be submitted and not ended; at least one, which waits for a first worker."""
         if self._config.workers is not None:
             return self._config.workers
@@ -137,6 +139,14 @@ class RayEngine:
                 f" {_last_line(error)}); run the driver and all nodes from one image"
             ) from error
         return result
+
+
+def _require_listener(address: str, timeout_s: float) -> None:
+    """Raise an `OSError` when nothing listens at a host and port, for which `ray.init` waits minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():
+        raise ValueError("expected HOST:PORT")
+    socket.create_connection((host, int(port)), timeout=timeout_s).close()
 
 
 def _n_cpus() -> int:

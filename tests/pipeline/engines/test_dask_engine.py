@@ -54,13 +54,7 @@ def test_the_items_of_a_killed_worker_run_again(dask_config: DaskEngineConfig, t
 
 def test_an_item_that_kills_each_worker_ends_the_run(dask_config: DaskEngineConfig) -> None:
     with (
-        open_engine(dask_config) as engine,
-        pytest.raises(DependencyUnavailable, match=r"part 7 ended its worker 4 times \(last on tcp://127.0.0.1:\d+\)"),
+        open_engine(dask_config.model_copy(update={"retries": 1})) as engine,
+        pytest.raises(DependencyUnavailable, match=r"part 7 ended its worker 2 times \(last on tcp://127.0.0.1:\d+\)"),
     ):
         list(engine.map(die_always, [7]))
-
-
-def test_an_address_that_is_not_set_is_refused(dask_config: DaskEngineConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(dask_config.address_env)
-    with pytest.raises(DependencyUnavailable, match=r"MLOPS_DASK_ADDRESS is not set; .* no cluster is started"):
-        open_engine(dask_config).__enter__()

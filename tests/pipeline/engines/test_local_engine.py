@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from pipeline.config.groups.engine_config import LocalEngineConfig
@@ -21,6 +25,13 @@ from tests.pipeline.engines.item_functions import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def _wait_for_end(process: int) -> None:
+    deadline = time.monotonic() + 20
+    while psutil.pid_exists(process) and psutil.Process(process).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def local(workers: int, retries: int = 3) -> LocalEngineConfig:
@@ -42,6 +53,7 @@ def test_the_error_of_an_item_reaches_the_caller(workers: int) -> None:
 def test_an_error_that_cannot_be_read_keeps_its_meaning_and_message() -> None:
     with open_engine(local(2)) as engine, pytest.raises(DataError, match="row 1, column age") as raised:
         list(engine.map(raise_unreadable, [1]))
+    assert type(raised.value) is DataError
     assert "in raise_unreadable" in str(raised.value.__cause__)
 
 
@@ -63,3 +75,14 @@ def test_an_item_that_kills_each_worker_ends_the_run() -> None:
         pytest.raises(DependencyUnavailable, match=r"part 1 ended its worker 2 times \(SIGKILL\)"),
     ):
         list(engine.map(die_always, [1]))
+
+
+def test_a_worker_that_was_killed_while_it_was_idle_costs_nothing() -> None:
+    with open_engine(local(2, retries=0)) as engine:
+        killed = {process for _, process in engine.map(CountedPickles(), range(20))}
+        for process in killed:
+            os.kill(process, signal.SIGKILL)
+            _wait_for_end(process)
+        found = {process for _, process in engine.map(CountedPickles(), range(20))}
+    assert len(found) == 2
+    assert not found & killed
