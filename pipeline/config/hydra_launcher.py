@@ -11,7 +11,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.plugins.launcher import Launcher
 
-from pipeline.config.config_loader import build_config
+from pipeline.config.config_loader import build_engine, load_engine
 from pipeline.config.hydra_app import plain_values, stops_at_failure
 from pipeline.config.hydra_job import ComposedTrial, HydraJob, current_sweep
 from pipeline.errors import UsageError
@@ -51,7 +51,7 @@ class EngineLauncher(Launcher):
         self._context: Any = None
         self._task: Any = None
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: Any) -> None:
+    def setup(self, *, hydra_context: HydraContext | None, task_function: TaskFunction, config: Any) -> None:
         """Take what Hydra has composed; Hydra calls it once."""
         self._config, self._context, self._task = config, hydra_context, task_function
 
@@ -63,42 +63,36 @@ class EngineLauncher(Launcher):
         UsageError
             When the stage has no trials.
         """
-        setup_globals()
-        node = self._config.hydra
-        configure_log(node.hydra_logging, node.verbose)
         task: HydraTask = self._task
         if task.runner is None:
             raise UsageError(f"hydra/launcher={self._engine}: only the stage train has trials; leave the launcher out")
+        setup_globals()
+        node = self._config.hydra
+        configure_log(node.hydra_logging, node.verbose)
         Path(str(node.sweep.dir)).mkdir(parents=True, exist_ok=True)
-        single = self._compose(["engine=local"]).engine
-        trials = [
-            self._trial(list(overrides), initial_job_idx + at, engine=single)
-            for at, overrides in enumerate(job_overrides)
-        ]
+        trials = [self._trial(list(overrides), initial_job_idx + at) for at, overrides in enumerate(job_overrides)]
         results = task.runner.run_on_engine(task, [trial for trial in trials if trial is not None], self._settings())
         return [_job_return(overrides, results.get(initial_job_idx + at)) for at, overrides in enumerate(job_overrides)]
 
-    def _compose(self, overrides: list[str]) -> Any:
-        return self._context.config_loader.load_sweep_config(self._config, overrides)
-
     def _settings(self) -> PartEngineConfig:
-        """Return the settings of the engine: its option in conf/, with the overrides of the call."""
-        words = [word for word in self._config.hydra.overrides.task if str(word).startswith("engine.")]
-        overrides = [f"engine={self._engine}", *words]
-        values = plain_values(_without_hydra(self._compose(overrides)))
-        return build_config(values, where=" ".join([f"{paths.CONF}/config.yaml", *overrides])).engine
+        """Return the settings of the engine: its option in conf/, or the group `engine` where it is chosen."""
+        chosen = plain_values(_without_hydra(self._config))["engine"]
+        if chosen["kind"] != self._engine:
+            return load_engine(self._engine)
+        return build_engine(chosen, where=" ".join([f"{paths.CONF}/config.yaml", *self._config.hydra.overrides.task]))
 
-    def _trial(self, overrides: list[str], number: int, *, engine: Any) -> ComposedTrial | None:
+    def _trial(self, overrides: list[str], number: int) -> ComposedTrial | None:
         """Return a trial with its values; None where they are invalid, which is recorded as its failure."""
-        tree = _without_hydra(self._compose(overrides))
+        tree = _without_hydra(self._context.config_loader.load_sweep_config(self._config, overrides))
         job = HydraJob(tuple(overrides), number, current_sweep(), waits=False)
         stop = stops_at_failure(tree)
-        tree.engine = engine  # a worker never waits for others
         try:
-            return ComposedTrial(job, plain_values(tree), stop)
+            values = plain_values(tree)
         except Exception:  # noqa: BLE001 - the task meets it again, and reports it
             self._task.run(lambda: plain_values(tree), job, stop=stop)
             return None
+        # A worker waits for no other one.
+        return ComposedTrial(job, {**values, "engine": load_engine("local").model_dump(mode="json")}, stop)
 
 
 def _without_hydra(tree: Any) -> Any:

@@ -59,9 +59,9 @@ def wait_for(project: Project, process: subprocess.Popen[str], condition: Callab
         time.sleep(0.02)
 
 
-def start_sweep(project: Project, *, python: str = "python") -> subprocess.Popen[str]:
+def start_sweep(project: Project, *, python: str = "python", launcher: str = "dask") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [python, "-m", "stages.train", *SWEEP, "hydra/launcher=dask"],
+        [python, "-m", "stages.train", *SWEEP, f"hydra/launcher={launcher}"],
         cwd=project.root,
         env=environment_with_forks(project.environment),
         stdout=subprocess.PIPE,
@@ -140,6 +140,16 @@ def test_the_first_failure_ends_a_sweep_of_an_engine_by_choice(project: Project)
     printed = project.train(*overrides, "tracking.fail_fast=true", expect=3)
     assert "0 finished (0 already known), 1 failed" in printed
     assert [trial.state for trial in trials_of(project, 1)] == ["failed"]
+
+
+def test_two_commands_share_the_trials_of_equal_sweeps(project: Project) -> None:
+    commands = [start_sweep(project, launcher="local") for _ in range(2)]
+    for command in commands:
+        printed, errors = command.communicate(timeout=_TIMEOUT_S)
+        assert f"{N_TRIALS} finished (" in printed, errors
+    first, second = trials_of(project, 1), trials_of(project, 2)
+    assert values_of(first) == values_of(second)
+    assert sum(not trial.was_recorded for trial in (*first, *second)) == N_TRIALS
 
 
 def test_optuna_searches_by_an_engine(project: Project) -> None:
