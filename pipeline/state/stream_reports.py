@@ -27,7 +27,7 @@ __all__ = [
 ConsumerState = Literal["running", "paused", "stopped"]
 _CONSUMER_KEYS = ("group_name", "consumer")
 _PARTITION_KEYS = ("group_name", "topic", "partition_number")
-_SUMS = ("n_predicted", "n_dead")
+_SUMS = ("n_processed", "n_dead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class PartitionReport:
     next_offset, end_offset : int
         Where the group continues, and the offset that the next event gets.
     oldest_event_at : int or None
-        When the oldest event without a prediction was produced; None without such an event.
-    n_predicted, n_dead : int
-        Events of this partition with a prediction, and dead letters, as far as they were reported.
+        When the oldest event that waits was produced, or somewhat earlier; None without such an event.
+    n_processed, n_dead : int
+        Events of this partition that led to a prediction or outcome, and dead letters, as far as they were reported.
     """
 
     group_name: str
@@ -85,13 +85,13 @@ class PartitionReport:
     next_offset: int
     end_offset: int
     oldest_event_at: int | None
-    n_predicted: int
+    n_processed: int
     n_dead: int
     measured_at: int
 
     @property
     def lag(self) -> int:
-        """Events that wait for a prediction."""
+        """Events that wait."""
         return max(0, self.end_offset - self.next_offset)
 
 
