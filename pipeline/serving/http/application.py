@@ -9,8 +9,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import MlopsError
+from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.http import problems
 from pipeline.serving.http.authentication import UNRESTRICTED
+from pipeline.serving.http.content_encoding import decode_body, decoded_size, is_encoded, require_known_encoding
 from pipeline.serving.http.limits import RefusalPacer
 from pipeline.serving.http.loopback import is_loopback
 from pipeline.serving.http.messages import (
@@ -205,12 +207,15 @@ class Application:
         self._check_content_length(request.headers)
         body = None if cycle is None else take_complete_body(cycle)
         request.body = await self._read_body(receive) if body is None else self._check_body_size(body)
-        size = len(request.body)
+        is_gzip = is_encoded(request.headers)
+        size = len(request.body) + (self._checked_decoded_size(request.body) if is_gzip else 0)
         if not self.concurrency_limiter.acquire(size):
             request.body = b""
             await asyncio.sleep(self.refusal_pacer.wait_s())
             raise HttpProblem("overloaded", _OVERLOADED_DETAIL, headers={"Retry-After": "1"})
         try:
+            if is_gzip:
+                request.body = await run_in_thread_if_large(size, decode_body, request.body)
             return await route.handler(request)
         finally:
             self.concurrency_limiter.release(size)
@@ -225,16 +230,18 @@ class Application:
                 "unsupported-media-type",
                 f"header Content-Type: expected {' or '.join(route.accepts)}{hint}",
             )
-        if request.headers.get(b"content-encoding", b"identity") != b"identity":
-            raise HttpProblem(
-                "unsupported-media-type",
-                "header Content-Encoding: only identity is accepted; send the body uncompressed",
-            )
+        require_known_encoding(request.headers)
 
     def _check_content_length(self, headers: Mapping[bytes, bytes]) -> None:
         length = headers.get(b"content-length")
         if length is not None and int(length) > self.max_body_bytes:
             raise self._too_large_problem()
+
+    def _checked_decoded_size(self, body: bytes) -> int:
+        size = decoded_size(body)
+        if size > self.max_body_bytes:
+            raise self._too_large_problem()
+        return size
 
     def _check_body_size(self, body: bytes) -> bytes:
         if len(body) > self.max_body_bytes:

@@ -155,7 +155,7 @@ def tensor_schema(schema: Schema | None) -> dict[str, Any]:
         "required": ["name", "shape", "datatype", "data"],
         "properties": {
             "name": name,
-            "shape": {"type": "array", "items": _COUNT, "minItems": 1, "maxItems": 2},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "maxItems": 2},
             "datatype": _STRING,
             "parameters": _ANY_OBJECT,
             "data": {"type": "array", "items": {}},
@@ -163,14 +163,18 @@ def tensor_schema(schema: Schema | None) -> dict[str, Any]:
     }
 
 
-def inference_schema() -> dict[str, Any]:
-    """Return the schema of an inference request of the Open Inference Protocol."""
+def inference_schema(*, model_name: str | None = None, model_version: str | None = None) -> dict[str, Any]:
+    """Return the schema of an inference request of the Open Inference Protocol; the body may repeat the model."""
     return {
         "type": "object",
         "additionalProperties": False,
         "required": ["inputs"],
         "properties": {
             "id": _STRING,
+            **{
+                key: {"type": "string", "enum": [value]} if value else _STRING
+                for key, value in (("model_name", model_name), ("model_version", model_version))
+            },
             "parameters": _ANY_OBJECT,
             "inputs": {"type": "array", "minItems": 1, "items": _schema_reference("Tensor")},
             "outputs": {

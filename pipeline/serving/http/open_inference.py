@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["JSON_LENGTH_HEADER", "InferenceRequest", "build_response", "model_metadata", "parse_request"]
 
 JSON_LENGTH_HEADER = b"inference-header-content-length"
+_MAX_NAMES = 20  # of columns in a message
 
 _NUMPY_TYPES = {
     "BOOL": "?", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8",
@@ -58,28 +59,42 @@ class _RequestedOutput(msgspec.Struct, forbid_unknown_fields=True):
 class _RequestBody(msgspec.Struct, forbid_unknown_fields=True):
     inputs: list[_Tensor]
     id: str | None = None
+    model_name: str | None = None
+    model_version: str | None = None
     parameters: dict[str, Any] = {}
     outputs: list[_RequestedOutput] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InferenceRequest:
-    """A parsed request: columns of Python values, and the requested outputs (True: as binary data)."""
+    """A parsed request: columns of Python values, and the requested outputs (True: as binary data).
+
+    `model_name` and `model_version` are what the body has beside the path; KServe's client repeats the name there.
+    """
 
     id: str | None
     columns: Mapping[str, Sequence[Any]]
     outputs: Mapping[str, bool]
+    model_name: str | None = None
+    model_version: str | None = None
 
 
 def model_metadata(name: str, version: str, schema: Schema) -> dict[str, Any]:
     """Return the metadata of a model, as the protocol defines them."""
     inputs = [{"name": column.name, "datatype": _DATATYPES[column.kind], "shape": [-1]} for column in schema.features]
-    shapes = {"probabilities": [-1, len(schema.target.classes)]}
-    outputs = [
-        {"name": output, "datatype": datatype, "shape": shapes.get(output, [-1])}
-        for output, datatype in _OUTPUT_DATATYPES.items()
+    classes = schema.target.classes
+    outputs: list[dict[str, Any]] = [
+        {"name": output, "datatype": datatype, "shape": [-1]} for output, datatype in _OUTPUT_DATATYPES.items()
     ]
+    for output in outputs:
+        if output["name"] == "probabilities":
+            output |= {"shape": [-1, len(classes)], "parameters": _class_labels(classes)}
     return {"name": name, "versions": [version], "platform": "mlops_onnx", "inputs": inputs, "outputs": outputs}
+
+
+def _class_labels(classes: Sequence[str]) -> dict[str, str]:
+    """Return the parameter that names the columns of `probabilities`; the protocol allows no lists there."""
+    return {"labels": msgspec.json.encode(list(classes)).decode()}
 
 
 def parse_request(body: bytes, header_length: bytes | None, schema: Schema, *, max_rows: int) -> InferenceRequest:
@@ -107,7 +122,8 @@ def parse_request(body: bytes, header_length: bytes | None, schema: Schema, *, m
             "body", "utf-8", "contains half of a surrogate pair; expected text in UTF-8"
         ) from error
     columns = _feature_columns(request.inputs, tail, schema, max_rows)
-    return InferenceRequest(request.id, columns, _requested_outputs(request))
+    outputs = _requested_outputs(request)
+    return InferenceRequest(request.id, columns, outputs, request.model_name, request.model_version)
 
 
 def _parse_fast(head: bytes) -> _RequestBody | None:
@@ -144,6 +160,8 @@ def _requested_outputs(request: _RequestBody) -> dict[str, bool]:
 
 
 def _feature_columns(tensors: list[_Tensor], tail: bytes, schema: Schema, max_rows: int) -> dict[str, list[Any]]:
+    if len(tensors) == 1 and _is_matrix(tensors[0], schema):
+        return _matrix_columns(tensors[0], tail, schema, max_rows)
     kinds = {column.name: column for column in schema.features}
     columns: dict[str, list[Any]] = {}
     names: set[str] = set()
@@ -171,6 +189,53 @@ def _feature_columns(tensors: list[_Tensor], tail: bytes, schema: Schema, max_ro
     return columns
 
 
+def _is_matrix(tensor: _Tensor, schema: Schema) -> bool:
+    """Return whether a tensor has all features of its rows: [n, k] under a name that is no column."""
+    return len(tensor.shape) == 2 and tensor.shape[0] > 0 and tensor.name not in schema.accepted_names
+
+
+def _matrix_columns(tensor: _Tensor, tail: bytes, schema: Schema, max_rows: int) -> dict[str, list[Any]]:
+    """Return the columns of one tensor with a row of numbers for each row, in the order of the features."""
+    n_rows, n_columns = tensor.shape
+    words = [column.name for column in schema.features if column.kind not in ("integer", "float")]
+    if words:
+        message = f"expected a tensor for each feature, because {', '.join(words[:_MAX_NAMES])} are not numbers"
+        raise InvalidRequest.for_field("inputs[0]", "datatype", message)
+    if n_columns != len(schema.features):
+        names = ", ".join(schema.feature_names[:_MAX_NAMES])
+        message = f"has {n_columns} columns; expected {len(schema.features)}, in the order {names}"
+        raise InvalidRequest.for_field("inputs[0].shape", "shape", message)
+    if n_rows > max_rows:
+        raise BodyTooLarge.for_field("inputs[0].shape", "rows", f"at most {max_rows:,} rows at a time")
+    values, at = _raw_values(tensor, n_rows * n_columns, "inputs[0]", tail, 0)
+    if at != len(tail):
+        raise MalformedBody.for_field("body", "binary", "the binary part is longer than its tensors")
+    if values and isinstance(values[0], list):
+        values = [value for row in values if isinstance(row, list) for value in row]
+    if len(values) != n_rows * n_columns:
+        message = f"has {len(values)} values; its shape has {n_rows * n_columns}"
+        raise InvalidRequest.for_field("inputs[0]", "shape", message)
+    return {name: values[at::n_columns] for at, name in enumerate(schema.feature_names)}
+
+
+def _raw_values(tensor: _Tensor, n_values: int, location: str, tail: bytes, offset: int) -> tuple[list[Any], int]:
+    """Return the values of a tensor as they were sent, and the offset of the next tensor in the binary part."""
+    if "binary_data_size" not in tensor.parameters:
+        if tensor.data is None:
+            raise InvalidRequest.for_field(location, "missing", "data is missing")
+        return tensor.data, offset
+    size = _binary_size(tensor, location, tail, offset)
+    data = tail[offset : offset + size]
+    return _decode_binary(tensor.datatype, data, n_values, location), offset + size
+
+
+def _binary_size(tensor: _Tensor, location: str, tail: bytes, offset: int) -> int:
+    size = tensor.parameters["binary_data_size"]
+    if type(size) is not int or not 0 <= size <= len(tail) - offset:
+        raise MalformedBody.for_field(location, "binary", "binary_data_size is the number of bytes of the tensor")
+    return size
+
+
 def _count_rows(tensor: _Tensor, location: str) -> int:
     shape = tensor.shape
     if len(shape) not in (1, 2) or shape[0] < 1 or (len(shape) == 2 and shape[1] != 1):
@@ -195,18 +260,14 @@ def _tensor_values(
         raise InvalidRequest.for_field(
             f"{location}.datatype", "datatype", f"{column.name} is {_DATATYPES[column.kind]}"
         )
-    size = tensor.parameters.get("binary_data_size")
-    if size is None:
-        if tensor.data is None:
-            raise InvalidRequest.for_field(location, "missing", "data is missing")
-        values = tensor.data
-        if len(tensor.shape) == 2 and list in set(map(type, values)):
-            values = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in values]
-    else:
-        if type(size) is not int or not 0 <= size <= len(tail) - offset:
-            raise MalformedBody.for_field(location, "binary", "binary_data_size is the number of bytes of the tensor")
-        data, offset = tail[offset : offset + size], offset + size
-        values = [None] * n_rows if column is None else _decode_binary(tensor.datatype, data, n_rows, location)
+    if column is None and "binary_data_size" in tensor.parameters:
+        return [None] * n_rows, offset + _binary_size(tensor, location, tail, offset)
+    values, offset = _raw_values(tensor, n_rows, location, tail, offset)
+    if len(tensor.shape) == 2 and list in set(map(type, values)):
+        values = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in values]
+    if column is not None and tensor.datatype == "BYTES" and "" not in (column.categories or ()):
+        # Binary data have no null: a text without characters is missing, as an empty cell of CSV is.
+        values = [None if value == "" else value for value in values]
     if len(values) != n_rows:
         raise InvalidRequest.for_field(location, "shape", f"has {len(values)} values; its shape has {n_rows}")
     return values, offset
@@ -238,7 +299,9 @@ def _decode_strings(data: bytes, location: str) -> list[Any]:
     return words
 
 
-def build_response(request: InferenceRequest, predictions: PredictionBatch, *, name: str) -> tuple[bytes, int | None]:
+def build_response(
+    request: InferenceRequest, predictions: PredictionBatch, *, name: str, classes: Sequence[str]
+) -> tuple[bytes, int | None]:
     """Return the body of a response, and the length of its JSON part if binary data follow, otherwise None."""
     values_by_output: dict[str, Sequence[Any]] = {
         "prediction": predictions.predictions,
@@ -252,9 +315,11 @@ def build_response(request: InferenceRequest, predictions: PredictionBatch, *, n
     for output, is_binary in request.outputs.items():
         values = values_by_output[output]
         tensor: dict[str, Any] = {"name": output, "datatype": _OUTPUT_DATATYPES[output], "shape": _output_shape(values)}
+        if output == "probabilities":
+            tensor["parameters"] = _class_labels(classes)
         if is_binary:
             data = _encode_binary(values, _OUTPUT_DATATYPES[output])
-            tensor["parameters"] = {"binary_data_size": len(data)}
+            tensor["parameters"] = {**tensor.get("parameters", {}), "binary_data_size": len(data)}
             tail.append(data)
         else:
             tensor["data"] = _flatten(values)

@@ -100,10 +100,13 @@ class OpenInferenceEndpoints:
             model.schema,
             max_rows=self.max_rows,
         )
+        _require_same_model(inference, model)
         predictions = await self.engine.predict_columns(
             inference.columns, request.log_options(), is_pinned="version" in request.path_params
         )
-        body, json_length = open_inference.build_response(inference, predictions, name=model.name)
+        body, json_length = open_inference.build_response(
+            inference, predictions, name=model.name, classes=model.classes
+        )
         if json_length is None:
             return HttpResponse(body)
         headers = [(open_inference.JSON_LENGTH_HEADER, str(json_length).encode())]
@@ -115,3 +118,14 @@ class OpenInferenceEndpoints:
         if request.path_params["model"] != model.name or named_version not in (None, str(model.version)):
             raise HttpProblem("not-found", f"this server has {model.name}, version {model.version}")
         return model
+
+
+def _require_same_model(inference: open_inference.InferenceRequest, model: LoadedModel) -> None:
+    """Refuse a body that names another model than its path."""
+    named = (inference.model_name or model.name, inference.model_version or str(model.version))
+    if named != (model.name, str(model.version)):
+        raise HttpProblem(
+            "not-found",
+            f"the body names another model or version than the server has; expected {model.name}, version"
+            f" {model.version}, or neither",
+        )

@@ -44,7 +44,9 @@ def openapi_document(
         "Feedback": json_schemas.feedback_schema(),
         "Explanation": json_schemas.explanation_schema(),
         "Tensor": json_schemas.tensor_schema(schema),
-        "Inference": json_schemas.inference_schema(),
+        "Inference": json_schemas.inference_schema(
+            model_name=path_values.get("model"), model_version=path_values.get("version")
+        ),
     }
     return {
         "openapi": "3.1.0",

@@ -158,10 +158,9 @@ class Router:
         HttpProblem
             With 404 or 405.
         """
-        methods = self._by_path.get(path)
-        path_params: dict[str, str] = {}
-        if methods is None:
-            methods, path_params = self._match_template(path)
+        methods, path_params = self._match(path)
+        if methods is None and path.endswith("/"):
+            methods, path_params = self._match(path[:-1])  # the protocol's own document names /v2/
         if methods is None:
             known = sorted({declared.path for declared in self.routes})
             raise HttpProblem("not-found", f"known paths: {', '.join(known)}{did_you_mean(path, known)}")
@@ -170,6 +169,10 @@ class Router:
             allowed = ", ".join(_allowed_methods(methods))
             raise HttpProblem("method-not-allowed", f"this path accepts {allowed}", headers={"Allow": allowed})
         return matched, path_params
+
+    def _match(self, path: str) -> tuple[dict[str, Route] | None, dict[str, str]]:
+        methods = self._by_path.get(path)
+        return self._match_template(path) if methods is None else (methods, {})
 
     def _match_template(self, path: str) -> tuple[dict[str, Route] | None, dict[str, str]]:
         parts = path.split("/")

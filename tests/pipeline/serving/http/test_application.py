@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.serving.http.messages import HttpRequest
 
 JSON_TYPE = (b"content-type", b"application/json")
+GZIP = (b"content-encoding", b"gzip")
 HOST = (b"host", b"localhost:5000")
 
 
@@ -126,7 +128,10 @@ def test_a_response_has_the_body_of_its_handler_and_security_headers() -> None:
         ({"headers": (HOST, JSON_TYPE, (b"origin", b"https://evil.example"))}, 403, "origin-refused"),
         ({"headers": (HOST, JSON_TYPE, JSON_TYPE)}, 400, "bad-request"),
         ({"headers": (HOST, (b"content-type", b"text/plain"))}, 415, "unsupported-media-type"),
-        ({"headers": (HOST, JSON_TYPE, (b"content-encoding", b"gzip"))}, 415, "unsupported-media-type"),
+        ({"headers": (HOST, JSON_TYPE, (b"content-encoding", b"br"))}, 415, "unsupported-media-type"),
+        ({"headers": (HOST, JSON_TYPE, GZIP), "chunks": (b"[1, 2, 3, 4]",)}, 413, "too-large"),
+        ({"headers": (HOST, JSON_TYPE, GZIP), "chunks": (gzip.compress(b"x" * 101),)}, 413, "too-large"),
+        ({"headers": (HOST, JSON_TYPE, GZIP), "chunks": (gzip.compress(b"[1]")[:-9] + bytes(9),)}, 400, "bad-request"),
         ({"headers": (HOST, JSON_TYPE, (b"content-length", b"101"))}, 413, "too-large"),
         ({"chunks": (b"x" * 101,)}, 413, "too-large"),
         ({"chunks": (b"x" * 60, b"x" * 60)}, 413, "too-large"),
@@ -138,6 +143,12 @@ def test_a_refused_request_gets_a_problem(options: dict[str, Any], status: int, 
     exchange = run(make_application(), **options)
     assert (exchange.status, exchange.problem) == (status, problem)
     assert exchange.response_headers[b"content-type"] == b"application/problem+json"
+
+
+def test_a_compressed_body_reaches_its_handler_decoded() -> None:
+    chunks = (gzip.compress(b"[1,2]"),)
+    exchange = run(make_application(), headers=(HOST, JSON_TYPE, GZIP), chunks=chunks)
+    assert (exchange.status, exchange.sent[1]["body"]) == (200, b"[1,2]")
 
 
 def test_an_internal_error_does_not_reveal_its_message() -> None:

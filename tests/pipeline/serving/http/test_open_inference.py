@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,6 +12,9 @@ from pipeline.serving.http import open_inference
 from pipeline.serving.prediction_types import PredictionBatch
 from pipeline.serving.serving_errors import BodyTooLarge, InvalidRequest, MalformedBody
 from tests.fixtures.toy_dataset import schema
+
+if TYPE_CHECKING:
+    from pipeline.schema import Schema
 
 SIZE = {"name": "size", "shape": [2], "datatype": "FP64", "data": [1.5, None]}
 
@@ -64,6 +67,7 @@ def test_binary_tensors_become_columns() -> None:
         ({"name": "sise"}, r"inputs\[0\]: is not a feature of this model"),
         ({"shape": [0]}, r"inputs\[0\].shape: expected \[n\] or \[n, 1\]"),
         ({"shape": [2, 2]}, r"inputs\[0\].shape: expected \[n\] or \[n, 1\]"),
+        ({"name": "x", "shape": [1, 2]}, r"inputs\[0\]: expected a tensor for each feature, because colour, is_new"),
         ({"shape": [3]}, r"inputs\[0\]: has 2 values; its shape has 3"),
         ({"datatype": "FP128"}, r"inputs\[0\].datatype: expected one of BOOL"),
         ({"datatype": "BYTES"}, r"inputs\[0\].datatype: size is FP64"),
@@ -111,7 +115,7 @@ def test_an_unknown_output_is_refused() -> None:
 
 def test_a_json_response_has_the_requested_outputs() -> None:
     request = parse([SIZE], id="7", outputs=[{"name": "prediction"}, {"name": "probabilities"}])
-    body, json_length = open_inference.build_response(request, batch(), name="m")
+    body, json_length = open_inference.build_response(request, batch(), name="m", classes=("no", "yes"))
     assert json_length is None
     assert json.loads(body) == {
         "model_name": "m",
@@ -120,14 +124,20 @@ def test_a_json_response_has_the_requested_outputs() -> None:
         "id": "7",
         "outputs": [
             {"name": "prediction", "datatype": "BYTES", "shape": [2], "data": ["no", "yes"]},
-            {"name": "probabilities", "datatype": "FP64", "shape": [2, 2], "data": [0.9, 0.1, 0.2, 0.8]},
+            {
+                "name": "probabilities",
+                "datatype": "FP64",
+                "shape": [2, 2],
+                "parameters": {"labels": '["no","yes"]'},
+                "data": [0.9, 0.1, 0.2, 0.8],
+            },
         ],
     }
 
 
 def test_a_binary_response_has_its_data_after_the_json() -> None:
     request = parse([SIZE], outputs=[{"name": "confidence", "parameters": {"binary_data": True}}])
-    body, json_length = open_inference.build_response(request, batch(), name="m")
+    body, json_length = open_inference.build_response(request, batch(), name="m", classes=("no", "yes"))
     assert json_length is not None
     [output] = json.loads(body[:json_length])["outputs"]
     assert output["parameters"] == {"binary_data_size": 16}
@@ -140,7 +150,12 @@ def test_metadata_names_each_feature_and_output() -> None:
         ("size", "FP64"), ("count", "INT64"), ("colour", "BYTES"), ("is_new", "BOOL"), ("seen_at", "BYTES"),
         ("note", "BYTES"),
     ]  # fmt: skip
-    assert {tensor["name"]: tensor["shape"] for tensor in metadata["outputs"]}["probabilities"] == [-1, 2]
+    assert {tensor["name"]: tensor for tensor in metadata["outputs"]}["probabilities"] == {
+        "name": "probabilities",
+        "datatype": "FP64",
+        "shape": [-1, 2],
+        "parameters": {"labels": '["no","yes"]'},
+    }
 
 
 def test_a_declared_column_that_is_no_feature_may_hold_anything() -> None:
@@ -157,7 +172,66 @@ def test_words_that_are_codes_may_be_numbers(datatype: str) -> None:
 def test_the_warnings_of_each_row_are_an_output() -> None:
     request = parse([SIZE], outputs=[{"name": "warnings"}])
     warned = replace(batch(), warnings=["", "colour: unseen"])
-    body, _ = open_inference.build_response(request, warned, name="m")
+    body, _ = open_inference.build_response(request, warned, name="m", classes=("no", "yes"))
     assert json.loads(body)["outputs"] == [
         {"name": "warnings", "datatype": "BYTES", "shape": [2], "data": ["", "colour: unseen"]}
     ]
+
+
+def numbers_schema() -> Schema:
+    numeric = tuple(column for column in schema().columns if column.name in ("size", "count"))
+    return replace(schema(), columns=numeric)
+
+
+MATRIX = {"name": "input-0", "shape": [3, 2], "datatype": "FP64", "data": [1.5, 1, 2.5, 2, None, 3]}
+
+
+def parse_matrix(change: dict[str, Any], tail: bytes = b"") -> open_inference.InferenceRequest:
+    head = json.dumps({"inputs": [{**MATRIX, **change}]}).encode()
+    length = str(len(head)).encode() if tail else None
+    return open_inference.parse_request(head + tail, length, numbers_schema(), max_rows=3)
+
+
+def test_one_tensor_has_all_features_of_a_numeric_model_in_their_order() -> None:
+    columns = {"size": [1.5, 2.5, None], "count": [1, 2, 3]}
+    assert parse_matrix({}).columns == columns
+    assert parse_matrix({"data": [[1.5, 1], [2.5, 2], [None, 3]]}).columns == columns
+
+
+def test_a_binary_matrix_has_the_same_columns() -> None:
+    tail = np.array([[1.5, 1], [2.5, 2], [3.5, 3]], dtype="<f4").tobytes()
+    change = {"datatype": "FP32", "data": None, "parameters": {"binary_data_size": len(tail)}}
+    assert parse_matrix(change, tail).columns == {"size": [1.5, 2.5, 3.5], "count": [1.0, 2.0, 3.0]}
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"shape": [2, 3]}, InvalidRequest, r"inputs\[0\].shape: has 3 columns; expected 2, in the order size, count"),
+        ({"data": [1, 2, 3]}, InvalidRequest, r"inputs\[0\]: has 3 values; its shape has 6"),
+        ({"data": [[1, 2], 3, 4]}, InvalidRequest, r"inputs\[0\]: has 2 values; its shape has 6"),
+        ({"data": None}, InvalidRequest, r"inputs\[0\]: data is missing"),
+        ({"shape": [4, 2]}, BodyTooLarge, "at most 3 rows at a time"),
+    ],
+)
+def test_an_invalid_matrix_is_refused(change: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        parse_matrix(change)
+
+
+@pytest.mark.parametrize("is_binary", [False, True])
+def test_a_text_without_characters_is_missing(*, is_binary: bool) -> None:
+    colour: dict[str, Any] = {"name": "colour", "shape": [2], "datatype": "BYTES"}
+    if not is_binary:
+        assert parse([{**colour, "data": ["red", ""]}]).columns == {"colour": ["red", None]}
+        return
+    tail = b"".join(struct.pack("<I", len(word)) + word for word in (b"red", b""))
+    tensor = {**colour, "parameters": {"binary_data_size": len(tail)}}
+    assert parse([tensor], tail=tail).columns == {"colour": ["red", None]}
+
+
+def test_the_body_may_repeat_the_model() -> None:
+    request = parse([SIZE], model_name="m", model_version="1")
+    assert (request.model_name, request.model_version) == ("m", "1")
+    with pytest.raises(InvalidRequest, match="model_names"):
+        parse([SIZE], model_names="m")

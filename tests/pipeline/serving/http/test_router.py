@@ -48,6 +48,14 @@ def test_parts_of_a_path_have_names() -> None:
         routes.find("GET", "/v2/models//ready")
 
 
+@pytest.mark.parametrize("path", ["/v2", "/v2/models/m"])
+def test_a_slash_at_the_end_names_the_same_route(path: str) -> None:
+    routes = Router((example_route(path="/v2"), example_route(path="/v2/models/{model}")))
+    assert routes.find("GET", f"{path}/") == routes.find("GET", path)
+    with pytest.raises(HttpProblem, match="known paths"):
+        routes.find("GET", f"{path}//")
+
+
 def test_head_is_routed_as_get() -> None:
     assert Router((example_route(),)).find("HEAD", "/a")[0].name == "one"
 

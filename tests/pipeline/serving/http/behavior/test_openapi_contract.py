@@ -139,6 +139,22 @@ def test_tritons_client_gets_the_predictions_of_a_batch(
     assert response.get_response()["id"] == "7"
 
 
+def test_a_compressed_request_and_one_that_repeats_the_model_get_the_same_predictions(
+    v2: Any, client: httpx.Client
+) -> None:
+    inputs = tensors([ROW, OTHER_ROW], is_binary=True)
+    expected = v2.infer(MODEL_NAME, inputs).as_numpy("confidence").tolist()
+    compressed = v2.infer(MODEL_NAME, inputs, request_compression_algorithm="gzip")
+    assert compressed.as_numpy("confidence").tolist() == expected
+    body = {
+        "model_name": MODEL_NAME,
+        "inputs": [{"name": name, "shape": [1], "datatype": "BYTES", "data": [ROW[name]]} for name in ("Stage_fear",)],
+    }
+    assert client.post(f"/v2/models/{MODEL_NAME}/infer", json=body).status_code == 200
+    refused = client.post(f"/v2/models/{MODEL_NAME}/infer", json={**body, "model_version": "9"})
+    assert (refused.status_code, "names another model or version" in refused.text) == (404, True)
+
+
 def test_tritons_client_gets_the_reason_of_a_refusal(v2: Any) -> None:
     with pytest.raises(
         triton.InferenceServerException, match=r"\[422\] .*Time_spent_Alone: expected a whole number from 0 to 11"
