@@ -62,6 +62,7 @@ __all__ = [
     "serving_events",
     "shadow_predictions",
     "stream_consumers",
+    "stream_offsets",
     "stream_partitions",
     "trial_servers",
     "trial_traffic",
@@ -185,6 +186,24 @@ idempotent_responses = Table(
     Column("subject", NAME),
     Index(None, "created_at"),
     comment="Responses to requests with an idempotency key, for retries.",
+)
+
+stream_offsets = Table(
+    "stream_offsets",
+    METADATA,
+    Column("group_name", NAME, primary_key=True),
+    Column("topic", NAME, primary_key=True),
+    Column("partition_number", Integer, primary_key=True, autoincrement=False),
+    Column("incarnation", String(16), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("batch_start", BigInteger, nullable=False),
+    Column("version", Integer),
+    Column("digest", DIGEST),
+    Column("generation", BigInteger),
+    Column("served_by", String(20)),
+    Column("updated_at", BigInteger, nullable=False),
+    comment="Where each consumer group continues in a topic; the epoch grows with each claim of a partition.",
 )
 
 serving_events = Table(
