@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from pipeline.state.row_upsert import put_row
 from pipeline.state.stream_tables import stream_consumers, stream_partitions
@@ -18,6 +18,7 @@ __all__ = [
     "ConsumerState",
     "PartitionReport",
     "StreamFacts",
+    "add_partition_counts",
     "put_consumer_report",
     "put_partition_report",
     "read_stream_facts",
@@ -116,6 +117,18 @@ def put_consumer_report(connection: Connection, report: ConsumerReport) -> None:
 def put_partition_report(connection: Connection, report: PartitionReport) -> None:
     """Replace the measurement of a partition, and add the counts of the report; in a writing transaction."""
     put_row(connection, stream_partitions, asdict(report), keys=_PARTITION_KEYS, sums=_SUMS)
+
+
+def add_partition_counts(
+    connection: Connection, group: str, topic: str, partition: int, *, n_processed: int, n_dead: int
+) -> None:
+    """Add counts to a partition whose lag another consumer measures now; in a writing transaction."""
+    table = stream_partitions.c
+    connection.execute(
+        update(stream_partitions)
+        .where(table.group_name == group, table.topic == topic, table.partition_number == partition)
+        .values(n_processed=table.n_processed + n_processed, n_dead=table.n_dead + n_dead)
+    )
 
 
 def read_stream_facts(connection: Connection, model: str) -> StreamFacts:
