@@ -39,12 +39,12 @@ def reset(
     ] = None,
 ) -> None:
     """Let the group begin again at the oldest event, for a topic made anew or whose next events are gone."""
-    from pipeline import state as store
     from pipeline.config.config_loader import load_params
+    from pipeline.state.stream_offsets import forget_stream_positions
     from pipeline.streaming.stream_startup import require_stream
     from pipeline.text import pluralize
 
     config = require_stream(load_params())
     with open_state() as opened, opened.writing() as connection:
-        n = store.forget_stream_positions(connection, config.group, config.topics.events, partition)
+        n = forget_stream_positions(connection, config.group, config.topics.events, partition)
     typer.echo(f"forgot {pluralize(n, 'position')} of group {config.group} in topic {config.topics.events}")

@@ -124,21 +124,13 @@ from pipeline.state.prediction_reader import (
 )
 from pipeline.state.prediction_rows import PredictionRow, RequestRows, RequestValues, StoredResponse
 from pipeline.state.prediction_search import LoggedPrediction, PredictionQuery, count_predictions, search_predictions
-from pipeline.state.prediction_writer import (
-    GuardedUpdate,
-    IdempotencyKeyTaken,
-    PredictionIdTaken,
-    PredictionWriter,
-    UpdateRefused,
-)
+from pipeline.state.prediction_writer import IdempotencyKeyTaken, PredictionIdTaken, PredictionWriter
 from pipeline.state.predictions import (
-    LoggedResult,
     count_older_predictions,
     erase_subject,
     existing_prediction_ids,
     find_prediction,
     iter_predictions,
-    logged_results,
     remove_predictions,
     remove_stored_responses,
 )
@@ -166,13 +158,6 @@ from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_
 from pipeline.state.seen_clock import PRUNE_ACTION, read_seen_clock, record_seen_clock
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
-from pipeline.state.stream_offsets import (
-    OffsetAdvance,
-    StreamPosition,
-    claim_partition,
-    forget_stream_positions,
-    read_stream_positions,
-)
 from pipeline.state.trial_sums import TrialSums, TrialUnit, add_trial_sums, read_trial_progress, read_trial_sums
 from pipeline.state.trial_traffic import (
     TrialServer,
@@ -234,7 +219,6 @@ __all__ = [
     "Deployment",
     "DeploymentChange",
     "Freshness",
-    "GuardedUpdate",
     "IdempotencyKeyTaken",
     "ImportanceKind",
     "Incident",
@@ -244,7 +228,6 @@ __all__ = [
     "LogChunk",
     "LoggedOutcome",
     "LoggedPrediction",
-    "LoggedResult",
     "LoggedRow",
     "LoopContext",
     "LoopDecision",
@@ -253,7 +236,6 @@ __all__ = [
     "LoopRun",
     "ModelVersion",
     "MonitorRun",
-    "OffsetAdvance",
     "OutboxTask",
     "OutcomeChunk",
     "PredictionIdTaken",
@@ -275,7 +257,6 @@ __all__ = [
     "State",
     "StoredImportance",
     "StoredResponse",
-    "StreamPosition",
     "Trial",
     "TrialMethod",
     "TrialPurpose",
@@ -285,7 +266,6 @@ __all__ = [
     "TrialSums",
     "TrialUnit",
     "UndecidedChange",
-    "UpdateRefused",
     "VariantTraffic",
     "WaitingDecision",
     "account_privileges",
@@ -309,7 +289,6 @@ __all__ = [
     "back_up_state",
     "changed_outcomes",
     "claim_delivery",
-    "claim_partition",
     "clear_rollups",
     "connect_to",
     "connect_to_project",
@@ -338,7 +317,6 @@ __all__ = [
     "find_undecided_deployments",
     "find_undecided_trials",
     "find_version",
-    "forget_stream_positions",
     "grant_statements",
     "has_due_delivery",
     "has_predictions",
@@ -352,7 +330,6 @@ __all__ = [
     "last_prediction_from",
     "latest_outcomes",
     "live_trial",
-    "logged_results",
     "loop_lease_name",
     "mark_delivered",
     "mark_delivery_failed",
@@ -388,7 +365,6 @@ __all__ = [
     "read_rollups",
     "read_seen_clock",
     "read_serving_events",
-    "read_stream_positions",
     "read_trial_progress",
     "read_trial_servers",
     "read_trial_sums",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.serving.loaded_model import LoadedModel
     from pipeline.serving.rows.fast_decoder import DecodedRow
     from pipeline.serving.scorer import RowScorer, ScoredRow
-    from pipeline.state import LoggedResult
+    from pipeline.state.predictions import LoggedResult
     from pipeline.streaming.dead_letters import DeadLetter
     from pipeline.streaming.event_values import EventReader
     from pipeline.streaming.kafka_client import Event, Headers

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline import state as store
-from pipeline.state import OffsetAdvance
+from pipeline.state.stream_offsets import OffsetAdvance, claim_partition, read_stream_positions
 from pipeline.streaming.event_scoring import id_prefix
 from pipeline.streaming.kafka_client import Partition, StreamOffsetGone
 
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.serving.loaded_model import LoadedModel
-    from pipeline.state import State, StreamPosition
+    from pipeline.state import State
+    from pipeline.state.stream_offsets import StreamPosition
     from pipeline.streaming.kafka_client import Event, KafkaClient
 
 __all__ = ["Claim", "ClaimLost", "PartitionClaims"]
@@ -104,7 +104,7 @@ class PartitionClaims:
             now = self._state.clock()
             for partition in partitions:
                 low, high = marks[partition]
-                position = store.claim_partition(connection, self._group, *partition, first_offset=max(low, 0), now=now)
+                position = claim_partition(connection, self._group, *partition, first_offset=max(low, 0), now=now)
                 is_sent = committed[partition] >= position.next_offset
                 start = position.next_offset if is_sent else max(position.batch_start, low)
                 _require_events(partition, position.next_offset, low=low, high=high)
@@ -128,7 +128,7 @@ class PartitionClaims:
             When the state database is unavailable.
         """
         with self._state.reading() as connection:
-            positions = store.read_stream_positions(connection, self._group)
+            positions = read_stream_positions(connection, self._group)
         stored = {Partition(position.topic, position.partition_number): position for position in positions}
         for partition, claim in self._claims.items():
             position = stored.get(partition)

@@ -12,9 +12,10 @@ import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from pipeline import state as store
 from pipeline.errors import Conflict, DependencyUnavailable
-from pipeline.state import PredictionIdTaken, PredictionWriter, UpdateRefused
+from pipeline.state import PredictionIdTaken, PredictionWriter
+from pipeline.state.prediction_writer import UpdateRefused
+from pipeline.state.predictions import logged_results
 from pipeline.streaming.event_scoring import event_prediction_id, predict_events
 from pipeline.streaming.event_values import EventReader
 from pipeline.streaming.kafka_client import KafkaClient, RecordRefused
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from pipeline.config.groups.serving_config import PredictionLogConfig
     from pipeline.config.groups.stream_config import KafkaStreamConfig
     from pipeline.serving.loaded_model import LoadedModel
-    from pipeline.state import GuardedUpdate, LoggedResult, State
+    from pipeline.state import State
+    from pipeline.state.prediction_writer import GuardedUpdate
+    from pipeline.state.predictions import LoggedResult
     from pipeline.streaming.event_scoring import PredictedEvents
     from pipeline.streaming.kafka_client import Event, Partition
     from pipeline.streaming.partition_claims import Claim
@@ -209,7 +212,7 @@ class StreamConsumer:
 
     def _logged_results(self, ids: list[str]) -> Mapping[str, LoggedResult]:
         with self._state.reading() as connection:
-            return store.logged_results(connection, ids)
+            return logged_results(connection, ids)
 
     def _prediction_id(self, event: Event, event_id: str | None) -> str:
         if event_id is not None:

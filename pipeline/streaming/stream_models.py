@@ -11,7 +11,7 @@ from pipeline.errors import DependencyUnavailable, IntegrityError
 if TYPE_CHECKING:
     from pipeline.serving.loaded_model import LoadedModel
     from pipeline.serving.reloader import ModelReloader
-    from pipeline.state import StreamPosition
+    from pipeline.state.stream_offsets import StreamPosition
 
 __all__ = ["StreamModels"]
 
