@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.backtest_command import backtest
+from pipeline.cli.count_command import count
 from pipeline.cli.shared_options import AsJson, ModelOption, parse_timestamp
 from pipeline.cli.terminal_output import colored
 from pipeline.files import canonical_json
@@ -17,6 +18,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Report drift and performance of live predictions.", no_args_is_help=True)
 app.command()(backtest)
+app.command()(count)
 
 
 def _configured_model(name: str | None) -> str:

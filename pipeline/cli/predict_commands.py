@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared_options import AsJson, ModelOption, open_state
+from pipeline.cli.opened_version import open_version
+from pipeline.cli.shared_options import AsJson, ModelOption  # noqa: TC001 - typer reads it
+from pipeline.cli.terminal_output import print_progress
 from pipeline.errors import DataError, UsageError
 from pipeline.files import canonical_json
-from pipeline.text import percent, pluralize
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pipeline.package import Package
-    from pipeline.serving.files.file_log import FilePredictionLog
     from pipeline.serving.files.file_scorer import FileScoringResult
-    from pipeline.state import State
 
 __all__ = ["feedback", "predict"]
 
@@ -51,7 +46,7 @@ def predict(
     from pipeline.config.groups.source_config import CsvDialect
     from pipeline.serving.files.file_scorer import score_file
 
-    with _open_version(model, version) as opened:
+    with open_version(model, version) as opened:
         log = opened.prediction_log() if is_logged else None
         report = score_file(
             opened.package,
@@ -61,7 +56,7 @@ def predict(
             dialect=CsvDialect.from_settings(opened.package.schema.dialect),
             log=log,
             escapes_formulas=escapes_formulas,
-            on_progress=_print_progress,
+            on_progress=print_progress,
         )
     _print_result(report, as_json=as_json)
 
@@ -96,7 +91,7 @@ def feedback(
     from pipeline.serving.outcomes import read_outcomes, store_outcomes
 
     rows = _read_outcome_rows(source)
-    with _open_version(model, None) as opened:
+    with open_version(model, None) as opened:
         outcomes = read_outcomes({"outcomes": rows}, opened.package.classes, max_rows=_MAX_OUTCOMES)
         n_stored = store_outcomes(opened.state, outcomes, caller=current_actor())
     if as_json:
@@ -124,58 +119,3 @@ def _read_outcome_rows(source: Path) -> list[dict[str, str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{source}: cannot be read as CSV ({error})") from error
     return rows
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenVersion:
-    """A version of a model with its package, and the open state database that lists it."""
-
-    root: Path
-    state: State
-    model: str
-    version: int
-    generation: int
-    package: Package
-
-    def prediction_log(self) -> FilePredictionLog:
-        from pipeline.serving.files.file_log import FilePredictionLog
-        from pipeline.serving.log_hash_key import load_hash_key
-        from pipeline.serving.scorer import RowScorer
-
-        scorer = RowScorer(self.package, many_missing=1.0, hash_key=load_hash_key(self.root))
-        return FilePredictionLog(self.state, self.model, self.version, self.generation, scorer)
-
-
-@contextmanager
-def _open_version(model: str | None, version: int | None) -> Iterator[_OpenVersion]:
-    """Yield a version of a model; the one in Production when `version` is None."""
-    from pipeline import state as store
-    from pipeline.config.config_loader import load_params
-    from pipeline.package import PackageStore
-    from pipeline.project import paths
-    from pipeline.project.root import find_state_root
-
-    root = find_state_root()
-    name = load_params(root / "params.yaml").name if model is None else model
-    with open_state(root) as state:
-        with state.reading() as connection:
-            deployment = store.current_deployment(connection, name)
-            number = deployment.version("Production") if version is None else version
-            if number is None:
-                hint = store.deployment_hint(connection, name)
-                raise UsageError(f"no version of {name} is in Production; {hint}")
-            digest = store.find_version(connection, name, number).digest
-        package = PackageStore(root / paths.PACKAGES).load(digest)
-        yield _OpenVersion(
-            root=root,
-            state=state,
-            model=name,
-            version=number,
-            generation=deployment.generation,
-            package=package,
-        )
-
-
-def _print_progress(n_done: int, n_total: int | None) -> None:
-    whole = "" if not n_total else f" of {n_total:,} ({percent(n_done / n_total)})"
-    typer.echo(f"{pluralize(n_done, 'row')}{whole}", err=True)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from pipeline.text import percent, pluralize
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["colored", "print_table"]
+__all__ = ["colored", "print_progress", "print_table"]
 
 _COLORS: Mapping[str, str] = {
     "drift": "red", "degraded": "red", "critical": "red", "reject": "red", "fail": "red", "worse": "red",
@@ -41,6 +43,12 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         cells = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
         cells[-1] = row[-1]
         typer.echo("  ".join(colored(cell, text) for cell, text in zip(cells, row, strict=True)).rstrip())
+
+
+def print_progress(n_done: int, n_total: int | None) -> None:
+    """Print the number of finished rows to standard error; `n_total` is None where it is unknown."""
+    whole = "" if not n_total else f" of {n_total:,} ({percent(n_done / n_total)})"
+    typer.echo(f"{pluralize(n_done, 'row')}{whole}", err=True)
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:

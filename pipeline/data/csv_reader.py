@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ParsedFile",
     "ParsedStream",
+    "count_csv_rows",
     "iter_csv_tables",
     "open_binary",
     "parse_csv",
@@ -211,6 +212,24 @@ def iter_csv_tables(
             yield table
     if problems.items:
         raise to_data_error(problems.sorted_by_line())
+
+
+def count_csv_rows(path: Path, dialect: CsvDialect) -> int:
+    """Return the number of rows of a file, whose cells are not parsed.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, or has an invalid line.
+    """
+    problems = InputProblems(str(path))
+    with open_binary(path) as stream:
+        lines = LineReader(stream, dialect, problems)
+        header = _check_header_names(lines.read_header(), problems)
+        n_rows = sum(len(block.line_numbers) for block in lines.read_blocks(len(header))) if header else 0
+    if problems.items:
+        raise to_data_error(problems.sorted_by_line())
+    return n_rows
 
 
 def open_binary(path: Path) -> IO[bytes]:

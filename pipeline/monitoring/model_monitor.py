@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import State
 
-__all__ = ["ModelMonitor"]
+__all__ = ["ModelMonitor", "mean_importance"]
 
 _MAX_WINDOW_HOURS = 1_000_000
 
@@ -261,7 +261,7 @@ class ModelMonitor:
             self.model_name,
             package,
             self.resolved_config,
-            importance=_mean_importance(package),
+            importance=mean_importance(package),
             frame=frame,
             reference_frame=reference_data,
         )
@@ -297,7 +297,7 @@ class ModelMonitor:
             self.model_name,
             package,
             self.resolved_config,
-            importance=_mean_importance(package),
+            importance=mean_importance(package),
             log=log,
             window=window,
             now=window.until - 1,
@@ -390,6 +390,6 @@ class ModelMonitor:
         return window_by_time(log, since=until - int(length * HOUR_US), until=until)
 
 
-def _mean_importance(package: Package) -> dict[str, float]:
+def mean_importance(package: Package) -> dict[str, float]:
     """Return the importance of each feature on test rows; empty for a rule baseline."""
     return {} if package.importance is None else {name: sums.mean for name, sums in package.importance.loss.items()}

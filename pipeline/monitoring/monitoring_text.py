@@ -10,7 +10,14 @@ from pipeline.text import pluralize
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["drift_headline", "estimate_disagrees", "format_metric", "report_headline", "report_text_lines"]
+__all__ = [
+    "drift_headline",
+    "drift_text_lines",
+    "estimate_disagrees",
+    "format_metric",
+    "report_headline",
+    "report_text_lines",
+]
 
 _MAX_NAMES = 3
 
@@ -41,16 +48,21 @@ def _first_names(names: Sequence[str]) -> str:
     return f"{', '.join(names[:_MAX_NAMES])}{f' and {n_more} more' if n_more > 0 else ''}"
 
 
-def report_text_lines(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (verdict, line): one for each column that is not stable, one for all stable ones, one for each metric."""
-    findings = report["drift"]["findings"]
-    shown = [] if report["drift"]["shortage"] else [finding for finding in findings if finding["verdict"] != "stable"]
+def drift_text_lines(drift: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (verdict, line): one for each column that is not stable, and one for all stable ones."""
+    findings = drift["findings"]
+    shown = [] if drift["shortage"] else [finding for finding in findings if finding["verdict"] != "stable"]
     for finding in shown:
         verdict = finding["verdict"]
         yield verdict, f"  {verdict.replace('_', ' '):16} {finding['column']}: {finding['summary']}"
     n_stable = sum(finding["verdict"] == "stable" for finding in findings)
     if n_stable:
         yield "stable", f"  {'stable':16} {pluralize(n_stable, 'column')} without a notable change"
+
+
+def report_text_lines(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (verdict, line): those of `drift_text_lines`, then one for each metric."""
+    yield from drift_text_lines(report["drift"])
     performance = report["performance"]
     names = list(performance["intervals"])
     width = max((len(metric_label(name)) for name in names), default=0)

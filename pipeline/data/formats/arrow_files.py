@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,7 +13,8 @@ from pipeline.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+
+    from pipeline.storage import StoragePath
 
 __all__ = ["open_arrow", "open_parquet"]
 
@@ -23,17 +25,25 @@ _ARROW_FILE_START = b"ARROW1"
 _READ_ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
-def open_parquet(path: Path) -> TypedFile:
-    """Open a Parquet file."""
+def open_parquet(path: Path | StoragePath, *, groups: Sequence[int] | None = None) -> TypedFile:
+    """Open a Parquet file, or only some of its row groups.
+
+    Parameters
+    ----------
+    path : Path or StoragePath
+    groups : sequence of int, optional
+        Numbers of row groups; all when None.
+    """
+    source = path if isinstance(path, Path) else path.open_input()
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(source)
         set_aside = nested_columns(file.schema_arrow, where=str(path))
     except _READ_ERRORS as error:
         raise _unreadable(path, "Parquet", error) from error
 
     def read(names: Sequence[str]) -> Iterator[pa.Table]:
         try:
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(names)):
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, row_groups=groups, columns=list(names)):
                 batch.validate(full=True)
                 yield flatten_table(pa.Table.from_batches([batch]).select(names))
         except _READ_ERRORS as error:
@@ -41,15 +51,17 @@ def open_parquet(path: Path) -> TypedFile:
 
     def read_words(names: Sequence[str], words: Sequence[str]) -> Iterator[pa.Table]:
         try:
-            with pq.ParquetFile(path, metadata=file.metadata, read_dictionary=list(words)) as encoded:
-                for batch in encoded.iter_batches(batch_size=_WORD_BATCH_ROWS, columns=list(names)):
+            with pq.ParquetFile(source, metadata=file.metadata, read_dictionary=list(words)) as encoded:
+                for batch in encoded.iter_batches(batch_size=_WORD_BATCH_ROWS, row_groups=groups, columns=list(names)):
                     batch.validate(full=True)
                     yield flatten_table(pa.Table.from_batches([batch]).select(names), words=words)
         except _READ_ERRORS as error:
             raise _unreadable(path, "Parquet", error) from error
 
     names = tuple(name for name in file.schema_arrow.names if name not in set_aside)
-    return TypedFile(names, set_aside, file.metadata.num_rows, read, read_words)
+    metadata = file.metadata
+    n_rows = metadata.num_rows if groups is None else sum(metadata.row_group(group).num_rows for group in groups)
+    return TypedFile(names, set_aside, n_rows, read, read_words)
 
 
 def open_arrow(path: Path) -> TypedFile:
@@ -87,7 +99,7 @@ def _iter_batches(reader: pa.RecordBatchFileReader | pa.RecordBatchStreamReader)
         yield batch
 
 
-def _unreadable(path: Path, kind: str, error: Exception) -> DataError:
+def _unreadable(path: Path | StoragePath, kind: str, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError(f"{path}: no such file")
     return DataError(f"{path}: is no readable {kind} file ({' '.join(str(error).split())[:200]}); get the file again")

@@ -11,19 +11,17 @@ import pyarrow.compute as pc
 from pipeline.config.file_formats import ROW_SUFFIXES, file_format
 from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.cell_parsers import ARROW_TYPES
-from pipeline.data.coercion import coerce_table
-from pipeline.data.csv_reader import iter_csv_tables
 from pipeline.data.formats.readers import open_typed_file
 from pipeline.data.input_problems import to_data_error
 from pipeline.data.row_dialect import choose_file_dialect
+from pipeline.data.row_tables import read_row_tables
 from pipeline.data.scoring_file import name_problems, read_header_names
 from pipeline.errors import DataError, UsageError
-from pipeline.schema import TextFormat
 from pipeline.serving.rows.value_checks import check_read_value
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pipeline.data.formats.typed_file import TypedFile
@@ -34,7 +32,6 @@ __all__ = ["TableValidator", "count_file_rows", "read_column_names", "read_file_
 _MAX_CACHED_VALUES = 100_000
 _MAX_REPORTED_ERRORS = 20
 _DEFAULT_DIALECT = CsvDialect()
-_ID_FORMAT = TextFormat("text")  # an id of another type than the declared one refuses no row
 
 
 def read_file_tables(
@@ -61,7 +58,9 @@ def read_file_tables(
         raise to_data_error(problems)
     formats = {column.name: column.text_format for column in schema.features}
     given = {name: text_format for name, text_format in formats.items() if not names or name in names}
-    for table in _read_tables(path, file, given, dialect, ids=ids, private_notes=schema.private_notes):
+    for table in read_row_tables(
+        path if file is None else file, given, dialect, ids=ids, where=str(path), private_notes=schema.private_notes
+    ):
         absent = {
             name: pa.nulls(table.num_rows, ARROW_TYPES[text_format.kind])
             for name, text_format in formats.items()
@@ -96,44 +95,6 @@ def _open_typed(path: Path, schema: Schema) -> TypedFile | None:
             f"{path}: no reader knows this format; expected a file that ends with {', '.join(ROW_SUFFIXES)}"
         )
     return open_typed_file(path, schema.format_keys)
-
-
-def _read_tables(
-    path: Path,
-    file: TypedFile | None,
-    formats: dict[str, TextFormat],
-    dialect: CsvDialect,
-    *,
-    ids: tuple[str, ...],
-    private_notes: Mapping[str, str],
-) -> Iterator[pa.Table]:
-    if file is None:
-        all_formats = {**dict.fromkeys(ids, _ID_FORMAT), **formats}
-        yield from iter_csv_tables(path, all_formats, dialect, private_notes=private_notes)
-        return
-    n_rows = 0
-    names = [name for name in (*ids, *formats) if name in file.names or name in ids]
-    words = [name for name, text_format in formats.items() if text_format.kind == "category" and name not in ids]
-    for table in file.read(names) if file.read_words is None else file.read_words(names, words):
-        features = coerce_table(
-            table,
-            formats,
-            where=str(path),
-            private_notes=private_notes,
-            holds_cells=file.holds_cells,
-            keeps_words=True,
-            first_row=n_rows + 1,
-        )
-        n_rows += table.num_rows
-        id_columns = {name: _to_flat(table[name], as_text=file.holds_cells) for name in ids}
-        yield pa.table({**id_columns, **dict(zip(formats, features, strict=True))})
-
-
-def _to_flat(column: pa.ChunkedArray, *, as_text: bool) -> pa.ChunkedArray:
-    """Return ids as a column that a CSV file can hold: nested values, and those of a format of cells, as texts."""
-    if pa.types.is_nested(column.type):
-        return pa.chunked_array([[None if value is None else str(value) for value in column.to_pylist()]], pa.string())
-    return column.cast(pa.string()) if as_text else column
 
 
 class TableValidator:

@@ -1,0 +1,101 @@
+"""Describe the files of a job in parts, and open the rows of one part."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.data.csv_reader import count_csv_rows
+from pipeline.data.formats.arrow_files import open_parquet
+from pipeline.data.row_dialect import choose_file_dialect
+from pipeline.errors import DataError, UsageError
+from pipeline.parts import SourceFile, require_unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
+
+    from pipeline.config.groups.source_config import CsvDialect
+    from pipeline.data.formats.typed_file import TypedFile
+    from pipeline.parts import Part, PartPlan
+    from pipeline.storage import StoragePath
+
+__all__ = ["PartRows", "describe_sources", "open_part"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartRows:
+    """The rows of a part.
+
+    Attributes
+    ----------
+    address : str
+        Name of the file in errors.
+    file : TypedFile or Path
+        The row groups of a Parquet file, or the local path of a CSV file.
+    """
+
+    address: str
+    file: TypedFile | Path
+
+
+def describe_sources(
+    paths: Sequence[StoragePath], dialect: CsvDialect, *, accepted_names: Collection[str]
+) -> list[SourceFile]:
+    """Return what a plan says of each file; a CSV file is read once, to count its rows.
+
+    Parameters
+    ----------
+    paths : sequence of StoragePath
+    dialect : CsvDialect
+        Of CSV files.
+    accepted_names : collection of str
+        Declared columns, by which the dialect of a CSV file is recognized.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be read.
+    UsageError
+        When it is neither CSV nor Parquet.
+    """
+    return [_describe(path, dialect, accepted_names) for path in paths]
+
+
+def _describe(path: StoragePath, dialect: CsvDialect, accepted_names: Collection[str]) -> SourceFile:
+    if path.suffix == ".parquet":
+        with path.open_input() as stream:
+            try:
+                metadata = pq.ParquetFile(stream).metadata
+            except (pa.ArrowException, OSError) as error:
+                detail = " ".join(str(error).split())[:200]
+                raise DataError(f"{path}: is no readable Parquet file ({detail}); get the file again") from error
+        group_rows = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+    elif path.suffix == ".csv":
+        with path.local_copy() as local:
+            group_rows = (count_csv_rows(local, choose_file_dialect(local, dialect, accepted_names)),)
+    else:
+        raise UsageError(f"{path}: is read in parts only as CSV or Parquet; expected a name that ends with one of both")
+    return SourceFile(str(path), path.version(), path.n_bytes(), group_rows)
+
+
+@contextmanager
+def open_part(plan: PartPlan, part: Part) -> Iterator[PartRows]:
+    """Yield the rows of a part; an object in a store is read by range, a CSV file there is copied first.
+
+    Raises
+    ------
+    DataError
+        When the file is gone, or is another one than was planned.
+    """
+    path = require_unchanged(plan.source_of(part))
+    if path.suffix == ".parquet":
+        groups = range(part.first_group, part.end_group)
+        yield PartRows(str(path), open_parquet(path, groups=groups))
+        return
+    with path.local_copy() as local:
+        yield PartRows(str(path), local)
