@@ -141,13 +141,14 @@ def advance_position(connection: Connection, position: StreamPosition, next_offs
     table = stream_offsets.c
     where = _is_partition(position.group_name, position.topic, position.partition_number)
     is_ours = (table.epoch == position.epoch, table.next_offset == position.next_offset)
-    values = {"next_offset": next_offset, "batch_start": position.next_offset, "updated_at": now}
+    advanced = replace(position, next_offset=next_offset, batch_start=position.next_offset, updated_at=now)
+    values = {name: getattr(advanced, name) for name in ("next_offset", "batch_start", "updated_at")}
     if connection.execute(update(stream_offsets).where(*where, *is_ours).values(**values)).rowcount != 1:
         raise UpdateRefused(
             f"{position.topic}/{position.partition_number}: another consumer has claimed the partition; nothing was"
             " written"
         )
-    return replace(position, **values)
+    return advanced
 
 
 def read_stream_positions(connection: Connection, group: str | None = None) -> list[StreamPosition]:

@@ -96,8 +96,10 @@ class DeadLetterReplay:
     _seen: set[tuple[Partition, int]] = field(default_factory=set)
     _stated_ids: dict[tuple[Partition, int], str] = field(default_factory=dict)
 
-    def run(self, *, since_ms: int) -> ReplayResult:
-        """Predict for dead letters since a moment (milliseconds since 1970) up to the present end of their topic.
+    def run(self, *, since_ms: int | None = None) -> ReplayResult:
+        """Predict for dead letters up to the present end of their topic.
+
+        `since_ms` (milliseconds since 1970) leaves earlier ones out.
 
         Raises
         ------
@@ -109,8 +111,9 @@ class DeadLetterReplay:
             When the broker refuses a prediction for good.
         """
         topic = self.config.topics.dead
-        starts = self.reader.offsets_since(topic, since_ms)
-        ends = {partition: self.reader.watermarks(partition)[1] for partition in starts}
+        marks = {partition: self.reader.watermarks(partition) for partition in self.reader.partitions(topic)}
+        starts = {partition: low for partition, (low, _) in marks.items()}
+        ends = {partition: end for partition, (_, end) in marks.items()}
         with self.state.reading() as connection:
             positions = read_stream_positions(connection, self.config.group)
         prefixes = {
@@ -123,7 +126,8 @@ class DeadLetterReplay:
         writer = PredictionWriter(self.state)
         try:
             for batch in self.reader.read_batches(starts, ends):
-                self._process(list(self._original_events(batch, prefixes)), prefixes, client, writer)
+                letters = [letter for letter in batch if since_ms is None or letter.timestamp_ms >= since_ms]
+                self._process(list(self._original_events(letters, prefixes)), prefixes, client, writer)
         finally:
             writer.close()
             client.close()

@@ -107,27 +107,6 @@ class KafkaReader:
             raise unavailable_broker(partition, error) from error
         return low, high
 
-    def offsets_since(self, topic: str, moment_ms: int) -> dict[Partition, int]:
-        """Return the offset of the first event at or after a moment (milliseconds since 1970) in each partition.
-
-        Raises
-        ------
-        UsageError
-            When the broker has no such topic.
-        DependencyUnavailable
-            When the broker does not respond.
-        """
-        asked = [self._kafka.TopicPartition(*partition, moment_ms) for partition in self.partitions(topic)]
-        try:
-            found = self._consumer.offsets_for_times(asked, timeout=self._timeout_s)
-        except self._kafka.KafkaException as error:
-            raise unavailable_broker(topic, error) from error
-        return {
-            partition: each.offset if each.offset >= 0 else self.watermarks(partition)[1]
-            for each in found
-            for partition in [Partition(each.topic, each.partition)]
-        }
-
     def read_batches(self, starts: Mapping[Partition, int], ends: Mapping[Partition, int]) -> Iterator[list[Event]]:
         """Yield the events of partitions from their start to before their end, each partition in its order.
 

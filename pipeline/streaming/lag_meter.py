@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline import state as store
+from pipeline.state.stream_offsets import read_stream_positions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,7 @@ def measure_lag(state: State, reader: KafkaReader, *, group: str, topic: str) ->
     with state.reading() as connection:
         positions = {
             position.partition_number: position.next_offset
-            for position in store.read_stream_positions(connection, group)
+            for position in read_stream_positions(connection, group)
             if position.topic == topic
         }
     lags = []

@@ -15,7 +15,7 @@ from pipeline import state as store
 from pipeline.errors import Conflict, DependencyUnavailable, MlopsError
 from pipeline.serving.outcomes import read_outcomes
 from pipeline.serving.rows.row_parser import parse_json
-from pipeline.serving.serving_errors import FieldError, MalformedBody, UnknownPrediction
+from pipeline.serving.serving_errors import FieldError, InvalidRequest, MalformedBody, UnknownPrediction
 from pipeline.state.prediction_writer import UpdateRefused
 from pipeline.state.stream_offsets import advance_position
 from pipeline.streaming.dead_letters import dead_letter
@@ -195,9 +195,8 @@ class OutcomeConsumer:
         return now_ms - since < self._config.outcome_wait_s * 1000
 
     def _send_dead(self, dead: Sequence[_ReadOutcomes], model: LoadedModel) -> bool:
-        for each in dead:
-            assert each.error is not None
-            event, headers = dead_letter(each.event, each.error, model_digest=model.digest)
+        for read, _, error in dead:
+            event, headers = dead_letter(read, error or InvalidRequest(()), model_digest=model.digest)
             self._client.produce(self._config.topics.dead, key=event.key, value=event.value, headers=headers)
         return not dead or self._client.flush(timeout_s=_FLUSH_S)
 

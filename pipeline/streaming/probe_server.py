@@ -80,7 +80,7 @@ class _ProbeHandler(BaseHTTPRequestHandler):
     hold_of: Callable[[], str | None]
     metrics_of: Callable[[], bytes]
 
-    def do_GET(self) -> None:  # noqa: N802 - the name of the base class
+    def do_GET(self) -> None:
         """Respond to a probe or a scrape."""
         path = self.path.partition("?")[0]
         if path == "/livez":

@@ -92,7 +92,7 @@ def start_outcomes(address: tuple[str, int], *, state_root: Path | None = None) 
         _run(consumer, (outcome_group(stream), stream.topics.outcomes, config.name), stream, address, state)
 
 
-def replay_dead_letters(*, since_us: int, state_root: Path | None = None) -> ReplayResult:
+def replay_dead_letters(*, since_us: int | None = None, state_root: Path | None = None) -> ReplayResult:
     """Predict for dead letters since a moment by the version in Production; errors as `DeadLetterReplay.run`."""
     with _opened_project(state_root) as (config, root, state):
         stream, models = require_stream(config), build_models(config, root, state)
@@ -101,7 +101,7 @@ def replay_dead_letters(*, since_us: int, state_root: Path | None = None) -> Rep
             raise DependencyUnavailable(f"no model can predict: {models.reason}")
         with KafkaReader(stream) as reader:
             replay = DeadLetterReplay(stream, state, model, reader, sample_rate=config.serving.log.sample_rate)
-            return replay.run(since_ms=since_us // 1000)
+            return replay.run(since_ms=None if since_us is None else since_us // 1000)
 
 
 def read_lags(*, state_root: Path | None = None) -> dict[str, list[PartitionLag]]:

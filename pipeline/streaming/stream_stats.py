@@ -86,7 +86,7 @@ class StreamStats:
             self.counts.setdefault(partition, PartitionCounts())
 
     def note_events(self, events: Sequence[Event], dead: Iterable[Event]) -> None:
-        """Note events that were processed for the first time, in the order of each partition, and those without a result."""
+        """Note events that were processed for the first time, each partition in order, and those that are dead."""
         for partition, n_events in Counter(event.partition for event in events).items():
             self.counts[partition].n_processed += n_events
         for event in dead:
