@@ -113,7 +113,7 @@ class PredictionWriter:
         request_rows : sequence of RequestRows
             Rows of batches, numbered after `rows`.
         updates : iterable of GuardedUpdate
-            Statements of the same transaction, read after the rows are written.
+            Statements of the same transaction, which are run before the rows are written.
         has_client_ids : bool
             Whether the caller chose the identifiers of `rows`, so that the log may have them already.
 
@@ -132,12 +132,12 @@ class PredictionWriter:
         if not self.state.is_file:
             rows, request_rows = [*rows, *chain.from_iterable(group.iter_rows() for group in request_rows)], ()
         with self._transaction() as cursor:
+            for sql, values in updates:
+                self._update_one(cursor, sql, values)
             if has_client_ids and not self.state.is_file:
                 self._reject_existing_ids(cursor, [row[0] for row in rows])
             n_rows = self._insert_predictions(cursor, rows, request_rows)
             self._insert_responses(cursor, responses)
-            for sql, values in updates:
-                self._update_one(cursor, sql, values)
         if self.state.is_file:
             self._checkpointer.record_commit(self._connection, n_rows)
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Step", "StreamConsumer"]
 
 # Moments of a batch, in their order; a test ends the process at one of them.
-Step = Literal["scored", "written", "logged", "sent", "flushed", "committed"]
+Step = Literal["scored", "advanced", "logged", "sent", "flushed", "committed"]
 
 _RETRY_S = 1.0
 _IDLE_S = 0.25
@@ -202,13 +202,14 @@ class StreamConsumer:
                 self._writer.write((), (), [rows] if rows.n_rows else (), updates=updates, has_client_ids=has_event_ids)
                 break
             except PredictionIdTaken:
-                continue
+                if not has_event_ids:
+                    raise
         self._claims.note_logged(advances)
         return self._logged_results(predicted.ids) if has_event_ids else {}
 
     def _updates(self, updates: list[GuardedUpdate]) -> Iterator[GuardedUpdate]:
         yield from updates
-        self._on_step("written")
+        self._on_step("advanced")
 
     def _logged_results(self, ids: list[str]) -> Mapping[str, LoggedResult]:
         with self._state.reading() as connection:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.fixtures.kafka_broker import KafkaBroker
     from tests.pipeline.streaming.stream_project import Nursery
 
-STEPS = ("scored", "written", "logged", "sent", "flushed", "committed")
+STEPS = ("scored", "advanced", "logged", "sent", "flushed", "committed")
 
 
 @pytest.mark.parametrize("nth", [1, 2] if is_long() else [2])
