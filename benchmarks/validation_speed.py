@@ -53,7 +53,7 @@ def write_rows(path: Path, schema: Schema, n_rows: int, *, broken: float) -> Non
     writer = None
     for start in range(0, n_rows, CHUNK_ROWS):
         n = min(CHUNK_ROWS, n_rows - start)
-        arrays = {c.name: _make_values(c, n, broken if c.name == first else FEW, rng) for c in schema.columns}
+        arrays = {c.name: make_values(c, n, broken if c.name == first else FEW, rng) for c in schema.columns}
         classes = np.array(schema.target.classes)
         arrays[schema.target.column] = pa.array(classes[rng.integers(0, len(classes), n)])
         table = pa.table(arrays)
@@ -63,7 +63,7 @@ def write_rows(path: Path, schema: Schema, n_rows: int, *, broken: float) -> Non
         writer.close()
 
 
-def _make_values(column: Column, n: int, broken: float, rng: np.random.Generator) -> pa.Array:
+def make_values(column: Column, n: int, broken: float, rng: np.random.Generator) -> pa.Array:
     is_missing, is_broken = rng.random(n) < 0.05, rng.random(n) < broken
     if column.is_numeric:
         low, high = int(column.minimum or 0), int(column.maximum or 1)

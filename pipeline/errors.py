@@ -8,6 +8,7 @@
     |   |-- UnknownOption          the option is in no lookup table
     |   `-- TargetRefused          a `_target_` that is not allowed
     |-- DataError              4  rows or files do not match their declaration
+    |   `-- UnreadableFile         a file cannot be read at all
     |-- GateRefused            5  a candidate failed its gates
     |-- Conflict               6  another process holds a lock or changed the state first
     |-- DependencyUnavailable  7  a server, disk or package is unavailable
@@ -38,6 +39,7 @@ __all__ = [
     "NotAllowed",
     "TargetRefused",
     "UnknownOption",
+    "UnreadableFile",
     "UsageError",
     "did_you_mean",
 ]
@@ -73,6 +75,10 @@ class DataError(MlopsError):
     """Rows or files do not match their declaration."""
 
     exit_code = 4
+
+
+class UnreadableFile(DataError):
+    """A file cannot be read at all, because it is damaged, missing or of another format."""
 
 
 class GateRefused(MlopsError):

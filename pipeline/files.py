@@ -19,15 +19,18 @@ from typing import IO, TYPE_CHECKING, Any
 from pipeline.errors import Conflict, DataError, DependencyUnavailable, IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 __all__ = [
     "atomic_file",
     "atomic_folder",
     "canonical_json",
     "exclusive_lock",
+    "iter_parquet",
     "link_or_special_file",
     "load_or_create_secret",
     "make_private_folder",
@@ -48,6 +51,7 @@ _PRIVATE_FOLDER_MODE = 0o700
 _OTHERS_BITS = 0o007
 _NOT_OWNER_BITS = 0o077
 _MIN_DISTINCT_BYTES = 8
+_SPAN_ROWS = 1 << 20
 
 
 def canonical_json(value: object) -> str:
@@ -229,6 +233,36 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     with atomic_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", version="2.6")
+
+
+def iter_parquet(
+    file: pq.ParquetFile, columns: Sequence[str], *, batch_rows: int, groups: Sequence[int] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of an open Parquet file in batches, in memory that does not grow with the file.
+
+    pyarrow's own iterator holds all bytes that it has read until it ends; each one here ends after some row groups of
+    together a million rows.
+
+    Parameters
+    ----------
+    file : ParquetFile
+    columns : sequence of str
+    batch_rows : int
+        Most rows of a batch.
+    groups : sequence of int, optional
+        Row groups to read; all when None.
+    """
+    metadata = file.metadata
+    waiting: list[int] = []
+    n_rows = 0
+    for group in range(metadata.num_row_groups) if groups is None else groups:
+        waiting.append(group)
+        n_rows += metadata.row_group(group).num_rows
+        if n_rows >= _SPAN_ROWS:
+            yield from file.iter_batches(batch_size=batch_rows, row_groups=waiting, columns=list(columns))
+            waiting, n_rows = [], 0
+    if waiting:
+        yield from file.iter_batches(batch_size=batch_rows, row_groups=waiting, columns=list(columns))
 
 
 def read_parquet(path: Path) -> pd.DataFrame:

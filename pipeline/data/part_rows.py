@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,7 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.data.csv_reader import count_csv_rows
 from pipeline.data.formats.arrow_files import open_parquet
 from pipeline.data.row_dialect import choose_file_dialect
-from pipeline.errors import DataError, UsageError
+from pipeline.errors import DataError, UnreadableFile, UsageError
 from pipeline.parts import SourceFile, require_unchanged
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from pipeline.storage import StoragePath
 
 __all__ = ["PartRows", "describe_sources", "open_part"]
+
+_N_THREADS = 8  # digests and requests to a store release the interpreter's lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +67,45 @@ def describe_sources(
     UsageError
         When it is neither CSV nor Parquet.
     """
-    return [_describe(path, dialect, accepted_names) for path in paths]
+    describe = partial(_describe, dialect=dialect, accepted_names=accepted_names)
+    with ThreadPoolExecutor(_N_THREADS) as pool:
+        return list(pool.map(describe, [path.absolute() for path in paths]))
 
 
-def _describe(path: StoragePath, dialect: CsvDialect, accepted_names: Collection[str]) -> SourceFile:
-    if path.suffix == ".parquet":
-        with path.open_input() as stream:
-            try:
-                metadata = pq.ParquetFile(stream).metadata
-            except (pa.ArrowException, OSError) as error:
-                detail = " ".join(str(error).split())[:200]
-                raise DataError(f"{path}: is no readable Parquet file ({detail}); get the file again") from error
-        group_rows = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
-    elif path.suffix == ".csv":
-        with path.local_copy() as local:
-            group_rows = (count_csv_rows(local, choose_file_dialect(local, dialect, accepted_names)),)
-    else:
+def _describe(path: StoragePath, *, dialect: CsvDialect, accepted_names: Collection[str]) -> SourceFile:
+    try:
+        modified_ns = path.local.stat().st_mtime_ns if path.is_local else 0
+        version, n_bytes = path.version(), path.n_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    return SourceFile(str(path), version, n_bytes, _group_rows(path, dialect, accepted_names), modified_ns)
+
+
+def _group_rows(path: StoragePath, dialect: CsvDialect, accepted_names: Collection[str]) -> tuple[int, ...]:
+    if path.suffix == ".csv":
+        with _local_csv(path) as local:
+            return (count_csv_rows(local, choose_file_dialect(local, dialect, accepted_names)),)
+    if path.suffix != ".parquet":
         raise UsageError(f"{path}: is read in parts only as CSV or Parquet; expected a name that ends with one of both")
-    return SourceFile(str(path), path.version(), path.n_bytes(), group_rows)
+    try:
+        with path.open_input() as stream:
+            metadata = pq.ParquetFile(stream).metadata
+    except (pa.ArrowException, OSError) as error:
+        detail = " ".join(str(error).split())[:200]
+        raise UnreadableFile(f"{path}: is no readable Parquet file ({detail}); get the file again") from error
+    return tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+
+
+@contextmanager
+def _local_csv(path: StoragePath) -> Iterator[Path]:
+    """Yield a local copy of a file; errors name the file, not the copy."""
+    with path.local_copy() as local:
+        try:
+            yield local
+        except DataError as error:
+            if path.is_local:
+                raise
+            raise type(error)(str(error).replace(str(local), str(path))) from error
 
 
 @contextmanager
@@ -97,5 +122,5 @@ def open_part(plan: PartPlan, part: Part) -> Iterator[PartRows]:
         groups = range(part.first_group, part.end_group)
         yield PartRows(str(path), open_parquet(path, groups=groups))
         return
-    with path.local_copy() as local:
+    with _local_csv(path) as local:
         yield PartRows(str(path), local)

@@ -30,6 +30,7 @@ def read_row_tables(
     ids: tuple[str, ...] = (),
     where: str,
     private_notes: Mapping[str, str],
+    first_row: int = 1,
 ) -> Iterator[pa.Table]:
     """Yield the columns `ids` as they are, and those of `formats` with their types; categories may be dictionaries.
 
@@ -47,6 +48,8 @@ def read_row_tables(
         Name of the file in errors.
     private_notes : mapping
         Replace values in errors.
+    first_row : int
+        Number of the first row in errors of a format with types; lines count those of CSV.
 
     Raises
     ------
@@ -58,7 +61,6 @@ def read_row_tables(
             file, {**dict.fromkeys(ids, _ID_FORMAT), **formats}, dialect, private_notes=private_notes
         )
         return
-    n_rows = 0
     names = [name for name in (*ids, *formats) if name in file.names or name in ids]
     words = [name for name, text_format in formats.items() if text_format.kind == "category" and name not in ids]
     for table in file.read(names) if file.read_words is None else file.read_words(names, words):
@@ -69,9 +71,9 @@ def read_row_tables(
             private_notes=private_notes,
             holds_cells=file.holds_cells,
             keeps_words=True,
-            first_row=n_rows + 1,
+            first_row=first_row,
         )
-        n_rows += table.num_rows
+        first_row += table.num_rows
         id_columns = {name: _to_flat(table[name], as_text=file.holds_cells) for name in ids}
         yield pa.table({**id_columns, **dict(zip(formats, features, strict=True))})
 

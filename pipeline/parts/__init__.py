@@ -9,9 +9,13 @@ from pipeline.parts.part_cleanup import clean_parts
 from pipeline.parts.part_commit import commit_parts, read_manifest
 from pipeline.parts.part_job import PartJob, PartOutput
 from pipeline.parts.part_plan import Part, PartPlan, SourceFile, plan_parts, read_plan, store_plan
-from pipeline.parts.part_record import PartFile, PartRecord, read_records
+from pipeline.parts.part_record import PartFile, PartRecord, find_record, read_records
 from pipeline.parts.part_run import run_part, run_parts
-from pipeline.parts.part_sources import find_source_files, require_unchanged
+from pipeline.parts.part_sources import (
+    find_source_files,
+    require_outside,
+    require_unchanged,
+)
 
 __all__ = [
     "Part",
@@ -23,11 +27,13 @@ __all__ = [
     "SourceFile",
     "clean_parts",
     "commit_parts",
+    "find_record",
     "find_source_files",
     "plan_parts",
     "read_manifest",
     "read_plan",
     "read_records",
+    "require_outside",
     "require_unchanged",
     "run_part",
     "run_parts",

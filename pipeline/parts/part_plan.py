@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +34,15 @@ class SourceFile:
     n_bytes : int
     group_rows : tuple of int
         Rows of each row group of a Parquet file; of another file one number, its rows.
+    modified_ns : int
+        When a local file was written, in nanoseconds since 1970; no part of the plan's digest.
     """
 
     address: str
     version: str
     n_bytes: int
     group_rows: tuple[int, ...]
+    modified_ns: int = 0
 
     @property
     def n_rows(self) -> int:
@@ -104,8 +107,9 @@ class PartPlan:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the whole plan."""
-        return sha256(self.to_json().encode())
+        """SHA-256 of the whole plan, without the times of its files."""
+        sources = tuple(replace(source, modified_ns=0) for source in self.sources)
+        return sha256(replace(self, sources=sources).to_json().encode())
 
     def source_of(self, part: Part) -> SourceFile:
         """Return the file of a part."""

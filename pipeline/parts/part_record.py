@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pipeline.storage import StoragePath
 
-__all__ = ["RECORDS_FOLDER", "PartFile", "PartRecord", "read_records", "write_record"]
+__all__ = ["RECORDS_FOLDER", "PartFile", "PartRecord", "find_record", "read_records", "write_record"]
 
 RECORDS_FOLDER = "_records"
 
@@ -53,19 +53,46 @@ class PartRecord:
 
 def write_record(record: PartRecord, output: StoragePath) -> None:
     """Write a record; of two attempts the last one counts, and both are right."""
-    path = output / RECORDS_FOLDER / f"{record.number:06d}.json"
+    path = _record_path(output, record.number)
     path.write_bytes(canonical_json(record.as_dict()).encode())
 
 
 def read_records(output: StoragePath, *, plan_digest: str) -> dict[int, PartRecord]:
-    """Return the records of a plan by number, of those parts whose files are there with the recorded size."""
+    """Return the records of a plan by number, of those parts whose files are there with the recorded size.
+
+    A record that cannot be read counts as none, so that its part runs again.
+    """
     sizes = {entry.path.name: entry.n_bytes for entry in output.list_files()}
     records = {}
     for entry in (output / RECORDS_FOLDER).list_files():
-        if entry.path.suffix != ".json":
+        record = _read_record(entry.path)
+        if record is None or record.plan_digest != plan_digest:
             continue
-        record = PartRecord.from_dict(json.loads(entry.path.read_bytes()))
-        is_complete = all(sizes.get(file.name) == file.n_bytes for file in record.files)
-        if record.plan_digest == plan_digest and is_complete:
+        if all(sizes.get(file.name) == file.n_bytes for file in record.files):
             records[record.number] = record
     return records
+
+
+def find_record(output: StoragePath, number: int, *, plan_digest: str) -> PartRecord | None:
+    """Return the record of one part of a plan; None while the part has none, or lacks a file."""
+    record = _read_record(_record_path(output, number))
+    if record is None or record.plan_digest != plan_digest:
+        return None
+    try:
+        is_complete = all((output / file.name).n_bytes() == file.n_bytes for file in record.files)
+    except FileNotFoundError:
+        return None
+    return record if is_complete else None
+
+
+def _record_path(output: StoragePath, number: int) -> StoragePath:
+    return output / RECORDS_FOLDER / f"{number:06d}.json"
+
+
+def _read_record(path: StoragePath) -> PartRecord | None:
+    if path.suffix != ".json":
+        return None
+    try:
+        return PartRecord.from_dict(json.loads(path.read_bytes()))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
+import re
 from typing import TYPE_CHECKING
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UsageError
 from pipeline.parts.part_commit import read_manifest
 from pipeline.storage import StoragePath
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.parts.part_plan import SourceFile
 
-__all__ = ["find_source_files", "require_unchanged"]
+__all__ = ["find_source_files", "require_outside", "require_unchanged"]
 
 _SUFFIXES = (".csv", ".parquet")
 
@@ -43,8 +43,27 @@ def find_source_files(addresses: Sequence[StoragePath]) -> list[StoragePath]:
     return found
 
 
+def require_outside(output: StoragePath, addresses: Sequence[StoragePath]) -> None:
+    """Refuse an output folder whose files a second run would take for inputs.
+
+    Raises
+    ------
+    UsageError
+        When an address is, or has, the output folder, or a file of it.
+    """
+    target = output.absolute()
+    for address in addresses:
+        source = address.absolute()
+        is_inside = target == source or target.path.startswith(f"{source.path}/")
+        if target.scheme == source.scheme and (is_inside or source.parent == target):
+            raise UsageError(
+                f"-o {output}: lies in the input {address}, so another run would read its own output; choose a folder"
+                " beside the input"
+            )
+
+
 def require_unchanged(source: SourceFile) -> StoragePath:
-    """Return the path of a planned file; a local one is compared by its size, an object by its ETag.
+    """Return the path of a planned file; one that was written since is compared by its content.
 
     Raises
     ------
@@ -53,7 +72,8 @@ def require_unchanged(source: SourceFile) -> StoragePath:
     """
     path = StoragePath.parse(source.address)
     try:
-        is_same = path.n_bytes() == source.n_bytes and (path.is_local or path.version() == source.version)
+        is_untouched = path.is_local and path.local.stat().st_mtime_ns == source.modified_ns
+        is_same = path.n_bytes() == source.n_bytes and (is_untouched or path.version() == source.version)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; it was there when the job was planned") from error
     if not is_same:
@@ -62,17 +82,23 @@ def require_unchanged(source: SourceFile) -> StoragePath:
 
 
 def _files_of(address: StoragePath) -> list[StoragePath]:
-    if "*" in address.name:
-        paths = [entry.path for entry in address.parent.list_files()]
-        found = [path for path in paths if fnmatch.fnmatchcase(path.name, address.name) and _is_visible(path.name)]
-        if not found:
-            raise DataError(f"{address}: no file matches; expected files that end with {' or '.join(_SUFFIXES)}")
-        return found
+    if "*" in address.name and not address.exists():
+        return _matching_files(address)
     if address.is_folder():
         return _files_in_folder(address)
     if not address.exists():
         raise DataError(f"{address}: no such file or folder")
     return [address]
+
+
+def _matching_files(address: StoragePath) -> list[StoragePath]:
+    """Return the files of a pattern; `*` alone has a meaning, so that brackets in names do not surprise."""
+    pattern = re.compile(".*".join(map(re.escape, address.name.split("*"))))
+    paths = [entry.path for entry in address.parent.list_files()]
+    found = [path for path in paths if pattern.fullmatch(path.name) and _is_visible(path.name)]
+    if not found:
+        raise DataError(f"{address}: no file matches; expected files that end with {' or '.join(_SUFFIXES)}")
+    return found
 
 
 def _files_in_folder(folder: StoragePath) -> list[StoragePath]:

@@ -104,6 +104,10 @@ class StoragePath:
             raise UsageError(f"{self}: is in an object store; expected a local path")
         return Path(self.path)
 
+    def absolute(self) -> StoragePath:
+        """Return an address that other processes understand in any folder; a link stays one."""
+        return StoragePath("file", os.path.abspath(self.path)) if self.is_local else self  # noqa: PTH100 - removes `..`
+
     @property
     def name(self) -> str:
         """The last part of the path."""

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import DataError
+from pipeline.files import iter_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.schema import ColumnKind, Schema
 
-__all__ = ["ArrowRows", "is_missing", "open_rows"]
+__all__ = ["ArrowRows", "batches_to_frame", "is_missing", "open_rows"]
 
 _BATCH_ROWS = 1 << 17
 _INT64_BOUND = 2.0**63
@@ -65,8 +66,8 @@ class ArrowRows:
     def _raw_batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         if isinstance(self.source, Path):
             text_columns = [name for name in names if _ARROW_TYPES[self.kinds[name]] == pa.string()]
-            with pq.ParquetFile(self.source, read_dictionary=text_columns, memory_map=True) as file:
-                yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=names)
+            with pq.ParquetFile(self.source, read_dictionary=text_columns) as file:
+                yield from iter_parquet(file, names, batch_rows=_BATCH_ROWS)
         else:
             yield from self.source.select(names).to_batches(max_chunksize=_BATCH_ROWS)
 
@@ -75,21 +76,27 @@ class ArrowRows:
         import pandas as pd
 
         batches = list(self.batches(columns))
-        if not batches:
-            return pd.DataFrame({name: [] for name in columns or self.kinds})
-        table = pa.Table.from_batches(batches)
-        plain = {
-            name: column.cast(_ARROW_TYPES[self.kinds[name]]) if pa.types.is_dictionary(column.type) else column
-            for name, column in zip(table.column_names, table.columns, strict=True)
-        }
-        dtypes: dict[pa.DataType, Any] = {
-            pa.int64(): pd.Int64Dtype(),
-            pa.float64(): pd.Float64Dtype(),
-            pa.bool_(): pd.BooleanDtype(),
-            pa.string(): pd.StringDtype(),
-        }
-        frame: pd.DataFrame = pa.table(plain).to_pandas(types_mapper=dtypes.get)
-        return frame
+        return batches_to_frame(batches) if batches else pd.DataFrame({name: [] for name in columns or self.kinds})
+
+
+def batches_to_frame(batches: Sequence[pa.RecordBatch]) -> pd.DataFrame:
+    """Return one or more batches of `ArrowRows` as a frame with nullable dtypes."""
+    import pandas as pd
+
+    table = pa.Table.from_batches(batches)
+    plain = {
+        name: column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
+    dtypes: dict[pa.DataType, Any] = {
+        pa.int64(): pd.Int64Dtype(),
+        pa.float64(): pd.Float64Dtype(),
+        pa.bool_(): pd.BooleanDtype(),
+        pa.string(): pd.StringDtype(),
+        pa.large_string(): pd.StringDtype(),
+    }
+    frame: pd.DataFrame = pa.table(plain).to_pandas(types_mapper=dtypes.get)
+    return frame
 
 
 def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool = True) -> ArrowRows:
@@ -140,7 +147,7 @@ def _unreadable_reason_in_file(
     with pq.ParquetFile(path) as file:
         reasons = (
             _unreadable_reason(arrow_type, kind, batch.column(0))
-            for batch in file.iter_batches(_BATCH_ROWS, columns=[name])
+            for batch in iter_parquet(file, [name], batch_rows=_BATCH_ROWS)
         )
         return next((reason for reason in reasons if reason is not None), None)
 

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.validation.findings import shorten_text
 
 if TYPE_CHECKING:
-    from pipeline.validation.dataset_stats import ColumnStats
+    from pipeline.validation.column_stats import ColumnStats
 
 __all__ = ["ColumnProfile", "profile_column"]
 

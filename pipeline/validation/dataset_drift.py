@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.validation_config import ValidationDriftConfig
     from pipeline.schema import Schema
-    from pipeline.validation.dataset_stats import ColumnStats, DatasetStats
+    from pipeline.validation.column_stats import ColumnStats
+    from pipeline.validation.dataset_stats import DatasetStats
 
 __all__ = ["DriftTestResult", "compare_distributions"]
 

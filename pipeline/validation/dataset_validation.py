@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pipeline.validation.dataset_stats import DatasetStats
     from pipeline.validation.findings import ValidationFinding
     from pipeline.validation.quality_score import QualityScore
-    from pipeline.validation.row_failures import RowFailures
+    from pipeline.validation.rule_failures import RowFailures
 
 __all__ = ["TrainingRows", "select_training_rows", "validate_rows"]
 
@@ -182,7 +182,7 @@ def validate_rows(
         n_incomplete=stats.n_incomplete,
         n_duplicates=stats.n_duplicates,
         undeclared_columns=rows.undeclared_columns,
-        failed_mask=row_failures.failed_mask,
+        failed_rows=row_failures.failed_rows,
     )
     return _apply_quarantine(report, row_failures, rows, config) if config.quarantine else report
 
@@ -190,7 +190,7 @@ def validate_rows(
 def _score_quality(
     stats: DatasetStats, schema: Schema, config: ValidationConfig, *, rows: ArrowRows, row_failures: RowFailures
 ) -> QualityScore:
-    n_failed_rows = _count_true(row_failures.failed_mask)
+    n_failed_rows = row_failures.failed_rows.count()
     return compute_quality_score(
         stats, schema, config, n_failed_rows=n_failed_rows, n_unreadable_columns=len(rows.unreadable)
     )
@@ -236,7 +236,7 @@ def _apply_quarantine(
 ) -> ValidationReport:
     """Lower row failures to a warning when the rows are quarantined; above the critical threshold too few remain."""
     threshold = config.rules["schema"].critical
-    share = _count_true(row_failures.failed_mask) / rows.n_rows
+    share = row_failures.failed_rows.count() / rows.n_rows
     if threshold is not None and share > threshold:
         return report
     findings = [
@@ -245,7 +245,7 @@ def _apply_quarantine(
         else finding
         for finding in report.findings
     ]
-    return replace(report, findings=_sort_by_severity(findings), n_quarantined=_count_true(row_failures.failed_mask))
+    return replace(report, findings=_sort_by_severity(findings), n_quarantined=row_failures.failed_rows.count())
 
 
 def _quarantine_rows(frame: pd.DataFrame, report: ValidationReport) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -255,7 +255,7 @@ def _quarantine_rows(frame: pd.DataFrame, report: ValidationReport) -> tuple[pd.
     """
     import pandas as pd
 
-    is_quarantined = report.failed_mask if report.n_quarantined else np.zeros(len(frame), dtype=bool)
+    is_quarantined = report.failed_rows.mask() if report.n_quarantined else np.zeros(len(frame), dtype=bool)
     row_name, reason_name = _added_names(frame)
     quarantined = frame[is_quarantined].reset_index(names=row_name)
     reasons: dict[int, list[str]] = {}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.validation_config import LeakageConfig
-    from pipeline.validation.dataset_stats import ColumnStats
+    from pipeline.validation.column_stats import ColumnStats
 
 __all__ = ["LeakageEvidence", "TargetLeakage", "detect_leakage"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from pipeline.config.groups.validation_config import OutlierConfig
-    from pipeline.validation.dataset_stats import ColumnStats
+    from pipeline.validation.column_stats import ColumnStats
 
 __all__ = ["Outliers", "find_outliers"]
 

@@ -91,7 +91,7 @@ def _quarantine_settings(report: ValidationReport, config: ValidationConfig) -> 
     if not config.quarantine:
         yield "validation.quarantine=true"
     threshold = config.rules["schema"].critical
-    if threshold is not None and float(report.failed_mask.mean()) > threshold:
+    if threshold is not None and report.failed_rows.count() / report.n_rows > threshold:
         yield "validation.rules.schema.critical=null"
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["count_duplicates", "duplicate_mask", "row_hashes"]
+__all__ = ["row_hashes"]
 
 
 def row_hashes(batch: pa.RecordBatch, columns: Sequence[str]) -> NDArray[np.uint64]:
@@ -43,19 +43,3 @@ def _to_uint64(array: pa.Array) -> NDArray[np.uint64]:
     if pa.types.is_floating(array.type):
         return (np.asarray(array.fill_null(0.0)) + 0.0).view(np.uint64)
     return np.asarray(array.cast(pa.int64()).fill_null(0)).view(np.uint64)
-
-
-def count_duplicates(hashes: NDArray[np.uint64]) -> int:
-    """Return how many rows repeat an earlier one; sorts `hashes` in place."""
-    hashes.sort()
-    return int((hashes[1:] == hashes[:-1]).sum())
-
-
-def duplicate_mask(hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Return which rows are equal to another row, shape (len(hashes),)."""
-    order = np.argsort(hashes, kind="stable")
-    is_equal_to_next = hashes[order[1:]] == hashes[order[:-1]]
-    is_duplicate = np.zeros(len(hashes), dtype=bool)
-    is_duplicate[order[1:][is_equal_to_next]] = True
-    is_duplicate[order[:-1][is_equal_to_next]] = True
-    return is_duplicate

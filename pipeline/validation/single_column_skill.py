@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.validation.dataset_stats import ColumnStats
+    from pipeline.validation.column_stats import ColumnStats
 
     Counts = NDArray[np.int64]
 

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 from pipeline.validation.findings import LEVELS, SkippedCheck, ValidationFinding
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from pipeline.validation.column_profile import ColumnProfile
     from pipeline.validation.dataset_drift import DriftTestResult
     from pipeline.validation.findings import Level
     from pipeline.validation.quality_score import QualityScore
+    from pipeline.validation.row_bits import RowBits
 
 __all__ = ["ValidationReport"]
 
@@ -44,7 +42,7 @@ class ValidationReport:
         Rows with a missing feature, rows that repeat an earlier row.
     undeclared_columns : tuple of str
         Columns that are not declared; they are not checked.
-    failed_mask : bool, shape (n_rows,)
+    failed_rows : RowBits
         Rows that break a declared rule.
     n_quarantined : int
         Failed rows that are quarantined.
@@ -63,7 +61,7 @@ class ValidationReport:
     n_incomplete: int
     n_duplicates: int
     undeclared_columns: tuple[str, ...]
-    failed_mask: NDArray[np.bool_]
+    failed_rows: RowBits
     n_quarantined: int = 0
     n_unlabeled: int = 0
 

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from pipeline.config.groups.validation_config import ValidationConfig, ValidationRuleName
     from pipeline.schema import Schema
     from pipeline.schema.failures import ColumnFailure
+    from pipeline.validation.column_stats import ColumnStats
     from pipeline.validation.dataset_drift import DriftTestResult
-    from pipeline.validation.dataset_stats import ColumnStats, DatasetStats
-    from pipeline.validation.row_failures import RowFailures
+    from pipeline.validation.dataset_stats import DatasetStats
+    from pipeline.validation.rule_failures import RowFailures
 
     StatsCheck = Callable[[DatasetStats, Schema, ValidationConfig], Iterable[ValidationFinding]]
 

@@ -18,6 +18,7 @@ EXIT_CODES = {
     errors.DependencyUnavailable: 7,
     errors.DatabaseMissing: 7,
     errors.DatabaseDamaged: 7,
+    errors.UnreadableFile: 4,
     errors.IntegrityError: 8,
     errors.NotAllowed: 9,
 }

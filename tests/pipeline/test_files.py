@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet as pq
 
 from pipeline import files
 from pipeline.errors import Conflict, DataError, DependencyUnavailable
@@ -111,3 +114,15 @@ def test_a_missing_file_is_refused_with_the_way_out(tmp_path: Path, read: object
 def test_a_number_that_json_cannot_hold_is_refused_with_its_place(value: object, place: str) -> None:
     with pytest.raises(DataError, match=place):
         files.canonical_json(value)
+
+
+def test_batches_of_a_parquet_file_hold_nothing_of_what_was_read(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).integers(0, 2**60, 3_500_000)
+    pq.write_table(pa.table({"number": numbers, "other": numbers}), tmp_path / "rows.parquet", row_group_size=250_000)
+    before, peak, start = pa.total_allocated_bytes(), 0, 0
+    with pq.ParquetFile(tmp_path / "rows.parquet") as file:
+        for batch in files.iter_parquet(file, ["number"], batch_rows=60_000):
+            assert np.array_equal(batch.column("number").to_numpy(), numbers[start : start + len(batch)])
+            start += len(batch)
+            peak = max(peak, pa.total_allocated_bytes() - before)
+    assert (start, peak < 0.6 * numbers.nbytes) == (len(numbers), True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.data.formats.typed_file import TypedFile, flatten_table, nested_columns
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UnreadableFile
+from pipeline.files import iter_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,16 +35,16 @@ def open_parquet(path: Path | StoragePath, *, groups: Sequence[int] | None = Non
     groups : sequence of int, optional
         Numbers of row groups; all when None.
     """
-    source = path if isinstance(path, Path) else path.open_input()
+    source, is_remote = _parquet_source(path)
     try:
-        file = pq.ParquetFile(source)
+        file = pq.ParquetFile(source, pre_buffer=is_remote)
         set_aside = nested_columns(file.schema_arrow, where=str(path))
     except _READ_ERRORS as error:
         raise _unreadable(path, "Parquet", error) from error
 
     def read(names: Sequence[str]) -> Iterator[pa.Table]:
         try:
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS, row_groups=groups, columns=list(names)):
+            for batch in iter_parquet(file, names, batch_rows=_BATCH_ROWS, groups=groups):
                 batch.validate(full=True)
                 yield flatten_table(pa.Table.from_batches([batch]).select(names))
         except _READ_ERRORS as error:
@@ -51,8 +52,8 @@ def open_parquet(path: Path | StoragePath, *, groups: Sequence[int] | None = Non
 
     def read_words(names: Sequence[str], words: Sequence[str]) -> Iterator[pa.Table]:
         try:
-            with pq.ParquetFile(source, metadata=file.metadata, read_dictionary=list(words)) as encoded:
-                for batch in encoded.iter_batches(batch_size=_WORD_BATCH_ROWS, row_groups=groups, columns=list(names)):
+            with _with_words(source, file, words, is_remote=is_remote) as encoded:
+                for batch in iter_parquet(encoded, names, batch_rows=_WORD_BATCH_ROWS, groups=groups):
                     batch.validate(full=True)
                     yield flatten_table(pa.Table.from_batches([batch]).select(names), words=words)
         except _READ_ERRORS as error:
@@ -62,6 +63,20 @@ def open_parquet(path: Path | StoragePath, *, groups: Sequence[int] | None = Non
     metadata = file.metadata
     n_rows = metadata.num_rows if groups is None else sum(metadata.row_group(group).num_rows for group in groups)
     return TypedFile(names, set_aside, n_rows, read, read_words)
+
+
+def _parquet_source(path: Path | StoragePath) -> tuple[Any, bool]:
+    """Return what Arrow reads, and whether it is in an object store; no map of memory, as a file may be cut."""
+    if isinstance(path, Path):
+        return path, False
+    try:
+        return (path.local, False) if path.is_local else (path.open_input(), True)
+    except FileNotFoundError as error:
+        raise _unreadable(path, "Parquet", error) from error
+
+
+def _with_words(source: Any, file: pq.ParquetFile, words: Sequence[str], *, is_remote: bool) -> pq.ParquetFile:
+    return pq.ParquetFile(source, metadata=file.metadata, read_dictionary=list(words), pre_buffer=is_remote)
 
 
 def open_arrow(path: Path) -> TypedFile:
@@ -101,5 +116,7 @@ def _iter_batches(reader: pa.RecordBatchFileReader | pa.RecordBatchStreamReader)
 
 def _unreadable(path: Path | StoragePath, kind: str, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
-        return DataError(f"{path}: no such file")
-    return DataError(f"{path}: is no readable {kind} file ({' '.join(str(error).split())[:200]}); get the file again")
+        return UnreadableFile(f"{path}: no such file")
+    return UnreadableFile(
+        f"{path}: is no readable {kind} file ({' '.join(str(error).split())[:200]}); get the file again"
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,15 +23,23 @@ from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pipeline.data.formats.typed_file import TypedFile
+    from pipeline.data.part_rows import PartRows
     from pipeline.schema import Column, Schema
 
-__all__ = ["TableValidator", "count_file_rows", "read_column_names", "read_file_tables"]
+__all__ = [
+    "MAX_LISTED_VALUES",
+    "InvalidValue",
+    "TableValidator",
+    "count_file_rows",
+    "read_column_names",
+    "read_file_tables",
+    "read_part_tables",
+]
 
 _MAX_CACHED_VALUES = 100_000
-_MAX_REPORTED_ERRORS = 20
+MAX_LISTED_VALUES = 20
 _DEFAULT_DIALECT = CsvDialect()
 
 
@@ -51,16 +60,34 @@ def read_file_tables(
         When no reader knows its format.
     """
     file = _open_typed(path, schema)
-    if file is None:
-        dialect = choose_file_dialect(path, dialect, schema.accepted_names)
-    names = list(file.names) if file is not None else read_header_names(path, dialect)
-    if problems := name_problems(names, schema, path=str(path)):
+    yield from _read_declared(path if file is None else file, schema, ids, dialect=dialect, where=str(path))
+
+
+def read_part_tables(
+    rows: PartRows, schema: Schema, ids: tuple[str, ...], *, dialect: CsvDialect, first_row: int
+) -> Iterator[pa.Table]:
+    """Yield the rows of a part as `read_file_tables` does; errors count the rows of Parquet from `first_row`."""
+    yield from _read_declared(rows.file, schema, ids, dialect=dialect, where=rows.address, first_row=first_row)
+
+
+def _read_declared(
+    file: Path | TypedFile,
+    schema: Schema,
+    ids: tuple[str, ...],
+    *,
+    dialect: CsvDialect,
+    where: str,
+    first_row: int = 1,
+) -> Iterator[pa.Table]:
+    if isinstance(file, Path):
+        dialect = choose_file_dialect(file, dialect, schema.accepted_names)
+    names = read_header_names(file, dialect) if isinstance(file, Path) else list(file.names)
+    if problems := name_problems(names, schema, path=where):
         raise to_data_error(problems)
     formats = {column.name: column.text_format for column in schema.features}
     given = {name: text_format for name, text_format in formats.items() if not names or name in names}
-    for table in read_row_tables(
-        path if file is None else file, given, dialect, ids=ids, where=str(path), private_notes=schema.private_notes
-    ):
+    notes = schema.private_notes
+    for table in read_row_tables(file, given, dialect, ids=ids, where=where, private_notes=notes, first_row=first_row):
         absent = {
             name: pa.nulls(table.num_rows, ARROW_TYPES[text_format.kind])
             for name, text_format in formats.items()
@@ -97,37 +124,52 @@ def _open_typed(path: Path, schema: Schema) -> TypedFile | None:
     return open_typed_file(path, schema.format_keys)
 
 
+class InvalidValue(NamedTuple):
+    """A value that breaks its declaration: its row (from 0), its column, and what was expected."""
+
+    row: int
+    column: str
+    message: str
+
+
 class TableValidator:
     """Checks the values of whole columns against their declaration, each distinct value once."""
 
-    def __init__(self, schema: Schema, *, where: str) -> None:
+    def __init__(self, schema: Schema) -> None:
         self._columns = schema.features
         self._constraints = {column.name: column.value_constraints for column in schema.features}
         self._valid_values: dict[str, set[Any]] = {column.name: set() for column in schema.features}
-        self._where = where
 
-    def check(self, table: pa.Table, *, first_row: int) -> None:
-        """Check a batch of a file whose first row has this number (from 1).
+    def list_invalid(self, table: pa.Table) -> list[InvalidValue]:
+        """Return the invalid values of a table, sorted by row."""
+        invalid: list[InvalidValue] = []
+        for column in self._columns:
+            values = table.column(column.name)
+            messages = dict(self._invalid_values(column, values))
+            if messages:
+                invalid += [
+                    InvalidValue(row, column.name, messages[value])
+                    for row, value in enumerate(values.to_pylist())
+                    if value in messages
+                ]
+        return sorted(invalid)
+
+    def check(self, table: pa.Table, *, where: str, first_row: int) -> None:
+        """Check a batch of the file `where`, whose first row has this number (from 1).
 
         Raises
         ------
         DataError
             Naming rows and columns, at most 20.
         """
-        errors: list[tuple[int, str]] = []
-        for column in self._columns:
-            values = table.column(column.name)
-            messages = dict(self._invalid_values(column, values))
-            if messages:
-                errors += [
-                    (row, f"{self._where}: row {first_row + row}: {column.name}: {messages[value]}")
-                    for row, value in enumerate(values.to_pylist())
-                    if value in messages
-                ]
-        if errors:
-            listed = "\n".join(message for _, message in sorted(errors)[:_MAX_REPORTED_ERRORS])
-            n_errors = pluralize(len(errors), "invalid value")
-            raise DataError(f"{listed}\n{self._where}: {n_errors} in this batch; correct the file and try again")
+        invalid = self.list_invalid(table)
+        if invalid:
+            listed = "\n".join(
+                f"{where}: row {first_row + value.row}: {value.column}: {value.message}"
+                for value in invalid[:MAX_LISTED_VALUES]
+            )
+            n_invalid = pluralize(len(invalid), "invalid value")
+            raise DataError(f"{listed}\n{where}: {n_invalid} in this batch; correct the file and try again")
 
     def _invalid_values(self, column: Column, values: Any) -> Iterator[tuple[Any, str]]:
         constraints = self._constraints[column.name]

@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import csv
-from pyarrow import parquet as pq
 
 from pipeline import files
 from pipeline.config.groups.source_config import CsvDialect
 from pipeline.errors import DataError, UsageError
-from pipeline.modeling.classifier import predicted_codes
 from pipeline.serving.files.file_reader import TableValidator, count_file_rows, read_column_names, read_file_tables
-from pipeline.serving.files.file_warnings import count_warnings, table_warnings
-from pipeline.text import SPREADSHEET_FORMULA
+from pipeline.serving.files.file_warnings import count_warnings
+from pipeline.serving.files.prediction_file import PREDICTION_SUFFIXES, PredictionFile
+from pipeline.serving.files.prediction_table import id_names, join_tables, predict_table, prefetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,8 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["PART_ROWS", "FileScoringResult", "score_file"]
 
 PART_ROWS = 131_072
-_Item = TypeVar("_Item")
-_SUFFIXES = (".csv", ".parquet")
 _DEFAULT_DIALECT = CsvDialect()
 
 
@@ -96,8 +89,8 @@ def score_file(
     UsageError
         When a file is neither CSV nor Parquet, or `chunk_rows` is below 1.
     """
-    if target.suffix not in _SUFFIXES:
-        raise UsageError(f"{target}: accepted are files that end with {' or '.join(_SUFFIXES)}")
+    if target.suffix not in PREDICTION_SUFFIXES:
+        raise UsageError(f"{target}: accepted are files that end with {' or '.join(PREDICTION_SUFFIXES)}")
     if chunk_rows < 1:
         raise UsageError(f"chunk_rows is {chunk_rows}; accepted is 1 or more")
     digest = _source_digest(source)
@@ -107,8 +100,8 @@ def score_file(
     n_done = n_resumed = 0
     warnings: Counter[str] = Counter()
     with parts.open_output(escapes_formulas=escapes_formulas) as output:
-        valid_parts = _prefetch(_validated_parts(package, source, dialect))
-        for number, (rows, scored) in enumerate(_prefetch(_scored_parts(package, valid_parts, parts, chunk_rows))):
+        valid_parts = prefetch(_validated_parts(package, source, dialect))
+        for number, (rows, scored) in enumerate(prefetch(_scored_parts(package, valid_parts, parts, chunk_rows))):
             if scored is None:
                 n_resumed += rows.num_rows
             elif log is None:
@@ -137,20 +130,13 @@ def _plan(package: Package, *, source: str, dialect: CsvDialect, log_model: str 
     }
 
 
-def _prefetch(items: Iterator[_Item]) -> Iterator[_Item]:
-    """Yield `items`; a thread prepares the next one while the caller uses one."""
-    with ThreadPoolExecutor(1) as worker:
-        next_item = worker.submit(next, items, None)
-        while (item := next_item.result()) is not None:
-            next_item = worker.submit(next, items, None)
-            yield item
-
-
 def _validated_parts(package: Package, source: Path, dialect: CsvDialect) -> Iterator[pa.Table]:
-    validator = TableValidator(package.schema, where=str(source))
+    validator = TableValidator(package.schema)
     n_rows = 0
-    for part in _read_parts(package, source, dialect):
-        validator.check(part, first_row=n_rows + 1)
+    ids = id_names(package.schema, read_column_names(source, package.schema, dialect=dialect))
+    tables = read_file_tables(source, package.schema, ids, dialect=dialect)
+    for part in join_tables(tables, n_rows=PART_ROWS):
+        validator.check(part, where=str(source), first_row=n_rows + 1)
         n_rows += part.num_rows
         yield part
 
@@ -163,8 +149,7 @@ def _scored_parts(
         if parts.has(number):
             yield part, None
             continue
-        chunks = [_score_chunk(package, part.slice(start, chunk_rows)) for start in range(0, part.num_rows, chunk_rows)]
-        yield part, pa.concat_tables(chunks).combine_chunks()
+        yield part, predict_table(package, part, chunk_rows=chunk_rows)
 
 
 def _source_digest(source: Path) -> str:
@@ -172,44 +157,6 @@ def _source_digest(source: Path) -> str:
         return files.sha256_file(source)
     except OSError as error:
         raise DataError(f"{source}: cannot be read: {error.strerror}") from error
-
-
-def _id_columns(package: Package, source: Path, dialect: CsvDialect) -> tuple[str, ...]:
-    present = read_column_names(source, package.schema, dialect=dialect)
-    return tuple(column.name for column in package.schema.columns if column.role == "id" and column.name in present)
-
-
-def _read_parts(package: Package, source: Path, dialect: CsvDialect) -> Iterator[pa.Table]:
-    pending: list[pa.Table] = []
-    n_rows = 0
-    ids = _id_columns(package, source, dialect)
-    for table in read_file_tables(source, package.schema, ids, dialect=dialect):
-        pending.append(table)
-        n_rows += table.num_rows
-        while n_rows >= PART_ROWS:
-            joined = pa.concat_tables(pending)
-            yield joined.slice(0, PART_ROWS).combine_chunks()
-            pending, n_rows = [joined.slice(PART_ROWS)], n_rows - PART_ROWS
-    if n_rows:
-        yield pa.concat_tables(pending).combine_chunks()
-
-
-def _score_chunk(package: Package, rows: pa.Table) -> pa.Table:
-    features = {name: rows.column(name).combine_chunks() for name in package.schema.feature_names}
-    probabilities = package.predict_proba(features)
-    codes = predicted_codes(probabilities, package.schema.target, package.row_thresholds(features))
-    given_names = set(rows.column_names)
-    columns: dict[str, Any] = {
-        column.name: rows.column(column.name)
-        for column in package.schema.columns
-        if column.role == "id" and column.name in given_names
-    }
-    columns["prediction"] = pa.array(package.classes, pa.string()).take(pa.array(codes))
-    columns["confidence"] = probabilities[np.arange(len(codes)), codes]
-    for code, name in enumerate(package.classes):
-        columns[f"probability_{name}"] = np.ascontiguousarray(probabilities[:, code])
-    columns["warnings"] = table_warnings(package, rows)
-    return pa.table(columns)
 
 
 class _PartStore:
@@ -242,58 +189,16 @@ class _PartStore:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @contextmanager
-    def open_output(self, *, escapes_formulas: bool) -> Iterator[_OutputWriter]:
+    def open_output(self, *, escapes_formulas: bool) -> Iterator[PredictionFile]:
         """Yield a writer of successive tables; the output appears when the block ends without an error."""
         with files.atomic_file(self._target) as temporary:
             is_parquet = self._target.suffix == ".parquet"
-            output = _OutputWriter(temporary, is_parquet=is_parquet, escapes_formulas=escapes_formulas)
-            try:
+            with closing(
+                PredictionFile(
+                    temporary, is_parquet=is_parquet, group_rows=PART_ROWS, escapes_formulas=escapes_formulas
+                )
+            ) as output:
                 yield output
-            finally:
-                output.close()
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:06d}.arrow"
-
-
-class _OutputWriter:
-    """Writes the growing output; its columns are those of the first table."""
-
-    def __init__(self, path: Path, *, is_parquet: bool, escapes_formulas: bool) -> None:
-        self._path = path
-        self._is_parquet = is_parquet
-        self._escapes_formulas = escapes_formulas and not is_parquet
-        self._writer: Any = None
-
-    def write(self, table: pa.Table) -> None:
-        if self._escapes_formulas:
-            table = _escape_formulas(table)
-        if self._writer is None:
-            self._writer = self._open_writer(table.schema)
-        if self._is_parquet:
-            self._writer.write_table(table, row_group_size=PART_ROWS)
-        else:
-            self._writer.write_table(table)
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-    def _open_writer(self, schema: pa.Schema) -> Any:
-        if self._is_parquet:
-            return pq.ParquetWriter(self._path, schema, compression="zstd", version="2.6")
-        return csv.CSVWriter(self._path, schema, write_options=csv.WriteOptions(quoting_style="needed"))
-
-
-def _escape_formulas(table: pa.Table) -> pa.Table:
-    """Put an apostrophe before each text, names included, that a spreadsheet would calculate."""
-    columns = [
-        pc.replace_substring_regex(column.cast(pa.string()), *SPREADSHEET_FORMULA) if _is_text(column.type) else column
-        for column in table.columns
-    ]
-    names = pc.replace_substring_regex(pa.array(table.column_names), *SPREADSHEET_FORMULA)
-    return pa.table(columns, names=names.to_pylist())
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind))

@@ -93,6 +93,7 @@ class Endpoints:
         "/predict",
         role="predict",
         accepts=JSON_ONLY,
+        tag="predictions",
         request="Row",
         response="Prediction",
         parameters=_LOG_PARAMETERS,
@@ -109,6 +110,7 @@ class Endpoints:
         "/predict/batch",
         role="predict",
         accepts=_BATCH_MEDIA_TYPES,
+        tag="predictions",
         request="Batch",
         response="Predictions",
         parameters=("on_error", *_LOG_PARAMETERS),
@@ -140,7 +142,9 @@ class Endpoints:
         "/v1/explain",
         role="predict",
         accepts=JSON_ONLY,
+        tag="predictions",
         request="Explanation",
+        response="ExplainedPrediction",
         unlogged_role="viewer",
         summary="Return the contribution of each feature",
     )
@@ -153,7 +157,9 @@ class Endpoints:
         "/v1/what-if",
         role="predict",
         accepts=JSON_ONLY,
+        tag="predictions",
         request="Explanation",
+        response="VariedPredictions",
         unlogged_role="viewer",
         summary="Return how the prediction changes with each feature",
     )
@@ -161,14 +167,29 @@ class Endpoints:
         """Return how the prediction of a row changes with each of its values."""
         return HttpResponse(await self.engine.what_if(request.body))
 
-    @route("POST", "/feedback", role="feedback", accepts=JSON_ONLY, request="Feedback", summary="Record outcomes")
+    @route(
+        "POST",
+        "/feedback",
+        role="feedback",
+        accepts=JSON_ONLY,
+        tag="predictions",
+        request="Feedback",
+        response="StoredOutcomes",
+        summary="Record outcomes",
+    )
     async def feedback(self, request: HttpRequest) -> HttpResponse:
         """Record outcomes of logged predictions."""
         return HttpResponse(await self.engine.feedback(request.body, caller=request.principal.id))
 
     # Operation
 
-    @route("GET", "/v1/status", role="viewer", summary="Report production, the loaded model, the queue and counts")
+    @route(
+        "GET",
+        "/v1/status",
+        role="viewer",
+        response="ServerStatus",
+        summary="Report production, the loaded model, the queue and counts",
+    )
     async def status(self, _request: HttpRequest) -> HttpResponse:
         """Report the status of production, and the state of engine and server."""
         body = {
@@ -183,6 +204,7 @@ class Endpoints:
         "GET",
         "/v1/models",
         role="viewer",
+        response="Models",
         summary="Describe the loaded model, with schema and card; name the previous one",
     )
     async def models(self, _request: HttpRequest) -> HttpResponse:
@@ -215,7 +237,9 @@ class Endpoints:
         status = self.server_status
         return {"http_connections": float(len(status.connections)), "http_draining": float(status.is_draining)}
 
-    @route("POST", "/v1/activate", role="operator", summary="Load a newly promoted version now")
+    @route(
+        "POST", "/v1/activate", role="operator", response="ModelIdentity", summary="Load a newly promoted version now"
+    )
     async def activate(self, _request: HttpRequest) -> HttpResponse:
         """Read the state database now, instead of at the next poll."""
         return HttpResponse(to_json(model_identity(await self.engine.reload())))
@@ -226,6 +250,7 @@ class Endpoints:
         "GET",
         "/openapi.json",
         role="viewer",
+        response="OpenApiDocument",
         summary="Return the OpenAPI document, with types, bounds, units and examples",
     )
     async def openapi(self, _request: HttpRequest) -> HttpResponse:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from pipeline.schema.column_kinds import ColumnKind
 
 __all__ = [
-    "STATIC_SCHEMAS",
     "batch_schema",
     "explanation_schema",
     "features_schema",
@@ -188,56 +187,3 @@ def inference_schema(*, model_name: str | None = None, model_version: str | None
 def _schema_reference(name: str) -> dict[str, Any]:
     """Return a reference to a named schema; client generators follow no other references."""
     return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _object_schema(**properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-_PREDICTION_PROPERTIES: dict[str, dict[str, Any]] = {
-    "prediction": _STRING,
-    "confidence": {"type": "number", "minimum": 0, "maximum": 1},
-    "probabilities": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}},
-    "prediction_id": _STRING,
-    "warnings": {"type": "array", "items": _object_schema(feature=_STRING, rule=_STRING, message=_STRING)},
-}
-_MODEL_PROPERTIES: dict[str, dict[str, Any]] = {
-    "model_name": _STRING,
-    "model_version": {"type": "integer"},
-    "model_digest": _STRING,
-    "generation": {"type": "integer"},
-    "served_by": _STRING,
-    "variant": {"type": "string", "enum": ["champion", "challenger"]},
-}
-
-STATIC_SCHEMAS: dict[str, dict[str, Any]] = {
-    "Problem": {
-        "type": "object",
-        "required": ["type", "title", "status", "detail"],
-        "properties": {
-            "type": _STRING,
-            "title": _STRING,
-            "status": {"type": "integer"},
-            "detail": _STRING,
-            "request_id": _STRING,
-            "n_problems": _COUNT,
-            "problems": {"type": "array", "items": _object_schema(path=_STRING, rule=_STRING, message=_STRING)},
-        },
-    },
-    "Prediction": {
-        "type": "object",
-        "required": [*_PREDICTION_PROPERTIES, *_MODEL_PROPERTIES],
-        "properties": {**_PREDICTION_PROPERTIES, "ids": _ANY_OBJECT, **_MODEL_PROPERTIES},
-    },
-    "Predictions": _object_schema(predictions={"type": "array", "items": {"type": "object"}}),
-    "Status": _ANY_OBJECT,
-    "TrialStop": {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["reason"],
-        "properties": {
-            "reason": {"type": "string", "minLength": 1, "maxLength": 500, "pattern": r"^[^\u0000-\u001f\u007f]+$"}
-        },
-    },
-    "Text": _STRING,
-}

@@ -37,25 +37,59 @@ class OpenInferenceEndpoints:
     server_status: ServerStatus
     max_rows: int
 
-    @route("GET", "/v2", name="v2_server", role=PUBLIC, summary="Return name and version of the server")
+    @route(
+        "GET",
+        "/v2",
+        name="v2_server",
+        role=PUBLIC,
+        tag="open_inference",
+        response="ServerMetadata",
+        summary="Return name and version of the server",
+    )
     async def v2_server_metadata(self, _request: HttpRequest) -> HttpResponse:
         """Name the server."""
         body = {"name": _PROJECT, "version": version(_PROJECT), "extensions": ["binary_tensor_data"]}
         return HttpResponse(to_json(body))
 
-    @route("GET", _MODEL, name="v2_model", role="viewer", summary="Return inputs and outputs of the model")
-    @route("GET", _VERSION, name="v2_version", role="viewer", summary="Return inputs and outputs of the model")
+    @route(
+        "GET",
+        _MODEL,
+        name="v2_model",
+        role="viewer",
+        tag="open_inference",
+        response="ModelMetadata",
+        summary="Return inputs and outputs of the model",
+    )
+    @route(
+        "GET",
+        _VERSION,
+        name="v2_version",
+        role="viewer",
+        tag="open_inference",
+        response="ModelMetadata",
+        summary="Return inputs and outputs of the model",
+    )
     async def v2_model_metadata(self, request: HttpRequest) -> HttpResponse:
         """Describe the tensors of the model."""
         model = self._require_named_model(request)
         return HttpResponse(to_json(open_inference.model_metadata(model.name, str(model.version), model.schema)))
 
-    @route("GET", f"{_MODEL}/ready", name="v2_model_ready", role=PUBLIC, summary="Report whether the model can predict")
+    @route(
+        "GET",
+        f"{_MODEL}/ready",
+        name="v2_model_ready",
+        role=PUBLIC,
+        tag="open_inference",
+        response="Readiness",
+        summary="Report whether the model can predict",
+    )
     @route(
         "GET",
         f"{_VERSION}/ready",
         name="v2_version_ready",
         role=PUBLIC,
+        tag="open_inference",
+        response="Readiness",
         summary="Report whether the model can predict",
     )
     async def v2_model_ready(self, request: HttpRequest) -> HttpResponse:
@@ -69,7 +103,9 @@ class OpenInferenceEndpoints:
         name="v2_model_infer",
         role="predict",
         accepts=_TENSOR_MEDIA_TYPES,
+        tag="open_inference",
         request="Inference",
+        response="InferenceResponse",
         parameters=LOG_QUERY_PARAMS,
         query_params=LOG_QUERY_PARAMS,
         unlogged_role="viewer",
@@ -82,7 +118,9 @@ class OpenInferenceEndpoints:
         name="v2_version_infer",
         role="predict",
         accepts=_TENSOR_MEDIA_TYPES,
+        tag="open_inference",
         request="Inference",
+        response="InferenceResponse",
         parameters=LOG_QUERY_PARAMS,
         query_params=LOG_QUERY_PARAMS,
         unlogged_role="viewer",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.serving.http import json_schemas, problems
 from pipeline.serving.http.authentication import PUBLIC
+from pipeline.serving.http.response_schemas import RESPONSE_SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["openapi_document"]
 
 _JSON = "application/json"
+_BINARY = "application/octet-stream"
+_READINESS = "Readiness"  # a probe describes why the server cannot predict, with 503
+_TAGS = {
+    "predictions": "Predict rows, explain predictions, and record outcomes.",
+    "operation": "What the server does and has loaded, for people and programs that watch it.",
+    "trials": "Comparisons of two versions in production.",
+    "probes": "Whether the process responds and can predict, for schedulers of containers.",
+    "open_inference": "The Open Inference Protocol, version 2, for clients of KServe and Triton.",
+}
 
 
 def openapi_document(
@@ -50,10 +60,18 @@ def openapi_document(
     }
     return {
         "openapi": "3.1.0",
-        "info": {"title": title, "version": version, "description": "Predictions of the loaded model."},
+        "info": {
+            "title": title,
+            "version": version,
+            "description": "Predictions of the loaded model.",
+            "contact": {"name": "The operators of this server"},
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        },
+        "servers": [{"url": "/", "description": "The server that returned this document"}],
+        "tags": [{"name": name, "description": description} for name, description in _TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": {**model_schemas, **json_schemas.STATIC_SCHEMAS},
+            "schemas": {**model_schemas, **RESPONSE_SCHEMAS},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -62,7 +80,9 @@ def openapi_document(
 def _operation_object(route: Route, path_values: Mapping[str, str]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
+        "tags": [route.tag],
         "summary": route.summary,
+        "description": f"{route.summary}. Role of the caller: {route.role}.",
         "x-required-role": route.role,
         **({"x-unlogged-role": route.unlogged_role} if route.unlogged_role else {}),
         "security": [] if route.role == PUBLIC else [{"bearer": []}, {}],
@@ -123,13 +143,16 @@ def _request_content(route: Route) -> dict[str, Any]:
     return {
         media_type: {"schema": schema if media_type == _JSON else {"type": "string", "format": "binary"}}
         for media_type in route.accepts
-        if media_type != "application/octet-stream"
+        if media_type != _BINARY
     }
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{route.response}"}} if route.response else {}
-    responses: dict[str, Any] = {"200": {"description": "Done", "content": {route.response_media_type: content}}}
+    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{route.response}"}}
+    contents = {route.response_media_type: content}
+    if _BINARY in route.accepts:
+        contents[_BINARY] = {"schema": {"type": "string", "format": "binary"}}
+    responses: dict[str, Any] = {"200": {"description": "Done", "content": contents}}
     error_statuses = {400, 403, 503}
     if route.role != PUBLIC:
         error_statuses |= {401, 429}
@@ -145,4 +168,6 @@ def _responses(route: Route) -> dict[str, Any]:
             "description": "; ".join(titles[status]),
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
+    if route.response == _READINESS:
+        responses["503"]["content"][_JSON] = content
     return responses

@@ -25,21 +25,46 @@ class ProbeEndpoints:
     engine: Engine
     server_status: ServerStatus
 
-    @route("GET", "/livez", role=PUBLIC, is_probe=True, summary="Report that the process responds")
     @route(
-        "GET", "/v2/health/live", name="v2_live", role=PUBLIC, is_probe=True, summary="Report that the process responds"
+        "GET",
+        "/livez",
+        role=PUBLIC,
+        is_probe=True,
+        tag="probes",
+        response="Liveness",
+        summary="Report that the process responds",
+    )
+    @route(
+        "GET",
+        "/v2/health/live",
+        name="v2_live",
+        role=PUBLIC,
+        is_probe=True,
+        tag="probes",
+        response="Liveness",
+        summary="Report that the process responds",
     )
     async def live(self, _request: HttpRequest) -> HttpResponse:
         """Respond without calling the engine."""
         return HttpResponse(b'{"live":true}')
 
-    @route("GET", "/readyz", role=PUBLIC, is_probe=True, summary="Report whether the server can predict")
+    @route(
+        "GET",
+        "/readyz",
+        role=PUBLIC,
+        is_probe=True,
+        tag="probes",
+        response="Readiness",
+        summary="Report whether the server can predict",
+    )
     @route(
         "GET",
         "/v2/health/ready",
         name="v2_ready",
         role=PUBLIC,
         is_probe=True,
+        tag="probes",
+        response="Readiness",
         summary="Report whether the server can predict",
     )
     async def ready(self, _request: HttpRequest) -> HttpResponse:
@@ -51,6 +76,8 @@ class ProbeEndpoints:
         "/health",
         role=PUBLIC,
         is_probe=True,
+        tag="probes",
+        response="Readiness",
         summary="Report whether the server can predict, and its model",
     )
     async def health(self, _request: HttpRequest) -> HttpResponse:

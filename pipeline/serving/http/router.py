@@ -43,8 +43,10 @@ class Route:
         Media types of the request body; empty for an endpoint without a body.
     summary : str
         One line for the OpenAPI document and docs/reference/serving.md.
-    request, response : str or None
-        Names of JSON Schemas in the OpenAPI document.
+    tag : str
+        Group of the endpoint in the OpenAPI document.
+    request, response : str
+        Names of JSON Schemas in the OpenAPI document; no request for an endpoint without a body.
     response_media_type : str
     parameters : tuple of str
         Names of the documented header and query parameters.
@@ -64,8 +66,9 @@ class Route:
     handler: Handler
     accepts: tuple[str, ...] = ()
     summary: str = ""
+    tag: str = "operation"
     request: str | None = None
-    response: str | None = "Status"
+    response: str = "Text"
     response_media_type: str = "application/json"
     parameters: tuple[str, ...] = ()
     query_params: tuple[str, ...] = ()

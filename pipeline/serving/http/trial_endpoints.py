@@ -37,13 +37,27 @@ class TrialEndpoints:
 
     engine: Engine
 
-    @route("GET", "/v1/trials", role="viewer", summary="List the trials of the model, the newest first")
+    @route(
+        "GET",
+        "/v1/trials",
+        role="viewer",
+        tag="trials",
+        response="Trials",
+        summary="List the trials of the model, the newest first",
+    )
     async def trials(self, _request: HttpRequest) -> HttpResponse:
         """List the trials."""
         trials = await asyncio.to_thread(self._read_trials)
         return HttpResponse(to_json({"trials": [_plain(trial) for trial in reversed(trials)]}))
 
-    @route("GET", _TRIAL, role="viewer", summary="Return a trial, with what all servers count during it")
+    @route(
+        "GET",
+        _TRIAL,
+        role="viewer",
+        tag="trials",
+        response="Trial",
+        summary="Return a trial, with what all servers count during it",
+    )
     async def trial(self, request: HttpRequest) -> HttpResponse:
         """Return one trial."""
         return HttpResponse(to_json(await asyncio.to_thread(self._describe, request)))
@@ -54,7 +68,9 @@ class TrialEndpoints:
         name="stop_trial",
         role="operator",
         accepts=JSON_ONLY,
+        tag="trials",
         request="TrialStop",
+        response="Trial",
         summary="Give the challenger of a trial no more requests, on every server",
     )
     async def stop_trial(self, request: HttpRequest) -> HttpResponse:

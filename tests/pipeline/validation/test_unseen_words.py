@@ -56,7 +56,7 @@ def test_validation_warns_of_unlisted_words_and_fails_no_row(pandera_max_rows: i
     report = validate_rows(frame_of(*"abcabcabcabc"), schema_of(), limits)
     (finding,) = (finding for finding in report.findings if finding.rule == "unseen")
     assert (finding.level, finding.column, finding.n_failed) == ("warning", "plan", 4)
-    assert not report.failed_mask.any()
+    assert not report.failed_rows.count()
     strict = SeverityThresholds(warning=0.0, error=0.1, critical=None)
     limits = limits.model_copy(update={"rules": {**limits.rules, "unseen": strict}})
     report = validate_rows(frame_of(*"abcabcabcabc"), schema_of(), limits)

@@ -95,7 +95,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 )
 def test_an_invalid_value_is_named_by_row_and_column(changes: dict[str, list[Any]], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        TableValidator(SCHEMA, where="in.csv").check(features_table(**changes), first_row=11)
+        TableValidator(SCHEMA).check(features_table(**changes), where="in.csv", first_row=11)
 
 
 def test_moments_of_files_and_of_requests_pass_the_same_checks() -> None:
@@ -103,18 +103,18 @@ def test_moments_of_files_and_of_requests_pass_the_same_checks() -> None:
     schema = Schema("moments", (column,), SCHEMA.target)
     table = pa.table({"seen_at": pa.array(["2026-01-31", "2026-01-31T01:00:00"]).cast(pa.timestamp("us"))})
     with pytest.raises(DataError, match=r"in\.csv: row 2: seen_at: expected .* of at most \"2026-01-31\""):
-        TableValidator(schema, where="in.csv").check(table, first_row=1)
-    TableValidator(schema, where="in.csv").check(table.slice(0, 1), first_row=1)
+        TableValidator(schema).check(table, where="in.csv", first_row=1)
+    TableValidator(schema).check(table.slice(0, 1), where="in.csv", first_row=1)
 
 
 def test_at_most_twenty_values_are_listed_and_all_are_counted() -> None:
     table = pa.table({"size": [0.0] * 30, "color": ["blue"] * 30})
     with pytest.raises(DataError, match="30 invalid values in this batch; correct the file and try again") as caught:
-        TableValidator(SCHEMA, where="in.csv").check(table, first_row=1)
+        TableValidator(SCHEMA).check(table, where="in.csv", first_row=1)
     assert len(str(caught.value).splitlines()) == 21
 
 
 def test_valid_batches_pass() -> None:
-    validator = TableValidator(SCHEMA, where="in.csv")
+    validator = TableValidator(SCHEMA)
     for first_row in (1, 3):
-        validator.check(features_table(), first_row=first_row)
+        validator.check(features_table(), where="in.csv", first_row=first_row)

@@ -62,3 +62,16 @@ def test_binary_bodies_are_strings_and_json_has_a_schema() -> None:
 def test_without_a_model_a_row_is_any_object() -> None:
     features = make_document(has_model=False)["components"]["schemas"]["Features"]
     assert features == {"type": "object", "additionalProperties": True}
+
+
+def test_operations_are_grouped_by_declared_tags() -> None:
+    document = make_document()
+    declared = {tag["name"] for tag in document["tags"]}
+    used = {tag for methods in document["paths"].values() for each in methods.values() for tag in each["tags"]}
+    assert used == declared
+    assert document["servers"] == [{"url": "/", "description": "The server that returned this document"}]
+
+
+def test_a_probe_describes_why_the_server_cannot_predict() -> None:
+    content = make_document()["paths"]["/readyz"]["get"]["responses"]["503"]["content"]
+    assert content["application/json"] == {"schema": {"$ref": "#/components/schemas/Readiness"}}
