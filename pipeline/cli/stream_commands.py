@@ -79,7 +79,7 @@ def replay(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict for dead letters again after their cause is fixed; what is logged already is sent again, not doubled."""
+    """Predict for dead letters again after their cause is fixed; predictions in the log are sent again, not doubled."""
     if not dead:
         raise UsageError("mlops stream replay: expected --dead; `mlops stream reset` begins at the oldest event again")
     from pipeline.streaming.stream_startup import replay_dead_letters

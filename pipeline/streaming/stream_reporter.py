@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import MlopsError
 from pipeline.state.stream_reports import (
@@ -21,8 +21,6 @@ from pipeline.streaming.lag_meter import LagMeter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from sqlalchemy import Connection
 
     from pipeline.state import State
     from pipeline.state.stream_reports import ConsumerState
@@ -133,7 +131,7 @@ class StreamReporter:
         self._reported |= totals
 
     def _report_partition(
-        self, connection: Connection, partition: Partition, total: tuple[int, int], lag: PartitionLag | None
+        self, connection: Any, partition: Partition, total: tuple[int, int], lag: PartitionLag | None
     ) -> None:
         group, name, model, topic = self._names
         before = self._reported.get(partition, (0, 0))
