@@ -134,6 +134,7 @@ class StreamConsumer:
 
     def _take_turn(self) -> None:
         model = self._models.current
+        self.stats.model_version = None if model is None else model.version
         if model is None:
             self._hold(self._models.reason)
         elif self._is_held and time.monotonic() - self._tried_at >= _RETRY_S:

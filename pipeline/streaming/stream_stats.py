@@ -41,6 +41,8 @@ class StreamStats:
         commits that the broker refused.
     n_partitions : int
         Claimed partitions.
+    model_version : int or None
+        The version that predicts; None while no model is loaded.
     hold_reason : str or None
         Why no event is read; None while events are read.
     oldest_event_ms : int or None
@@ -60,6 +62,7 @@ class StreamStats:
     n_fenced: int = 0
     n_refused_commits: int = 0
     n_partitions: int = 0
+    model_version: int | None = None
     hold_reason: str | None = None
     oldest_event_ms: int | None = None
     next_offsets: dict[Partition, int] = field(default_factory=dict)

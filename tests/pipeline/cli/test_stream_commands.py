@@ -1,4 +1,4 @@
-"""`mlops stream` and its commands refuse what they cannot do before they reach a broker."""
+"""`mlops stream` refuses a project without a stream, and forgets positions on demand."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.config.composition import compose
-from tests.fixtures.toy_dataset import ROOT
+from pipeline import files
+from pipeline.state import open_state
+from pipeline.state.stream_offsets import claim_partition, read_stream_positions
+from tests.fixtures.composed_config import composed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,32 +18,54 @@ if TYPE_CHECKING:
     from tests.fixtures.cli import CliRunner
 
 
+@pytest.fixture
+def stream_project(project: Path) -> Path:
+    """A project with a stream."""
+    files.write_text(project / "params.yaml", json.dumps(composed("stream=kafka").values))
+    (project / "dvc.yaml").touch()
+    return project
+
+
 @pytest.mark.parametrize("words", [(), ("outcomes",), ("lag",), ("reset",), ("replay", "--dead")])
-def test_a_project_without_a_stream_names_the_setting(
-    model_project: Path, run_cli: CliRunner, words: tuple[str, ...]
+def test_a_project_without_a_stream_is_refused(
+    stream_project: Path, run_cli: CliRunner, words: tuple[str, ...]
 ) -> None:
-    run = run_cli("stream", *words, cwd=model_project)
-    assert (run.exit_code, "compose with stream=kafka" in run.err) == (3, True)
+    files.write_text(stream_project / "params.yaml", json.dumps(composed().values))
+    run = run_cli("stream", *words, cwd=stream_project)
+    assert run.exit_code == 3
+    assert "stream is none" in run.err
+
+
+def test_without_addresses_the_variable_is_named(
+    stream_project: Path, run_cli: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLOPS_KAFKA", raising=False)
+    run = run_cli("stream", "--state", stream_project)
+    assert run.exit_code == 3
+    assert "the variable MLOPS_KAFKA is not set" in run.err
+
+
+def test_a_reset_forgets_one_partition_or_all(stream_project: Path, run_cli: CliRunner) -> None:
+    state = open_state(stream_project)
+    with state.writing() as connection:
+        for number in range(3):
+            claim_partition(connection, "personality_model-scoring", "events", number, first_offset=5, now=1)
+    one = run_cli("stream", "reset", "--partition", 1, cwd=stream_project)
+    with state.reading() as connection:
+        left = [position.partition_number for position in read_stream_positions(connection)]
+    rest = run_cli("stream", "reset", cwd=stream_project)
+    state.close()
+    assert one.out == "forgot 1 position of group personality_model-scoring in topic events\n"
+    assert left == [0, 2]
+    assert rest.out.startswith("forgot 2 positions")
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "message"),
-    [
-        (("replay",), 2, "expected --dead"),
-        (("replay", "--dead", "--since", "yesterday"), 2, "--since 'yesterday': expected ISO 8601"),
-        (("lag", "--json"), 3, "the variable MLOPS_KAFKA is not set"),
-    ],
+    ("words", "message"),
+    [(("replay",), "expected --dead"), (("replay", "--dead", "--since", "yesterday"), "expected ISO 8601")],
 )
-def test_a_wrong_argument_or_environment_is_named(
-    model_project: Path,
-    run_cli: CliRunner,
-    words: tuple[str, ...],
-    code: int,
-    message: str,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_wrong_argument_is_refused(
+    stream_project: Path, run_cli: CliRunner, words: tuple[str, ...], message: str
 ) -> None:
-    monkeypatch.delenv("MLOPS_KAFKA", raising=False)
-    settings = compose(["stream=kafka"], conf=ROOT / "conf").values
-    (model_project / "params.yaml").write_text(json.dumps(settings), encoding="utf-8")
-    run = run_cli("stream", *words, cwd=model_project)
-    assert (run.exit_code, message in run.err) == (code, True)
+    run = run_cli("stream", *words, cwd=stream_project)
+    assert (run.exit_code, message in run.err) == (2, True)

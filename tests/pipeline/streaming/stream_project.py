@@ -98,8 +98,18 @@ class Consumer:
     @property
     def hold_reason(self) -> str | None:
         """Why the consumer waits now."""
+        reason: str | None = self._now().get("hold_reason")
+        return reason
+
+    @property
+    def served_version(self) -> int | None:
+        """The version that the consumer predicts with now."""
+        version: int | None = self._now().get("model_version")
+        return version
+
+    def _now(self) -> dict[str, Any]:
         now = self.report.with_suffix(".now")
-        return json.loads(now.read_text(encoding="utf-8"))["hold_reason"] if now.exists() else None
+        return dict(json.loads(now.read_text(encoding="utf-8"))) if now.exists() else {}
 
     @property
     def is_suspended(self) -> bool:

@@ -73,6 +73,15 @@ def test_a_running_stream_is_seen_by_probes_reports_and_lag(
         assert [each.state for each in _facts(stream).consumers] == ["stopped"]
 
 
-def test_a_project_without_a_stream_is_refused() -> None:
-    with pytest.raises(ConfigError, match="compose with stream=kafka"):
+def test_without_a_stream_the_message_names_the_choice() -> None:
+    with pytest.raises(ConfigError, match=r"stream is none: .* stream=kafka"):
         require_stream(settings())
+
+
+def test_a_stream_needs_the_log() -> None:
+    with pytest.raises(ConfigError, match=r"serving\.log\.mode is none"):
+        require_stream(settings("stream=kafka", "serving.log.mode=none"))
+
+
+def test_a_configured_stream_is_returned() -> None:
+    assert require_stream(settings("stream=kafka")).group == "personality_model-scoring"

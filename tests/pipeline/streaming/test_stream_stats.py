@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from pipeline.streaming.kafka_client import Partition
 from pipeline.streaming.stream_stats import StreamStats
 from tests.pipeline.streaming.stream_events import new_event
@@ -34,3 +36,10 @@ def test_the_reason_to_wait_is_that_of_the_consumer_or_that_it_has_no_partition(
     assert (stats.is_ready, stats.wait_reason) == (True, None)
     stats.hold_reason = "the disk is full"
     assert (stats.is_ready, stats.wait_reason) == (False, "the disk is full")
+
+
+def test_the_counts_are_plain_values() -> None:
+    stats = StreamStats(n_predicted=3, hold_reason="x")
+    stats.batch_durations_s.observe(0.2)
+    values = json.loads(json.dumps(stats.as_dict()))
+    assert (values["n_predicted"], values["hold_reason"], values["batch_durations_s"]["sum"]) == (3, "x", 0.2)
