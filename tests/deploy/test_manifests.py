@@ -235,8 +235,11 @@ def test_a_rollout_never_reduces_the_ready_replicas(form: str, tmp_path_factory:
     assert len(spec["template"]["spec"]["topologySpreadConstraints"]) == 2
 
 
-def test_images_of_the_manifests_are_targets_of_the_dockerfile(tmp_path_factory: pytest.TempPathFactory) -> None:
-    manifests = render_overlay("local", tmp_path_factory.getbasetemp() / "kustomize")
+@pytest.mark.parametrize("form", ["local", "scale"])
+def test_images_of_the_manifests_are_targets_of_the_dockerfile(
+    form: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    manifests = render_overlay(form, tmp_path_factory.getbasetemp() / "kustomize")
     images = {container["image"] for _, pod in pod_templates(manifests) for container in containers_of(pod)}
     assert {image.removeprefix("mlops-") for image in images if image.startswith("mlops-")} <= set(
         dockerfile.read_stages()
