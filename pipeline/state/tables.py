@@ -36,7 +36,7 @@ from pipeline.state.loop_tables import (
     trial_units,
     trials,
 )
-from pipeline.state.stream_tables import stream_consumers, stream_partitions
+from pipeline.state.stream_tables import stream_consumers, stream_offsets, stream_partitions
 from pipeline.state.sweep_tables import sweep_trials, sweeps
 from pipeline.state.table_base import DIGEST, METADATA, NAME
 
@@ -189,24 +189,6 @@ idempotent_responses = Table(
     Column("subject", NAME),
     Index(None, "created_at"),
     comment="Responses to requests with an idempotency key, for retries.",
-)
-
-stream_offsets = Table(
-    "stream_offsets",
-    METADATA,
-    Column("group_name", NAME, primary_key=True),
-    Column("topic", NAME, primary_key=True),
-    Column("partition_number", Integer, primary_key=True, autoincrement=False),
-    Column("incarnation", String(16), nullable=False),
-    Column("epoch", BigInteger, nullable=False),
-    Column("next_offset", BigInteger, nullable=False),
-    Column("batch_start", BigInteger, nullable=False),
-    Column("version", Integer),
-    Column("digest", DIGEST),
-    Column("generation", BigInteger),
-    Column("served_by", String(20)),
-    Column("updated_at", BigInteger, nullable=False),
-    comment="Where each consumer group continues in a topic; the epoch grows with each claim of a partition.",
 )
 
 serving_events = Table(

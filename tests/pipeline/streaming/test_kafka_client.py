@@ -87,7 +87,7 @@ def test_an_event_has_all_that_its_record_has(kafka: KafkaBroker) -> None:
     assert first.timestamp_ms > 0
 
 
-def test_a_partition_begins_where_the_listener_says(kafka: KafkaBroker) -> None:
+def test_a_partition_begins_at_the_offset_of_the_listener(kafka: KafkaBroker) -> None:
     topic = kafka.new_topic("client", n_partitions=1)
     kafka.produce(topic, [b"0", b"1", b"2"])
     with closing(connect(kafka, topic, _Listener(2))) as client:

@@ -56,7 +56,6 @@ def upgrade() -> None:
     _create_outcomes()
     _create_idempotent_responses()
     _create_serving_events()
-    _create_stream_offsets()
     _create_api_keys()
     _create_incidents()
     _create_alert_deliveries()
@@ -252,26 +251,6 @@ def _create_serving_events() -> None:
         comment="Model changes of servers: activated, refused, fell back, stopped.",
     )
     op.create_index(op.f("ix_serving_events_model_kind"), "serving_events", ["model", "kind"], unique=False)
-
-
-def _create_stream_offsets() -> None:
-    op.create_table(
-        "stream_offsets",
-        name_column("group_name"),
-        name_column("topic"),
-        integer_column("partition_number", autoincrement=False),
-        word_column("incarnation", 16),
-        big_column("epoch"),
-        big_column("next_offset"),
-        big_column("batch_start"),
-        integer_column("version", nullable=True),
-        word_column("digest", 64, nullable=True),
-        big_column("generation", nullable=True),
-        word_column("served_by", 20, nullable=True),
-        big_column("updated_at"),
-        sa.PrimaryKeyConstraint("group_name", "topic", "partition_number", name=op.f("pk_stream_offsets")),
-        comment="Where each consumer group continues in a topic; the epoch grows with each claim of a partition.",
-    )
 
 
 def _create_api_keys() -> None:
