@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.composition import check_hydra_overrides
 from pipeline.config.config_loader import build_config
-from pipeline.config.hydra_job import HydraJob, SweepRunner, TrialBusy, current_job, current_sweep
-from pipeline.config.interpolation import check_interpolations
+from pipeline.config.hydra_job import (
+    HydraJob,
+    SweepRunner,
+    TrialBusy,
+    current_job,
+    current_sweep,
+    plain_values,
+    stops_at_failure,
+)
 from pipeline.errors import ConfigError, MlopsError, UsageError
 from pipeline.project import paths
 
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.root_config import Config
 
-__all__ = ["HydraTask", "plain_values", "run_hydra_app", "stops_at_failure"]
+__all__ = ["HydraTask", "run_hydra_app"]
 
 _FLAGS = {"-m", "--multirun", "--cfg", "-c", "job", "hydra", "all", "--resolve", "-r", "--info"}
 
@@ -84,28 +91,6 @@ class HydraTask:
             raise ConfigError(f"every trial of the sweep failed; the first error: {failure}")
 
 
-def plain_values(tree: Any) -> Any:
-    """Return the values of a tree, after a check of its interpolations.
-
-    Raises
-    ------
-    ConfigError
-        When an interpolation reads more than settings.
-    """
-    from omegaconf import OmegaConf
-
-    raw: Any = OmegaConf.to_container(tree, resolve=False)
-    check_interpolations(raw)
-    return OmegaConf.to_container(tree, resolve=True)
-
-
-def stops_at_failure(tree: Any) -> bool:
-    """Return whether the sweep of a tree stops at its first failed trial."""
-    from omegaconf import OmegaConf
-
-    return OmegaConf.select(tree, "tracking.fail_fast") is True
-
-
 def run_hydra_app(
     name: str,
     task: Callable[[Config], float | None],
@@ -140,6 +125,9 @@ def _run_hydra(task: HydraTask) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from pipeline.config.hydra_launcher import register_launcher
+
+    register_launcher()
     # Without it Hydra prints its own traceback and exits with 1; with it Hydra raises the error of the task.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[0] = "stage"

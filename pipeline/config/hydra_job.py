@@ -8,13 +8,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pipeline.config.interpolation import check_interpolations
 from pipeline.errors import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pipeline.config.groups.engine_config import PartEngineConfig
-    from pipeline.config.hydra_app import HydraTask
 
 __all__ = [
     "ComposedTrial",
@@ -22,11 +22,14 @@ __all__ = [
     "SweepPlan",
     "SweepRunner",
     "TrialBusy",
+    "TrialTask",
     "current_job",
     "current_sweep",
+    "plain_values",
     "plan_sweep",
     "running_as",
     "set_current_sweep",
+    "stops_at_failure",
 ]
 
 # Worker processes of a launcher inherit it.
@@ -75,11 +78,22 @@ class ComposedTrial:
     stop: bool
 
 
+class TrialTask(Protocol):
+    """Runs one trial on its composed values, here or in a worker."""
+
+    @property
+    def runner(self) -> SweepRunner | None:
+        """Who records the trial."""
+
+    def run(self, compose: Callable[[], Any], job: HydraJob, *, stop: bool) -> float | None:
+        """Run the trial on the values that `compose` returns; the failure of a trial is recorded, and gives None."""
+
+
 class SweepRunner(Protocol):
     """Records what happens to the trials of a sweep; a copy of it works in every process of the sweep."""
 
     def run_on_engine(
-        self, task: HydraTask, trials: Sequence[ComposedTrial], config: PartEngineConfig
+        self, task: TrialTask, trials: Sequence[ComposedTrial], config: PartEngineConfig
     ) -> Mapping[int, float | None]:
         """Run trials on an engine and return the objective by number; None for a failed one."""
 
@@ -125,6 +139,28 @@ def _hydra_job() -> HydraJob:
         return HydraJob(overrides)
     number = None if OmegaConf.is_missing(node.job, "num") else int(node.job.num)
     return HydraJob(overrides, number, current_sweep())
+
+
+def plain_values(tree: Any) -> Any:
+    """Return the values of a tree, after a check of its interpolations.
+
+    Raises
+    ------
+    ConfigError
+        When an interpolation reads more than settings.
+    """
+    from omegaconf import OmegaConf
+
+    raw: Any = OmegaConf.to_container(tree, resolve=False)
+    check_interpolations(raw)
+    return OmegaConf.to_container(tree, resolve=True)
+
+
+def stops_at_failure(tree: Any) -> bool:
+    """Return whether the sweep of a tree stops at its first failed trial."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.select(tree, "tracking.fail_fast") is True
 
 
 def plan_sweep(tree: Any) -> SweepPlan:

@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.plugins.launcher import Launcher
 
 from pipeline.config.config_loader import build_engine, load_engine
-from pipeline.config.hydra_app import plain_values, stops_at_failure
-from pipeline.config.hydra_job import ComposedTrial, HydraJob, current_sweep
+from pipeline.config.hydra_job import ComposedTrial, HydraJob, current_sweep, plain_values, stops_at_failure
+from pipeline.config.hydra_settings import ENGINE_LAUNCHER
 from pipeline.errors import UsageError
 from pipeline.project import paths
 
@@ -23,14 +22,9 @@ if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
 
     from pipeline.config.groups.engine_config import PartEngineConfig
-    from pipeline.config.hydra_app import HydraTask
+    from pipeline.config.hydra_job import TrialTask
 
-__all__ = ["ENGINE_LAUNCHERS", "EngineLauncher", "register_launchers"]
-
-ENGINE_LAUNCHERS = ("local", "dask", "ray")
-# Hydra builds launchers of this namespace alone, and finds only those of installed packages; the code of a project may
-# lie in its folder.
-_NAMESPACE = "hydra_plugins.mlops"
+__all__ = ["EngineLauncher", "register_launcher"]
 
 
 class EngineLauncher(Launcher):
@@ -42,7 +36,7 @@ class EngineLauncher(Launcher):
         Option of the group `engine`.
     """
 
-    __module__ = _NAMESPACE
+    __module__ = ENGINE_LAUNCHER.rpartition(".")[0]
 
     def __init__(self, engine: str) -> None:
         super().__init__()
@@ -63,7 +57,7 @@ class EngineLauncher(Launcher):
         UsageError
             When the stage has no trials.
         """
-        task: HydraTask = self._task
+        task: TrialTask = self._task
         if task.runner is None:
             raise UsageError(f"hydra/launcher={self._engine}: only the stage train has trials; leave the launcher out")
         setup_globals()
@@ -111,10 +105,7 @@ def _job_return(overrides: Sequence[str], value: float | None) -> JobReturn:
     return ended
 
 
-def register_launchers() -> None:
-    """Let Hydra find the launchers, under a name that it accepts."""
-    sys.modules.setdefault(_NAMESPACE, sys.modules[__name__])
+def register_launcher() -> None:
+    """Let Hydra find the launcher, under a name that it accepts."""
+    sys.modules.setdefault(EngineLauncher.__module__, sys.modules[__name__])
     Plugins.instance().register(EngineLauncher)
-    for engine in ENGINE_LAUNCHERS:
-        node = {"_target_": f"{_NAMESPACE}.{EngineLauncher.__name__}", "engine": engine}
-        ConfigStore.instance().store(group="hydra/launcher", name=engine, node=node, provider="mlops")

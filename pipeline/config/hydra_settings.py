@@ -16,7 +16,12 @@ from pipeline.errors import TargetRefused
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["check_hydra_node"]
+__all__ = ["ENGINE_LAUNCHER", "ENGINE_LAUNCHERS", "check_hydra_node", "store_launchers"]
+
+# Hydra builds launchers of this namespace alone, and finds only those of installed packages; the code of a project may
+# lie in its folder.
+ENGINE_LAUNCHER = "hydra_plugins.mlops.EngineLauncher"
+ENGINE_LAUNCHERS = ("local", "dask", "ray")
 
 _ANY = r"(?s:.*)"
 _NUMBER = r"-?[0-9.]+|null"
@@ -89,6 +94,15 @@ _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     (r"searchpath|job\.env_copy", r"null|\[\]", "nothing"),
 )
 _INTERPOLATION = re.compile(r"\$\{(?!hydra\.[a-z_.]+\}|now:[%A-Za-z_:.-]+\})")
+
+
+def store_launchers() -> None:
+    """Add the launchers of engines to what Hydra composes: `hydra/launcher=local`, `dask` and `ray`."""
+    from hydra.core.config_store import ConfigStore
+
+    for engine in ENGINE_LAUNCHERS:
+        node = {"_target_": ENGINE_LAUNCHER, "engine": engine}
+        ConfigStore.instance().store(group="hydra/launcher", name=engine, node=node, provider="mlops")
 
 
 def check_hydra_node(node: Mapping[str, Any], *, place: str = "conf/", is_composed: bool = True) -> None:

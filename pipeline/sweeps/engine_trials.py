@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.config.groups.engine_config import PartEngineConfig
-    from pipeline.config.hydra_app import HydraTask
-    from pipeline.config.hydra_job import ComposedTrial, HydraJob
+    from pipeline.config.hydra_job import ComposedTrial, HydraJob, TrialTask
 
 __all__ = ["EngineTrial", "LedgerSweepRunner", "TrialOutcome", "run_engine_trial", "run_trials"]
 
@@ -55,7 +54,7 @@ class LedgerSweepRunner:
     """Records trials in the ledger of the project; it has no state, so that each process has its own."""
 
     def run_on_engine(
-        self, task: HydraTask, trials: Sequence[ComposedTrial], config: PartEngineConfig
+        self, task: TrialTask, trials: Sequence[ComposedTrial], config: PartEngineConfig
     ) -> dict[int, float | None]:
         """Run trials on an engine and return the objective by number; None for a failed one."""
         return run_trials(task, trials, config)
@@ -74,7 +73,7 @@ class LedgerSweepRunner:
         return progress.failures[0].error if progress.failures and not progress.results else None
 
 
-def run_trials(task: HydraTask, trials: Sequence[ComposedTrial], config: PartEngineConfig) -> dict[int, float | None]:
+def run_trials(task: TrialTask, trials: Sequence[ComposedTrial], config: PartEngineConfig) -> dict[int, float | None]:
     """Run trials and return the objective by number; None for a failed one.
 
     A configuration that another sweep runs now is left for the end, when its result is waited for.
@@ -101,7 +100,7 @@ def _that_waits(trial: EngineTrial) -> EngineTrial:
     return replace(trial, composed=replace(trial.composed, job=job))
 
 
-def run_engine_trial(task: HydraTask, trial: EngineTrial) -> TrialOutcome:
+def run_engine_trial(task: TrialTask, trial: EngineTrial) -> TrialOutcome:
     """Run a trial in a worker, in the folder of the project.
 
     Raises

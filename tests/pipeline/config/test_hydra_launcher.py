@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.config.composition import check_hydra_overrides
 from pipeline.config.hydra_app import HydraTask
-from pipeline.config.hydra_launcher import ENGINE_LAUNCHERS, EngineLauncher
+from pipeline.config.hydra_launcher import EngineLauncher
+from pipeline.config.hydra_settings import ENGINE_LAUNCHERS
 from pipeline.errors import TargetRefused, UsageError
 
 CONF = Path(__file__).parents[3] / "conf"
