@@ -156,18 +156,22 @@ def check(
         results = [check_in_parts(files, config, _load_engine(engine, config), output=output)]
     else:
         results = [_check_file(Path(file), config, with_target=not unlabeled) for file in files]
-    if as_json:
-        typer.echo(canonical_json(results), nl=False)
-    else:
-        for result in results:
-            for line in result["lines"]:
-                typer.echo(line)
-            typer.echo(f"{result['path']}: {'ok' if result['ok'] else 'invalid'}")
+    _print_results(results, as_json=as_json)
     n_invalid = sum(not result["ok"] for result in results)
     if n_invalid:
         raise DataError(
             f"{n_invalid} of {pluralize(len(results), 'file')} invalid; expected rows as in data={config.data.name}"
         )
+
+
+def _print_results(results: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(canonical_json(results), nl=False)
+        return
+    for result in results:
+        for line in result["lines"]:
+            typer.echo(line)
+        typer.echo(f"{result['path']}: {'ok' if result['ok'] else 'invalid'}")
 
 
 def _load_engine(name: str | None, config: Config) -> PartEngineConfig:
