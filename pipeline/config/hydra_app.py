@@ -5,21 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.composition import check_hydra_overrides
 from pipeline.config.config_loader import build_config
-from pipeline.config.hydra_job import (
-    FAILURE_FILE,
-    HydraJob,
-    current_job,
-    current_sweep_folder,
-    record_failure,
-    sweep_stop_reason,
-)
+from pipeline.config.hydra_job import HydraJob, SweepRecorder, TrialBusy, current_job, current_sweep
 from pipeline.config.interpolation import check_interpolations
 from pipeline.errors import ConfigError, MlopsError, UsageError
-from pipeline.files import read_json
 from pipeline.project import paths
 
 if TYPE_CHECKING:
@@ -27,13 +20,102 @@ if TYPE_CHECKING:
 
     from pipeline.config.root_config import Config
 
-__all__ = ["run_hydra_app"]
+__all__ = ["HydraTask", "run_hydra_app"]
 
 _FLAGS = {"-m", "--multirun", "--cfg", "-c", "job", "hydra", "all", "--resolve", "-r", "--info"}
 
 
-def run_hydra_app(name: str, task: Callable[[Config], float | None], arguments: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class HydraTask:
+    """What Hydra runs for each composed tree: one task, and who records the failures of its sweeps."""
+
+    task: Callable[[Config], float | None]
+    recorder: SweepRecorder | None = None
+
+    def __call__(self, tree: Any) -> float | None:
+        """Run the task on a tree of Hydra."""
+        return self.run(lambda: plain_values(tree), current_job(), stop=stops_at_failure(tree))
+
+    def run(self, compose: Callable[[], Any], job: HydraJob, *, stop: bool) -> float | None:
+        """Run the task on the values that `compose` returns; the failure of a trial is recorded, and gives None.
+
+        Raises
+        ------
+        TrialBusy
+            When another worker runs the same configuration, and the job does not wait for it.
+        ConfigError
+            When the sweep was stopped.
+        """
+        self._refuse_when_stopped(job.sweep)
+        try:
+            return self.task(build_config(compose(), where=" ".join([f"{paths.CONF}/config.yaml", *job.overrides])))
+        except TrialBusy:
+            raise
+        except Exception as error:
+            if self.recorder is None or not job.is_in_sweep:
+                raise
+            self._report_failure(job, error, stop=stop)
+            if stop:
+                raise
+            return None
+
+    def _report_failure(self, job: HydraJob, error: Exception, *, stop: bool) -> None:
+        """Print and record the failure of one trial, with a traceback if the error is unexpected."""
+        message = str(error) if isinstance(error, MlopsError) else f"{type(error).__name__}: {error}"
+        if not isinstance(error, MlopsError):
+            logging.getLogger(__name__).error("unexpected error in a trial:", exc_info=error)
+        sys.stderr.write(f"[{job.number}] failed: {message}\n")
+        if self.recorder is not None:
+            self.recorder.record_failure(job, message, stop=stop)
+
+    def _refuse_when_stopped(self, sweep: int | None) -> None:
+        reason = None if sweep is None or self.recorder is None else self.recorder.stop_reason(sweep)
+        if reason is not None:
+            raise ConfigError(f"the sweep was stopped by its first failure (tracking.fail_fast): {reason}")
+
+    def refuse_when_all_failed(self) -> None:
+        """Raise if the sweep of this process was stopped, or if no trial succeeded."""
+        sweep = current_sweep()
+        if sweep is None or self.recorder is None:
+            return
+        self._refuse_when_stopped(sweep)
+        failure = self.recorder.failure_of_all(sweep)
+        if failure is not None:
+            raise ConfigError(f"every trial of the sweep failed; the first error: {failure}")
+
+
+def plain_values(tree: Any) -> Any:
+    """Return the values of a tree, after a check of its interpolations.
+
+    Raises
+    ------
+    ConfigError
+        When an interpolation reads more than settings.
+    """
+    from omegaconf import OmegaConf
+
+    raw: Any = OmegaConf.to_container(tree, resolve=False)
+    check_interpolations(raw)
+    return OmegaConf.to_container(tree, resolve=True)
+
+
+def stops_at_failure(tree: Any) -> bool:
+    """Return whether the sweep of a tree stops at its first failed trial."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.select(tree, "tracking.fail_fast") is True
+
+
+def run_hydra_app(
+    name: str,
+    task: Callable[[Config], float | None],
+    arguments: Sequence[str],
+    *,
+    recorder: SweepRecorder | None = None,
+) -> None:
     """Run `task` on the settings that `arguments` compose, once or for each trial of a sweep.
+
+    Without a `recorder`, the first failed trial ends a sweep.
 
     Raises
     ------
@@ -50,68 +132,23 @@ def run_hydra_app(name: str, task: Callable[[Config], float | None], arguments: 
             " model=random_forest, -m for a sweep, --cfg job, --info, --help"
         )
     check_hydra_overrides(overrides)
-    _run_hydra(task)
+    _run_hydra(HydraTask(task, recorder))
 
 
-def _run_hydra(task: Callable[[Config], float | None]) -> None:
+def _run_hydra(task: HydraTask) -> None:
     import hydra
     from hydra.errors import HydraException
-    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
-
-    def job(tree: Any) -> float | None:
-        trial = current_job()
-        _refuse_when_stopped(trial)
-        try:
-            raw: Any = OmegaConf.to_container(tree, resolve=False)
-            check_interpolations(raw)
-            values: Any = OmegaConf.to_container(tree, resolve=True)
-            return task(build_config(values, where=" ".join([f"{paths.CONF}/config.yaml", *trial.overrides])))
-        except Exception as error:
-            stop = OmegaConf.select(tree, "tracking.fail_fast") is True
-            if trial.is_in_sweep:
-                _report_failure(trial, error, stop=stop)
-            if stop or not trial.is_in_sweep:
-                raise
-            return None
 
     # Without it Hydra prints its own traceback and exits with 1; with it Hydra raises the error of the task.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[0] = "stage"
     try:
-        hydra.main(config_path=str(paths.CONF.resolve()), config_name="config", version_base=None)(job)()
+        hydra.main(config_path=str(paths.CONF.resolve()), config_name="config", version_base=None)(task)()
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(" ".join(str(error).split())) from error
     except ValueError:
         # Optuna raises it if no trial succeeded.
-        _refuse_when_all_failed()
+        task.refuse_when_all_failed()
         raise
-    _refuse_when_all_failed()
-
-
-def _report_failure(trial: HydraJob, error: Exception, *, stop: bool) -> None:
-    """Print and record the failure of one trial, with a traceback if the error is unexpected."""
-    message = str(error) if isinstance(error, MlopsError) else f"{type(error).__name__}: {error}"
-    if not isinstance(error, MlopsError):
-        logging.getLogger(__name__).error("unexpected error in a trial:", exc_info=error)
-    sys.stderr.write(f"[{trial.number}] failed: {message}\n")
-    record_failure(trial, message, stop=stop)
-
-
-def _refuse_when_stopped(trial: HydraJob) -> None:
-    reason = None if trial.sweep_folder is None else sweep_stop_reason(trial.sweep_folder)
-    if reason is not None:
-        raise ConfigError(f"the sweep was stopped by its first failure (tracking.fail_fast): {reason}")
-
-
-def _refuse_when_all_failed() -> None:
-    """Raise if the sweep was stopped, or if no trial succeeded."""
-    folder = current_sweep_folder()
-    if folder is None:
-        return
-    reason = sweep_stop_reason(folder)
-    if reason is not None:
-        raise ConfigError(f"the sweep was stopped by its first failure (tracking.fail_fast): {reason}")
-    failures = sorted(folder.glob(f"*/{FAILURE_FILE}"))
-    if failures and len(failures) == len([path for path in folder.iterdir() if path.is_dir()]):
-        raise ConfigError(f"every trial of the sweep failed; the first error: {read_json(failures[0])['message']}")
+    task.refuse_when_all_failed()

@@ -1,87 +1,119 @@
-"""The running Hydra job: its overrides, its number in a sweep, its folder, its failure."""
+"""The running Hydra job: its overrides, its number in a sweep, and who records what happens to it."""
 
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline import files
+from pipeline.errors import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
-    "FAILURE_FILE",
     "HydraJob",
     "SweepPlan",
+    "SweepRecorder",
+    "TrialBusy",
     "current_job",
-    "current_sweep_folder",
+    "current_sweep",
     "plan_sweep",
-    "record_failure",
-    "sweep_stop_reason",
+    "running_as",
+    "set_current_sweep",
 ]
 
-FAILURE_FILE = "failure.json"
-_STOP_FILE = "stopped"
 # Worker processes of a launcher inherit it.
 _SWEEP_VARIABLE = "MLOPS_SWEEP"
 
 
+class TrialBusy(Conflict):
+    """Another worker runs the same configuration now; its result may be read later."""
+
+
 @dataclass(frozen=True, slots=True)
 class HydraJob:
-    """One manual call, or one trial of a sweep."""
+    """One manual call, or one trial of a sweep.
+
+    `waits` is whether a trial that another worker runs is waited for, instead of raising `TrialBusy`.
+    """
 
     overrides: tuple[str, ...]
-    number: int | None
-    sweep_folder: Path | None
+    number: int | None = None
+    sweep: int | None = None
+    waits: bool = True
 
     @property
     def is_in_sweep(self) -> bool:
         """Whether the job is a trial of a sweep."""
-        return self.sweep_folder is not None
-
-    @property
-    def folder(self) -> Path | None:
-        """Folder of the trial; None outside of a sweep."""
-        return None if self.sweep_folder is None else self.sweep_folder / str(self.number)
+        return self.sweep is not None
 
 
 @dataclass(frozen=True, slots=True)
 class SweepPlan:
     """A sweep before it runs: its folder, varied keys, number of trials, direction and objective."""
 
-    folder: Path
+    folder: str
     varies: tuple[str, ...]
     n_jobs: int
     direction: str | None
     objective: str
 
 
+class SweepRecorder(Protocol):
+    """Records the failures of a sweep; a copy of it works in every process of the sweep."""
+
+    def record_failure(self, job: HydraJob, message: str, *, stop: bool) -> None:
+        """Record the failure of a trial; with `stop`, later trials do not run."""
+
+    def stop_reason(self, sweep: int) -> str | None:
+        """Return why a sweep was stopped; None if it was not."""
+
+    def failure_of_all(self, sweep: int) -> str | None:
+        """Return the first failure of a sweep in which every trial failed; None otherwise."""
+
+
+_running_job: ContextVar[HydraJob | None] = ContextVar("running_job", default=None)
+
+
+@contextmanager
+def running_as(job: HydraJob) -> Iterator[None]:
+    """Let `current_job` return a job in the block: that of a worker without Hydra."""
+    token = _running_job.set(job)
+    try:
+        yield
+    finally:
+        _running_job.reset(token)
+
+
 def current_job() -> HydraJob:
     """Return the running job; outside of Hydra, one without overrides."""
+    job = _running_job.get()
+    return _hydra_job() if job is None else job
+
+
+def _hydra_job() -> HydraJob:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
     from omegaconf import OmegaConf
 
     if not HydraConfig.initialized():
-        return HydraJob((), None, None)
+        return HydraJob(())
     node = HydraConfig.get()
     overrides = tuple(str(word) for word in node.overrides.task)
     if node.mode != RunMode.MULTIRUN:
-        return HydraJob(overrides, None, None)
+        return HydraJob(overrides)
     number = None if OmegaConf.is_missing(node.job, "num") else int(node.job.num)
-    return HydraJob(overrides, number, Path(node.runtime.cwd) / str(node.sweep.dir))
+    return HydraJob(overrides, number, current_sweep())
 
 
 def plan_sweep(tree: Any) -> SweepPlan:
-    """Return the plan of a composed sweep, and pass its folder to its trials."""
+    """Return the plan of a composed sweep."""
     from omegaconf import OmegaConf
 
     node = tree.hydra
-    folder = Path(node.runtime.cwd) / str(node.sweep.dir)
-    os.environ[_SWEEP_VARIABLE] = str(folder)
     sweeper: Any = OmegaConf.to_container(node.sweeper, resolve=True)
     searched = {str(key): str(value) for key, value in (sweeper.get("params") or {}).items()}
     choices = _varied_keys([*(f"{key}={value}" for key, value in searched.items()), *node.overrides.task])
@@ -92,9 +124,8 @@ def plan_sweep(tree: Any) -> SweepPlan:
             n_jobs *= max(1, n_values)
     direction = sweeper.get("direction")
     direction_name = None if direction is None else str(getattr(direction, "name", direction))
-    return SweepPlan(
-        folder, tuple(choices), int(n_jobs), direction_name, str(OmegaConf.select(tree, "training.selection_metric"))
-    )
+    objective = str(OmegaConf.select(tree, "training.selection_metric"))
+    return SweepPlan(str(node.sweep.dir), tuple(choices), int(n_jobs), direction_name, objective)
 
 
 def _varied_keys(overrides: Sequence[str]) -> dict[str, int]:
@@ -111,24 +142,12 @@ def _varied_keys(overrides: Sequence[str]) -> dict[str, int]:
     return n_values_by_key
 
 
-def current_sweep_folder() -> Path | None:
-    """Return the folder of the sweep that this process or its parent runs; None without a sweep."""
-    folder = os.environ.get(_SWEEP_VARIABLE)
-    return None if folder is None else Path(folder)
+def set_current_sweep(sweep: int) -> None:
+    """Pass the number of the sweep to this process and to the workers that it starts."""
+    os.environ[_SWEEP_VARIABLE] = str(sweep)
 
 
-def record_failure(job: HydraJob, message: str, *, stop: bool) -> None:
-    """Record the failure of a trial; with `stop`, later trials do not run."""
-    if job.folder is None or job.sweep_folder is None:
-        return
-    files.write_json(
-        job.folder / FAILURE_FILE, {"number": job.number, "overrides": list(job.overrides), "message": message}
-    )
-    if stop:
-        files.write_text(job.sweep_folder / _STOP_FILE, f"{message}\n")
-
-
-def sweep_stop_reason(folder: Path) -> str | None:
-    """Return why the sweep was stopped; None if it was not."""
-    path = folder / _STOP_FILE
-    return path.read_text(encoding="utf-8").strip() if path.exists() else None
+def current_sweep() -> int | None:
+    """Return the number of the sweep that this process or its parent runs; None without a sweep."""
+    sweep = os.environ.get(_SWEEP_VARIABLE)
+    return None if sweep is None else int(sweep)

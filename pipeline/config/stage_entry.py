@@ -11,6 +11,7 @@ import gc
 import logging
 import sys
 import time
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -29,6 +30,7 @@ from pipeline.tracing import root_span
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.config.hydra_job import SweepRecorder
     from pipeline.config.root_config import Config
 
     StageTask = Callable[[Config], float | None]
@@ -41,7 +43,11 @@ _SERVICE_NAME = "mlops-stages"
 
 
 def stage(
-    name: str, *, manual_task: StageTask | None = None, is_in_graph: bool = True
+    name: str,
+    *,
+    manual_task: StageTask | None = None,
+    recorder: SweepRecorder | None = None,
+    is_in_graph: bool = True,
 ) -> Callable[[StageTask], Callable[[], None]]:
     """Return a decorator that turns `main(config)` into a stage, called without arguments.
 
@@ -52,6 +58,8 @@ def stage(
     manual_task : callable, optional
         Task of a manual call, such as a trial that leaves the outputs of the graph unchanged. A sweep
         compares its return value.
+    recorder : SweepRecorder, optional
+        Records the failed trials of a sweep; without one, the first failure ends a sweep.
     is_in_graph : bool
         Whether the stage writes outputs of the graph; another stage runs without the project lock.
 
@@ -62,8 +70,8 @@ def stage(
     """
 
     def decorate(main: StageTask) -> Callable[[], None]:
-        task = _with_tracing(name, main) if is_in_graph else main
-        manual = task if manual_task is None else _with_tracing(name, manual_task)
+        task = TracedTask(name, main) if is_in_graph else main
+        manual = task if manual_task is None else TracedTask(name, manual_task)
 
         @wraps(main)
         def called() -> None:
@@ -75,19 +83,24 @@ def stage(
             elif arguments == _DVC_ARGUMENTS:
                 _run_or_exit(name, lambda: _run_for_dvc(name, task), writes_outputs=True)
             else:
-                _run_or_exit(name, lambda: _run_manually(name, manual, arguments))
+                _run_or_exit(name, lambda: _run_manually(name, manual, arguments, recorder))
 
         return called
 
     return decorate
 
 
-def _with_tracing(name: str, task: StageTask) -> StageTask:
-    def run(config: Config) -> float | None:
-        with root_span(f"stage {name}", _SERVICE_NAME):
-            return task(config)
+@dataclass(frozen=True, slots=True)
+class TracedTask:
+    """A task in a span of its stage; a worker process gets a copy."""
 
-    return run
+    name: str
+    task: StageTask
+
+    def __call__(self, config: Config) -> float | None:
+        """Run the task."""
+        with root_span(f"stage {self.name}", _SERVICE_NAME):
+            return self.task(config)
 
 
 def run_compose_stage(check: Callable[[Config], None]) -> None:
@@ -147,10 +160,10 @@ def _run_locked(name: str, main: StageTask, config: Config) -> float | None:
         return value
 
 
-def _run_manually(name: str, task: StageTask, arguments: list[str]) -> None:
+def _run_manually(name: str, task: StageTask, arguments: list[str], recorder: SweepRecorder | None) -> None:
     from pipeline.config.hydra_app import run_hydra_app
 
-    run_hydra_app(name, task, arguments)
+    run_hydra_app(name, task, arguments, recorder=recorder)
 
 
 def _restore_outputs(name: str) -> None:

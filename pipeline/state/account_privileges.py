@@ -27,6 +27,7 @@ DEFAULT_PREFIX = "mlops"
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _TABLES = ("mlops_schema", *sorted(METADATA.tables))
 _REGISTRY_TABLES = ("mlops_schema", "audit", "counters", "deployments", "mlflow_outbox", "models", "versions")
+_SWEEP_TABLES = ("sweeps", "sweep_trials")
 _HIDDEN_FROM_MONITOR = ("api_keys", "idempotent_responses", "mlflow_outbox")
 
 # Tables whose rights depend on the row.
@@ -150,7 +151,9 @@ _PRIVILEGES: dict[str, tuple[Privilege, ...]] = {
         *_count("monitor_runs", "incidents", "alert_deliveries", prefix="rollups "),
     ),
     "training": (
-        *_read(_REGISTRY_TABLES),
+        *_read((*_REGISTRY_TABLES, *_SWEEP_TABLES)),
+        *_insert(*_SWEEP_TABLES),
+        *(Privilege("UPDATE", table) for table in _SWEEP_TABLES),
         Privilege("INSERT", "models", rows="generation = 0"),
         Privilege("UPDATE", "models", ("generation",)),
         Privilege("INSERT", "versions", rows="stage = 'None'"),
@@ -159,7 +162,7 @@ _PRIVILEGES: dict[str, tuple[Privilege, ...]] = {
         Privilege("DELETE", "deployments", rows=_OUTSIDE_PRODUCTION),
         Privilege("INSERT", "audit", rows=_LEAVES_PRODUCTION),
         *_MIRRORING,
-        *_count("audit", "mlflow_outbox"),
+        *_count("audit", "mlflow_outbox", *_SWEEP_TABLES),
     ),
 }
 ACCOUNTS = tuple(_PRIVILEGES)

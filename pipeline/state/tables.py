@@ -37,6 +37,7 @@ from pipeline.state.loop_tables import (
     trials,
 )
 from pipeline.state.stream_tables import stream_consumers, stream_partitions
+from pipeline.state.sweep_tables import sweep_trials, sweeps
 from pipeline.state.table_base import DIGEST, METADATA, NAME
 
 __all__ = [
@@ -63,6 +64,8 @@ __all__ = [
     "shadow_predictions",
     "stream_consumers",
     "stream_partitions",
+    "sweep_trials",
+    "sweeps",
     "trial_servers",
     "trial_traffic",
     "trial_units",

@@ -1,6 +1,15 @@
 """Run trials without changing the outputs of the graph, and adopt the best one into conf/."""
 
 from pipeline.sweeps.adoption import AdoptedExperiment, adopt_run, adopt_settings, new_experiment_path
+from pipeline.sweeps.sweep_ledger import LedgerRecorder
 from pipeline.sweeps.trial import run_trial, trial_fingerprint
 
-__all__ = ["AdoptedExperiment", "adopt_run", "adopt_settings", "new_experiment_path", "run_trial", "trial_fingerprint"]
+__all__ = [
+    "AdoptedExperiment",
+    "LedgerRecorder",
+    "adopt_run",
+    "adopt_settings",
+    "new_experiment_path",
+    "run_trial",
+    "trial_fingerprint",
+]

@@ -5,18 +5,19 @@ from __future__ import annotations
 import atexit
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from pipeline.config.hydra_job import plan_sweep
-from pipeline.errors import DependencyUnavailable
+from pipeline.config.hydra_job import plan_sweep, set_current_sweep
+from pipeline.errors import ConfigError, DependencyUnavailable, MlopsError
 from pipeline.metrics import METRICS
-from pipeline.sweeps import sweep_results
-from pipeline.tracking import ExperimentTracker, end_abandoned_runs, make_tracker
+from pipeline.sweeps.sweep_ledger import open_ledger
+from pipeline.tracking import end_abandoned_runs, make_tracker
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipeline.config.hydra_job import SweepPlan
+    from pipeline.sweeps.sweep_ledger import SweepProgress
+    from pipeline.tracking import ExperimentTracker
 
 __all__ = ["SweepCallback", "sweep_summary"]
 
@@ -31,18 +32,21 @@ class SweepCallback:
         self._open_sweep: dict[str, Any] = {}
 
     def on_multirun_start(self, config: Any, **_: Any) -> None:
-        """Write the plan of the sweep, and end the runs of earlier sweeps whose process is gone."""
+        """Add the sweep to the ledger with a run, and end the runs of earlier sweeps whose process is gone."""
         plan = plan_sweep(config)
-        error = _direction_error(plan)
-        if error is not None:
+        problem = _direction_error(plan)
+        if problem is not None:
             # Hydra turns an exception of a callback into a warning; SystemExit ends the process.
-            sys.stderr.write(f"{error}\n")
-            raise SystemExit(3)
-        plan.folder.mkdir(parents=True, exist_ok=True)
-        sweep_results.write_plan(plan)
+            _exit(problem, ConfigError.exit_code)
+        tracker = make_tracker(config.tracking)
         with suppress(DependencyUnavailable):
-            end_abandoned_runs(make_tracker(config.tracking))
-        self._open_sweep = {"folder": plan.folder, "tracking": config.tracking}
+            end_abandoned_runs(tracker)
+        try:
+            sweep = open_ledger().start_sweep(plan, parent_run=_start_sweep_run(tracker, plan, config.data.name))
+        except MlopsError as error:
+            _exit(str(error), error.exit_code)
+        set_current_sweep(sweep)
+        self._open_sweep = {"sweep": sweep, "tracking": config.tracking}
         atexit.register(self._finish)
 
     def on_multirun_end(self, config: Any, **_: Any) -> None:  # noqa: ARG002 - Hydra calls it so
@@ -52,15 +56,15 @@ class SweepCallback:
     def _finish(self) -> None:
         if not self._open_sweep:
             return
-        folder, tracking = self._open_sweep["folder"], self._open_sweep["tracking"]
+        sweep, tracking = self._open_sweep["sweep"], self._open_sweep["tracking"]
         self._open_sweep = {}
-        if not sweep_results.read_trials(folder) and not sweep_results.read_failures(folder):
-            return
-        sys.stdout.write(sweep_summary(folder))
-        sys.stdout.flush()
-        parent = sweep_results.read_parent(folder)
-        if parent is not None:
-            _finish_sweep_run(make_tracker(tracking), parent, folder)
+        ledger = open_ledger()
+        ledger.end_sweep(sweep)
+        progress = ledger.progress(sweep)
+        if progress.failures or progress.results:
+            sys.stdout.write(sweep_summary(progress))
+            sys.stdout.flush()
+        _finish_sweep_run(make_tracker(tracking), progress)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open sweep out of the copy in a worker process, so that a worker never ends it."""
@@ -92,36 +96,51 @@ def _direction_error(plan: SweepPlan) -> str | None:
     )
 
 
-def sweep_summary(folder: Path) -> str:
+def _exit(message: str, code: int) -> NoReturn:
+    sys.stderr.write(f"{message}\n")
+    raise SystemExit(code)
+
+
+def _start_sweep_run(tracker: ExperimentTracker, plan: SweepPlan, data_name: str) -> str:
+    """Create the run of the whole sweep, without ending it, and return its key."""
+    varies = ", ".join(key.rpartition(".")[2] for key in plan.varies)
+    tags = {"mlops.kind": "sweep", "mlops.objective": plan.objective, "mlops.sweep": PurePath(plan.folder).name}
+    run = tracker.start_run(f"sweep over {varies or 'nothing'} on {data_name}", tags=tags)
+    tracker.detach_run(run)
+    return run.key
+
+
+def sweep_summary(progress: SweepProgress) -> str:
     """Return the result table of a sweep: failures, then trials from worst to best, then the next command."""
-    failures, trials = sweep_results.read_failures(folder), sweep_results.read_trials(folder)
+    failures, trials = progress.failures, progress.results
     lines = ["", f"{'#':>4}  {trials[0].metric if trials else 'objective':>12}  {'std':>9}  {'run':8}  trial"]
     lines += [
-        f"{failure['number']:>4}  {'failed':>12}  {'':>9}  {'':8}  {' '.join(failure['overrides'])}"
-        for failure in failures
+        f"{failure.number!s:>4}  {'failed':>12}  {'':>9}  {'':8}  {' '.join(failure.overrides)}" for failure in failures
     ]
     for trial in trials:
         std = f"{trial.std:9.5f}" if trial.std is not None else f"{'':>9}"
-        lines.append(f"{trial.number!s:>4}  {trial.value:12.5f}  {std}  {trial.run_key[:8]:8}  {trial.label}")
+        lines.append(f"{trial.number!s:>4}  {trial.value:12.5f}  {std}  {(trial.run_key or '')[:8]:8}  {trial.label}")
     n_known = sum(trial.was_recorded for trial in trials)
     lines.append(f"{len(trials)} finished ({n_known} already known), {len(failures)} failed")
-    lines += [f"  [{failure['number']}] {' '.join(str(failure['message']).split())[:300]}" for failure in failures]
+    lines += [f"  [{failure.number}] {' '.join(str(failure.error).split())[:300]}" for failure in failures]
     if trials:
         lines.append(
-            f"The last trial is the best; adopt it with `mlops tracking adopt {trials[-1].run_key[:8]} --as NAME`."
+            "The last trial is the best; adopt it with"
+            f" `mlops tracking adopt {(trials[-1].run_key or '')[:8]} --as NAME`."
         )
     return "\n".join(lines) + "\n"
 
 
-def _finish_sweep_run(tracker: ExperimentTracker, parent: str, folder: Path) -> None:
+def _finish_sweep_run(tracker: ExperimentTracker, progress: SweepProgress) -> None:
     """End the run of the sweep with its result table and the metrics of the best trial."""
-    failures, trials = sweep_results.read_failures(folder), sweep_results.read_trials(folder)
-    with tracker.resume_run(parent):
-        tracker.log_text(sweep_summary(folder), "sweep.txt")
-        metrics = {"sweep.n_finished": float(len(trials)), "sweep.n_failed": float(len(failures))}
+    if progress.sweep.parent_run is None:
+        return
+    with tracker.resume_run(progress.sweep.parent_run):
+        tracker.log_text(sweep_summary(progress), "sweep.txt")
+        metrics = {"sweep.n_finished": float(len(progress.results)), "sweep.n_failed": float(len(progress.failures))}
         tags = {}
-        if trials:
-            best = trials[-1]
-            metrics[f"best.cv.{best.metric}"] = best.value
-            tags = {"mlops.best_run": best.run_key, "mlops.best": best.label}
+        if progress.results:
+            best = progress.results[-1]
+            metrics[f"best.cv.{best.metric}"] = best.value or 0.0
+            tags = {"mlops.best_run": best.run_key or "", "mlops.best": best.label}
         tracker.log_batch(params={}, metrics=metrics, tags=tags)

@@ -12,19 +12,22 @@ import yaml
 
 from pipeline import files
 from pipeline.config.hydra_job import HydraJob, current_job
-from pipeline.metrics import METRICS
+from pipeline.errors import ConfigError
 from pipeline.modeling.training import train_classifier
 from pipeline.project import paths
 from pipeline.schema import Schema
-from pipeline.sweeps import sweep_results
+from pipeline.sweeps.sweep_ledger import open_ledger
 from pipeline.sweeps.trial_rows import load_train_rows, train_rows_identity
 from pipeline.tracking import make_tracker
 from pipeline.tracking.projection import logged_params
-from pipeline.tracking.run_process import PROCESS_TAG
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pipeline.config.root_config import Config
-    from pipeline.tracking import ActiveRun, ExperimentTracker
+    from pipeline.state.sweep_trials import SweepTrial
+    from pipeline.sweeps.sweep_ledger import SweepLedger
+    from pipeline.tracking import ExperimentTracker
 
 __all__ = ["run_trial", "trial_fingerprint"]
 
@@ -34,50 +37,51 @@ _DVC_FILE = Path("dvc.yaml")
 def run_trial(config: Config) -> float:
     """Return the cross-validated objective of one configuration on the train part.
 
-    The trial is tracked as a run, in a sweep as a child of the run of the sweep. A configuration with a
-    finished run is not fitted again; its recorded objective is returned. So a stopped sweep resumes when
-    it is started again.
+    The trial is tracked as a run, in a sweep as a child of the run of the sweep. A configuration that the ledger
+    of sweeps knows is not fitted again, so a stopped sweep resumes when it is started again.
 
     Raises
     ------
     ConfigError
         When the rows on disk do not match the settings, or the estimator cannot be built.
+    TrialBusy
+        When another worker runs the same configuration, and the job does not wait for it.
     """
-    job = current_job()
+    job, ledger = current_job(), open_ledger()
     started = time.monotonic()
+    sweep = None if job.sweep is None else ledger.find_sweep(job.sweep)
+    label = _varied_overrides(job, () if sweep is None else sweep.varies) or "as configured"
+    metric = config.training.selection_metric
+    trial = ledger.claim(job, trial_fingerprint(config), label=label, metric=metric)
+    if trial.state == "running":
+        with ledger.renewing(trial):
+            trial = _tracked_result(config, trial, ledger, parent=None if sweep is None else sweep.parent_run)
+    _report_trial(trial, ledger, duration_s=time.monotonic() - started)
+    if trial.value is None:
+        raise ConfigError(f"training.selection_metric: the recorded trial {trial.seq} has no {metric}")
+    return trial.value
+
+
+def _tracked_result(config: Config, trial: SweepTrial, ledger: SweepLedger, *, parent: str | None) -> SweepTrial:
+    """Cross-validate, log the run of the trial, and store its result in the ledger."""
     tracker = make_tracker(config.tracking)
-    parent = _sweep_run_key(job, tracker, config)
-    label = _varied_overrides(job) or "as configured"
     run = tracker.start_run(
-        label if label.startswith("model=") else f"{config.model.name}: {label}",
-        fingerprint=trial_fingerprint(config),
+        trial.label if trial.label.startswith("model=") else f"{config.model.name}: {trial.label}",
+        fingerprint=trial.fingerprint,
         parent_id=parent,
         tags={
             "mlops.kind": "trial",
-            "mlops.objective": config.training.selection_metric,
-            "mlops.varies": label,
-            "mlops.overrides": " ".join(job.overrides),
+            "mlops.objective": trial.metric,
+            "mlops.varies": trial.label,
+            "mlops.overrides": " ".join(trial.overrides),
         },
     )
     with run:
+        # A worker that was killed between the two has logged the run and not stored the result.
         if not run.was_finished:
             _train_and_log(config, tracker)
-    metric = METRICS[config.training.selection_metric]
-    value = run.metrics[f"cv.{metric.name}"]
-    trial = sweep_results.TrialResult(
-        number=job.number,
-        label=label,
-        metric=metric.name,
-        value=value,
-        std=run.metrics.get(f"cv_spread.{metric.name}"),
-        higher_is_better=metric.higher_is_better,
-        run_key=run.key,
-        was_recorded=run.was_finished,
-        duration_s=round(time.monotonic() - started, 1),
-        overrides=job.overrides,
-    )
-    _report_trial(job, trial)
-    return value
+    metrics = {name[3:]: value for name, value in run.metrics.items() if name.startswith("cv.")}
+    return ledger.finish(trial, metrics, std=run.metrics.get(f"cv_spread.{trial.metric}"), run=run.key)
 
 
 def _train_and_log(config: Config, tracker: ExperimentTracker) -> None:
@@ -122,12 +126,11 @@ def _code_hashes() -> dict[str, str]:
     return {path.as_posix(): files.sha256_file(path) for path in code if path.suffix == ".py"}
 
 
-def _varied_overrides(job: HydraJob) -> str:
+def _varied_overrides(job: HydraJob, varies: Collection[str]) -> str:
     """Return the overrides that vary between trials, with short keys if they are unique."""
-    plan = None if job.sweep_folder is None else sweep_results.read_plan(job.sweep_folder)
-    overrides = [word for word in job.overrides if not word.startswith(("hydra", "hparams_search"))]
-    if plan is not None and plan.varies:
-        overrides = [word for word in overrides if word.partition("=")[0].lstrip("+") in plan.varies]
+    overrides = [word for word in job.overrides if not word.startswith(("hydra", "hparams_search", "engine"))]
+    if varies:
+        overrides = [word for word in overrides if word.partition("=")[0].lstrip("+") in varies]
     pairs = [word.partition("=") for word in overrides]
     short_keys = [key.rpartition(".")[2] for key, _, _ in pairs]
     named = [
@@ -145,49 +148,21 @@ def _shorten_number(value: str) -> str:
     return value if number.is_integer() or len(value) <= 8 else f"{number:.4g}"
 
 
-def _sweep_run_key(job: HydraJob, tracker: ExperimentTracker, config: Config) -> str | None:
-    """Return the key of the run of the whole sweep; the first trial creates it."""
-    folder = job.sweep_folder
-    if folder is None:
-        return None
-    with files.exclusive_lock(folder / "parent.lock", operation="creating the run of the sweep", wait_s=60):
-        run_key = sweep_results.read_parent(folder)
-        if run_key is None:
-            plan = sweep_results.read_plan(folder)
-            varies = ", ".join(key.rpartition(".")[2] for key in plan.varies) if plan is not None else ""
-            tags = {
-                "mlops.kind": "sweep",
-                "mlops.objective": config.training.selection_metric,
-                "mlops.sweep": folder.name,
-                # A launcher may run the trial in a worker, which ends before the sweep does.
-                PROCESS_TAG: sweep_results.read_process(folder),
-            }
-            run = tracker.start_run(f"sweep over {varies or 'nothing'} on {config.data.name}", tags=tags)
-            run_key = _detach_run(tracker, run)
-            sweep_results.write_parent(folder, run_key)
-    return run_key
-
-
-def _detach_run(tracker: ExperimentTracker, run: ActiveRun) -> str:
-    """Release a run without ending it; the callback of the sweep ends it by its key."""
-    tracker.detach_run(run)
-    return run.key
-
-
-def _report_trial(job: HydraJob, trial: sweep_results.TrialResult) -> None:
-    if job.folder is None or job.sweep_folder is None:
-        sys.stdout.write(f"[trial] {trial_line(trial)}; run {trial.run_key[:8]}\n")
+def _report_trial(trial: SweepTrial, ledger: SweepLedger, *, duration_s: float) -> None:
+    line = trial_line(trial, duration_s=duration_s)
+    if trial.sweep is None:
+        sys.stdout.write(f"[trial] {line}; run {(trial.run_key or '')[:8]}\n")
         return
-    sweep_results.write_trial(job.folder, trial)
-    plan, trials = sweep_results.read_plan(job.sweep_folder), sweep_results.read_trials(job.sweep_folder)
-    n_done = len(trials) + len(sweep_results.read_failures(job.sweep_folder))
-    best = "best so far" if trials[-1].number == trial.number else f"best so far {trials[-1].value:.5f}"
-    sys.stdout.write(f"[{n_done}/{plan.n_jobs if plan is not None else '?'}] {trial_line(trial)}; {best}\n")
+    progress = ledger.progress(trial.sweep)
+    n_done = len(progress.results) + len(progress.failures)
+    best = progress.results[-1] if progress.results else trial
+    words = "best so far" if best.number == trial.number else f"best so far {best.value:.5f}"
+    sys.stdout.write(f"[{n_done}/{progress.sweep.n_jobs}] {line}; {words}\n")
     sys.stdout.flush()
 
 
-def trial_line(trial: sweep_results.TrialResult) -> str:
+def trial_line(trial: SweepTrial, *, duration_s: float) -> str:
     """Return label, objective and duration in one line."""
     std = f" +- {trial.std:.5f}" if trial.std is not None else ""
-    duration = "already known" if trial.was_recorded else f"{trial.duration_s:.1f} s"
+    duration = "already known" if trial.was_recorded else f"{duration_s:.1f} s"
     return f"{trial.label}: {trial.metric} {trial.value:.5f}{std} ({duration})"

@@ -49,7 +49,8 @@ class CountJob:
         """
         package = _load_package(self.root, plan.settings["package"])
         with open_part(plan, part) as rows:
-            return counts_to_dict(count_part_rows(package, rows, predicts=plan.settings["predicts"]))
+            counts = count_part_rows(package, rows, predicts=plan.settings["predicts"], first_row=part.file_row + 1)
+        return counts_to_dict(counts)
 
     def finish(
         self,

@@ -39,7 +39,7 @@ class _Outputs:
     predicted: Any = None
 
 
-def count_part_rows(package: Package, rows: PartRows, *, predicts: bool) -> BinCounts:
+def count_part_rows(package: Package, rows: PartRows, *, predicts: bool, first_row: int) -> BinCounts:
     """Return the counts of the rows of a part in the bins of a package.
 
     A feature that the file lacks is a problem of that feature, and refuses no row. Columns `prediction`, `confidence`
@@ -51,6 +51,8 @@ def count_part_rows(package: Package, rows: PartRows, *, predicts: bool) -> BinC
     rows : PartRows
     predicts : bool
         Whether the package predicts the rows; predictions of the file are left out then.
+    first_row : int
+        Number of the first row of a Parquet part in errors.
 
     Raises
     ------
@@ -69,7 +71,9 @@ def count_part_rows(package: Package, rows: PartRows, *, predicts: bool) -> BinC
     if names and not formats:
         expected = ", ".join(schema.feature_names)
         raise DataError(f"{rows.address}: has no column of the model; expected some of {expected}")
-    tables = read_row_tables(file, formats, dialect, where=rows.address, private_notes=schema.private_notes)
+    tables = read_row_tables(
+        file, formats, dialect, where=rows.address, private_notes=schema.private_notes, first_row=first_row
+    )
     return reduce(BinCounts.merge, (_count_table(package, table, predicts=predicts) for table in tables))
 
 

@@ -44,7 +44,7 @@ def integer_column(name: str, **options: Any) -> sa.Column[Any]:
 
 def float_column(name: str, **options: Any) -> sa.Column[Any]:
     """Return a column for a number."""
-    return sa.Column(name, sa.Float(), nullable=False, **options)
+    return sa.Column(name, sa.Float(), nullable=options.pop("nullable", False), **options)
 
 
 def seq_column() -> sa.Column[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from pathlib import Path
 
 import pytest
 
@@ -23,14 +22,14 @@ from pipeline.sweeps.hydra_callback import SweepCallback, _direction_error
     ],
 )
 def test_a_wrong_direction_names_the_right_one(direction: str | None, objective: str, expected: str | None) -> None:
-    error = _direction_error(SweepPlan(Path("sweep"), (), 1, direction, objective))
+    error = _direction_error(SweepPlan("sweep", (), 1, direction, objective))
     assert (error is None) is (expected is None)
     assert expected is None or (error or "").endswith(f"add hydra.sweeper.direction={expected}")
 
 
 def test_a_copy_in_a_worker_has_no_open_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     callback = SweepCallback()
-    callback._open_sweep = {"folder": Path("sweep"), "tracking": None}
+    callback._open_sweep = {"sweep": 1, "tracking": None}
     copy = pickle.loads(pickle.dumps(callback))
     copy.on_multirun_end(None)
     assert capsys.readouterr().out == ""

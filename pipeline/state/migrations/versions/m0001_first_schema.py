@@ -16,6 +16,7 @@ from pipeline.state.migrations.schema_columns import (
     word_column,
 )
 from pipeline.state.migrations.stream_schema import create_stream_tables
+from pipeline.state.migrations.sweep_schema import create_sweep_tables
 
 __all__ = ["upgrade"]
 
@@ -62,6 +63,7 @@ def upgrade() -> None:
     _create_monitor_runs()
     _create_rollups()
     create_loop_tables()
+    create_sweep_tables()
     create_stream_tables()
 
 

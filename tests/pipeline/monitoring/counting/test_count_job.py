@@ -94,9 +94,11 @@ def upload(source: Path, address: str) -> None:
 def test_a_value_of_another_type_refuses_the_whole(counted: Counted, tmp_path: Path) -> None:
     frame = scored_frame(counted.package, 300)
     name = frame.columns[0]
-    frame.astype({name: "string"}).assign(**{name: "many"}).to_parquet(tmp_path / "in.parquet", index=False)
-    with pytest.raises(DataError, match=f"in.parquet: {name}: integer"):
-        counted.count(tmp_path / "in.parquet", output=tmp_path / "out")
+    frame[name] = frame[name].astype("string")
+    frame.loc[250, name] = "many"
+    frame.to_parquet(tmp_path / "in.parquet", row_group_size=100, index=False)
+    with pytest.raises(DataError, match=f"in.parquet: {name}: integer: .*row 251: found 'many'"):
+        counted.count(tmp_path / "in.parquet", output=tmp_path / "out", part_rows=100)
     assert not (tmp_path / "out/counts.json").exists()
 
 
