@@ -224,6 +224,7 @@ _FOUNDATION = (
     "pipeline.lookup",
     "pipeline.project",
     "pipeline.config",
+    "pipeline.storage",
     "pipeline.tracing",
 )
 _PROJECTION = ("pipeline.tracking", "pipeline.sweeps", "pipeline.evaluation.plots", "pipeline.report_index")

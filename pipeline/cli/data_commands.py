@@ -30,15 +30,18 @@ app = typer.Typer(help="Use your own data: add a file, declare it, check it.", n
 
 @app.command()
 def add(
-    files: Annotated[list[Path], typer.Argument(help="Files of rows; the reference of sources lists the formats.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Files of rows, or addresses of objects; the reference of sources lists the formats."),
+    ],
     *,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite an imported file of the same name.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy files into data/external/ and track them with DVC."""
-    from pipeline.data.file_import import import_file
+    """Copy files and objects into data/external/ and track them with DVC."""
+    from pipeline.data.object_import import import_named_files
 
-    imported = [import_file(file, root=Path(), replace=replace) for file in files]
+    imported = import_named_files(files, root=Path(), replace=replace)
     if as_json:
         typer.echo(canonical_json([file.as_dict() for file in imported]), nl=False)
         return
@@ -52,7 +55,8 @@ def add(
 @app.command()
 def init(
     files: Annotated[
-        list[Path], typer.Argument(help="Files of rows, or one pattern with *; they are copied into data/external/.")
+        list[str],
+        typer.Argument(help="Files of rows, addresses, or one pattern with *; they are copied into data/external/."),
     ],
     *,
     target: Annotated[str, typer.Option("--target", help="Column to predict.")],
@@ -69,9 +73,12 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Write a first conf/data/NAME.yaml from a file, and report what it assumes and what the graph refuses."""
+    from pipeline.data.object_import import local_names
     from pipeline.problem_draft import draft_declaration
 
-    draft = draft_declaration(files, target=target, root=Path(), name=name, table=table, replace=replace)
+    draft = draft_declaration(
+        local_names(files, root=Path()), target=target, root=Path(), name=name, table=table, replace=replace
+    )
     if as_json:
         typer.echo(canonical_json(draft.as_dict()), nl=False)
     else:

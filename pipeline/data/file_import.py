@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["ImportedFile", "ImportedSource", "import_file", "import_source", "locate_imported_file", "match_names"]
+__all__ = [
+    "ImportedFile",
+    "ImportedSource",
+    "import_file",
+    "import_source",
+    "locate_imported_file",
+    "match_names",
+    "matches_pattern",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +104,13 @@ def match_names(pattern: str, folder: Path) -> list[Path]:
     """Return the visible files of a folder whose names match, sorted; only * stands for other characters."""
     if not folder.is_dir():
         return []
-    glob = re.compile(".*".join(map(re.escape, pattern.split("*"))))
-    return [path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and glob.fullmatch(path.name)]
+    return [path for path in sorted(folder.iterdir()) if matches_pattern(path.name, pattern)]
+
+
+def matches_pattern(name: str, pattern: str) -> bool:
+    """Return whether a visible file has a name that matches; only * stands for other characters."""
+    glob = ".*".join(map(re.escape, pattern.split("*")))
+    return not name.startswith(".") and re.fullmatch(glob, name) is not None
 
 
 def _import_or_find(file: Path, root: Path) -> str:
@@ -114,8 +127,8 @@ def _import_or_find(file: Path, root: Path) -> str:
     return import_file(file, root=root).path
 
 
-def import_file(file: Path, *, root: Path, replace: bool = False) -> ImportedFile:
-    """Copy `file` into data/external/ below `root`.
+def import_file(file: Path, *, root: Path, replace: bool = False, address: str | None = None) -> ImportedFile:
+    """Copy `file` into data/external/ below `root`; messages name `address`, from which it is a copy, if given.
 
     Raises
     ------
@@ -140,8 +153,8 @@ def import_file(file: Path, *, root: Path, replace: bool = False) -> ImportedFil
         status = "replaced"
     else:
         raise Conflict(
-            f"{relative}: exists with other content than {file}; update it with `mlops data add {file} --replace`, or"
-            " rename the file"
+            f"{relative}: exists with other content than {address or file}; update it with `mlops data add"
+            f" {address or file} --replace`, or rename the file"
         )
     if status != "unchanged":
         _copy_verified(file, target, digest)

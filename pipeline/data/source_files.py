@@ -12,6 +12,13 @@ from pipeline.data.coercion import coerce_table
 from pipeline.data.csv_reader import read_csv, text_formats
 from pipeline.data.file_import import locate_imported_file, match_names
 from pipeline.data.formats.readers import open_typed_file
+from pipeline.data.source_objects import (
+    check_graph_lists,
+    is_address,
+    list_objects,
+    object_version,
+    open_source_file,
+)
 from pipeline.errors import DataError, did_you_mean
 from pipeline.files import sha256_file
 
@@ -39,15 +46,20 @@ _POINTER_SUFFIX = ".dvc"
 
 
 def list_source_files(source: FileSource, *, root: Path) -> list[str]:
-    """Return the paths below `root` of the files that a source declares, each pattern replaced by its sorted files.
+    """Return the paths below `root` and the addresses of a source, each pattern replaced by its sorted files.
 
     Raises
     ------
     DataError
         When a file is missing, a link, a pipe or a device, or a pattern has no file.
+    DependencyUnavailable
+        When an object store is unavailable.
     """
     listed: dict[str, None] = {}
     for pattern in source.patterns:
+        if is_address(pattern):
+            listed |= dict.fromkeys(list_objects(pattern))
+            continue
         names = _matching_names(pattern, root, pulled=True) if "*" in pattern else [pattern]
         if not names:
             raise DataError(f"data.source.path: no file matches {pattern}; import one with `mlops data add FILE`")
@@ -58,14 +70,19 @@ def list_source_files(source: FileSource, *, root: Path) -> list[str]:
 
 
 def check_source_files(source: FileSource, *, root: Path) -> None:
-    """Refuse a source whose files the project lacks; a file that DVC tracks may be pulled later.
+    """Refuse a source whose files the project lacks; a file that DVC tracks may be pulled later. No store is asked.
 
     Raises
     ------
     DataError
         As `list_source_files` does.
+    ConfigError
+        When the graph does not list an object, so that it would not see a change.
     """
+    check_graph_lists([pattern for pattern in source.patterns if is_address(pattern)], root=root)
     for pattern in source.patterns:
+        if is_address(pattern):
+            continue
         names = _matching_names(pattern, root, pulled=False) if "*" in pattern else [pattern]
         if not names:
             raise DataError(f"data.source.path: no file matches {pattern}; import one with `mlops data add FILE`")
@@ -96,7 +113,10 @@ def read_source_files(source: FileSource, schema: Schema, config: DataConfig, *,
     """
     import pandas as pd
 
-    frames = [read_file_rows(root / name, schema, config, where=name) for name in list_source_files(source, root=root)]
+    frames = []
+    for name in list_source_files(source, root=root):
+        with open_source_file(name, root=root) as path:
+            frames.append(read_file_rows(path, schema, config, where=name))
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
@@ -156,5 +176,8 @@ def check_names(names: Iterable[str], file: TypedFile, *, where: str) -> None:
 
 
 def fingerprint_files(source: FileSource, *, root: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file of a source by its path."""
-    return {name: sha256_file(root / name) for name in list_source_files(source, root=root)}
+    """Return the SHA-256 of each file of a source by its path, and the ETag of each object by its address."""
+    return {
+        name: object_version(name) if is_address(name) else sha256_file(root / name)
+        for name in list_source_files(source, root=root)
+    }

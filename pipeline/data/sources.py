@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.config.groups.source_config import FileSource, LabeledSource
 from pipeline.data.source_files import check_source_files, fingerprint_files, list_source_files, read_source_files
+from pipeline.data.source_objects import is_address
 from pipeline.errors import ConfigError, DataError, DependencyUnavailable
 from pipeline.lookup import LookupTable
 from pipeline.schema import Schema
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -31,8 +33,8 @@ class FetchedRows:
     """Rows as declared, and their fingerprint.
 
     `fingerprint` holds `kind`, `rows`, `columns`, `rows_sha256` (over the typed values), for files `files` (SHA-256 by
-    path), and for labeled rows `until`, the moment after the last one (microseconds since 1970). It does not depend on
-    time or machine.
+    path, ETag by address), and for labeled rows `until`, the moment after the last one (microseconds since 1970). It
+    does not depend on time or machine.
     """
 
     frame: pd.DataFrame
@@ -70,10 +72,13 @@ def fetch_rows(config: DataConfig, *, root: Path) -> FetchedRows:
     ConfigError
         When the declaration contradicts itself (a profile, a query).
     DependencyUnavailable
-        When a database or its driver is unavailable.
+        When a database, its driver or an object store is unavailable.
     """
     schema = Schema.from_config(config)
     source = config.source
+    file_sources = [part for part in _parts(source) if isinstance(part, FileSource)]
+    in_stores = [part for part in file_sources if any(map(is_address, part.patterns))]
+    before = _fingerprints(in_stores, root)
     frame = SOURCES[source.kind](config, schema, root=root)
     fingerprint: dict[str, Any] = {
         "kind": source.kind,
@@ -81,15 +86,25 @@ def fetch_rows(config: DataConfig, *, root: Path) -> FetchedRows:
         "columns": list(frame.columns),
         "rows_sha256": content_hash(frame),
     }
-    file_sources = [part for part in _parts(source) if isinstance(part, FileSource)]
     if file_sources:
-        hashes = [fingerprint_files(part, root=root) for part in file_sources]
-        fingerprint["files"] = {name: sha256 for part in hashes for name, sha256 in part.items()}
+        fingerprint["files"] = _fingerprints(file_sources, root)
+        _require_unchanged(before, fingerprint["files"])
     if isinstance(source, LabeledSource):
         from pipeline.data.labeled_source import snapshot_end
 
         fingerprint["until"] = snapshot_end(root / source.path)
     return FetchedRows(frame, fingerprint)
+
+
+def _fingerprints(file_sources: Sequence[FileSource], root: Path) -> dict[str, str]:
+    return {name: value for part in file_sources for name, value in fingerprint_files(part, root=root).items()}
+
+
+def _require_unchanged(before: dict[str, str], after: dict[str, str]) -> None:
+    """Raise if an object is another one after the read; local files have an owner who waits."""
+    for name in sorted({name for name in (*before, *after) if is_address(name)}):
+        if before.get(name) != after.get(name):
+            raise DataError(f"{name}: changed while it was read; run the stage again")
 
 
 def _parts(source: SourceConfig) -> list[SourceConfig]:

@@ -7,12 +7,12 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from pipeline import files
-from pipeline.errors import ConfigError, DependencyUnavailable
+from pipeline.errors import ConfigError, DependencyUnavailable, UsageError
 from pipeline.package.manifest import MANIFEST_FILE
+from pipeline.storage import StoragePath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["PACKAGES_URL_ENV", "RemotePackageStore", "remote_package_store"]
 
 PACKAGES_URL_ENV = "MLOPS_PACKAGES_URL"
-_SCHEMES = ("file", "s3", "gs", "abfss")
+_CHUNK_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,11 @@ class RemotePackageStore:
 
     Parameters
     ----------
-    url : str
-        `s3://BUCKET/PREFIX`, `gs://...`, `abfss://...`, or `file:///FOLDER`. Credentials come from the environment,
-        files or the role of the machine, as the store defines, or are part of the address.
+    base : StoragePath
+        A folder in an object store, or a local one that is shared.
     """
 
-    url: str
+    base: StoragePath
 
     def put(self, folder: Path, digest: str) -> None:
         """Upload the package in `folder`; an existing one is unchanged.
@@ -45,18 +44,15 @@ class RemotePackageStore:
         DependencyUnavailable
             When the store is unavailable.
         """
-        with self._open_store() as (store, base):
-            target = f"{base}/{digest}"
-            if _exists(store, f"{target}/{MANIFEST_FILE}"):
+        target = self.base / digest
+        with _explained_errors():
+            if (target / MANIFEST_FILE).exists():
                 return
-            store.create_dir(target, recursive=True)
             # The manifest is written last, so that a package exists completely or not at all.
             members = sorted(path for path in folder.rglob("*") if path.is_file())
             for member in sorted(members, key=lambda path: path.name == MANIFEST_FILE):
-                name = f"{target}/{member.relative_to(folder).as_posix()}"
-                store.create_dir(name.rpartition("/")[0], recursive=True)
-                with member.open("rb") as source, store.open_output_stream(name) as sink:
-                    shutil.copyfileobj(source, sink)
+                with (target / member.relative_to(folder).as_posix()).writing() as copy:
+                    shutil.copyfile(member, copy)
 
     def fetch(self, digest: str, target: Path) -> bool:
         """Download a package to `target`, atomically; return whether the store has it.
@@ -66,48 +62,27 @@ class RemotePackageStore:
         DependencyUnavailable
             When the store is unavailable.
         """
-        from pyarrow.fs import FileSelector, FileType
-
-        with self._open_store() as (store, base):
-            source = f"{base}/{digest}"
-            if not _exists(store, f"{source}/{MANIFEST_FILE}"):
+        source = self.base / digest
+        with _explained_errors():
+            if not (source / MANIFEST_FILE).exists():
                 return False
             files.make_private_folder(target.parent)
             with files.atomic_folder(target) as folder:
-                for entry in store.get_file_info(FileSelector(source, recursive=True)):
-                    if entry.type != FileType.File:
-                        continue
-                    place = folder / PurePosixPath(entry.path).relative_to(source)
+                for entry in source.list_files(recursive=True):
+                    place = folder / PurePosixPath(entry.path.path).relative_to(source.path)
                     place.parent.mkdir(parents=True, exist_ok=True)
-                    with store.open_input_stream(entry.path) as stream, place.open("wb") as sink:
-                        shutil.copyfileobj(stream, sink)
+                    with entry.path.open_input() as stream, place.open("wb") as sink:
+                        shutil.copyfileobj(stream, sink, _CHUNK_BYTES)
         return True
 
-    @contextmanager
-    def _open_store(self) -> Iterator[tuple[Any, str]]:
-        """Yield the file system of the address and the path in it; its errors become errors of this project."""
-        from pyarrow import ArrowInvalid
-        from pyarrow.fs import FileSystem
 
-        try:
-            store, base = FileSystem.from_uri(self.url)
-        except ArrowInvalid as error:
-            raise ConfigError(
-                f"{PACKAGES_URL_ENV}: not the address of a store; expected s3://BUCKET/PREFIX, ..."
-            ) from error
-        try:
-            yield store, base.rstrip("/")
-        except OSError as error:
-            reason = str(error).partition("\n")[0]
-            raise DependencyUnavailable(
-                f"{self._redacted_url}: the remote package store is unavailable ({reason}); check {PACKAGES_URL_ENV}"
-            ) from error
-
-    @property
-    def _redacted_url(self) -> str:
-        """The address without credentials."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+@contextmanager
+def _explained_errors() -> Iterator[None]:
+    """Say that an error is one of the remote package store, and name the variable with its address."""
+    try:
+        yield
+    except (OSError, DependencyUnavailable) as error:
+        raise DependencyUnavailable(f"{error} (the remote package store, {PACKAGES_URL_ENV})") from error
 
 
 def remote_package_store() -> RemotePackageStore | None:
@@ -116,20 +91,14 @@ def remote_package_store() -> RemotePackageStore | None:
     Raises
     ------
     ConfigError
-        When the address has an unknown scheme.
+        When the address has an unknown scheme, or credentials.
     """
     url = os.environ.get(PACKAGES_URL_ENV)
     if not url:
         return None
-    kind = urlsplit(url).scheme
-    if kind not in _SCHEMES:
-        raise ConfigError(
-            f"{PACKAGES_URL_ENV}: {kind or 'no scheme'} is not supported; expected one of {', '.join(_SCHEMES)}"
-        )
-    return RemotePackageStore(url)
-
-
-def _exists(store: Any, path: str) -> bool:
-    from pyarrow.fs import FileType
-
-    return bool(store.get_file_info(path).type == FileType.File)
+    if "://" not in url:
+        raise ConfigError(f"{PACKAGES_URL_ENV}: no scheme; expected s3://BUCKET/PREFIX, gs://, az://, file:///FOLDER")
+    try:
+        return RemotePackageStore(StoragePath.parse(url))
+    except UsageError as error:
+        raise ConfigError(f"{PACKAGES_URL_ENV}: {error}") from error

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import os
+import re
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pipeline.errors import DependencyUnavailable
 from pipeline.lookup import LookupTable
+from pipeline.storage import store_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["FILE_SYSTEMS", "conditional_store", "explained_store_errors", "file_system"]
+__all__ = ["FILE_SYSTEMS", "explained_store_errors", "file_system", "object_store"]
 
 FILE_SYSTEMS: LookupTable[Callable[[], Any]] = LookupTable("scheme")
 _EXTRAS = {"s3": "s3", "gs": "gcs", "az": "azure"}
+# What follows a URL in an error may be a token; a body of XML or JSON repeats the request.
+_QUERY = re.compile(r"\?\S*")
+_BODY = re.compile(r":?\s*[<{].*")
 
 
 @lru_cache
 def file_system(scheme: str) -> Any:
-    """Return the Arrow file system of a scheme; it reads and writes the bytes of objects."""
+    """Return the Arrow file system of a scheme; it lists, reads at any position, and removes."""
     return FILE_SYSTEMS[scheme]()
 
 
@@ -30,45 +33,52 @@ def file_system(scheme: str) -> Any:
 def _open_s3() -> Any:
     from pyarrow.fs import S3FileSystem
 
-    endpoint = urlsplit(_s3_endpoint())
+    settings = store_settings.s3_settings()
     return S3FileSystem(
-        region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
-        endpoint_override=endpoint.netloc + endpoint.path or None,
-        scheme=endpoint.scheme or None,
-        allow_delayed_open=True,  # a small object is one request
+        region=settings.region,
+        endpoint_override=settings.endpoint_host or None,
+        scheme=settings.endpoint_scheme or None,
+        force_virtual_addressing=settings.has_virtual_hosts,
+        tls_ca_file_path=settings.ca_file,
     )
-
-
-def _s3_endpoint() -> str:
-    """Return the address of a store that speaks the protocol of S3; empty for Amazon's own."""
-    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
 
 
 @FILE_SYSTEMS.add("gs")
 def _open_gcs() -> Any:
     from pyarrow.fs import GcsFileSystem
 
-    return GcsFileSystem()
+    emulator = store_settings.gcs_emulator()
+    if not emulator:
+        return GcsFileSystem()
+    scheme, _, host = emulator.partition("://")
+    return GcsFileSystem(anonymous=True, endpoint_override=host, scheme=scheme)
 
 
 @FILE_SYSTEMS.add("az")
 def _open_azure() -> Any:
     from pyarrow.fs import AzureFileSystem
 
-    account = os.environ.get("AZURE_STORAGE_ACCOUNT")
-    if not account:
-        raise DependencyUnavailable("az://: the environment variable AZURE_STORAGE_ACCOUNT is not set; set it")
-    return AzureFileSystem(account, account_key=os.environ.get("AZURE_STORAGE_KEY"))
+    settings = store_settings.azure_settings()
+    keys: dict[str, Any] = {}
+    if settings.endpoint:
+        scheme, _, rest = settings.endpoint.partition("://")
+        # An authority with a dot in front gets the name of the account in front of it, another one behind it.
+        authority = rest.partition("/")[0].removeprefix(settings.account)
+        keys |= {"blob_storage_authority": authority, "blob_storage_scheme": scheme}
+        keys |= {"dfs_storage_authority": authority.replace(".blob.", ".dfs.", 1), "dfs_storage_scheme": scheme}
+    return AzureFileSystem(settings.account, account_key=settings.key, sas_token=settings.sas_token, **keys)
 
 
 @lru_cache
-def conditional_store(scheme: str, bucket: str) -> Any:
-    """Return the store of a bucket that writes on condition and knows versions, which Arrow's file systems do not.
+def object_store(scheme: str, bucket: str) -> Any:
+    """Return the store of a bucket that writes an object as a whole or on condition, and knows its version.
+
+    Arrow's file systems do neither: a write to Azure that breaks leaves an empty object under the final name.
 
     Raises
     ------
     DependencyUnavailable
-        When the extra of the store is not installed.
+        When the extra of the store is not installed, or a variable is missing.
     """
     try:
         from obstore.store import from_url
@@ -77,22 +87,77 @@ def conditional_store(scheme: str, bucket: str) -> Any:
         raise DependencyUnavailable(
             f"{scheme}://{bucket}: the package obstore is not installed; run `pip install 'declarative-mlops[{extra}]'`"
         ) from error
-    endpoint = _s3_endpoint() if scheme == "s3" else ""
-    if not endpoint:
-        return from_url(f"{scheme}://{bucket}")
-    options: Any = {"allow_http": endpoint.startswith("http://")}
-    return from_url(f"{scheme}://{bucket}", client_options=options, endpoint=endpoint)
+    options: dict[str, Any] = {"s3": _s3_options, "gs": _gcs_options, "az": _azure_options}[scheme]()
+    return from_url(f"{scheme}://{bucket}", **options)
+
+
+def _s3_options() -> dict[str, Any]:
+    settings = store_settings.s3_settings()
+    options: dict[str, Any] = {
+        "region": settings.region,
+        "virtual_hosted_style_request": settings.has_virtual_hosts,
+        "client_options": _client_options(settings.endpoint, settings.ca_file),
+    }
+    if settings.endpoint:
+        options["endpoint"] = settings.endpoint
+    if settings.needs_profile:
+        from obstore.auth.boto3 import Boto3CredentialProvider
+
+        options["credential_provider"] = Boto3CredentialProvider()
+    return options
+
+
+def _gcs_options() -> dict[str, Any]:
+    emulator = store_settings.gcs_emulator()
+    if not emulator:
+        return {}
+    # An emulator takes any token; without one obstore asks the metadata server of the machine.
+    return {"base_url": emulator, "bearer_token": "emulator", "client_options": _client_options(emulator, None)}
+
+
+def _azure_options() -> dict[str, Any]:
+    settings = store_settings.azure_settings()
+    options: dict[str, Any] = {
+        "account_name": settings.account,
+        "account_key": settings.key,
+        "sas_token": settings.sas_token,
+        "endpoint": settings.endpoint or None,
+        "client_options": _client_options(settings.endpoint, None),
+    }
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _client_options(endpoint: str, ca_file: str | None) -> dict[str, Any]:
+    options: dict[str, Any] = {"allow_http": endpoint.startswith("http://")}
+    if ca_file is not None:
+        with open(ca_file, "rb") as stream:  # noqa: PTH123 - the value of a variable
+            options["root_certificate"] = stream.read()
+    return options
 
 
 @contextmanager
-def explained_store_errors(address: str) -> Iterator[None]:
-    """Turn an error of a store into one of this project that names the address; FileNotFoundError passes."""
+def explained_store_errors(address: str, *, is_write: bool = False) -> Iterator[None]:
+    """Turn an error of a store into one of this project that names the address and holds no token.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is nothing to read at the address.
+    DependencyUnavailable
+        When the store is unavailable or refuses, or there is no bucket to write to.
+    """
     try:
         yield
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        reason = str(error).partition("\n")[0]
-        raise DependencyUnavailable(
-            f"{address}: the store is unavailable ({reason}); check its address and the credentials in the environment"
-        ) from error
+    except Exception as error:
+        is_absent = isinstance(error, FileNotFoundError)
+        if is_absent and not is_write:
+            raise FileNotFoundError(f"{address}: no such file or bucket") from None
+        if not isinstance(error, OSError) and not type(error).__module__.startswith("obstore"):
+            raise
+        reason = "no such bucket or folder" if is_absent else _reason(error)
+        remedy = "its address and the credentials in the environment" if "://" in address else "its path and its rights"
+        raise DependencyUnavailable(f"{address}: the store is unavailable ({reason}); check {remedy}") from None
+
+
+def _reason(error: Exception) -> str:
+    return _BODY.sub("", _QUERY.sub("", str(error).partition("\n")[0])).strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pipeline import files
-from pipeline.errors import UsageError
-from pipeline.storage.object_stores import FILE_SYSTEMS, conditional_store, explained_store_errors, file_system
+from pipeline.errors import DependencyUnavailable, UsageError
+from pipeline.storage.object_stores import FILE_SYSTEMS, explained_store_errors, file_system, object_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["StorageEntry", "StoragePath"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+# What signs a request in the query of an address, such as the token of a shared access signature.
+_SIGNATURE = re.compile(r"[?&](sig|token|key|X-Amz-[A-Za-z]+|X-Goog-[A-Za-z]+)=", re.IGNORECASE)
+_CHUNK_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,8 @@ class StoragePath:
         if scheme not in set(FILE_SYSTEMS):
             known = ", ".join(f"{name}://" for name in FILE_SYSTEMS)
             raise UsageError(f"{scheme}://: is not supported; expected a local path, file://, {known}")
-        bucket = rest.partition("/")[0]
-        if "@" in bucket or not bucket:
-            found = "has credentials; set them in the environment" if bucket else "has no bucket"
-            raise UsageError(f"{scheme}://...: {found}; expected {scheme}://BUCKET/KEY")
+        if (fault := _fault_of(rest)) is not None:
+            raise UsageError(f"{scheme}://...: {fault}; expected {scheme}://BUCKET/KEY")
         return cls(scheme, rest)
 
     def __str__(self) -> str:
@@ -120,8 +120,10 @@ class StoragePath:
 
     @property
     def parent(self) -> StoragePath:
-        """The folder of the path."""
-        return StoragePath(self.scheme, str(Path(self.path).parent))
+        """The folder of the path; of a bucket, the bucket."""
+        if self.is_local:
+            return StoragePath(self.scheme, str(Path(self.path).parent))
+        return StoragePath(self.scheme, self.path.rpartition("/")[0] or self.path)
 
     @property
     def _file_system(self) -> Any:
@@ -193,15 +195,35 @@ class StoragePath:
 
     @contextmanager
     def local_copy(self) -> Iterator[Path]:
-        """Yield a local path with the content: the file itself, or a copy that is removed after the block."""
+        """Yield a local path with the content: the file itself, or a copy that is removed after the block.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such object.
+        DependencyUnavailable
+            When the store is unavailable, the read breaks, or the extra of the store is not installed.
+        """
         if self.is_local:
             yield self.local
             return
         with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
             target = Path(folder) / self.name
-            with self.open_input() as stream, target.open("wb") as sink, explained_store_errors(str(self)):
-                shutil.copyfileobj(stream, sink)
+            self._download(target)
             yield target
+
+    def _download(self, target: Path) -> None:
+        """Write the content of the object to `target`, by one request: an object replaced meanwhile does not mix in."""
+        store, key = self._store_and_key()
+        import obstore
+
+        with explained_store_errors(str(self)), target.open("wb") as sink:
+            found = obstore.get(store, key)
+            for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
+                sink.write(chunk)
+        n_bytes = target.stat().st_size
+        if n_bytes != found.meta["size"]:
+            raise DependencyUnavailable(f"{self}: {n_bytes} of {found.meta['size']} bytes were read; run it again")
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -210,21 +232,20 @@ class StoragePath:
         Raises
         ------
         DependencyUnavailable
-            When the disk is full, or the store is unavailable.
+            When the disk is full, the store is unavailable, or its extra is not installed.
         """
         if self.is_local:
             with files.atomic_file(self.local) as temporary:
                 yield temporary
             return
+        store, key = self._store_and_key()
         with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
             source = Path(folder) / self.name
             yield source
-            with (
-                explained_store_errors(str(self)),
-                source.open("rb") as stream,
-                self._file_system.open_output_stream(self.path) as sink,
-            ):
-                shutil.copyfileobj(stream, sink)
+            import obstore
+
+            with explained_store_errors(str(self), is_write=True):
+                obstore.put(store, key, source)
 
     def write_bytes(self, content: bytes) -> None:
         """Write a file as a whole; an existing one is replaced."""
@@ -241,12 +262,11 @@ class StoragePath:
         """
         if self.is_local:
             return _create_local(self.local, content)
+        store, key = self._store_and_key()
         import obstore
         from obstore.exceptions import AlreadyExistsError
 
-        bucket, _, key = self.path.partition("/")
-        store = conditional_store(self.scheme, bucket)
-        with explained_store_errors(str(self)):
+        with explained_store_errors(str(self), is_write=True):
             try:
                 obstore.put(store, key, content, mode="create")
             except AlreadyExistsError:
@@ -265,10 +285,9 @@ class StoragePath:
         """
         if self.is_local:
             return f"sha256:{files.sha256_file(self.local)}"
+        store, key = self._store_and_key()
         import obstore
 
-        bucket, _, key = self.path.partition("/")
-        store = conditional_store(self.scheme, bucket)
         with explained_store_errors(str(self)):
             return f"etag:{obstore.head(store, key)['e_tag']}"
 
@@ -280,6 +299,31 @@ class StoragePath:
         with explained_store_errors(str(self)):
             if self.exists():
                 self._file_system.delete_file(self.path)
+
+    def _store_and_key(self) -> tuple[Any, str]:
+        """Return the store of the bucket and the key in it.
+
+        Raises
+        ------
+        UsageError
+            When the address names a bucket alone.
+        """
+        bucket, _, key = self.path.partition("/")
+        if not key:
+            raise UsageError(f"{self}: is a bucket; expected {self.scheme}://{bucket}/KEY")
+        return object_store(self.scheme, bucket), key
+
+
+def _fault_of(rest: str) -> str | None:
+    """Return what is wrong with `BUCKET/KEY`; None where nothing is."""
+    bucket, _, key = rest.partition("/")
+    if "@" in bucket or _SIGNATURE.search(rest):
+        return "has credentials; set them in the environment"
+    if not bucket:
+        return "has no bucket"
+    if key and not all(part not in {"", ".", ".."} for part in key.split("/")):
+        return "has an empty part, . or .."
+    return None
 
 
 def _create_local(path: Path, content: bytes) -> bool:

@@ -61,13 +61,19 @@ def test_a_package_that_was_changed_in_the_store_is_refused(package: Path, share
         PackageStore(tmp_path / "second").load(digest)
 
 
-def test_an_unreachable_store_is_named_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = "s3://name:very-secret@bucket/models"  # pragma: allowlist secret
-    unreachable = f"{store}?endpoint_override=127.0.0.1:1&scheme=http&region=here"
-    monkeypatch.setenv("MLOPS_PACKAGES_URL", unreachable)
-    with pytest.raises(DependencyUnavailable, match="s3://bucket/models") as caught:
+def test_an_unreachable_store_is_named(s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("MLOPS_PACKAGES_URL", f"{s3_bucket}/models")
+    with pytest.raises(DependencyUnavailable, match=f"{s3_bucket}/models.*NETWORK_CONNECTION"):
         PackageStore(tmp_path / "first").load("0" * 64)
-    assert "very-secret" not in str(caught.value)
+
+
+def test_a_package_is_shared_by_a_bucket(
+    package: Path, s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_PACKAGES_URL", f"{s3_bucket}/models")
+    added = PackageStore(tmp_path / "first").add(package)
+    assert PackageStore(tmp_path / "second").load(added.digest).digest == added.digest
 
 
 @pytest.mark.parametrize("address", ["ftp://somewhere/else", "no address"])
@@ -75,5 +81,5 @@ def test_an_address_that_is_not_a_store_is_refused(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLOPS_PACKAGES_URL", address)
-    with pytest.raises(ConfigError, match="expected one of file, s3"):
+    with pytest.raises(ConfigError, match=r"MLOPS_PACKAGES_URL: .*expected .*s3://"):
         PackageStore(tmp_path).load("0" * 64)

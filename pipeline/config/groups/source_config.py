@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pipeline.config.file_formats import FileKind
 from pipeline.config.groups.section import Positive, Section, setting
+from pipeline.errors import UsageError
+from pipeline.storage import StoragePath
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,21 +70,39 @@ _EXTERNAL_PATH = re.compile(r"data/external/([^/.*][^/*]*/)*[^/.][^/]*")
 
 
 def _check_external_path(value: Any) -> Any:
+    if not isinstance(value, str) or _EXTERNAL_PATH.fullmatch(value) is None:
+        raise ValueError(f"{value!r} is no file below data/external/, such as data/external/rows.csv")
+    return value
+
+
+def _check_source_path(value: Any) -> Any:
     paths = value if isinstance(value, list | tuple) else [value]
     for path in paths:
-        if not isinstance(path, str) or _EXTERNAL_PATH.fullmatch(path) is None:
-            raise ValueError(f"{path!r} is no file below data/external/, such as data/external/rows.csv")
+        if isinstance(path, str) and "://" in path:
+            _check_address(path)
+        else:
+            _check_external_path(path)
     if len(set(paths)) != len(paths) or not paths:
         raise ValueError("expected at least one file, each listed once")
     return value if isinstance(value, str) else tuple(value)
 
 
+def _check_address(address: str) -> None:
+    try:
+        path = StoragePath.parse(address)
+    except UsageError as error:
+        raise ValueError(str(error)) from None  # its message does not repeat credentials
+    folder = path.path.rpartition("/")[0]
+    if path.is_local or not folder or "*" in folder:
+        raise ValueError(f"{address!r} is no file in an object store, such as s3://BUCKET/rows.csv")
+
+
 class FileSource(Section):
-    """Files below data/external/; rows follow each other in the order of the list, or of the sorted names."""
+    """Files below data/external/ or in an object store; rows are in the order of the list, or of the sorted names."""
 
     kind: FileKind
-    path: Annotated[str | tuple[str, ...], BeforeValidator(_check_external_path)] = setting(
-        "File below data/external/, a list of files, or a pattern with * in place of a part of the name"
+    path: Annotated[str | tuple[str, ...], BeforeValidator(_check_source_path)] = setting(
+        "File below data/external/ or address of an object (s3://, gs://, az://), a list of them, or a pattern with *"
     )
 
     @property

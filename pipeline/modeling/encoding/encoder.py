@@ -178,18 +178,18 @@ class Encoder:
         derived = self.derived.compute(frame)
         columns = [_column_values(derived if each.name in derived else frame, each.name) for each in encodings]
         n_rows = len(columns[0])
-        matrix = np.empty((n_rows, sum(len(encoding.output_names) for encoding in encodings)), dtype=np.float32)
+        widths = [len(encoding.output_names) for encoding in encodings]
+        matrix = np.empty((n_rows, sum(widths)), dtype=np.float32)
         divided: list[_Cells] = []
         at = 0
-        for encoding, values in zip(encodings, columns, strict=True):
+        for encoding, values, width in zip(encodings, columns, widths, strict=True):
             if len(values) != n_rows:
                 raise DataError(f"{encoding.name}: has {len(values)} values where {encodings[0].name} has {n_rows}")
-            cells = _Cells(encoding, values, at, at + len(encoding.output_names))
-            at = cells.stop
             if n_rows > _BLOCK_ROWS and not encoding.shares_work:
-                divided.append(cells)
+                divided.append(_Cells(encoding, values, at, at + width))
             else:
-                _write_cells(cells, values, matrix[:, cells.start : cells.stop], write)
+                _write_cells(encoding, values, matrix[:, at : at + width], write)
+            at += width
         _write_blocks(divided, matrix, write)
         return matrix
 
@@ -251,8 +251,7 @@ class _Cells:
     stop: int
 
 
-def _write_cells(cells: _Cells, values: Any, out: Matrix, write: Write) -> None:
-    encoding = cells.encoding
+def _write_cells(encoding: ColumnEncoding, values: Any, out: Matrix, write: Write) -> None:
     n_values = out.shape[1] - encoding.indicator
     with _naming(encoding.name, encoding.kind):
         is_missing = write(encoding, values, out[:, :n_values])
@@ -274,7 +273,7 @@ def _write_blocks(columns: Sequence[_Cells], matrix: Matrix, write: Write) -> No
         last = min(first + _BLOCK_ROWS, n_rows)
         for cells in columns:
             out = block[cells.start : cells.stop, : last - first].T
-            _write_cells(cells, _slice_values(cells.values, first, last), out, write)
+            _write_cells(cells.encoding, _slice_values(cells.values, first, last), out, write)
         for start, stop in runs:
             matrix[first:last, start:stop] = block[start:stop, : last - first].T
 

@@ -9,6 +9,7 @@ import pytest
 from pipeline.errors import ConfigError, DependencyUnavailable
 from pipeline.package.manifest import MANIFEST_FILE
 from pipeline.package.remote_store import PACKAGES_URL_ENV, RemotePackageStore, remote_package_store
+from pipeline.storage import StoragePath
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,10 +26,10 @@ def folder(tmp_path: Path) -> Path:
     return package
 
 
-@pytest.fixture
-def remote(tmp_path: Path) -> RemotePackageStore:
-    (tmp_path / "remote").mkdir()
-    return RemotePackageStore((tmp_path / "remote").as_uri())
+@pytest.fixture(params=["local", "s3"])
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> RemotePackageStore:
+    address = str(tmp_path / "remote") if request.param == "local" else f"{request.getfixturevalue('s3_bucket')}/models"
+    return RemotePackageStore(StoragePath.parse(address))
 
 
 def test_a_package_is_fetched_as_it_was_put(remote: RemotePackageStore, folder: Path, tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_a_package_without_its_manifest_does_not_exist(
     remote: RemotePackageStore, folder: Path, tmp_path: Path
 ) -> None:
     remote.put(folder, DIGEST)
-    (tmp_path / "remote" / DIGEST / MANIFEST_FILE).unlink()
+    (remote.base / DIGEST / MANIFEST_FILE).remove()
     assert not remote.fetch(DIGEST, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 
@@ -60,18 +61,29 @@ def test_without_an_address_there_is_no_remote_store(monkeypatch: pytest.MonkeyP
     assert remote_package_store() is None
 
 
-@pytest.mark.parametrize("address", ["packages", "http://host/packages", "/srv/packages"])
-def test_an_unknown_scheme_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("packages", "no scheme; expected s3://BUCKET/PREFIX"),
+        ("/srv/packages", "no scheme"),
+        ("http://host/packages", r"http://: is not supported; expected .* s3://, gs://, az://"),
+        ("abfss://container@account/packages", "abfss://: is not supported"),
+        ("s3://name:hidden@bucket/packages", "has credentials; set them in the environment"),
+    ],
+)
+def test_a_wrong_address_is_refused(address: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PACKAGES_URL_ENV, address)
-    with pytest.raises(
-        ConfigError, match=f"{PACKAGES_URL_ENV}: .* is not supported; expected one of file, s3, gs, abfss"
-    ):
+    with pytest.raises(ConfigError, match=f"{PACKAGES_URL_ENV}: .*{message}") as caught:
         remote_package_store()
+    assert "hidden" not in str(caught.value)
 
 
-def test_an_unavailable_store_is_reported(tmp_path: Path, folder: Path) -> None:
+@pytest.mark.parametrize("kind", ["local", "s3"])
+def test_an_unavailable_store_is_reported(
+    kind: str, tmp_path: Path, folder: Path, request: pytest.FixtureRequest
+) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(
-        DependencyUnavailable, match=f"the remote package store is unavailable .* check {PACKAGES_URL_ENV}"
-    ):
-        RemotePackageStore((tmp_path / "file" / "below").as_uri()).put(folder, DIGEST)
+    address = f"{tmp_path}/file/below" if kind == "local" else f"{request.getfixturevalue('s3_bucket')}-absent/below"
+    store = RemotePackageStore(StoragePath.parse(address))
+    with pytest.raises(DependencyUnavailable, match=f"{address}.*the remote package store, {PACKAGES_URL_ENV}"):
+        store.put(folder, DIGEST)

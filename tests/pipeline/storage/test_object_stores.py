@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import DependencyUnavailable
-from pipeline.storage import StoragePath
+from pipeline.storage import StoragePath, object_stores
 from pipeline.storage.object_stores import explained_store_errors
 
 
@@ -16,8 +16,10 @@ def test_a_missing_bucket_names_the_address(s3_bucket: str) -> None:
 
 
 def test_azure_needs_the_name_of_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT", raising=False)
-    with pytest.raises(DependencyUnavailable, match="AZURE_STORAGE_ACCOUNT is not set"):
+    object_stores.file_system.cache_clear()
+    for name in ("CONNECTION_STRING", "ACCOUNT_NAME", "ACCOUNT"):
+        monkeypatch.delenv(f"AZURE_STORAGE_{name}", raising=False)
+    with pytest.raises(DependencyUnavailable, match="AZURE_STORAGE_ACCOUNT_NAME is not set"):
         StoragePath.parse("az://container/rows.csv").exists()
 
 
