@@ -38,6 +38,12 @@ def existing_prediction_ids(connection: Connection, ids: Sequence[str]) -> set[s
     return existing
 
 
+def count_predictions_between(connection: Connection, first_id: str, last_id: str) -> int:
+    """Return the number of logged predictions whose identifiers are in a range, its ends included."""
+    between = predictions.c.prediction_id.between(first_id, last_id)
+    return connection.execute(select(func.count()).select_from(predictions).where(between)).scalar_one()
+
+
 def find_prediction(connection: Connection, prediction_id: str) -> Any | None:
     """Return the row of a logged prediction, None when the log has none with this identifier."""
     return connection.execute(select(predictions).where(predictions.c.prediction_id == prediction_id)).first()
