@@ -24,6 +24,7 @@ from pipeline.cli import (
     project_commands,
     retrain_commands,
     state_commands,
+    stream_commands,
     tracking_commands,
     trial_commands,
 )
@@ -57,6 +58,7 @@ _GROUPS: dict[str, typer.Typer] = {
     "project": project_commands.app,
     "retrain": retrain_commands.app,
     "state": state_commands.app,
+    "stream": stream_commands.app,
     "tracking": tracking_commands.app,
     "trial": trial_commands.app,
 }

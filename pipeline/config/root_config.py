@@ -15,6 +15,7 @@ from pipeline.config.groups.monitoring_config import MonitoringConfig
 from pipeline.config.groups.promotion_config import PromotionConfig
 from pipeline.config.groups.section import Section, setting
 from pipeline.config.groups.serving_config import ServingConfig
+from pipeline.config.groups.stream_config import StreamConfig
 from pipeline.config.groups.tracking_config import TrackingConfig
 from pipeline.config.groups.training_config import TrainingConfig
 from pipeline.config.groups.validation_config import ValidationConfig
@@ -40,5 +41,6 @@ class Config(Section):
     drift: DriftConfig
     alerts: AlertsConfig
     serving: ServingConfig
+    stream: StreamConfig
     lifecycle: LifecycleConfig
     engine: PartEngineConfig

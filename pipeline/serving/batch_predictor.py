@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from pipeline.serving.rows.row_parser import ParsedRows
     from pipeline.serving.scorer import ScoredRow
 
-__all__ = ["BatchPredictor", "CompletedRequest", "PendingRequest", "RequestKind", "Response", "batch_from_json"]
+__all__ = [
+    "BatchPredictor",
+    "CompletedRequest",
+    "PendingRequest",
+    "RequestKind",
+    "Response",
+    "batch_from_json",
+    "row_response",
+]
 
 RequestKind = Literal["row", "batch", "columns"]
 Response = bytes | PredictionBatch
@@ -123,7 +131,7 @@ class BatchPredictor:
         scored = loaded_model.scorer.cached(row)
         if scored is None:
             return None
-        body = _row_json(loaded_model, scored, self._ids.next_id())
+        body = row_response(loaded_model, scored, self._ids.next_id())
         return CompletedRequest(body, (scored.label,), (scored.confidence,))
 
     def _predict_group(self, requests: list[PendingRequest]) -> Iterator[CompletedRequest]:
@@ -151,7 +159,7 @@ class BatchPredictor:
                 **self._request_values(request),
             )
         ids = request.rows.ids[0] if request.rows.ids else ""
-        body = _row_json(request.loaded_model, scored, prediction_id, ids=ids)
+        body = row_response(request.loaded_model, scored, prediction_id, ids=ids)
         return CompletedRequest(
             body,
             (scored.label,),
@@ -226,7 +234,8 @@ class _ScoredColumns(NamedTuple):
     probabilities: tuple[list[float], ...]
 
 
-def _row_json(loaded_model: LoadedModel, scored: ScoredRow, prediction_id: str, *, ids: str = "") -> bytes:
+def row_response(loaded_model: LoadedModel, scored: ScoredRow, prediction_id: str, *, ids: str = "") -> bytes:
+    """Return the response to one row as JSON; `ids` is its member of echoed identifiers."""
     return f"{scored.json_prefix}{prediction_id}{scored.json_suffix}{ids},{loaded_model.response_suffix}}}".encode()
 
 

@@ -97,7 +97,8 @@ def _count(*names: str, prefix: str | None = None) -> tuple[Privilege, ...]:
 
 _SERVING = (
     *_insert("predictions", "outcomes", "idempotent_responses", "serving_events", "shadow_predictions"),
-    *_insert("trial_traffic", "trial_servers"),
+    *_insert("trial_traffic", "trial_servers", "stream_offsets"),
+    Privilege("UPDATE", "stream_offsets"),
     Privilege("UPDATE", "trial_traffic"),
     Privilege("UPDATE", "trial_servers"),
     Privilege("UPDATE", "api_keys", ("last_used_at",)),

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import exc
 
@@ -17,15 +17,28 @@ from pipeline.state.stored_rows import require_stored
 from pipeline.state.wal_checkpoints import WalCheckpointer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pipeline.state.database import State
 
 __all__ = [
+    "GuardedUpdate",
     "IdempotencyKeyTaken",
     "PredictionIdTaken",
     "PredictionWriter",
+    "UpdateRefused",
 ]
+
+
+class GuardedUpdate(NamedTuple):
+    """A statement that changes exactly one row where its condition holds; `?` marks each of its values."""
+
+    sql: str
+    values: tuple[Any, ...]
+
+
+class UpdateRefused(Conflict):
+    """The condition of a guarded update does not hold; nothing was written."""
 
 
 class IdempotencyKeyTaken(Exception):
@@ -88,9 +101,10 @@ class PredictionWriter:
         responses: Sequence[StoredResponse] = (),
         request_rows: Sequence[RequestRows] = (),
         *,
+        updates: Iterable[GuardedUpdate] = (),
         has_client_ids: bool = False,
     ) -> None:
-        """Write rows and stored responses in one transaction; on return they are committed and synced.
+        """Write rows, stored responses and updates in one transaction; on return they are committed and synced.
 
         Parameters
         ----------
@@ -98,6 +112,8 @@ class PredictionWriter:
         responses : sequence of StoredResponse
         request_rows : sequence of RequestRows
             Rows of batches, numbered after `rows`.
+        updates : iterable of GuardedUpdate
+            Statements of the same transaction, which are run before the rows are written.
         has_client_ids : bool
             Whether the caller chose the identifiers of `rows`, so that the log may have them already.
 
@@ -107,6 +123,8 @@ class PredictionWriter:
             When a response with one of these keys exists already.
         PredictionIdTaken
             When the log has one of the identifiers already.
+        UpdateRefused
+            When the condition of one of `updates` does not hold.
         DependencyUnavailable
             When the database cannot be written or does not keep the rows; nothing was written then, unless the
             connection was lost in the commit itself.
@@ -114,6 +132,8 @@ class PredictionWriter:
         if not self.state.is_file:
             rows, request_rows = [*rows, *chain.from_iterable(group.iter_rows() for group in request_rows)], ()
         with self._transaction() as cursor:
+            for sql, values in updates:
+                self._update_one(cursor, sql, values)
             if has_client_ids and not self.state.is_file:
                 self._reject_existing_ids(cursor, [row[0] for row in rows])
             n_rows = self._insert_predictions(cursor, rows, request_rows)
@@ -198,6 +218,11 @@ class PredictionWriter:
         marks = ", ".join([self._placeholder] * len(responses))
         cursor.execute(_COUNT_RESPONSES_SQL.format(marks=marks), tuple(response[0] for response in responses))
         require_stored("idempotent_responses", cursor.fetchone()[0], n_rows=len(responses))
+
+    def _update_one(self, cursor: Any, sql: str, values: tuple[Any, ...]) -> None:
+        cursor.execute(sql if self.state.is_file else sql.replace("?", "%s"), values)
+        if cursor.rowcount != 1:
+            raise UpdateRefused(f"{self.state.address}: another process changed the row first; nothing was written")
 
     def _insert(self, cursor: Any, rows: Sequence[tuple[Any, ...]], statement: str, columns: tuple[str, ...]) -> None:
         at = 0

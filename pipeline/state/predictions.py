@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import delete, func, select
 
@@ -15,17 +15,33 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
 __all__ = [
+    "LoggedResult",
     "count_older_predictions",
     "erase_subject",
+    "count_predictions_between",
     "existing_prediction_ids",
     "find_prediction",
     "iter_models",
     "iter_predictions",
+    "logged_results",
     "remove_predictions",
     "remove_stored_responses",
 ]
 
 _IDS_PER_QUERY = 500
+
+
+class LoggedResult(NamedTuple):
+    """What the log has of a prediction, and the model that gave it; `probabilities` are JSON."""
+
+    prediction_id: str
+    prediction: str
+    probabilities: str
+    confidence: float
+    version: int
+    digest: str
+    generation: int
+    served_by: str
 
 
 def existing_prediction_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
@@ -42,6 +58,16 @@ def count_predictions_between(connection: Connection, first_id: str, last_id: st
     """Return the number of logged predictions whose identifiers are in a range, its ends included."""
     between = predictions.c.prediction_id.between(first_id, last_id)
     return connection.execute(select(func.count()).select_from(predictions).where(between)).scalar_one()
+
+
+def logged_results(connection: Connection, ids: Sequence[str]) -> dict[str, LoggedResult]:
+    """Return what the log has of those of `ids` that are in it."""
+    results: dict[str, LoggedResult] = {}
+    columns = [predictions.c[name] for name in LoggedResult._fields]
+    for at in range(0, len(ids), _IDS_PER_QUERY):
+        query = select(*columns).where(predictions.c.prediction_id.in_(ids[at : at + _IDS_PER_QUERY]))
+        results.update((row[0], LoggedResult(*row)) for row in connection.execute(query))
+    return results
 
 
 def find_prediction(connection: Connection, prediction_id: str) -> Any | None:

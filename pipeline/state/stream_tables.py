@@ -1,12 +1,30 @@
-"""The tables in which consumers of streams report their state and their lag."""
+"""The tables of streams: where groups continue, and what consumers report of their state and their lag."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, String, Table, Text
 
-from pipeline.state.table_base import METADATA, NAME
+from pipeline.state.table_base import DIGEST, METADATA, NAME
 
-__all__ = ["stream_consumers", "stream_partitions"]
+__all__ = ["stream_consumers", "stream_offsets", "stream_partitions"]
+
+stream_offsets = Table(
+    "stream_offsets",
+    METADATA,
+    Column("group_name", NAME, primary_key=True),
+    Column("topic", NAME, primary_key=True),
+    Column("partition_number", Integer, primary_key=True, autoincrement=False),
+    Column("incarnation", String(16), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("batch_start", BigInteger, nullable=False),
+    Column("version", Integer),
+    Column("digest", DIGEST),
+    Column("generation", BigInteger),
+    Column("served_by", String(20)),
+    Column("updated_at", BigInteger, nullable=False),
+    comment="Where each consumer group continues in a topic; the epoch grows with each claim of a partition.",
+)
 
 stream_consumers = Table(
     "stream_consumers",

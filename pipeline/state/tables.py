@@ -36,7 +36,7 @@ from pipeline.state.loop_tables import (
     trial_units,
     trials,
 )
-from pipeline.state.stream_tables import stream_consumers, stream_partitions
+from pipeline.state.stream_tables import stream_consumers, stream_offsets, stream_partitions
 from pipeline.state.sweep_tables import sweep_trials, sweeps
 from pipeline.state.table_base import DIGEST, METADATA, NAME
 
@@ -63,6 +63,7 @@ __all__ = [
     "serving_events",
     "shadow_predictions",
     "stream_consumers",
+    "stream_offsets",
     "stream_partitions",
     "sweep_trials",
     "sweeps",

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.schema import ColumnKind, Schema
+    from pipeline.storage import StoragePath
 
-__all__ = ["ArrowRows", "batches_to_frame", "is_missing", "open_rows"]
+__all__ = ["ArrowRows", "ParquetRows", "batches_to_frame", "is_missing", "open_rows"]
 
 _BATCH_ROWS = 1 << 17
 _INT64_BOUND = 2.0**63
@@ -33,6 +34,43 @@ _ARROW_TYPES: dict[ColumnKind, pa.DataType] = {
     "text": pa.string(),
     "datetime": pa.timestamp("us"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetRows:
+    """The rows of a Parquet file, or of some of its row groups.
+
+    Attributes
+    ----------
+    path : Path or StoragePath
+    groups : range or None
+        Numbers of row groups; all when None.
+    """
+
+    path: Path | StoragePath
+    groups: range | None = None
+
+    def open(self, *, read_dictionary: Sequence[str] = ()) -> pq.ParquetFile:
+        """Return the open file; the columns `read_dictionary` stay dictionary-encoded.
+
+        Raises
+        ------
+        DataError
+            When the file is missing or is no Parquet file.
+        """
+        try:
+            # A path, since a local file that is mapped into memory counts as memory of the process.
+            source = self.path if isinstance(self.path, Path) else self.path.open_input()
+            return pq.ParquetFile(source, read_dictionary=list(read_dictionary))
+        except FileNotFoundError as error:
+            raise DataError(f"{self.path}: no such file") from error
+        except pa.ArrowInvalid as error:
+            raise DataError(f"{self.path}: not a readable Parquet file ({error})") from error
+
+    def batches(self, columns: Sequence[str], *, read_dictionary: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
+        """Yield batches of up to 131,072 rows."""
+        with self.open(read_dictionary=read_dictionary) as file:
+            yield from iter_parquet(file, columns, batch_rows=_BATCH_ROWS, groups=self.groups)
 
 
 @dataclass(frozen=True)
@@ -50,7 +88,7 @@ class ArrowRows:
     n_rows : int
     """
 
-    source: pa.Table | Path
+    source: pa.Table | ParquetRows
     kinds: dict[str, ColumnKind]
     unreadable: dict[str, str]
     undeclared_columns: tuple[str, ...]
@@ -64,10 +102,9 @@ class ArrowRows:
             yield pa.RecordBatch.from_arrays(arrays, names=names)
 
     def _raw_batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
-        if isinstance(self.source, Path):
+        if isinstance(self.source, ParquetRows):
             text_columns = [name for name in names if _ARROW_TYPES[self.kinds[name]] == pa.string()]
-            with pq.ParquetFile(self.source, read_dictionary=text_columns) as file:
-                yield from iter_parquet(file, names, batch_rows=_BATCH_ROWS)
+            yield from self.source.batches(names, read_dictionary=text_columns)
         else:
             yield from self.source.select(names).to_batches(max_chunksize=_BATCH_ROWS)
 
@@ -99,7 +136,7 @@ def batches_to_frame(batches: Sequence[pa.RecordBatch]) -> pd.DataFrame:
     return frame
 
 
-def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool = True) -> ArrowRows:
+def open_rows(source: pd.DataFrame | Path | ParquetRows, schema: Schema, *, with_target: bool = True) -> ArrowRows:
     """Return the declared columns of a frame or a Parquet file.
 
     Raises
@@ -111,7 +148,9 @@ def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool 
     if with_target:
         kinds[schema.target.column] = "category"
     if isinstance(source, Path):
-        readable_source: pa.Table | Path = source
+        source = ParquetRows(source)
+    if isinstance(source, ParquetRows):
+        readable_source: pa.Table | ParquetRows = source
         types, n_rows = _read_parquet_schema(source)
         unreadable = {
             name: reason
@@ -126,30 +165,22 @@ def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool 
     return ArrowRows(readable_source, readable_kinds, unreadable, undeclared_columns, n_rows)
 
 
-def _read_parquet_schema(path: Path) -> tuple[dict[str, pa.DataType | None], int]:
-    try:
-        with pq.ParquetFile(path) as file:
-            fields = {field.name: field.type for field in file.schema_arrow}
-            return dict(fields), file.metadata.num_rows
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error})") from error
+def _read_parquet_schema(source: ParquetRows) -> tuple[dict[str, pa.DataType | None], int]:
+    with source.open() as file:
+        fields = {field.name: field.type for field in file.schema_arrow}
+        groups = range(file.metadata.num_row_groups) if source.groups is None else source.groups
+        return dict(fields), sum(file.metadata.row_group(group).num_rows for group in groups)
 
 
 def _unreadable_reason_in_file(
-    path: Path, name: str, kind: ColumnKind, types: dict[str, pa.DataType | None]
+    source: ParquetRows, name: str, kind: ColumnKind, types: dict[str, pa.DataType | None]
 ) -> str | None:
     """Return why a column of a file cannot be read; integers that are stored as floats are tested."""
     arrow_type = types.get(name)
     if arrow_type is None or kind != "integer" or not pa.types.is_floating(arrow_type):
         return _unreadable_reason(arrow_type, kind, None)
-    with pq.ParquetFile(path) as file:
-        reasons = (
-            _unreadable_reason(arrow_type, kind, batch.column(0))
-            for batch in iter_parquet(file, [name], batch_rows=_BATCH_ROWS)
-        )
-        return next((reason for reason in reasons if reason is not None), None)
+    reasons = (_unreadable_reason(arrow_type, kind, batch.column(0)) for batch in source.batches([name]))
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def _frame_to_arrays(

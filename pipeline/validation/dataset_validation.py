@@ -28,21 +28,21 @@ from pipeline.validation.validation_rules import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from pipeline.config.groups.validation_config import ValidationConfig
     from pipeline.schema import Schema, Target
-    from pipeline.validation.arrow_rows import ArrowRows
     from pipeline.validation.dataset_drift import DriftTestResult
     from pipeline.validation.dataset_stats import DatasetStats
     from pipeline.validation.findings import ValidationFinding
     from pipeline.validation.quality_score import QualityScore
     from pipeline.validation.rule_failures import RowFailures
+    from pipeline.validation.unseen_words import UnseenWords
 
-__all__ = ["TrainingRows", "select_training_rows", "validate_rows"]
+__all__ = ["TableFacts", "TrainingRows", "report_facts", "select_training_rows", "validate_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,30 @@ class TrainingRows:
     report: ValidationReport
     valid: pd.DataFrame
     quarantined: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """All that the rules need to know of a table.
+
+    Attributes
+    ----------
+    stats : DatasetStats
+    row_failures : RowFailures
+        Without the values of private columns.
+    unseen_words : tuple of UnseenWords
+    unreadable : mapping
+        Why a declared column cannot be read, by its name.
+    undeclared_columns : tuple of str
+    drift : tuple of DriftTestResult
+    """
+
+    stats: DatasetStats
+    row_failures: RowFailures
+    unseen_words: tuple[UnseenWords, ...]
+    unreadable: Mapping[str, str]
+    undeclared_columns: tuple[str, ...]
+    drift: tuple[DriftTestResult, ...] = ()
 
 
 def select_training_rows(
@@ -164,43 +188,52 @@ def validate_rows(
     )
     stats = collect_stats(rows, schema)
     drift = () if reference is None else _compare_with_reference(reference, stats, schema, config)
+    facts = TableFacts(
+        stats, row_failures, count_unseen_words(rows, schema), rows.unreadable, rows.undeclared_columns, drift
+    )
+    return report_facts(facts, schema, config, name=name)
+
+
+def report_facts(facts: TableFacts, schema: Schema, config: ValidationConfig, *, name: str) -> ValidationReport:
+    """Return the validation report of rows of which `facts` are known."""
+    n_rows, row_failures = facts.stats.n_rows, facts.row_failures
     findings = [
-        *_declared_rule_findings(rows, row_failures, config),
-        *unseen_word_findings(count_unseen_words(rows, schema), config),
-        *check_stats(stats, schema, config),
-        *drift_findings(drift, "drift", rows.n_rows, config),
+        *unreadable_column_findings(facts.unreadable, n_rows, config),
+        *column_failure_findings(row_failures.columns, n_rows, config),
+        *row_failure_findings(row_failures, n_rows, config),
+        *unseen_word_findings(facts.unseen_words, config),
+        *check_stats(facts.stats, schema, config),
+        *drift_findings(facts.drift, "drift", n_rows, config),
     ]
     report = ValidationReport(
         name=name,
-        n_rows=rows.n_rows,
+        n_rows=n_rows,
         findings=_sort_by_severity(findings),
-        skipped_checks=_skipped_checks(rows, row_failures),
-        quality=_score_quality(stats, schema, config, rows=rows, row_failures=row_failures),
-        profiles=tuple(profile_column(column) for column in stats.columns),
-        class_counts=dict(zip(schema.target.classes, stats.class_counts.tolist(), strict=True)),
-        drift=drift,
-        n_incomplete=stats.n_incomplete,
-        n_duplicates=stats.n_duplicates,
-        undeclared_columns=rows.undeclared_columns,
+        skipped_checks=_skipped_checks(facts),
+        quality=_score_quality(facts, schema, config),
+        profiles=tuple(profile_column(column) for column in facts.stats.columns),
+        class_counts=dict(zip(schema.target.classes, facts.stats.class_counts.tolist(), strict=True)),
+        drift=facts.drift,
+        n_incomplete=facts.stats.n_incomplete,
+        n_duplicates=facts.stats.n_duplicates,
+        undeclared_columns=facts.undeclared_columns,
         failed_rows=row_failures.failed_rows,
     )
-    return _apply_quarantine(report, row_failures, rows, config) if config.quarantine else report
+    return _apply_quarantine(report, config) if config.quarantine else report
 
 
-def _score_quality(
-    stats: DatasetStats, schema: Schema, config: ValidationConfig, *, rows: ArrowRows, row_failures: RowFailures
-) -> QualityScore:
-    n_failed_rows = row_failures.failed_rows.count()
+def _score_quality(facts: TableFacts, schema: Schema, config: ValidationConfig) -> QualityScore:
+    n_failed_rows = facts.row_failures.failed_rows.count()
     return compute_quality_score(
-        stats, schema, config, n_failed_rows=n_failed_rows, n_unreadable_columns=len(rows.unreadable)
+        facts.stats, schema, config, n_failed_rows=n_failed_rows, n_unreadable_columns=len(facts.unreadable)
     )
 
 
-def _skipped_checks(rows: ArrowRows, row_failures: RowFailures) -> tuple[SkippedCheck, ...]:
-    unreadable = [SkippedCheck(column, reason) for column, reason in rows.unreadable.items()]
+def _skipped_checks(facts: TableFacts) -> tuple[SkippedCheck, ...]:
+    unreadable = [SkippedCheck(column, reason) for column, reason in facts.unreadable.items()]
     not_run = [
         SkippedCheck(failure.column, f"{failure.rule}: {shorten_text(failure.reason)}")
-        for failure in row_failures.columns
+        for failure in facts.row_failures.columns
         if failure.reason
     ]
     return (*unreadable, *not_run)
@@ -213,14 +246,6 @@ def _compare_with_reference(
     return compare_distributions(reference_stats, stats, schema, config.drift)
 
 
-def _declared_rule_findings(
-    rows: ArrowRows, row_failures: RowFailures, config: ValidationConfig
-) -> Iterator[ValidationFinding]:
-    yield from unreadable_column_findings(rows.unreadable, rows.n_rows, config)
-    yield from column_failure_findings(row_failures.columns, rows.n_rows, config)
-    yield from row_failure_findings(row_failures, rows.n_rows, config)
-
-
 def _sort_by_severity(findings: list[ValidationFinding]) -> tuple[ValidationFinding, ...]:
     return tuple(
         sorted(findings, key=lambda finding: (-LEVELS.index(finding.level), finding.rule, finding.column or ""))
@@ -231,13 +256,11 @@ def _count_true(mask: NDArray[np.bool_]) -> int:
     return int(np.count_nonzero(mask))
 
 
-def _apply_quarantine(
-    report: ValidationReport, row_failures: RowFailures, rows: ArrowRows, config: ValidationConfig
-) -> ValidationReport:
+def _apply_quarantine(report: ValidationReport, config: ValidationConfig) -> ValidationReport:
     """Lower row failures to a warning when the rows are quarantined; above the critical threshold too few remain."""
     threshold = config.rules["schema"].critical
-    share = row_failures.failed_rows.count() / rows.n_rows
-    if threshold is not None and share > threshold:
+    n_failed_rows = report.failed_rows.count()
+    if threshold is not None and n_failed_rows / report.n_rows > threshold:
         return report
     findings = [
         replace(finding, level="warning", message=f"{finding.message}; they are quarantined")
@@ -245,7 +268,7 @@ def _apply_quarantine(
         else finding
         for finding in report.findings
     ]
-    return replace(report, findings=_sort_by_severity(findings), n_quarantined=row_failures.failed_rows.count())
+    return replace(report, findings=_sort_by_severity(findings), n_quarantined=n_failed_rows)
 
 
 def _quarantine_rows(frame: pd.DataFrame, report: ValidationReport) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
@@ -76,7 +77,7 @@ class HashRanges:
     """
 
     def __init__(self, *, with_rows: bool = False, max_memory_rows: int = _MAX_MEMORY_ROWS) -> None:
-        self._with_rows = with_rows
+        self.with_rows = with_rows
         self._max_memory_rows = max_memory_rows
         self._run_rows = min(_RUN_ROWS, max_memory_rows)
         self._hashes: list[Hashes] = []
@@ -94,24 +95,16 @@ class HashRanges:
             When the temporary folder is full.
         """
         self._hashes.append(hashes)
-        if self._with_rows:
+        if self.with_rows:
             self._rows.append(cast("Rows", rows))
         self._n_waiting += len(hashes)
         if self._n_waiting >= self._run_rows:
             self._sort_waiting()
 
     def _sort_waiting(self) -> None:
-        hashes = np.concatenate(self._hashes)
-        if self._with_rows:
-            order = np.argsort(hashes, kind="stable")
-            hashes, rows = hashes[order], np.concatenate(self._rows)[order]
-        else:
-            hashes.sort()
-            rows = None
-        limits = np.arange(1, N_RANGES, dtype=np.uint64) << _RANGE_SHIFT
-        stops = np.concatenate([[0], np.searchsorted(hashes, limits), [len(hashes)]])
+        hashes, rows = _sort_range(np.concatenate(self._hashes), _join(self._rows, np.int64))
         self._hashes, self._rows, self._n_waiting = [], [], 0
-        self._runs.append(_SortedRun(stops, hashes, rows))
+        self._runs.append(_SortedRun(_range_stops(hashes), hashes, rows if self.with_rows else None))
         if self._file is not None or sum(run.n_rows for run in self._runs) > self._max_memory_rows:
             self._write_runs()
 
@@ -145,13 +138,25 @@ class HashRanges:
         for at in range(N_RANGES):
             yield self._read_range(at)
 
+    def sorted_ranges(self) -> Iterator[tuple[Hashes, Rows]]:
+        """Yield exactly 256 ranges, each in ascending order, with rows (none where they are not stored)."""
+        if self._file is None:
+            hashes, rows = next(self.ranges())
+            hashes, rows = _sort_range(hashes, rows)
+            stops = _range_stops(hashes)
+            for start, stop in pairwise(stops.tolist()):
+                yield hashes[start:stop], rows[start:stop]
+            return
+        for hashes, rows in self.ranges():
+            yield _sort_range(hashes, rows)
+
     def _read_range(self, at: int) -> tuple[Hashes, Rows]:
         file = cast("IO[bytes]", self._file)
         hashes, rows = [], []
         for run in self._runs:
             start, stop = int(run.stops[at]), int(run.stops[at + 1])
             hashes.append(_read_array(file, run.first_byte + start * _ITEM_BYTES, stop - start, np.uint64))
-            if self._with_rows:
+            if self.with_rows:
                 first = run.first_byte + (run.n_rows + start) * _ITEM_BYTES
                 rows.append(_read_array(file, first, stop - start, np.int64))
         return _join(hashes, np.uint64), _join(rows, np.int64)
@@ -163,6 +168,20 @@ class HashRanges:
         """Remove the temporary file."""
         if self._file is not None:
             self._file.close()
+
+
+def _sort_range(hashes: Hashes, rows: Rows) -> tuple[Hashes, Rows]:
+    """Return hashes in ascending order, with their rows; equal ones stay in the order of their rows."""
+    if not len(rows):
+        return np.sort(hashes), rows
+    order = np.argsort(hashes, kind="stable")
+    return hashes[order], rows[order]
+
+
+def _range_stops(hashes: Hashes) -> NDArray[np.int64]:
+    """Return the end of each range in sorted hashes, and 0 in front."""
+    limits = np.arange(1, N_RANGES, dtype=np.uint64) << _RANGE_SHIFT
+    return np.concatenate([[0], np.searchsorted(hashes, limits), [len(hashes)]])
 
 
 def _join(arrays: list[Any], dtype: Any) -> Any:

@@ -48,6 +48,8 @@ class ValidationReport:
         Failed rows that are quarantined.
     n_unlabeled : int
         Rows without a declared class that were set aside; no other figure counts them.
+    not_checked : tuple of str
+        Checks that need all rows at once, where the rows were validated in parts.
     """
 
     name: str
@@ -64,6 +66,7 @@ class ValidationReport:
     failed_rows: RowBits
     n_quarantined: int = 0
     n_unlabeled: int = 0
+    not_checked: tuple[str, ...] = ()
 
     @property
     def level(self) -> Level:
@@ -94,6 +97,7 @@ class ValidationReport:
             "score_weights": dict(self.quality.weights),
             "findings": [finding.as_dict() for finding in self.findings],
             "not_evaluated": [asdict(check) for check in self.skipped_checks],
+            "not_checked": list(self.not_checked),
             "undeclared_columns": list(self.undeclared_columns),
             "missing_data": self._missing_data(),
             "data_types": {profile.column: profile.kind for profile in self.profiles},

@@ -9,8 +9,8 @@ from pipeline.config.groups.section import Positive, Section, Share, setting
 
 __all__ = ["ImportanceConfig", "MonitoringConfig", "PredictionSource"]
 
-# Where a logged prediction comes from: the HTTP API, the app, a scored file, or a call of the library.
-PredictionSource = Literal["api", "app", "file", "library"]
+# Where a logged prediction comes from: the HTTP API, the app, a scored file, a call of the library, or a stream.
+PredictionSource = Literal["api", "app", "file", "library", "stream"]
 
 
 class ImportanceConfig(Section):

@@ -1,4 +1,4 @@
-"""The tables of the first schema in which consumers of streams report themselves."""
+"""Create the tables of streams."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ __all__ = ["create_stream_tables"]
 
 
 def create_stream_tables() -> None:
-    """Create the tables `stream_consumers` and `stream_partitions`."""
+    """Create all of them."""
+    _create_offsets()
+    _create_consumers()
+    _create_partitions()
+
+
+def _create_consumers() -> None:
     op.create_table(
         "stream_consumers",
         name_column("group_name"),
@@ -35,6 +41,9 @@ def create_stream_tables() -> None:
         comment="Consumers of streams, as each reported itself at intervals.",
     )
     op.create_index(op.f("ix_stream_consumers_model"), "stream_consumers", ["model"], unique=False)
+
+
+def _create_partitions() -> None:
     op.create_table(
         "stream_partitions",
         name_column("group_name"),
@@ -52,3 +61,23 @@ def create_stream_tables() -> None:
         comment="Lag of each partition as its consumer measured it, and how many of its events were predicted so far.",
     )
     op.create_index(op.f("ix_stream_partitions_model"), "stream_partitions", ["model"], unique=False)
+
+
+def _create_offsets() -> None:
+    op.create_table(
+        "stream_offsets",
+        name_column("group_name"),
+        name_column("topic"),
+        integer_column("partition_number", autoincrement=False),
+        word_column("incarnation", 16),
+        big_column("epoch"),
+        big_column("next_offset"),
+        big_column("batch_start"),
+        integer_column("version", nullable=True),
+        word_column("digest", 64, nullable=True),
+        big_column("generation", nullable=True),
+        word_column("served_by", 20, nullable=True),
+        big_column("updated_at"),
+        sa.PrimaryKeyConstraint("group_name", "topic", "partition_number", name=op.f("pk_stream_offsets")),
+        comment="Where each consumer group continues in a topic; the epoch grows with each claim of a partition.",
+    )

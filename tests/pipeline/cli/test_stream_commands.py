@@ -1,0 +1,57 @@
+"""`mlops stream` refuses a project without a stream, and forgets positions on demand."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline import files
+from pipeline.state import open_state
+from pipeline.state.stream_offsets import claim_partition, read_stream_positions
+from tests.fixtures.composed_config import composed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.fixtures.cli import CliRunner
+
+
+@pytest.fixture
+def stream_project(project: Path) -> Path:
+    """A project with a stream."""
+    files.write_text(project / "params.yaml", json.dumps(composed("stream=kafka").values))
+    (project / "dvc.yaml").touch()
+    return project
+
+
+def test_a_project_without_a_stream_is_refused(stream_project: Path, run_cli: CliRunner) -> None:
+    files.write_text(stream_project / "params.yaml", json.dumps(composed().values))
+    run = run_cli("stream", cwd=stream_project)
+    assert run.exit_code == 3
+    assert "stream is none" in run.err
+
+
+def test_without_addresses_the_variable_is_named(
+    stream_project: Path, run_cli: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLOPS_KAFKA", raising=False)
+    run = run_cli("stream", "--state", stream_project)
+    assert run.exit_code == 3
+    assert "the variable MLOPS_KAFKA is not set" in run.err
+
+
+def test_a_reset_forgets_one_partition_or_all(stream_project: Path, run_cli: CliRunner) -> None:
+    state = open_state(stream_project)
+    with state.writing() as connection:
+        for number in range(3):
+            claim_partition(connection, "personality_model-scoring", "events", number, first_offset=5, now=1)
+    one = run_cli("stream", "reset", "--partition", 1, cwd=stream_project)
+    with state.reading() as connection:
+        left = [position.partition_number for position in read_stream_positions(connection)]
+    rest = run_cli("stream", "reset", cwd=stream_project)
+    state.close()
+    assert one.out == "forgot 1 position of group personality_model-scoring in topic events\n"
+    assert left == [0, 2]
+    assert rest.out.startswith("forgot 2 positions")
