@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "LoggedResult",
     "count_older_predictions",
-    "erase_subject",
     "count_predictions_between",
+    "erase_subject",
     "existing_prediction_ids",
     "find_prediction",
     "iter_models",
