@@ -42,7 +42,8 @@ def assess_facts(facts: StreamFacts, now: int) -> ComponentStatus:
 
 def _groups(facts: StreamFacts) -> list[StreamFacts]:
     """Return the reports of each group: one group reads events, another one outcomes."""
-    names = dict.fromkeys(report.group_name for report in (*facts.consumers, *facts.partitions))
+    reports: list[ConsumerReport | PartitionReport] = [*facts.consumers, *facts.partitions]
+    names = dict.fromkeys(report.group_name for report in reports)
     return [
         StreamFacts(
             tuple(consumer for consumer in facts.consumers if consumer.group_name == name),
@@ -65,7 +66,7 @@ def _assess_groups(groups: list[StreamFacts], now: int) -> ComponentStatus:
     worst = max(statuses, key=lambda status: HEALTH_STATES.index(status.state))
     if len(statuses) == 1:
         return worst
-    topics = [next(report.topic for report in (*group.consumers, *group.partitions)) for group in groups]
+    topics = [(group.consumers[0] if group.consumers else group.partitions[0]).topic for group in groups]
     sentences = [f"{topic}: {status.sentence}" for topic, status in zip(topics, statuses, strict=True)]
     return replace(worst, sentence="; ".join(sentences))
 
