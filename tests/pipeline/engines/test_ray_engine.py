@@ -19,8 +19,8 @@ from pipeline.errors import DataError, DependencyUnavailable
 from pipeline.parts import run_parts
 from pipeline.storage import StoragePath
 from tests.pipeline.engines.item_functions import die_always, die_once, raise_unreadable, refuse, square
+from tests.pipeline.parts.interrupted_job import InterruptedJob
 from tests.pipeline.parts.row_sums import RowSums, row_plan
-from tests.pipeline.parts.watched_job import WatchedJob
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def _an_item_that_kills_each_worker_ends_the_run(engine: PartEngine) -> None:
 
 
 def _a_job_with_a_killed_worker_ends_whole(engine: PartEngine, folder: Path) -> None:
-    job = WatchedJob(RowSums(folder), folder / "watched", held=(2,))
+    job = InterruptedJob(RowSums(folder), folder / "interrupted", held=(2,))
     job.runs.mkdir()
 
     def kill_worker() -> None:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from pipeline.parts import Part, PartJob, PartOutput, PartPlan, PartRecord
     from pipeline.storage import StoragePath
 
-__all__ = ["WatchedJob"]
+__all__ = ["InterruptedJob"]
 
 _TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
-class WatchedJob:
+class InterruptedJob:
     """Runs `job`; the parts `held` write their process and wait for `release`, which also holds for later runs."""
 
     job: PartJob
