@@ -31,6 +31,8 @@ _REQUEST_TIMEOUT_S = 10.0
 _QUEUE_PAUSE_S = 0.1
 # Larger than any event: a broker decides how large a dead letter may be.
 _MAX_MESSAGE_BYTES = 1_000_000_000
+# What the client fetches ahead of the batch in progress, for each partition.
+_BATCHES_AHEAD, _MAX_QUEUE_KB = 2, 16_384
 # How long messages may wait in the producer for further ones of the same request.
 _LINGER_MS = 5
 
@@ -163,6 +165,8 @@ class KafkaClient:
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "error",
+                "queued.min.messages": _BATCHES_AHEAD * config.batch_rows,
+                "queued.max.messages.kbytes": _MAX_QUEUE_KB,
                 "partition.assignment.strategy": "cooperative-sticky",
                 "session.timeout.ms": config.client.session_timeout_ms,
                 "heartbeat.interval.ms": config.client.heartbeat_interval_ms,
