@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -149,8 +150,7 @@ def run_kills(folder: Path, broker: KafkaBroker, n_kills: int) -> dict[str, int]
         new_stream_project(folder, broker, nursery, "stream.batch_rows=300", n_partitions=N_PARTITIONS) as stream,
     ):
         n_events = 3_000 * n_kills
-        values = prepare_values(folder)
-        stream.produce(mix(values, n_events))
+        stream.produce(mix((folder.parent / "events.jsonl").read_bytes().splitlines(), n_events))
         consumers = [stream.start(), stream.start()]
         for kill in range(1, n_kills + 1):
             stream.wait_for_rows(n_events * kill // (n_kills + 2))
@@ -173,11 +173,6 @@ def run_kills(folder: Path, broker: KafkaBroker, n_kills: int) -> dict[str, int]
         }
 
 
-def prepare_values(folder: Path) -> list[bytes]:
-    """Return the events that `main` wrote."""
-    return (folder / "events.jsonl").read_bytes().splitlines()
-
-
 def main() -> None:
     """Run the measurements as processes of their own and print what they give."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -195,6 +190,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, running_broker() as broker:
         folder = Path(name)
         values = prepare(folder)
+        shutil.copytree(folder / "state", folder / "kills/state")
         (folder / "events.jsonl").write_bytes(b"\n".join(values))
         for topic in TOPICS:
             broker.create_topic(topic, n_partitions=N_PARTITIONS)
@@ -208,7 +204,7 @@ def main() -> None:
             result = json.loads(done.stdout.splitlines()[-1])
             print(measure, {key: round(value, 1) for key, value in result.items()})
         if args.kills:
-            print("kills", run_kills(folder, broker, args.kills))
+            print("kills", run_kills(folder / "kills", broker, args.kills))
 
 
 if __name__ == "__main__":
