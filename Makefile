@@ -110,6 +110,7 @@ lock: $(VENV)/.dev  ## Pin all versions again
 	@$(BIN)/uv pip compile -q pyproject.toml --extra app -c requirements/run.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/app.lock
 	@$(BIN)/uv pip compile -q pyproject.toml --extra dev -c requirements/run.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/dev.lock
 	@$(BIN)/uv pip compile -q --group serving -c requirements/run.lock -c requirements/dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/serving.lock
+	@$(BIN)/uv pip compile -q --group scale -c requirements/run.lock -c requirements/dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/scale.lock
 	@$(BIN)/uv pip compile -q --group build -c requirements/run.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/build.lock
 	@$(BIN)/uv pip compile -q --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/audit.lock
 	@$(BIN)/uv pip compile -q --group mlflow -c requirements/run.lock -c requirements/dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/mlflow.lock

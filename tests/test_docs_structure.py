@@ -34,6 +34,7 @@ MADE_LATER = {"conf/data/rentals.yaml", "deploy/docker/.env", "deploy/docker/vie
 GROUPS = "features|model|training|evaluation|validation|tracking|promotion|monitoring|drift|alerts|serving|lifecycle"
 # Entries that only some choices of a group have.
 OPTIONAL_SETTINGS = {"model.estimator.max_iter", "features.derived"}
+METRIC_PAGES = ("serving", "streams")
 TABLES = {"mlops_schema"}
 ACCOUNTS = {f"mlops_{account}" for account in store.ACCOUNTS}
 SWEEP_FUNCTIONS = {"interval", "range", "choice", "tag"}
@@ -136,8 +137,8 @@ def test_settings_that_the_pages_name_exist() -> None:
 
 
 def test_metrics_that_the_pages_name_are_in_the_table_of_metrics() -> None:
-    serving = (ROOT / "docs/reference/serving.md").read_text(encoding="utf-8")
-    exposed = set(re.findall(r"^\| `(mlops_\w+)` \| (?:gauge|counter|histogram) ", serving, re.MULTILINE))
+    tables = "".join((ROOT / f"docs/reference/{page}.md").read_text(encoding="utf-8") for page in METRIC_PAGES)
+    exposed = set(re.findall(r"^\| `(mlops_\w+)` \| (?:gauge|counter|histogram) ", tables, re.MULTILINE))
     named = {metric for path in DOCUMENTS for metric in re.findall(r"`(mlops_\w+)`", path.read_text(encoding="utf-8"))}
     assert sorted(named - exposed - TABLES - ACCOUNTS) == []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import Annotated
 
 import typer
@@ -22,7 +21,10 @@ app = typer.Typer(help="Export, erase and prune logged predictions.", no_args_is
 @app.command()
 def export(
     *,
-    folder: Annotated[Path, typer.Option("--output", "-o", help="Folder that gets one Parquet file a day.")],
+    folder: Annotated[
+        str,
+        typer.Option("--output", "-o", help="Folder or address in an object store that gets one Parquet file a day."),
+    ],
     since: Annotated[str, typer.Option("--since", help="First day, UTC, such as 2026-01-31.")],
     until: Annotated[str | None, typer.Option("--until", help="Last day; the first day by default.")] = None,
     as_json: AsJson = False,
@@ -30,20 +32,22 @@ def export(
     """Write the predictions of each day to DAY.parquet, atomically; a day without predictions gets no file."""
     from pipeline.project.root import find_state_root
     from pipeline.serving.files.prediction_export import export_day
+    from pipeline.storage import StoragePath
 
+    target = StoragePath.parse(folder)
     first, last = _parse_day(since, option="--since"), _parse_day(until or since, option="--until")
     n_rows_by_day: dict[str, int] = {}
     with open_state(find_state_root()) as state:
         for offset in range((last - first).days + 1):
             day = first + timedelta(days=offset)
-            n_rows = export_day(state, day, folder / f"{day.isoformat()}.parquet")
+            n_rows = export_day(state, day, target / f"{day.isoformat()}.parquet")
             if n_rows:
                 n_rows_by_day[day.isoformat()] = n_rows
     if as_json:
         typer.echo(canonical_json(n_rows_by_day), nl=False)
         return
     for name, n_rows in n_rows_by_day.items():
-        typer.echo(f"{folder / name}.parquet: {pluralize(n_rows, 'prediction')}")
+        typer.echo(f"{target / name}.parquet: {pluralize(n_rows, 'prediction')}")
     if not n_rows_by_day:
         typer.echo("no predictions on these days")
 

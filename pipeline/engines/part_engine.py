@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pipeline.engines.local_engine import InlineEngine, ProcessEngine
 from pipeline.lookup import LookupTable
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from pipeline.config.groups.engine_config import LocalEngineConfig, PartEngineConfig
+    from pipeline.config.groups.engine_config import (
+        DaskEngineConfig,
+        LocalEngineConfig,
+        PartEngineConfig,
+        RayEngineConfig,
+    )
 
 __all__ = ["ENGINES", "PartEngine", "open_engine"]
 
@@ -23,7 +28,7 @@ R = TypeVar("R")
 class PartEngine(Protocol):
     """Runs a function on items; a worker that dies loses no item."""
 
-    def map(self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[int, R]]:
+    def map(self, function: Callable[[T], R], items: Sequence[T], *, noun: str = "part") -> Iterator[tuple[int, R]]:
         """Yield (position of the item, result), in the order in which items end.
 
         Parameters
@@ -33,17 +38,20 @@ class PartEngine(Protocol):
             and twice at the same time, when its worker is lost.
         items : sequence
             Can be pickled.
+        noun : str
+            What an item is, for messages.
 
         Raises
         ------
-        MlopsError
-            That of the function; the items that did not start are left out.
+        Exception
+            That of the function, of the class that it raised; the items that did not start are left out.
         DependencyUnavailable
-            When the cluster is unavailable, or workers died more often than `engine.retries`.
+            When the cluster is unavailable, the worker of an item died more often than `engine.retries`, or a worker
+            has other versions than this process.
         """
 
 
-ENGINES: LookupTable[Callable[[PartEngineConfig], AbstractContextManager[PartEngine]]] = LookupTable("engine.kind")
+ENGINES: LookupTable[Callable[[Any], AbstractContextManager[PartEngine]]] = LookupTable("engine.kind")
 
 
 def open_engine(config: PartEngineConfig) -> AbstractContextManager[PartEngine]:
@@ -68,3 +76,17 @@ def _open_local(config: LocalEngineConfig) -> Iterator[PartEngine]:
         yield engine
     finally:
         engine.close()
+
+
+@ENGINES.add("dask")
+def _open_dask(config: DaskEngineConfig) -> AbstractContextManager[PartEngine]:
+    from pipeline.engines.dask_engine import open_dask  # whoever runs parts locally imports no other engine
+
+    return open_dask(config)
+
+
+@ENGINES.add("ray")
+def _open_ray(config: RayEngineConfig) -> AbstractContextManager[PartEngine]:
+    from pipeline.engines.ray_engine import open_ray
+
+    return open_ray(config)

@@ -32,8 +32,10 @@ class Outcome:
     path: str = ""
 
 
-def read_outcomes(value: Any, classes: Sequence[str], *, max_rows: int) -> list[Outcome]:
+def read_outcomes(value: Any, classes: Sequence[str], *, max_rows: int, source: str = "api") -> list[Outcome]:
     """Return the outcomes of a decoded body: one object, or `{"outcomes": [...]}`.
+
+    `source` is the origin of outcomes that name none.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def read_outcomes(value: Any, classes: Sequence[str], *, max_rows: int) -> list[
         errors.extend(_field_errors(item, path, classes, with_hints=len(errors) < _MAX_HINTS))
     if errors:
         raise InvalidRequest(errors)
-    outcomes = [Outcome(**item, path=path) for item, path in zip(items, paths, strict=True)]
+    outcomes = [Outcome(**{"source": source, **item}, path=path) for item, path in zip(items, paths, strict=True)]
     return _without_repetitions(outcomes)
 
 

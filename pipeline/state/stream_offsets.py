@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 
-from pipeline.state.prediction_writer import GuardedUpdate
+from pipeline.state.prediction_writer import GuardedUpdate, UpdateRefused
 from pipeline.state.tables import stream_offsets
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OffsetAdvance",
     "StreamPosition",
+    "advance_position",
     "claim_partition",
     "forget_stream_positions",
     "read_stream_positions",
@@ -127,6 +128,27 @@ def claim_partition(
     else:
         connection.execute(update(stream_offsets).where(*where).values(epoch=row.epoch + 1, updated_at=now))
     return StreamPosition(**connection.execute(select(stream_offsets).where(*where)).one()._asdict())
+
+
+def advance_position(connection: Connection, position: StreamPosition, next_offset: int, *, now: int) -> StreamPosition:
+    """Let a partition continue at an offset; in the writing transaction of what its events led to.
+
+    Raises
+    ------
+    UpdateRefused
+        When another consumer has claimed the partition.
+    """
+    table = stream_offsets.c
+    where = _is_partition(position.group_name, position.topic, position.partition_number)
+    is_ours = (table.epoch == position.epoch, table.next_offset == position.next_offset)
+    advanced = replace(position, next_offset=next_offset, batch_start=position.next_offset, updated_at=now)
+    values = {name: getattr(advanced, name) for name in ("next_offset", "batch_start", "updated_at")}
+    if connection.execute(update(stream_offsets).where(*where, *is_ours).values(**values)).rowcount != 1:
+        raise UpdateRefused(
+            f"{position.topic}/{position.partition_number}: another consumer has claimed the partition; nothing was"
+            " written"
+        )
+    return advanced
 
 
 def read_stream_positions(connection: Connection, group: str | None = None) -> list[StreamPosition]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from pipeline.state.row_upsert import put_row
 from pipeline.state.stream_tables import stream_consumers, stream_partitions
@@ -18,6 +18,7 @@ __all__ = [
     "ConsumerState",
     "PartitionReport",
     "StreamFacts",
+    "add_partition_counts",
     "put_consumer_report",
     "put_partition_report",
     "read_stream_facts",
@@ -27,7 +28,7 @@ __all__ = [
 ConsumerState = Literal["running", "paused", "stopped"]
 _CONSUMER_KEYS = ("group_name", "consumer")
 _PARTITION_KEYS = ("group_name", "topic", "partition_number")
-_SUMS = ("n_predicted", "n_dead")
+_SUMS = ("n_processed", "n_dead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,9 @@ class PartitionReport:
     next_offset, end_offset : int
         Where the group continues, and the offset that the next event gets.
     oldest_event_at : int or None
-        When the oldest event without a prediction was produced; None without such an event.
-    n_predicted, n_dead : int
-        Events of this partition with a prediction, and dead letters, as far as they were reported.
+        When the oldest event that waits was produced, or somewhat earlier; None without such an event.
+    n_processed, n_dead : int
+        Events of this partition that led to a prediction or outcome, and dead letters, as far as they were reported.
     """
 
     group_name: str
@@ -85,13 +86,13 @@ class PartitionReport:
     next_offset: int
     end_offset: int
     oldest_event_at: int | None
-    n_predicted: int
+    n_processed: int
     n_dead: int
     measured_at: int
 
     @property
     def lag(self) -> int:
-        """Events that wait for a prediction."""
+        """Events that wait."""
         return max(0, self.end_offset - self.next_offset)
 
 
@@ -116,6 +117,18 @@ def put_consumer_report(connection: Connection, report: ConsumerReport) -> None:
 def put_partition_report(connection: Connection, report: PartitionReport) -> None:
     """Replace the measurement of a partition, and add the counts of the report; in a writing transaction."""
     put_row(connection, stream_partitions, asdict(report), keys=_PARTITION_KEYS, sums=_SUMS)
+
+
+def add_partition_counts(
+    connection: Connection, group: str, topic: str, partition: int, *, n_processed: int, n_dead: int
+) -> None:
+    """Add counts to a partition whose lag another consumer measures now; in a writing transaction."""
+    table = stream_partitions.c
+    connection.execute(
+        update(stream_partitions)
+        .where(table.group_name == group, table.topic == topic, table.partition_number == partition)
+        .values(n_processed=table.n_processed + n_processed, n_dead=table.n_dead + n_dead)
+    )
 
 
 def read_stream_facts(connection: Connection, model: str) -> StreamFacts:

@@ -55,9 +55,9 @@ stream_partitions = Table(
     Column("next_offset", BigInteger, nullable=False),
     Column("end_offset", BigInteger, nullable=False),
     Column("oldest_event_at", BigInteger),
-    Column("n_predicted", BigInteger, nullable=False),
+    Column("n_processed", BigInteger, nullable=False),
     Column("n_dead", BigInteger, nullable=False),
     Column("measured_at", BigInteger, nullable=False),
     Index(None, "model"),
-    comment="Lag of each partition as its consumer measured it, and how many of its events were predicted so far.",
+    comment="Lag of each partition as its consumer measured it, and what its events led to so far.",
 )

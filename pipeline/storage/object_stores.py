@@ -21,6 +21,7 @@ _EXTRAS = {"s3": "s3", "gs": "gcs", "az": "azure"}
 # What follows a URL in an error may be a token; a body of XML or JSON repeats the request.
 _QUERY = re.compile(r"\?\S*")
 _BODY = re.compile(r":?\s*[<{].*")
+_CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 
 
 @lru_cache
@@ -160,4 +161,7 @@ def explained_store_errors(address: str, *, is_write: bool = False) -> Iterator[
 
 
 def _reason(error: Exception) -> str:
-    return _BODY.sub("", _QUERY.sub("", str(error).partition("\n")[0])).strip()
+    text = str(error)
+    line = _BODY.sub("", _QUERY.sub("", text.partition("\n")[0])).strip()
+    code = _CODE.search(text)
+    return line if code is None else f"{line}: {code[1]}"

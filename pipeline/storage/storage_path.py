@@ -226,8 +226,10 @@ class StoragePath:
             raise DependencyUnavailable(f"{self}: {n_bytes} of {found.meta['size']} bytes were read; run it again")
 
     @contextmanager
-    def writing(self) -> Iterator[Path]:
+    def writing(self, *, is_private: bool = False) -> Iterator[Path]:
         """Yield a local path to write; when the block succeeds, its content is here as a whole, else nothing is.
+
+        Only this user can read a private local file; who reads an object is decided by the bucket.
 
         Raises
         ------
@@ -235,7 +237,7 @@ class StoragePath:
             When the disk is full, the store is unavailable, or its extra is not installed.
         """
         if self.is_local:
-            with files.atomic_file(self.local) as temporary:
+            with files.atomic_file(self.local, is_private=is_private) as temporary:
                 yield temporary
             return
         store, key = self._store_and_key()

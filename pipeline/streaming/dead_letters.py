@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["DEAD_LETTER_HEADERS", "DeadLetter", "dead_letter"]
 
 # The names that a dead letter adds to the headers of its event.
-DEAD_LETTER_HEADERS = ("problem", "source", "model_digest")
+DEAD_LETTER_HEADERS = ("problem", "source", "model_digest", "prediction_id")
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,16 +25,16 @@ class DeadLetter(NamedTuple):
     headers: Headers
 
 
-def dead_letter(event: Event, error: Exception, *, model_digest: str) -> DeadLetter:
+def dead_letter(event: Event, error: Exception, *, model_digest: str, prediction_id: str = "") -> DeadLetter:
     """Return an event with the problem document that the API would respond with; it quotes no value.
 
     The `request_id` of the document is the event's topic, partition and offset. The log has the traceback of an
-    internal error under it.
+    internal error under it. `prediction_id` is the identifier that a prediction of the event gets later.
     """
     problem = problem_from_error(error)
     if problem.kind == "bug":
         _LOG.error("%s: internal error", event.source, exc_info=error)
     document = problem_document(problem, request_id=event.source)
     given = tuple(header for header in event.headers if header[0] not in DEAD_LETTER_HEADERS)
-    own = (document.strip(), event.source.encode(), model_digest.encode())
+    own = (document.strip(), event.source.encode(), model_digest.encode(), prediction_id.encode())
     return DeadLetter(event, (*given, *zip(DEAD_LETTER_HEADERS, own, strict=True)))

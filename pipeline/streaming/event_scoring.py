@@ -145,17 +145,19 @@ def predict_events(
     valid: list[ValidEvent] = []
     dead: list[DeadLetter] = []
     for event in events:
+        event_id = None
         try:
             body, event_id = reader.read(event)
             parsed = model.parser.parse_row(body)
         except Exception as error:  # noqa: BLE001 - one event never stops its partition
-            dead.append(dead_letter(event, error, model_digest=model.digest))
+            dead.append(dead_letter(event, error, model_digest=model.digest, prediction_id=id_of(event, event_id)))
         else:
             echoed_ids = parsed.ids[0] if parsed.ids else ""
             valid.append(ValidEvent(event, id_of(event, event_id), parsed.rows[0], echoed_ids))
     scored, failures = _score(model.scorer, valid)
     for position, failure in sorted(failures.items()):
-        dead.append(dead_letter(valid[position].event, failure, model_digest=model.digest))
+        event, prediction_id, *_ = valid[position]
+        dead.append(dead_letter(event, failure, model_digest=model.digest, prediction_id=prediction_id))
     if failures:
         valid = [event for position, event in enumerate(valid) if position not in failures]
     return PredictedEvents(model, valid, scored, dead)

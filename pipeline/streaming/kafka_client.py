@@ -22,6 +22,9 @@ __all__ = [
     "RecordRefused",
     "StreamOffsetGone",
     "client_settings",
+    "require_library",
+    "to_event",
+    "unavailable_broker",
 ]
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -113,7 +116,14 @@ def _from_environment(environ: Mapping[str, str], name: str, key: str, expected:
     return value
 
 
-def _require_library() -> Any:
+def require_library() -> Any:
+    """Return the module confluent_kafka.
+
+    Raises
+    ------
+    DependencyUnavailable
+        When it is not installed.
+    """
     try:
         import confluent_kafka
     except ModuleNotFoundError as error:
@@ -152,7 +162,7 @@ class KafkaClient:
         *,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        self._kafka = _require_library()
+        self._kafka = require_library()
         self._topic = topic
         self._listener = listener
         self._failed: list[tuple[str, Any]] = []
@@ -206,7 +216,7 @@ class KafkaClient:
         messages = self._consumer.consume(n_events, timeout=timeout_s)
         if self._fatal is not None:
             raise self._fatal
-        return [_to_event(message) for message in messages if not self._is_error(message)]
+        return [to_event(message) for message in messages if not self._is_error(message)]
 
     def _is_error(self, message: Any) -> bool:
         error = message.error()
@@ -235,7 +245,7 @@ class KafkaClient:
         try:
             low, high = self._consumer.get_watermark_offsets(at, timeout=_REQUEST_TIMEOUT_S, cached=is_cached)
         except self._kafka.KafkaException as error:
-            raise _unavailable(partition, error) from error
+            raise unavailable_broker(partition, error) from error
         return low, high
 
     def committed(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
@@ -250,7 +260,7 @@ class KafkaClient:
         try:
             found = self._consumer.committed(asked, timeout=_REQUEST_TIMEOUT_S)
         except self._kafka.KafkaException as error:
-            raise _unavailable(self._topic, error) from error
+            raise unavailable_broker(self._topic, error) from error
         return {Partition(each.topic, each.partition): each.offset for each in found}
 
     def commit(self, offsets: Mapping[Partition, int]) -> str | None:
@@ -332,7 +342,8 @@ class KafkaClient:
         _LOG.warning("kafka: %s", error.str())
 
 
-def _to_event(message: Any) -> Event:
+def to_event(message: Any) -> Event:
+    """Return a message of the library as an event."""
     kind, timestamp_ms = message.timestamp()
     return Event(
         Partition(message.topic(), message.partition()),
@@ -351,5 +362,6 @@ def _offset_gone_message(at: object, offset: int) -> str:
     )
 
 
-def _unavailable(at: object, error: Any) -> DependencyUnavailable:
+def unavailable_broker(at: object, error: Any) -> DependencyUnavailable:
+    """Return the error of a request that the broker did not respond to."""
     return DependencyUnavailable(f"{at}: the broker does not respond ({error.args[0].str()})")

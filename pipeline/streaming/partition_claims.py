@@ -76,6 +76,11 @@ class PartitionClaims:
         return list(self._claims)
 
     @property
+    def next_offsets(self) -> dict[Partition, int]:
+        """The offset after the last event that is stored, by partition."""
+        return {partition: claim.position.next_offset for partition, claim in self._claims.items()}
+
+    @property
     def offsets(self) -> dict[Partition, int]:
         """The offset of the event that is expected next, by partition."""
         return {partition: claim.expected for partition, claim in self._claims.items()}

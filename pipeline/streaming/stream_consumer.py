@@ -122,7 +122,7 @@ class StreamConsumer:
             except (DependencyUnavailable, Conflict) as error:
                 self.stats.hold_reason = str(error)
                 self._stop_event.wait(_RETRY_S)
-        self.stats.n_partitions = len(self._claims)
+        self.stats.note_claimed(self._claims.next_offsets)
         if not self._is_held:
             self.stats.hold_reason = None
         return offsets
@@ -130,7 +130,7 @@ class StreamConsumer:
     def on_revoke(self, partitions: Sequence[Partition]) -> None:
         """Forget partitions; no batch is in progress that was not sent."""
         self._claims.release(partitions)
-        self.stats.n_partitions = len(self._claims)
+        self.stats.note_claimed(self._claims.next_offsets)
 
     def _take_turn(self) -> None:
         model = self._models.current
@@ -179,6 +179,7 @@ class StreamConsumer:
         if self._client.commit(claims.note_sent(events)) is not None:
             self.stats.n_refused_commits += 1
         self._on_step("committed")
+        self.stats.note_events(fresh, (letter.event for letter in predicted.dead))
         self._count(events, predicted, n_replayed=len(replayed), duration_s=time.perf_counter() - started)
 
     def _replay(self, events: list[Event]) -> Iterator[tuple[PredictedEvents, Mapping[str, LoggedResult]]]:
@@ -262,7 +263,7 @@ class StreamConsumer:
         """Drop what another consumer has claimed, and join the group again."""
         self.stats.n_fenced += 1
         self._claims.release(self._claims.partitions)
-        self.stats.n_partitions = 0
+        self.stats.note_claimed({})
         self._client.rejoin()
 
     def _count(self, events: list[Event], predicted: PredictedEvents, *, n_replayed: int, duration_s: float) -> None:

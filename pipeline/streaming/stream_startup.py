@@ -1,13 +1,16 @@
-"""Start the consumer of a stream from the settings, and end it at SIGTERM or SIGINT."""
+"""Start the programs of a stream from the settings: consumers until SIGTERM or SIGINT, replays, and the lag."""
 
 from __future__ import annotations
 
 import gc
+import json
 import signal
-from typing import TYPE_CHECKING
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.config.config_loader import load_params
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DependencyUnavailable
 from pipeline.package import PackageStore
 from pipeline.project import paths
 from pipeline.project.root import find_state_root
@@ -15,45 +18,142 @@ from pipeline.serving.http.golden_replay import replay_golden_rows
 from pipeline.serving.log_hash_key import load_hash_key
 from pipeline.serving.reloader import ModelReloader
 from pipeline.state import open_state
+from pipeline.state.stream_offsets import read_stream_positions
+from pipeline.streaming.dead_letter_replay import DeadLetterReplay
+from pipeline.streaming.kafka_reader import KafkaReader
+from pipeline.streaming.lag_meter import measure_lag
+from pipeline.streaming.outcome_consumer import OutcomeConsumer, outcome_group
+from pipeline.streaming.probe_server import ProbeServer
 from pipeline.streaming.stream_consumer import StreamConsumer
+from pipeline.streaming.stream_metrics import stream_metrics
 from pipeline.streaming.stream_models import StreamModels
+from pipeline.streaming.stream_reporter import StreamReporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pipeline.config.groups.stream_config import KafkaStreamConfig
     from pipeline.config.root_config import Config
     from pipeline.state import State
+    from pipeline.streaming.dead_letter_replay import ReplayResult
+    from pipeline.streaming.lag_meter import PartitionLag
     from pipeline.streaming.stream_consumer import Step
+    from pipeline.streaming.stream_stats import StreamStats
 
-__all__ = ["build_consumer", "require_stream", "start_stream"]
+__all__ = [
+    "build_consumer",
+    "build_models",
+    "read_lags",
+    "replay_dead_letters",
+    "require_stream",
+    "start_outcomes",
+    "start_stream",
+]
 
 
-def start_stream(*, state_root: Path | None = None) -> None:
+class _Consumer(Protocol):
+    """What runs until it is stopped, and counts."""
+
+    stats: StreamStats
+
+    def run(self) -> None:
+        """Consume until `stop`."""
+
+    def stop(self) -> None:
+        """Let `run` end."""
+
+
+def start_stream(address: tuple[str, int], *, state_root: Path | None = None) -> None:
     """Predict for the events of the configured topic until SIGTERM or SIGINT.
+
+    `address` is host and port of metrics and probes; port 0 takes a free one.
 
     Raises
     ------
     ConfigError
         When no stream is configured, or predictions are not logged.
     DependencyUnavailable
-        When the client of Kafka is not installed, or the state database is unavailable.
+        When the client of Kafka is not installed, the state database is unavailable, or the port is taken.
     IntegrityError
         When the broker does not have the events that follow.
     """
+    with _opened_project(state_root) as (config, root, state):
+        stream = require_stream(config)
+        consumer = build_consumer(config, root, state)
+        _run(consumer, (stream.group, stream.topics.events, config.name), stream, address, state)
+
+
+def start_outcomes(address: tuple[str, int], *, state_root: Path | None = None) -> None:
+    """Store the outcomes of the configured topic until SIGTERM or SIGINT; arguments and errors as `start_stream`."""
+    with _opened_project(state_root) as (config, root, state):
+        stream = require_stream(config)
+        consumer = OutcomeConsumer(stream, state=state, models=build_models(config, root, state))
+        _run(consumer, (outcome_group(stream), stream.topics.outcomes, config.name), stream, address, state)
+
+
+def replay_dead_letters(*, since_us: int | None = None, state_root: Path | None = None) -> ReplayResult:
+    """Predict for dead letters since a moment by the version in Production; errors as `DeadLetterReplay.run`."""
+    with _opened_project(state_root) as (config, root, state):
+        stream, models = require_stream(config), build_models(config, root, state)
+        model = models.current
+        if model is None:
+            raise DependencyUnavailable(f"no model can predict: {models.reason}")
+        with KafkaReader(stream) as reader:
+            replay = DeadLetterReplay(stream, state, model, reader, sample_rate=config.serving.log.sample_rate)
+            return replay.run(since_ms=None if since_us is None else since_us // 1000)
+
+
+def read_lags(*, state_root: Path | None = None) -> dict[str, list[PartitionLag]]:
+    """Return the lag of each partition of the topic with events, by group, and of that with outcomes if it is read."""
+    with _opened_project(state_root) as (config, _, state):
+        stream = require_stream(config)
+        with KafkaReader(stream) as reader:
+            lags = {stream.group: measure_lag(state, reader, group=stream.group, topic=stream.topics.events)}
+            group = outcome_group(stream)
+            with state.reading() as connection:
+                has_outcomes = bool(read_stream_positions(connection, group))
+            if has_outcomes:
+                lags[group] = measure_lag(state, reader, group=group, topic=stream.topics.outcomes)
+    return lags
+
+
+@contextmanager
+def _opened_project(state_root: Path | None) -> Iterator[tuple[Config, Path, State]]:
     root = find_state_root(state_root)
     settings = root / paths.PARAMS
     config = load_params(settings if settings.exists() else paths.PARAMS)
     require_stream(config)
     state = open_state(root)
     try:
-        consumer = build_consumer(config, root, state)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: consumer.stop())
-        consumer.run()
+        yield config, root, state
     finally:
         state.close()
+
+
+def _run(
+    consumer: _Consumer, names: tuple[str, str, str], stream: KafkaStreamConfig, address: tuple[str, int], state: State
+) -> None:
+    """Run a consumer until a signal, with its reports and probes beside it."""
+    group, topic, model = names
+    reporter = StreamReporter(group, topic, model, state=state, stats=consumer.stats, reader=KafkaReader(stream))
+    probes = ProbeServer(
+        address,
+        find_hold=lambda: consumer.stats.wait_reason,
+        metrics=lambda: stream_metrics(consumer.stats, reporter.lags.values(), now=state.clock()),
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: consumer.stop())
+    start = {"event": "consuming", "topic": topic, "group": group, "model": model, "address": probes.address}
+    sys.stderr.write(json.dumps(start) + "\n")
+    sys.stderr.flush()
+    probes.start()
+    reporter.start()
+    try:
+        consumer.run()
+    finally:
+        reporter.stop()
+        probes.stop()
 
 
 def require_stream(config: Config) -> KafkaStreamConfig:
@@ -76,6 +176,12 @@ def build_consumer(
 ) -> StreamConsumer:
     """Return the consumer of the project at `root`; `on_step` is called at each moment of a batch."""
     gc.set_threshold(50_000, 20, 50)  # thousands of short-lived events without reference cycles
+    models = build_models(config, root, state)
+    return StreamConsumer(require_stream(config), config.serving.log, state=state, models=models, on_step=on_step)
+
+
+def build_models(config: Config, root: Path, state: State) -> StreamModels:
+    """Return what follows the version in Production of the project at `root`."""
     engine = config.serving.engine
     reloader = ModelReloader(
         state,
@@ -86,5 +192,4 @@ def build_consumer(
         load_hash_key(root),
         replay_golden_rows,
     )
-    models = StreamModels(reloader, engine.poll_interval_s)
-    return StreamConsumer(require_stream(config), config.serving.log, state=state, models=models, on_step=on_step)
+    return StreamModels(reloader, engine.poll_interval_s)

@@ -137,12 +137,13 @@ def test_every_package_is_installed_by_its_hash() -> None:
     assert len(installs) >= 5
 
 
-def test_the_serving_lock_holds_nothing_that_the_full_locks_do_not() -> None:
+@pytest.mark.parametrize("lock", ["serving", "scale"])
+def test_the_lock_of_an_image_holds_nothing_that_the_full_locks_do_not(lock: str) -> None:
     def lines(name: str) -> set[str]:
         text = (dockerfile.ROOT / name).read_text(encoding="utf-8")
         return {line.split()[0] for line in text.splitlines() if "==" in line}
 
-    assert lines("requirements/serving.lock") - lines("requirements/run.lock") - lines("requirements/dev.lock") == set()
+    assert lines(f"requirements/{lock}.lock") - lines("requirements/run.lock") - lines("requirements/dev.lock") == set()
 
 
 def test_the_dockerfile_passes_the_linter() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
 
+from pipeline.config.composition import compose
 from tests.deploy import dockerfile
 
 if TYPE_CHECKING:
@@ -19,24 +22,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFESTS_DIR = dockerfile.ROOT / "deploy/kubernetes"
-OVERLAYS = ("local", "production", "kserve")
+SCHEMAS_DIR = dockerfile.ROOT / "tests/deploy/schemas"
+OVERLAYS = ("local", "production", "kserve", "scale")
 # The oldest and the newest interface that the schemas are shipped for and that clusters of today speak.
 KUBERNETES_VERSIONS = ("1.32", "1.36")
-CUSTOM_RESOURCE_GROUPS = ("serving.kserve.io/", "monitoring.coreos.com/")
-_KSERVE_OVERLAY = "resources: [../../base]\ncomponents: [../../components/kserve]\nnamespace: mlops\n"
+CUSTOM_RESOURCE_GROUPS = ("serving.kserve.io/", "monitoring.coreos.com/", "keda.sh/", "kubernetes.dask.org/")
+# Kinds of other operators, by the schemas that these publish.
+CUSTOM_SCHEMAS = {"ScaledObject": "keda_scaledobject", "DaskCluster": "dask_cluster"}
+# Components that no shipped overlay has, in overlays as a person would write them.
+_OWN_OVERLAYS = {"kserve": ("kserve",), "scale": ("stream", "parts", "dask")}
+_DASK_PODS = ("scheduler", "worker")
 
 
 @cache
 def render_overlay(overlay: str, work_dir: Path) -> tuple[dict[str, Any], ...]:
-    """Return the manifests of an overlay; `kserve` is an overlay as a person would write it."""
+    """Return the manifests of an overlay, or of one as a person would write it."""
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl 1.21 or newer is not installed (Debian's is older and knows no components)")
     folder = MANIFESTS_DIR / "overlays" / overlay
-    if overlay == "kserve":
+    if overlay in _OWN_OVERLAYS:
         shutil.copytree(MANIFESTS_DIR, work_dir, dirs_exist_ok=True)
-        folder = work_dir / "overlays/kserve"
+        folder = work_dir / "overlays" / overlay
         folder.mkdir(parents=True)
-        (folder / "kustomization.yaml").write_text(_KSERVE_OVERLAY, encoding="utf-8")
+        components = ", ".join(f"../../components/{name}" for name in _OWN_OVERLAYS[overlay])
+        text = f"resources: [../../base]\ncomponents: [{components}]\nnamespace: mlops\n"
+        (folder / "kustomization.yaml").write_text(text, encoding="utf-8")
     done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return tuple(yaml.safe_load_all(done.stdout))
@@ -58,8 +68,17 @@ def pod_templates(manifests: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, 
                 manifest["metadata"]["name"],
                 {"spec": spec["predictor"], "metadata": {"labels": spec["predictor"]["labels"]}},
             )
+        elif manifest["kind"] == "DaskCluster":
+            yield from ((f"{manifest['metadata']['name']} {name}", spec[name]) for name in _DASK_PODS)
         elif "template" in spec:
             yield manifest["metadata"]["name"], spec["template"]
+
+
+def read_custom_schema(kind: str) -> dict[str, Any]:
+    """Return the published schema of a kind of another operator."""
+    path = SCHEMAS_DIR / f"{CUSTOM_SCHEMAS[kind]}.json"
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
 
 
 def containers_of(pod: dict[str, Any]) -> list[dict[str, Any]]:
@@ -104,6 +123,45 @@ def test_the_cluster_accepts_every_field(manifests: tuple[dict[str, Any], ...], 
     for manifest in core_manifests:
         kubernetes_validate.validate(manifest, version, strict=True)
     assert len(core_manifests) >= 12
+
+
+def test_operators_accept_every_field(tmp_path_factory: pytest.TempPathFactory) -> None:
+    manifests = render_overlay("scale", tmp_path_factory.getbasetemp() / "kustomize")
+    kinds = [manifest["kind"] for manifest in manifests if manifest["kind"] in CUSTOM_SCHEMAS]
+    assert sorted(kinds) == sorted(CUSTOM_SCHEMAS)
+    for manifest in manifests:
+        if manifest["kind"] in CUSTOM_SCHEMAS:
+            jsonschema.validate(manifest, read_custom_schema(manifest["kind"]))
+
+
+@pytest.mark.parametrize("kind", CUSTOM_SCHEMAS)
+def test_the_schemas_of_operators_refuse_an_unknown_field(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    manifests = render_overlay("scale", tmp_path_factory.getbasetemp() / "kustomize")
+    manifest = next(manifest for manifest in manifests if manifest["kind"] == kind)
+    wrong = manifest | {"spec": manifest["spec"] | {"idleTimeOut": 1}}
+    with pytest.raises(jsonschema.ValidationError, match="idleTimeOut"):
+        jsonschema.validate(wrong, read_custom_schema(kind))
+
+
+def test_kubernetes_accepts_the_pods_of_the_dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> None:
+    manifests = render_overlay("scale", tmp_path_factory.getbasetemp() / "kustomize")
+    cluster = next(manifest for manifest in manifests if manifest["kind"] == "DaskCluster")
+    for name in _DASK_PODS:
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": cluster["spec"][name]["spec"]}
+        for version in KUBERNETES_VERSIONS:
+            kubernetes_validate.validate(pod, version, strict=True)
+
+
+def test_the_scaler_of_the_stream_selects_its_consumers(tmp_path_factory: pytest.TempPathFactory) -> None:
+    manifests = render_overlay("scale", tmp_path_factory.getbasetemp() / "kustomize")
+    by_kind = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in manifests}
+    scaler = by_kind["ScaledObject", "stream"]["spec"]
+    stream = compose(["stream=kafka"], conf=dockerfile.ROOT / "conf").values["stream"]
+    trigger = scaler["triggers"][0]["metadata"]
+    assert ("Deployment", scaler["scaleTargetRef"]["name"]) in by_kind
+    assert "replicas" not in by_kind["Deployment", "stream"]["spec"]
+    assert (trigger["consumerGroup"], trigger["topic"]) == (stream["group"], stream["topics"]["events"])
+    assert trigger["bootstrapServersFromEnv"] in by_kind["ConfigMap", "mlops"]["data"]
 
 
 def test_every_pod_is_allowed_by_the_restricted_policy(manifests: tuple[dict[str, Any], ...]) -> None:
@@ -177,8 +235,11 @@ def test_a_rollout_never_reduces_the_ready_replicas(form: str, tmp_path_factory:
     assert len(spec["template"]["spec"]["topologySpreadConstraints"]) == 2
 
 
-def test_images_of_the_manifests_are_targets_of_the_dockerfile(tmp_path_factory: pytest.TempPathFactory) -> None:
-    manifests = render_overlay("local", tmp_path_factory.getbasetemp() / "kustomize")
+@pytest.mark.parametrize("form", ["local", "scale"])
+def test_images_of_the_manifests_are_targets_of_the_dockerfile(
+    form: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    manifests = render_overlay(form, tmp_path_factory.getbasetemp() / "kustomize")
     images = {container["image"] for _, pod in pod_templates(manifests) for container in containers_of(pod)}
     assert {image.removeprefix("mlops-") for image in images if image.startswith("mlops-")} <= set(
         dockerfile.read_stages()

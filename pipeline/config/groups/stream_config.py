@@ -61,6 +61,12 @@ class KafkaStreamConfig(Section):
     key: str | None = setting(
         "Header with the caller's identifier of an event, logged once; null: topic, partition and offset", min_length=1
     )
+    outcome_wait_s: float = setting(
+        "How long an outcome waits for its prediction, from its moment on, before it is a dead letter",
+        unit="s",
+        ge=0,
+        le=3_600,
+    )
     on_log_failure: Literal["pause", "stop"] = setting(
         "What happens when the log cannot be written: wait for it, or end with an error"
     )

@@ -13,9 +13,9 @@ from pipeline import state as store
 
 if TYPE_CHECKING:
     from datetime import date
-    from pathlib import Path
 
     from pipeline.state import State
+    from pipeline.storage import StoragePath
 
 __all__ = ["export_day"]
 
@@ -32,16 +32,17 @@ _TYPES = {
 }
 
 
-def export_day(state: State, day: date, path: Path) -> int:
+def export_day(state: State, day: date, path: StoragePath) -> int:
     """Write the predictions of a day (UTC) with the last outcome of each, oldest first; return their number.
 
-    Only this user can read the file. `features` and `probabilities` stay JSON.
+    Only this user can read a local file; the bucket decides who reads an object. `features` and `probabilities` stay
+    JSON.
     Equal rows give equal bytes; a day without predictions writes nothing.
 
     Raises
     ------
     DependencyUnavailable
-        When the database cannot be read, or the disk is full.
+        When the database cannot be read, the disk is full, or the object store is unavailable.
     """
     since = int(datetime.combine(day, time.min, UTC).timestamp()) * 1_000_000
     n_rows = 0
@@ -50,8 +51,9 @@ def export_day(state: State, day: date, path: Path) -> int:
         first = next(batches, None)
         if first is None:
             return 0
-        files.make_private_folder(path.parent)
-        with files.atomic_file(path, is_private=True) as temporary:
+        if path.is_local:
+            files.make_private_folder(path.local.parent)
+        with path.writing(is_private=True) as temporary:
             table = _table(first, store.latest_outcomes(connection, [row.prediction_id for row in first]))
             with pq.ParquetWriter(temporary, table.schema, compression="zstd", version="2.6") as writer:
                 writer.write_table(table)

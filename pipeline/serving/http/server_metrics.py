@@ -11,7 +11,7 @@ from pipeline.serving.histogram import Histogram
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["METRICS_MEDIA_TYPE", "RequestMetrics"]
+__all__ = ["METRICS_MEDIA_TYPE", "RequestMetrics", "add_histogram", "metrics_text"]
 
 # Seconds: the first buckets separate models by their cost, the last ones cover what a person notices.
 _DURATION_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -59,13 +59,9 @@ class RequestMetrics:
         monitor_families : iterable
             Metric families of the last monitor run.
         """
-        from prometheus_client import CollectorRegistry
-        from prometheus_client.exposition import generate_latest
-
-        registry = CollectorRegistry(auto_describe=False)
-        families = [*self._request_families(server_gauges, n_shed), *_engine_families(engine_status), *monitor_families]
-        registry.register(_StaticCollector(families))
-        return bytes(generate_latest(registry))
+        return metrics_text(
+            [*self._request_families(server_gauges, n_shed), *_engine_families(engine_status), *monitor_families]
+        )
 
     def _request_families(self, server_gauges: Mapping[str, float], n_shed: int) -> Iterable[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -82,7 +78,7 @@ class RequestMetrics:
             labels=["operation"],
         )
         for operation, histogram in sorted(self.durations_s.items()):
-            _add_histogram(durations, histogram.as_dict(), operation)
+            add_histogram(durations, histogram.as_dict(), operation)
         yield durations
         for name, value in server_gauges.items():
             yield GaugeMetricFamily(f"mlops_{name}", _SERVER_GAUGES[name], value=value)
@@ -106,7 +102,7 @@ def _engine_families(status: Mapping[str, Any]) -> Iterable[Any]:
     confidence = HistogramMetricFamily(
         "mlops_prediction_confidence", "Confidence of the predicted rows: the probability of the predicted class."
     )
-    _add_histogram(confidence, status["confidence"])
+    add_histogram(confidence, status["confidence"])
     yield confidence
     gauges = {
         "ready": (status["is_ready"], "1 while the server can predict, otherwise 0."),
@@ -141,7 +137,7 @@ def _trial_families(trial: Mapping[str, Any]) -> Iterable[Any]:
     )
     for variant, counts in trial["variants"].items():
         errors.add_metric([variant], counts["n_errors"])
-        _add_histogram(durations, counts["duration_s"], variant)
+        add_histogram(durations, counts["duration_s"], variant)
     yield from (share, stopped, errors, durations)
 
 
@@ -170,11 +166,22 @@ def _log_families(log: Mapping[str, Any], n_queued_rows: int) -> Iterable[Any]:
     durations = HistogramMetricFamily(
         f"{prefix}_commit_duration_seconds", "Duration of a commit to the log, in seconds."
     )
-    _add_histogram(durations, log["commit_duration_s"])
+    add_histogram(durations, log["commit_duration_s"])
     yield durations
 
 
-def _add_histogram(family: Any, histogram: Mapping[str, Any], *labels: str) -> None:
+def metrics_text(families: list[Any]) -> bytes:
+    """Return complete metric families in the text format of Prometheus."""
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.exposition import generate_latest
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_StaticCollector(families))
+    return bytes(generate_latest(registry))
+
+
+def add_histogram(family: Any, histogram: Mapping[str, Any], *labels: str) -> None:
+    """Add what `Histogram.as_dict` returns to a metric family of histograms."""
     family.add_metric(labels, list(histogram["buckets"].items()), histogram["sum"])
 
 

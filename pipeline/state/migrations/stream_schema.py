@@ -54,11 +54,11 @@ def _create_partitions() -> None:
         big_column("next_offset"),
         big_column("end_offset"),
         big_column("oldest_event_at", nullable=True),
-        big_column("n_predicted"),
+        big_column("n_processed"),
         big_column("n_dead"),
         big_column("measured_at"),
         sa.PrimaryKeyConstraint("group_name", "topic", "partition_number", name=op.f("pk_stream_partitions")),
-        comment="Lag of each partition as its consumer measured it, and how many of its events were predicted so far.",
+        comment="Lag of each partition as its consumer measured it, and what its events led to so far.",
     )
     op.create_index(op.f("ix_stream_partitions_model"), "stream_partitions", ["model"], unique=False)
 

@@ -26,9 +26,12 @@ def stream_project(project: Path) -> Path:
     return project
 
 
-def test_a_project_without_a_stream_is_refused(stream_project: Path, run_cli: CliRunner) -> None:
+@pytest.mark.parametrize("words", [(), ("outcomes",), ("lag",), ("reset",), ("replay", "--dead")])
+def test_a_project_without_a_stream_is_refused(
+    stream_project: Path, run_cli: CliRunner, words: tuple[str, ...]
+) -> None:
     files.write_text(stream_project / "params.yaml", json.dumps(composed().values))
-    run = run_cli("stream", cwd=stream_project)
+    run = run_cli("stream", *words, cwd=stream_project)
     assert run.exit_code == 3
     assert "stream is none" in run.err
 
@@ -55,3 +58,14 @@ def test_a_reset_forgets_one_partition_or_all(stream_project: Path, run_cli: Cli
     assert one.out == "forgot 1 position of group personality_model-scoring in topic events\n"
     assert left == [0, 2]
     assert rest.out.startswith("forgot 2 positions")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(("replay",), "expected --dead"), (("replay", "--dead", "--since", "yesterday"), "expected ISO 8601")],
+)
+def test_a_wrong_argument_is_refused(
+    stream_project: Path, run_cli: CliRunner, words: tuple[str, ...], message: str
+) -> None:
+    run = run_cli("stream", *words, cwd=stream_project)
+    assert (run.exit_code, message in run.err) == (2, True)

@@ -14,6 +14,7 @@ from pipeline import state as store
 from pipeline.errors import DependencyUnavailable
 from pipeline.package import PackageStore
 from pipeline.serving.files.prediction_export import export_day
+from pipeline.storage import StoragePath
 from pipeline.tracking.run_outbox import PendingRunHeader, create_pending_run
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def test_database_backup_and_export_are_private_whatever_the_umask_is(tmp_path: 
     }
     backup = store.back_up_state(state, tmp_path / "state/backups")
     assert modes(tmp_path / "state/backups") == {"backups": 0o700, backup.name: 0o600}
-    export_day(state, date(1970, 1, 1), tmp_path / "exported/day.parquet")
+    export_day(state, date(1970, 1, 1), StoragePath.parse(tmp_path / "exported/day.parquet"))
     assert modes(tmp_path / "exported") == {"exported": 0o700, "day.parquet": 0o600}
     writer.close()
     state.close()

@@ -38,12 +38,12 @@ def test_a_model_without_a_stream_has_no_facts(state: State) -> None:
 
 def test_a_later_report_replaces_the_earlier_and_adds_its_counts(state: State) -> None:
     paused = replace(_CONSUMER, state="paused", reason="the disk is full", seen_at=20)
-    later = replace(_PARTITION, consumer="host-2", next_offset=100, oldest_event_at=None, n_predicted=29, n_dead=1)
+    later = replace(_PARTITION, consumer="host-2", next_offset=100, oldest_event_at=None, n_processed=29, n_dead=1)
     _put(state, _CONSUMER, _PARTITION, paused, later)
     with state.reading() as connection:
         facts = read_stream_facts(connection, "m")
     assert facts.consumers == (paused,)
-    assert facts.partitions == (replace(later, n_predicted=89, n_dead=3),)
+    assert facts.partitions == (replace(later, n_processed=89, n_dead=3),)
     assert [partition.lag for partition in facts.partitions] == [0]
 
 

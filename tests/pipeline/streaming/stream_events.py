@@ -15,10 +15,11 @@ from tests.fixtures.toy_dataset import settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.config.groups.stream_config import KafkaStreamConfig
     from pipeline.serving.loaded_model import LoadedModel
     from pipeline.streaming.kafka_client import Headers
 
-__all__ = ["BODY", "load_package", "new_event"]
+__all__ = ["BODY", "load_package", "new_event", "stream_settings"]
 
 BODY = json.dumps({"features": ROW}).encode()
 
@@ -36,3 +37,10 @@ def load_package(root: Path, folder: Path) -> LoadedModel:
         store, model=NAME, version=3, digest=digest, generation=7, served_by="production",
         config=settings().serving.engine, hash_key=b"key",
     )  # fmt: skip
+
+
+def stream_settings(*overrides: str) -> KafkaStreamConfig:
+    """Return the settings of conf/stream/kafka.yaml with overrides."""
+    config = settings("stream=kafka", *overrides).stream
+    assert config.kind == "kafka"
+    return config

@@ -1,21 +1,41 @@
-"""Counts and readiness of a consumer."""
+"""Counts are by partition, also of partitions that were given away; a consumer without one is not ready."""
 
 from __future__ import annotations
 
 import json
 
-import pytest
-
+from pipeline.streaming.kafka_client import Partition
 from pipeline.streaming.stream_stats import StreamStats
+from tests.pipeline.streaming.stream_events import new_event
+
+_FIRST = Partition("events", 0)
 
 
-@pytest.mark.parametrize(
-    ("n_partitions", "reason", "is_ready"), [(0, None, False), (2, None, True), (2, "the log is gone", False)]
-)
-def test_a_consumer_is_ready_with_partitions_that_it_reads(
-    n_partitions: int, reason: str | None, is_ready: bool
-) -> None:
-    assert StreamStats(n_partitions=n_partitions, hold_reason=reason).is_ready is is_ready
+def test_a_dead_letter_is_not_counted_as_processed() -> None:
+    stats = StreamStats()
+    stats.note_claimed({_FIRST: 4})
+    events = [new_event(offset=offset)._replace(timestamp_ms=offset) for offset in (4, 5, 6)]
+    stats.note_events(events, [events[1]])
+    stats.note_claimed({})
+    assert [(counts.n_processed, counts.n_dead, counts.last_event_ms) for counts in stats.counts.values()] == [
+        (2, 1, 6)
+    ]
+
+
+def test_the_next_offset_follows_the_events() -> None:
+    stats = StreamStats()
+    stats.note_claimed({_FIRST: 4})
+    stats.note_events([new_event(offset=4), new_event(offset=5)], [])
+    assert stats.next_offsets == {_FIRST: 6}
+
+
+def test_the_reason_to_wait_is_that_of_the_consumer_or_that_it_has_no_partition() -> None:
+    stats = StreamStats()
+    assert (stats.is_ready, stats.wait_reason) == (False, "the group has given this consumer no partition")
+    stats.note_claimed({_FIRST: 0})
+    assert (stats.is_ready, stats.wait_reason) == (True, None)
+    stats.hold_reason = "the disk is full"
+    assert (stats.is_ready, stats.wait_reason) == (False, "the disk is full")
 
 
 def test_the_counts_are_plain_values() -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,10 @@ from pipeline.alerts.rule_inputs import fetch_server_metrics
 from pipeline.alerts.run_summary import flatten_metrics, summarize_run
 from pipeline.config.config_loader import load_params
 from pipeline.serving.http.monitor_metrics import MonitorSnapshot, monitor_gauges
+from pipeline.streaming.kafka_client import Partition
+from pipeline.streaming.lag_meter import PartitionLag
+from pipeline.streaming.stream_metrics import stream_metrics
+from pipeline.streaming.stream_stats import StreamStats
 from tests.fixtures.server_process import MODEL_NAME, ROW
 from tests.fixtures.toy_dataset import ROOT
 
@@ -78,7 +83,7 @@ SKIPPED = store.LoopDecision("trial 4", "none", "the run was ended before its tu
 
 @pytest.fixture(scope="module")
 def samples(server: RunningServer) -> dict[str, list[tuple[dict[str, str], float]]]:
-    """Every sample of /metrics by name, after a run of the monitor and a prediction."""
+    """Every sample of /metrics of a server and a consumer by name, after a run of the monitor and a prediction."""
     state = store.open_state(server.root)
     with state.writing() as connection:
         run = store.MonitorRun(
@@ -94,8 +99,10 @@ def samples(server: RunningServer) -> dict[str, list[tuple[dict[str, str], float
     with server.client() as client:
         client.post("/predict", json={"features": ROW})
         text = client.get("/metrics").text
+    lag = PartitionLag(Partition("events", 0), 5, 9, RUN_AT, RUN_AT)
+    stream_text = stream_metrics(StreamStats(), [lag], now=RUN_AT).decode()
     samples_by_name: dict[str, list[tuple[dict[str, str], float]]] = {}
-    for family in text_string_to_metric_families(text):
+    for family in chain(text_string_to_metric_families(text), text_string_to_metric_families(stream_text)):
         for sample in family.samples:
             samples_by_name.setdefault(sample.name, []).append((dict(sample.labels), sample.value))
     return samples_by_name

@@ -1,0 +1,142 @@
+"""Run items as tasks of a Dask cluster that runs already."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipeline.engines.cluster_address import cluster_address, unavailable
+from pipeline.engines.item_call import ItemCall, dump_value, load_value, read_result, software_versions
+from pipeline.engines.worker_deaths import WorkerDeaths
+from pipeline.errors import DependencyUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from distributed import Client
+
+    from pipeline.config.groups.engine_config import DaskEngineConfig
+
+__all__ = ["DaskEngine", "open_dask"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+_POLL_INTERVAL_S = 1.0
+
+
+@contextmanager
+def open_dask(config: DaskEngineConfig) -> Iterator[DaskEngine]:
+    """Yield an engine that is connected to the cluster; what it submitted is cancelled at the end.
+
+    Raises
+    ------
+    DependencyUnavailable
+        When `distributed` is not installed, no address is set, or the scheduler does not respond.
+    """
+    try:
+        import distributed
+    except ModuleNotFoundError as error:
+        raise DependencyUnavailable(
+            "engine.kind dask: the package distributed is not installed; run `pip install 'declarative-mlops[dask]'`"
+        ) from error
+    address = cluster_address(config, example="tcp://scheduler:8786")
+    try:
+        client = distributed.Client(address, timeout=config.timeout_s, set_as_default=False, name="mlops")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise unavailable(config, address, error) from error
+    with client:
+        yield DaskEngine(client, config)
+
+
+class DaskEngine:
+    """Submits a few items more than the cluster runs at once, and another one for each that ends."""
+
+    def __init__(self, client: Client, config: DaskEngineConfig) -> None:
+        self._client = client
+        self._config = config
+
+    def map(self, function: Callable[[T], R], items: Sequence[T], *, noun: str = "part") -> Iterator[tuple[int, R]]:
+        """Yield (position, result) in the order in which items end; see `PartEngine.map`."""
+        call = dump_value(ItemCall(function, versions=software_versions()))
+        # A task returns the function, so that the cluster has it once, and makes it again when its worker dies.
+        shared = self._client.submit(load_value, call, pure=False)
+        deaths = WorkerDeaths(items, retries=self._config.retries, noun=noun)
+        waiting = list(range(len(items) - 1, -1, -1))
+        running: dict[Any, int] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < self._max_running():
+                    position = waiting.pop()
+                    task = self._client.submit(_run_item, shared, dump_value(items[position]), pure=False)
+                    running[task] = position
+                for task in self._wait_for_one(running):
+                    position = running.pop(task)
+                    result = self._result(task, position, deaths)
+                    if result is None:
+                        waiting.append(position)
+                    else:
+                        yield position, read_result(result)
+        finally:
+            self._cancel([*running, shared])
+
+    def _max_running(self) -> int:
+        """Return how many items may be submitted and not ended; at least one, which waits for a first worker."""
+        if self._config.workers is not None:
+            return self._config.workers
+        n_threads: int = sum(self._client.nthreads().values())
+        return max(1, 2 * n_threads)
+
+    def _wait_for_one(self, running: dict[Any, int]) -> list[Any]:
+        """Return the tasks that ended, one at least."""
+        from distributed import wait
+
+        deadline = time.monotonic() + self._config.timeout_s
+        while True:
+            try:
+                with self._client.as_current():
+                    ended = wait(list(running), timeout=_POLL_INTERVAL_S, return_when="FIRST_COMPLETED")
+                return list(ended.done)
+            except TimeoutError:
+                if self._client.nthreads():
+                    deadline = time.monotonic() + self._config.timeout_s
+            except (CancelledError, OSError) as error:
+                raise self._lost(error) from error
+            if time.monotonic() > deadline:
+                raise DependencyUnavailable(
+                    f"engine.kind dask: the cluster has had no worker for"
+                    f" {self._config.timeout_s} s; start workers with `dask worker`, or raise engine.timeout_s"
+                )
+
+    def _result(self, task: Any, position: int, deaths: WorkerDeaths) -> bytes | None:
+        """Return the result of a task that ended; None when it has to run again."""
+        from distributed.scheduler import KilledWorker
+
+        try:
+            result: bytes = task.result(timeout=self._config.timeout_s)
+        except KilledWorker as error:
+            deaths.add(position, f"last on {error.last_worker.address}", n_deaths=error.allowed_failures + 1)
+            return None
+        except (CancelledError, OSError) as error:
+            raise self._lost(error) from error
+        except Exception as error:
+            raise DependencyUnavailable(
+                f"engine.kind dask: a worker failed before the function ran ({type(error).__name__}: {error});"
+                " run the driver, the scheduler and all workers from one image"
+            ) from error
+        return result
+
+    def _lost(self, error: BaseException) -> DependencyUnavailable:
+        return DependencyUnavailable(
+            f"engine.kind dask: the scheduler was lost, or dropped the tasks ({type(error).__name__}: {error});"
+            " run the same command again: parts that ended are not run again"
+        )
+
+    def _cancel(self, tasks: list[Any]) -> None:
+        if self._client.status == "running":
+            self._client.cancel(tasks)
+
+
+def _run_item(call: ItemCall[Any, Any], item: bytes) -> bytes:
+    return call(item)

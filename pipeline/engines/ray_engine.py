@@ -1,0 +1,172 @@
+"""Run items as tasks of a Ray cluster that runs already."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipeline.engines.cluster_address import cluster_address, unavailable
+from pipeline.engines.item_call import ItemCall, dump_value, read_result, software_versions
+from pipeline.engines.worker_deaths import WorkerDeaths
+from pipeline.errors import DependencyUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pipeline.config.groups.engine_config import RayEngineConfig
+
+__all__ = ["RayEngine", "open_ray"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+_POLL_INTERVAL_S = 1.0
+# `ray.init` would start a cluster, or take one that somebody else runs on this machine.
+_NO_ADDRESSES = ("auto", "local")
+
+
+@contextmanager
+def open_ray(config: RayEngineConfig) -> Iterator[RayEngine]:
+    """Yield an engine that is connected to the cluster; what it submitted is cancelled at the end.
+
+    Raises
+    ------
+    DependencyUnavailable
+        When `ray` is not installed, no address is set, or the cluster does not respond.
+    """
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise DependencyUnavailable(
+            "engine.kind ray: the package ray is not installed; run `pip install 'declarative-mlops[ray]'`"
+        ) from error
+    address = cluster_address(config, example="10.0.0.1:6379")
+    if address in _NO_ADDRESSES:
+        raise DependencyUnavailable(
+            f"engine.kind ray: {config.address_env} is {address!r}; expected the host and port of a running cluster,"
+            " such as 10.0.0.1:6379; no cluster is started for you"
+        )
+    is_connected = ray.is_initialized()
+    if not is_connected:
+        try:
+            _require_listener(address, config.timeout_s)
+            ray.init(address, configure_logging=False, log_to_driver=False, logging_level=logging.ERROR)
+        except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+            raise unavailable(config, address, error) from error
+    try:
+        yield RayEngine(config)
+    finally:
+        if not is_connected:
+            ray.shutdown()
+
+
+class RayEngine:
+    """Submits a few items more than the cluster runs at once, and another one for each that ends."""
+
+    def __init__(self, config: RayEngineConfig) -> None:
+        self._config = config
+
+    def map(self, function: Callable[[T], R], items: Sequence[T], *, noun: str = "part") -> Iterator[tuple[int, R]]:
+        """Yield (position, result) in the order in which items end; see `PartEngine.map`."""
+        import ray
+
+        call = ItemCall(function, versions=software_versions())
+        # Ray exports the function once, and each worker reads it once. Deaths are counted here, by item.
+        task = ray.remote(num_cpus=1, max_retries=0)(_exported(call))
+        deaths = WorkerDeaths(items, retries=self._config.retries, noun=noun)
+        waiting = list(range(len(items) - 1, -1, -1))
+        running: dict[Any, int] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < self._max_running():
+                    position = waiting.pop()
+                    running[task.remote(dump_value(items[position]))] = position
+                reference = self._wait_for_one(running)
+                position = running.pop(reference)
+                result = self._result(reference, position, deaths)
+                if result is None:
+                    waiting.append(position)
+                else:
+                    yield position, read_result(result)
+        finally:
+            for reference in running:
+                ray.cancel(reference)
+
+    def _max_running(self) -> int:
+        """Return how many items may be submitted and not ended; at least one, which waits for a first worker."""
+        if self._config.workers is not None:
+            return self._config.workers
+        return max(1, 2 * _n_cpus())
+
+    def _wait_for_one(self, running: dict[Any, int]) -> Any:
+        """Return a task that ended."""
+        import ray
+
+        deadline = time.monotonic() + self._config.timeout_s
+        while True:
+            ended, _ = ray.wait(list(running), num_returns=1, timeout=_POLL_INTERVAL_S)
+            if ended:
+                return ended[0]
+            if _n_cpus():
+                deadline = time.monotonic() + self._config.timeout_s
+            elif time.monotonic() > deadline:
+                raise DependencyUnavailable(
+                    f"engine.kind ray: the cluster has had no CPU for {self._config.timeout_s} s; start nodes with"
+                    " `ray start`, or raise engine.timeout_s"
+                )
+
+    def _result(self, reference: Any, position: int, deaths: WorkerDeaths) -> bytes | None:
+        """Return the result of a task that ended; None when it has to run again."""
+        import ray
+
+        lost = ray.exceptions
+        try:
+            result: bytes = ray.get(reference)
+        except (
+            lost.WorkerCrashedError,
+            lost.NodeDiedError,
+            lost.LocalRayletDiedError,
+            lost.OutOfMemoryError,
+            lost.ObjectLostError,
+        ) as error:
+            deaths.add(position, f"{type(error).__name__}: {_first_line(error)}")
+            return None
+        except ray.exceptions.RayError as error:
+            raise DependencyUnavailable(
+                f"engine.kind ray: a worker failed before the function ran ({type(error).__name__}:"
+                f" {_last_line(error)}); run the driver and all nodes from one image"
+            ) from error
+        return result
+
+
+def _require_listener(address: str, timeout_s: float) -> None:
+    """Raise an `OSError` when nothing listens at a host and port, for which `ray.init` waits minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():
+        raise ValueError("expected HOST:PORT")
+    socket.create_connection((host, int(port)), timeout=timeout_s).close()
+
+
+def _n_cpus() -> int:
+    import ray
+
+    return int(ray.cluster_resources().get("CPU", 0))
+
+
+def _exported(call: ItemCall[Any, Any]) -> Callable[[bytes], bytes]:
+    """Return a plain function, which is what Ray exports."""
+
+    def run_item(item: bytes) -> bytes:
+        return call(item)
+
+    return run_item
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
+
+
+def _last_line(error: Exception) -> str:
+    return next(reversed(str(error).strip().splitlines()), "")
