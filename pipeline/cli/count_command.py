@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.opened_version import open_version
-from pipeline.cli.shared_options import AsJson, EngineOption, ModelOption  # noqa: TC001 - typer reads it
+from pipeline.cli.part_options import EngineOption, EngineOptions, PartRowsOption, WorkersOption
+from pipeline.cli.shared_options import AsJson, ModelOption  # noqa: TC001 - typer reads it
 from pipeline.cli.terminal_output import colored, print_progress
 from pipeline.files import canonical_json
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["count"]
 
 
-def count(
+def count(  # noqa: PLR0913 - options of a command
     sources: Annotated[
         list[str], typer.Argument(metavar="IN...", help="Parquet or CSV files, folders or patterns, also s3://...")
     ],
@@ -30,7 +31,9 @@ def count(
     predicts: Annotated[
         bool, typer.Option("--predict", help="Predict the rows, so that predictions are compared as well.")
     ] = False,
-    engine: EngineOption = "local",
+    engine: EngineOption = None,
+    n_workers: WorkersOption = None,
+    part_rows: PartRowsOption = None,
     version: Annotated[
         int | None, typer.Option("--version", help="Version of the model; by default the one in Production.")
     ] = None,
@@ -38,17 +41,16 @@ def count(
     as_json: AsJson = False,
 ) -> None:
     """Count rows of files by bin, and report drift; a run after an interruption resumes."""
-    from pipeline.config.config_loader import load_engine, load_params
+    from pipeline.config.config_loader import load_params
     from pipeline.engines import open_engine
     from pipeline.monitoring.counting import CountedDrift, CountJob, plan_counts
     from pipeline.parts import run_parts
-    from pipeline.project import paths
     from pipeline.storage import StoragePath
 
     folder = StoragePath.parse(output)
     with open_version(model, version) as opened:
         package, root = opened.package, opened.root
-    config = load_engine(engine, conf=root / paths.CONF)
+    config = EngineOptions(engine, n_workers, part_rows).load(root)
     drift = CountedDrift.open(package, load_params(root / "params.yaml"), reference=reference)
     plan = plan_counts(
         package, [StoragePath.parse(each) for each in sources], predicts=predicts, part_rows=config.part_rows

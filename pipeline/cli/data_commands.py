@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.check_parts import check_in_parts, needs_parts
 from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UsageError
 from pipeline.files import canonical_json
 from pipeline.project import paths
 from pipeline.text import pluralize
@@ -18,6 +19,7 @@ from pipeline.text import pluralize
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipeline.config.groups.engine_config import PartEngineConfig
     from pipeline.config.root_config import Config
     from pipeline.problem_draft import DraftReport
 
@@ -120,12 +122,23 @@ def _list_names(names: tuple[str, ...]) -> str:
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Files of rows.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Files of rows; folders, patterns with * and objects go by parts.")
+    ],
     *,
     data: Annotated[
         str | None, typer.Option("--data", help="A file of conf/data/; the default problem if omitted.")
     ] = None,
     unlabeled: Annotated[bool, typer.Option("--unlabeled", help="Rows to predict, without the target.")] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine", help="Check all files as one table, in parts: a name in conf/engine/, or a YAML file."
+        ),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Folder for validation.json of all files, checked in parts.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check files and print each problem as file:line:column: rule: value; at most 100 a file.
@@ -137,19 +150,34 @@ def check(
 
     composition = compose([] if data is None else [f"data={data}"])
     config = build_config(composition.values, where="conf", origin=composition.origin)
-    results = [_check_file(file, config, with_target=not unlabeled) for file in files]
-    if as_json:
-        typer.echo(canonical_json(results), nl=False)
+    if engine is not None or output is not None or needs_parts(files):
+        if unlabeled:
+            raise UsageError("--unlabeled: rows without the target are not checked in parts; run `mlops predict`")
+        results = [check_in_parts(files, config, _load_engine(engine, config), output=output)]
     else:
-        for result in results:
-            for line in result["lines"]:
-                typer.echo(line)
-            typer.echo(f"{result['path']}: {'ok' if result['ok'] else 'invalid'}")
+        results = [_check_file(Path(file), config, with_target=not unlabeled) for file in files]
+    _print_results(results, as_json=as_json)
     n_invalid = sum(not result["ok"] for result in results)
     if n_invalid:
         raise DataError(
             f"{n_invalid} of {pluralize(len(results), 'file')} invalid; expected rows as in data={config.data.name}"
         )
+
+
+def _print_results(results: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(canonical_json(results), nl=False)
+        return
+    for result in results:
+        for line in result["lines"]:
+            typer.echo(line)
+        typer.echo(f"{result['path']}: {'ok' if result['ok'] else 'invalid'}")
+
+
+def _load_engine(name: str | None, config: Config) -> PartEngineConfig:
+    from pipeline.config.config_loader import load_engine
+
+    return config.engine if name is None else load_engine(name)
 
 
 def _check_file(file: Path, config: Config, *, with_target: bool) -> dict[str, Any]:
@@ -162,7 +190,7 @@ def _check_file(file: Path, config: Config, *, with_target: bool) -> dict[str, A
             locate_imported_file(file.as_posix(), root=Path())
         checked = check_file(file, config, with_target=with_target)
     except DataError as error:
-        empty: dict[str, Any] = {"is_cut": False, "problems": [], "refusals": [], "warnings": []}
+        empty: dict[str, Any] = {"is_cut": False, "problems": [], "refusals": [], "warnings": [], "not_checked": []}
         return {"path": str(file), "ok": False, **empty, "lines": [str(error)]}
     return {
         "path": str(file),
@@ -171,6 +199,7 @@ def _check_file(file: Path, config: Config, *, with_target: bool) -> dict[str, A
         "problems": [asdict(problem) for problem in checked.problems],
         "refusals": list(checked.refusals),
         "warnings": list(checked.warnings),
+        "not_checked": [],
         "lines": [
             *map(str, checked.problems),
             *(f"{file}: {line}" for line in (*checked.refusals, *checked.warnings)),

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads it
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.opened_version import open_version
+from pipeline.cli.part_options import EngineOption, EngineOptions, PartRowsOption, SourceAddresses, WorkersOption
+from pipeline.cli.predict_parts import (
+    EscapesFormulas,
+    FormatOption,
+    IsLogged,
+    ScoringOptions,
+    VersionOption,
+    predict_in_parts,
+    warning_lines,
+)
 from pipeline.cli.shared_options import AsJson, ModelOption  # noqa: TC001 - typer reads it
 from pipeline.cli.terminal_output import print_progress
 from pipeline.errors import DataError, UsageError
@@ -15,39 +25,85 @@ from pipeline.files import canonical_json
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.serving.files.file_scorer import FileScoringResult
 
 __all__ = ["feedback", "predict"]
 
 _MAX_OUTCOMES = 10_000_000
-_MAX_WARNINGS = 20
+_SUFFIXES = (".csv", ".parquet")
 
 
-def predict(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet with one column for each feature.")],
+def predict(  # noqa: PLR0913 - options of a command
+    sources: SourceAddresses,
     *,
-    target: Annotated[Path, typer.Option("--output", "-o", help="CSV or Parquet file to write.")],
-    version: Annotated[
-        int | None, typer.Option("--version", help="Version of the model; by default the one in Production.")
-    ] = None,
+    target: Annotated[
+        str, typer.Option("--output", "-o", help="CSV or Parquet file to write, or a folder of parts, as in out/.")
+    ],
+    version: VersionOption = None,
     chunk_rows: Annotated[
         int, typer.Option("--chunk-rows", min=1, help="Rows scored at once; bounds memory, never changes the output.")
     ] = 131_072,
-    is_logged: Annotated[
-        bool, typer.Option("--log", help="Write the predictions to the log; each row of the file once.")
-    ] = False,
-    escapes_formulas: Annotated[
-        bool, typer.Option("--escape-formulas", help="In CSV, put ' before texts that a spreadsheet would calculate.")
-    ] = False,
+    is_logged: IsLogged = False,
+    escapes_formulas: EscapesFormulas = False,
+    engine: EngineOption = None,
+    n_workers: WorkersOption = None,
+    part_rows: PartRowsOption = None,
+    file_format: FormatOption = "parquet",
     model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a file of any size; a run after an interruption resumes."""
+    """Score a file of any size, or many files to a folder of parts; a run after an interruption resumes."""
+    options = ScoringOptions(model, version, file_format, is_logged, escapes_formulas)
+    engine_options = EngineOptions(engine, n_workers, part_rows)
+    if _is_folder(target):
+        from pipeline.storage import StoragePath
+
+        folder = StoragePath.parse(target).absolute()
+        predict_in_parts(sources, folder, options, engine=engine_options, chunk_rows=chunk_rows, as_json=as_json)
+        return
+    _require_one_file(sources, target, engine_options)
+    _predict_file(Path(sources[0]), Path(target), options, chunk_rows=chunk_rows, as_json=as_json)
+
+
+def _is_folder(target: str) -> bool:
+    """Return whether an output is a folder of parts.
+
+    Raises
+    ------
+    UsageError
+        When it is named like a file in an object store, whose outputs are folders.
+    """
+    is_stored = "://" in target
+    if is_stored and target.endswith(_SUFFIXES):
+        raise UsageError(f"-o {target}: the output in an object store is a folder of parts; expected a name as in OUT/")
+    return is_stored or target.endswith("/") or Path(target).is_dir()
+
+
+def _require_one_file(sources: Sequence[str], target: str, engine: EngineOptions) -> None:
+    """Refuse what only a folder of parts can have."""
+    source = Path(sources[0])
+    is_pattern = "*" in source.name and not source.exists()
+    found = (
+        "several inputs"
+        if len(sources) > 1
+        else f"the input {sources[0]}"
+        if "://" in sources[0] or is_pattern or source.is_dir()
+        else "an option of engines"
+        if engine != EngineOptions()
+        else ""
+    )
+    if found:
+        raise UsageError(f"-o {target}: is one file; {found} needs a folder of parts as output, as in -o OUT/")
+
+
+def _predict_file(source: Path, target: Path, options: ScoringOptions, *, chunk_rows: int, as_json: bool) -> None:
     from pipeline.config.groups.source_config import CsvDialect
     from pipeline.serving.files.file_scorer import score_file
 
-    with open_version(model, version) as opened:
-        log = opened.prediction_log() if is_logged else None
+    with open_version(options.model, options.version) as opened:
+        log = opened.prediction_log() if options.is_logged else None
         report = score_file(
             opened.package,
             source,
@@ -55,7 +111,7 @@ def predict(
             chunk_rows=chunk_rows,
             dialect=CsvDialect.from_settings(opened.package.schema.dialect),
             log=log,
-            escapes_formulas=escapes_formulas,
+            escapes_formulas=options.escapes_formulas,
             on_progress=print_progress,
         )
     _print_result(report, as_json=as_json)
@@ -74,8 +130,8 @@ def _print_result(report: FileScoringResult, *, as_json: bool) -> None:
         return
     resumed = f", {report.n_resumed:,} of them in an earlier run" if report.n_resumed else ""
     typer.echo(f"{report.path}: {pluralize(report.n_rows, 'row')} scored{resumed}")
-    for warning, n_rows in report.warnings.most_common(_MAX_WARNINGS):
-        typer.echo(f"  warning: {warning} in {pluralize(n_rows, 'row')}")
+    for line in warning_lines(report.warnings):
+        typer.echo(line)
 
 
 def feedback(

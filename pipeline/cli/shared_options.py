@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsJson",
-    "EngineOption",
     "ModelFilter",
     "ModelOption",
     "ReasonOption",
@@ -30,9 +29,6 @@ __all__ = [
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-EngineOption = Annotated[
-    str, typer.Option("--engine", help="Where parts run: a name in conf/engine/, or the path of a YAML file.")
-]
 ModelFilter = Annotated[str | None, typer.Option("--model", help="Name of the model; all models by default.")]
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="Name of the model; by default the one in params.yaml.")

@@ -8,7 +8,8 @@ absent.
 from pipeline.parts.part_cleanup import clean_parts
 from pipeline.parts.part_commit import commit_parts, read_manifest
 from pipeline.parts.part_job import PartJob, PartOutput
-from pipeline.parts.part_plan import Part, PartPlan, SourceFile, plan_parts, read_plan, store_plan
+from pipeline.parts.part_plan import Part, PartPlan, SourceFile, find_plan, plan_parts, read_plan, store_plan
+from pipeline.parts.part_progress import PartProgress
 from pipeline.parts.part_record import PartFile, PartRecord, find_record, read_records
 from pipeline.parts.part_run import run_part, run_parts
 from pipeline.parts.part_sources import (
@@ -23,10 +24,12 @@ __all__ = [
     "PartJob",
     "PartOutput",
     "PartPlan",
+    "PartProgress",
     "PartRecord",
     "SourceFile",
     "clean_parts",
     "commit_parts",
+    "find_plan",
     "find_record",
     "find_source_files",
     "plan_parts",

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["clean_parts"]
 
-_PART_FILE = re.compile(r"part-\d{6,}-[0-9a-f]{8}\b.*")
+# A hidden file is what an attempt that was killed had begun to write.
+_PART_FILE = re.compile(r"\.?part-\d{6,}-[0-9a-f]{8}\b.*")
 _DAY_S = 86_400.0
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.storage import StoragePath
 
-__all__ = ["Part", "PartPlan", "SourceFile", "plan_parts", "read_plan", "store_plan"]
+__all__ = ["Part", "PartPlan", "SourceFile", "find_plan", "plan_parts", "read_plan", "store_plan"]
 
 _PLAN_FILE = "_plan.json"
 _FORMAT = 1
@@ -200,6 +200,14 @@ def store_plan(plan: PartPlan, output: StoragePath) -> None:
         )
 
 
+def find_plan(output: StoragePath) -> PartPlan | None:
+    """Return the plan of an output folder; None when it has none."""
+    try:
+        return PartPlan.from_json((output / _PLAN_FILE).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
 def read_plan(output: StoragePath) -> PartPlan:
     """Return the plan of an output folder.
 
@@ -208,7 +216,7 @@ def read_plan(output: StoragePath) -> PartPlan:
     UsageError
         When it has none.
     """
-    try:
-        return PartPlan.from_json((output / _PLAN_FILE).read_bytes())
-    except FileNotFoundError as error:
-        raise UsageError(f"{output}: has no plan; write one with `mlops parts plan JOB IN -o {output}`") from error
+    plan = find_plan(output)
+    if plan is None:
+        raise UsageError(f"{output}: has no plan; write one with `mlops parts plan JOB IN -o {output}`")
+    return plan

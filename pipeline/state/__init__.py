@@ -127,6 +127,7 @@ from pipeline.state.prediction_search import LoggedPrediction, PredictionQuery, 
 from pipeline.state.prediction_writer import IdempotencyKeyTaken, PredictionIdTaken, PredictionWriter
 from pipeline.state.predictions import (
     count_older_predictions,
+    count_predictions_between,
     erase_subject,
     existing_prediction_ids,
     find_prediction,
@@ -296,6 +297,7 @@ __all__ = [
     "count_older_predictions",
     "count_packages",
     "count_predictions",
+    "count_predictions_between",
     "count_rows_by_hour",
     "count_undelivered",
     "create_api_key",

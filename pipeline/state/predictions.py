@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LoggedResult",
     "count_older_predictions",
+    "count_predictions_between",
     "erase_subject",
     "existing_prediction_ids",
     "find_prediction",
@@ -51,6 +52,12 @@ def existing_prediction_ids(connection: Connection, ids: Sequence[str]) -> set[s
         query = select(predictions.c.prediction_id).where(predictions.c.prediction_id.in_(part))
         existing.update(connection.execute(query).scalars())
     return existing
+
+
+def count_predictions_between(connection: Connection, first_id: str, last_id: str) -> int:
+    """Return the number of logged predictions whose identifiers are in a range, its ends included."""
+    between = predictions.c.prediction_id.between(first_id, last_id)
+    return connection.execute(select(func.count()).select_from(predictions).where(between)).scalar_one()
 
 
 def logged_results(connection: Connection, ids: Sequence[str]) -> dict[str, LoggedResult]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,16 +67,34 @@ class FilePredictionLog:
         try:
             for start in range(0, rows.num_rows, _BATCH_ROWS):
                 batch_ids = ids[start : start + _BATCH_ROWS]
-                with self.state.reading() as connection:
-                    is_known = bool(store.existing_prediction_ids(connection, batch_ids[:1]))
-                if is_known:
-                    continue
-                batch = self._prediction_rows(rows.slice(start, _BATCH_ROWS), batch_ids)
-                with suppress(PredictionIdTaken):  # another process logs the same file
-                    writer.write(batch, has_client_ids=True)
+                n_logged = self._count_logged(batch_ids)
+                if n_logged < len(batch_ids):
+                    batch = self._prediction_rows(rows.slice(start, _BATCH_ROWS), batch_ids)
+                    self._write(writer, batch, is_new=n_logged == 0)
         finally:
             writer.close()
         return ids
+
+    def _count_logged(self, ids: list[str]) -> int:
+        """Return how many of the identifiers of consecutive rows are in the log."""
+        with self.state.reading() as connection:
+            return store.count_predictions_between(connection, ids[0], ids[-1])
+
+    def _write(self, writer: PredictionWriter, batch: list[PredictionRow], *, is_new: bool) -> None:
+        """Write the rows that the log lacks; another process may log rows of the same file at the same time."""
+        missing = batch if is_new else self._list_missing(batch)
+        while missing:
+            try:
+                writer.write(missing, has_client_ids=True)
+            except PredictionIdTaken:
+                missing = self._list_missing(missing)
+            else:
+                return
+
+    def _list_missing(self, batch: list[PredictionRow]) -> list[PredictionRow]:
+        with self.state.reading() as connection:
+            logged = store.existing_prediction_ids(connection, [row.prediction_id for row in batch])
+        return [row for row in batch if row.prediction_id not in logged]
 
     def _prediction_rows(self, rows: pa.Table, ids: list[str]) -> list[PredictionRow]:
         columns = [_to_request_values(rows.column(name)) for name in self.scorer.package.schema.feature_names]

@@ -33,6 +33,7 @@ __all__ = [
     "InvalidValue",
     "TableValidator",
     "count_file_rows",
+    "part_column_names",
     "read_column_names",
     "read_file_tables",
     "read_part_tables",
@@ -68,6 +69,13 @@ def read_part_tables(
 ) -> Iterator[pa.Table]:
     """Yield the rows of a part as `read_file_tables` does; errors count the rows of Parquet from `first_row`."""
     yield from _read_declared(rows.file, schema, ids, dialect=dialect, where=rows.address, first_row=first_row)
+
+
+def part_column_names(rows: PartRows, schema: Schema, *, dialect: CsvDialect) -> list[str]:
+    """Return the names of the columns of the file of a part; none where the header of a CSV file is invalid."""
+    if isinstance(rows.file, Path):
+        return read_header_names(rows.file, choose_file_dialect(rows.file, dialect, schema.accepted_names))
+    return [*rows.file.names, *rows.file.set_aside]
 
 
 def _read_declared(

@@ -13,6 +13,7 @@ from pipeline.registry import ModelRegistry
 from tests.fixtures.small_packages import write_small_package
 from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.registry.test_model_registry import NAME, add
+from tests.pipeline.serving.files.scored_parts import many_rows, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,5 +56,27 @@ def mlops(model_project: Path, run_cli: CliRunner) -> Callable[..., CliRun]:
         result = run_cli(*words, cwd=model_project)
         assert result.exit_code == 0, result.err
         return result
+
+    return run
+
+
+@pytest.fixture
+def rows_project(project: Path) -> Path:
+    """The registered project with its settings and a folder of two files."""
+    (project / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    rows = many_rows(90).drop_columns("id")
+    write_rows(project / "in/a.parquet", rows.slice(0, 60), group_rows=20)
+    write_rows(project / "in/b.parquet", rows.slice(60), group_rows=20)
+    return project
+
+
+@pytest.fixture
+def run_in_rows(rows_project: Path, run_cli: CliRunner) -> Callable[..., str]:
+    """Run a command in the project, expect an exit code, and return the output, or the message of the error."""
+
+    def run(*words: str, expect: int = 0, env: dict[str, str] | None = None) -> str:
+        result = run_cli(*words, cwd=rows_project, env=env)
+        assert result.exit_code == expect, result.err
+        return result.err if expect else result.out
 
     return run

@@ -24,9 +24,10 @@ def test_files_of_earlier_attempts_are_removed(tmp_path: Path, is_committed: boo
     stale = run_part(job, plan, folder, 0).files[0].name
     run_part(job, plan, folder, 0)
     (folder / "mine.txt").write_bytes(b"of a user")
+    (folder / f".{stale}.a1b2.tmp").write_bytes(b"begun")
     if is_committed:
         with open_engine(LocalEngineConfig(kind="local", workers=1, retries=0, part_rows=3)) as engine:
             run_parts(job, plan, folder, engine)
     assert clean_parts(folder) == []
-    assert clean_parts(folder, min_age_s=0) == [stale]
+    assert clean_parts(folder, min_age_s=0) == [f".{stale}.a1b2.tmp", stale]
     assert (folder / "mine.txt").exists()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import Conflict, UsageError
-from pipeline.parts import PartPlan, SourceFile, plan_parts, read_plan, store_plan
+from pipeline.parts import PartPlan, SourceFile, find_plan, plan_parts, read_plan, store_plan
 from pipeline.storage import StoragePath
 from tests.pipeline.parts.row_sums import row_plan
 
@@ -61,3 +61,12 @@ def test_the_digest_changes_with_each_input() -> None:
 
     plans = [plan(), plan(job="b"), plan(settings=2), plan(version="w"), plan(part_rows=1)]
     assert len({each.digest for each in plans}) == len(plans)
+
+
+def test_the_time_of_a_file_is_stored_and_changes_no_digest(tmp_path: Path) -> None:
+    plans = [plan_parts("job", {}, [SourceFile("f", "v", 1, (1,), modified_ns)], part_rows=1) for modified_ns in (0, 7)]
+    assert plans[0].digest == plans[1].digest
+    folder = StoragePath.parse(tmp_path)
+    store_plan(plans[1], folder)
+    assert find_plan(folder) == plans[1]
+    assert find_plan(folder / "other") is None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.config.groups.engine_config import LocalEngineConfig
 from pipeline.engines import open_engine
-from pipeline.errors import DataError
-from pipeline.parts import SourceFile, find_source_files, require_unchanged, run_parts
+from pipeline.errors import DataError, UsageError
+from pipeline.parts import SourceFile, find_source_files, require_outside, require_unchanged, run_parts
 from pipeline.storage import StoragePath
 from tests.pipeline.parts.row_sums import RowSums, row_plan
 
@@ -59,6 +60,38 @@ def test_a_changed_file_is_refused(folder: Path) -> None:
     path.remove()
     with pytest.raises(DataError, match="no such file; it was there when the job was planned"):
         require_unchanged(source)
+
+
+def test_a_file_of_equal_size_is_compared_by_content_when_it_was_written_since(folder: Path) -> None:
+    path = StoragePath.parse(folder / "a.csv")
+    source = SourceFile(str(path), path.version(), path.n_bytes(), (1,), path.local.stat().st_mtime_ns)
+    os.utime(path.local, ns=(1, 1))
+    assert require_unchanged(source) == path
+    path.write_bytes(b"x\n2\n")
+    with pytest.raises(DataError, match="changed since the job was planned"):
+        require_unchanged(source)
+
+
+@pytest.mark.parametrize("name", ["with blanks.csv", "star*.csv", "[a].csv", "what?.csv"])
+def test_a_name_is_found_as_it_is(name: str, tmp_path: Path) -> None:
+    names = (name, "a.csv", "starts.csv", "whats.csv")
+    for each in names:
+        (tmp_path / each).touch()
+    assert found(tmp_path / name) == [name]
+    assert found(tmp_path / f"{name[:3]}*") == sorted(each for each in names if each.startswith(name[:3]))
+
+
+@pytest.mark.parametrize("address", ["in", "in/a.csv", "in/*.csv", "in/out", "in/out/part.parquet", "./other/../in"])
+def test_an_output_among_the_inputs_is_refused(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    output = StoragePath.parse("in" if address in ("in/a.csv", "in/*.csv") else "in/out")
+    with pytest.raises(UsageError, match="another run would read its own output"):
+        require_outside(output, [StoragePath.parse(address)])
+
+
+@pytest.mark.parametrize("address", ["in", "input", "in/a.csv", "s3://rows/input/out"])
+def test_an_output_beside_the_inputs_is_accepted(address: str) -> None:
+    require_outside(StoragePath.parse("input-out"), [StoragePath.parse(address)])
 
 
 def test_of_a_committed_output_only_named_files_are_read(tmp_path: Path) -> None:
