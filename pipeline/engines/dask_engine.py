@@ -44,7 +44,7 @@ def open_dask(config: DaskEngineConfig) -> Iterator[DaskEngine]:
     address = cluster_address(config, example="tcp://scheduler:8786")
     try:
         client = distributed.Client(address, timeout=config.timeout_s, set_as_default=False, name="mlops")
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, TypeError) as error:  # TypeError: without certificates
         raise unavailable(config, address, error) from error
     with client:
         yield DaskEngine(client, config)

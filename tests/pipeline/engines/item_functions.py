@@ -21,6 +21,7 @@ __all__ = [
     "raise_unreadable",
     "refuse",
     "square",
+    "wait_for_files",
 ]
 
 
@@ -77,3 +78,11 @@ def note_and_wait(folder: Path, number: int) -> int:
     while not (folder / "go").exists():
         time.sleep(0.02)
     return number
+
+
+def wait_for_files(folder: Path, pattern: str, *, n_files: int) -> None:
+    """Return when a folder has as many files."""
+    deadline = time.monotonic() + 60
+    while len(list(folder.glob(pattern))) < n_files:
+        assert time.monotonic() < deadline, f"{folder}: no {n_files} files {pattern}"
+        time.sleep(0.02)
