@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.count_command import COUNT_PARTS
 from pipeline.cli.part_options import EngineOption, EngineOptions, PartJobKind, WorkersOption
 from pipeline.cli.predict_parts import PREDICT_PARTS
 from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
@@ -25,6 +26,7 @@ _HOUR_S = 3_600.0
 # The name of a job is that of its plans.
 PART_JOBS: LookupTable[PartJobKind] = LookupTable("job of a plan")
 PART_JOBS.add("predict")(PREDICT_PARTS)
+PART_JOBS.add("count")(COUNT_PARTS)
 
 app = typer.Typer(help="Run a job in parts, with a scheduler of your own: plan, run, commit.", no_args_is_help=True)
 plan_app = typer.Typer(help="Plan the parts of a job.", no_args_is_help=True)

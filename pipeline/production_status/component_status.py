@@ -11,7 +11,7 @@ from pipeline.text import short_timestamp
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-__all__ = ["ComponentName", "ComponentStatus", "HealthState", "ProductionStatus", "SinceSource"]
+__all__ = ["HEALTH_STATES", "ComponentName", "ComponentStatus", "HealthState", "ProductionStatus", "SinceSource"]
 
 HealthState = Literal["healthy", "unknown", "degraded", "down"]
 ComponentName = Literal[
@@ -21,7 +21,7 @@ ComponentName = Literal[
 SinceSource = Literal["recorded", "last_seen", "observed", "unknown"]
 
 # From the best to the worst: what is unknown is worse than healthy.
-_STATES: tuple[HealthState, ...] = ("healthy", "unknown", "degraded", "down")
+HEALTH_STATES: tuple[HealthState, ...] = ("healthy", "unknown", "degraded", "down")
 _LABELS: dict[ComponentName, str] = {
     "database": "State database",
     "log": "Prediction log",
@@ -116,7 +116,7 @@ class ProductionStatus:
     @property
     def state(self) -> HealthState:
         """The worst state of a component."""
-        return max((component.state for component in self.components), key=_STATES.index)
+        return max((component.state for component in self.components), key=HEALTH_STATES.index)
 
     @property
     def since(self) -> int | None:

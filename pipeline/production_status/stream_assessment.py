@@ -2,32 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipeline.production_status.component_status import ComponentStatus
+from pipeline.production_status.component_status import HEALTH_STATES, ComponentStatus
+from pipeline.state.stream_reports import StreamFacts
 from pipeline.text import format_age, format_duration, pluralize, shorten
 
 if TYPE_CHECKING:
     from pipeline.production_status.state_facts import ModelFacts
-    from pipeline.state.stream_reports import ConsumerReport, PartitionReport, StreamFacts
+    from pipeline.state.stream_reports import ConsumerReport, PartitionReport
 
 __all__ = ["assess_facts", "assess_stream", "is_partition_stale", "is_silent"]
 
 # A consumer reports every five seconds; one that is silent for longer than this is gone.
 _SILENT_AFTER_US = 30_000_000
 _LATE_AFTER_US = 300_000_000
+_OVER_AFTER_US = 86_400_000_000
 _START = "run `mlops stream`"
 _MAX_REASON_LENGTH = 120
 
 
 def assess_stream(known: ModelFacts | None, now: int) -> ComponentStatus | None:
-    """Return the status of the streams; None where no consumer ever reported: most projects have no stream."""
+    """Return the status of the streams; None where no consumer ever reported: most projects have no stream.
+
+    A group that was stopped in order more than a day ago is left out.
+    """
     facts = None if known is None else known.stream
-    return None if facts is None or facts.is_empty else assess_facts(facts, now)
+    if facts is None or facts.is_empty:
+        return None
+    groups = [group for group in _groups(facts) if not _is_over(group, now)]
+    return _assess_groups(groups, now) if groups else None
 
 
 def assess_facts(facts: StreamFacts, now: int) -> ComponentStatus:
     """Return the status of streams whose consumers reported at least once."""
+    return _assess_groups(_groups(facts), now)
+
+
+def _groups(facts: StreamFacts) -> list[StreamFacts]:
+    """Return the reports of each group: one group reads events, another one outcomes."""
+    reports: list[ConsumerReport | PartitionReport] = [*facts.consumers, *facts.partitions]
+    names = dict.fromkeys(report.group_name for report in reports)
+    return [
+        StreamFacts(
+            tuple(consumer for consumer in facts.consumers if consumer.group_name == name),
+            tuple(partition for partition in facts.partitions if partition.group_name == name),
+        )
+        for name in names
+    ]
+
+
+def _is_over(group: StreamFacts, now: int) -> bool:
+    return bool(group.consumers) and all(
+        consumer.state == "stopped" and not consumer.reason and now - consumer.seen_at > _OVER_AFTER_US
+        for consumer in group.consumers
+    )
+
+
+def _assess_groups(groups: list[StreamFacts], now: int) -> ComponentStatus:
+    """Return the worst status of a group; where there are several, the sentence names the topic of each."""
+    statuses = [_assess_group(group, now) for group in groups]
+    worst = max(statuses, key=lambda status: HEALTH_STATES.index(status.state))
+    if len(statuses) == 1:
+        return worst
+    topics = [(group.consumers[0] if group.consumers else group.partitions[0]).topic for group in groups]
+    sentences = [f"{topic}: {status.sentence}" for topic, status in zip(topics, statuses, strict=True)]
+    return replace(worst, sentence="; ".join(sentences))
+
+
+def _assess_group(facts: StreamFacts, now: int) -> ComponentStatus:
     running = [
         consumer for consumer in facts.consumers if consumer.state != "stopped" and not is_silent(consumer.seen_at, now)
     ]
@@ -57,6 +101,12 @@ def _assess_without_consumer(facts: StreamFacts, now: int) -> ComponentStatus:
     if last is None:
         return ComponentStatus("stream", "unknown", "unknown", "unknown", "No consumer runs", _START, "no consumer")
     seen = f"`{last.consumer}` reported last {format_age(last.seen_at, now)}"
+    if last.state == "stopped" and last.reason:
+        sentence = (
+            f"`{last.consumer}` ended {format_age(last.seen_at, now)}: {shorten(last.reason, _MAX_REASON_LENGTH)}"
+        )
+        failed = ComponentStatus("stream", "down", "failed", "failed", sentence, _START, "stream failed")
+        return failed.known_since(last.seen_at)
     if last.state == "stopped":
         sentence = f"No consumer runs; {seen}, when it was stopped"
         stopped = ComponentStatus("stream", "unknown", "stopped", "stopped", sentence, _START, "stream stopped")

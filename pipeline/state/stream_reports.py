@@ -40,9 +40,9 @@ class ConsumerReport:
     consumer : str
         Machine and process.
     state : "running", "paused" or "stopped"
-        `paused`: it has its partitions and predicts nothing. `stopped`: it has left the group in order.
+        `paused`: it has its partitions and predicts nothing. `stopped`: it has left the group.
     reason : str
-        Why it is paused; empty otherwise.
+        Why it is paused, or the error that ended it; empty otherwise.
     n_rebalances, n_fenced : int
         Since its start: assignments of partitions, and transactions that were refused because another consumer has
         the partition.

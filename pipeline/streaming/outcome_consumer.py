@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pipeline import state as store
 from pipeline.errors import Conflict, DependencyUnavailable, MlopsError
@@ -24,7 +24,7 @@ from pipeline.streaming.partition_claims import PartitionClaims
 from pipeline.streaming.stream_stats import StreamStats
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pipeline.config.groups.stream_config import KafkaStreamConfig
     from pipeline.serving.loaded_model import LoadedModel
@@ -33,7 +33,11 @@ if TYPE_CHECKING:
     from pipeline.streaming.kafka_client import Event, Partition
     from pipeline.streaming.stream_models import StreamModels
 
-__all__ = ["OutcomeConsumer", "outcome_group"]
+__all__ = ["OutcomeConsumer", "OutcomeStep", "outcome_group"]
+
+# Moments of a batch, in their order; a test ends the process at one of them.
+OutcomeStep = Literal["sent", "written", "stored"]
+
 
 _SOURCE = "stream"
 _MAX_ROWS = 1_000
@@ -65,13 +69,23 @@ class OutcomeConsumer:
     state : State
     models : StreamModels
         The model in Production has the classes that outcomes may be.
+    on_step : callable, optional
+        Called at each moment of a batch.
     """
 
-    def __init__(self, config: KafkaStreamConfig, *, state: State, models: StreamModels) -> None:
+    def __init__(
+        self,
+        config: KafkaStreamConfig,
+        *,
+        state: State,
+        models: StreamModels,
+        on_step: Callable[[OutcomeStep], None] = lambda _step: None,
+    ) -> None:
         self.stats = StreamStats()
         self._config = config
         self._state = state
         self._models = models
+        self._on_step = on_step
         group = outcome_group(config)
         self._claims = PartitionClaims(state, group)
         self._client = KafkaClient(config.model_copy(update={"group": group}), config.topics.outcomes, self)
@@ -162,8 +176,10 @@ class OutcomeConsumer:
         if not self._send_dead(dead, model):
             self.stats.hold_reason = "the broker does not take the dead letters"
             return events
+        self._on_step("sent")
         taken = [each.event for each in ready]
         self._store(stored, taken)
+        self._on_step("stored")
         self._count(taken, stored, dead)
         if self._client.commit(self._claims.note_sent(taken)) is not None:
             self.stats.n_refused_commits += 1
@@ -210,6 +226,7 @@ class OutcomeConsumer:
         with self._state.writing() as connection:
             if rows:
                 store.add_outcomes(connection, rows)
+            self._on_step("written")
             positions = {
                 partition: advance_position(connection, self._claims[partition].position, end, now=now)
                 for partition, end in ends.items()

@@ -77,10 +77,11 @@ class StreamReporter:
         """Begin to report."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Report that the consumer has stopped, and end."""
+    def stop(self, reason: str = "") -> None:
+        """Report that the consumer has stopped, and the error that ended it, if one did."""
         self._stop_event.set()
         self._thread.join()
+        self._stats.hold_reason = reason or None
         self._report_safely("stopped")
         self._reader.close()
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.config.config_loader import load_params
-from pipeline.errors import ConfigError, DependencyUnavailable
+from pipeline.errors import ConfigError, DependencyUnavailable, MlopsError
 from pipeline.package import PackageStore
 from pipeline.project import paths
 from pipeline.project.root import find_state_root
@@ -149,10 +149,15 @@ def _run(
     sys.stderr.flush()
     probes.start()
     reporter.start()
+    reason = ""
     try:
         consumer.run()
+    except Exception as error:
+        # The message of an unexpected error may quote a value of a row.
+        reason = str(error) if isinstance(error, MlopsError) else f"internal error ({type(error).__name__})"
+        raise
     finally:
-        reporter.stop()
+        reporter.stop(reason)
         probes.stop()
 
 

@@ -36,7 +36,7 @@ class CountJob:
         Folder of the project, whose package store has the package of the plan.
     """
 
-    name: ClassVar[str] = "monitor-count"
+    name: ClassVar[str] = "count"
     root: Path
 
     def run(self, plan: PartPlan, part: Part, output: PartOutput) -> Mapping[str, Any]:  # noqa: ARG002 - no files

@@ -42,6 +42,23 @@ _STALE = replace(PARTITION, partition_number=1, measured_at=NOW - HOUR_US)
             (PARTITION,),
             ("unknown", "stopped", "No consumer runs; `host-1` reported last 1 hour ago, when it was stopped"),
         ),
+        (
+            (replace(_GONE, state="stopped", reason="the topic ends"),),
+            (PARTITION,),
+            ("down", "failed", "`host-1` ended 1 hour ago: the topic ends"),
+        ),
+        (
+            (CONSUMER, replace(_GONE, group_name="h", topic="outcomes")),
+            (PARTITION,),
+            (
+                "down",
+                "no_consumer",
+                (
+                    "events: 1 consumer, 1 partition; 30 events wait; outcomes: No consumer reports: `host-1` reported"
+                    " last 1 hour ago"
+                ),
+            ),
+        ),
         ((), (PARTITION,), ("unknown", "unknown", "No consumer runs")),
     ],
 )
@@ -53,7 +70,10 @@ def test_the_reports_decide(
     assert (status.state, status.condition, status.sentence) == expected
 
 
-@pytest.mark.parametrize("stream", [None, StreamFacts()])
+_OVER = replace(CONSUMER, state="stopped", seen_at=NOW - 25 * HOUR_US)
+
+
+@pytest.mark.parametrize("stream", [None, StreamFacts(), StreamFacts((_OVER,), (PARTITION,))])
 def test_a_project_without_a_stream_has_no_component(stream: StreamFacts | None) -> None:
     healthy = facts()
     status = assess_production(replace(healthy, database=replace(healthy.database, model=known(stream=stream))))

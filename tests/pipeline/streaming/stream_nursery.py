@@ -13,11 +13,15 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config.config_loader import load_params
 from pipeline.state import open_state
-from pipeline.streaming.stream_startup import build_consumer
+from pipeline.streaming.outcome_consumer import OutcomeConsumer
+from pipeline.streaming.stream_startup import build_consumer, build_models, require_stream
+
+if TYPE_CHECKING:
+    from pipeline.streaming.stream_consumer import StreamConsumer
 
 _FOLLOW_S = 0.05
 
@@ -58,7 +62,13 @@ def run_consumer(order: dict[str, Any]) -> None:
             write(".now")
 
     ended = threading.Event()
-    consumer = build_consumer(load_params(root / "params.yaml"), root, state, on_step=send_signal)
+    config = load_params(root / "params.yaml")
+    consumer: StreamConsumer | OutcomeConsumer
+    if order["reads_outcomes"]:
+        models = build_models(config, root, state)
+        consumer = OutcomeConsumer(require_stream(config), state=state, models=models, on_step=send_signal)
+    else:
+        consumer = build_consumer(config, root, state, on_step=send_signal)
     signal.signal(signal.SIGTERM, lambda *_: consumer.stop())
     follower = threading.Thread(target=follow)
     follower.start()

@@ -186,13 +186,15 @@ class StreamProject:
     state: State
     consumers: list[Consumer] = field(default_factory=list)
 
-    def start(self, *, step: str = "", nth: int = 1, number: signal.Signals = signal.SIGKILL) -> Consumer:
+    def start(
+        self, *, step: str = "", nth: int = 1, number: signal.Signals = signal.SIGKILL, reads_outcomes: bool = False
+    ) -> Consumer:
         """Start a consumer, which sends itself a signal the n-th time that it comes to a step."""
         report = self.root / f"consumer-{len(self.consumers)}.json"
         environment = {"MLOPS_KAFKA": self.broker.address, STATE_URL_ENV: os.environ.get(STATE_URL_ENV, "")}
         order = {
             "root": str(self.root), "environment": environment, "report": str(report),
-            "step": step, "nth": nth, "signal": number,
+            "step": step, "nth": nth, "signal": number, "reads_outcomes": reads_outcomes,
         }  # fmt: skip
         consumer = Consumer(self.nursery.fork(order), report)
         self.consumers.append(consumer)

@@ -37,9 +37,9 @@ def test_reports_follow_the_consumer_until_it_stops(own_kafka: KafkaBroker, stat
     stats.hold_reason = "the disk is full"
     own_kafka.kill()
     wait_until(lambda: _facts(state).consumers[0].state == "paused", "the pause is reported")
-    reporter.stop()
+    reporter.stop("OffsetGone: the topic ends")
     facts = _facts(state)
     assert [(each.lag, each.n_processed, each.n_dead) for each in facts.partitions] == [(1, 1, 1)]
     assert [(each.state, each.reason, each.n_rebalances) for each in facts.consumers] == [
-        ("stopped", "the disk is full", 1)
+        ("stopped", "OffsetGone: the topic ends", 1)
     ]
