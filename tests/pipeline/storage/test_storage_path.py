@@ -99,7 +99,7 @@ def test_a_local_copy_has_the_content(folder: StoragePath) -> None:
 
 
 @pytest.mark.parametrize("message", ["AWS Error NETWORK_CONNECTION during GetObject", "Couldn't deserialize thrift"])
-def test_a_failed_read_is_one_of_the_store_if_the_store_says_so(s3_bucket: str, message: str) -> None:
+def test_a_failed_read_is_one_of_the_store_if_the_store_reported_it(s3_bucket: str, message: str) -> None:
     path = StoragePath.parse(s3_bucket) / "a.parquet"
     is_store = message.startswith("AWS")
     raises = pytest.raises(DependencyUnavailable, match="NETWORK_CONNECTION") if is_store else nullcontext()
