@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import kubernetes_validate
 import pytest
+import typer.main
 import yaml
 
+from pipeline.cli.root_command import app
 from pipeline.config.composition import compose
 from tests.deploy import dockerfile
 
@@ -31,6 +34,8 @@ CUSTOM_RESOURCE_GROUPS = ("serving.kserve.io/", "monitoring.coreos.com/", "keda.
 CUSTOM_SCHEMAS = {"ScaledObject": "keda_scaledobject", "DaskCluster": "dask_cluster"}
 # Components that no shipped overlay has, in overlays as a person would write them.
 _OWN_OVERLAYS = {"kserve": ("kserve",), "scale": ("stream", "parts", "dask")}
+# Their entry point is `mlops`.
+COMMAND_IMAGES = ("mlops-pipeline", "mlops-scale")
 _DASK_PODS = ("scheduler", "worker")
 
 
@@ -244,6 +249,23 @@ def test_images_of_the_manifests_are_targets_of_the_dockerfile(
     assert {image.removeprefix("mlops-") for image in images if image.startswith("mlops-")} <= set(
         dockerfile.read_stages()
     )
+
+
+def test_every_command_of_a_pod_exists_with_its_options(tmp_path_factory: pytest.TempPathFactory) -> None:
+    manifests = render_overlay("scale", tmp_path_factory.getbasetemp() / "kustomize")
+    lines = {
+        container["name"]: container["args"]
+        for _, pod in pod_templates(manifests)
+        for container in containers_of(pod)
+        if container["image"] in COMMAND_IMAGES and "command" not in container
+    }
+    assert {"loop", "stream", "stream-outcomes", "plan", "run", "commit"} <= set(lines)
+    for line in lines.values():
+        words, command = [re.sub(r"\$\(\w+\)", "0", word) for word in line], typer.main.get_command(app)
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
+        with command.make_context(command.name, words) as context:
+            assert context.args == []
 
 
 def test_images_of_compose_are_targets_of_the_dockerfile() -> None:
