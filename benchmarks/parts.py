@@ -131,9 +131,9 @@ def _start_cluster(kind: str, workers: int, folder: Path, clusters: ExitStack) -
     """Start the processes of a cluster on loopback, and return its address."""
     if kind == "dask":
         file = folder / "scheduler.json"
-        words = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-        clusters.enter_context(_running("distributed.cli.dask_scheduler", *words[1:], log=folder / "scheduler.log"))
-        _wait_for(lambda: file.exists())
+        words = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+        clusters.enter_context(_running("distributed.cli.dask_scheduler", *words, log=folder / "scheduler.log"))
+        _wait_for(file.exists)
         words = ["--scheduler-file", str(file), "--nworkers", str(workers), "--nthreads", "1", "--no-dashboard"]
         clusters.enter_context(_running("distributed.cli.dask_worker", *words, log=folder / "workers.log"))
         return str(json.loads(file.read_text(encoding="utf-8"))["address"])
