@@ -11,13 +11,13 @@ from pipeline.modeling.mitigation_effect import train_with_mitigation
 from pipeline.package.training_lineage import training_lineage
 from pipeline.project import paths
 from pipeline.schema import Schema
-from pipeline.sweeps import LedgerRecorder, run_trial
+from pipeline.sweeps import LedgerSweepRunner, run_trial
 
 if TYPE_CHECKING:
     from pipeline.config.root_config import Config
 
 
-@stage("train", manual_task=run_trial, recorder=LedgerRecorder())
+@stage("train", manual_task=run_trial, sweep_runner=LedgerSweepRunner())
 def main(config: Config) -> float:
     """Write the candidate package and its cross-validated metrics; return the selection metric."""
     train, test = files.read_parquet(paths.TRAIN_ROWS), files.read_parquet(paths.TEST_ROWS)

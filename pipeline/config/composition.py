@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.declared_files import check_conf_files
-from pipeline.config.hydra_settings import check_hydra_node
+from pipeline.config.hydra_settings import check_hydra_node, store_launchers
 from pipeline.config.interpolation import check_interpolations
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.config.target_guard import check_overrides, check_targets
@@ -184,6 +184,7 @@ def _hydra_initialized(conf: Path, overrides: Sequence[str]) -> Iterator[None]:
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
+    store_launchers()
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf.resolve()), version_base=None):

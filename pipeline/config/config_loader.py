@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.composition import Origin
 
-__all__ = ["build_config", "load_engine", "load_params", "load_scenario"]
+__all__ = ["build_config", "build_engine", "load_engine", "load_params", "load_scenario"]
 
 _MAX_ERRORS = 10
 
@@ -92,7 +92,18 @@ def load_engine(name_or_path: str, *, conf: Path = paths.CONF) -> PartEngineConf
         Naming the known engines, or file and key.
     """
     path, values = _read_option(name_or_path, conf / "engine", example="local")
-    return _validate(_EngineFile, {"engine": values}, str(path), tuple).engine
+    return build_engine(values, where=str(path))
+
+
+def build_engine(values: Mapping[str, Any], *, where: str) -> PartEngineConfig:
+    """Return the typed form of the group `engine`.
+
+    Raises
+    ------
+    ConfigError
+        Naming `where` and the key.
+    """
+    return _validate(_EngineFile, {"engine": dict(values)}, where, tuple).engine
 
 
 def _read_option(name_or_path: str, folder: Path, *, example: str) -> tuple[Path, dict[str, Any]]:

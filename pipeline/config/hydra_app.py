@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.composition import check_hydra_overrides
 from pipeline.config.config_loader import build_config
-from pipeline.config.hydra_job import HydraJob, SweepRecorder, TrialBusy, current_job, current_sweep
-from pipeline.config.interpolation import check_interpolations
+from pipeline.config.hydra_job import (
+    HydraJob,
+    SweepRunner,
+    TrialBusy,
+    current_job,
+    current_sweep,
+    plain_values,
+    stops_at_failure,
+)
 from pipeline.errors import ConfigError, MlopsError, UsageError
 from pipeline.project import paths
 
@@ -27,10 +34,10 @@ _FLAGS = {"-m", "--multirun", "--cfg", "-c", "job", "hydra", "all", "--resolve",
 
 @dataclass(frozen=True)
 class HydraTask:
-    """What Hydra runs for each composed tree: one task, and who records the failures of its sweeps."""
+    """What Hydra runs for each composed tree: one task, and who runs and records the trials of its sweeps."""
 
     task: Callable[[Config], float | None]
-    recorder: SweepRecorder | None = None
+    runner: SweepRunner | None = None
 
     def __call__(self, tree: Any) -> float | None:
         """Run the task on a tree of Hydra."""
@@ -52,7 +59,7 @@ class HydraTask:
         except TrialBusy:
             raise
         except Exception as error:
-            if self.recorder is None or not job.is_in_sweep:
+            if self.runner is None or not job.is_in_sweep:
                 raise
             self._report_failure(job, error, stop=stop)
             if stop:
@@ -65,45 +72,23 @@ class HydraTask:
         if not isinstance(error, MlopsError):
             logging.getLogger(__name__).error("unexpected error in a trial:", exc_info=error)
         sys.stderr.write(f"[{job.number}] failed: {message}\n")
-        if self.recorder is not None:
-            self.recorder.record_failure(job, message, stop=stop)
+        if self.runner is not None:
+            self.runner.record_failure(job, message, stop=stop)
 
     def _refuse_when_stopped(self, sweep: int | None) -> None:
-        reason = None if sweep is None or self.recorder is None else self.recorder.stop_reason(sweep)
+        reason = None if sweep is None or self.runner is None else self.runner.stop_reason(sweep)
         if reason is not None:
             raise ConfigError(f"the sweep was stopped by its first failure (tracking.fail_fast): {reason}")
 
     def refuse_when_all_failed(self) -> None:
         """Raise if the sweep of this process was stopped, or if no trial succeeded."""
         sweep = current_sweep()
-        if sweep is None or self.recorder is None:
+        if sweep is None or self.runner is None:
             return
         self._refuse_when_stopped(sweep)
-        failure = self.recorder.failure_of_all(sweep)
+        failure = self.runner.failure_of_all(sweep)
         if failure is not None:
             raise ConfigError(f"every trial of the sweep failed; the first error: {failure}")
-
-
-def plain_values(tree: Any) -> Any:
-    """Return the values of a tree, after a check of its interpolations.
-
-    Raises
-    ------
-    ConfigError
-        When an interpolation reads more than settings.
-    """
-    from omegaconf import OmegaConf
-
-    raw: Any = OmegaConf.to_container(tree, resolve=False)
-    check_interpolations(raw)
-    return OmegaConf.to_container(tree, resolve=True)
-
-
-def stops_at_failure(tree: Any) -> bool:
-    """Return whether the sweep of a tree stops at its first failed trial."""
-    from omegaconf import OmegaConf
-
-    return OmegaConf.select(tree, "tracking.fail_fast") is True
 
 
 def run_hydra_app(
@@ -111,11 +96,11 @@ def run_hydra_app(
     task: Callable[[Config], float | None],
     arguments: Sequence[str],
     *,
-    recorder: SweepRecorder | None = None,
+    runner: SweepRunner | None = None,
 ) -> None:
     """Run `task` on the settings that `arguments` compose, once or for each trial of a sweep.
 
-    Without a `recorder`, the first failed trial ends a sweep.
+    Without a `runner`, the first failed trial ends a sweep.
 
     Raises
     ------
@@ -132,7 +117,7 @@ def run_hydra_app(
             " model=random_forest, -m for a sweep, --cfg job, --info, --help"
         )
     check_hydra_overrides(overrides)
-    _run_hydra(HydraTask(task, recorder))
+    _run_hydra(HydraTask(task, runner))
 
 
 def _run_hydra(task: HydraTask) -> None:
@@ -140,6 +125,9 @@ def _run_hydra(task: HydraTask) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from pipeline.config.hydra_launcher import register_launcher
+
+    register_launcher()
     # Without it Hydra prints its own traceback and exits with 1; with it Hydra raises the error of the task.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[0] = "stage"

@@ -8,21 +8,28 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pipeline.config.interpolation import check_interpolations
 from pipeline.errors import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pipeline.config.groups.engine_config import PartEngineConfig
 
 __all__ = [
+    "ComposedTrial",
     "HydraJob",
     "SweepPlan",
-    "SweepRecorder",
+    "SweepRunner",
     "TrialBusy",
+    "TrialTask",
     "current_job",
     "current_sweep",
+    "plain_values",
     "plan_sweep",
     "running_as",
     "set_current_sweep",
+    "stops_at_failure",
 ]
 
 # Worker processes of a launcher inherit it.
@@ -62,8 +69,33 @@ class SweepPlan:
     objective: str
 
 
-class SweepRecorder(Protocol):
-    """Records the failures of a sweep; a copy of it works in every process of the sweep."""
+@dataclass(frozen=True, slots=True)
+class ComposedTrial:
+    """A trial with its composed settings as plain values; `stop` is whether its failure stops the sweep."""
+
+    job: HydraJob
+    values: Mapping[str, Any]
+    stop: bool
+
+
+class TrialTask(Protocol):
+    """Runs one trial on its composed values, here or in a worker."""
+
+    @property
+    def runner(self) -> SweepRunner | None:
+        """Who records the trial."""
+
+    def run(self, compose: Callable[[], Any], job: HydraJob, *, stop: bool) -> float | None:
+        """Run the trial on the values that `compose` returns; the failure of a trial is recorded, and gives None."""
+
+
+class SweepRunner(Protocol):
+    """Records what happens to the trials of a sweep; a copy of it works in every process of the sweep."""
+
+    def run_on_engine(
+        self, task: TrialTask, trials: Sequence[ComposedTrial], config: PartEngineConfig
+    ) -> Mapping[int, float | None]:
+        """Run trials on an engine and return the objective by number; None for a failed one."""
 
     def record_failure(self, job: HydraJob, message: str, *, stop: bool) -> None:
         """Record the failure of a trial; with `stop`, later trials do not run."""
@@ -107,6 +139,28 @@ def _hydra_job() -> HydraJob:
         return HydraJob(overrides)
     number = None if OmegaConf.is_missing(node.job, "num") else int(node.job.num)
     return HydraJob(overrides, number, current_sweep())
+
+
+def plain_values(tree: Any) -> Any:
+    """Return the values of a tree, after a check of its interpolations.
+
+    Raises
+    ------
+    ConfigError
+        When an interpolation reads more than settings.
+    """
+    from omegaconf import OmegaConf
+
+    raw: Any = OmegaConf.to_container(tree, resolve=False)
+    check_interpolations(raw)
+    return OmegaConf.to_container(tree, resolve=True)
+
+
+def stops_at_failure(tree: Any) -> bool:
+    """Return whether the sweep of a tree stops at its first failed trial."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.select(tree, "tracking.fail_fast") is True
 
 
 def plan_sweep(tree: Any) -> SweepPlan:

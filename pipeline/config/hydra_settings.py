@@ -16,7 +16,12 @@ from pipeline.errors import TargetRefused
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["check_hydra_node"]
+__all__ = ["ENGINE_LAUNCHER", "ENGINE_LAUNCHERS", "check_hydra_node", "store_launchers"]
+
+# Hydra builds launchers of this namespace alone, and finds only those of installed packages; the code of a project may
+# lie in its folder.
+ENGINE_LAUNCHER = "hydra_plugins.mlops.EngineLauncher"
+ENGINE_LAUNCHERS = ("local", "dask", "ray")
 
 _ANY = r"(?s:.*)"
 _NUMBER = r"-?[0-9.]+|null"
@@ -26,6 +31,7 @@ _FOLDER = r'"(?![/~\\])(?!.*\.\.)(?!.*\$\{(?!hydra\.job\.(num|id|name|override_d
 _LAUNCHERS = (
     r'"hydra\._internal\.core_plugins\.basic_launcher\.BasicLauncher"'
     r'|"hydra_plugins\.hydra_joblib_launcher\.joblib_launcher\.JoblibLauncher"'
+    r'|"hydra_plugins\.mlops\.EngineLauncher"'
 )
 _SWEEPERS = (
     r'"hydra\._internal\.core_plugins\.basic_sweeper\.BasicSweeper"'
@@ -36,7 +42,8 @@ _SWEEPERS = (
 _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     (r"run\.dir", r'"\."', "."),
     (r"sweep\.(dir|subdir)", _FOLDER, "a path inside the project, such as outputs/sweeps/mine"),
-    (r"launcher\._target_", _LAUNCHERS, "the launcher basic or joblib"),
+    (r"launcher\._target_", _LAUNCHERS, "the launcher basic, joblib, local, dask or ray"),
+    (r"launcher\.engine", r'"(local|dask|ray)"', "local, dask or ray"),
     (r"launcher\.backend", r'null|"(loky|threading|multiprocessing)"', "loky, threading or multiprocessing"),
     (r"launcher\.pre_dispatch", r'"[0-9]*\*?n_jobs"|"all"|[0-9]+', "a number, all, or a product such as 2*n_jobs"),
     (r"launcher\.(n_jobs|prefer|require|verbose|timeout|batch_size|max_nbytes|mmap_mode)", _WORD, "a number or word"),
@@ -87,6 +94,15 @@ _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     (r"searchpath|job\.env_copy", r"null|\[\]", "nothing"),
 )
 _INTERPOLATION = re.compile(r"\$\{(?!hydra\.[a-z_.]+\}|now:[%A-Za-z_:.-]+\})")
+
+
+def store_launchers() -> None:
+    """Add the launchers of engines to what Hydra composes: `hydra/launcher=local`, `dask` and `ray`."""
+    from hydra.core.config_store import ConfigStore
+
+    for engine in ENGINE_LAUNCHERS:
+        node = {"_target_": ENGINE_LAUNCHER, "engine": engine}
+        ConfigStore.instance().store(group="hydra/launcher", name=engine, node=node, provider="mlops")
 
 
 def check_hydra_node(node: Mapping[str, Any], *, place: str = "conf/", is_composed: bool = True) -> None:

@@ -30,7 +30,7 @@ from pipeline.tracing import root_span
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.config.hydra_job import SweepRecorder
+    from pipeline.config.hydra_job import SweepRunner
     from pipeline.config.root_config import Config
 
     StageTask = Callable[[Config], float | None]
@@ -46,7 +46,7 @@ def stage(
     name: str,
     *,
     manual_task: StageTask | None = None,
-    recorder: SweepRecorder | None = None,
+    sweep_runner: SweepRunner | None = None,
     is_in_graph: bool = True,
 ) -> Callable[[StageTask], Callable[[], None]]:
     """Return a decorator that turns `main(config)` into a stage, called without arguments.
@@ -58,8 +58,8 @@ def stage(
     manual_task : callable, optional
         Task of a manual call, such as a trial that leaves the outputs of the graph unchanged. A sweep
         compares its return value.
-    recorder : SweepRecorder, optional
-        Records the failed trials of a sweep; without one, the first failure ends a sweep.
+    sweep_runner : SweepRunner, optional
+        Runs the trials of a sweep and records them; without one, the first failure ends a sweep.
     is_in_graph : bool
         Whether the stage writes outputs of the graph; another stage runs without the project lock.
 
@@ -83,7 +83,7 @@ def stage(
             elif arguments == _DVC_ARGUMENTS:
                 _run_or_exit(name, lambda: _run_for_dvc(name, task), writes_outputs=True)
             else:
-                _run_or_exit(name, lambda: _run_manually(name, manual, arguments, recorder))
+                _run_or_exit(name, lambda: _run_manually(name, manual, arguments, sweep_runner))
 
         return called
 
@@ -160,10 +160,10 @@ def _run_locked(name: str, main: StageTask, config: Config) -> float | None:
         return value
 
 
-def _run_manually(name: str, task: StageTask, arguments: list[str], recorder: SweepRecorder | None) -> None:
+def _run_manually(name: str, task: StageTask, arguments: list[str], sweep_runner: SweepRunner | None) -> None:
     from pipeline.config.hydra_app import run_hydra_app
 
-    run_hydra_app(name, task, arguments, recorder=recorder)
+    run_hydra_app(name, task, arguments, runner=sweep_runner)
 
 
 def _restore_outputs(name: str) -> None:

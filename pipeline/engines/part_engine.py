@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pipeline.engines.local_engine import InlineEngine, ProcessEngine
+from pipeline.engines.local_engine import InlineEngine
 from pipeline.lookup import LookupTable
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def _open_local(config: LocalEngineConfig) -> Iterator[PartEngine]:
     if config.workers == 1:
         yield InlineEngine()
         return
+    from pipeline.engines.process_engine import ProcessEngine  # who runs parts in this process imports no other engine
+
     engine = ProcessEngine(n_workers=config.workers, retries=config.retries)
     try:
         yield engine
@@ -80,7 +82,7 @@ def _open_local(config: LocalEngineConfig) -> Iterator[PartEngine]:
 
 @ENGINES.add("dask")
 def _open_dask(config: DaskEngineConfig) -> AbstractContextManager[PartEngine]:
-    from pipeline.engines.dask_engine import open_dask  # whoever runs parts locally imports no other engine
+    from pipeline.engines.dask_engine import open_dask
 
     return open_dask(config)
 

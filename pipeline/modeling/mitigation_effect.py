@@ -43,6 +43,7 @@ def train_with_mitigation(frame: pd.DataFrame, schema: Schema, config: Config) -
         As `train_classifier` does.
     """
     options: dict[str, Any] = {"model": config.model, "training": config.training, "seed": config.seed}
+    options["engine"] = config.engine
     result = train_classifier(frame, schema, config.features, fairness=config.fairness, **options)
     mitigation = Mitigation.from_config(config.fairness, schema)
     if mitigation is None:

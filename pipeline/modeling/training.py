@@ -13,10 +13,11 @@ import numpy as np
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.metrics import compute_metrics, get_metric, round_significant
-from pipeline.modeling.baselines import BASELINES, baseline_metric_names, fit_baseline
+from pipeline.modeling.baselines import BASELINES, baseline_metric_names
 from pipeline.modeling.boosting_rounds import RoundsCurve, chooses_rounds, first_stages, later_stages, with_rounds
 from pipeline.modeling.calibration import fit_calibration
-from pipeline.modeling.classifier import Classifier, encode_target, fit_classifier, predicted_codes
+from pipeline.modeling.classifier import Classifier, encode_target, predicted_codes
+from pipeline.modeling.fold_fits import BaselineFitter, FoldFits, ModelFitter
 from pipeline.modeling.mitigation import MitigatedRows, Mitigation
 from pipeline.modeling.row_weights import row_weights
 from pipeline.modeling.scored_rows import make_scored_rows
@@ -24,11 +25,12 @@ from pipeline.modeling.thresholds import check_threshold_rule, choose_threshold
 from pipeline.text import number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
 
+    from pipeline.config.groups.engine_config import PartEngineConfig
     from pipeline.config.groups.fairness_config import FairnessConfig
     from pipeline.config.groups.features_config import FeaturesConfig
     from pipeline.config.groups.model_config import ModelConfig
@@ -112,11 +114,12 @@ def train_classifier(
     training: TrainingConfig,
     seed: int,
     fairness: FairnessConfig | None = None,
+    engine: PartEngineConfig | None = None,
 ) -> TrainResult:
     """Fit a classifier to `frame` and evaluate it by stratified cross-validation.
 
-    The result is the same for any `training.n_jobs`: folds are fitted in parallel threads, each with one native
-    thread. Threads suffice because fitting releases the interpreter lock; a process would spend longer on
+    The result is the same for any `training.n_jobs` and `engine`: folds are fitted in parallel threads, each with one
+    native thread. Threads suffice because fitting releases the interpreter lock; a process would spend longer on
     its imports than on a fold.
 
     Parameters
@@ -131,6 +134,8 @@ def train_classifier(
         Seed of folds and estimators.
     fairness : FairnessConfig, optional
         With the mitigation that is part of the training; none by default.
+    engine : PartEngineConfig, optional
+        A cluster that fits the folds as tasks; the threads of this process by default, and with the engine `local`.
 
     Raises
     ------
@@ -138,6 +143,8 @@ def train_classifier(
         When the estimator cannot be built or fitted, or an option is unknown.
     DataError
         When rows do not match the schema, or a class has fewer rows than there are folds.
+    DependencyUnavailable
+        When the cluster is unavailable.
     """
     from threadpoolctl import threadpool_limits
 
@@ -146,14 +153,10 @@ def train_classifier(
     fold_of = assign_folds(codes, schema.target, training.folds, seed=seed)
     mitigation = Mitigation.from_config(fairness, schema)
     groups = None if mitigation is None else MitigatedRows(mitigation, mitigation.grouping(frame), codes)
-    options: Any = {"class_weight": training.class_weight, "mitigation": mitigation, "seed": seed}
-
-    def fit(of_model: ModelConfig) -> Callable[[pd.DataFrame], Classifier]:
-        return lambda rows: fit_classifier(rows, schema, features, model=of_model, **options)
-
+    fitter = ModelFitter(schema, features, model, training.class_weight, mitigation, seed)
     with threadpool_limits(limits=1):
-        folds = _Folds(frame, fold_of, training, row_weights(frame, schema))
-        fitted = _fit_final_and_folds(folds, fit, model, schema=schema, codes=codes, seed=seed)
+        folds = FoldFits(frame, fold_of, training, row_weights(frame, schema), engine)
+        fitted = _fit_final_and_folds(folds, fitter, codes)
         evaluation = _FoldEvaluation(schema.target, codes, fold_of, folds.weights)
         crossed = evaluation.cross_calibrate(fitted.raw_scores, training, groups)
         classifier = _calibrated(fitted, folds, codes, groups)
@@ -202,88 +205,28 @@ class _FittedFolds:
     n_trees: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Folds:
-    """Train rows, the fold of each, how they are fitted, and their weights; None where all rows count the same."""
-
-    frame: pd.DataFrame
-    fold_of: NDArray[np.intp]
-    training: TrainingConfig
-    weights: Floats | None
-
-    def fit_and_score(
-        self, fitters: Mapping[str, Callable[[pd.DataFrame], Classifier]], *, stages: Sequence[int]
-    ) -> tuple[Classifier, dict[str, Floats]]:
-        """Return the first fitter's classifier of all rows, and the scores of each fitter on the folds.
-
-        The scores have the shape (n_stages, n_rows, n_classes); there is one stage where none is given, and for each
-        fitter after the first.
-        """
-        from joblib import Parallel, delayed
-
-        tasks = [delayed(next(iter(fitters.values())))(self.frame)]
-        for at, fitter in enumerate(fitters.values()):
-            wanted = () if at else stages
-            tasks += [delayed(self._score_fold)(fold, fitter, wanted) for fold in range(self.training.folds)]
-        classifier, *parts = Parallel(n_jobs=min(self.training.n_jobs, len(tasks)), backend="threading")(tasks)
-        n_folds = self.training.folds
-        groups = (parts[at : at + n_folds] for at in range(0, len(parts), n_folds))
-        return classifier, {name: self._joined(group) for name, group in zip(fitters, groups, strict=True)}
-
-    def _score_fold(self, fold: int, fit_rows: Callable[[pd.DataFrame], Classifier], stages: Sequence[int]) -> Floats:
-        inside = self.fold_of == fold
-        fitted = fit_rows(self.frame[~inside])
-        try:
-            if stages:
-                return fitted.staged_proba(self.frame[inside], stages)
-            return fitted.predict_proba(self.frame[inside])[None]
-        except ValueError as error:
-            raise ConfigError(
-                f"model.estimator: fitted to {int((~inside).sum())} rows, it cannot predict the other"
-                f" {int(inside.sum())} of a fold ({error}); change its arguments, or training.folds"
-            ) from error
-
-    def _joined(self, parts: Sequence[Floats]) -> Floats:
-        joined = np.empty((parts[0].shape[0], len(self.frame), parts[0].shape[2]))
-        for fold, values in enumerate(parts):
-            joined[:, self.fold_of == fold] = values
-        return joined
-
-
-def _fit_final_and_folds(
-    folds: _Folds,
-    fit: Callable[[ModelConfig], Callable[[pd.DataFrame], Classifier]],
-    model: ModelConfig,
-    *,
-    schema: Schema,
-    codes: NDArray[np.int64],
-    seed: int,
-) -> _FittedFolds:
+def _fit_final_and_folds(folds: FoldFits, fitter: ModelFitter, codes: NDArray[np.int64]) -> _FittedFolds:
     """Fit the classifier of all rows, and score each fold by the model and the baselines of the other folds."""
-
-    def baseline_fitter(name: str) -> Callable[[pd.DataFrame], Classifier]:
-        return lambda rows: fit_baseline(name, rows, schema, seed=seed)
-
-    stages = first_stages() if chooses_rounds(model) else ()
-    fitters = {"model": fit(model), **{name: baseline_fitter(name) for name in BASELINES}}
-    classifier, scores = folds.fit_and_score(fitters, stages=stages)
+    stages = first_stages() if chooses_rounds(fitter.model) else ()
+    baselines = {name: BaselineFitter(name, fitter.schema, fitter.seed) for name in BASELINES}
+    classifier, scores = folds.fit_and_score({"model": fitter, **baselines}, stages=stages)
     model_scores = scores.pop("model")
     baseline_scores = {name: values[0] for name, values in scores.items()}
     if not stages:
         return _FittedFolds(classifier, model_scores[0], baseline_scores)
     curve = RoundsCurve.from_probabilities(stages, model_scores, codes, weights=folds.weights)
     if curve.still_improves():
-        longest = fit(with_rounds(model, later_stages()[-1]))
+        longest = fitter.with_model(with_rounds(fitter.model, later_stages()[-1]))
         classifier, scores = folds.fit_and_score({"model": longest}, stages=later_stages())
         curve = RoundsCurve.from_probabilities(later_stages(), scores["model"], codes, weights=folds.weights)
     n_trees = curve.best_rounds()
     if n_trees != classifier.estimator.get_params()["max_iter"]:
-        classifier = fit(with_rounds(model, n_trees))(folds.frame)
+        classifier = fitter.with_model(with_rounds(fitter.model, n_trees))(folds.frame)
     return _FittedFolds(classifier, curve.cross_chosen(folds.fold_of), baseline_scores, n_trees)
 
 
 def _calibrated(
-    fitted: _FittedFolds, folds: _Folds, codes: NDArray[np.int64], groups: MitigatedRows | None
+    fitted: _FittedFolds, folds: FoldFits, codes: NDArray[np.int64], groups: MitigatedRows | None
 ) -> Classifier:
     """Return the classifier of all rows with calibration and thresholds of the out-of-fold scores."""
     calibration = fit_calibration(folds.training.calibration, fitted.raw_scores, codes, weights=folds.weights)

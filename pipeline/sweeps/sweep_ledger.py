@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.state import State
     from pipeline.state.sweep_trials import StoredSweep, SweepTrial
 
-__all__ = ["LedgerRecorder", "SweepLedger", "SweepProgress", "open_ledger"]
+__all__ = ["SweepLedger", "SweepProgress", "open_ledger"]
 
 _LEASE_US = 60_000_000
 _RENEW_EVERY_S = 20.0
@@ -40,23 +40,6 @@ class SweepProgress:
     sweep: StoredSweep
     failures: tuple[SweepTrial, ...]
     results: tuple[SweepTrial, ...]
-
-
-class LedgerRecorder:
-    """Records failed trials in the ledger of the project; it has no state, so that each process has its own."""
-
-    def record_failure(self, job: HydraJob, message: str, *, stop: bool) -> None:
-        """Record the failure of a trial; with `stop`, later trials do not run."""
-        open_ledger().record_failure(job, message, stop=stop)
-
-    def stop_reason(self, sweep: int) -> str | None:
-        """Return why a sweep was stopped; None if it was not."""
-        return open_ledger().find_sweep(sweep).stop_reason
-
-    def failure_of_all(self, sweep: int) -> str | None:
-        """Return the first failure of a sweep in which every trial failed; None otherwise."""
-        progress = open_ledger().progress(sweep)
-        return progress.failures[0].error if progress.failures and not progress.results else None
 
 
 def open_ledger() -> SweepLedger:

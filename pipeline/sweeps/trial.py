@@ -98,6 +98,7 @@ def _train_and_log(config: Config, tracker: ExperimentTracker) -> None:
         training=config.training,
         seed=config.seed,
         fairness=config.fairness,
+        engine=config.engine,
     )
     metrics = {f"cv.{name}": value for name, value in result.mean_metrics.items() if value is not None}
     spread = {f"cv_spread.{name}": value for name, value in result.std_metrics.items() if value is not None}

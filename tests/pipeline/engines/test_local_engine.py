@@ -1,88 +1,41 @@
-"""Items run in this process or in workers, and a worker that dies loses none."""
+"""Items run in this process, one after the other."""
 
 from __future__ import annotations
 
 import os
-import signal
-import time
-from functools import partial
-from typing import TYPE_CHECKING
+import subprocess
+import sys
 
-import psutil
 import pytest
 
 from pipeline.config.groups.engine_config import LocalEngineConfig
 from pipeline.engines import open_engine
-from pipeline.errors import DataError, DependencyUnavailable
-from tests.pipeline.engines.item_functions import (
-    CountedPickles,
-    die_always,
-    die_once,
-    raise_unreadable,
-    refuse,
-    square,
-)
+from pipeline.errors import DataError
+from tests.fixtures.toy_dataset import ROOT
+from tests.pipeline.engines.item_functions import refuse, square
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ONE_WORKER = LocalEngineConfig(kind="local", workers=1, retries=3, part_rows=1)
 
 
-def _wait_for_end(process: int) -> None:
-    deadline = time.monotonic() + 20
-    while psutil.pid_exists(process) and psutil.Process(process).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def test_items_have_their_results_in_order() -> None:
+    with open_engine(ONE_WORKER) as engine:
+        assert list(engine.map(square, range(20))) == [(number, number * number) for number in range(20)]
 
 
-def local(workers: int, retries: int = 3) -> LocalEngineConfig:
-    return LocalEngineConfig(kind="local", workers=workers, retries=retries, part_rows=1)
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_each_item_has_one_result(workers: int) -> None:
-    with open_engine(local(workers)) as engine:
-        assert sorted(engine.map(square, range(20))) == [(number, number * number) for number in range(20)]
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_the_error_of_an_item_reaches_the_caller(workers: int) -> None:
-    with open_engine(local(workers)) as engine, pytest.raises(DataError, match="row 1 is refused"):
+def test_the_error_of_an_item_is_raised() -> None:
+    with open_engine(ONE_WORKER) as engine, pytest.raises(DataError, match="row 1 is refused"):
         list(engine.map(refuse, [1]))
 
 
-def test_an_error_that_cannot_be_read_keeps_its_meaning_and_message() -> None:
-    with open_engine(local(2)) as engine, pytest.raises(DataError, match="row 1, column age") as raised:
-        list(engine.map(raise_unreadable, [1]))
-    assert type(raised.value) is DataError
-    assert "in raise_unreadable" in str(raised.value.__cause__)
-
-
-def test_the_function_is_sent_once_to_each_worker() -> None:
-    CountedPickles.n_pickles = 0
-    with open_engine(local(2)) as engine:
-        processes = {process for _, process in engine.map(CountedPickles(), range(20))}
-    assert (CountedPickles.n_pickles, len(processes)) == (1, 2)
-
-
-def test_the_items_of_a_killed_worker_run_again(tmp_path: Path) -> None:
-    with open_engine(local(2)) as engine:
-        assert sorted(engine.map(partial(die_once, tmp_path), range(8))) == [(number, number) for number in range(8)]
-
-
-def test_an_item_that_kills_each_worker_ends_the_run() -> None:
-    with (
-        open_engine(local(2, retries=1)) as engine,
-        pytest.raises(DependencyUnavailable, match=r"part 1 ended its worker 2 times \(SIGKILL\)"),
-    ):
-        list(engine.map(die_always, [1]))
-
-
-def test_a_worker_that_was_killed_while_it_was_idle_costs_nothing() -> None:
-    with open_engine(local(2, retries=0)) as engine:
-        killed = {process for _, process in engine.map(CountedPickles(), range(20))}
-        for process in killed:
-            os.kill(process, signal.SIGKILL)
-            _wait_for_end(process)
-        found = {process for _, process in engine.map(CountedPickles(), range(20))}
-    assert len(found) == 2
-    assert not found & killed
+@pytest.mark.usefixtures("starts_processes")
+def test_no_other_engine_is_imported() -> None:
+    code = (
+        "import sys; from pipeline.config.groups.engine_config import LocalEngineConfig\n"
+        "from pipeline.engines import open_engine\n"
+        "with open_engine(LocalEngineConfig(kind='local', workers=1, retries=3, part_rows=1)) as engine:\n"
+        "    list(engine.map(abs, [1]))\n"
+        "print(*sorted(name for name in sys.modules if name.startswith(('pipeline.engines.', 'distributed', 'ray.'))))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert process.stdout.split() == ["pipeline.engines.local_engine", "pipeline.engines.part_engine"]

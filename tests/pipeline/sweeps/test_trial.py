@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -15,78 +10,10 @@ import yaml
 from pipeline.errors import ConfigError, Conflict, UsageError
 from pipeline.sweeps import adopt_run
 from pipeline.tracking import ExperimentTracker
-from tests.fixtures.forked_programs import environment_with_forks
 from tests.fixtures.proof import is_long, proof_rounds
-from tests.pipeline.tracking.graph_outputs import make_rows
+from tests.pipeline.sweeps.sweep_project import REPOSITORY, Project
 
-if TYPE_CHECKING:
-    from pipeline.tracking import RecordedRun
-
-REPOSITORY = Path(__file__).parents[3]
-EXPERIMENT = "personality_classification"
 N_CONFIGURATIONS = proof_rounds(4, long=20)
-
-
-@dataclass(frozen=True)
-class Project:
-    """A folder with conf/, rows and a store, in which real processes sweep."""
-
-    root: Path
-
-    def train(self, *overrides: str, expect: int = 0) -> str:
-        """Run the train stage manually and return its output."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "MLOPS_"))}
-        process = subprocess.run(
-            ["python", "-m", "stages.train", *overrides],
-            cwd=self.root,
-            env=environment_with_forks(clean),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert process.returncode == expect, process.stdout + process.stderr
-        return process.stdout + process.stderr
-
-    @property
-    def tracker(self) -> ExperimentTracker:
-        return ExperimentTracker(EXPERIMENT, root=self.root)
-
-    def runs(self, kind: str) -> list[RecordedRun]:
-        return self.tracker.search_runs({"mlops.kind": kind})
-
-
-def edit(path: Path, **values: object) -> None:
-    """Change leaves of a settings file; `a__b=1` is the key a.b."""
-    text = path.read_text(encoding="utf-8")
-    tree = yaml.safe_load(text)
-    for name, value in values.items():
-        *above, last = name.split("__")
-        place = tree
-        for part in above:
-            place = place[part]
-        place[last] = value
-    path.write_text(text.splitlines()[0] + "\n" + yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
-
-
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("sweeps") / "project"
-    root.mkdir()
-    shutil.copytree(REPOSITORY / "conf", root / "conf")
-    shutil.copy(REPOSITORY / "dvc.yaml", root / "dvc.yaml")
-    for code in ("pipeline", "stages"):
-        (root / code).symlink_to(REPOSITORY / code)
-    edit(root / "conf/data/personality.yaml", source__rows=600)
-    edit(root / "conf/training/default.yaml", folds=2, n_jobs=1)
-    edit(root / "conf/model/hist_gradient_boosting.yaml", estimator__max_iter=10)
-    make_rows(root)
-    ExperimentTracker(EXPERIMENT, root=root).store.experiment_id(EXPERIMENT)
-    return root
-
-
-@pytest.fixture
-def project(prepared: Path, tmp_path: Path) -> Project:
-    return Project(Path(shutil.copytree(prepared, tmp_path / "project", symlinks=True)))
 
 
 def _graph_outputs(project: Project) -> set[Path]:
