@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pipeline.errors import ConfigError, DependencyUnavailable, IntegrityError
@@ -31,6 +32,8 @@ Headers = tuple[tuple[str, bytes], ...]
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_TIMEOUT_S = 10.0
+_MAX_BACKOFF_MS = 5_000
+_NOTE_EVERY_S = 60.0
 _QUEUE_PAUSE_S = 0.1
 # Larger than any event: a broker decides how large a dead letter may be.
 _MAX_MESSAGE_BYTES = 1_000_000_000
@@ -95,6 +98,9 @@ def client_settings(config: KafkaStreamConfig, environ: Mapping[str, str]) -> di
         "bootstrap.servers": _from_environment(environ, config.brokers_env, "stream.brokers_env", "HOST:PORT,..."),
         "security.protocol": client.security_protocol,
         "client.id": "mlops-stream",
+        # The library reports each try to connect, many a second while a broker is gone.
+        "log_level": 2,
+        "reconnect.backoff.max.ms": _MAX_BACKOFF_MS,
     }
     if client.ssl_ca_location is not None:
         settings["ssl.ca.location"] = client.ssl_ca_location
@@ -165,6 +171,7 @@ class KafkaClient:
         self._listener = listener
         self._failed: list[tuple[str, Any]] = []
         self._fatal: Exception | None = None
+        self._noted_at: dict[int, float] = {}
         shared = {**client_settings(config, environ), "error_cb": self._note_error}
         self._consumer = self._kafka.Consumer(
             {
@@ -335,7 +342,11 @@ class KafkaClient:
         self._producer.produce(message.topic(), None, message.key(), headers=headers, on_delivery=self._note_failure)
 
     def _note_error(self, error: Any) -> None:
-        _LOG.warning("kafka: %s", error.str())
+        """Log an error of the connection, each kind once a minute."""
+        now = time.monotonic()
+        if now - self._noted_at.get(error.code(), -_NOTE_EVERY_S) >= _NOTE_EVERY_S:
+            self._noted_at[error.code()] = now
+            _LOG.warning("kafka: %s", error.str())
 
 
 def to_event(message: Any) -> Event:
