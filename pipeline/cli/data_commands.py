@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.check_parts import check_in_parts, needs_parts
+from pipeline.cli.check_parts import DataOption, check_in_parts, compose_problem, needs_parts
+from pipeline.cli.part_options import EngineOption, EngineOptions, PartRowsOption, WorkersOption
 from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
 from pipeline.errors import DataError, UsageError
 from pipeline.files import canonical_json
@@ -19,7 +20,6 @@ from pipeline.text import pluralize
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.config.groups.engine_config import PartEngineConfig
     from pipeline.config.root_config import Config
     from pipeline.problem_draft import DraftReport
 
@@ -126,34 +126,26 @@ def check(
         list[str], typer.Argument(help="Files of rows; folders, patterns with * and objects go by parts.")
     ],
     *,
-    data: Annotated[
-        str | None, typer.Option("--data", help="A file of conf/data/; the default problem if omitted.")
-    ] = None,
+    data: DataOption = None,
     unlabeled: Annotated[bool, typer.Option("--unlabeled", help="Rows to predict, without the target.")] = False,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            "--engine", help="Check all files as one table, in parts: a name in conf/engine/, or a YAML file."
-        ),
-    ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Folder for validation.json of all files, checked in parts.")
     ] = None,
+    engine: EngineOption = None,
+    n_workers: WorkersOption = None,
+    part_rows: PartRowsOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Check files and print each problem as file:line:column: rule: value; at most 100 a file.
 
     Of a file with the target, also print why the graph would refuse its rows as a whole, and what helps.
     """
-    from pipeline.config.composition import compose
-    from pipeline.config.config_loader import build_config
-
-    composition = compose([] if data is None else [f"data={data}"])
-    config = build_config(composition.values, where="conf", origin=composition.origin)
-    if engine is not None or output is not None or needs_parts(files):
+    config = compose_problem(data)
+    options = EngineOptions(engine, n_workers, part_rows)
+    if options != EngineOptions() or output is not None or needs_parts(files):
         if unlabeled:
             raise UsageError("--unlabeled: rows without the target are not checked in parts; run `mlops predict`")
-        results = [check_in_parts(files, config, _load_engine(engine, config), output=output)]
+        results = [check_in_parts(files, config, options, output=output)]
     else:
         results = [_check_file(Path(file), config, with_target=not unlabeled) for file in files]
     _print_results(results, as_json=as_json)
@@ -172,12 +164,6 @@ def _print_results(results: list[dict[str, Any]], *, as_json: bool) -> None:
         for line in result["lines"]:
             typer.echo(line)
         typer.echo(f"{result['path']}: {'ok' if result['ok'] else 'invalid'}")
-
-
-def _load_engine(name: str | None, config: Config) -> PartEngineConfig:
-    from pipeline.config.config_loader import load_engine
-
-    return config.engine if name is None else load_engine(name)
 
 
 def _check_file(file: Path, config: Config, *, with_target: bool) -> dict[str, Any]:

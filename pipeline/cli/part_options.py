@@ -73,8 +73,15 @@ class EngineOptions:
     n_workers: int | None = None
     part_rows: int | None = None
 
-    def load(self, root: Path) -> PartEngineConfig:
-        """Return the settings of the engine in conf/engine/, by default of params.yaml, with what the options change.
+    def load(self, root: Path, *, default: PartEngineConfig | None = None) -> PartEngineConfig:
+        """Return the settings of the engine in conf/engine/ with what the options change.
+
+        Parameters
+        ----------
+        root : Path
+            Folder of the project.
+        default : PartEngineConfig, optional
+            Settings without a name; those of params.yaml when None.
 
         Raises
         ------
@@ -86,8 +93,10 @@ class EngineOptions:
         from pipeline.config.config_loader import load_engine, load_params
         from pipeline.project import paths
 
-        name = self.name
-        config = load_params(root / paths.PARAMS).engine if name is None else load_engine(name, conf=root / paths.CONF)
+        if self.name is not None:
+            config = load_engine(self.name, conf=root / paths.CONF)
+        else:
+            config = load_params(root / paths.PARAMS).engine if default is None else default
         changes = {"workers": self.n_workers, "part_rows": self.part_rows}
         given = {key: value for key, value in changes.items() if value is not None}
         if unknown := set(given) - set(type(config).model_fields):

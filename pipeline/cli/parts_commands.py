@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.check_parts import CHECK_PARTS
 from pipeline.cli.count_command import COUNT_PARTS
 from pipeline.cli.part_options import EngineOption, EngineOptions, PartJobKind, WorkersOption
 from pipeline.cli.predict_parts import PREDICT_PARTS
@@ -27,6 +28,7 @@ _HOUR_S = 3_600.0
 PART_JOBS: LookupTable[PartJobKind] = LookupTable("job of a plan")
 PART_JOBS.add("predict")(PREDICT_PARTS)
 PART_JOBS.add("count")(COUNT_PARTS)
+PART_JOBS.add("check")(CHECK_PARTS)
 
 app = typer.Typer(help="Run a job in parts, with a scheduler of your own: plan, run, commit.", no_args_is_help=True)
 plan_app = typer.Typer(help="Plan the parts of a job.", no_args_is_help=True)

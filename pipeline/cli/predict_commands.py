@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +26,7 @@ from pipeline.files import canonical_json
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pipeline.serving.files.file_scorer import FileScoringResult
 
@@ -64,32 +65,47 @@ def predict(  # noqa: PLR0913 - options of a command
         predict_in_parts(sources, folder, options, engine=engine_options, chunk_rows=chunk_rows, as_json=as_json)
         return
     _require_one_file(sources, target, engine_options)
-    _predict_file(Path(sources[0]), Path(target), options, chunk_rows=chunk_rows, as_json=as_json)
+    with _local_files(sources[0], target) as (source, local_target):
+        report = _predict_file(source, local_target, options, chunk_rows=chunk_rows)
+    _print_result(report, target, as_json=as_json)
+
+
+@contextmanager
+def _local_files(source: str, target: str) -> Iterator[tuple[Path, Path]]:
+    """Yield the local paths of an input and an output; an object is copied before, or uploaded after the block."""
+    from pipeline.storage import StoragePath
+
+    with ExitStack() as stack:
+        try:
+            local_source = stack.enter_context(StoragePath.parse(source).local_copy())
+        except FileNotFoundError as error:
+            raise DataError(str(error)) from error
+        path = StoragePath.parse(target)
+        # A local output is replaced by its writer, which resumes an interrupted run.
+        local_target = path.local if path.is_local else stack.enter_context(path.writing())
+        try:
+            yield local_source, local_target
+        except DataError as error:
+            raise type(error)(str(error).replace(str(local_source), source)) from error
 
 
 def _is_folder(target: str) -> bool:
-    """Return whether an output is a folder of parts.
-
-    Raises
-    ------
-    UsageError
-        When it is named like a file in an object store, whose outputs are folders.
-    """
-    is_stored = "://" in target
-    if is_stored and target.endswith(_SUFFIXES):
-        raise UsageError(f"-o {target}: the output in an object store is a folder of parts; expected a name as in OUT/")
-    return is_stored or target.endswith("/") or Path(target).is_dir()
+    """Return whether an output is a folder of parts; in an object store, what is not named like a file."""
+    if "://" in target:
+        return not target.endswith(_SUFFIXES)
+    return target.endswith("/") or Path(target).is_dir()
 
 
 def _require_one_file(sources: Sequence[str], target: str, engine: EngineOptions) -> None:
     """Refuse what only a folder of parts can have."""
     source = Path(sources[0])
     is_pattern = "*" in source.name and not source.exists()
+    is_folder = not sources[0].endswith(_SUFFIXES) if "://" in sources[0] else source.is_dir()
     found = (
         "several inputs"
         if len(sources) > 1
         else f"the input {sources[0]}"
-        if "://" in sources[0] or is_pattern or source.is_dir()
+        if is_pattern or is_folder
         else "an option of engines"
         if engine != EngineOptions()
         else ""
@@ -98,13 +114,13 @@ def _require_one_file(sources: Sequence[str], target: str, engine: EngineOptions
         raise UsageError(f"-o {target}: is one file; {found} needs a folder of parts as output, as in -o OUT/")
 
 
-def _predict_file(source: Path, target: Path, options: ScoringOptions, *, chunk_rows: int, as_json: bool) -> None:
+def _predict_file(source: Path, target: Path, options: ScoringOptions, *, chunk_rows: int) -> FileScoringResult:
     from pipeline.config.groups.source_config import CsvDialect
     from pipeline.serving.files.file_scorer import score_file
 
     with open_version(options.model, options.version) as opened:
         log = opened.prediction_log() if options.is_logged else None
-        report = score_file(
+        return score_file(
             opened.package,
             source,
             target,
@@ -114,13 +130,12 @@ def _predict_file(source: Path, target: Path, options: ScoringOptions, *, chunk_
             escapes_formulas=options.escapes_formulas,
             on_progress=print_progress,
         )
-    _print_result(report, as_json=as_json)
 
 
-def _print_result(report: FileScoringResult, *, as_json: bool) -> None:
+def _print_result(report: FileScoringResult, target: str, *, as_json: bool) -> None:
     if as_json:
         body = {
-            "output": str(report.path),
+            "output": target,
             "rows": report.n_rows,
             "resumed": report.n_resumed,
             "digest": report.digest,
@@ -129,7 +144,7 @@ def _print_result(report: FileScoringResult, *, as_json: bool) -> None:
         typer.echo(canonical_json(body), nl=False)
         return
     resumed = f", {report.n_resumed:,} of them in an earlier run" if report.n_resumed else ""
-    typer.echo(f"{report.path}: {pluralize(report.n_rows, 'row')} scored{resumed}")
+    typer.echo(f"{target}: {pluralize(report.n_rows, 'row')} scored{resumed}")
     for line in warning_lines(report.warnings):
         typer.echo(line)
 

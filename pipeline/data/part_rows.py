@@ -91,6 +91,7 @@ def _group_rows(path: StoragePath, dialect: CsvDialect, accepted_names: Collecti
         with path.open_input() as stream:
             metadata = pq.ParquetFile(stream).metadata
     except (pa.ArrowException, OSError) as error:
+        path.require_available(error)
         detail = " ".join(str(error).split())[:200]
         raise UnreadableFile(f"{path}: is no readable Parquet file ({detail}); get the file again") from error
     return tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
@@ -121,6 +122,8 @@ def open_part(plan: PartPlan, part: Part) -> Iterator[PartRows]:
     if path.suffix == ".parquet":
         groups = range(part.first_group, part.end_group)
         yield PartRows(str(path), open_parquet(path, groups=groups))
-        return
-    with _local_csv(path) as local:
-        yield PartRows(str(path), local)
+    else:
+        with _local_csv(path) as local:
+            yield PartRows(str(path), local)
+    if not path.is_local:
+        require_unchanged(plan.source_of(part))  # ranges of an object may come from two versions

@@ -8,7 +8,7 @@ import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import Conflict, UsageError
+from pipeline.errors import Conflict, IntegrityError, UsageError
 from pipeline.files import canonical_json
 from pipeline.parts.part_record import read_records
 from pipeline.text import pluralize
@@ -89,9 +89,20 @@ def _listed_part(record: PartRecord) -> dict[str, Any]:
 
 
 def read_manifest(folder: StoragePath) -> Mapping[str, Any] | None:
-    """Return the manifest of an output folder; None while the job is not committed."""
+    """Return the manifest of an output folder; None while the job is not committed.
+
+    Raises
+    ------
+    IntegrityError
+        When the manifest is damaged.
+    """
+    path = folder / MANIFEST_NAME
     try:
-        manifest: Mapping[str, Any] = json.loads((folder / MANIFEST_NAME).read_bytes())
+        manifest = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise IntegrityError(f"{path}: is no manifest ({error}); remove it, and commit the job again") from error
+    if not isinstance(manifest, dict) or "parts" not in manifest:
+        raise IntegrityError(f"{path}: is no manifest of parts; remove it, and commit the job again")
     return manifest

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import Conflict, UsageError
+from pipeline.errors import Conflict, IntegrityError, UsageError
 from pipeline.files import canonical_json, sha256
 from pipeline.text import pluralize
 
@@ -192,7 +192,7 @@ def store_plan(plan: PartPlan, output: StoragePath) -> None:
     path = output / _PLAN_FILE
     if path.create(plan.to_json().encode()):
         return
-    found = PartPlan.from_json(path.read_bytes())
+    found = read_plan(output)
     if found.digest != plan.digest:
         raise Conflict(
             f"{output}: has the parts of another job ({found.job}, {pluralize(found.n_rows, 'row')}, plan"
@@ -201,11 +201,20 @@ def store_plan(plan: PartPlan, output: StoragePath) -> None:
 
 
 def find_plan(output: StoragePath) -> PartPlan | None:
-    """Return the plan of an output folder; None when it has none."""
+    """Return the plan of an output folder; None when it has none.
+
+    Raises
+    ------
+    IntegrityError
+        When the plan is damaged.
+    """
+    path = output / _PLAN_FILE
     try:
-        return PartPlan.from_json((output / _PLAN_FILE).read_bytes())
+        return PartPlan.from_json(path.read_bytes())
     except FileNotFoundError:
         return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{path}: is no plan ({error!r}); remove the folder, and plan the job again") from error
 
 
 def read_plan(output: StoragePath) -> PartPlan:

@@ -14,13 +14,15 @@ from pipeline.storage import store_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["FILE_SYSTEMS", "explained_store_errors", "file_system", "object_store"]
+__all__ = ["FILE_SYSTEMS", "explained_store_errors", "file_system", "is_store_report", "object_store"]
 
 FILE_SYSTEMS: LookupTable[Callable[[], Any]] = LookupTable("scheme")
 _EXTRAS = {"s3": "s3", "gs": "gcs", "az": "azure"}
 # What follows a URL in an error may be a token; a body of XML or JSON repeats the request.
 _QUERY = re.compile(r"\?\S*")
 _BODY = re.compile(r":?\s*[<{].*")
+# Arrow raises OSError for a store that fails and for content that is damaged.
+_STORE_REPORT = re.compile(r"AWS Error|google::cloud|Azure|curlCode|HTTP")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 
 
@@ -158,6 +160,11 @@ def explained_store_errors(address: str, *, is_write: bool = False) -> Iterator[
         reason = "no such bucket or folder" if is_absent else _reason(error)
         remedy = "its address and the credentials in the environment" if "://" in address else "its path and its rights"
         raise DependencyUnavailable(f"{address}: the store is unavailable ({reason}); check {remedy}") from None
+
+
+def is_store_report(error: Exception) -> bool:
+    """Return whether an error of an Arrow reader is what a store reported; others are of the content."""
+    return isinstance(error, OSError) and _STORE_REPORT.search(str(error)) is not None
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,13 @@ from urllib.parse import unquote, urlsplit
 
 from pipeline import files
 from pipeline.errors import DependencyUnavailable, UsageError
-from pipeline.storage.object_stores import FILE_SYSTEMS, explained_store_errors, file_system, object_store
+from pipeline.storage.object_stores import (
+    FILE_SYSTEMS,
+    explained_store_errors,
+    file_system,
+    is_store_report,
+    object_store,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,6 +193,26 @@ class StoragePath:
         """
         with explained_store_errors(str(self)):
             return self._file_system.open_input_file(self.path)
+
+    def require_available(self, error: Exception) -> None:
+        """Raise if a failed read of an object is one of its store, and not of the content.
+
+        Parameters
+        ----------
+        error : Exception
+            What a reader of `open_input` raised.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When the store reported the error, or is unavailable now.
+        """
+        if self.is_local:
+            return
+        with explained_store_errors(str(self)):
+            if is_store_report(error):
+                raise error
+        self.exists()
 
     def read_bytes(self) -> bytes:
         """Return the content of the file; raises the errors of `open_input`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pipeline.errors import ConfigError, DependencyUnavailable, IntegrityError
@@ -37,6 +38,8 @@ _NOTE_EVERY_S = 60.0
 _QUEUE_PAUSE_S = 0.1
 # Larger than any event: a broker decides how large a dead letter may be.
 _MAX_MESSAGE_BYTES = 1_000_000_000
+# What the client fetches ahead of the batch in progress, for each partition.
+_BATCHES_AHEAD, _MAX_QUEUE_KB = 2, 16_384
 # How long messages may wait in the producer for further ones of the same request.
 _LINGER_MS = 5
 
@@ -180,6 +183,8 @@ class KafkaClient:
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "error",
+                "queued.min.messages": _BATCHES_AHEAD * config.batch_rows,
+                "queued.max.messages.kbytes": _MAX_QUEUE_KB,
                 "partition.assignment.strategy": "cooperative-sticky",
                 "session.timeout.ms": config.client.session_timeout_ms,
                 "heartbeat.interval.ms": config.client.heartbeat_interval_ms,
@@ -292,9 +297,10 @@ class KafkaClient:
 
     def produce(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         """Queue a record for a topic; `flush` waits until the broker has it."""
+        note_failure = partial(self._note_failure, headers)  # the library reports a failure without them
         while True:
             try:
-                self._producer.produce(topic, value, key, headers=list(headers), on_delivery=self._note_failure)
+                self._producer.produce(topic, value, key, headers=list(headers), on_delivery=note_failure)
             except BufferError:
                 self._producer.poll(_QUEUE_PAUSE_S)
             else:
@@ -329,17 +335,14 @@ class KafkaClient:
     def _revoke(self, _consumer: Any, revoked: list[Any]) -> None:
         self._listener.on_revoke([Partition(each.topic, each.partition) for each in revoked])
 
-    def _note_failure(self, error: Any, message: Any) -> None:
+    def _note_failure(self, headers: Headers, error: Any, message: Any) -> None:
+        """Note a refused record; one that is too large is sent without its value, so that it stops no partition."""
         too_large = (self._kafka.KafkaError.MSG_SIZE_TOO_LARGE, self._kafka.KafkaError.INVALID_MSG_SIZE)
         if error.code() in too_large and message.value() is not None:
-            self._produce_without_value(message)
+            omitted = ("omitted_bytes", str(len(message.value())).encode())
+            self.produce(message.topic(), key=message.key(), value=None, headers=(*headers, omitted))
         else:
             self._failed.append((message.topic(), error))
-
-    def _produce_without_value(self, message: Any) -> None:
-        """Send a record that its topic refuses for its size without its value, so that it stops no partition."""
-        headers = [*(message.headers() or ()), ("omitted_bytes", str(len(message.value())).encode())]
-        self._producer.produce(message.topic(), None, message.key(), headers=headers, on_delivery=self._note_failure)
 
     def _note_error(self, error: Any) -> None:
         """Log an error of the connection, each kind once a minute."""

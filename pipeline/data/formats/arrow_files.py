@@ -117,6 +117,8 @@ def _iter_batches(reader: pa.RecordBatchFileReader | pa.RecordBatchStreamReader)
 def _unreadable(path: Path | StoragePath, kind: str, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
         return UnreadableFile(f"{path}: no such file")
+    if not isinstance(path, Path):
+        path.require_available(error)
     return UnreadableFile(
         f"{path}: is no readable {kind} file ({' '.join(str(error).split())[:200]}); get the file again"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.config.groups.source_config import CsvDialect
@@ -11,15 +11,15 @@ from pipeline.data.part_rows import describe_sources, open_part
 from pipeline.monitoring.counting.bin_counts_file import COUNTS_NAME, counts_from_dict, counts_to_dict, write_counts
 from pipeline.monitoring.counting.counted_rows import count_part_rows
 from pipeline.monitoring.log import BinCounts
-from pipeline.package import Package, PackageStore
+from pipeline.package.worker_package import load_worker_package
 from pipeline.parts import PartPlan, find_source_files, plan_parts
-from pipeline.project import paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pipeline.engines import PartEngine
+    from pipeline.package import Package
     from pipeline.parts import Part, PartOutput, PartRecord
     from pipeline.storage import StoragePath
 
@@ -47,7 +47,7 @@ class CountJob:
         DataError
             When the source changed since it was planned, or has a value of another type than is declared.
         """
-        package = _load_package(self.root, plan.settings["package"])
+        package = load_worker_package(self.root, plan.settings["package"])
         with open_part(plan, part) as rows:
             counts = count_part_rows(package, rows, predicts=plan.settings["predicts"], first_row=part.file_row + 1)
         return counts_to_dict(counts)
@@ -88,8 +88,3 @@ def plan_counts(package: Package, addresses: Sequence[StoragePath], *, predicts:
     dialect = CsvDialect.from_settings(schema.dialect)
     sources = describe_sources(find_source_files(addresses), dialect, accepted_names=schema.accepted_names)
     return plan_parts(CountJob.name, {"package": package.digest, "predicts": predicts}, sources, part_rows=part_rows)
-
-
-@lru_cache(maxsize=1)
-def _load_package(root: Path, digest: str) -> Package:
-    return PackageStore(root / paths.PACKAGES).load(digest)

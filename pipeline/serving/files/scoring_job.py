@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from collections import Counter
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
@@ -17,8 +12,7 @@ import pyarrow as pa
 from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.part_rows import open_part
 from pipeline.errors import DataError, DependencyUnavailable, UnreadableFile
-from pipeline.package import PackageStore
-from pipeline.package.remote_store import PACKAGES_URL_ENV, remote_package_store
+from pipeline.package.worker_package import load_worker_package
 from pipeline.project import paths
 from pipeline.serving.files.file_log import FilePredictionLog
 from pipeline.serving.files.file_reader import MAX_LISTED_VALUES, TableValidator, part_column_names, read_part_tables
@@ -32,6 +26,7 @@ from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from pipeline.engines import PartEngine
     from pipeline.package import Package
@@ -117,7 +112,7 @@ class ScoringJob:
             When the package or the log is unavailable, or the disk is full.
         """
         settings = ScoringSettings.from_plan(plan)
-        package = _load_package(self.root, settings.package)
+        package = load_worker_package(self.root, settings.package)
         try:
             return self._write(plan, part, output, settings=settings, package=package)
         except _InvalidRows:
@@ -168,9 +163,9 @@ class ScoringJob:
         if not settings.is_logged:
             yield None
             return
-        if not self.root.exists():
+        if not (self.root / paths.STATE).is_dir():
             raise DependencyUnavailable(
-                f"{self.root}: is not on this machine; --log needs the project folder with its state/ on each worker"
+                f"{self.root / paths.STATE}: is not on this machine; --log needs the project folder on each worker"
             )
         state = open_state(self.root)
         try:
@@ -270,18 +265,3 @@ def _require_same_columns(records: Sequence[PartRecord], plan: PartPlan) -> None
                 f"{addresses[1]}: its output has the columns {record.values['columns']}, that of {addresses[0]} has"
                 f" {first.values['columns']}; write the ids of both in one type"
             )
-
-
-@lru_cache(maxsize=1)
-def _load_package(root: Path, digest: str) -> Package:
-    """Return the package from the project, or on a machine without it from MLOPS_PACKAGES_URL; once in a process."""
-    if root.exists():
-        return PackageStore(root / paths.PACKAGES).load(digest)
-    if remote_package_store() is None:
-        raise DependencyUnavailable(
-            f"{root}: is not on this machine, and {PACKAGES_URL_ENV} is not set; a worker needs the project folder, or"
-            f" {PACKAGES_URL_ENV} with the address of the package store"
-        )
-    folder = tempfile.mkdtemp(prefix="mlops-packages-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return PackageStore(Path(folder)).load(digest)

@@ -76,3 +76,15 @@ def test_rows_without_the_target_are_not_checked_in_parts(project: Path, run_cli
 def test_addresses_of_files_alone_need_no_parts(tmp_path: Path) -> None:
     assert not needs_parts(["rows.csv", str(tmp_path / "rows.parquet")])
     assert [needs_parts([address]) for address in (str(tmp_path), "a/*.csv", "s3://rows/a.parquet")] == [True] * 3
+
+
+def test_a_scheduler_runs_the_parts_of_a_check(project: Path, run_cli: CliRunner) -> None:
+    run_cli("data", "check", "rows", "-o", "whole", cwd=project)
+    planned = run_cli("parts", "plan", "check", "rows", "-o", "out", cwd=project)
+    assert planned.out.startswith(f"{project}/out: 2 parts of 1,200 rows planned")
+    for index in (1, 0):
+        run_cli("parts", "run", "out", "--index", index, cwd=project)
+    committed = run_cli("parts", "commit", "out", cwd=project)
+    assert (committed.exit_code, committed.out.splitlines()[-1]) == (0, f"{project}/out: invalid")
+    reports = [(project / folder / "validation.json").read_text() for folder in ("whole", "out")]
+    assert reports[0] == reports[1]

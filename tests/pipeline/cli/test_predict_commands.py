@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from pipeline.storage import StoragePath
 from tests.fixtures.registered_project import make_rows, promote
 from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.data.bad_lines import EMPTY_FIRST_LINES
@@ -48,6 +49,23 @@ def test_a_file_is_scored_and_logged_and_gets_outcomes(working_folder: Path, run
     outcomes = scored[["prediction_id"]].assign(outcome=scored["prediction"])
     outcomes.to_csv(working_folder / "outcomes.csv", index=False)
     assert json.loads(run_mlops("feedback", "outcomes.csv", "--json")) == {"stored": 30}
+
+
+def test_an_object_is_scored_to_an_object(working_folder: Path, run_mlops: Mlops, s3_bucket: str) -> None:
+    run_mlops("predict", "in.parquet", "-o", "out.parquet")
+    bucket = StoragePath.parse(s3_bucket)
+    (bucket / "in.parquet").write_bytes((working_folder / "in.parquet").read_bytes())
+    out = run_mlops("predict", f"{s3_bucket}/in.parquet", "-o", f"{s3_bucket}/out.parquet")
+    assert out.startswith(f"{s3_bucket}/out.parquet: 30 rows scored")
+    assert (bucket / "out.parquet").read_bytes() == (working_folder / "out.parquet").read_bytes()
+
+
+def test_an_invalid_object_is_named_and_writes_nothing(run_mlops: Mlops, s3_bucket: str) -> None:
+    bucket = StoragePath.parse(s3_bucket)
+    (bucket / "in.csv").write_bytes(b"a,b\n1,2\n")
+    assert f"{s3_bucket}/in.csv" in run_mlops("predict", f"{s3_bucket}/in.csv", "-o", f"{s3_bucket}/out.csv", expect=4)
+    assert "none.csv: no such file" in run_mlops("predict", f"{s3_bucket}/none.csv", "-o", "out.csv", expect=4)
+    assert [entry.path for entry in bucket.list_files()] == [bucket / "in.csv"]
 
 
 def test_an_outcome_of_an_unknown_prediction_refuses_the_file(working_folder: Path, run_mlops: Mlops) -> None:

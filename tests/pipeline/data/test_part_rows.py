@@ -72,3 +72,27 @@ def test_an_unreadable_file_is_named(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(error, match=message):
         plan_of(tmp_path / name)
+
+
+@pytest.fixture
+def object_plan(tmp_path: Path, s3_bucket: str) -> PartPlan:
+    """A plan of one object in parts of four rows."""
+    path = StoragePath.parse(s3_bucket) / "in.parquet"
+    path.write_bytes(write_parquet(tmp_path / "in.parquet").read_bytes())
+    sources = describe_sources([path], CsvDialect(), accepted_names={"size"})
+    return plan_parts("made", {}, sources, part_rows=4)
+
+
+def test_an_object_that_is_replaced_during_the_read_is_refused(object_plan: PartPlan, tmp_path: Path) -> None:
+    address = StoragePath.parse(object_plan.sources[0].address)
+    message = "changed since the job was planned"
+    with pytest.raises(DataError, match=message), open_part(object_plan, object_plan.parts[0]) as rows:
+        assert sum(table.num_rows for table in rows.file.read(["size"])) == 4
+        address.write_bytes(write_parquet(tmp_path / "in.parquet", 12).read_bytes())
+
+
+def test_a_damaged_object_is_a_fault_of_the_file(s3_bucket: str) -> None:
+    path = StoragePath.parse(s3_bucket) / "in.parquet"
+    path.write_bytes(b"PAR1" + bytes(100) + b"PAR1")
+    with pytest.raises(DataError, match=rf"{path}: is no readable Parquet file"):
+        describe_sources([path], CsvDialect(), accepted_names={"size"})

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config.groups.engine_config import LocalEngineConfig
 from pipeline.engines import open_engine
-from pipeline.errors import Conflict, UsageError
+from pipeline.errors import Conflict, IntegrityError, UsageError
 from pipeline.parts import commit_parts, run_part, run_parts, store_plan
 from pipeline.storage import StoragePath
 from tests.pipeline.parts.row_sums import RowSums, row_plan
@@ -51,3 +51,13 @@ def test_a_second_commit_names_the_first(tmp_path: Path, job: RowSums) -> None:
         with pytest.raises(Conflict, match=rf"{manifest['committed_by']} committed this job at"):
             commit_parts(job, plan, folder, engine)
         assert run_parts(job, plan, folder, engine) == manifest
+
+
+@pytest.mark.parametrize("name", ["_plan.json", "_manifest.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff"])
+def test_a_damaged_file_of_a_job_is_named(tmp_path: Path, job: RowSums, name: str, content: bytes) -> None:
+    folder = StoragePath.parse(tmp_path / "out")
+    store_plan(row_plan(), folder)
+    (folder / name).write_bytes(content)
+    with open_engine(local()) as engine, pytest.raises(IntegrityError, match=f"{name}: is no (plan|manifest)"):
+        run_parts(job, row_plan(), folder, engine)

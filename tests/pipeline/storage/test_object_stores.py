@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from typing import TYPE_CHECKING
+
 import pytest
 
 from pipeline.errors import DependencyUnavailable
 from pipeline.storage import StoragePath, object_stores
 from pipeline.storage.object_stores import explained_store_errors
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_missing_bucket_names_the_address(s3_bucket: str) -> None:
@@ -26,3 +33,44 @@ def test_azure_needs_the_name_of_the_account(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_absent_file_is_no_error_of_the_store() -> None:
     with pytest.raises(FileNotFoundError), explained_store_errors("s3://bucket/a"):
         raise FileNotFoundError
+
+
+def test_a_profile_has_the_credentials(s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "credentials").write_text(
+        "[team]\naws_access_key_id = team\naws_secret_access_key = team\n",  # pragma: allowlist secret
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_PROFILE", "team")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    object_stores.file_system.cache_clear()
+    object_stores.object_store.cache_clear()
+    path = StoragePath.parse(s3_bucket) / "rows.csv"
+    path.write_bytes(b"rows")
+    assert path.read_bytes() == b"rows"
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    object_stores.object_store.cache_clear()
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    for scheme, extra in (("s3", "s3"), ("gs", "gcs"), ("az", "azure")):
+        with pytest.raises(DependencyUnavailable, match=rf"^{scheme}://bucket: .*declarative-mlops\[{extra}\]"):
+            StoragePath.parse(f"{scheme}://bucket/rows.csv").write_bytes(b"rows")
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("GET https://host/a?sig=hidden&se=1 failed", "GET https://host/a failed"),
+        ("403 Forbidden: <?xml ?><Error><Code>AccessDenied</Code><Key>hidden</Key>", "403 Forbidden: AccessDenied"),
+        ("first line\nhidden line", "first line"),
+    ],
+)
+def test_the_reason_of_a_store_shows_no_token(message: str, shown: str) -> None:
+    with (
+        pytest.raises(DependencyUnavailable, match=re.escape(f"({shown})")) as caught,
+        explained_store_errors("s3://b"),
+    ):
+        raise OSError(message)
+    assert "hidden" not in str(caught.value)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.errors import UsageError
-from pipeline.storage import StoragePath
+from pipeline.errors import DependencyUnavailable, UsageError
+from pipeline.storage import StoragePath, object_stores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,3 +96,20 @@ def test_a_local_copy_has_the_content(folder: StoragePath) -> None:
     path.write_bytes(b"x\n1\n")
     with path.local_copy() as copy:
         assert (copy.name, copy.read_bytes()) == ("a.csv", b"x\n1\n")
+
+
+@pytest.mark.parametrize("message", ["AWS Error NETWORK_CONNECTION during GetObject", "Couldn't deserialize thrift"])
+def test_a_failed_read_is_one_of_the_store_if_the_store_reported_it(s3_bucket: str, message: str) -> None:
+    path = StoragePath.parse(s3_bucket) / "a.parquet"
+    is_store = message.startswith("AWS")
+    raises = pytest.raises(DependencyUnavailable, match="NETWORK_CONNECTION") if is_store else nullcontext()
+    with raises:
+        path.require_available(OSError(message))
+
+
+def test_a_failed_read_is_one_of_a_store_that_is_gone(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    object_stores.file_system.cache_clear()
+    with pytest.raises(DependencyUnavailable, match="the store is unavailable"):
+        (StoragePath.parse(s3_bucket) / "a.parquet").require_available(OSError("Couldn't deserialize thrift"))
+    object_stores.file_system.cache_clear()

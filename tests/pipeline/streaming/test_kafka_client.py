@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.errors import ConfigError
-from pipeline.streaming.kafka_client import KafkaClient, Partition, StreamOffsetGone, client_settings
+from pipeline.errors import ConfigError, DependencyUnavailable
+from pipeline.streaming.kafka_client import (
+    KafkaClient,
+    Partition,
+    RecordRefused,
+    StreamOffsetGone,
+    client_settings,
+)
 from tests.fixtures.kafka_broker import REBALANCE_QUICKLY
 from tests.fixtures.toy_dataset import settings
 
@@ -21,6 +28,9 @@ if TYPE_CHECKING:
     from tests.fixtures.kafka_broker import KafkaBroker
 
 ENVIRONMENT = {"MLOPS_KAFKA": "broker:9092", "MLOPS_KAFKA_USERNAME": "ada", "MLOPS_KAFKA_PASSWORD": "secret"}
+
+# Numbers of errors in Kafka's protocol.
+_TOO_LARGE, _NOT_ALLOWED = 10, 29
 
 
 class _Listener:
@@ -153,3 +163,29 @@ def test_a_broker_that_is_gone_is_logged_once_a_minute(
     assert len(messages) == len({message.partition("/")[0] for message in messages}) <= 3
     assert messages[0].startswith("kafka: ")
     assert capfd.readouterr().err == ""
+
+
+def test_a_record_that_is_too_large_for_its_topic_is_sent_without_its_value(own_kafka: KafkaBroker) -> None:
+    topic = own_kafka.new_topic("client", n_partitions=1)
+    with closing(connect(own_kafka, topic, _Listener())) as client:
+        own_kafka.refuse_records(_TOO_LARGE)
+        client.produce(topic, key=b"k", value=b"12345", headers=(("problem", b"p"),))
+        assert client.flush(timeout_s=30)
+    (record,) = own_kafka.read_all(topic)
+    assert (record.key(), record.value()) == (b"k", None)
+    assert record.headers() == [("problem", b"p"), ("omitted_bytes", b"5")]
+
+
+def test_a_record_without_a_right_is_refused_for_good(own_kafka: KafkaBroker) -> None:
+    topic = own_kafka.new_topic("client", n_partitions=1)
+    with closing(connect(own_kafka, topic, _Listener())) as client:
+        own_kafka.refuse_records(_NOT_ALLOWED)
+        client.produce(topic, key=None, value=b"v")
+        with pytest.raises(RecordRefused, match=f"{topic}: the broker refuses a record"):
+            client.flush(timeout_s=30)
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+    with pytest.raises(DependencyUnavailable, match=r"confluent-kafka is not installed; .*mlops\[stream\]"):
+        KafkaClient(stream_config(), "events", _Listener(), environ=ENVIRONMENT)

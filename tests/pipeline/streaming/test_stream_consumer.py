@@ -100,3 +100,18 @@ def test_a_topic_that_begins_again_ends_the_consumer(project: Path, own_kafka: K
         assert error.startswith(f"StreamOffsetGone: {events}/")
         assert "mlops stream reset" in error
         assert stream.n_logged() == 19
+
+
+def test_with_the_setting_stop_a_lost_log_ends_the_consumer(
+    project: Path, kafka: KafkaBroker, nursery: Nursery
+) -> None:
+    with new_stream_project(project, kafka, nursery, "stream.on_log_failure=stop") as stream:
+        consumer = stream.start()
+        stream.produce([GOOD])
+        stream.wait_for_rows(1)
+        with stream.state.writing() as connection:
+            connection.exec_driver_sql("ALTER TABLE predictions RENAME TO hidden")
+        stream.produce([GOOD])
+        consumer.wait()
+        assert "the prediction log cannot be written" in consumer.result()["error"]
+        assert stream.n_sent() == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pandera.extensions
 import pandera.pandas as pa
@@ -13,6 +14,7 @@ from pipeline.schema import Column, Schema
 from pipeline.validation.arrow_rows import open_rows
 from pipeline.validation.failure_counter import FailureCounter, whole_column_checks
 from pipeline.validation.rule_failures import RuleFailures
+from pipeline.validation.unique_keys import UniqueKey
 from tests.pipeline.validation.validation_samples import TARGET
 
 if TYPE_CHECKING:
@@ -73,3 +75,13 @@ def test_a_check_that_cannot_run_on_one_value_fails_no_row(stops: list[int]) -> 
 @pytest.mark.usefixtures("registered_checks")
 def test_a_check_of_the_whole_column_is_named() -> None:
     assert [dict(column.checks) for column in whole_column_checks({"size": "integer"}, SCHEMA)] == [{"rises": {}}]
+
+
+def test_repeated_keys_may_come_in_any_order_of_their_rows() -> None:
+    counter = FailureCounter({}, SCHEMA, max_examples=2, n_rows=9)
+    key = UniqueKey("size", ("size",), "unique")
+    for rows in ([4, 8], [], [1, 2, 5]):
+        counter.add_repeated(key, np.array(rows, dtype=np.int64))
+    failures = counter.to_failures({})
+    assert failures.rules == (RuleFailures("size", "unique", 5, [1, 2], [None, None]),)
+    assert np.flatnonzero(failures.failed_rows.mask()).tolist() == [1, 2, 4, 5, 8]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,7 +16,7 @@ from sqlalchemy import select
 from pipeline.errors import DataError, DependencyUnavailable
 from pipeline.package import PackageStore, load_package
 from pipeline.package.remote_store import PACKAGES_URL_ENV
-from pipeline.parts import PartOutput, read_manifest, run_part
+from pipeline.parts import read_manifest, run_part
 from pipeline.serving.files.file_scorer import score_file
 from pipeline.serving.files.scoring_job import ScoringJob
 from pipeline.state import open_state
@@ -188,17 +187,14 @@ def test_each_row_is_logged_once_though_parts_run_twice(project: Path) -> None:
     assert len(set(logged)) == 700
 
 
-def test_a_machine_without_the_project_fetches_the_package(
+def test_a_worker_without_the_project_writes_no_log(
     scoring: PartScoring, package_with_id: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = scoring.plan(write_rows(scoring.root / "in.parquet", many_rows(30)))
-    worker = replace(scoring, root=scoring.root / "none")
-    with pytest.raises(DependencyUnavailable, match=r"is not on this machine, and MLOPS_PACKAGES_URL is not set"):
-        ScoringJob(worker.root).run(plan, plan.parts[0], PartOutput(scoring.folder(), 0))
+    plan = scoring.plan(write_rows(scoring.root / "in.parquet", many_rows(30)), is_logged=True)
     monkeypatch.setenv(PACKAGES_URL_ENV, f"file://{scoring.root}/packages")
     PackageStore(scoring.root / "other").add(package_with_id)
-    ScoringJob(worker.root).run(plan, plan.parts[0], PartOutput(scoring.folder(), 0))
-    assert len(list((scoring.root / "out").glob("part-000000-*.parquet"))) == 1
+    with pytest.raises(DependencyUnavailable, match="none/state: is not on this machine; --log needs the project"):
+        run_part(ScoringJob(scoring.root / "none"), plan, scoring.folder(), 0)
 
 
 def test_warnings_of_parts_add_up(scoring: PartScoring) -> None:
