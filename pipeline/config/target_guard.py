@@ -28,6 +28,8 @@ _HYDRA_KEYS = re.compile(
 )
 # Names of secrets; keys such as `url_env` name an environment variable and are accepted.
 _SECRET_KEY = re.compile(r"(^|[._])(password|passwd|secret|token|api_?key|credentials?)$", re.IGNORECASE)
+# An address with a password, or with the signature of a request.
+_SECRET_VALUE = re.compile(r"://[^/\s]*:[^/\s]*@|[?&](sig|token|X-Amz-Signature|X-Goog-Signature)=", re.IGNORECASE)
 
 
 def check_targets(values: Mapping[str, Any], *, place: str) -> None:
@@ -78,8 +80,9 @@ def check_overrides(overrides: Sequence[str]) -> None:
         Naming the override; for a secret, only its key.
     """
     for override in overrides:
-        key = override.partition("=")[0].strip().lstrip("+~").partition("@")[0]
-        if _SECRET_KEY.search(key):
+        name, _, value = override.partition("=")
+        key = name.strip().lstrip("+~").partition("@")[0]
+        if _SECRET_KEY.search(key) or _SECRET_VALUE.search(value):
             raise ConfigError(
                 f"{key}: looks like a secret; settings are public in params.yaml, DVC and MLflow."
                 " Set an environment variable and name it in the setting, as tracking.uri_env does"

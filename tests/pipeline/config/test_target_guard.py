@@ -129,6 +129,26 @@ def test_no_hostile_target_runs_from_the_command_line(tmp_path: Path, run_cli: C
         assert (run.exit_code, ran.exists()) == (3, False)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "s3://key:pa55@rows/a.csv",
+        "[data/external/a.csv,s3://key:pa55@rows/a.csv]",
+        "'az://rows/a.csv?sv=1&sig=pa55'",
+        "postgresql://me:pa55@host/name",
+    ],
+)
+def test_an_address_with_a_secret_is_refused_and_not_repeated(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"^data\.source\.path: looks like a secret") as caught:
+        check_overrides([f"data.source.path={value}"])
+    assert "pa55" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["s3://rows/a@b:c.csv", "http://host:5000/a?b=1", "data/external/a.csv"])
+def test_an_address_without_a_secret_is_accepted(value: str) -> None:
+    check_overrides([f"data.source.path={value}"])
+
+
 @pytest.mark.parametrize("key", ["password", "+tracking.token", "++alerts.webhook.api_key", "serving.oidc.secret"])
 def test_a_secret_among_the_overrides_is_refused_and_not_repeated(key: str) -> None:
     with pytest.raises(ConfigError, match="looks like a secret") as caught:
