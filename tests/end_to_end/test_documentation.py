@@ -59,7 +59,7 @@ _SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
 _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _PLACEHOLDER_COMMANDS = re.compile(
-    r"\.\.\.| \| |SEQ:HASH| N$|^(dvc exp run( -S)?|dvc (add|metrics|plots|params)|python -m stages\.\w+"
+    r"\.\.\.| \| |SEQ:HASH| N$|\bOUT\b|^(dvc exp run( -S)?|dvc (add|metrics|plots|params)|python -m stages\.\w+"
     r"|mlops (predict( --log)?|feedback|prediction-log erase|data( add| check| init)?|state grant( --apply)?|config"
     r"|tracking|models( diff)?|audit"
     r"|promote|rollback|simulate|change-report|loop|reports))$"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "CountedItems",
     "CountedPickles",
     "UnreadableError",
     "die_always",
@@ -30,6 +32,21 @@ class UnreadableError(DataError):
 
     def __init__(self, row: int, column: str) -> None:
         super().__init__(f"row {row}, column {column}")
+
+
+class CountedItems(Sequence[int]):
+    """Numbers, and how many of them were taken."""
+
+    def __init__(self, n_items: int) -> None:
+        self.n_items = n_items
+        self.n_taken = 0
+
+    def __len__(self) -> int:
+        return self.n_items
+
+    def __getitem__(self, position: int) -> int:  # type: ignore[override]
+        self.n_taken += 1
+        return position
 
 
 class CountedPickles:

@@ -10,6 +10,7 @@ import pytest
 from pipeline.engines import open_engine
 from pipeline.errors import DataError, DependencyUnavailable
 from tests.pipeline.engines.item_functions import (
+    CountedItems,
     CountedPickles,
     die_always,
     die_once,
@@ -58,3 +59,10 @@ def test_an_item_that_kills_each_worker_ends_the_run(dask_config: DaskEngineConf
         pytest.raises(DependencyUnavailable, match=r"part 7 ended its worker 2 times \(last on tcp://127.0.0.1:\d+\)"),
     ):
         list(engine.map(die_always, [7]))
+
+
+def test_items_are_submitted_as_they_run(dask_config: DaskEngineConfig) -> None:
+    items = CountedItems(1_000)
+    with open_engine(dask_config.model_copy(update={"workers": 3})) as engine:
+        next(engine.map(square, items))
+    assert items.n_taken == 3

@@ -15,6 +15,7 @@ from pipeline.config.groups.engine_config import LocalEngineConfig
 from pipeline.engines import open_engine
 from pipeline.errors import DataError, DependencyUnavailable
 from tests.pipeline.engines.item_functions import (
+    CountedItems,
     CountedPickles,
     die_always,
     die_once,
@@ -84,3 +85,10 @@ def test_a_worker_that_was_killed_while_it_was_idle_costs_nothing() -> None:
         found = {process for _, process in engine.map(CountedPickles(), range(20))}
     assert len(found) == 2
     assert not found & killed
+
+
+def test_items_are_taken_as_they_run() -> None:
+    items = CountedItems(1_000)
+    with open_engine(local(2)) as engine:
+        next(engine.map(square, items))
+    assert items.n_taken <= 4

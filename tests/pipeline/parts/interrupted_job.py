@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InterruptedJob"]
 
-_TIMEOUT_S = 60
+_TIMEOUT_S = 240
 
 
 @dataclass(frozen=True)
