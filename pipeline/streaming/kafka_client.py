@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -32,6 +33,8 @@ Headers = tuple[tuple[str, bytes], ...]
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_TIMEOUT_S = 10.0
+_MAX_BACKOFF_MS = 5_000
+_NOTE_EVERY_S = 60.0
 _QUEUE_PAUSE_S = 0.1
 # Larger than any event: a broker decides how large a dead letter may be.
 _MAX_MESSAGE_BYTES = 1_000_000_000
@@ -98,6 +101,9 @@ def client_settings(config: KafkaStreamConfig, environ: Mapping[str, str]) -> di
         "bootstrap.servers": _from_environment(environ, config.brokers_env, "stream.brokers_env", "HOST:PORT,..."),
         "security.protocol": client.security_protocol,
         "client.id": "mlops-stream",
+        # The library reports each try to connect, many a second while a broker is gone.
+        "log_level": 2,
+        "reconnect.backoff.max.ms": _MAX_BACKOFF_MS,
     }
     if client.ssl_ca_location is not None:
         settings["ssl.ca.location"] = client.ssl_ca_location
@@ -168,6 +174,7 @@ class KafkaClient:
         self._listener = listener
         self._failed: list[tuple[str, Any]] = []
         self._fatal: Exception | None = None
+        self._noted_at: dict[int, float] = {}
         shared = {**client_settings(config, environ), "error_cb": self._note_error}
         self._consumer = self._kafka.Consumer(
             {
@@ -338,7 +345,11 @@ class KafkaClient:
             self._failed.append((message.topic(), error))
 
     def _note_error(self, error: Any) -> None:
-        _LOG.warning("kafka: %s", error.str())
+        """Log an error of the connection, each kind once a minute."""
+        now = time.monotonic()
+        if now - self._noted_at.get(error.code(), -_NOTE_EVERY_S) >= _NOTE_EVERY_S:
+            self._noted_at[error.code()] = now
+            _LOG.warning("kafka: %s", error.str())
 
 
 def to_event(message: Any) -> Event:

@@ -147,6 +147,24 @@ def test_records_that_are_flushed_are_with_the_broker(kafka: KafkaBroker) -> Non
     assert (record.key(), record.value(), record.headers()) == (b"k", b"v", [("h", b"1")])
 
 
+def test_a_broker_that_is_gone_is_logged_once_a_minute(
+    own_kafka: KafkaBroker, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    own_kafka.create_topic("events", n_partitions=1)
+    with closing(connect(own_kafka, "events", _Listener())) as client:
+        client.subscribe()
+        own_kafka.kill()
+        deadline = time.monotonic() + 30
+        while not caplog.messages and time.monotonic() < deadline:
+            client.consume(1, timeout_s=0.1)
+        for _ in range(10):
+            client.consume(1, timeout_s=0.1)
+    messages = [record.getMessage() for record in caplog.records if record.name.endswith("kafka_client")]
+    assert len(messages) == len({message.partition("/")[0] for message in messages}) <= 3
+    assert messages[0].startswith("kafka: ")
+    assert capfd.readouterr().err == ""
+
+
 def test_a_record_that_is_too_large_for_its_topic_is_sent_without_its_value(own_kafka: KafkaBroker) -> None:
     topic = own_kafka.new_topic("client", n_partitions=1)
     with closing(connect(own_kafka, topic, _Listener())) as client:

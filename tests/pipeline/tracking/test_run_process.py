@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.config.groups.tracking_config import TrackingConfig
 from pipeline.config.hydra_job import SweepPlan
-from pipeline.sweeps import sweep_results
+from pipeline.sweeps.hydra_callback import _start_sweep_run
 from pipeline.tracking import ExperimentTracker, TrackingWarning, end_abandoned_runs, run_outbox, sync_runs
 from pipeline.tracking.run_process import PROCESS_TAG, RunProcess, current_process, mark_abandoned_runs_killed
 
@@ -118,9 +118,12 @@ def test_a_run_in_the_outbox_ends_when_its_process_is_gone(root: Path, dead_addr
     assert [(run.name, run.status) for run in back.search_runs()] == [("killed", "KILLED")]
 
 
-def test_the_process_of_a_sweep_is_the_one_that_planned_it(tmp_path: Path) -> None:
-    sweep_results.write_plan(SweepPlan(tmp_path, ("seed",), 2, None, "log_loss"))
-    assert RunProcess.from_tag(sweep_results.read_process(tmp_path)) == HERE
+def test_the_process_of_a_sweep_is_the_one_that_planned_it(tracker: ExperimentTracker) -> None:
+    plan = SweepPlan("outputs/sweeps/a", ("seed",), 2, None, "log_loss")
+    key = _start_sweep_run(tracker, plan, "iris")
+    (run,) = tracker.search_runs({"mlops.kind": "sweep"})
+    assert (run.run_id, run.name, run.status) == (key, "sweep over seed on iris", "RUNNING")
+    assert RunProcess.from_tag(run.tags[PROCESS_TAG]) == HERE
 
 
 def test_more_runs_than_a_page_end(tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch) -> None:
