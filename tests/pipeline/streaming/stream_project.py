@@ -45,7 +45,7 @@ __all__ = [
     "wait_until",
 ]
 
-_TIMEOUT_S = 40
+_TIMEOUT_S = 120
 _BAD_EVERY = 100
 _NUMBERS = count(1)
 
