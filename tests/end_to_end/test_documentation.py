@@ -57,10 +57,12 @@ _SERVER = re.compile(r"mlflow (ui|server)\b")
 # Our own server runs while the commands after it on the page run.
 _SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
 _ADDRESS = "localhost:5000"
-# A sentence about a command, such as `dvc exp run -S ...`, is no command.
+# A sentence about a command, such as `dvc exp run -S ...` or `mlops parts commit OUT`, is no command.
 _PLACEHOLDER_COMMANDS = re.compile(
-    r"\.\.\.| \| |SEQ:HASH| N$|\bOUT\b|^(dvc exp run( -S)?|dvc (add|metrics|plots|params)|python -m stages\.\w+"
-    r"|mlops (predict( --log)?|feedback|prediction-log erase|data( add| check| init)?|state grant( --apply)?|config"
+    r"\.\.\.| \| |SEQ:HASH| N$|\b(ADDRESS|ALL|IN|OUT)\b"
+    r"|^(dvc exp run( -S)?|dvc (add|metrics|plots|params)|python -m stages\.\w+"
+    r"|mlops (predict( --log)?|feedback|prediction-log (erase|export)|data( add| check| init)?|state grant( --apply)?"
+    r"|config|monitor count"
     r"|tracking|models( diff)?|audit"
     r"|promote|rollback|simulate|change-report|loop|reports))$"
 )

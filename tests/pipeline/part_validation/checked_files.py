@@ -17,7 +17,7 @@ from pipeline.storage import StoragePath
 from tests.fixtures.toy_dataset import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pipeline.config.root_config import Config
@@ -69,7 +69,7 @@ def make_rows(n_rows: int) -> pd.DataFrame:
 
 
 def check_in_parts(
-    config: Config, sources: list[Path], folder: Path, *, part_rows: int = 1_000_000, workers: int = 1
+    config: Config, sources: Sequence[Path | str], folder: Path | str, *, part_rows: int = 1_000_000, workers: int = 1
 ) -> Mapping[str, Any]:
     """Validate files in parts, and return the result in the manifest; the report is in `folder`."""
     engine = LocalEngineConfig(kind="local", workers=workers, retries=0, part_rows=part_rows)

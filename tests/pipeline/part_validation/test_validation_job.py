@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from pipeline.files import canonical_json, read_json
 from pipeline.schema import Schema
+from pipeline.storage import StoragePath
 from pipeline.validation import refusal_lines, select_training_rows, validate_rows
 from tests.fixtures.proof import is_long
 from tests.pipeline.part_validation.checked_files import check_in_parts, declare, make_rows
@@ -91,3 +93,17 @@ def test_a_check_of_a_whole_column_is_named_as_not_checked(tmp_path: Path) -> No
     report = read_json(tmp_path / "out/validation.json")
     assert report["not_checked"] == ["whole: unique_values_eq needs all values at once"]
     assert [text.partition(":")[0] for text in result["not_checked"]] == ["whole", "split and folds"]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_files_in_an_object_store_give_the_report_of_local_ones(s3_bucket: str, tmp_path: Path, suffix: str) -> None:
+    config = declare(columns={"whole": {"dtype": "Int64", "unique": True}})
+    frame = pd.DataFrame({"whole": [*range(40), 7], "outcome": ["no", *["yes", "no"] * 20]})
+    source = tmp_path / f"rows.{suffix}"
+    frame.to_parquet(source, row_group_size=15) if suffix == "parquet" else frame.to_csv(source, index=False)
+    (StoragePath.parse(s3_bucket) / source.name).write_bytes(source.read_bytes())
+    check_in_parts(config, [source], tmp_path / "out", part_rows=15)
+    check_in_parts(config, [f"{s3_bucket}/{source.name}"], f"{s3_bucket}/out", part_rows=15)
+    report = (StoragePath.parse(s3_bucket) / "out" / "validation.json").read_bytes()
+    assert report == (tmp_path / "out/validation.json").read_bytes()
+    assert [finding["n_failed"] for finding in json.loads(report)["findings"] if finding["rule"] == "schema"] == [2]

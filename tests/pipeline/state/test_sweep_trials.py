@@ -84,6 +84,16 @@ def test_a_finished_configuration_gives_its_result_and_names_its_source(state: s
     assert not trials(state)[0].was_recorded
 
 
+def test_a_copy_of_a_copy_names_the_trial_that_computed_the_result(state: store.State) -> None:
+    with state.writing() as connection:
+        sweep_trials.fail_sweep_trial(connection, replace(TRIAL, state="failed", error="it diverged"))
+    computed = claim(state, replace(TRIAL, sweep=2)).trial
+    assert end(state, computed)
+    copy = claim(state, TRIAL).trial
+    assert (copy.seq, copy.copied_from) == (1, computed.seq)
+    assert claim(state, replace(TRIAL, sweep=3)).trial.copied_from == computed.seq
+
+
 def test_a_failed_configuration_runs_again(state: store.State) -> None:
     own = claim(state, TRIAL).trial
     with state.writing() as connection:

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from sqlalchemy import select
 
 from pipeline.config.groups.engine_config import LocalEngineConfig
 from pipeline.engines import open_engine
 from pipeline.errors import Conflict
 from pipeline.parts import find_source_files, read_manifest, run_parts
 from pipeline.serving.files.scoring_job import ScoringJob
+from pipeline.state import open_state
+from pipeline.state.tables import predictions
 from pipeline.storage import StoragePath
 from tests.fixtures.proof import is_long
 from tests.fixtures.toy_dataset import ROOT
@@ -189,6 +192,23 @@ def _run(scoring: PartScoring, plan: Any, folder: StoragePath) -> Any:
 
 def _local() -> LocalEngineConfig:
     return LocalEngineConfig(kind="local", workers=1, retries=0, part_rows=100)
+
+
+@pytest.mark.usefixtures("starts_processes")
+@pytest.mark.parametrize("state_database", ["postgresql"], indirect=True)
+def test_several_workers_log_each_row_once_to_a_server(project_on: Path, run_cli: CliRunner) -> None:
+    (project_on / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    write_rows(project_on / "in.parquet", many_rows(600).drop_columns("id"), group_rows=150)
+    for output, workers in (("out/", 2), ("again/", 1)):
+        words = ("in.parquet", "-o", output, "--log", "--workers", workers, "--part-rows", 150)
+        result = run_cli("predict", *words, cwd=project_on)
+        assert result.exit_code == 0, result.err
+    state = open_state(project_on)
+    with state.reading() as connection:
+        logged = sorted(connection.execute(select(predictions.c.prediction_id)).scalars())
+    state.close()
+    output_ids = read_output(StoragePath.parse(project_on / "out"))["prediction_id"].to_pylist()
+    assert (len(logged), output_ids) == (600, logged)
 
 
 @pytest.mark.usefixtures("starts_processes")
