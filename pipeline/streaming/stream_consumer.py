@@ -180,7 +180,7 @@ class StreamConsumer:
             self.stats.n_refused_commits += 1
         self._on_step("committed")
         self.stats.note_events(fresh, (letter.event for letter in predicted.dead))
-        self._count(events, predicted, n_replayed=len(replayed), duration_s=time.perf_counter() - started)
+        self._count(predicted, n_replayed=len(replayed), duration_s=time.perf_counter() - started)
 
     def _replay(self, events: list[Event]) -> Iterator[tuple[PredictedEvents, Mapping[str, LoggedResult]]]:
         """Yield the results of events that are logged already, by the model that predicted them."""
@@ -266,11 +266,10 @@ class StreamConsumer:
         self.stats.note_claimed({})
         self._client.rejoin()
 
-    def _count(self, events: list[Event], predicted: PredictedEvents, *, n_replayed: int, duration_s: float) -> None:
+    def _count(self, predicted: PredictedEvents, *, n_replayed: int, duration_s: float) -> None:
         stats = self.stats
         stats.n_batches += 1
         stats.n_predicted += len(predicted.events)
         stats.n_dead += len(predicted.dead)
         stats.n_replayed += n_replayed
-        stats.oldest_event_ms = min((event.timestamp_ms for event in events if event.timestamp_ms), default=None)
         stats.batch_durations_s.observe(duration_s)

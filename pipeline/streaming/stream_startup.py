@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.config.config_loader import load_params
-from pipeline.errors import ConfigError, DependencyUnavailable, MlopsError
+from pipeline.errors import ConfigError, DependencyUnavailable, MlopsError, UsageError
 from pipeline.package import PackageStore
 from pipeline.project import paths
 from pipeline.project.root import find_state_root
@@ -18,7 +18,7 @@ from pipeline.serving.http.golden_replay import replay_golden_rows
 from pipeline.serving.log_hash_key import load_hash_key
 from pipeline.serving.reloader import ModelReloader
 from pipeline.state import open_state
-from pipeline.state.stream_offsets import read_stream_positions
+from pipeline.state.stream_offsets import forget_stream_positions, read_stream_positions
 from pipeline.streaming.dead_letter_replay import DeadLetterReplay
 from pipeline.streaming.kafka_reader import KafkaReader
 from pipeline.streaming.lag_meter import measure_lag
@@ -47,6 +47,7 @@ __all__ = [
     "read_lags",
     "replay_dead_letters",
     "require_stream",
+    "reset_topic",
     "start_outcomes",
     "start_stream",
 ]
@@ -116,6 +117,23 @@ def read_lags(*, state_root: Path | None = None) -> dict[str, list[PartitionLag]
             if has_outcomes:
                 lags[group] = measure_lag(state, reader, group=group, topic=stream.topics.outcomes)
     return lags
+
+
+def reset_topic(topic: str, *, partition: int | None = None, state_root: Path | None = None) -> tuple[int, str]:
+    """Forget where the group that reads a topic continues; return the number of partitions, and the group.
+
+    Raises
+    ------
+    UsageError
+        When the topic is neither that of events nor that of outcomes.
+    """
+    with _opened_project(state_root) as (config, _, state):
+        stream = require_stream(config)
+        groups = {stream.topics.events: stream.group, stream.topics.outcomes: outcome_group(stream)}
+        if topic not in groups:
+            raise UsageError(f"{topic}: is no topic that is read; expected {' or '.join(groups)}")
+        with state.writing() as connection:
+            return forget_stream_positions(connection, groups[topic], topic, partition), groups[topic]
 
 
 @contextmanager

@@ -45,8 +45,6 @@ class StreamStats:
         The version that predicts; None while no model is loaded.
     hold_reason : str or None
         Why no event is read; None while events are read.
-    oldest_event_ms : int or None
-        Moment since 1970 of the oldest event of the last batch.
     next_offsets : dict
         Where each claimed partition continues.
     counts : dict
@@ -64,7 +62,6 @@ class StreamStats:
     n_partitions: int = 0
     model_version: int | None = None
     hold_reason: str | None = None
-    oldest_event_ms: int | None = None
     next_offsets: dict[Partition, int] = field(default_factory=dict)
     counts: dict[Partition, PartitionCounts] = field(default_factory=dict)
     batch_durations_s: Histogram = field(default_factory=lambda: Histogram(_BATCH_BOUNDS_S))
