@@ -157,7 +157,7 @@ def _run(
     reporter = StreamReporter(group, topic, model, state=state, stats=consumer.stats, reader=KafkaReader(stream))
     probes = ProbeServer(
         address,
-        find_hold=lambda: consumer.stats.wait_reason,
+        find_reason=lambda: consumer.stats.wait_reason,
         metrics=lambda: stream_metrics(consumer.stats, reporter.lags.values(), now=state.clock()),
     )
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,7 +9,7 @@ from pipeline.config.groups.engine_config import LocalEngineConfig
 from pipeline.engines import open_engine
 from pipeline.errors import DataError
 from pipeline.part_validation import ValidationJob, plan_validation
-from pipeline.part_validation.part_source import CheckSettings, open_part_rows
+from pipeline.part_validation.checked_part import CheckSettings, open_part_rows
 from pipeline.parts import run_part
 from pipeline.storage import StoragePath
 from tests.pipeline.part_validation.checked_files import declare
