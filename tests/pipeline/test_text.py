@@ -126,5 +126,5 @@ def test_an_age_has_the_largest_unit_that_fits(seconds: int, text: str) -> None:
     ("name", "pattern", "is_match"),
     [("a.csv", "*.csv", True), ("a.csv.gz", "*.csv", False), ("[1].csv", "[1]*", True), ("b", "[ab]", False)],
 )
-def test_a_star_alone_stands_for_other_characters(name: str, pattern: str, is_match: bool) -> None:
+def test_only_a_star_matches_other_characters(name: str, pattern: str, is_match: bool) -> None:
     assert matches_stars(name, pattern) is is_match
