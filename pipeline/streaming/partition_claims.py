@@ -70,6 +70,10 @@ class PartitionClaims:
         """Return the claim of a partition."""
         return self._claims[partition]
 
+    def has(self, partition: Partition, claim: Claim) -> bool:
+        """Return whether this is still the claim of a partition."""
+        return self._claims.get(partition) is claim
+
     @property
     def partitions(self) -> list[Partition]:
         """The claimed partitions."""
