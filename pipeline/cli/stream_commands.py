@@ -106,13 +106,21 @@ def reset(
     partition: Annotated[
         int | None, typer.Option("--partition", min=0, help="Number of the partition; all of the topic by default.")
     ] = None,
+    topic: Annotated[
+        str | None, typer.Option("--topic", help="The topic of events, the default, or that of outcomes.")
+    ] = None,
 ) -> None:
     """Let the group begin again at the oldest event, for a topic made anew or whose next events are gone."""
     from pipeline.config.config_loader import load_params
     from pipeline.state.stream_offsets import forget_stream_positions
+    from pipeline.streaming.outcome_consumer import outcome_group
     from pipeline.streaming.stream_startup import require_stream
 
     config = require_stream(load_params())
+    groups = {config.topics.outcomes: outcome_group(config), config.topics.events: config.group}
+    topic = config.topics.events if topic is None else topic
+    if topic not in groups:
+        raise UsageError(f"--topic {topic}: expected {config.topics.events} or {config.topics.outcomes}")
     with open_state() as opened, opened.writing() as connection:
-        n = forget_stream_positions(connection, config.group, config.topics.events, partition)
-    typer.echo(f"forgot {pluralize(n, 'position')} of group {config.group} in topic {config.topics.events}")
+        n = forget_stream_positions(connection, groups[topic], topic, partition)
+    typer.echo(f"forgot {pluralize(n, 'position')} of group {groups[topic]} in topic {topic}")

@@ -367,8 +367,8 @@ def to_event(message: Any) -> Event:
 
 def _offset_gone_message(at: object, offset: int) -> str:
     return (
-        f"{at}: the broker does not have offset {offset}, where the group continues; restore the topic, or run"
-        " `mlops stream reset` to begin at its oldest event"
+        f"{at}: the broker does not have offset {offset}, where the group continues; restore the topic, or start the"
+        " program again: it reports which events are gone, and how to continue without them"
     )
 
 

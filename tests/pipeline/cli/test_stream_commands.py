@@ -60,9 +60,29 @@ def test_a_reset_forgets_one_partition_or_all(stream_project: Path, run_cli: Cli
     assert rest.out.startswith("forgot 2 positions")
 
 
+def test_a_reset_of_outcomes_leaves_the_events(stream_project: Path, run_cli: CliRunner) -> None:
+    state = open_state(stream_project)
+    with state.writing() as connection:
+        for group, topic in (
+            ("personality_model-scoring", "events"),
+            ("personality_model-scoring-outcomes", "outcomes"),
+        ):
+            claim_partition(connection, group, topic, 0, first_offset=5, now=1)
+    run = run_cli("stream", "reset", "--topic", "outcomes", cwd=stream_project)
+    with state.reading() as connection:
+        left = [position.topic for position in read_stream_positions(connection)]
+    state.close()
+    assert run.out == "forgot 1 position of group personality_model-scoring-outcomes in topic outcomes\n"
+    assert left == ["events"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(("replay",), "expected --dead"), (("replay", "--dead", "--since", "yesterday"), "expected ISO 8601")],
+    [
+        (("replay",), "expected --dead"),
+        (("replay", "--dead", "--since", "yesterday"), "expected ISO 8601"),
+        (("reset", "--topic", "others"), "expected events or outcomes"),
+    ],
 )
 def test_a_wrong_argument_is_refused(
     stream_project: Path, run_cli: CliRunner, words: tuple[str, ...], message: str
