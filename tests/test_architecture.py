@@ -225,6 +225,7 @@ _FOUNDATION = (
     "pipeline.project",
     "pipeline.config",
     "pipeline.storage",
+    "pipeline.engines",
     "pipeline.tracing",
 )
 _PROJECTION = ("pipeline.tracking", "pipeline.sweeps", "pipeline.evaluation.plots", "pipeline.report_index")

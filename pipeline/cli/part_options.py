@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.errors import UsageError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -87,8 +85,6 @@ class EngineOptions:
         ------
         ConfigError
             When there is no such engine.
-        UsageError
-            When the engine has no such setting.
         """
         from pipeline.config.config_loader import load_engine, load_params
         from pipeline.project import paths
@@ -99,10 +95,6 @@ class EngineOptions:
             config = load_params(root / paths.PARAMS).engine if default is None else default
         changes = {"workers": self.n_workers, "part_rows": self.part_rows}
         given = {key: value for key, value in changes.items() if value is not None}
-        if unknown := set(given) - set(type(config).model_fields):
-            raise UsageError(
-                f"--{unknown.pop()} {self.n_workers}: the engine {config.kind} has no such setting; its cluster decides"
-            )
         return type(config).model_validate({**config.model_dump(), **given})
 
 

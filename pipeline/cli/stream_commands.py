@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.shared_options import AsJson, open_state, parse_timestamp
+from pipeline.cli.shared_options import AsJson, parse_timestamp
 from pipeline.cli.terminal_output import print_table
 from pipeline.errors import UsageError
 from pipeline.text import format_duration, pluralize
@@ -81,7 +81,7 @@ def replay(
 ) -> None:
     """Predict for dead letters again after their cause is fixed; predictions in the log are sent again, not doubled."""
     if not dead:
-        raise UsageError("mlops stream replay: expected --dead; `mlops stream reset` begins at the oldest event again")
+        raise UsageError("mlops stream replay: expected --dead; `mlops stream reset TOPIC` begins at the oldest event")
     from pipeline.streaming.stream_startup import replay_dead_letters
 
     result = replay_dead_letters(since_us=None if since is None else parse_timestamp(since, option="--since"))
@@ -102,25 +102,14 @@ def replay(
 
 @app.command("reset")
 def reset(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="Topic of events or of outcomes, by its name.")],
     *,
     partition: Annotated[
         int | None, typer.Option("--partition", min=0, help="Number of the partition; all of the topic by default.")
     ] = None,
-    topic: Annotated[
-        str | None, typer.Option("--topic", help="The topic of events, the default, or that of outcomes.")
-    ] = None,
 ) -> None:
     """Let the group begin again at the oldest event, for a topic made anew or whose next events are gone."""
-    from pipeline.config.config_loader import load_params
-    from pipeline.state.stream_offsets import forget_stream_positions
-    from pipeline.streaming.outcome_consumer import outcome_group
-    from pipeline.streaming.stream_startup import require_stream
+    from pipeline.streaming.stream_startup import reset_topic
 
-    config = require_stream(load_params())
-    groups = {config.topics.outcomes: outcome_group(config), config.topics.events: config.group}
-    topic = config.topics.events if topic is None else topic
-    if topic not in groups:
-        raise UsageError(f"--topic {topic}: expected {config.topics.events} or {config.topics.outcomes}")
-    with open_state() as opened, opened.writing() as connection:
-        n = forget_stream_positions(connection, groups[topic], topic, partition)
-    typer.echo(f"forgot {pluralize(n, 'position')} of group {groups[topic]} in topic {topic}")
+    n_forgotten, group = reset_topic(topic, partition=partition)
+    typer.echo(f"forgot {pluralize(n_forgotten, 'position')} of group {group} in topic {topic}")

@@ -15,7 +15,7 @@ from pipeline.data.csv_reader import count_csv_rows
 from pipeline.data.formats.arrow_files import open_parquet
 from pipeline.data.row_dialect import choose_file_dialect
 from pipeline.errors import DataError, UnreadableFile, UsageError
-from pipeline.parts import SourceFile, require_unchanged
+from pipeline.parts import SourceFile, unchanged_source
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -118,12 +118,10 @@ def open_part(plan: PartPlan, part: Part) -> Iterator[PartRows]:
     DataError
         When the file is gone, or is another one than was planned.
     """
-    path = require_unchanged(plan.source_of(part))
-    if path.suffix == ".parquet":
-        groups = range(part.first_group, part.end_group)
-        yield PartRows(str(path), open_parquet(path, groups=groups))
-    else:
-        with _local_csv(path) as local:
-            yield PartRows(str(path), local)
-    if not path.is_local:
-        require_unchanged(plan.source_of(part))  # ranges of an object may come from two versions
+    with unchanged_source(plan.source_of(part)) as path:
+        if path.suffix == ".parquet":
+            groups = range(part.first_group, part.end_group)
+            yield PartRows(str(path), open_parquet(path, groups=groups))
+        else:
+            with _local_csv(path) as local:
+                yield PartRows(str(path), local)

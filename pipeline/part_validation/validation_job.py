@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
 from pipeline.files import canonical_json
-from pipeline.part_validation.part_source import CheckSettings, labeled_batches, open_part_rows
+from pipeline.part_validation.checked_part import CheckSettings, labeled_batches, open_part_rows
 from pipeline.validation import refusal_lines
 from pipeline.validation.dataset_stats import compared_columns
 from pipeline.validation.dataset_validation import TableFacts, report_facts

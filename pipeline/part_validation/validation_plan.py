@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.data.part_rows import describe_sources
 from pipeline.errors import DataError
-from pipeline.part_validation.part_source import labeled_batches, open_part_rows
+from pipeline.part_validation.checked_part import labeled_batches, open_part_rows
 from pipeline.part_validation.validation_job import ValidationJob
 from pipeline.parts import find_source_files, plan_parts
 from pipeline.schema import Schema

@@ -16,6 +16,7 @@ from pipeline.parts.part_sources import (
     find_source_files,
     require_outside,
     require_unchanged,
+    unchanged_source,
 )
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "run_part",
     "run_parts",
     "store_plan",
+    "unchanged_source",
 ]

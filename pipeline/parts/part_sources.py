@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError, UsageError
@@ -10,11 +11,11 @@ from pipeline.parts.part_commit import read_manifest
 from pipeline.storage import StoragePath
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pipeline.parts.part_plan import SourceFile
 
-__all__ = ["find_source_files", "require_outside", "require_unchanged"]
+__all__ = ["find_source_files", "require_outside", "require_unchanged", "unchanged_source"]
 
 _SUFFIXES = (".csv", ".parquet")
 
@@ -79,6 +80,23 @@ def require_unchanged(source: SourceFile) -> StoragePath:
     if not is_same:
         raise DataError(f"{path}: changed since the job was planned; plan it again with another output")
     return path
+
+
+@contextmanager
+def unchanged_source(source: SourceFile) -> Iterator[StoragePath]:
+    """Yield the path of a planned file; an object is compared once more after the block.
+
+    Ranges of an object may come from two versions of it.
+
+    Raises
+    ------
+    DataError
+        As `require_unchanged` does.
+    """
+    path = require_unchanged(source)
+    yield path
+    if not path.is_local:
+        require_unchanged(source)
 
 
 def _files_of(address: StoragePath) -> list[StoragePath]:

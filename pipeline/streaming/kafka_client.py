@@ -231,7 +231,7 @@ class KafkaClient:
         if error is None:
             return False
         code, errors = error.code(), self._kafka.KafkaError
-        at = f"{message.topic()}/{message.partition()}"
+        at = Partition(message.topic(), message.partition())
         if code in (errors._AUTO_OFFSET_RESET, errors.OFFSET_OUT_OF_RANGE):  # noqa: SLF001 - the library's name
             raise StreamOffsetGone(_offset_gone_message(at, message.offset()))
         if code in (errors.TOPIC_AUTHORIZATION_FAILED, errors.GROUP_AUTHORIZATION_FAILED):
@@ -239,10 +239,8 @@ class KafkaClient:
         _LOG.warning("%s: %s; the client tries again", at, error.str())
         return True
 
-    def watermarks(self, partition: Partition, *, is_cached: bool = False) -> tuple[int, int]:
+    def watermarks(self, partition: Partition) -> tuple[int, int]:
         """Return the offset of the oldest event, and the one that the next event will get.
-
-        With `is_cached` they are those of the last fetch, without a request.
 
         Raises
         ------
@@ -251,7 +249,7 @@ class KafkaClient:
         """
         at = self._kafka.TopicPartition(*partition)
         try:
-            low, high = self._consumer.get_watermark_offsets(at, timeout=_REQUEST_TIMEOUT_S, cached=is_cached)
+            low, high = self._consumer.get_watermark_offsets(at, timeout=_REQUEST_TIMEOUT_S)
         except self._kafka.KafkaException as error:
             raise unavailable_broker(partition, error) from error
         return low, high
@@ -365,10 +363,10 @@ def to_event(message: Any) -> Event:
     )
 
 
-def _offset_gone_message(at: object, offset: int) -> str:
+def _offset_gone_message(at: Partition, offset: int) -> str:
     return (
-        f"{at}: the broker does not have offset {offset}, where the group continues; restore the topic, or start the"
-        " program again: it reports which events are gone, and how to continue without them"
+        f"{at}: the broker does not have offset {offset}, where the group continues; restore the topic, or run"
+        f" `mlops stream reset {at.topic}` to begin at its oldest event"
     )
 
 

@@ -125,7 +125,7 @@ class OutcomeConsumer:
                 offsets = self._claims.claim(partitions, self._client)
                 break
             except (DependencyUnavailable, Conflict) as error:
-                self.stats.hold_reason = str(error)
+                self.stats.pause_reason = str(error)
                 self._stop_event.wait(_RETRY_S)
         self.stats.note_claimed(self._claims.next_offsets)
         if not self._waiting:
@@ -154,16 +154,16 @@ class OutcomeConsumer:
     def _process_safely(self) -> None:
         model = self._models.current
         if model is None:
-            self.stats.hold_reason = self._models.reason
+            self.stats.pause_reason = self._models.reason
             return
         try:
             self._waiting = self._process(self._waiting, model)
         except UpdateRefused:
             self._give_up_claims()
         except (DependencyUnavailable, Conflict) as error:
-            self.stats.hold_reason = str(error)
+            self.stats.pause_reason = str(error)
         else:
-            self.stats.hold_reason = None
+            self.stats.pause_reason = None
 
     def _process(self, events: list[Event], model: LoadedModel) -> list[Event]:
         """Store the outcomes of events, and return those that wait for a prediction."""
@@ -176,7 +176,7 @@ class OutcomeConsumer:
         stored = [each for each in ready if each.error is None]
         dead = [each for each in ready if each.error is not None]
         if not self._send_dead(dead, model):
-            self.stats.hold_reason = "the broker does not take the dead letters"
+            self.stats.pause_reason = "the broker does not take the dead letters"
             return events
         self._on_step("sent")
         taken = [each.event for each in ready]

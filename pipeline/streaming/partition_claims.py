@@ -194,11 +194,11 @@ def _require_events(partition: Partition, next_offset: int, *, low: int, high: i
     if high < next_offset:
         raise StreamOffsetGone(
             f"{partition}: the topic ends at offset {high}, before offset {next_offset} where the group continues;"
-            f" if the topic was made anew, run `mlops stream reset --topic {partition.topic}` to begin at its oldest event"
+            f" if the topic was made anew, run `mlops stream reset {partition.topic}` to begin at its oldest event"
         )
     if low > next_offset:
         raise StreamOffsetGone(
             f"{partition}: the oldest event has offset {low}, but the group continues at offset {next_offset};"
-            f" {low - next_offset} events are gone: restore them, or run `mlops stream reset --topic {partition.topic}"
-            f" --partition {partition.number}` to go on without them"
+            f" {low - next_offset} events are gone: restore them, or run `mlops stream reset"
+            f" {partition.topic} --partition {partition.number}` to go on without them"
         )

@@ -26,7 +26,7 @@ class ProbeServer:
     ----------
     address : tuple of str and int
         Host and port; port 0 takes a free one.
-    find_hold : callable
+    find_reason : callable
         Returns why no event is read; None while events are read.
     metrics : callable
         Returns the metrics in the text format of Prometheus.
@@ -38,12 +38,12 @@ class ProbeServer:
     """
 
     def __init__(
-        self, address: tuple[str, int], *, find_hold: Callable[[], str | None], metrics: Callable[[], bytes]
+        self, address: tuple[str, int], *, find_reason: Callable[[], str | None], metrics: Callable[[], bytes]
     ) -> None:
         class Handler(_ProbeHandler):
             """Bound to one consumer."""
 
-            hold_of = staticmethod(find_hold)
+            reason_of = staticmethod(find_reason)
             metrics_of = staticmethod(metrics)
 
         host, port = address
@@ -77,7 +77,7 @@ class _ProbeHandler(BaseHTTPRequestHandler):
     timeout = _TIMEOUT_S
     server_version = "mlops-stream"
     sys_version = ""
-    hold_of: Callable[[], str | None]
+    reason_of: Callable[[], str | None]
     metrics_of: Callable[[], bytes]
 
     def do_GET(self) -> None:
@@ -86,7 +86,7 @@ class _ProbeHandler(BaseHTTPRequestHandler):
         if path == "/livez":
             self._respond(200, b'{"live":true}')
         elif path == "/readyz":
-            reason = type(self).hold_of()
+            reason = type(self).reason_of()
             body = json.dumps({"ready": reason is None, "reason": reason}).encode()
             self._respond(200 if reason is None else 503, body)
         elif path == "/metrics":

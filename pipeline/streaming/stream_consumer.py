@@ -191,7 +191,7 @@ class StreamConsumer:
         self._on_step("sent")
         self._flush_and_commit(events)
         self.stats.note_events(events, (letter.event for letter in predicted.dead))
-        self._count(events, predicted, duration_s=time.perf_counter() - started)
+        self._count(predicted, duration_s=time.perf_counter() - started)
 
     def _flush_and_commit(self, events: list[Event]) -> None:
         self._flush()
@@ -284,10 +284,9 @@ class StreamConsumer:
         self.stats.note_claimed({})
         self._client.rejoin()
 
-    def _count(self, events: list[Event], predicted: PredictedEvents, *, duration_s: float) -> None:
+    def _count(self, predicted: PredictedEvents, *, duration_s: float) -> None:
         stats = self.stats
         stats.n_batches += 1
         stats.n_predicted += len(predicted.events)
         stats.n_dead += len(predicted.dead)
-        stats.oldest_event_ms = min((event.timestamp_ms for event in events if event.timestamp_ms), default=None)
         stats.batch_durations_s.observe(duration_s)

@@ -81,13 +81,13 @@ class StreamReporter:
         """Report that the consumer has stopped, and the error that ended it, if one did."""
         self._stop_event.set()
         self._thread.join()
-        self._stats.hold_reason = reason or None
+        self._stats.pause_reason = reason or None
         self._report_safely("stopped")
         self._reader.close()
 
     def _run(self) -> None:
         while True:
-            self._report_safely("running" if self._stats.hold_reason is None else "paused")
+            self._report_safely("running" if self._stats.pause_reason is None else "paused")
             if self._stop_event.wait(self._interval_s):
                 return
 
@@ -115,7 +115,7 @@ class StreamReporter:
     def _report(self, consumer_state: ConsumerState, measured: Mapping[Partition, PartitionLag]) -> None:
         group, name, model, topic = self._names
         stats, now = self._stats, self._state.clock()
-        reason = stats.hold_reason or ""
+        reason = stats.pause_reason or ""
         totals = {partition: (counts.n_processed, counts.n_dead) for partition, counts in list(stats.counts.items())}
         with self._state.writing() as connection:
             if not self._reported:

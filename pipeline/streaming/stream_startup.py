@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.config.config_loader import load_params
-from pipeline.errors import ConfigError, DependencyUnavailable, MlopsError
+from pipeline.errors import ConfigError, DependencyUnavailable, MlopsError, UsageError
 from pipeline.package import PackageStore
 from pipeline.project import paths
 from pipeline.project.root import find_state_root
@@ -18,7 +18,7 @@ from pipeline.serving.http.golden_replay import replay_golden_rows
 from pipeline.serving.log_hash_key import load_hash_key
 from pipeline.serving.reloader import ModelReloader
 from pipeline.state import open_state
-from pipeline.state.stream_offsets import read_stream_positions
+from pipeline.state.stream_offsets import forget_stream_positions, read_stream_positions
 from pipeline.streaming.dead_letter_replay import DeadLetterReplay
 from pipeline.streaming.kafka_reader import KafkaReader
 from pipeline.streaming.lag_meter import measure_lag
@@ -47,6 +47,7 @@ __all__ = [
     "read_lags",
     "replay_dead_letters",
     "require_stream",
+    "reset_topic",
     "start_outcomes",
     "start_stream",
 ]
@@ -118,6 +119,23 @@ def read_lags(*, state_root: Path | None = None) -> dict[str, list[PartitionLag]
     return lags
 
 
+def reset_topic(topic: str, *, partition: int | None = None, state_root: Path | None = None) -> tuple[int, str]:
+    """Forget where the group that reads a topic continues; return the number of partitions, and the group.
+
+    Raises
+    ------
+    UsageError
+        When the topic is neither that of events nor that of outcomes.
+    """
+    with _opened_project(state_root) as (config, _, state):
+        stream = require_stream(config)
+        groups = {stream.topics.events: stream.group, stream.topics.outcomes: outcome_group(stream)}
+        if topic not in groups:
+            raise UsageError(f"{topic}: is no topic that is read; expected {' or '.join(groups)}")
+        with state.writing() as connection:
+            return forget_stream_positions(connection, groups[topic], topic, partition), groups[topic]
+
+
 @contextmanager
 def _opened_project(state_root: Path | None) -> Iterator[tuple[Config, Path, State]]:
     root = find_state_root(state_root)
@@ -139,7 +157,7 @@ def _run(
     reporter = StreamReporter(group, topic, model, state=state, stats=consumer.stats, reader=KafkaReader(stream))
     probes = ProbeServer(
         address,
-        find_hold=lambda: consumer.stats.wait_reason,
+        find_reason=lambda: consumer.stats.wait_reason,
         metrics=lambda: stream_metrics(consumer.stats, reporter.lags.values(), now=state.clock()),
     )
     for number in (signal.SIGTERM, signal.SIGINT):

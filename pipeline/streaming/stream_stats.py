@@ -43,10 +43,8 @@ class StreamStats:
         Claimed partitions.
     model_version : int or None
         The version that predicts; None while no model is loaded.
-    hold_reason : str or None
+    pause_reason : str or None
         Why no event is read; None while events are read.
-    oldest_event_ms : int or None
-        Moment since 1970 of the oldest event of the last batch.
     next_offsets : dict
         Where each claimed partition continues.
     counts : dict
@@ -63,8 +61,7 @@ class StreamStats:
     n_refused_commits: int = 0
     n_partitions: int = 0
     model_version: int | None = None
-    hold_reason: str | None = None
-    oldest_event_ms: int | None = None
+    pause_reason: str | None = None
     next_offsets: dict[Partition, int] = field(default_factory=dict)
     counts: dict[Partition, PartitionCounts] = field(default_factory=dict)
     batch_durations_s: Histogram = field(default_factory=lambda: Histogram(_BATCH_BOUNDS_S))
@@ -77,9 +74,9 @@ class StreamStats:
     @property
     def wait_reason(self) -> str | None:
         """Why no event is read; None while the consumer has partitions and reads them."""
-        if self.hold_reason is None and not self.n_partitions:
+        if self.pause_reason is None and not self.n_partitions:
             return "the group has given this consumer no partition"
-        return self.hold_reason
+        return self.pause_reason
 
     def note_claimed(self, offsets: Mapping[Partition, int]) -> None:
         """Note the partitions that the consumer has, and where each continues."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.engine_config import PartEngineConfig
     from pipeline.config.hydra_job import ComposedTrial, HydraJob, TrialTask
 
-__all__ = ["EngineTrial", "LedgerSweepRunner", "TrialOutcome", "run_engine_trial", "run_trials"]
+__all__ = ["EngineTrial", "LedgerSweepRunner", "TrialResult", "run_engine_trial", "run_trials"]
 
 # Trials of one process would share limits of native threads, the working folder and what is printed.
 _one_trial = threading.Lock()
@@ -42,7 +42,7 @@ class EngineTrial:
 
 
 @dataclass(frozen=True, slots=True)
-class TrialOutcome:
+class TrialResult:
     """What a worker returns: the objective, None for a failed trial, and what it printed."""
 
     value: float | None
@@ -100,7 +100,7 @@ def _that_waits(trial: EngineTrial) -> EngineTrial:
     return replace(trial, composed=replace(trial.composed, job=job))
 
 
-def run_engine_trial(task: TrialTask, trial: EngineTrial) -> TrialOutcome:
+def run_engine_trial(task: TrialTask, trial: EngineTrial) -> TrialResult:
     """Run a trial in a worker, in the folder of the project.
 
     Raises
@@ -117,8 +117,8 @@ def run_engine_trial(task: TrialTask, trial: EngineTrial) -> TrialOutcome:
             with redirect_stdout(printed), redirect_stderr(printed), running_as(composed.job):
                 value = task.run(lambda: composed.values, composed.job, stop=composed.stop)
         except TrialBusy:
-            return TrialOutcome(None, "", is_busy=True)
-    return TrialOutcome(value, printed.getvalue())
+            return TrialResult(None, "", is_busy=True)
+    return TrialResult(value, printed.getvalue())
 
 
 def _enter_project(trial: EngineTrial) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SweepLedger", "SweepProgress", "open_ledger"]
 
-_LEASE_US = 60_000_000
+_CLAIM_US = 60_000_000
 _RENEW_EVERY_S = 20.0
 _LOOK_EVERY_S = 0.5
 
@@ -153,7 +153,7 @@ class SweepLedger:
             metric=metric,
             worker=current_process().as_tag(),
             started_at=now,
-            expires_at=now + _LEASE_US,
+            expires_at=now + _CLAIM_US,
             sweep=job.sweep,
             number=job.number,
         )
@@ -178,7 +178,7 @@ class SweepLedger:
     def _renew_until(self, trial: SweepTrial, stop: threading.Event) -> None:
         while not stop.wait(_RENEW_EVERY_S):
             with suppress(MlopsError), self._state.writing() as connection:
-                sweep_trials.renew_trial_claim(connection, trial, expires_at=self._state.clock() + _LEASE_US)
+                sweep_trials.renew_trial_claim(connection, trial, expires_at=self._state.clock() + _CLAIM_US)
 
     def finish(self, trial: SweepTrial, metrics: Mapping[str, float], *, std: float | None, run: str) -> SweepTrial:
         """Store the result of a claimed trial and return it."""

@@ -1,8 +1,8 @@
 """Score a file of any size in constant memory; a killed run resumes, and the output is complete or absent.
 
-Rows are scored in parts of a fixed number of rows. Finished parts wait in a folder beside the output until all are
-there; the number of rows that are scored at once changes no byte of the output. Three threads read the next part, score
-the present one and write the one before at the same time.
+Rows are scored in tables of a fixed number of rows. Finished tables wait in a folder beside the output until all are
+there; the number of rows that are scored at once changes no byte of the output. Three threads read the next table,
+score the present one and write the one before at the same time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.errors import DataError, UsageError
 from pipeline.serving.files.file_reader import TableValidator, count_file_rows, read_column_names, read_file_tables
 from pipeline.serving.files.file_warnings import count_warnings
 from pipeline.serving.files.prediction_file import PREDICTION_SUFFIXES, PredictionFile
-from pipeline.serving.files.prediction_table import id_names, join_tables, predict_table, prefetch
+from pipeline.serving.files.prediction_table import TABLE_ROWS, id_names, join_tables, predict_table, prefetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.serving.files.file_log import FilePredictionLog
 
-__all__ = ["PART_ROWS", "FileScoringResult", "score_file"]
+__all__ = ["FileScoringResult", "score_file"]
 
-PART_ROWS = 131_072
 _DEFAULT_DIALECT = CsvDialect()
 
 
@@ -55,7 +54,7 @@ def score_file(
     source: Path,
     target: Path,
     *,
-    chunk_rows: int = PART_ROWS,
+    chunk_rows: int = TABLE_ROWS,
     dialect: CsvDialect = _DEFAULT_DIALECT,
     log: FilePredictionLog | None = None,
     escapes_formulas: bool = False,
@@ -95,61 +94,61 @@ def score_file(
         raise UsageError(f"chunk_rows is {chunk_rows}; accepted is 1 or more")
     digest = _source_digest(source)
     log_model = None if log is None else log.model
-    parts = _PartStore(target, _plan(package, source=digest, dialect=dialect, log_model=log_model))
+    tables = _TableStore(target, _plan(package, source=digest, dialect=dialect, log_model=log_model))
     total = count_file_rows(source, package.schema)
     n_done = n_resumed = 0
     warnings: Counter[str] = Counter()
-    with parts.open_output(escapes_formulas=escapes_formulas) as output:
-        valid_parts = prefetch(_validated_parts(package, source, dialect))
-        for number, (rows, scored) in enumerate(prefetch(_scored_parts(package, valid_parts, parts, chunk_rows))):
+    with tables.open_output(escapes_formulas=escapes_formulas) as output:
+        valid_tables = prefetch(_validated_tables(package, source, dialect))
+        for number, (rows, scored) in enumerate(prefetch(_scored_tables(package, valid_tables, tables, chunk_rows))):
             if scored is None:
                 n_resumed += rows.num_rows
             elif log is None:
-                parts.add(number, scored)
+                tables.add(number, scored)
             else:
                 ids = log.append(rows, source_digest=digest, first_row=n_done + 1)
-                parts.add(number, scored.append_column("prediction_id", pa.array(ids, pa.string())))
-            output.write(parts.read(number))
+                tables.add(number, scored.append_column("prediction_id", pa.array(ids, pa.string())))
+            output.write(tables.read(number))
             warnings += count_warnings(package, rows)
             n_done += rows.num_rows
             on_progress(n_done, total)
         if n_done == 0:
             raise DataError(f"{source} has no rows")
-    parts.remove()
+    tables.remove()
     return FileScoringResult(target, n_done, n_resumed, package.digest, warnings)
 
 
 def _plan(package: Package, *, source: str, dialect: CsvDialect, log_model: str | None) -> dict[str, Any]:
-    """Return what finished parts depend on; a run with another plan starts anew."""
+    """Return what finished tables depend on; a run with another plan starts anew."""
     return {
         "source": source,
         "dialect": dialect.model_dump(mode="json", include=set(CsvDialect.model_fields)),
         "package": package.digest,
-        "part_rows": PART_ROWS,
+        "table_rows": TABLE_ROWS,
         "log": log_model,
     }
 
 
-def _validated_parts(package: Package, source: Path, dialect: CsvDialect) -> Iterator[pa.Table]:
+def _validated_tables(package: Package, source: Path, dialect: CsvDialect) -> Iterator[pa.Table]:
     validator = TableValidator(package.schema)
     n_rows = 0
     ids = id_names(package.schema, read_column_names(source, package.schema, dialect=dialect))
     tables = read_file_tables(source, package.schema, ids, dialect=dialect)
-    for part in join_tables(tables, n_rows=PART_ROWS):
-        validator.check(part, where=str(source), first_row=n_rows + 1)
-        n_rows += part.num_rows
-        yield part
+    for table in join_tables(tables, n_rows=TABLE_ROWS):
+        validator.check(table, where=str(source), first_row=n_rows + 1)
+        n_rows += table.num_rows
+        yield table
 
 
-def _scored_parts(
-    package: Package, valid_parts: Iterator[pa.Table], parts: _PartStore, chunk_rows: int
+def _scored_tables(
+    package: Package, valid_tables: Iterator[pa.Table], finished: _TableStore, chunk_rows: int
 ) -> Iterator[tuple[pa.Table, pa.Table | None]]:
-    """Yield each part with its scores, None where an earlier run has stored them."""
-    for number, part in enumerate(valid_parts):
-        if parts.has(number):
-            yield part, None
+    """Yield each table with its scores, None where an earlier run has stored them."""
+    for number, table in enumerate(valid_tables):
+        if finished.has(number):
+            yield table, None
             continue
-        yield part, predict_table(package, part, chunk_rows=chunk_rows)
+        yield table, predict_table(package, table, chunk_rows=chunk_rows)
 
 
 def _source_digest(source: Path) -> str:
@@ -159,12 +158,12 @@ def _source_digest(source: Path) -> str:
         raise DataError(f"{source}: cannot be read: {error.strerror}") from error
 
 
-class _PartStore:
-    """Finished parts beside the output, valid for one source and one package."""
+class _TableStore:
+    """Finished tables beside the output, valid for one source and one package."""
 
     def __init__(self, target: Path, plan: dict[str, Any]) -> None:
         self._target = target
-        self._folder = target.with_name(f".{target.name}.parts")
+        self._folder = target.with_name(f".{target.name}.tables")
         plan_path = self._folder / "plan.json"
         if not plan_path.exists() or files.read_json(plan_path) != plan:
             self.remove()
@@ -195,7 +194,7 @@ class _PartStore:
             is_parquet = self._target.suffix == ".parquet"
             with closing(
                 PredictionFile(
-                    temporary, is_parquet=is_parquet, group_rows=PART_ROWS, escapes_formulas=escapes_formulas
+                    temporary, is_parquet=is_parquet, group_rows=TABLE_ROWS, escapes_formulas=escapes_formulas
                 )
             ) as output:
                 yield output

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.schema import Schema
 
-__all__ = ["id_names", "join_tables", "predict_table", "prefetch"]
+__all__ = ["TABLE_ROWS", "id_names", "join_tables", "predict_table", "prefetch"]
 
 _Item = TypeVar("_Item")
+# Rows of a table, and of a row group of the output.
+TABLE_ROWS = 131_072
 
 
 def id_names(schema: Schema, present: Collection[str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from pipeline.serving.files.file_log import FilePredictionLog
 from pipeline.serving.files.file_reader import MAX_LISTED_VALUES, TableValidator, part_column_names, read_part_tables
 from pipeline.serving.files.file_warnings import count_warnings
 from pipeline.serving.files.prediction_file import PredictionFile
-from pipeline.serving.files.prediction_table import join_tables, predict_table, prefetch
+from pipeline.serving.files.prediction_table import TABLE_ROWS, join_tables, predict_table, prefetch
 from pipeline.serving.log_hash_key import load_hash_key
 from pipeline.serving.scorer import RowScorer
 from pipeline.state import open_state
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from pipeline.storage import StoragePath
 
 __all__ = ["ScoringJob", "ScoringSettings"]
-
-_TABLE_ROWS = 131_072
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ class ScoringJob:
 
     name: ClassVar[str] = "predict"
     root: Path
-    chunk_rows: int = _TABLE_ROWS
+    chunk_rows: int = TABLE_ROWS
 
     def run(self, plan: PartPlan, part: Part, output: PartOutput) -> Mapping[str, Any]:
         """Write the predictions of a part, and return its warnings, or its invalid rows and no file.
@@ -129,7 +127,7 @@ class ScoringJob:
             writer = PredictionFile(
                 path,
                 is_parquet=settings.suffix == ".parquet",
-                group_rows=_TABLE_ROWS,
+                group_rows=TABLE_ROWS,
                 escapes_formulas=settings.escapes_formulas,
             )
             with closing(writer):
@@ -217,7 +215,7 @@ def _read_tables(plan: PartPlan, part: Part, settings: ScoringSettings, package:
             _require_ids(part_column_names(rows, schema, dialect=dialect), plan, settings, address=rows.address)
             first_row = part.file_row + 1
             tables = read_part_tables(rows, schema, settings.ids, dialect=dialect, first_row=first_row)
-            yield from join_tables(tables, n_rows=_TABLE_ROWS)
+            yield from join_tables(tables, n_rows=TABLE_ROWS)
         except UnreadableFile:
             raise
         except DataError as error:

@@ -26,7 +26,7 @@ def stream_project(project: Path) -> Path:
     return project
 
 
-@pytest.mark.parametrize("words", [(), ("outcomes",), ("lag",), ("reset",), ("replay", "--dead")])
+@pytest.mark.parametrize("words", [(), ("outcomes",), ("lag",), ("reset", "events"), ("replay", "--dead")])
 def test_a_project_without_a_stream_is_refused(
     stream_project: Path, run_cli: CliRunner, words: tuple[str, ...]
 ) -> None:
@@ -50,10 +50,10 @@ def test_a_reset_forgets_one_partition_or_all(stream_project: Path, run_cli: Cli
     with state.writing() as connection:
         for number in range(3):
             claim_partition(connection, "personality_model-scoring", "events", number, first_offset=5, now=1)
-    one = run_cli("stream", "reset", "--partition", 1, cwd=stream_project)
+    one = run_cli("stream", "reset", "events", "--partition", 1, cwd=stream_project)
     with state.reading() as connection:
         left = [position.partition_number for position in read_stream_positions(connection)]
-    rest = run_cli("stream", "reset", cwd=stream_project)
+    rest = run_cli("stream", "reset", "events", cwd=stream_project)
     state.close()
     assert one.out == "forgot 1 position of group personality_model-scoring in topic events\n"
     assert left == [0, 2]
@@ -61,18 +61,16 @@ def test_a_reset_forgets_one_partition_or_all(stream_project: Path, run_cli: Cli
 
 
 def test_a_reset_of_outcomes_leaves_the_events(stream_project: Path, run_cli: CliRunner) -> None:
+    groups = {"events": "personality_model-scoring", "outcomes": "personality_model-scoring-outcomes"}
     state = open_state(stream_project)
     with state.writing() as connection:
-        for group, topic in (
-            ("personality_model-scoring", "events"),
-            ("personality_model-scoring-outcomes", "outcomes"),
-        ):
+        for topic, group in groups.items():
             claim_partition(connection, group, topic, 0, first_offset=5, now=1)
-    run = run_cli("stream", "reset", "--topic", "outcomes", cwd=stream_project)
+    run = run_cli("stream", "reset", "outcomes", cwd=stream_project)
     with state.reading() as connection:
         left = [position.topic for position in read_stream_positions(connection)]
     state.close()
-    assert run.out == "forgot 1 position of group personality_model-scoring-outcomes in topic outcomes\n"
+    assert run.out == f"forgot 1 position of group {groups['outcomes']} in topic outcomes\n"
     assert left == ["events"]
 
 
@@ -80,8 +78,8 @@ def test_a_reset_of_outcomes_leaves_the_events(stream_project: Path, run_cli: Cl
     ("words", "message"),
     [
         (("replay",), "expected --dead"),
+        (("reset", "event"), "event: is no topic that is read; expected events or"),
         (("replay", "--dead", "--since", "yesterday"), "expected ISO 8601"),
-        (("reset", "--topic", "others"), "expected events or outcomes"),
     ],
 )
 def test_a_wrong_argument_is_refused(

@@ -291,6 +291,6 @@ def test_an_unknown_source_is_refused_where_settings_are_read(project: Path) -> 
     make_monitor(project)
     params = project / "params.yaml"
     text = params.read_text()
-    params.write_text(text.replace("  - library\n", "  - stream\n"))
+    params.write_text(text.replace("  - library\n", "  - telepathy\n"))
     with pytest.raises(ConfigError, match=r"monitoring.sources.*'api', 'app', 'file', 'library' or 'stream'"):
         load_params(params)

@@ -96,9 +96,9 @@ class Consumer:
         self._descriptor = os.pidfd_open(self.pid)
 
     @property
-    def hold_reason(self) -> str | None:
+    def pause_reason(self) -> str | None:
         """Why the consumer waits now."""
-        reason: str | None = self._now().get("hold_reason")
+        reason: str | None = self._now().get("pause_reason")
         return reason
 
     @property

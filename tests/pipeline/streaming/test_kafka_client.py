@@ -135,7 +135,7 @@ def test_an_offset_that_the_broker_lacks_ends_the_consumer(kafka: KafkaBroker) -
     with closing(connect(kafka, topic, _Listener(50))) as client:
         client.subscribe()
         with pytest.raises(
-            StreamOffsetGone, match=rf"{topic}/0: the broker does not have offset .*start the program again"
+            StreamOffsetGone, match=rf"{topic}/0: the broker does not have offset .*mlops stream reset {topic}`"
         ):
             read(client, 1)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _running(reason: str | None) -> Iterator[str]:
-    server = ProbeServer(("127.0.0.1", 0), find_hold=lambda: reason, metrics=lambda: b"mlops_stream_ready 1\n")
+    server = ProbeServer(("127.0.0.1", 0), find_reason=lambda: reason, metrics=lambda: b"mlops_stream_ready 1\n")
     server.start()
     try:
         yield f"http://{server.address}"
@@ -44,4 +44,4 @@ def test_a_probe_has_its_status_and_reason(reason: str | None, path: str, expect
 
 def test_a_taken_port_is_an_error_that_names_the_option() -> None:
     with _running(None) as address, pytest.raises(DependencyUnavailable, match="set --port"):
-        ProbeServer(("127.0.0.1", int(address.rpartition(":")[2])), find_hold=lambda: None, metrics=lambda: b"")
+        ProbeServer(("127.0.0.1", int(address.rpartition(":")[2])), find_reason=lambda: None, metrics=lambda: b"")

@@ -44,7 +44,7 @@ def test_a_promotion_changes_the_version_and_a_withdrawn_model_stops_the_predict
         stream.produce([GOOD])
         stream.wait_for_rows(2)
         promote(project, 2, "Archived")
-        wait_until(lambda: "is in Production" in (consumer.hold_reason or ""), "the consumer pauses")
+        wait_until(lambda: "is in Production" in (consumer.pause_reason or ""), "the consumer pauses")
         stream.produce([GOOD])
         promote(project, 1)
         stream.wait_for_rows(3)

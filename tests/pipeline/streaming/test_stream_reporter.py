@@ -34,7 +34,7 @@ def test_reports_follow_the_consumer_until_it_stops(own_kafka: KafkaBroker, stat
     wait_until(lambda: [each.lag for each in _facts(state).partitions] == [3], "the lag is reported")
     stats.note_events([new_event(offset=0), new_event(offset=1)], [new_event(offset=1)])
     wait_until(lambda: [each.lag for each in _facts(state).partitions] == [1], "the lag falls")
-    stats.hold_reason = "the disk is full"
+    stats.pause_reason = "the disk is full"
     own_kafka.kill()
     wait_until(lambda: _facts(state).consumers[0].state == "paused", "the pause is reported")
     reporter.stop("OffsetGone: the topic ends")

@@ -34,12 +34,12 @@ def test_the_reason_to_wait_is_that_of_the_consumer_or_that_it_has_no_partition(
     assert (stats.is_ready, stats.wait_reason) == (False, "the group has given this consumer no partition")
     stats.note_claimed({_FIRST: 0})
     assert (stats.is_ready, stats.wait_reason) == (True, None)
-    stats.hold_reason = "the disk is full"
+    stats.pause_reason = "the disk is full"
     assert (stats.is_ready, stats.wait_reason) == (False, "the disk is full")
 
 
 def test_the_counts_are_plain_values() -> None:
-    stats = StreamStats(n_predicted=3, hold_reason="x")
+    stats = StreamStats(n_predicted=3, pause_reason="x")
     stats.batch_durations_s.observe(0.2)
     values = json.loads(json.dumps(stats.as_dict()))
-    assert (values["n_predicted"], values["hold_reason"], values["batch_durations_s"]["sum"]) == (3, "x", 0.2)
+    assert (values["n_predicted"], values["pause_reason"], values["batch_durations_s"]["sum"]) == (3, "x", 0.2)

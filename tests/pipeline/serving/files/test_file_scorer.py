@@ -69,7 +69,7 @@ def test_a_file_gets_the_same_bits_as_requests(package: Package, suffix: str, tm
 def test_the_output_does_not_depend_on_the_chunk_size(
     package: Package, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_scorer, "PART_ROWS", 100)
+    monkeypatch.setattr(file_scorer, "TABLE_ROWS", 100)
     source = write_frame(tmp_path / "in.parquet", make_frame(350))
     outputs = set()
     for chunk_rows in (1, 7, 99, 10_000):
@@ -83,7 +83,7 @@ def test_the_output_does_not_depend_on_the_chunk_size(
 def test_the_output_does_not_depend_on_how_the_source_is_stored(
     package: Package, group_rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_scorer, "PART_ROWS", 100)
+    monkeypatch.setattr(file_scorer, "TABLE_ROWS", 100)
     frame = make_frame(350)
     outputs = set()
     for use_dictionary in (True, False):
@@ -96,20 +96,20 @@ def test_the_output_does_not_depend_on_how_the_source_is_stored(
 
 
 @pytest.mark.usefixtures("starts_processes")
-def test_a_killed_run_resumes_at_its_last_part(packages: dict[str, Path], tmp_path: Path) -> None:
+def test_a_killed_run_resumes_at_its_last_table(packages: dict[str, Path], tmp_path: Path) -> None:
     source = write_frame(tmp_path / "in.parquet", make_frame(6_000))
     code = (
         "import sys; from pathlib import Path; from pipeline.package import load_package;"
-        "from pipeline.serving.files import file_scorer as s; s.PART_ROWS = 200;"
+        "from pipeline.serving.files import file_scorer as s; s.TABLE_ROWS = 200;"
         "result = s.score_file(load_package(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]), chunk_rows=10);"
         "print(result.n_rows, result.n_resumed)"
     )
     target = tmp_path / "out.csv"
     command = [sys.executable, "-c", code, str(packages["linear"]), str(source), str(target)]
     process = subprocess.Popen(command, cwd=ROOT)
-    parts = tmp_path / ".out.csv.parts"
+    tables = tmp_path / ".out.csv.tables"
     deadline = time.monotonic() + 60
-    while len(list(parts.glob("0*.arrow"))) < 3:
+    while len(list(tables.glob("0*.arrow"))) < 3:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
@@ -121,14 +121,14 @@ def test_a_killed_run_resumes_at_its_last_part(packages: dict[str, Path], tmp_pa
     assert n_resumed >= 600
     score_file(load_package(packages["linear"]), source, tmp_path / "whole.csv")
     assert target.read_bytes() == (tmp_path / "whole.csv").read_bytes()
-    assert not parts.exists()
+    assert not tables.exists()
 
 
-def test_parts_of_another_source_are_discarded(package: Package, tmp_path: Path) -> None:
-    parts = tmp_path / ".out.csv.parts"
-    parts.mkdir()
-    (parts / "000000.arrow").write_bytes(b"of another run")
-    (parts / "plan.json").write_text(json.dumps({"source": "another"}), encoding="utf-8")
+def test_tables_of_another_source_are_discarded(package: Package, tmp_path: Path) -> None:
+    tables = tmp_path / ".out.csv.tables"
+    tables.mkdir()
+    (tables / "000000.arrow").write_bytes(b"of another run")
+    (tables / "plan.json").write_text(json.dumps({"source": "another"}), encoding="utf-8")
     result = score_file(package, write_frame(tmp_path / "in.csv", make_frame(10)), tmp_path / "out.csv")
     assert (result.n_rows, result.n_resumed) == (10, 0)
 

@@ -32,11 +32,11 @@ def test_a_log_that_cannot_be_written_for_a_while(
         wait_until(lambda: stream.n_sent() == 594, "each prediction is sent")
         with postgresql_server.stopped_server(postgresql):
             stream.produce(event_values(600))
-            wait_until(lambda: consumer.hold_reason is not None, "the consumer pauses")
+            wait_until(lambda: consumer.pause_reason is not None, "the consumer pauses")
             time.sleep(_LONG_S if is_long() else 0)
             assert stream.n_sent() == 594
         stream.wait_for_rows(1_188)
-        wait_until(lambda: consumer.hold_reason is None, "the consumer continues")
+        wait_until(lambda: consumer.pause_reason is None, "the consumer continues")
         assert consumer.stop()["error"] == ""
         stream.require_complete()
 
@@ -48,10 +48,10 @@ def test_a_broker_that_is_gone_while_results_are_sent(project: Path, own_kafka: 
         wait_until(lambda: consumer.is_suspended, "the consumer is suspended")
         own_kafka.set_down()
         consumer.send(signal.SIGCONT)
-        wait_until(lambda: "the broker does not take" in (consumer.hold_reason or ""), "the consumer waits")
+        wait_until(lambda: "the broker does not take" in (consumer.pause_reason or ""), "the consumer waits")
         time.sleep(_LONG_S if is_long() else 0)
         own_kafka.set_up()
         stream.wait_for_rows(990)
-        wait_until(lambda: consumer.hold_reason is None, "the consumer continues")
+        wait_until(lambda: consumer.pause_reason is None, "the consumer continues")
         assert consumer.stop()["error"] == ""
         stream.require_complete()

@@ -13,7 +13,7 @@ from pipeline.config.groups.data_config import DataConfig
 from pipeline.config.groups.validation_config import ValidationConfig
 from pipeline.data.csv_check import list_problems
 from pipeline.data.csv_reader import parse_csv
-from pipeline.parts import require_unchanged
+from pipeline.parts import unchanged_source
 from pipeline.schema import Schema
 from pipeline.validation.arrow_rows import ArrowRows, ParquetRows, open_rows
 
@@ -108,12 +108,13 @@ def open_part_rows(plan: PartPlan, part: Part, data: DataConfig) -> Iterator[Ope
     DataError
         When the file is gone, or is another one than was planned.
     """
-    path, schema = require_unchanged(plan.source_of(part)), Schema.from_config(data)
-    if path.suffix == ".parquet":
-        source = ParquetRows(path.local if path.is_local else path, range(part.first_group, part.end_group))
-        yield OpenedRows(open_rows(source, schema))
-        return
-    yield _open_csv(path, schema, data)
+    schema = Schema.from_config(data)
+    with unchanged_source(plan.source_of(part)) as path:
+        if path.suffix == ".parquet":
+            source = ParquetRows(path.local if path.is_local else path, range(part.first_group, part.end_group))
+            yield OpenedRows(open_rows(source, schema))
+        else:
+            yield _open_csv(path, schema, data)
 
 
 def _open_csv(path: StoragePath, schema: Schema, data: DataConfig) -> OpenedRows:
