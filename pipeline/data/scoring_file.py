@@ -79,10 +79,11 @@ def read_header_names(path: Path, dialect: CsvDialect) -> list[str]:
 def name_problems(names: Sequence[str], schema: Schema, *, path: str) -> tuple[InputProblem, ...]:
     """Return the names of columns that are not declared, and the features that must be there and are not.
 
-    None where `names` is empty, or has one name that is not declared: then the delimiter is another, which the reader
-    explains.
+    None where `names` is empty, or has one name that is not declared and a feature must be there: then the delimiter is
+    another, which the reader explains.
     """
-    if not names or (len(names) == 1 and names[0] not in schema.accepted_names):
+    is_other_delimiter = len(names) == 1 and names[0] not in schema.accepted_names
+    if not names or (is_other_delimiter and not all(column.nullable for column in schema.features)):
         return ()
     problems = InputProblems(path, private_notes=schema.private_notes)
     for number, name in enumerate(names, start=1):

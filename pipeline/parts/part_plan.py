@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from pipeline.storage import StoragePath
 
-__all__ = ["Part", "PartPlan", "SourceFile", "find_plan", "plan_parts", "read_plan", "store_plan"]
+__all__ = ["PLAN_NAME", "Part", "PartPlan", "SourceFile", "find_plan", "plan_parts", "read_plan", "store_plan"]
 
-_PLAN_FILE = "_plan.json"
+PLAN_NAME = "_plan.json"
 _FORMAT = 1
 
 
@@ -189,7 +189,7 @@ def store_plan(plan: PartPlan, output: StoragePath) -> None:
     Conflict
         When the folder has another plan.
     """
-    path = output / _PLAN_FILE
+    path = output / PLAN_NAME
     if path.create(plan.to_json().encode()):
         return
     found = read_plan(output)
@@ -208,7 +208,7 @@ def find_plan(output: StoragePath) -> PartPlan | None:
     IntegrityError
         When the plan is damaged.
     """
-    path = output / _PLAN_FILE
+    path = output / PLAN_NAME
     try:
         return PartPlan.from_json(path.read_bytes())
     except FileNotFoundError:

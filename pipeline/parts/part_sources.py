@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError, UsageError
-from pipeline.parts.part_commit import read_manifest
+from pipeline.parts.part_commit import MANIFEST_NAME, read_manifest
+from pipeline.parts.part_plan import PLAN_NAME
 from pipeline.storage import StoragePath
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     from pipeline.parts.part_plan import SourceFile
 
@@ -23,7 +25,8 @@ _SUFFIXES = (".csv", ".parquet")
 def find_source_files(addresses: Sequence[StoragePath]) -> list[StoragePath]:
     """Return the files of rows, each address replaced by its sorted files.
 
-    Of a folder with a manifest, those that the manifest names; names that start with `_` or `.` are left out.
+    Of a folder with a manifest, at any depth, those that the manifest names; names that start with `_` or `.` are left
+    out.
 
     Parameters
     ----------
@@ -33,15 +36,25 @@ def find_source_files(addresses: Sequence[StoragePath]) -> list[StoragePath]:
     Raises
     ------
     DataError
-        When an address has no file, or files are neither all CSV nor all Parquet.
+        When an address has no file, two addresses have the same file, a folder has a job without a manifest, or files
+        are neither all CSV nor all Parquet.
     """
     found = [path for address in addresses for path in _files_of(address)]
+    _require_once(found)
     suffixes = sorted({path.suffix for path in found})
     if len(suffixes) > 1:
-        raise DataError(
-            f"{found[0].parent}: has files of several formats ({', '.join(suffixes)}); name one, as in *.csv"
-        )
+        subject = ", ".join(map(str, addresses))
+        raise DataError(f"{subject}: has files of several formats ({', '.join(suffixes)}); name one, as in *.csv")
     return found
+
+
+def _require_once(paths: Sequence[StoragePath]) -> None:
+    """Refuse a file that two addresses name, because its rows would count twice."""
+    seen: set[StoragePath] = set()
+    for path in map(StoragePath.absolute, paths):
+        if path in seen:
+            raise DataError(f"{path}: is named by two inputs, and its rows would count twice; name each file once")
+        seen.add(path)
 
 
 def require_outside(output: StoragePath, addresses: Sequence[StoragePath]) -> None:
@@ -121,15 +134,35 @@ def _matching_files(address: StoragePath) -> list[StoragePath]:
 
 def _files_in_folder(folder: StoragePath) -> list[StoragePath]:
     manifest = read_manifest(folder)
-    if manifest is not None:
-        names = [file["name"] for part in manifest["parts"] for file in part["files"]]
-        found = [folder / name for name in names if (folder / name).suffix in _SUFFIXES]
-    else:
-        paths = [entry.path for entry in folder.list_files(recursive=True)]
-        found = [path for path in paths if path.suffix in _SUFFIXES and _is_visible(path.path[len(folder.path) :])]
+    found = _listed_files(folder) if manifest is None else _named_files(folder, manifest)
     if not found:
         raise DataError(f"{folder}: has no file that ends with {' or '.join(_SUFFIXES)}")
     return found
+
+
+def _named_files(folder: StoragePath, manifest: Mapping[str, Any]) -> list[StoragePath]:
+    names = [file["name"] for part in manifest["parts"] for file in part["files"]]
+    return [folder / name for name in names if _is_of_rows(folder / name)]
+
+
+def _listed_files(folder: StoragePath) -> list[StoragePath]:
+    """Return the files below a folder; below it, of an output folder those that its manifest names."""
+    paths = [entry.path for entry in folder.list_files(recursive=True)]
+    outputs = {path.parent for path in paths if path.name in (PLAN_NAME, MANIFEST_NAME)}
+    named: set[StoragePath] = set()
+    for output in outputs:
+        manifest = read_manifest(output)
+        if manifest is None:
+            raise DataError(
+                f"{output}: has the parts of a job that is not committed; run its command again, or remove the folder"
+            )
+        named.update(_named_files(output, manifest))
+    visible = [path for path in paths if _is_of_rows(path) and _is_visible(path.path[len(folder.path) :])]
+    return [path for path in visible if path.parent not in outputs or path in named]
+
+
+def _is_of_rows(path: StoragePath) -> bool:
+    return path.suffix.lower() in _SUFFIXES  # one in capitals is refused by name, not left out
 
 
 def _is_visible(name: str) -> bool:

@@ -248,6 +248,7 @@ def _list_invalid(plan: PartPlan, part: Part, *, settings: ScoringSettings, pack
             n_rows += rows.num_rows
     except _InvalidRows as error:
         problems = str(error).splitlines()
+        problems = problems[:-1] or problems  # the last line sums up, where there are several
         n_invalid += len(problems)
         lines += problems[: MAX_LISTED_VALUES - len(lines)]
     return {"columns": {}, "warnings": {}, "n_invalid": n_invalid, "invalid": lines}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -72,6 +73,18 @@ def test_problems_name_line_column_and_rule(text: str, places: list[tuple[int, s
     rows = read_scoring_file(write_csv(tmp_path, text), SCHEMA, DIALECT)
     assert rows.frame is None
     assert [(problem.line, problem.column, problem.rule) for problem in rows.problems][: len(places)] == places
+
+
+@pytest.mark.parametrize(("name", "text"), [("rows.csv", "size;colour\n1.5;red\n"), ("rows.parquet", "")])
+def test_one_unknown_name_is_a_problem_where_each_feature_may_be_absent(name: str, text: str, tmp_path: Path) -> None:
+    schema = replace(SCHEMA, columns=tuple(replace(column, nullable=True) for column in SCHEMA.columns))
+    path = tmp_path / name
+    if text:
+        path.write_text(text, encoding="utf-8")
+    else:
+        pd.DataFrame({"weight": [1.5]}).to_parquet(path)
+    problems = read_scoring_file(path, schema, DIALECT).problems
+    assert [(problem.line, problem.column, problem.rule) for problem in problems] == [(1, "1", "header")]
 
 
 def test_parquet_preserves_other_columns_and_is_checked_by_the_same_rules(tmp_path: Path) -> None:

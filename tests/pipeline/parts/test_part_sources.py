@@ -50,6 +50,20 @@ def test_two_formats_in_a_folder_are_refused(folder: Path) -> None:
         found(folder)
 
 
+@pytest.mark.parametrize("second", ["a.csv", "*.csv", "", "./a.csv"])
+def test_a_file_that_two_inputs_name_is_refused(folder: Path, second: str) -> None:
+    addresses = [StoragePath.parse(folder / "a.csv"), StoragePath.parse(f"{folder}/{second}")]
+    with pytest.raises(DataError, match=r"a\.csv: is named by two inputs"):
+        find_source_files(addresses)
+
+
+@pytest.mark.parametrize("name", ["c.CSV", "c.Parquet"])
+def test_a_name_with_capitals_is_not_left_out(folder: Path, name: str) -> None:
+    (folder / name).touch()
+    with pytest.raises(DataError, match="has files of several formats"):
+        found(folder)
+
+
 def test_a_changed_file_is_refused(folder: Path) -> None:
     path = StoragePath.parse(folder / "a.csv")
     source = SourceFile(str(path), path.version(), path.n_bytes(), (1,))
@@ -102,3 +116,9 @@ def test_of_a_committed_output_only_named_files_are_read(tmp_path: Path) -> None
     (output / "part-000000-00000000.csv").write_bytes(b"x\n")
     with pytest.raises(DataError, match="has no file that ends with"):
         found(str(output))
+    (tmp_path / "rows.csv").touch()
+    assert found(tmp_path) == ["rows.csv"]
+    (output / "_manifest.json").remove()
+    for address in (tmp_path, output):
+        with pytest.raises(DataError, match="out: has the parts of a job that is not committed"):
+            found(str(address))

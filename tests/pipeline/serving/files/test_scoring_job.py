@@ -123,6 +123,16 @@ def test_a_file_of_another_form_among_many_is_named(
     assert read_manifest(scoring.folder()) is None
 
 
+@pytest.mark.parametrize("change", [drop_feature, change_type])
+def test_a_line_that_sums_up_a_file_is_no_problem_of_it(
+    scoring: PartScoring, change: Callable[[pa.Table], pa.Table]
+) -> None:
+    write_rows(scoring.root / "in/a.parquet", change(many_rows(50)))
+    with pytest.raises(DataError, match="1 problem in 50 rows") as caught:
+        scoring.run(scoring.plan(scoring.root / "in"))
+    assert "nothing was read" not in str(caught.value)
+
+
 def test_a_damaged_file_among_many_is_named_and_a_later_run_continues(scoring: PartScoring) -> None:
     for number in range(4):
         write_rows(scoring.root / f"in/{number}.parquet", many_rows(100), group_rows=50)
