@@ -129,7 +129,7 @@ class OutcomeConsumer:
                 self._stop_event.wait(_RETRY_S)
         self.stats.note_claimed(self._claims.next_offsets)
         if not self._waiting:
-            self.stats.hold_reason = None
+            self.stats.pause_reason = None
         return offsets
 
     def on_revoke(self, partitions: Sequence[Partition]) -> None:

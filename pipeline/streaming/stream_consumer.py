@@ -82,7 +82,7 @@ class StreamConsumer:
         self._claims = PartitionClaims(state, config.group)
         self._client = KafkaClient(config, config.topics.events, self)
         self._stop_event = threading.Event()
-        self._is_held = False
+        self._is_paused = False
         self._tried_at = 0.0
 
     def stop(self) -> None:
@@ -120,11 +120,11 @@ class StreamConsumer:
                 offsets = self._claims.claim(partitions, self._client)
                 break
             except (DependencyUnavailable, Conflict) as error:
-                self.stats.hold_reason = str(error)
+                self.stats.pause_reason = str(error)
                 self._stop_event.wait(_RETRY_S)
         self.stats.note_claimed(self._claims.next_offsets)
-        if not self._is_held:
-            self.stats.hold_reason = None
+        if not self._is_paused:
+            self.stats.pause_reason = None
         return offsets
 
     def on_revoke(self, partitions: Sequence[Partition]) -> None:
@@ -136,10 +136,10 @@ class StreamConsumer:
         model = self._models.current
         self.stats.model_version = None if model is None else model.version
         if model is None:
-            self._hold(self._models.reason)
-        elif self._is_held and time.monotonic() - self._tried_at >= _RETRY_S:
+            self._pause(self._models.reason)
+        elif self._is_paused and time.monotonic() - self._tried_at >= _RETRY_S:
             self._try_to_continue()
-        if self._is_held or model is None:
+        if self._is_paused or model is None:
             self._client.pause(self._claims.partitions)  # also those that were given meanwhile
             self._client.consume(1, timeout_s=_IDLE_S)
             return
@@ -158,7 +158,7 @@ class StreamConsumer:
         except (DependencyUnavailable, Conflict) as error:
             if self._config.on_log_failure == "stop":
                 raise
-            self._hold(str(error))
+            self._pause(str(error))
 
     def _process(self, events: list[Event], model: LoadedModel) -> None:
         claims = {event.partition: self._claims[event.partition] for event in events}
@@ -251,7 +251,7 @@ class StreamConsumer:
         """Wait until the broker has all results; the consumer stays in its group meanwhile."""
         deadline: float | None = None
         while not self._client.flush(timeout_s=_RETRY_S):
-            self._hold("the broker does not take the results")
+            self._pause("the broker does not take the results")
             self._client.pause(self._claims.partitions)
             self._client.consume(1, timeout_s=0)
             if self._stop_event.is_set():
@@ -259,9 +259,9 @@ class StreamConsumer:
                 if time.monotonic() > deadline:
                     raise RecordRefused("the broker does not take the results; they are sent after the next start")
 
-    def _hold(self, reason: str) -> None:
-        self.stats.hold_reason = reason
-        self._is_held = True
+    def _pause(self, reason: str) -> None:
+        self.stats.pause_reason = reason
+        self._is_paused = True
         self._tried_at = time.monotonic()
 
     def _try_to_continue(self) -> None:
@@ -272,10 +272,10 @@ class StreamConsumer:
         except ClaimLost:
             self._give_up_claims()
         except (DependencyUnavailable, Conflict) as error:
-            self._hold(str(error))
+            self._pause(str(error))
             return
         self._client.resume(self._claims.offsets)
-        self._is_held, self.stats.hold_reason = False, None
+        self._is_paused, self.stats.pause_reason = False, None
 
     def _give_up_claims(self) -> None:
         """Drop what another consumer has claimed, and join the group again."""

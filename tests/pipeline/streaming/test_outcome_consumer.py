@@ -88,9 +88,9 @@ def test_a_claim_ends_the_wait_for_the_state_database(
         config = load_params(stream.root / "params.yaml")
         models = build_models(config, stream.root, stream.state)
         consumer = OutcomeConsumer(require_stream(config), state=stream.state, models=models)
-        consumer.stats.hold_reason = "the state database is unavailable"
+        consumer.stats.pause_reason = "the state database is unavailable"
         consumer.on_assign([])
-        assert consumer.stats.hold_reason is None
+        assert consumer.stats.pause_reason is None
 
 
 def test_an_outcome_that_overtakes_its_prediction_waits_for_it(
