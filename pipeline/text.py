@@ -20,6 +20,7 @@ __all__ = [
     "format_age",
     "format_duration",
     "iso_timestamp",
+    "matches_stars",
     "number",
     "percent",
     "pluralize",
@@ -77,6 +78,17 @@ def shorten(text: object, max_length: int = 60) -> str:
     """
     line = str(text)
     return line if len(line) <= max_length else f"{line[: max_length - 3]}..."
+
+
+def matches_stars(name: str, pattern: str) -> bool:
+    """Return whether a name matches a pattern in which only `*` stands for other characters.
+
+    Examples
+    --------
+    >>> matches_stars("rows[1].csv", "rows[*.csv"), matches_stars("a.csv", "?.csv")
+    (True, False)
+    """
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is not None
 
 
 def visible_line(text: object) -> str:

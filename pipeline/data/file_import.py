@@ -20,6 +20,7 @@ from pipeline.errors import Conflict, DataError, DependencyUnavailable, UsageErr
 from pipeline.files import atomic_file, link_or_special_file, sha256_file
 from pipeline.project import paths
 from pipeline.project.dvc_messages import explain_dvc_error
+from pipeline.text import matches_stars
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,8 +110,7 @@ def match_names(pattern: str, folder: Path) -> list[Path]:
 
 def matches_pattern(name: str, pattern: str) -> bool:
     """Return whether a visible file has a name that matches; only * stands for other characters."""
-    glob = ".*".join(map(re.escape, pattern.split("*")))
-    return not name.startswith(".") and re.fullmatch(glob, name) is not None
+    return not name.startswith(".") and matches_stars(name, pattern)
 
 
 def _import_or_find(file: Path, root: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from pipeline.errors import DataError, UsageError
 from pipeline.parts.part_commit import MANIFEST_NAME, read_manifest
 from pipeline.parts.part_plan import PLAN_NAME
 from pipeline.storage import StoragePath
+from pipeline.text import matches_stars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -124,9 +124,8 @@ def _files_of(address: StoragePath) -> list[StoragePath]:
 
 def _matching_files(address: StoragePath) -> list[StoragePath]:
     """Return the files of a pattern; `*` alone has a meaning, so that brackets in names do not surprise."""
-    pattern = re.compile(".*".join(map(re.escape, address.name.split("*"))))
     paths = [entry.path for entry in address.parent.list_files()]
-    found = [path for path in paths if pattern.fullmatch(path.name) and _is_visible(path.name)]
+    found = [path for path in paths if matches_stars(path.name, address.name) and _is_visible(path.name)]
     if not found:
         raise DataError(f"{address}: no file matches; expected files that end with {' or '.join(_SUFFIXES)}")
     return found

@@ -19,7 +19,7 @@ __all__ = ["assess_facts", "assess_stream", "is_partition_stale", "is_silent"]
 _SILENT_AFTER_US = 30_000_000
 _LATE_AFTER_US = 300_000_000
 _OVER_AFTER_US = 86_400_000_000
-_START = "run `mlops stream`"
+_START = "run `mlops stream`, or `mlops stream outcomes` for outcomes"
 _MAX_REASON_LENGTH = 120
 
 

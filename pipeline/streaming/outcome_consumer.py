@@ -146,6 +146,8 @@ class OutcomeConsumer:
             self._waiting = self._claims.expected_events(found)
         if self._waiting:
             self._process_safely()
+        else:
+            self.stats.pause_reason = self._models.reason if self._models.current is None else None
         if was_waiting and not self._waiting:
             self._client.resume(self._claims.offsets)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.production_status.stream_assessment import is_silent
 from pipeline.serving.http.server_metrics import add_histogram, metrics_text
 
 if TYPE_CHECKING:
@@ -12,10 +13,7 @@ if TYPE_CHECKING:
     from pipeline.streaming.lag_meter import PartitionLag
     from pipeline.streaming.stream_stats import StreamStats
 
-__all__ = ["STALE_AFTER_US", "stream_metrics"]
-
-# Several intervals of the reporter.
-STALE_AFTER_US = 30_000_000
+__all__ = ["stream_metrics"]
 
 
 def stream_metrics(stats: StreamStats, lags: Iterable[PartitionLag], *, now: int) -> bytes:
@@ -65,6 +63,6 @@ def _lag_families(lags: Sequence[PartitionLag], now: int) -> Iterable[Any]:
     for each in lags:
         labels = [each.partition.topic, str(each.partition.number)]
         lag.add_metric(labels, each.lag)
-        stale.add_metric(labels, float(now - each.measured_at > STALE_AFTER_US))
+        stale.add_metric(labels, float(is_silent(each.measured_at, now)))
         oldest.add_metric(labels, each.age_s(now) or 0.0)
     yield from (lag, stale, oldest)

@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pipeline.config.config_loader import load_params
 from pipeline.errors import ConfigError, DependencyUnavailable, MlopsError, UsageError
@@ -51,6 +51,14 @@ __all__ = [
     "start_outcomes",
     "start_stream",
 ]
+
+
+class _Project(NamedTuple):
+    """The settings and the folder of a project, and its open state database."""
+
+    config: Config
+    root: Path
+    state: State
 
 
 class _Consumer(Protocol):
@@ -137,14 +145,14 @@ def reset_topic(topic: str, *, partition: int | None = None, state_root: Path | 
 
 
 @contextmanager
-def _opened_project(state_root: Path | None) -> Iterator[tuple[Config, Path, State]]:
+def _opened_project(state_root: Path | None) -> Iterator[_Project]:
     root = find_state_root(state_root)
     settings = root / paths.PARAMS
     config = load_params(settings if settings.exists() else paths.PARAMS)
     require_stream(config)
     state = open_state(root)
     try:
-        yield config, root, state
+        yield _Project(config, root, state)
     finally:
         state.close()
 

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.monitoring import DriftReport
-from pipeline.text import format_age, format_duration, iso_timestamp, number, percent, pluralize, shorten, timestamp
+from pipeline.text import (
+    format_age,
+    format_duration,
+    iso_timestamp,
+    matches_stars,
+    number,
+    percent,
+    pluralize,
+    shorten,
+    timestamp,
+)
 
 
 @pytest.mark.parametrize(("n", "text"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (12_000, "12,000 rows")])
@@ -110,3 +120,11 @@ def test_an_iso_timestamp_holds_milliseconds_on_request() -> None:
 def test_an_age_has_the_largest_unit_that_fits(seconds: int, text: str) -> None:
     assert format_age(0, seconds * 1_000_000) == text
     assert format_duration(max(seconds, 1) * 1_000_000) in f"{text} 1 second"
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "is_match"),
+    [("a.csv", "*.csv", True), ("a.csv.gz", "*.csv", False), ("[1].csv", "[1]*", True), ("b", "[ab]", False)],
+)
+def test_only_a_star_matches_other_characters(name: str, pattern: str, is_match: bool) -> None:
+    assert matches_stars(name, pattern) is is_match

@@ -119,6 +119,21 @@ def test_a_consumer_that_lost_its_partition_stores_nothing(
             assert [each.next_offset for each in read_stream_positions(connection, group)] == [1]
 
 
+def test_a_consumer_without_events_is_ready_after_the_database_was_away(
+    project: Path, kafka: KafkaBroker, nursery: Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_KAFKA", kafka.address)
+    with new_stream_project(project, kafka, nursery, n_partitions=1) as stream:
+        with stream.state.writing() as connection:
+            connection.exec_driver_sql("ALTER TABLE stream_offsets RENAME TO hidden")
+        with _running(stream) as consumer:
+            wait_until(lambda: consumer.stats.pause_reason is not None, "no partition can be claimed")
+            with stream.state.writing() as connection:
+                connection.exec_driver_sql("ALTER TABLE hidden RENAME TO stream_offsets")
+            wait_until(lambda: consumer.stats.is_ready, "the consumer is ready")
+            assert consumer.stats.n_partitions == 1
+
+
 def _log_predictions(stream: StreamProject, n: int) -> None:
     stream.produce(event_values(n))
     consumer = stream.start()

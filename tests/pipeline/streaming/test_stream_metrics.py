@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.streaming.kafka_client import Partition
 from pipeline.streaming.lag_meter import PartitionLag
-from pipeline.streaming.stream_metrics import STALE_AFTER_US, stream_metrics
+from pipeline.streaming.stream_metrics import stream_metrics
 from pipeline.streaming.stream_stats import StreamStats
 
 _NOW = 1_000_000_000_000
@@ -25,7 +25,7 @@ def test_counts_and_lags_are_exported() -> None:
     stats = StreamStats(n_predicted=7, n_dead=2, n_replayed=1, n_rebalances=3, n_fenced=1)
     stats.batch_durations_s.observe(0.02)
     fresh = PartitionLag(Partition("events", 0), 5, 9, _NOW - 8_000_000, _NOW)
-    stale = PartitionLag(Partition("events", 1), 5, 5, None, _NOW - STALE_AFTER_US - 1)
+    stale = PartitionLag(Partition("events", 1), 5, 5, None, _NOW - 30_000_001)
     samples = _samples(stats, fresh, stale)
     assert {key: samples[key] for key in samples if "bucket" not in key[0]} == {
         ("mlops_stream_rows_total", "predicted"): 7,
