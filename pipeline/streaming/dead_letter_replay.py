@@ -195,7 +195,7 @@ class DeadLetterReplay:
             known = self._logged_results(predicted.ids)
             rows = predicted.rows(predicted_at=self.state.clock(), sample_rate=self.sample_rate, logged=known)
             try:
-                writer.write((), (), [rows] if rows.n_rows else (), has_client_ids=True)
+                writer.write((), (), rows, has_client_ids=True)
             except PredictionIdTaken:
                 continue
             break

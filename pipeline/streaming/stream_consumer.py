@@ -218,7 +218,7 @@ class StreamConsumer:
             rows = predicted.rows(predicted_at=now, sample_rate=self._log_config.sample_rate, logged=known)
             updates = self._updates([advance.as_update() for advance in advances.values()])
             try:
-                self._writer.write((), (), [rows] if rows.n_rows else (), updates=updates, has_client_ids=has_event_ids)
+                self._writer.write((), (), rows, updates=updates, has_client_ids=has_event_ids)
                 break
             except PredictionIdTaken:
                 if not has_event_ids:
