@@ -65,9 +65,9 @@ def check_in_parts(
     Raises
     ------
     DataError
-        When a file is missing, cannot be read, or changed since an earlier run into `output`.
+        When a file is missing, cannot be read, or changed since an earlier run into `output`, or there is no row.
     UsageError
-        When the engine needs `output`, or there is no row.
+        When the engine needs `output`.
     """
     from pipeline.engines import open_engine
     from pipeline.part_validation import ValidationJob

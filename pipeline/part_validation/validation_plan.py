@@ -52,9 +52,9 @@ def plan_validation(
     Raises
     ------
     DataError
-        When a file is missing or cannot be read, or no row has a label that the target requires.
+        When a file is missing or cannot be read, there is no row, or no row has a label that the target requires.
     UsageError
-        When a file is neither CSV nor Parquet, or there is no row.
+        When a file is neither CSV nor Parquet.
     """
     schema = Schema.from_config(config.data)
     sources = describe_sources(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import Conflict, IntegrityError, UsageError
+from pipeline.errors import Conflict, DataError, IntegrityError, UsageError
 from pipeline.files import canonical_json, sha256
 from pipeline.text import pluralize
 
@@ -152,7 +152,7 @@ def plan_parts(job: str, settings: Mapping[str, Any], sources: Sequence[SourceFi
 
     Raises
     ------
-    UsageError
+    DataError
         When there is no row.
     """
     parts: list[Part] = []
@@ -165,7 +165,7 @@ def plan_parts(job: str, settings: Mapping[str, Any], sources: Sequence[SourceFi
             file_row += n_rows
     if not parts:
         named = ", ".join(source.address for source in sources[:3])
-        raise UsageError(f"{named}: {pluralize(len(sources), 'file')} without rows; expected at least one row")
+        raise DataError(f"{named}: {pluralize(len(sources), 'file')} without rows; expected at least one row")
     return PartPlan(job, settings, tuple(sources), part_rows, tuple(parts))
 
 

@@ -80,9 +80,9 @@ def plan_counts(package: Package, addresses: Sequence[StoragePath], *, predicts:
     Raises
     ------
     DataError
-        When a file is missing or cannot be read.
+        When a file is missing or cannot be read, or there is no row.
     UsageError
-        When a file is neither CSV nor Parquet, or there is no row.
+        When a file is neither CSV nor Parquet.
     """
     schema = package.schema
     dialect = CsvDialect.from_settings(schema.dialect)

@@ -50,9 +50,9 @@ def plan_scoring(
     Raises
     ------
     DataError
-        When a file is missing or cannot be read.
+        When a file is missing or cannot be read, or there is no row.
     UsageError
-        When a file is neither CSV nor Parquet, there is no row, or the output lies in an input.
+        When a file is neither CSV nor Parquet, or the output lies in an input.
     """
     require_outside(output, addresses)
     schema = package.schema

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import Conflict, UsageError
+from pipeline.errors import Conflict, DataError, UsageError
 from pipeline.parts import PartPlan, SourceFile, find_plan, plan_parts, read_plan, store_plan
 from pipeline.storage import StoragePath
 from tests.pipeline.parts.row_sums import row_plan
@@ -23,7 +23,7 @@ GROUPS = st.lists(st.lists(st.integers(0, 9), max_size=6), min_size=1, max_size=
 def test_parts_cover_each_row_once_in_order(groups: list[list[int]], part_rows: int) -> None:
     sources = [SourceFile(f"{at}.parquet", "v", 1, tuple(rows)) for at, rows in enumerate(groups)]
     if not sum(map(sum, groups)):
-        with pytest.raises(UsageError, match="without rows"):
+        with pytest.raises(DataError, match="without rows"):
             plan_parts("job", {}, sources, part_rows=part_rows)
         return
     plan = plan_parts("job", {}, sources, part_rows=part_rows)

@@ -33,7 +33,7 @@ def test_a_plan_of_many_small_files_has_a_part_for_each(scoring: PartScoring) ->
 
 def test_files_of_two_formats_and_files_without_rows_are_refused(scoring: PartScoring) -> None:
     write_rows(scoring.root / "in/a.parquet", many_rows(0))
-    with pytest.raises(UsageError, match="1 file without rows; expected at least one row"):
+    with pytest.raises(DataError, match="1 file without rows; expected at least one row"):
         scoring.plan(scoring.root / "in")
     write_rows(scoring.root / "in/b.csv", many_rows(5))
     with pytest.raises(DataError, match="has files of several formats"):
