@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 WAIVERS = ROOT / "deploy/waivers.yaml"
-LOCKS = ("requirements/run.lock", "requirements/app.lock", "requirements/serving.lock")
+LOCKS = ("requirements/run.lock", "requirements/app.lock", "requirements/serving.lock", "requirements/scale.lock")
 SBOM = ROOT / "reports/sbom.json"
 
 _EXIT_VULNERABLE, _EXIT_UNAVAILABLE, _EXIT_BAD_WAIVERS = 1, 7, 3

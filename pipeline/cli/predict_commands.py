@@ -98,6 +98,11 @@ def _is_folder(target: str) -> bool:
 
 def _require_one_file(sources: Sequence[str], target: str, engine: EngineOptions) -> None:
     """Refuse what only a folder of parts can have."""
+    for address in (*sources, target):
+        if "://" in address:
+            from pipeline.storage import StoragePath
+
+            StoragePath.parse(address)  # before an error quotes one with credentials
     source = Path(sources[0])
     is_pattern = "*" in source.name and not source.exists()
     is_folder = not sources[0].endswith(_SUFFIXES) if "://" in sources[0] else source.is_dir()

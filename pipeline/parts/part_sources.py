@@ -97,9 +97,9 @@ def require_unchanged(source: SourceFile) -> StoragePath:
 
 @contextmanager
 def unchanged_source(source: SourceFile) -> Iterator[StoragePath]:
-    """Yield the path of a planned file; an object is compared once more after the block.
+    """Yield the path of a planned file, which is compared once more after the block.
 
-    Ranges of an object may come from two versions of it.
+    Ranges of a file that is replaced meanwhile come from two versions of it.
 
     Raises
     ------
@@ -108,8 +108,7 @@ def unchanged_source(source: SourceFile) -> Iterator[StoragePath]:
     """
     path = require_unchanged(source)
     yield path
-    if not path.is_local:
-        require_unchanged(source)
+    require_unchanged(source)
 
 
 def _files_of(address: StoragePath) -> list[StoragePath]:

@@ -81,7 +81,7 @@ def object_store(scheme: str, bucket: str) -> Any:
     Raises
     ------
     DependencyUnavailable
-        When the extra of the store is not installed, or a variable is missing.
+        When the extra of the store is not installed, or a variable or the credentials are missing.
     """
     try:
         from obstore.store import from_url
@@ -104,10 +104,21 @@ def _s3_options() -> dict[str, Any]:
     if settings.endpoint:
         options["endpoint"] = settings.endpoint
     if settings.needs_profile:
-        from obstore.auth.boto3 import Boto3CredentialProvider
-
-        options["credential_provider"] = Boto3CredentialProvider()
+        options["credential_provider"] = _profile_credentials()
     return options
+
+
+def _profile_credentials() -> Any:
+    from botocore.exceptions import BotoCoreError
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    try:
+        return Boto3CredentialProvider()
+    except (BotoCoreError, ValueError) as error:
+        raise DependencyUnavailable(
+            "s3://: this machine has no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE,"
+            " here and on each worker"
+        ) from error
 
 
 def _gcs_options() -> dict[str, Any]:

@@ -28,7 +28,9 @@ __all__ = ["StorageEntry", "StoragePath"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # What signs a request in the query of an address, such as the token of a shared access signature.
-_SIGNATURE = re.compile(r"[?&](sig|token|key|X-Amz-[A-Za-z]+|X-Goog-[A-Za-z]+)=", re.IGNORECASE)
+_SIGNATURE = re.compile(
+    r"[?&](sig|signature|token|key|AWSAccessKeyId|GoogleAccessId|X-Amz-[A-Za-z-]+|X-Goog-[A-Za-z-]+)=", re.IGNORECASE
+)
 _CHUNK_BYTES = 16 << 20
 
 

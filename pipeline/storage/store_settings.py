@@ -61,14 +61,18 @@ class AzureSettings:
 
 
 def s3_settings() -> S3Settings:
-    """Return the settings of S3, as the AWS command line reads them."""
+    """Return the settings of S3, as the AWS command line reads them.
+
+    Raises
+    ------
+    DependencyUnavailable
+        When the profile does not exist.
+    """
     endpoint = _first("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     region = _first("AWS_REGION", "AWS_DEFAULT_REGION")
     needs_profile = not _first("AWS_ACCESS_KEY_ID") and find_spec("boto3") is not None
     if not region and needs_profile:
-        import boto3
-
-        region = boto3.Session().region_name or ""
+        region = _profile_region()
     return S3Settings(
         endpoint=endpoint.rstrip("/"),
         region=region or _DEFAULT_REGION,
@@ -77,6 +81,16 @@ def s3_settings() -> S3Settings:
         ca_file=_first("AWS_CA_BUNDLE") or None,
         needs_profile=needs_profile,
     )
+
+
+def _profile_region() -> str:
+    import boto3
+    from botocore.exceptions import ProfileNotFound
+
+    try:
+        return boto3.Session().region_name or ""
+    except ProfileNotFound as error:
+        raise DependencyUnavailable(f"AWS_PROFILE: {error}; correct the variable or ~/.aws/config") from error
 
 
 def gcs_emulator() -> str:

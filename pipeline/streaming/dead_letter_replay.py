@@ -32,6 +32,8 @@ __all__ = ["DeadLetterReplay", "ReplayResult"]
 
 _OMITTED_HEADER = "omitted_bytes"
 _FLUSH_S = 60.0
+# Partition, slash and offset: numbers of 32 and 64 bits.
+_MAX_POSITION_DIGITS = 10 + 1 + 19
 
 
 @dataclass(slots=True)
@@ -140,7 +142,7 @@ class DeadLetterReplay:
             place = _parse_source(headers.get("source", b"").decode("utf-8", "replace"))
             if place is None or place[0] not in prefixes or place[0].topic != self.config.topics.events:
                 self.result.n_foreign += 1
-            elif _OMITTED_HEADER in headers:
+            elif letter.value is None and _OMITTED_HEADER in headers:
                 self.result.n_without_value += 1
             elif place not in self._seen:
                 self._seen.add(place)
@@ -193,7 +195,7 @@ class DeadLetterReplay:
             known = self._logged_results(predicted.ids)
             rows = predicted.rows(predicted_at=self.state.clock(), sample_rate=self.sample_rate, logged=known)
             try:
-                writer.write((), (), [rows] if rows.n_rows else (), has_client_ids=True)
+                writer.write((), (), rows, has_client_ids=True)
             except PredictionIdTaken:
                 continue
             break
@@ -210,6 +212,6 @@ def _parse_source(text: str) -> tuple[Partition, int] | None:
     """Return partition and offset of a word such as `events/0/17`."""
     topic, _, rest = text.partition("/")
     number, _, offset = rest.partition("/")
-    if not (topic and number.isdecimal() and offset.isdecimal()):
+    if not (topic and number.isdecimal() and offset.isdecimal() and len(rest) <= _MAX_POSITION_DIGITS):
         return None
     return Partition(topic, int(number)), int(offset)

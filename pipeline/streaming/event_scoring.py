@@ -33,12 +33,16 @@ _SAMPLE_SALT = "sample"
 
 
 class ValidEvent(NamedTuple):
-    """An event with a valid row: its prediction's identifier, the row, and the identifiers that a response echoes."""
+    """An event with a valid row.
+
+    It has its prediction's identifier, the row, the identifiers that a response echoes, and whom the row is about.
+    """
 
     event: Event
     prediction_id: str
     row: DecodedRow
     echoed_ids: str
+    subject: str | None = None
 
 
 class Prediction(NamedTuple):
@@ -68,7 +72,7 @@ class PredictedEvents(NamedTuple):
         Where `logged` has the identifier, the prediction is what the log has of it.
         """
         predictions = []
-        for (event, prediction_id, _, echoed_ids), scored in zip(self.events, self.scored, strict=True):
+        for (event, prediction_id, _, echoed_ids, _), scored in zip(self.events, self.scored, strict=True):
             model, stated = self.model, scored
             if logged and (result := logged.get(prediction_id)) is not None:
                 model, stated = _as_logged(model, result), scored._replace(json_prefix=_logged_prefix(result))
@@ -77,8 +81,8 @@ class PredictedEvents(NamedTuple):
             predictions.append(Prediction(event, value, headers))
         return predictions
 
-    def rows(self, *, predicted_at: int, sample_rate: float, logged: Collection[str] = ()) -> RequestRows:
-        """Return the rows for the log, without those of identifiers in `logged`, each identifier once.
+    def rows(self, *, predicted_at: int, sample_rate: float, logged: Collection[str] = ()) -> list[RequestRows]:
+        """Return the rows of each subject for the log, without identifiers in `logged`, each identifier once.
 
         Identifiers decide which rows a `sample_rate` below 1 takes, so that a repetition takes the same ones.
         """
@@ -89,6 +93,7 @@ class PredictedEvents(NamedTuple):
             [row.label for row in scored],
             [row.probabilities_json for row in scored],
             [row.confidence for row in scored],
+            [event.subject for event in self.events],
         ]
         if sample_rate < 1.0 or logged or len(set(ids)) < len(ids):
             first = {prediction_id: at for at, prediction_id in reversed(list(enumerate(ids)))}
@@ -111,7 +116,14 @@ class PredictedEvents(NamedTuple):
             idempotency_key=None,
             subject=None,
         )
-        return RequestRows(shared, *columns)
+        *values, subjects = columns
+        positions: dict[str | None, list[int]] = {}
+        for at, subject in enumerate(subjects):
+            positions.setdefault(subject, []).append(at)
+        return [
+            RequestRows(shared._replace(subject=subject), *[[column[at] for at in chosen] for column in values])
+            for subject, chosen in positions.items()
+        ]
 
 
 def _is_sampled(prediction_id: str, sample_rate: float) -> bool:
@@ -147,13 +159,13 @@ def predict_events(
     for event in events:
         event_id = None
         try:
-            body, event_id = reader.read(event)
+            body, event_id, subject = reader.read(event)
             parsed = model.parser.parse_row(body)
         except Exception as error:  # noqa: BLE001 - one event never stops its partition
             dead.append(dead_letter(event, error, model_digest=model.digest, prediction_id=id_of(event, event_id)))
         else:
             echoed_ids = parsed.ids[0] if parsed.ids else ""
-            valid.append(ValidEvent(event, id_of(event, event_id), parsed.rows[0], echoed_ids))
+            valid.append(ValidEvent(event, id_of(event, event_id), parsed.rows[0], echoed_ids, subject))
     scored, failures = _score(model.scorer, valid)
     for position, failure in sorted(failures.items()):
         event, prediction_id, *_ = valid[position]

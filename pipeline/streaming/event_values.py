@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
+from pipeline.serving.log_options import LogOptions
 from pipeline.serving.serving_errors import InvalidRequest, MalformedBody
 
 if TYPE_CHECKING:
@@ -27,13 +28,18 @@ class _StructuredEvent(msgspec.Struct):
     source: str
     type: str
     data: msgspec.Raw
+    subject: str | None = None
 
 
 class EventRequest(NamedTuple):
-    """The body of a request, and the identifier that the caller chose for it (None without `stream.key`)."""
+    """The body of a request, the identifier that the caller chose (None without `stream.key`), and its subject.
+
+    The subject is whom the row is about, so that the rows of a subject can be erased.
+    """
 
     body: bytes
     event_id: str | None
+    subject: str | None = None
 
 
 class EventReader:
@@ -57,12 +63,12 @@ class EventReader:
         Raises
         ------
         InvalidRequest
-            When the event has no value, is no CloudEvent, or lacks the identifier.
+            When the event has no value, is no CloudEvent, lacks the identifier, or has a subject that is no word.
         """
         if not event.value:
             raise MalformedBody.for_field("", "json", "the event has no value; expected the body of POST /predict")
         if self._is_plain:
-            return EventRequest(event.value, None if self._key is None else self._event_id(event.headers))
+            return self._request(event.value, event.headers, subject_header="subject")
         return self._read_cloud_event(event, event.value)
 
     def _read_cloud_event(self, event: Event, value: bytes) -> EventRequest:
@@ -72,7 +78,7 @@ class EventReader:
             if missing:
                 raise InvalidRequest.for_field(missing[0], "missing", "the header is missing; expected a CloudEvent")
             _check_version(attributes.get("ce_specversion", b"").decode("utf-8", "replace"))
-            return EventRequest(value, None if self._key is None else self._event_id(event.headers))
+            return self._request(value, event.headers, subject_header="ce_subject")
         try:
             structured = self._decoder.decode(value)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -80,7 +86,15 @@ class EventReader:
             raise MalformedBody.for_field("", "cloudevent", message) from error
         _check_version(structured.specversion)
         headers = (*event.headers, ("ce_id", structured.id.encode()))
-        return EventRequest(bytes(structured.data), None if self._key is None else self._event_id(headers))
+        if structured.subject is not None:
+            headers = (*headers, ("ce_subject", structured.subject.encode()))
+        return self._request(bytes(structured.data), headers, subject_header="ce_subject")
+
+    def _request(self, body: bytes, headers: Headers, *, subject_header: str) -> EventRequest:
+        value = dict(headers).get(subject_header)
+        subject = None if value is None else value.decode("utf-8", "replace")
+        LogOptions(subject=subject).check()
+        return EventRequest(body, None if self._key is None else self._event_id(headers), subject)
 
     def _event_id(self, headers: Headers) -> str:
         value = dict(headers).get(str(self._key))

@@ -128,6 +128,8 @@ class OutcomeConsumer:
                 self.stats.pause_reason = str(error)
                 self._stop_event.wait(_RETRY_S)
         self.stats.note_claimed(self._claims.next_offsets)
+        if not self._waiting:
+            self.stats.pause_reason = None
         return offsets
 
     def on_revoke(self, partitions: Sequence[Partition]) -> None:
@@ -209,7 +211,9 @@ class OutcomeConsumer:
         return ready, waiting
 
     def _may_wait(self, event: Event, now_ms: int) -> bool:
-        since = event.timestamp_ms or self._waits_since.setdefault(event.partition, now_ms)
+        """Return whether an event is young; one that its producer dated in the future ages from now on."""
+        first_seen_ms = self._waits_since.setdefault(event.partition, now_ms)
+        since = min(event.timestamp_ms or first_seen_ms, first_seen_ms)
         return now_ms - since < self._config.outcome_wait_s * 1000
 
     def _send_dead(self, dead: Sequence[_ReadOutcomes], model: LoadedModel) -> bool:

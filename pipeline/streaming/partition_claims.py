@@ -70,6 +70,10 @@ class PartitionClaims:
         """Return the claim of a partition."""
         return self._claims[partition]
 
+    def has(self, partition: Partition, claim: Claim) -> bool:
+        """Return whether this is still the claim of a partition."""
+        return self._claims.get(partition) is claim
+
     @property
     def partitions(self) -> list[Partition]:
         """The claimed partitions."""
@@ -196,5 +200,5 @@ def _require_events(partition: Partition, next_offset: int, *, low: int, high: i
         raise StreamOffsetGone(
             f"{partition}: the oldest event has offset {low}, but the group continues at offset {next_offset};"
             f" {low - next_offset} events are gone: restore them, or run `mlops stream reset"
-            f" {partition.topic}` to go on without them"
+            f" {partition.topic} --partition {partition.number}` to go on without them"
         )

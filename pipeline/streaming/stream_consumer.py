@@ -161,26 +161,44 @@ class StreamConsumer:
             self._pause(str(error))
 
     def _process(self, events: list[Event], model: LoadedModel) -> None:
-        started = time.perf_counter()
-        claims = self._claims
+        claims = {event.partition: self._claims[event.partition] for event in events}
         replayed = [event for event in events if event.offset < claims[event.partition].position.next_offset]
-        results = list(self._replay(replayed))
-        fresh = [event for event in events if event.offset >= claims[event.partition].position.next_offset]
-        predicted = predict_events(fresh, model, self._reader, self._prediction_id)
-        self._on_step("scored")
+        if replayed:
+            # The state database knows the last transaction alone: its results are sent before the next one.
+            self._send_again(replayed)
+        fresh = [
+            event
+            for event in events
+            if event.offset >= claims[event.partition].position.next_offset
+            and self._claims.has(event.partition, claims[event.partition])  # also after waiting for the broker
+        ]
         if fresh:
-            results.append((predicted, self._log(predicted, fresh)))
-        self._on_step("logged")
-        for result, logged in results:
+            self._predict(fresh, model)
+
+    def _send_again(self, events: list[Event]) -> None:
+        for result, logged in list(self._replay(events)):
             self._send(result, logged)
+        self._flush_and_commit(events)
+        self.stats.n_replayed += len(events)
+
+    def _predict(self, events: list[Event], model: LoadedModel) -> None:
+        started = time.perf_counter()
+        predicted = predict_events(events, model, self._reader, self._prediction_id)
+        self._on_step("scored")
+        logged = self._log(predicted, events)
+        self._on_step("logged")
+        self._send(predicted, logged)
         self._on_step("sent")
+        self._flush_and_commit(events)
+        self.stats.note_events(events, (letter.event for letter in predicted.dead))
+        self._count(predicted, duration_s=time.perf_counter() - started)
+
+    def _flush_and_commit(self, events: list[Event]) -> None:
         self._flush()
         self._on_step("flushed")
-        if self._client.commit(claims.note_sent(events)) is not None:
+        if self._client.commit(self._claims.note_sent(events)) is not None:
             self.stats.n_refused_commits += 1
         self._on_step("committed")
-        self.stats.note_events(fresh, (letter.event for letter in predicted.dead))
-        self._count(predicted, n_replayed=len(replayed), duration_s=time.perf_counter() - started)
 
     def _replay(self, events: list[Event]) -> Iterator[tuple[PredictedEvents, Mapping[str, LoggedResult]]]:
         """Yield the results of events that are logged already, by the model that predicted them."""
@@ -200,7 +218,7 @@ class StreamConsumer:
             rows = predicted.rows(predicted_at=now, sample_rate=self._log_config.sample_rate, logged=known)
             updates = self._updates([advance.as_update() for advance in advances.values()])
             try:
-                self._writer.write((), (), [rows] if rows.n_rows else (), updates=updates, has_client_ids=has_event_ids)
+                self._writer.write((), (), rows, updates=updates, has_client_ids=has_event_ids)
                 break
             except PredictionIdTaken:
                 if not has_event_ids:
@@ -266,10 +284,9 @@ class StreamConsumer:
         self.stats.note_claimed({})
         self._client.rejoin()
 
-    def _count(self, predicted: PredictedEvents, *, n_replayed: int, duration_s: float) -> None:
+    def _count(self, predicted: PredictedEvents, *, duration_s: float) -> None:
         stats = self.stats
         stats.n_batches += 1
         stats.n_predicted += len(predicted.events)
         stats.n_dead += len(predicted.dead)
-        stats.n_replayed += n_replayed
         stats.batch_durations_s.observe(duration_s)

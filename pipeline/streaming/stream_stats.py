@@ -80,10 +80,10 @@ class StreamStats:
 
     def note_claimed(self, offsets: Mapping[Partition, int]) -> None:
         """Note the partitions that the consumer has, and where each continues."""
+        for partition in offsets:  # first, because another thread looks up the counts of `next_offsets`
+            self.counts.setdefault(partition, PartitionCounts())
         self.next_offsets = dict(offsets)
         self.n_partitions = len(offsets)
-        for partition in offsets:
-            self.counts.setdefault(partition, PartitionCounts())
 
     def note_events(self, events: Sequence[Event], dead: Iterable[Event]) -> None:
         """Note events that were processed for the first time, each partition in order, and those that are dead."""

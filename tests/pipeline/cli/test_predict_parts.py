@@ -44,6 +44,8 @@ def test_an_output_folder_is_an_input(rows_project: Path, run_in_rows: Mlops) ->
         (("in/a.parquet", "in/b.parquet", "-o", "out.csv"), "several inputs needs a folder of parts"),
         (("in", "-o", "out.csv"), "the input in needs a folder of parts"),
         (("in/*.parquet", "-o", "out.csv"), r"the input in/*.parquet needs a folder of parts"),
+        (("s3://rows/x.csv?X-Amz-Signature=s", "-o", "out.csv"), "s3://...: has credentials"),
+        (("in", "-o", "s3://key:s@rows/out.csv"), "s3://...: has credentials"),
         (("s3://rows/in", "-o", "out.csv"), "the input s3://rows/in needs a folder of parts"),
         (("in/a.parquet", "-o", "out.csv", "--workers", "2"), "an option of engines needs a folder of parts"),
         (("in", "-o", "s3://rows/out.parquet"), "the input in needs a folder of parts"),

@@ -10,7 +10,14 @@ import pytest
 from pipeline.config.groups.engine_config import LocalEngineConfig
 from pipeline.engines import open_engine
 from pipeline.errors import DataError, UsageError
-from pipeline.parts import SourceFile, find_source_files, require_outside, require_unchanged, run_parts
+from pipeline.parts import (
+    SourceFile,
+    find_source_files,
+    require_outside,
+    require_unchanged,
+    run_parts,
+    unchanged_source,
+)
 from pipeline.storage import StoragePath
 from tests.pipeline.parts.row_sums import RowSums, row_plan
 
@@ -84,6 +91,16 @@ def test_a_file_of_equal_size_is_compared_by_content_when_it_was_written_since(f
     path.write_bytes(b"x\n2\n")
     with pytest.raises(DataError, match="changed since the job was planned"):
         require_unchanged(source)
+
+
+def test_a_local_file_that_is_replaced_while_a_part_reads_it_is_refused(folder: Path) -> None:
+    path = StoragePath.parse(folder / "a.csv")
+    source = SourceFile(str(path), path.version(), path.n_bytes(), (1,), path.local.stat().st_mtime_ns)
+    with (
+        pytest.raises(DataError, match="changed since the job was planned"),
+        unchanged_source(source),
+    ):
+        path.write_bytes(b"x\n1\n2\n")
 
 
 @pytest.mark.parametrize("name", ["with blanks.csv", "star*.csv", "[a].csv", "what?.csv"])

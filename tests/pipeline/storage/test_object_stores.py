@@ -51,6 +51,28 @@ def test_a_profile_has_the_credentials(s3_bucket: str, tmp_path: Path, monkeypat
     assert path.read_bytes() == b"rows"
 
 
+@pytest.mark.parametrize(
+    ("profile", "region", "message"),
+    [
+        (None, "us-east-1", "this machine has no credentials; set AWS_ACCESS_KEY_ID"),
+        ("absent", "us-east-1", "this machine has no credentials; set AWS_ACCESS_KEY_ID"),
+        ("absent", "", r"AWS_PROFILE: .*\(absent\) could not be found"),
+    ],
+)
+def test_missing_credentials_are_named(
+    s3_bucket: str, monkeypatch: pytest.MonkeyPatch, profile: str | None, region: str, message: str
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    values = {"AWS_SHARED_CREDENTIALS_FILE": "/none", "AWS_CONFIG_FILE": "/none", "AWS_EC2_METADATA_DISABLED": "true"}
+    values |= {"AWS_DEFAULT_REGION": region} | ({} if profile is None else {"AWS_PROFILE": profile})
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    object_stores.object_store.cache_clear()
+    with pytest.raises(DependencyUnavailable, match=message):
+        StoragePath.parse(f"{s3_bucket}/rows.csv").version()
+
+
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     object_stores.object_store.cache_clear()
     monkeypatch.setitem(sys.modules, "obstore.store", None)

@@ -48,7 +48,9 @@ def _promote_fix(root: Path, package: Path) -> None:
 
 
 def _make_dead_letters(stream: StreamProject) -> None:
-    stream.produce([_LARGE, _GOOD, b"no JSON", _LARGE])
+    # The header of the producer has the name of one that marks a dead letter without a value.
+    values, headers = [_LARGE, _GOOD, b"no JSON", _LARGE], {"omitted_bytes": "1"}
+    stream.broker.produce(stream.topics["events"], values, headers=headers)
     consumer = stream.start()
     wait_until(lambda: stream.n_dead() == 3, "the dead letters are sent")
     stream.wait_for_rows(1)
@@ -84,9 +86,10 @@ def test_dead_letters_before_the_moment_or_of_another_group_are_left(
         source = f"{stream.topics['events']}/0/0"
         foreign = {"source": source, "prediction_id": "0" * 36}
         kafka.produce(stream.topics["dead"], [_GOOD], headers=foreign, timestamp=4_102_444_800_000)
-        kafka.produce(stream.topics["dead"], [_GOOD], headers={"source": "other/0/0"}, timestamp=4_102_444_800_000)
+        for other in ("other/0/0", f"{stream.topics['events']}/0/{'9' * 5_000}"):
+            kafka.produce(stream.topics["dead"], [_GOOD], headers={"source": other}, timestamp=4_102_444_800_000)
         omitted = {"source": source, "omitted_bytes": "9"}
         kafka.produce(stream.topics["dead"], [None], headers=omitted, timestamp=4_102_444_800_000)
         result = replay_dead_letters(since_us=4_102_444_800_000_000, state_root=project)
-        assert result == ReplayResult(n_foreign=2, n_without_value=1)
+        assert result == ReplayResult(n_foreign=3, n_without_value=1)
         assert stream.n_logged() == 1

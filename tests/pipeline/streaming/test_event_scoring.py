@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.streaming.kafka_client import Event
 
 READER = EventReader("json", None)
+SUBJECT = (("subject", b"person-1"),)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_a_prediction_is_the_response_of_the_api(model: LoadedModel) -> None:
 
 def test_the_row_of_the_log_is_what_was_sent(model: LoadedModel) -> None:
     predicted = predict([new_event(offset=4)], model)
-    rows = predicted.rows(predicted_at=11, sample_rate=1.0)
+    [rows] = predicted.rows(predicted_at=11, sample_rate=1.0)
     (response,) = sent(predicted)
     assert (rows.shared.source, rows.shared.predicted_at, rows.shared.weight) == ("stream", 11, 1.0)
     assert (list(rows.prediction_id), list(rows.prediction)) == (["id-4"], [response["prediction"]])
@@ -91,7 +92,7 @@ def test_events_that_break_the_scorer_are_found_by_halving(fatal: set[int], mode
 
 def test_a_repeated_prediction_has_the_bytes_of_the_first(model: LoadedModel) -> None:
     predicted = predict([new_event(offset=number) for number in range(3)], model)
-    rows = predicted.rows(predicted_at=1, sample_rate=1.0)
+    [rows] = predicted.rows(predicted_at=1, sample_rate=1.0)
     logged = {
         row[0]: LoggedResult(row[0], row[2], row[3], row[4], 3, model.digest, 7, "production")
         for row in zip(*rows[1:], strict=True)
@@ -114,16 +115,16 @@ def test_what_the_log_has_wins_over_a_new_score(model: LoadedModel) -> None:
 def test_an_identifier_gives_one_row_also_twice_in_a_batch(model: LoadedModel) -> None:
     events = [new_event(offset=number) for number in range(4)]
     predicted = predict_events(events, model, READER, lambda event, _: f"id-{event.offset // 2}")
-    assert list(predicted.rows(predicted_at=1, sample_rate=1.0).prediction_id) == ["id-0", "id-1"]
-    assert list(predicted.rows(predicted_at=1, sample_rate=1.0, logged=["id-0"]).prediction_id) == ["id-1"]
+    assert list(predicted.rows(predicted_at=1, sample_rate=1.0)[0].prediction_id) == ["id-0", "id-1"]
+    assert list(predicted.rows(predicted_at=1, sample_rate=1.0, logged=["id-0"])[0].prediction_id) == ["id-1"]
 
 
 def test_the_same_rows_are_sampled_whenever_events_are_read(model: LoadedModel) -> None:
     predicted = predict([new_event(offset=number) for number in range(400)], model)
-    rows = predicted.rows(predicted_at=1, sample_rate=0.25)
+    [rows] = predicted.rows(predicted_at=1, sample_rate=0.25)
     later = predict([new_event(offset=number) for number in range(200, 400)], model)
     expected = [each for each in rows.prediction_id if int(each[3:]) >= 200]
-    assert list(later.rows(predicted_at=2, sample_rate=0.25).prediction_id) == expected
+    assert list(later.rows(predicted_at=2, sample_rate=0.25)[0].prediction_id) == expected
     assert rows.shared.weight == 4.0
     assert 60 < rows.n_rows < 140  # 100 expected, deviation 9
 
@@ -139,3 +140,12 @@ def test_identifiers_differ_by_group_topic_partition_and_incarnation() -> None:
 
 def test_the_body_of_an_event_is_accepted_by_the_parser_of_the_api(model: LoadedModel) -> None:
     assert model.parser.parse_row(BODY).rows
+
+
+def test_rows_are_logged_with_whom_they_are_about(model: LoadedModel) -> None:
+    events = [new_event(offset=at, headers=headers) for at, headers in enumerate([(), SUBJECT, (), SUBJECT])]
+    groups = predict(events, model).rows(predicted_at=1, sample_rate=1.0)
+    assert {rows.shared.subject: list(rows.prediction_id) for rows in groups} == {
+        None: ["id-0", "id-2"],
+        "person-1": ["id-1", "id-3"],
+    }

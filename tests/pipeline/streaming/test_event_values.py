@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -12,7 +12,7 @@ from pipeline.streaming.event_values import EventReader, prediction_headers
 from tests.pipeline.streaming.stream_events import BODY, new_event
 
 if TYPE_CHECKING:
-    from pipeline.streaming.kafka_client import Headers
+    from pipeline.streaming.kafka_client import Event, Headers
 
 BINARY: Headers = (("ce_id", b"7"), ("ce_source", b"shop"), ("ce_type", b"order"), ("ce_specversion", b"1.0"))
 ATTRIBUTES = {"specversion": "1.0", "id": "7", "source": "shop", "type": "order"}
@@ -25,7 +25,7 @@ def structured(**changes: object) -> bytes:
 
 
 def test_a_plain_event_is_the_body_of_a_request() -> None:
-    assert EventReader("json", None).read(new_event()) == (BODY, None)
+    assert EventReader("json", None).read(new_event()) == (BODY, None, None)
 
 
 def test_a_plain_event_has_the_identifier_of_the_named_header() -> None:
@@ -45,11 +45,11 @@ def test_an_event_without_a_value_is_refused(value: bytes | None) -> None:
 
 
 def test_a_binary_cloud_event_has_its_data_as_value() -> None:
-    assert EventReader("cloudevents", "ce_id").read(new_event(headers=BINARY)) == (BODY, "7")
+    assert EventReader("cloudevents", "ce_id").read(new_event(headers=BINARY)) == (BODY, "7", None)
 
 
 def test_a_structured_cloud_event_has_its_data_inside() -> None:
-    body, event_id = EventReader("cloudevents", "ce_id").read(new_event(structured(), headers=STRUCTURED))
+    body, event_id, _ = EventReader("cloudevents", "ce_id").read(new_event(structured(), headers=STRUCTURED))
     assert (json.loads(body), event_id) == (json.loads(BODY), "7")
 
 
@@ -79,3 +79,21 @@ def test_a_prediction_of_a_cloud_event_is_one_itself() -> None:
     headers = prediction_headers(new_event(offset=12), "id", is_cloud_event=True)
     EventReader("cloudevents", None).read(new_event(headers=headers))
     assert dict(headers)["ce_id"] == b"id"
+
+
+@pytest.mark.parametrize(
+    ("format_name", "event"),
+    [
+        ("json", new_event(headers=(("subject", b"person-1"),))),
+        ("cloudevents", new_event(headers=(*BINARY, ("ce_subject", b"person-1")))),
+        ("cloudevents", new_event(structured(subject="person-1"), headers=STRUCTURED)),
+    ],
+)
+def test_an_event_names_whom_its_row_is_about(format_name: Literal["json", "cloudevents"], event: Event) -> None:
+    assert EventReader(format_name, None).read(event).subject == "person-1"
+
+
+@pytest.mark.parametrize("subject", [b"", b"x" * 201, b"\xff", b"a\nb"])
+def test_a_subject_that_is_no_word_is_refused(subject: bytes) -> None:
+    with pytest.raises(InvalidRequest, match=r"subject: expected 1 to \d+ printable ASCII characters"):
+        EventReader("json", None).read(new_event(headers=(("subject", subject),)))

@@ -66,6 +66,7 @@ def test_outcomes_are_stored_and_the_others_are_dead_letters(
             wait_until(lambda: consumer.stats.n_predicted == 2, "both outcomes are stored")
         # A consumer that starts again continues after what is stored.
         with _running(stream, outcome_wait_s=0.0):
+            kafka.produce(topic, [_outcome("from the future")], timestamp=4_102_444_800_000)
             kafka.produce(topic, [_outcome(ids[2])])
             wait_until(lambda: len(_stored(stream)) == 3, "the third outcome is stored")
         assert _stored(stream) == [
@@ -74,9 +75,22 @@ def test_outcomes_are_stored_and_the_others_are_dead_letters(
             (ids[2], "Introvert", "stream"),
         ]
         dead = kafka.read_all(stream.topics["dead"])
-        assert [record.value() for record in dead] == [*wrong, _outcome("unknown")]
+        assert [record.value() for record in dead] == [*wrong, _outcome("unknown"), _outcome("from the future")]
         problem = json.loads(dict(dead[-1].headers())["problem"])
         assert problem["problems"][0]["message"] == "no such prediction is in the log"
+
+
+def test_a_claim_ends_the_wait_for_the_state_database(
+    project: Path, kafka: KafkaBroker, nursery: Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_KAFKA", kafka.address)
+    with new_stream_project(project, kafka, nursery, n_partitions=1) as stream:
+        config = load_params(stream.root / "params.yaml")
+        models = build_models(config, stream.root, stream.state)
+        consumer = OutcomeConsumer(require_stream(config), state=stream.state, models=models)
+        consumer.stats.pause_reason = "the state database is unavailable"
+        consumer.on_assign([])
+        assert consumer.stats.pause_reason is None
 
 
 def test_an_outcome_that_overtakes_its_prediction_waits_for_it(

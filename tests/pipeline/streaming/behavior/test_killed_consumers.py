@@ -31,6 +31,18 @@ def test_a_kill_at_a_step_of_a_batch(step: str, nth: int, project: Path, kafka: 
         stream.require_complete()
 
 
+def test_a_kill_of_the_consumer_that_sends_results_again(project: Path, kafka: KafkaBroker, nursery: Nursery) -> None:
+    with new_stream_project(project, kafka, nursery) as stream:
+        stream.produce(event_values(100))
+        stream.start(step="logged").wait()
+        stream.produce(event_values(100))
+        stream.start(step="logged").wait()
+        last = stream.start()
+        wait_until(lambda: stream.n_sent() >= 198, "each event has a prediction")
+        assert last.stop()["error"] == ""
+        stream.require_complete()
+
+
 @pytest.mark.parametrize("state_database", ["postgresql"], indirect=True)
 def test_kills_of_two_consumers_under_load(project_on: Path, kafka: KafkaBroker, nursery: Nursery) -> None:
     n_kills = proof_rounds(2, long=10)
