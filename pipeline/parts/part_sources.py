@@ -36,7 +36,7 @@ def find_source_files(addresses: Sequence[StoragePath]) -> list[StoragePath]:
     Raises
     ------
     DataError
-        When an address has no file, two addresses have the same file, a folder has a job without a manifest, or files
+        When an address has no file, two names are the same file, a folder has a job without a manifest, or files
         are neither all CSV nor all Parquet.
     """
     found = [path for address in addresses for path in _files_of(address)]
@@ -49,12 +49,13 @@ def find_source_files(addresses: Sequence[StoragePath]) -> list[StoragePath]:
 
 
 def _require_once(paths: Sequence[StoragePath]) -> None:
-    """Refuse a file that two addresses name, because its rows would count twice."""
-    seen: set[StoragePath] = set()
-    for path in map(StoragePath.absolute, paths):
-        if path in seen:
-            raise DataError(f"{path}: is named by two inputs, and its rows would count twice; name each file once")
-        seen.add(path)
+    """Refuse a file that two addresses or links name, because its rows would count twice."""
+    seen: dict[StoragePath, StoragePath] = {}
+    for path in paths:
+        file = path.resolved()
+        if file in seen:
+            raise DataError(f"{path}: is the same file as {seen[file]}, and its rows would count twice; name it once")
+        seen[file] = path
 
 
 def require_outside(output: StoragePath, addresses: Sequence[StoragePath]) -> None:
@@ -65,15 +66,17 @@ def require_outside(output: StoragePath, addresses: Sequence[StoragePath]) -> No
     UsageError
         When an address is, or has, the output folder, or a file of it.
     """
-    target = output.absolute()
     for address in addresses:
-        source = address.absolute()
-        is_inside = target == source or target.path.startswith(f"{source.path}/")
-        if target.scheme == source.scheme and (is_inside or source.parent == target):
+        if _overlaps(output.absolute(), address.absolute()) or _overlaps(output.resolved(), address.resolved()):
             raise UsageError(
                 f"-o {output}: lies in the input {address}, so another run would read its own output; choose a folder"
                 " beside the input"
             )
+
+
+def _overlaps(output: StoragePath, source: StoragePath) -> bool:
+    is_inside = output == source or output.path.startswith(f"{source.path}/")
+    return output.scheme == source.scheme and (is_inside or source.parent == output)
 
 
 def require_unchanged(source: SourceFile) -> StoragePath:
@@ -123,8 +126,8 @@ def _files_of(address: StoragePath) -> list[StoragePath]:
 
 def _matching_files(address: StoragePath) -> list[StoragePath]:
     """Return the files of a pattern; `*` alone has a meaning, so that brackets in names do not surprise."""
-    paths = [entry.path for entry in address.parent.list_files()]
-    found = [path for path in paths if matches_stars(path.name, address.name) and _is_visible(path.name)]
+    names = [*(entry.path.name for entry in address.parent.list_files()), *_broken_links(address.parent, "*")]
+    found = [address.parent / name for name in sorted(names) if matches_stars(name, address.name) and _is_visible(name)]
     if not found:
         raise DataError(f"{address}: no file matches; expected files that end with {' or '.join(_SUFFIXES)}")
     return found
@@ -146,6 +149,7 @@ def _named_files(folder: StoragePath, manifest: Mapping[str, Any]) -> list[Stora
 def _listed_files(folder: StoragePath) -> list[StoragePath]:
     """Return the files below a folder; below it, of an output folder those that its manifest names."""
     paths = [entry.path for entry in folder.list_files(recursive=True)]
+    paths = sorted([*paths, *(folder / name for name in _broken_links(folder, "**/*"))])
     outputs = {path.parent for path in paths if path.name in (PLAN_NAME, MANIFEST_NAME)}
     named: set[StoragePath] = set()
     for output in outputs:
@@ -157,6 +161,14 @@ def _listed_files(folder: StoragePath) -> list[StoragePath]:
         named.update(_named_files(output, manifest))
     visible = [path for path in paths if _is_of_rows(path) and _is_visible(path.path[len(folder.path) :])]
     return [path for path in visible if path.parent not in outputs or path in named]
+
+
+def _broken_links(folder: StoragePath, pattern: str) -> list[str]:
+    """Return the names of links to nothing below a local folder, which a listing leaves out; their reader refuses."""
+    if not folder.is_local:
+        return []
+    links = (path for path in folder.local.glob(pattern) if path.is_symlink() and not path.exists())
+    return [path.relative_to(folder.local).as_posix() for path in links]
 
 
 def _is_of_rows(path: StoragePath) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pipeline import files
-from pipeline.errors import DependencyUnavailable, UsageError
+from pipeline.errors import DataError, DependencyUnavailable, UsageError
 from pipeline.storage.object_stores import (
     FILE_SYSTEMS,
     explained_store_errors,
@@ -70,9 +70,11 @@ class StoragePath:
         Raises
         ------
         UsageError
-            When the scheme is unknown, the bucket is missing, or the address has credentials.
+            When the address is empty or has credentials, the scheme is unknown, or the bucket is missing.
         """
         text = str(address)
+        if not text:
+            raise UsageError("an address is empty; expected a path, or an address such as s3://BUCKET/KEY")
         match = _SCHEME.match(text)
         if match is None:
             return cls("file", text.rstrip("/") or text)
@@ -115,6 +117,10 @@ class StoragePath:
     def absolute(self) -> StoragePath:
         """Return an address that other processes understand in any folder; a link stays one."""
         return StoragePath("file", os.path.abspath(self.path)) if self.is_local else self  # noqa: PTH100 - removes `..`
+
+    def resolved(self) -> StoragePath:
+        """Return the absolute address without links."""
+        return StoragePath("file", str(self.local.resolve())) if self.is_local else self
 
     @property
     def name(self) -> str:
@@ -170,17 +176,28 @@ class StoragePath:
             return bool(self._file_system.get_file_info(self.path).type == FileType.Directory)
 
     def list_files(self, *, recursive: bool = False) -> list[StorageEntry]:
-        """Return the files below this folder, sorted by path; none where there is no folder."""
+        """Return the files below this folder, sorted by path; none where there is no folder.
+
+        A local link to nothing is left out.
+
+        Raises
+        ------
+        DataError
+            When a name is no UTF-8.
+        """
         from pyarrow.fs import FileSelector, FileType
 
         selector = FileSelector(self.path, recursive=recursive, allow_not_found=True)
         with explained_store_errors(str(self)):
             infos = self._file_system.get_file_info(selector)
-        entries = [
-            StorageEntry(StoragePath(self.scheme, info.path), info.size, info.mtime_ns / 1e9)
-            for info in infos
-            if info.type == FileType.File
-        ]
+        try:
+            entries = [
+                StorageEntry(StoragePath(self.scheme, info.path), info.size, info.mtime_ns / 1e9)
+                for info in infos
+                if info.type == FileType.File
+            ]
+        except UnicodeDecodeError as error:
+            raise DataError(f"{self}: has the name {error.object!r}, which is no UTF-8; rename the file") from error
         return sorted(entries, key=lambda entry: entry.path)
 
     def open_input(self) -> Any:
@@ -288,10 +305,11 @@ class StoragePath:
         Raises
         ------
         DependencyUnavailable
-            When the store is unavailable, or its extra is not installed.
+            When the disk or store is unavailable, or the extra of the store is not installed.
         """
         if self.is_local:
-            return _create_local(self.local, content)
+            with explained_store_errors(str(self), is_write=True):
+                return _create_local(self.local, content)
         store, key = self._store_and_key()
         import obstore
         from obstore.exceptions import AlreadyExistsError

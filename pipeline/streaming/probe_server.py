@@ -8,10 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DependencyUnavailable
-from pipeline.serving.http.server_metrics import METRICS_MEDIA_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pipeline.serving.http.metrics_encoding import EncodedMetrics
 
 __all__ = ["ProbeServer"]
 
@@ -29,7 +30,7 @@ class ProbeServer:
     find_reason : callable
         Returns why no event is read; None while events are read.
     metrics : callable
-        Returns the metrics in the text format of Prometheus.
+        Returns the metrics in a format that the given header `Accept` accepts.
 
     Raises
     ------
@@ -38,7 +39,11 @@ class ProbeServer:
     """
 
     def __init__(
-        self, address: tuple[str, int], *, find_reason: Callable[[], str | None], metrics: Callable[[], bytes]
+        self,
+        address: tuple[str, int],
+        *,
+        find_reason: Callable[[], str | None],
+        metrics: Callable[[str], EncodedMetrics],
     ) -> None:
         class Handler(_ProbeHandler):
             """Bound to one consumer."""
@@ -78,7 +83,7 @@ class _ProbeHandler(BaseHTTPRequestHandler):
     server_version = "mlops-stream"
     sys_version = ""
     reason_of: Callable[[], str | None]
-    metrics_of: Callable[[], bytes]
+    metrics_of: Callable[[str], EncodedMetrics]
 
     def do_GET(self) -> None:
         """Respond to a probe or a scrape."""
@@ -90,7 +95,7 @@ class _ProbeHandler(BaseHTTPRequestHandler):
             body = json.dumps({"ready": reason is None, "reason": reason}).encode()
             self._respond(200 if reason is None else 503, body)
         elif path == "/metrics":
-            self._respond(200, type(self).metrics_of(), METRICS_MEDIA_TYPE.decode())
+            self._respond(200, *type(self).metrics_of(self.headers.get("Accept", "")))
         else:
             self._respond(404, b'{"title":"Not found","detail":"expected /metrics, /livez or /readyz"}')
 

@@ -1,11 +1,11 @@
-"""The metrics of a consumer in the text format of Prometheus."""
+"""The metric families of a consumer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pipeline.production_status.stream_assessment import is_silent
-from pipeline.serving.http.server_metrics import add_histogram, metrics_text
+from pipeline.serving.http.server_metrics import add_histogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["stream_metrics"]
 
 
-def stream_metrics(stats: StreamStats, lags: Iterable[PartitionLag], *, now: int) -> bytes:
-    """Return all metrics of a consumer at `now` (microseconds since 1970, UTC)."""
-    return metrics_text([*_count_families(stats), *_lag_families(list(lags), now)])
+def stream_metrics(stats: StreamStats, lags: Iterable[PartitionLag], *, now: int) -> list[Any]:
+    """Return the metric families of a consumer at `now` (microseconds since 1970, UTC)."""
+    return [*_count_families(stats), *_lag_families(list(lags), now)]
 
 
 def _count_families(stats: StreamStats) -> Iterable[Any]:

@@ -15,6 +15,7 @@ from pipeline.package import PackageStore
 from pipeline.project import paths
 from pipeline.project.root import find_state_root
 from pipeline.serving.http.golden_replay import replay_golden_rows
+from pipeline.serving.http.metrics_encoding import encode_metrics
 from pipeline.serving.log_hash_key import load_hash_key
 from pipeline.serving.reloader import ModelReloader
 from pipeline.state import open_state
@@ -166,7 +167,9 @@ def _run(
     probes = ProbeServer(
         address,
         find_reason=lambda: consumer.stats.wait_reason,
-        metrics=lambda: stream_metrics(consumer.stats, reporter.lags.values(), now=state.clock()),
+        metrics=lambda accept: encode_metrics(
+            stream_metrics(consumer.stats, reporter.lags.values(), now=state.clock()), model=model, accept=accept
+        ),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: consumer.stop())

@@ -15,7 +15,6 @@ from pipeline.serving.http.open_inference_endpoints import OpenInferenceEndpoint
 from pipeline.serving.http.openapi import openapi_document
 from pipeline.serving.http.probe_endpoints import ProbeEndpoints
 from pipeline.serving.http.router import JSON_ONLY, bind_routes, route
-from pipeline.serving.http.server_metrics import METRICS_MEDIA_TYPE as METRICS_TYPE
 from pipeline.serving.http.trial_endpoints import TrialEndpoints
 
 if TYPE_CHECKING:
@@ -225,13 +224,19 @@ class Endpoints:
         response_media_type="text/plain",
         summary="Export metrics for Prometheus",
     )
-    async def export_metrics(self, _request: HttpRequest) -> HttpResponse:
-        """Export all metrics in the text format of Prometheus."""
+    async def export_metrics(self, request: HttpRequest) -> HttpResponse:
+        """Export all metrics, as OpenMetrics where the caller accepts it."""
         limiter = self.concurrency_limiter
         gauges = {**self._server_gauges(), "http_requests_in_flight": float(limiter.n_requests)}
         families = await self.monitor_metrics.families()
-        text = self.request_metrics.to_prometheus(gauges, limiter.n_shed, self.engine.status(), families)
-        return HttpResponse(text, media_type=METRICS_TYPE)
+        metrics = self.request_metrics.to_prometheus(
+            gauges,
+            limiter.n_shed,
+            self.engine.status(),
+            families,
+            accept=request.headers.get(b"accept", b"").decode("latin-1"),
+        )
+        return HttpResponse(metrics.body, media_type=metrics.media_type.encode())
 
     def _server_gauges(self) -> dict[str, float]:
         status = self.server_status

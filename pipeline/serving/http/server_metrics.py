@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline.serving.histogram import Histogram
+from pipeline.serving.http.metrics_encoding import encode_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["METRICS_MEDIA_TYPE", "RequestMetrics", "add_histogram", "metrics_text"]
+    from pipeline.serving.http.metrics_encoding import EncodedMetrics
+
+__all__ = ["RequestMetrics", "add_histogram"]
 
 # Seconds: the first buckets separate models by their cost, the last ones cover what a person notices.
 _DURATION_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-METRICS_MEDIA_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 _SERVER_GAUGES = {
     "http_connections": "Number of open connections.",
@@ -45,8 +47,10 @@ class RequestMetrics:
         n_shed: int,
         engine_status: Mapping[str, Any],
         monitor_families: Iterable[Any] = (),
-    ) -> bytes:
-        """Return all metrics in the text format of Prometheus.
+        *,
+        accept: str = "",
+    ) -> EncodedMetrics:
+        """Return all metrics, in a format that the caller accepts.
 
         Parameters
         ----------
@@ -58,10 +62,11 @@ class RequestMetrics:
             What `Engine.status` returns.
         monitor_families : iterable
             Metric families of the last monitor run.
+        accept : str
+            The header `Accept` of the caller.
         """
-        return metrics_text(
-            [*self._request_families(server_gauges, n_shed), *_engine_families(engine_status), *monitor_families]
-        )
+        families = [*self._request_families(server_gauges, n_shed), *_engine_families(engine_status), *monitor_families]
+        return encode_metrics(families, model=engine_status["model"], accept=accept)
 
     def _request_families(self, server_gauges: Mapping[str, float], n_shed: int) -> Iterable[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -170,26 +175,6 @@ def _log_families(log: Mapping[str, Any], n_queued_rows: int) -> Iterable[Any]:
     yield durations
 
 
-def metrics_text(families: list[Any]) -> bytes:
-    """Return complete metric families in the text format of Prometheus."""
-    from prometheus_client import CollectorRegistry
-    from prometheus_client.exposition import generate_latest
-
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_StaticCollector(families))
-    return bytes(generate_latest(registry))
-
-
 def add_histogram(family: Any, histogram: Mapping[str, Any], *labels: str) -> None:
     """Add what `Histogram.as_dict` returns to a metric family of histograms."""
     family.add_metric(labels, list(histogram["buckets"].items()), histogram["sum"])
-
-
-@dataclass(slots=True, eq=False)
-class _StaticCollector:
-    """A prometheus_client collector of metric families that are complete."""
-
-    families: list[Any]
-
-    def collect(self) -> Iterable[Any]:
-        return self.families

@@ -60,8 +60,28 @@ def test_two_formats_in_a_folder_are_refused(folder: Path) -> None:
 @pytest.mark.parametrize("second", ["a.csv", "*.csv", "", "./a.csv"])
 def test_a_file_that_two_inputs_name_is_refused(folder: Path, second: str) -> None:
     addresses = [StoragePath.parse(folder / "a.csv"), StoragePath.parse(f"{folder}/{second}")]
-    with pytest.raises(DataError, match=r"a\.csv: is named by two inputs"):
+    with pytest.raises(DataError, match=r"a\.csv: is the same file as"):
         find_source_files(addresses)
+
+
+@pytest.mark.parametrize(("name", "target"), [("c.csv", "a.csv"), ("sub", ".")])
+def test_a_link_to_a_file_that_is_read_is_refused(folder: Path, name: str, target: str) -> None:
+    (folder / name).symlink_to(target)
+    with pytest.raises(DataError, match="is the same file as"):
+        found(folder)
+
+
+@pytest.mark.parametrize("pattern", ["", "*.csv"])
+def test_a_link_to_nothing_is_not_left_out(folder: Path, pattern: str) -> None:
+    (folder / "c.csv").symlink_to("none.csv")
+    assert "c.csv" in found(f"{folder}/{pattern}")
+
+
+def test_an_output_in_a_linked_input_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    with pytest.raises(UsageError, match="another run would read its own output"):
+        require_outside(StoragePath.parse(tmp_path / "real/out"), [StoragePath.parse(tmp_path / "link")])
 
 
 @pytest.mark.parametrize("name", ["c.CSV", "c.Parquet"])

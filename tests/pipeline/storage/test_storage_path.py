@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.errors import DependencyUnavailable, UsageError
+from pipeline.errors import DataError, DependencyUnavailable, UsageError
 from pipeline.storage import StoragePath, object_stores
 
 if TYPE_CHECKING:
@@ -116,3 +117,20 @@ def test_a_failed_read_is_one_of_a_store_that_is_gone(s3_bucket: str, monkeypatc
     with pytest.raises(DependencyUnavailable, match="the store is unavailable"):
         (StoragePath.parse(s3_bucket) / "a.parquet").require_available(OSError("Couldn't deserialize thrift"))
     object_stores.file_system.cache_clear()
+
+
+def test_a_name_that_is_no_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"a\xff.csv")).touch()
+    with pytest.raises(DataError, match=r"has the name b'.*a\\xff\.csv', which is no UTF-8"):
+        StoragePath.parse(tmp_path).list_files()
+
+
+def test_a_local_file_that_cannot_be_created_is_an_error_of_its_path(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DependencyUnavailable, match="check its path and its rights"):
+        StoragePath.parse(tmp_path / "file/rows.csv").create(b"")
+
+
+def test_an_empty_address_is_refused() -> None:
+    with pytest.raises(UsageError, match="an address is empty"):
+        StoragePath.parse("")

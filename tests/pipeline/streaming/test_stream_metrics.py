@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from pipeline.serving.http.metrics_encoding import encode_metrics
 from pipeline.streaming.kafka_client import Partition
 from pipeline.streaming.lag_meter import PartitionLag
 from pipeline.streaming.stream_metrics import stream_metrics
@@ -13,11 +14,12 @@ _NOW = 1_000_000_000_000
 
 
 def _samples(stats: StreamStats, *lags: PartitionLag) -> dict[tuple[str, ...], float]:
-    text = stream_metrics(stats, lags, now=_NOW).decode()
+    text = encode_metrics(stream_metrics(stats, lags, now=_NOW), model="m").body.decode()
     return {
         (sample.name, *sorted(sample.labels.values(), reverse=True)): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
+        if sample.name.startswith("mlops_stream_")
     }
 
 

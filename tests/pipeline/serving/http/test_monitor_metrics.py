@@ -17,6 +17,7 @@ from pipeline import state as store
 from pipeline.alerts.rule_inputs import fetch_server_metrics
 from pipeline.alerts.run_summary import flatten_metrics, summarize_run
 from pipeline.config.config_loader import load_params
+from pipeline.serving.http.metrics_encoding import encode_metrics
 from pipeline.serving.http.monitor_metrics import MonitorSnapshot, monitor_gauges
 from pipeline.streaming.kafka_client import Partition
 from pipeline.streaming.lag_meter import PartitionLag
@@ -100,7 +101,7 @@ def samples(server: RunningServer) -> dict[str, list[tuple[dict[str, str], float
         client.post("/predict", json={"features": ROW})
         text = client.get("/metrics").text
     lag = PartitionLag(Partition("events", 0), 5, 9, RUN_AT, RUN_AT)
-    stream_text = stream_metrics(StreamStats(), [lag], now=RUN_AT).decode()
+    stream_text = encode_metrics(stream_metrics(StreamStats(), [lag], now=RUN_AT), model=MODEL_NAME).body.decode()
     samples_by_name: dict[str, list[tuple[dict[str, str], float]]] = {}
     for family in chain(text_string_to_metric_families(text), text_string_to_metric_families(stream_text)):
         for sample in family.samples:

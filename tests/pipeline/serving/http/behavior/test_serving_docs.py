@@ -62,7 +62,7 @@ def exported_metrics() -> list[tuple[str, str, str]]:
     counts = {"n_errors": 0, "duration_s": histogram}
     trial = {"id": 1, "share": 0.05, "stop_reason": None, "variants": {"champion": counts, "challenger": counts}}
     status = {
-        "active": {"version": 1, "generation": 1}, "is_ready": True, "queue_rows": 0,
+        "model": "m", "active": {"version": 1, "generation": 1}, "is_ready": True, "queue_rows": 0,
         "by_class": {"champion": {"yes": 1}}, "confidence": histogram, "log": log, "trial": trial,
     }  # fmt: skip
     summary = {"n_rows": 1, "n_outcomes": 1, "columns": [], "metrics": {}}
@@ -71,10 +71,11 @@ def exported_metrics() -> list[tuple[str, str, str]]:
     gauges = {"http_connections": 1.0, "http_draining": 0.0, "http_requests_in_flight": 0.0}
     metrics = RequestMetrics()
     metrics.observe("predict", 200, 0.1)
-    text = metrics.to_prometheus(gauges, 0, status, families).decode()
+    text = metrics.to_prometheus(gauges, 0, status, families).body.decode()
     return [
         (f"{family.name}_total" if family.type == "counter" else family.name, family.type, family.documentation)
         for family in text_string_to_metric_families(text)
+        if family.name.startswith("mlops_")
     ]
 
 
