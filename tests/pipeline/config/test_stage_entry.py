@@ -116,7 +116,7 @@ def test_the_stage_compose_refuses_an_override_without_its_value(
 ) -> None:
     monkeypatch.chdir(project)
     monkeypatch.setattr(sys, "argv", ["compose", "data.source.path=s3://key:pa55@rows/a.csv"])
-    with pytest.raises(SystemExit, match="^2$"):
+    with pytest.raises(SystemExit, match=r"^2$"):
         run_compose_stage(lambda _config: None)
     written = [path.read_text(encoding="utf-8") for path in (project / ".dvc").rglob("*.json")]
     assert "'data.source.path' is not used here" in (errors := capsys.readouterr().err)
