@@ -69,6 +69,16 @@ def test_a_decision_has_number_date_status_and_the_four_sections() -> None:
     assert wrong == []
 
 
+def test_terms_and_decisions_are_listed_in_order() -> None:
+    glossary = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^\| (?!term |---)([^|]+?) \|", glossary, re.MULTILINE)
+    assert terms == sorted(terms, key=str.lower)
+    index = (ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")
+    table, _, end = index.partition("\n\n[Glossary](../glossary.md)\n")
+    numbers = [int(number) for number in re.findall(r"^\| \[(\d+)\]", table, re.MULTILINE)]
+    assert (numbers, end) == (list(range(1, len(DECISIONS) + 1)), "")
+
+
 def test_every_decision_has_a_number() -> None:
     pages = {path.name for path in (ROOT / "docs/decisions").glob("*.md")} - {path.name for path in DECISIONS}
     assert pages == {"README.md"}

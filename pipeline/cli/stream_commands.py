@@ -93,7 +93,7 @@ def replay(
         "had a prediction before, which was sent again": result.n_repeated,
         "still get no prediction, see the header `problem`": result.n_dead,
         "have no value, because the topic refused it for its size": result.n_without_value,
-        "are of another topic, another group, or a topic before `mlops stream reset`": result.n_foreign,
+        "are of another topic, another group, or a topic before `mlops stream reset TOPIC`": result.n_foreign,
     }
     for text, count in others.items():
         if count:

@@ -50,6 +50,12 @@ def test_words_of_a_private_column_are_not_shown() -> None:
     assert found.message == "1 of 2 rows has a word that checks.isin does not list; it is encoded as other"
 
 
+def test_too_many_words_are_counted_without_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.validation.unseen_words._MAX_COUNTED_WORDS", 2)
+    found = count_unseen_words(open_rows(frame_of("c", "d", "e", "c"), schema_of()), schema_of())
+    assert found == (UnseenWords("plan", 4, 4, ()),)
+
+
 @pytest.mark.parametrize("pandera_max_rows", [1, 1_000])
 def test_validation_warns_of_unlisted_words_and_fails_no_row(pandera_max_rows: int) -> None:
     limits = LIMITS.model_copy(update={"pandera_max_rows": pandera_max_rows})
