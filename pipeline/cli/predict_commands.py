@@ -51,7 +51,7 @@ def predict(  # noqa: PLR0913 - options of a command
     engine: EngineOption = None,
     n_workers: WorkersOption = None,
     part_rows: PartRowsOption = None,
-    file_format: FormatOption = "parquet",
+    file_format: FormatOption = None,
     model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +64,7 @@ def predict(  # noqa: PLR0913 - options of a command
         folder = StoragePath.parse(target).absolute()
         predict_in_parts(sources, folder, options, engine=engine_options, chunk_rows=chunk_rows, as_json=as_json)
         return
-    _require_one_file(sources, target, engine_options)
+    _require_one_file(sources, target, engine_options, file_format=file_format)
     with _local_files(sources[0], target) as (source, local_target):
         report = _predict_file(source, local_target, options, chunk_rows=chunk_rows)
     _print_result(report, target, as_json=as_json)
@@ -96,7 +96,7 @@ def _is_folder(target: str) -> bool:
     return target.endswith("/") or Path(target).is_dir()
 
 
-def _require_one_file(sources: Sequence[str], target: str, engine: EngineOptions) -> None:
+def _require_one_file(sources: Sequence[str], target: str, engine: EngineOptions, *, file_format: str | None) -> None:
     """Refuse what only a folder of parts can have."""
     for address in (*sources, target):
         if "://" in address:
@@ -113,6 +113,8 @@ def _require_one_file(sources: Sequence[str], target: str, engine: EngineOptions
         if is_pattern or is_folder
         else "an option of engines"
         if engine != EngineOptions()
+        else "--format"
+        if file_format is not None
         else ""
     )
     if found:
