@@ -51,7 +51,7 @@ def predict(  # noqa: PLR0913 - options of a command
     engine: EngineOption = None,
     n_workers: WorkersOption = None,
     part_rows: PartRowsOption = None,
-    file_format: FormatOption = "parquet",
+    file_format: FormatOption = None,
     model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -96,7 +96,7 @@ def _is_folder(target: str) -> bool:
     return target.endswith("/") or Path(target).is_dir()
 
 
-def _require_one_file(sources: Sequence[str], target: str, engine: EngineOptions, *, file_format: str) -> None:
+def _require_one_file(sources: Sequence[str], target: str, engine: EngineOptions, *, file_format: str | None) -> None:
     """Refuse what only a folder of parts can have."""
     for address in (*sources, target):
         if "://" in address:
@@ -113,8 +113,8 @@ def _require_one_file(sources: Sequence[str], target: str, engine: EngineOptions
         if is_pattern or is_folder
         else "an option of engines"
         if engine != EngineOptions()
-        else f"--format {file_format}"
-        if file_format != "parquet" and not target.endswith(f".{file_format}")
+        else "--format"
+        if file_format is not None
         else ""
     )
     if found:

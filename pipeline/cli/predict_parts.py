@@ -53,7 +53,9 @@ IsLogged = Annotated[bool, typer.Option("--log", help="Write the predictions to 
 EscapesFormulas = Annotated[
     bool, typer.Option("--escape-formulas", help="In CSV, put ' before texts that a spreadsheet would calculate.")
 ]
-FormatOption = Annotated[str, typer.Option("--format", help="Format of the files in a folder: parquet or csv.")]
+FormatOption = Annotated[
+    str | None, typer.Option("--format", help="Format of the files in a folder: parquet, the default, or csv.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class ScoringOptions:
 
     model: str | None
     version: int | None
-    file_format: str
+    file_format: str | None
     is_logged: bool
     escapes_formulas: bool
 
@@ -114,7 +116,7 @@ def _plan_predict(
     *,
     output: OutputFolder,
     version: VersionOption = None,
-    file_format: FormatOption = "parquet",
+    file_format: FormatOption = None,
     part_rows: PartRowsOption = None,
     is_logged: IsLogged = False,
     escapes_formulas: EscapesFormulas = False,
@@ -140,15 +142,16 @@ def _plan(
     from pipeline.serving.files.scoring_plan import plan_scoring
     from pipeline.storage import StoragePath
 
-    if options.file_format not in _FORMATS:
-        raise UsageError(f"--format {options.file_format}: expected {' or '.join(_FORMATS)}")
+    file_format = _FORMATS[0] if options.file_format is None else options.file_format
+    if file_format not in _FORMATS:
+        raise UsageError(f"--format {file_format}: expected {' or '.join(_FORMATS)}")
     settings = ScoringSettings(
         model=opened.model,
         version=opened.version,
         generation=opened.generation,
         package=opened.package.digest,
         dialect=dict(opened.package.schema.dialect),
-        suffix=f".{options.file_format}",
+        suffix=f".{file_format}",
         is_logged=options.is_logged,
         escapes_formulas=options.escapes_formulas,
     )

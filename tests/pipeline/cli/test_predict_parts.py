@@ -48,7 +48,7 @@ def test_an_output_folder_is_an_input(rows_project: Path, run_in_rows: Mlops) ->
         (("in", "-o", "s3://key:s@rows/out.csv"), "s3://...: has credentials"),
         (("s3://rows/in", "-o", "out.csv"), "the input s3://rows/in needs a folder of parts"),
         (("in/a.parquet", "-o", "out.csv", "--workers", "2"), "an option of engines needs a folder of parts"),
-        (("in/a.parquet", "-o", "out.parquet", "--format", "csv"), "--format csv needs a folder of parts"),
+        (("in/a.parquet", "-o", "out.csv", "--format", "parquet"), "--format needs a folder of parts"),
         (("in", "-o", "s3://rows/out.parquet"), "the input in needs a folder of parts"),
         (("in", "-o", "in/out/"), "another run would read its own output"),
         (("in", "-o", "out/", "--format", "xlsx"), "--format xlsx: expected parquet or csv"),
