@@ -121,9 +121,9 @@ def _write_params(check: Callable[[Config], None]) -> None:
     from pipeline.config.params_file import write_params
 
     if sys.argv[1:]:
+        key = sys.argv[1].partition("=")[0]  # the value may be a secret
         raise UsageError(
-            f"python -m stages.compose: {sys.argv[1]!r} is not used here; use `dvc exp run -S ...` for overrides,"
-            " or edit conf/"
+            f"python -m stages.compose: {key!r} is not used here; use `dvc exp run -S ...` for overrides, or edit conf/"
         )
     exit_with_dvc()
     with (

@@ -29,7 +29,7 @@ _HYDRA_KEYS = re.compile(
 # Names of secrets; keys such as `url_env` name an environment variable and are accepted.
 _SECRET_KEY = re.compile(r"(^|[._])(password|passwd|secret|token|api_?key|credentials?)$", re.IGNORECASE)
 # An address with a password, or with the signature of a request.
-_SECRET_VALUE = re.compile(r"://[^/\s]*:[^/\s]*@|[?&](sig|token|X-Amz-Signature|X-Goog-Signature)=", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"://[^/\s]*:[^/\s]*@|[?&](sig|signature|token|X-(Amz|Goog)-[A-Za-z-]+)=", re.IGNORECASE)
 
 
 def check_targets(values: Mapping[str, Any], *, place: str) -> None:

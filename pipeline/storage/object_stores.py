@@ -20,6 +20,8 @@ FILE_SYSTEMS: LookupTable[Callable[[], Any]] = LookupTable("scheme")
 _EXTRAS = {"s3": "s3", "gs": "gcs", "az": "azure"}
 # What follows a URL in an error may be a token; a body of XML or JSON repeats the request.
 _QUERY = re.compile(r"\?\S*")
+# An endpoint may have a user and a password.
+_USER = re.compile(r"://[^/\s]*@")
 _BODY = re.compile(r":?\s*[<{].*")
 # Arrow raises OSError for a store that fails and for content that is damaged.
 _STORE_REPORT = re.compile(r"AWS Error|google::cloud|Azure|curlCode|HTTP")
@@ -182,4 +184,5 @@ def _reason(error: Exception) -> str:
     text = str(error)
     line = _BODY.sub("", _QUERY.sub("", text.partition("\n")[0])).strip()
     code = _CODE.search(text)
+    line = _USER.sub("://", line)
     return line if code is None else f"{line}: {code[1]}"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from pipeline.config.stage_entry import run_compose_stage
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -107,6 +109,18 @@ def test_a_sweep_runs_every_combination(manual_call: Callable[..., None], capsys
     manual_call("-m", "model=random_forest,naive_bayes", "seed=1,2")
     trials = [line for line in capsys.readouterr().out.splitlines() if line.startswith("trial")]
     assert trials == [f"trial {seed} {model}" for model in ("random_forest", "naive_bayes") for seed in (1, 2)]
+
+
+def test_the_stage_compose_refuses_an_override_without_its_value(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(sys, "argv", ["compose", "data.source.path=s3://key:pa55@rows/a.csv"])
+    with pytest.raises(SystemExit, match=r"^2$"):
+        run_compose_stage(lambda _config: None)
+    written = [path.read_text(encoding="utf-8") for path in (project / ".dvc").rglob("*.json")]
+    assert "'data.source.path' is not used here" in (errors := capsys.readouterr().err)
+    assert "pa55" not in "".join([errors, *written])
 
 
 @pytest.mark.parametrize(

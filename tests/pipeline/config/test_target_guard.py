@@ -135,6 +135,8 @@ def test_no_hostile_target_runs_from_the_command_line(tmp_path: Path, run_cli: C
         "s3://key:pa55@rows/a.csv",
         "[data/external/a.csv,s3://key:pa55@rows/a.csv]",
         "'az://rows/a.csv?sv=1&sig=pa55'",
+        "'s3://rows/a.csv?AWSAccessKeyId=a&Signature=pa55'",
+        "'s3://rows/a.csv?X-Amz-Security-Token=pa55'",
         "postgresql://me:pa55@host/name",
     ],
 )

@@ -87,6 +87,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("GET https://host/a?sig=hidden&se=1 failed", "GET https://host/a failed"),
         ("403 Forbidden: <?xml ?><Error><Code>AccessDenied</Code><Key>hidden</Key>", "403 Forbidden: AccessDenied"),
         ("first line\nhidden line", "first line"),
+        ("GET http://me:hidden@host:9000/a failed", "GET http://host:9000/a failed"),  # pragma: allowlist secret
     ],
 )
 def test_the_reason_of_a_store_shows_no_token(message: str, shown: str) -> None:
