@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config.groups.section import Positive, Section, setting
 
@@ -27,6 +27,15 @@ class StreamTopicsConfig(Section):
     predictions: str = setting("Topic that gets the predictions", pattern=_TOPIC)
     dead: str = setting("Topic that gets the events without a prediction, with their problem", pattern=_TOPIC)
     outcomes: str = setting("Topic with outcomes of earlier predictions", pattern=_TOPIC)
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        """Refuse a name that two keys have: a consumer would read what it writes, without end."""
+        names = [self.events, self.predictions, self.dead, self.outcomes]
+        repeated = next((name for name in names if names.count(name) > 1), None)
+        if repeated is not None:
+            raise ValueError(f"{repeated!r} is the name of two topics; expected four different names")
+        return self
 
 
 class KafkaClientConfig(Section):

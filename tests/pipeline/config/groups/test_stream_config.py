@@ -15,6 +15,7 @@ from tests.fixtures.composed_config import composed
         "stream.brokers_env=broker:9092",
         "stream.password_env=hunter2",
         "stream.topics.events='two words'",
+        "stream.topics.dead=events",
         "stream.group=''",
         "stream.batch_rows=0",
         "stream.on_log_failure=ignore",
