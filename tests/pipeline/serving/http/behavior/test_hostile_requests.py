@@ -42,9 +42,12 @@ VALID_BODIES: dict[str, Any] = {
     "/feedback": {"outcomes": [{"prediction_id": "PREDICTION", "outcome": "Extrovert", "source": "person"}] * 2},
     f"/v2/models/{MODEL_NAME}/infer": tensors(),
 }
-# Variants that are valid: numbers and words that the field accepts.
+# Variants that are valid: numbers and words that the field accepts, and an empty text, which is a missing word.
 _VALID_MUTATIONS = {
     "/feedback": {".source=" + value for value in ('"4"', '" No"', '"<script>"', '"\\x41"')},
+    f"/v2/models/{MODEL_NAME}/infer": {
+        f'.inputs[{at}].data[0]=""' for at, value in enumerate(ROW.values()) if isinstance(value, str)
+    },
 }
 
 
