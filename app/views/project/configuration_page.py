@@ -32,7 +32,7 @@ _NOT_SET = "(not set)"
 # What decides about the model comes first, the weights of the generator of synthetic rows last.
 _GROUP_ORDER = (
     _PROJECT, "model", "training", "features", "evaluation", "fairness", "promotion", "monitoring", "drift", "alerts",
-    "serving", "lifecycle", "validation", "tracking", "data", _GENERATOR,
+    "serving", "stream", "lifecycle", "validation", "tracking", "engine", "data", _GENERATOR,
 )  # fmt: skip
 
 
