@@ -88,7 +88,7 @@ def with_scored_parquet(rows: list[Row], folder: Path) -> None:
 
 def _check_tables(path: Path, rows: list[Row]) -> None:
     for table in read_file_tables(path, SCHEMA, tuple({"row"} & set(rows[0]))):
-        TableValidator(SCHEMA, where=path.name).check(table, first_row=1)
+        TableValidator(SCHEMA).check(table, where=path.name, first_row=1)
 
 
 def with_csv_upload(rows: list[Row], folder: Path) -> None:
