@@ -164,7 +164,7 @@ def test_a_broker_that_is_gone_is_logged_once_a_minute(
     messages = [record.getMessage() for record in caplog.records if record.name.endswith("kafka_client")]
     assert len(messages) == len({message.partition("/")[0] for message in messages}) <= 3
     assert messages[0].startswith("kafka: ")
-    assert capfd.readouterr().err == ""
+    assert "rdkafka#" not in capfd.readouterr().err  # the library of the client names itself in its own lines
 
 
 def test_a_record_that_is_too_large_for_its_topic_is_sent_without_its_value(own_kafka: KafkaBroker) -> None:
