@@ -109,7 +109,10 @@ def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLOPS_ACTOR", "ada")
     st.config.set_option("server.address", "127.0.0.1")
+    main = sys.modules["__main__"]
     yield
+    # A page under test becomes the main module, which each process that a later test starts would run again.
+    sys.modules["__main__"] = main
     st.cache_resource.clear()
     st.cache_data.clear()
 
