@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import Conflict, DataError, UsageError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 GROUPS = st.lists(st.lists(st.integers(0, 9), max_size=6), min_size=1, max_size=4)
 
 
+@settings(deadline=None)
 @given(groups=GROUPS, part_rows=st.integers(1, 20))
 def test_parts_cover_each_row_once_in_order(groups: list[list[int]], part_rows: int) -> None:
     sources = [SourceFile(f"{at}.parquet", "v", 1, tuple(rows)) for at, rows in enumerate(groups)]

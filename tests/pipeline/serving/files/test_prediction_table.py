@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import DataError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@settings(deadline=None)
 @given(sizes=st.lists(st.integers(0, 9), max_size=8), n_rows=st.integers(1, 10))
 def test_joined_tables_have_the_same_rows_in_one_size(sizes: list[int], n_rows: int) -> None:
     rows = iter(range(sum(sizes)))

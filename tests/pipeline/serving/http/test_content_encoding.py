@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.serving.http.content_encoding import decode_body, decoded_size, is_encoded, require_known_encoding
@@ -14,6 +14,7 @@ from pipeline.serving.http.problems import HttpProblem
 BODY = gzip.compress(b'{"features": {}}' * 100)
 
 
+@settings(deadline=None)
 @given(content=st.binary(max_size=5_000), level=st.integers(0, 9))
 def test_a_body_is_decoded_as_it_was_sent(content: bytes, level: int) -> None:
     body = gzip.compress(content, level)
