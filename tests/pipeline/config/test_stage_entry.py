@@ -115,7 +115,11 @@ def test_the_stage_compose_refuses_an_override_without_its_value(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(project)
-    monkeypatch.setattr(sys, "argv", ["compose", "data.source.path=s3://key:pa55@rows/a.csv"])
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["compose", "data.source.path=s3://key:pa55@rows/a.csv"],  # pragma: allowlist secret
+    )  # pragma: allowlist secret
     with pytest.raises(SystemExit, match=r"^2$"):
         run_compose_stage(lambda _config: None)
     written = [path.read_text(encoding="utf-8") for path in (project / ".dvc").rglob("*.json")]

@@ -132,12 +132,12 @@ def test_no_hostile_target_runs_from_the_command_line(tmp_path: Path, run_cli: C
 @pytest.mark.parametrize(
     "value",
     [
-        "s3://key:pa55@rows/a.csv",
-        "[data/external/a.csv,s3://key:pa55@rows/a.csv]",
+        "s3://key:pa55@rows/a.csv",  # pragma: allowlist secret
+        "[data/external/a.csv,s3://key:pa55@rows/a.csv]",  # pragma: allowlist secret
         "'az://rows/a.csv?sv=1&sig=pa55'",
         "'s3://rows/a.csv?AWSAccessKeyId=a&Signature=pa55'",
         "'s3://rows/a.csv?X-Amz-Security-Token=pa55'",
-        "postgresql://me:pa55@host/name",
+        "postgresql://me:pa55@host/name",  # pragma: allowlist secret
     ],
 )
 def test_an_address_with_a_secret_is_refused_and_not_repeated(value: str) -> None:
