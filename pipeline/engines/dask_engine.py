@@ -5,24 +5,24 @@ from __future__ import annotations
 import time
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pipeline.engines.cluster_address import cluster_address, unavailable
-from pipeline.engines.item_call import ItemCall, dump_value, load_value, read_result, software_versions
-from pipeline.engines.worker_deaths import WorkerDeaths
+from pipeline.engines.cluster_engine import ClusterEngine
+from pipeline.engines.item_call import dump_value, load_value
 from pipeline.errors import DependencyUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from distributed import Client
 
     from pipeline.config.groups.engine_config import DaskEngineConfig
+    from pipeline.engines.item_call import ItemCall
+    from pipeline.engines.worker_deaths import WorkerDeaths
 
 __all__ = ["DaskEngine", "open_dask"]
 
-T = TypeVar("T")
-R = TypeVar("R")
 _POLL_INTERVAL_S = 1.0
 
 
@@ -50,46 +50,26 @@ def open_dask(config: DaskEngineConfig) -> Iterator[DaskEngine]:
         yield DaskEngine(client, config)
 
 
-class DaskEngine:
-    """Submits a few items more than the cluster runs at once, and another one for each that ends."""
+class DaskEngine(ClusterEngine):
+    """Submits items to the scheduler of a Dask cluster."""
 
     def __init__(self, client: Client, config: DaskEngineConfig) -> None:
+        super().__init__(retries=config.retries, n_submitted=config.workers)
         self._client = client
         self._config = config
 
-    def map(self, function: Callable[[T], R], items: Sequence[T], *, noun: str = "part") -> Iterator[tuple[int, R]]:
-        """Yield (position, result) in the order in which items end; see `PartEngine.map`."""
-        call = dump_value(ItemCall(function, versions=software_versions()))
-        # A task returns the function, so that the cluster has it once, and makes it again when its worker dies.
-        shared = self._client.submit(load_value, call, pure=False)
-        deaths = WorkerDeaths(items, retries=self._config.retries, noun=noun)
-        waiting = list(range(len(items) - 1, -1, -1))
-        running: dict[Any, int] = {}
-        try:
-            while waiting or running:
-                while waiting and len(running) < self._max_running():
-                    position = waiting.pop()
-                    task = self._client.submit(_run_item, shared, dump_value(items[position]), pure=False)
-                    running[task] = position
-                for task in self._wait_for_one(running):
-                    position = running.pop(task)
-                    result = self._result(task, position, deaths)
-                    if result is None:
-                        waiting.append(position)
-                    else:
-                        yield position, read_result(result)
-        finally:
-            self._cancel([*running, shared])
-
-    def _max_running(self) -> int:
-        """Return how many items may be submitted and not ended; at least one, which waits for a first worker."""
-        if self._config.workers is not None:
-            return self._config.workers
+    def _n_slots(self) -> int:
         n_threads: int = sum(self._client.nthreads().values())
-        return max(1, 2 * n_threads)
+        return n_threads
 
-    def _wait_for_one(self, running: dict[Any, int]) -> list[Any]:
-        """Return the tasks that ended, one at least."""
+    def _share(self, call: ItemCall[Any, Any]) -> Any:
+        # A task returns the function, so that the cluster has it once, and makes it again when its worker dies.
+        return self._client.submit(load_value, dump_value(call), pure=False)
+
+    def _submit(self, shared: Any, item: bytes) -> Any:
+        return self._client.submit(_run_item, shared, item, pure=False)
+
+    def _wait_for_one(self, running: Mapping[Any, int]) -> list[Any]:
         from distributed import wait
 
         deadline = time.monotonic() + self._config.timeout_s
@@ -110,7 +90,6 @@ class DaskEngine:
                 )
 
     def _result(self, task: Any, position: int, deaths: WorkerDeaths) -> bytes | None:
-        """Return the result of a task that ended; None when it has to run again."""
         from distributed.scheduler import KilledWorker
 
         try:
@@ -133,9 +112,9 @@ class DaskEngine:
             " run the same command again: parts that ended are not run again"
         )
 
-    def _cancel(self, tasks: list[Any]) -> None:
+    def _cancel(self, running: Iterable[Any], shared: Any) -> None:
         if self._client.status == "running":
-            self._client.cancel(tasks)
+            self._client.cancel([*running, shared])
 
 
 def _run_item(call: ItemCall[Any, Any], item: bytes) -> bytes:

@@ -16,7 +16,13 @@ R = TypeVar("R")
 class InlineEngine:
     """Runs items one after the other in this process."""
 
-    def map(self, function: Callable[[T], R], items: Sequence[T], *, noun: str = "part") -> Iterator[tuple[int, R]]:  # noqa: ARG002 -- no worker can die
+    def map(
+        self,
+        function: Callable[[T], R],
+        items: Sequence[T],
+        *,
+        noun: str = "part",  # noqa: ARG002 - names an item whose worker died, and no worker is here
+    ) -> Iterator[tuple[int, R]]:
         """Yield (position, result) in the order of `items`; see `PartEngine.map`."""
         for position, item in enumerate(items):
             yield position, function(item)

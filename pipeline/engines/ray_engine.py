@@ -6,24 +6,23 @@ import logging
 import socket
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pipeline.engines.cluster_address import cluster_address, unavailable
-from pipeline.engines.item_call import ItemCall, dump_value, read_result, software_versions
-from pipeline.engines.worker_deaths import WorkerDeaths
+from pipeline.engines.cluster_engine import ClusterEngine
 from pipeline.errors import DependencyUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pipeline.config.groups.engine_config import RayEngineConfig
+    from pipeline.engines.item_call import ItemCall
+    from pipeline.engines.worker_deaths import WorkerDeaths
 
 __all__ = ["RayEngine", "open_ray"]
 
-T = TypeVar("T")
-R = TypeVar("R")
 _POLL_INTERVAL_S = 1.0
-# `ray.init` would start a cluster, or take one that somebody else runs on this machine.
+# `ray.init` would start a cluster, or take any that runs on this machine.
 _NO_ADDRESSES = ("auto", "local")
 
 
@@ -62,53 +61,33 @@ def open_ray(config: RayEngineConfig) -> Iterator[RayEngine]:
             ray.shutdown()
 
 
-class RayEngine:
-    """Submits a few items more than the cluster runs at once, and another one for each that ends."""
+class RayEngine(ClusterEngine):
+    """Submits items to the cluster that this process is connected to."""
 
     def __init__(self, config: RayEngineConfig) -> None:
+        super().__init__(retries=config.retries, n_submitted=config.workers)
         self._config = config
 
-    def map(self, function: Callable[[T], R], items: Sequence[T], *, noun: str = "part") -> Iterator[tuple[int, R]]:
-        """Yield (position, result) in the order in which items end; see `PartEngine.map`."""
+    def _n_slots(self) -> int:
+        return _n_cpus()
+
+    def _share(self, call: ItemCall[Any, Any]) -> Any:
         import ray
 
-        call = ItemCall(function, versions=software_versions())
-        # Ray exports the function once, and each worker reads it once. Deaths are counted here, by item.
-        task = ray.remote(num_cpus=1, max_retries=0)(_exported(call))
-        deaths = WorkerDeaths(items, retries=self._config.retries, noun=noun)
-        waiting = list(range(len(items) - 1, -1, -1))
-        running: dict[Any, int] = {}
-        try:
-            while waiting or running:
-                while waiting and len(running) < self._max_running():
-                    position = waiting.pop()
-                    running[task.remote(dump_value(items[position]))] = position
-                reference = self._wait_for_one(running)
-                position = running.pop(reference)
-                result = self._result(reference, position, deaths)
-                if result is None:
-                    waiting.append(position)
-                else:
-                    yield position, read_result(result)
-        finally:
-            for reference in running:
-                ray.cancel(reference)
+        # Ray exports the function once, and each worker reads it once. Deaths are counted by item, not by Ray.
+        return ray.remote(num_cpus=1, max_retries=0)(_exported(call))
 
-    def _max_running(self) -> int:
-        """Return how many items may be submitted and not ended; at least one, which waits for a first worker."""
-        if self._config.workers is not None:
-            return self._config.workers
-        return max(1, 2 * _n_cpus())
+    def _submit(self, shared: Any, item: bytes) -> Any:
+        return shared.remote(item)
 
-    def _wait_for_one(self, running: dict[Any, int]) -> Any:
-        """Return a task that ended."""
+    def _wait_for_one(self, running: Mapping[Any, int]) -> list[Any]:
         import ray
 
         deadline = time.monotonic() + self._config.timeout_s
         while True:
-            ended, _ = ray.wait(list(running), num_returns=1, timeout=_POLL_INTERVAL_S)
+            ended: list[Any] = ray.wait(list(running), num_returns=1, timeout=_POLL_INTERVAL_S)[0]
             if ended:
-                return ended[0]
+                return ended
             if _n_cpus():
                 deadline = time.monotonic() + self._config.timeout_s
             elif time.monotonic() > deadline:
@@ -117,13 +96,12 @@ class RayEngine:
                     " `ray start`, or raise engine.timeout_s"
                 )
 
-    def _result(self, reference: Any, position: int, deaths: WorkerDeaths) -> bytes | None:
-        """Return the result of a task that ended; None when it has to run again."""
+    def _result(self, task: Any, position: int, deaths: WorkerDeaths) -> bytes | None:
         import ray
 
         lost = ray.exceptions
         try:
-            result: bytes = ray.get(reference)
+            result: bytes = ray.get(task)
         except (
             lost.WorkerCrashedError,
             lost.NodeDiedError,
@@ -139,6 +117,12 @@ class RayEngine:
                 f" {_last_line(error)}); run the driver and all nodes from one image"
             ) from error
         return result
+
+    def _cancel(self, running: Iterable[Any], shared: Any) -> None:  # noqa: ARG002 - Ray drops the function itself
+        import ray
+
+        for task in running:
+            ray.cancel(task)
 
 
 def _require_listener(address: str, timeout_s: float) -> None:

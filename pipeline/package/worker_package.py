@@ -39,7 +39,7 @@ def load_worker_package(root: Path, digest: str) -> Package:
             f"package {digest[:12]}: is not in {store.folder}, and {PACKAGES_URL_ENV} is not set; a worker needs the"
             f" project folder, or {PACKAGES_URL_ENV} with the address of the package store"
         )
-    # Not into the project, which may be a mounted folder that nobody can write to.
+    # Not into the project, whose folder may be mounted read-only.
     folder = Path(tempfile.mkdtemp(prefix="mlops-packages-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return PackageStore(folder).load(digest)

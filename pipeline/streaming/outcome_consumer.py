@@ -118,16 +118,9 @@ class OutcomeConsumer:
 
     def on_assign(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
         """Claim partitions, as soon as the state database responds."""
-        self.stats.n_rebalances += 1
-        offsets: Mapping[Partition, int] = {}
-        while not self._stop_event.is_set():
-            try:
-                offsets = self._claims.claim(partitions, self._client)
-                break
-            except (DependencyUnavailable, Conflict) as error:
-                self.stats.pause_reason = str(error)
-                self._stop_event.wait(_RETRY_S)
-        self.stats.note_claimed(self._claims.next_offsets)
+        offsets = self._claims.claim_when_possible(
+            partitions, self._client, stats=self.stats, stop_event=self._stop_event
+        )
         if not self._waiting:
             self.stats.pause_reason = None
         return offsets

@@ -9,19 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipeline.errors import Conflict, DependencyUnavailable
 from pipeline.state.stream_offsets import OffsetAdvance, claim_partition, read_stream_positions
 from pipeline.streaming.event_scoring import id_prefix
 from pipeline.streaming.kafka_client import Partition, StreamOffsetGone
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.serving.loaded_model import LoadedModel
     from pipeline.state import State
     from pipeline.state.stream_offsets import StreamPosition
     from pipeline.streaming.kafka_client import Event, KafkaClient
+    from pipeline.streaming.stream_stats import StreamStats
 
 __all__ = ["Claim", "ClaimLost", "PartitionClaims"]
+
+_RETRY_S = 1.0
 
 
 class ClaimLost(Exception):
@@ -115,6 +120,25 @@ class PartitionClaims:
                 claims[partition] = Claim(position, start)
         self._claims |= claims
         return {partition: claim.expected for partition, claim in claims.items()}
+
+    def claim_when_possible(
+        self, partitions: Sequence[Partition], client: KafkaClient, *, stats: StreamStats, stop_event: threading.Event
+    ) -> Mapping[Partition, int]:
+        """Claim partitions as soon as state database and broker respond, and return where each begins.
+
+        While they do not, `stats.pause_reason` has the reason. Returns no partition after `stop_event`.
+        """
+        stats.n_rebalances += 1
+        offsets: Mapping[Partition, int] = {}
+        while not stop_event.is_set():
+            try:
+                offsets = self.claim(partitions, client)
+                break
+            except (DependencyUnavailable, Conflict) as error:
+                stats.pause_reason = str(error)
+                stop_event.wait(_RETRY_S)
+        stats.note_claimed(self.next_offsets)
+        return offsets
 
     def release(self, partitions: Iterable[Partition]) -> None:
         """Forget partitions that the group took away."""

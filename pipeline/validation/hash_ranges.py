@@ -111,7 +111,8 @@ class HashRanges:
     def _write_runs(self) -> None:
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="mlops-hashes-", buffering=0)  # noqa: SIM115 - __exit__ closes it
+                # `__exit__` closes it.
+                self._file = tempfile.TemporaryFile(prefix="mlops-hashes-", buffering=0)  # noqa: SIM115
             self._runs = [run if run.hashes is None else self._write_run(self._file, run) for run in self._runs]
         except OSError as error:
             raise DependencyUnavailable(
