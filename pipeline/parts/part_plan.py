@@ -80,7 +80,7 @@ class Part:
 
 @dataclass(frozen=True)
 class PartPlan:
-    """All parts of a job; equal plans give equal results, whatever runs them.
+    """All parts of a job; equal plans give equal results on every engine.
 
     Attributes
     ----------
