@@ -158,6 +158,7 @@ def run_kills(folder: Path, broker: KafkaBroker, n_kills: int) -> dict[str, int]
             consumers.append(stream.start())
         n_good = n_events - n_events // 100
         stream.wait_for_rows(n_good)
+        stream.wait_for_results(n_events)
         for consumer in consumers:
             consumer.stop()
         ids = [row.prediction_id for row in stream.logged()]

@@ -218,6 +218,13 @@ class StreamProject:
         """Wait until the log has `n` rows."""
         wait_until(lambda: self.n_logged() >= n, f"the log has {n} rows")
 
+    def wait_for_results(self, n: int) -> None:
+        """Wait until `n` events have a prediction or a dead letter.
+
+        The log may be complete before: results of an earlier transaction are sent again when their partition is read.
+        """
+        wait_until(lambda: len(self.sent_predictions()) + len(self.dead_letters()) >= n, f"{n} events have a result")
+
     def n_sent(self) -> int:
         """Return the number of records in the topic of predictions."""
         return sum(self.broker.end_offsets(self.topics["predictions"]).values())

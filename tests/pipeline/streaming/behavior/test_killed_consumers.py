@@ -27,6 +27,7 @@ def test_a_kill_at_a_step_of_a_batch(step: str, nth: int, project: Path, kafka: 
         stream.start(step=step, nth=nth).wait()
         last = stream.start()
         stream.wait_for_rows(990)
+        stream.wait_for_results(1_000)
         assert last.stop()["error"] == ""
         stream.require_complete()
 
@@ -55,6 +56,7 @@ def test_kills_of_two_consumers_under_load(project_on: Path, kafka: KafkaBroker,
             consumers.pop(0).kill()
             consumers.append(stream.start())
         stream.wait_for_rows(n_events - n_events // 100)
+        stream.wait_for_results(n_events)
         assert [consumer.stop()["error"] for consumer in consumers] == ["", ""]
         stream.require_complete()
 
@@ -69,6 +71,7 @@ def test_a_consumer_that_lost_its_partitions_unnoticed_writes_nothing(
         before = stream.n_logged()
         heir = stream.start()
         stream.wait_for_rows(990)
+        stream.wait_for_results(1_000)
         zombie.send(signal.SIGCONT)
         counts = zombie.stop()
         assert heir.stop()["error"] == counts["error"] == ""
