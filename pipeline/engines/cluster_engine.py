@@ -25,7 +25,7 @@ class ClusterEngine(ABC):
     retries : int
         How often an item runs again after its worker died.
     n_submitted : int or None
-        How many items are submitted and have not ended; None for two for each slot of the cluster.
+        How many items are submitted and have not ended; None for two for each item that the cluster runs at once.
     """
 
     def __init__(self, *, retries: int, n_submitted: int | None) -> None:
@@ -55,10 +55,10 @@ class ClusterEngine(ABC):
 
     def _max_running(self) -> int:
         """Return how many items may be submitted and not ended; at least one, which waits for a first worker."""
-        return max(1, 2 * self._n_slots()) if self._n_submitted is None else self._n_submitted
+        return max(1, 2 * self._n_parallel()) if self._n_submitted is None else self._n_submitted
 
     @abstractmethod
-    def _n_slots(self) -> int:
+    def _n_parallel(self) -> int:
         """Return how many items the cluster runs at once."""
 
     @abstractmethod

@@ -58,7 +58,7 @@ class DaskEngine(ClusterEngine):
         self._client = client
         self._config = config
 
-    def _n_slots(self) -> int:
+    def _n_parallel(self) -> int:
         n_threads: int = sum(self._client.nthreads().values())
         return n_threads
 

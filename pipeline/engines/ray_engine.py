@@ -68,7 +68,7 @@ class RayEngine(ClusterEngine):
         super().__init__(retries=config.retries, n_submitted=config.workers)
         self._config = config
 
-    def _n_slots(self) -> int:
+    def _n_parallel(self) -> int:
         return _n_cpus()
 
     def _share(self, call: ItemCall[Any, Any]) -> Any:

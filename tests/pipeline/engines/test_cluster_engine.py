@@ -26,7 +26,7 @@ class _SmallCluster(ClusterEngine):
         self.most_running = 0
         self.cancelled: list[Any] = []
 
-    def _n_slots(self) -> int:
+    def _n_parallel(self) -> int:
         return 2
 
     def _share(self, call: ItemCall[Any, Any]) -> ItemCall[Any, Any]:
