@@ -114,6 +114,9 @@ lock: $(VENV)/.dev  ## Pin all versions again
 	@$(BIN)/uv pip compile -q --group build -c requirements/run.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/build.lock
 	@$(BIN)/uv pip compile -q --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/audit.lock
 	@$(BIN)/uv pip compile -q --group mlflow -c requirements/run.lock -c requirements/dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/mlflow.lock
+	@for name in $(basename $(notdir $(wildcard requirements/clients/*.in))); do \
+	  $(BIN)/uv pip compile -q requirements/clients/$$name.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/clients/$$name.lock || exit 1; \
+	done
 
 clean:  ## Remove results of runs (not DVC's cache, not the environment)
 	@rm -rf data/*.parquet data/*.json models metrics plots reports outputs

@@ -1,0 +1,38 @@
+"""Locate what the engine ships beside the library: stages, app and default configuration.
+
+A checkout has `stages/`, `app/` and `conf/` beside `pipeline/`. The wheel has them inside of `pipeline`, so that it
+installs one import name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["app_folder", "engine_conf", "is_installed", "stage_module"]
+
+_LIBRARY = Path(__file__).resolve().parents[1]
+_INSTALLED_STAGES = _LIBRARY / "stages"
+
+
+def is_installed() -> bool:
+    """Whether the engine runs from a wheel, not from a checkout."""
+    return _INSTALLED_STAGES.is_dir()
+
+
+def stage_module(name: str) -> str:
+    """Return the module of a stage for `python -m`: `stages.NAME`, or `pipeline.stages.NAME` of the wheel."""
+    return f"pipeline.stages.{name}" if is_installed() else f"stages.{name}"
+
+
+def engine_conf() -> Path:
+    """Return the folder with the configuration that the engine ships."""
+    return _shipped_folder("conf")
+
+
+def app_folder() -> Path:
+    """Return the folder of the Streamlit app."""
+    return _shipped_folder("app")
+
+
+def _shipped_folder(name: str) -> Path:
+    return (_LIBRARY if is_installed() else _LIBRARY.parent) / name
