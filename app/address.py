@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from app import formatting
+from . import formatting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,8 +12,8 @@ import altair as alt
 import pandas as pd
 import pyarrow as pa
 
-from app import palette
-from app.charts import Chart
+from . import palette
+from .charts import Chart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from app.palette import AMBER, BLUE, GRAY, INK, ORANGE, PAPER, SERIES
+from .palette import AMBER, BLUE, GRAY, INK, ORANGE, PAPER, SERIES
 
 __all__ = [
     "MAX_RATIO",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from app import formatting
 from pipeline.text import visible_line
+
+from . import formatting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

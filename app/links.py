@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from app import demo_mode
+from . import demo_mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

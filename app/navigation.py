@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import links
-from app.page_queries import stream_queries
-from app.views.incidents import incidents_page
-from app.views.loop import loop_page
-from app.views.models import compare_page, models_page
-from app.views.monitoring import monitoring_page
-from app.views.overview import overview_page, wall_page
-from app.views.predictions import history_page, predict_page
-from app.views.project import configuration_page, data_page, experiments_page, reports_page
-from app.views.streams import streams_page
+from . import links
+from .page_queries import stream_queries
+from .views.incidents import incidents_page
+from .views.loop import loop_page
+from .views.models import compare_page, models_page
+from .views.monitoring import monitoring_page
+from .views.overview import overview_page, wall_page
+from .views.predictions import history_page, predict_page
+from .views.project import configuration_page, data_page, experiments_page, reports_page
+from .views.streams import streams_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable

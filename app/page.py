@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import formatting, html_table, login, palette, queries
-from app.chart_specs import ChartSpec
 from pipeline.errors import (
     ConfigError,
     Conflict,
@@ -29,12 +27,15 @@ from pipeline.errors import (
 from pipeline.text import format_age, short_timestamp
 from pipeline.text import timestamp as format_timestamp
 
+from . import formatting, html_table, login, palette, queries
+from .chart_specs import ChartSpec
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import tzinfo
 
-    from app import charts
-    from app.chart_specs import ChartBuilder
+    from . import charts
+    from .chart_specs import ChartBuilder
 
 __all__ = [
     "apply_style",

@@ -14,10 +14,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import streamlit as st
 
-from app import demo_mode, login
-from app.page_queries.api_client import ApiClient
-from app.page_queries.engine_client import EngineClient
-from app.page_queries.version_evaluation import VersionEvaluation
 from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import load_params
@@ -36,6 +32,11 @@ from pipeline.tracking.projection import logged_params
 from pipeline.tracking.run_publication import make_tracker
 from pipeline.tracking.run_search import require_store
 from pipeline.tracking.run_store import DATABASE_FILE as MLFLOW_DATABASE
+
+from . import demo_mode, login
+from .page_queries.api_client import ApiClient
+from .page_queries.engine_client import EngineClient
+from .page_queries.version_evaluation import VersionEvaluation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

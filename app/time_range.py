@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import address, page
 from pipeline.text import timestamp
+
+from . import address, page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.garbage",
     "tests.fixtures.dask_cluster",
     "tests.fixtures.databases",
+    "tests.fixtures.engine_wheel",
     "tests.fixtures.exclusive_tests",
     "tests.fixtures.kafka_broker",
     "tests.fixtures.ray_cluster",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from app.charts import Chart, with_height
-from app.palette import BLUE, GRAY, ORANGE
+from ..charts import Chart, with_height
+from ..palette import BLUE, GRAY, ORANGE
 
 __all__ = ["gain_over_outcomes", "traffic_over_time"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from app.charts import Chart, with_height
-from app.palette import AMBER, GRAY, GREEN, ORANGE, SERIES
+from ..charts import Chart, with_height
+from ..palette import AMBER, GRAY, GREEN, ORANGE, SERIES
 
 __all__ = ["VERDICT_LABELS", "group_effects", "group_effects_over_time", "importance_over_time"]
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import altair as alt
 import pandas as pd
 
-from app.charts import Chart, with_height
-from app.palette import BLUE, ORANGE
 from pipeline.state import HOUR_US
+
+from ..charts import Chart, with_height
+from ..palette import BLUE, ORANGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

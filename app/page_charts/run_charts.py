@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import pandas as pd
 
-from app.charts import Chart, with_height
-from app.palette import BLUE, GRAY, INK, ORANGE, PAPER, SERIES
+from ..charts import Chart, with_height
+from ..palette import BLUE, GRAY, INK, ORANGE, PAPER, SERIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import altair as alt
 import pandas as pd
 
-from app.charts import with_height
-from app.palette import BLUE, GRAY, ORANGE
+from ..charts import with_height
+from ..palette import BLUE, GRAY, ORANGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.charts import Chart
+    from ..charts import Chart
 
 __all__ = ["what_if_bars", "what_if_line"]
 

@@ -11,8 +11,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from app.charts import MAX_RATIO, Chart, with_height
-from app.palette import GRAY, INK, ORANGE, SERIES
+from ..charts import MAX_RATIO, Chart, with_height
+from ..palette import GRAY, INK, ORANGE, SERIES
 
 __all__ = ["TimeAxis", "class_traffic", "drift_history", "metric_history"]
 

@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import queries
 from pipeline import state as store
 from pipeline.monitoring import IntervalOptions, PredictionLog, read_version_performance
 from pipeline.project import paths
 from pipeline.version_comparison import EvaluationComparison, VersionDetails, compare_evaluations, diff_versions
+
+from .. import queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

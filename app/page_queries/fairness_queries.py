@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from app import queries
 from pipeline import state as store
 from pipeline.state.monitor_runs import read_monitor_runs
+
+from .. import queries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app import queries
 from pipeline import alerts
 from pipeline import state as store
 from pipeline.alerts.analysis import read_incident_report
+
+from .. import queries
 
 if TYPE_CHECKING:
     from pipeline.alerts.analysis import IncidentReport

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app import queries
 from pipeline import state as store
 from pipeline.trials import current_verdict, gain_band, read_comparison
 from pipeline.trials.traffic_history import traffic_by_hour
+
+from .. import queries
 
 if TYPE_CHECKING:
     from pipeline.state import Incident, LoopRun, Retrain, Trial

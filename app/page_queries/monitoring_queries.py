@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import queries
-from app.page_queries.window_queries import HourlyActivity, activity_of
 from pipeline import state as store
 from pipeline.monitoring import ModelMonitor, PredictionLog
+
+from .. import queries
+from .window_queries import HourlyActivity, activity_of
 
 __all__ = [
     "HOUR_US",

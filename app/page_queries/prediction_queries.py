@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app import queries
 from pipeline import state as store
 from pipeline.state.found_predictions_export import EXPORT_FORMATS
 from pipeline.state.prediction_search import (
@@ -15,6 +14,8 @@ from pipeline.state.prediction_search import (
     logged_prediction,
     neighboring_ids,
 )
+
+from .. import queries
 
 if TYPE_CHECKING:
     from pipeline.state import LoggedOutcome, LoggedPrediction, PredictionQuery

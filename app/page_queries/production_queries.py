@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import queries
-from app.page_queries.engine_client import running_engine
 from pipeline import state as store
 from pipeline.errors import MlopsError
 from pipeline.maintenance.production_check import ServiceFacts, collect_production_facts, probe_services
@@ -20,6 +18,9 @@ from pipeline.production_status import (
     assess_production,
     inspect_project_state,
 )
+
+from .. import queries
+from .engine_client import running_engine
 
 if TYPE_CHECKING:
     from datetime import tzinfo

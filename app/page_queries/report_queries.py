@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app import queries
 from pipeline.report_index import ListedReport, list_reports
+
+from .. import queries
 
 __all__ = ["html_reports", "read_report"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from app import queries
 from pipeline.errors import MlopsError
 from pipeline.state.stream_reports import StreamFacts, read_stream_facts
+
+from .. import queries
 
 __all__ = ["has_streams", "stream_facts"]
 

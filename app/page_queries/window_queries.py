@@ -9,11 +9,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from app import queries
 from pipeline import state as store
 from pipeline.monitoring import ModelMonitor, PredictionLog, outcomes_by_hour, predictions_by_hour
 from pipeline.monitoring.log import window_by_time
 from pipeline.registry.deployment_history import production_changes
+
+from .. import queries
 
 if TYPE_CHECKING:
     from pipeline.monitoring import DriftLine, HourlyOutcomes, HourlyPredictions, LogWindowView, MetricLine

@@ -6,9 +6,14 @@ installs one import name.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["app_folder", "engine_conf", "is_installed", "stage_module"]
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["app_folder", "engine_conf", "import_app_module", "is_installed", "stage_module"]
 
 _LIBRARY = Path(__file__).resolve().parents[1]
 _INSTALLED_STAGES = _LIBRARY / "stages"
@@ -32,6 +37,11 @@ def engine_conf() -> Path:
 def app_folder() -> Path:
     """Return the folder of the Streamlit app."""
     return _shipped_folder("app")
+
+
+def import_app_module(name: str) -> ModuleType:
+    """Import a module of the app: `app.NAME`, or `pipeline.app.NAME` of the wheel."""
+    return import_module(f"pipeline.app.{name}" if is_installed() else f"app.{name}")
 
 
 def _shipped_folder(name: str) -> Path:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import formatting, page, queries
 from pipeline import alerts
 from pipeline.errors import MlopsError
 from pipeline.text import timestamp
+
+from ... import formatting, page, queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, page
-from app.page_charts import window_charts
-from app.views.monitoring import time_frames
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
 from pipeline.monitoring.drift.bin_labels import bin_words
+
+from ... import address, formatting, page
+from ...page_charts import window_charts
+from ..monitoring import time_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

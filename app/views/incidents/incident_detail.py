@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import formatting, html_table, links, page
-from app.page_queries import incident_queries
-from app.time_range import address_moment
-from app.views.incidents import incident_buttons, incident_charts
-from app.views.incidents.incident_panel import SEVERITY_COLORS
 from pipeline.alerts.analysis import start_text
 from pipeline.text import format_duration, percent, pluralize
+
+from ... import formatting, html_table, links, page
+from ...page_queries import incident_queries
+from ...time_range import address_moment
+from . import incident_buttons, incident_charts
+from .incident_panel import SEVERITY_COLORS
 
 if TYPE_CHECKING:
     from pipeline.alerts.analysis import IncidentReport, PredictionEffect, TimelineEvent

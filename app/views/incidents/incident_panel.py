@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import formatting, html_table, links, page
-from app.page_queries import incident_queries
-from app.views.overview import status_panel
 from pipeline.text import format_age
+
+from ... import formatting, html_table, links, page
+from ...page_queries import incident_queries
+from ..overview import status_panel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

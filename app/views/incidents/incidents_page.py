@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import address, formatting, html_table, links, page, queries
-from app.page_queries import incident_queries
-from app.time_range import choose_time_range
-from app.views.incidents import incident_buttons, incident_detail
-from app.views.incidents.incident_panel import SEVERITY_COLORS, incident_rows
-from app.views.overview import status_panel
 from pipeline.errors import UsageError
 from pipeline.text import format_duration
 
+from ... import address, formatting, html_table, links, page, queries
+from ...page_queries import incident_queries
+from ...time_range import choose_time_range
+from ..overview import status_panel
+from . import incident_buttons, incident_detail
+from .incident_panel import SEVERITY_COLORS, incident_rows
+
 if TYPE_CHECKING:
-    from app.page_queries.incident_queries import PastIncident
     from pipeline.state import Silence
+
+    from ...page_queries.incident_queries import PastIncident
 
 __all__ = ["render"]
 

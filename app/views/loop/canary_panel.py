@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import page
-from app.page_charts import loop_charts
+from ... import page
+from ...page_charts import loop_charts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import page, queries
-from app.page_queries import loop_queries
-from app.views.loop import proposal_form, retrain_panel, timeline_panel, trial_panel
 from pipeline.text import format_age, timestamp
 
+from ... import page, queries
+from ...page_queries import loop_queries
+from . import proposal_form, retrain_panel, timeline_panel, trial_panel
+
 if TYPE_CHECKING:
-    from app.page_queries.loop_queries import LoopOverview
     from pipeline.config.groups.lifecycle_config import LifecycleConfig
+
+    from ...page_queries.loop_queries import LoopOverview
 
 __all__ = ["render"]
 

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import formatting, page, queries
 from pipeline.errors import MlopsError
 from pipeline.retraining.retrain_steps import approve_retrain, discard_retrain
 from pipeline.state import LoopContext
 from pipeline.text import timestamp
 from pipeline.trials import approve_trial, stop_trial
 
+from ... import formatting, page, queries
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.page_queries.loop_queries import LoopOverview
     from pipeline.state import Retrain, Trial
+
+    from ...page_queries.loop_queries import LoopOverview
 
 __all__ = ["show_proposals", "show_stop"]
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import address, formatting, html_table, links, page
-from app.page_queries import loop_queries
-from app.views.loop import timeline_panel
 from pipeline.text import format_duration, timestamp
+
+from ... import address, formatting, html_table, links, page
+from ...page_queries import loop_queries
+from . import timeline_panel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import address, formatting, html_table, links, page
-from app.page_queries import loop_queries
 from pipeline.errors import UsageError
 from pipeline.text import pluralize, timestamp
+
+from ... import address, formatting, html_table, links, page
+from ...page_queries import loop_queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from app.page_queries.loop_queries import LoopOverview
     from pipeline.state import LoopDecision, LoopRun
+
+    from ...page_queries.loop_queries import LoopOverview
 
 __all__ = ["select_decisions", "show_timeline", "subject_cell"]
 

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, html_table, links, page
-from app.page_charts import loop_charts
-from app.page_queries import loop_queries
-from app.views.loop import canary_panel, proposal_form, timeline_panel
 from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import percent, pluralize, timestamp
+
+from ... import address, formatting, html_table, links, page
+from ...page_charts import loop_charts
+from ...page_queries import loop_queries
+from . import canary_panel, proposal_form, timeline_panel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from app.page_queries.loop_queries import TrialComparison
     from pipeline.state import Retrain, Trial
+
+    from ...page_queries.loop_queries import TrialComparison
 
 __all__ = ["show_trials"]
 

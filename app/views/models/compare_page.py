@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import address, formatting, links, page, queries
-from app.page_queries import comparison_queries
-from app.views.models import comparison_panel, live_comparison, override_mark, promotion_form
+from ... import address, formatting, links, page, queries
+from ...page_queries import comparison_queries
+from . import comparison_panel, live_comparison, override_mark, promotion_form
 
 if TYPE_CHECKING:
     from pipeline.state import ModelVersion

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import formatting, html_table, links, page
-from app.page_charts import run_charts
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, label_metrics, metric_label
 from pipeline.schema.feature_labels import FeatureLabels
 from pipeline.text import number, pluralize
+
+from ... import formatting, html_table, links, page
+from ...page_charts import run_charts
 
 if TYPE_CHECKING:
     from pipeline.fairness import FairnessReport

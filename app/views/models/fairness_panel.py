@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, page
-from app.page_charts import model_charts
 from pipeline.fairness import group_moments
 from pipeline.text import percent, pluralize
+
+from ... import address, formatting, page
+from ...page_charts import model_charts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import formatting, page, queries
-from app.page_charts import model_charts
 from pipeline.monitoring.importance import importance_history
 from pipeline.text import pluralize
+
+from ... import formatting, page, queries
+from ...page_charts import model_charts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

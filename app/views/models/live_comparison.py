@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import formatting, links, page, queries
-from app.page_queries import comparison_queries
-from app.time_range import choose_time_range
 from pipeline.metrics.metric_labels import metric_label
+
+from ... import formatting, links, page, queries
+from ...page_queries import comparison_queries
+from ...time_range import choose_time_range
 
 if TYPE_CHECKING:
     from pipeline.metrics import MetricEstimate

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import formatting, queries
 from pipeline.gates import GateReport
+
+from ... import formatting, queries
 
 if TYPE_CHECKING:
     from pipeline.state import ModelVersion

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import address, formatting, html_table, links, page, queries
-from app.page_queries import fairness_queries
-from app.views.models import (
+from pipeline.gates import GateReport
+from pipeline.metrics.metric_labels import label_metrics, metric_label
+from pipeline.text import timestamp
+
+from ... import address, formatting, html_table, links, page, queries
+from ...page_queries import fairness_queries
+from . import (
     fairness_panel,
     importance_panel,
     model_card_panel,
@@ -17,9 +21,6 @@ from app.views.models import (
     version_lineage,
     version_metrics,
 )
-from pipeline.gates import GateReport
-from pipeline.metrics.metric_labels import label_metrics, metric_label
-from pipeline.text import timestamp
 
 if TYPE_CHECKING:
     from pipeline.state import AuditEntry, ModelVersion

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import formatting, queries
 from pipeline.production_status import find_gate_override
+
+from ... import formatting, queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import address, formatting, page, queries
 from pipeline.errors import MlopsError
 from pipeline.registry import find_previous_production
 from pipeline.state import STAGES
+
+from ... import address, formatting, page, queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable

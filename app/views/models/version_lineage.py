@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import formatting, page, queries
+from ... import formatting, page, queries
 
 if TYPE_CHECKING:
     from pipeline.state import ModelVersion

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, page, queries
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
 from pipeline.text import percent, pluralize
 
+from ... import charts, formatting, page, queries
+
 if TYPE_CHECKING:
-    from app.page_queries.version_evaluation import VersionEvaluation
     from pipeline.state import ModelVersion
+
+    from ...page_queries.version_evaluation import VersionEvaluation
 
 __all__ = ["show_version_metrics"]
 

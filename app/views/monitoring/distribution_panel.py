@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import address, charts, formatting, html_table, links, page, queries, time_range
-from app.page_charts import window_charts
-from app.views.monitoring import drift_panel, time_frames
 from pipeline.config.setting_lines import setting_lines
 from pipeline.errors import MlopsError
 from pipeline.metrics import MetricEstimate
@@ -19,14 +16,19 @@ from pipeline.monitoring.drift.bin_labels import bin_filters, bin_words
 from pipeline.monitoring.drift.statistic_labels import STATISTIC_EXPLANATIONS, statistic_label, statistic_text
 from pipeline.text import day_and_minute, percent
 
+from ... import address, charts, formatting, html_table, links, page, queries, time_range
+from ...page_charts import window_charts
+from . import drift_panel, time_frames
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.page_charts.window_charts import TimeAxis
-    from app.page_queries.window_queries import DriftOverview, WindowKey
     from pipeline.monitoring import DriftPoint
     from pipeline.package import Package
     from pipeline.schema import FeatureLabels
+
+    from ...page_charts.window_charts import TimeAxis
+    from ...page_queries.window_queries import DriftOverview, WindowKey
 
 __all__ = ["drift_impact", "limit_key", "show_distribution"]
 

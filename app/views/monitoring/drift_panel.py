@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, page
-from app.page_charts import window_charts
-from app.time_range import address_moment
-from app.views.monitoring import time_frames
 from pipeline.text import day_and_minute
 
+from ... import charts, formatting, page
+from ...page_charts import window_charts
+from ...time_range import address_moment
+from . import time_frames
+
 if TYPE_CHECKING:
-    from app.page_charts.window_charts import TimeAxis
-    from app.page_queries.window_queries import DriftOverview
     from pipeline.schema import FeatureLabels
+
+    from ...page_charts.window_charts import TimeAxis
+    from ...page_queries.window_queries import DriftOverview
 
 __all__ = [
     "AT_KEY",

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from app import charts, formatting, page
-from app.page_queries import monitoring_queries
+from ... import charts, formatting, page
+from ...page_queries import monitoring_queries
 
 if TYPE_CHECKING:
-    from app.page_queries.window_queries import HourlyActivity
+    from ...page_queries.window_queries import HourlyActivity
 
 __all__ = ["show_predictions"]
 

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import address, page, queries
-from app.page_queries import monitoring_queries, window_queries
-from app.time_range import choose_time_range
-from app.views.incidents import incident_panel
-from app.views.monitoring import (
+from pipeline.schema import FeatureLabels
+from pipeline.text import timestamp
+
+from ... import address, page, queries
+from ...page_queries import monitoring_queries, window_queries
+from ...time_range import choose_time_range
+from ..incidents import incident_panel
+from ..overview import health_summary
+from . import (
     distribution_panel,
     drift_panel,
     performance_panel,
@@ -18,14 +22,12 @@ from app.views.monitoring import (
     traffic_panel,
     window_status,
 )
-from app.views.overview import health_summary
-from pipeline.schema import FeatureLabels
-from pipeline.text import timestamp
 
 if TYPE_CHECKING:
-    from app.page_queries.window_queries import Baseline, WindowKey
-    from app.time_range import TimeRange
     from pipeline.state import ModelVersion
+
+    from ...page_queries.window_queries import Baseline, WindowKey
+    from ...time_range import TimeRange
 
 __all__ = ["render"]
 

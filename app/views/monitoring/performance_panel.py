@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import address, formatting, html_table, page, queries
-from app.page_charts import window_charts
-from app.page_queries import window_queries
-from app.views.monitoring import time_frames
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
 from pipeline.monitoring.drift.bin_labels import bin_words
 from pipeline.monitoring.performance import LABEL_METRICS
 from pipeline.text import day_and_minute, percent, pluralize
 
+from ... import address, formatting, html_table, page, queries
+from ...page_charts import window_charts
+from ...page_queries import window_queries
+from . import time_frames
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.page_charts.window_charts import TimeAxis
-    from app.page_queries.window_queries import WindowKey, WindowSummary
     from pipeline.monitoring import MetricLine, PerformancePoint
     from pipeline.package import Package
     from pipeline.schema import FeatureLabels
+
+    from ...page_charts.window_charts import TimeAxis
+    from ...page_queries.window_queries import WindowKey, WindowSummary
 
     NamedLines = list[tuple[str, tuple[PerformancePoint, ...]]]
 

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import page, time_range
-from app.page_charts import window_charts
-from app.page_queries import window_queries
 from pipeline.text import day_and_minute
+
+from ... import page, time_range
+from ...page_charts import window_charts
+from ...page_queries import window_queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from app.chart_specs import ChartBuilder
-    from app.charts import Chart
     from pipeline.monitoring import PerformancePoint
+
+    from ...chart_specs import ChartBuilder
+    from ...charts import Chart
 
 __all__ = ["RANGE_KEY", "metric_frame", "picked_point", "show_zoomable", "time_axis", "zoomed_ends"]
 

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, page
-from app.page_charts import window_charts
-from app.views.monitoring import time_frames
 from pipeline.metrics import MetricEstimate
 from pipeline.monitoring import PerformancePoint
 from pipeline.monitoring.log import confidence_by_period
 
+from ... import address, formatting, page
+from ...page_charts import window_charts
+from . import time_frames
+
 if TYPE_CHECKING:
-    from app.page_charts.window_charts import TimeAxis
-    from app.page_queries.window_queries import HourlyActivity, WindowSummary
     from pipeline.monitoring import MetricLine
     from pipeline.package import Package
+
+    from ...page_charts.window_charts import TimeAxis
+    from ...page_queries.window_queries import HourlyActivity, WindowSummary
 
 __all__ = ["error_points", "show_traffic"]
 

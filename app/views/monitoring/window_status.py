@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
-from app import formatting
-from app.views.monitoring import drift_panel
 from pipeline.alerts.incident_title import describe_metric
 from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import percent, pluralize
 
+from ... import formatting
+from . import drift_panel
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.page_queries.window_queries import WindowSummary
     from pipeline.monitoring import HourlyOutcomes
     from pipeline.schema import FeatureLabels
+
+    from ...page_queries.window_queries import WindowSummary
 
 __all__ = ["WindowStatus", "drift_sentence", "show_cards", "show_status", "window_status"]
 

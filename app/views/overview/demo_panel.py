@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import demo_mode, page, queries
 from pipeline.alerts.monitor_loop import run_monitor_once
 from pipeline.config.config_loader import load_params
 from pipeline.demo import create_demo, remove_demo
 from pipeline.project import paths
+
+from ... import demo_mode, page, queries
 
 __all__ = ["LOAD_LABEL", "show_banner", "show_offer"]
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, page, queries
-from app.page_queries import monitoring_queries
-from app.views.monitoring import drift_panel, window_status
 from pipeline.metrics.metric_labels import metric_label
 from pipeline.schema import FeatureLabels
 from pipeline.text import pluralize
+
+from ... import charts, formatting, page, queries
+from ...page_queries import monitoring_queries
+from ..monitoring import drift_panel, window_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

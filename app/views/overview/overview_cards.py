@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import formatting, page, queries
-from app.page_queries import monitoring_queries
 from pipeline.monitoring.log.day_comparison import N_HOURS, compare_days
 from pipeline.production_status.production_metrics import production_metrics
 from pipeline.text import percent
+
+from ... import formatting, page, queries
+from ...page_queries import monitoring_queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, html_table, links, page, queries
-from app.page_charts import overview_charts
-from app.page_queries import monitoring_queries, production_queries
-from app.views.monitoring import hourly_charts
-from app.views.overview import activity_entries, demo_panel, health_summary, overview_cards, status_panel
-from app.views.overview.next_steps import next_steps
 from pipeline.errors import MlopsError
 from pipeline.metrics.metric_labels import METRIC_EXPLANATIONS, metric_label
 from pipeline.production_status.production_metrics import production_metrics
 from pipeline.project import paths
 from pipeline.text import short_timestamp
 
+from ... import address, formatting, html_table, links, page, queries
+from ...page_charts import overview_charts
+from ...page_queries import monitoring_queries, production_queries
+from ..monitoring import hourly_charts
+from . import activity_entries, demo_panel, health_summary, overview_cards, status_panel
+from .next_steps import next_steps
+
 if TYPE_CHECKING:
-    from app.page_queries.window_queries import HourlyActivity
-    from app.views.overview.next_steps import NextStep
     from pipeline.production_status import ModelFacts, ProductionStatus
     from pipeline.state import ModelVersion
+
+    from ...page_queries.window_queries import HourlyActivity
+    from .next_steps import NextStep
 
 __all__ = ["render"]
 

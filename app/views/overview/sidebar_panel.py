@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import demo_mode, formatting, links, login, page, queries
-from app.page_queries import production_queries
-from app.views.overview import demo_panel, status_panel
 from pipeline.errors import MlopsError
+
+from ... import demo_mode, formatting, links, login, page, queries
+from ...page_queries import production_queries
+from . import demo_panel, status_panel
 
 if TYPE_CHECKING:
     from pipeline.production_status import ComponentStatus, ProductionFacts

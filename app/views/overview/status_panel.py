@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import formatting, page
-from app.page_queries import production_queries
+from ... import formatting, page
+from ...page_queries import production_queries
 
 if TYPE_CHECKING:
     from pipeline.production_status import ComponentStatus, HealthState, ProductionStatus

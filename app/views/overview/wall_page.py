@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import formatting, links, page
-from app.page_charts import overview_charts
-from app.page_queries import monitoring_queries, production_queries
 from pipeline.production_status.production_metrics import production_metrics
 from pipeline.text import visible_line
+
+from ... import formatting, links, page
+from ...page_charts import overview_charts
+from ...page_queries import monitoring_queries, production_queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

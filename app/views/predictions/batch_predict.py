@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, page, queries
 from pipeline.config.file_formats import COMPRESSION_SUFFIXES, FORMAT_SUFFIXES
 from pipeline.text import percent, pluralize
+
+from ... import charts, formatting, page, queries
 
 if TYPE_CHECKING:
     from pipeline.data.input_problems import InputProblem
@@ -73,7 +74,7 @@ def _upload_help(package: Package) -> str:
 
 
 def _csv_template(package: Package) -> bytes:
-    from app.views.predictions.form_fields import example_value
+    from .form_fields import example_value
 
     row = {column.name: example_value(column) for column in package.schema.features}
     return pd.DataFrame([row]).to_csv(index=False).encode()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import formatting
+from ... import formatting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

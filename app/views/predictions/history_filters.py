@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import address, formatting, queries
-from app.page_queries import prediction_queries
-from app.time_range import choose_time_range
 from pipeline.errors import UsageError
 from pipeline.schema import Schema
 from pipeline.schema.feature_labels import MODEL_OUTPUTS, FeatureLabels
 from pipeline.state import PredictionQuery
 from pipeline.state.column_filters import LOG_COLUMNS, OPERATORS, ColumnFilter, as_number, parse_column_filter
+
+from ... import address, formatting, queries
+from ...page_queries import prediction_queries
+from ...time_range import choose_time_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

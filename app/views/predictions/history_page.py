@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import formatting, links, page, queries
-from app.page_queries import prediction_queries
-from app.views.predictions import history_filters, prediction_detail
 from pipeline.errors import UsageError
 from pipeline.state.prediction_search import PredictionCursor
 from pipeline.text import pluralize, timestamp
 
+from ... import formatting, links, page, queries
+from ...page_queries import prediction_queries
+from . import history_filters, prediction_detail
+
 if TYPE_CHECKING:
-    from app.views.predictions.history_filters import HistoryChoices
     from pipeline.state import LoggedPrediction
     from pipeline.state.prediction_search import PredictionCount, PredictionPage
+
+    from .history_filters import HistoryChoices
 
 __all__ = ["render"]
 

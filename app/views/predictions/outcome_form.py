@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import formatting, page, queries
 from pipeline.errors import MlopsError
+
+from ... import formatting, page, queries
 
 __all__ = ["show_outcome_form"]
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import formatting, page, queries
-from app.views.models import override_mark
-from app.views.predictions import batch_predict, form_fields, prediction_result
 from pipeline.errors import MlopsError
 from pipeline.serving import InvalidRequest
 from pipeline.text import pluralize
+
+from ... import formatting, page, queries
+from ..models import override_mark
+from . import batch_predict, form_fields, prediction_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, links, page, queries
-from app.html_table import Badge
-from app.page_queries import prediction_queries
-from app.views.predictions import form_fields, outcome_form, what_if_panel
 from pipeline.package.training_values import training_values
 from pipeline.schema.feature_labels import FeatureLabels
 from pipeline.text import percent, timestamp
 
+from ... import charts, formatting, links, page, queries
+from ...html_table import Badge
+from ...page_queries import prediction_queries
+from . import form_fields, outcome_form, what_if_panel
+
 if TYPE_CHECKING:
-    from app.page_queries.prediction_queries import PredictionHistory
     from pipeline.serving.prediction_explainer import PredictionExplainer
     from pipeline.state import LoggedPrediction
+
+    from ...page_queries.prediction_queries import PredictionHistory
 
 __all__ = ["render"]
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import charts, formatting, links, page, queries
-from app.page_queries import prediction_queries
-from app.views.predictions import outcome_form, what_if_panel
 from pipeline.schema.feature_labels import FeatureLabels
 from pipeline.text import percent
+
+from ... import charts, formatting, links, page, queries
+from ...page_queries import prediction_queries
+from . import outcome_form, what_if_panel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import formatting, page
-from app.page_charts import what_if_charts
 from pipeline.text import percent
+
+from ... import formatting, page
+from ...page_charts import what_if_charts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import address, formatting, html_table, links, page, queries
-from app.views.project import settings_file_panel
 from pipeline.config.composition import flatten_settings
 from pipeline.config.default_settings import changed_defaults
 from pipeline.config.setting_lines import setting_lines
@@ -17,6 +15,9 @@ from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import DataError
 from pipeline.project import paths
 from pipeline.text import pluralize, shorten
+
+from ... import address, formatting, html_table, links, page, queries
+from . import settings_file_panel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

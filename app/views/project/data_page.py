@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import address, charts, formatting, html_table, links, page, queries
-from app.page_queries import report_queries
 from pipeline.project import paths
 from pipeline.schema import Schema
 from pipeline.schema.feature_labels import FeatureLabels
 from pipeline.text import percent, pluralize
+
+from ... import address, charts, formatting, html_table, links, page, queries
+from ...page_queries import report_queries
 
 __all__ = ["render"]
 

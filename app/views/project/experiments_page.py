@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, links, page, queries
-from app.page_charts import run_charts
-from app.views.project import run_comparison_panel, sweep_panel
 from pipeline.text import pluralize, timestamp
 from pipeline.tracking import run_comparison
+
+from ... import address, formatting, links, page, queries
+from ...page_charts import run_charts
+from . import run_comparison_panel, sweep_panel
 
 if TYPE_CHECKING:
     from pipeline.tracking.run_search import RecordedRun

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import formatting, links, page
-from app.page_queries import report_queries
+from ... import formatting, links, page
+from ...page_queries import report_queries
 
 if TYPE_CHECKING:
     from pipeline.html_report import Level

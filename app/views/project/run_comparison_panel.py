@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import formatting, html_table, links, page, queries
-from app.page_charts import run_charts
 from pipeline.errors import MlopsError
 from pipeline.metrics.metric_labels import metric_label
 from pipeline.text import timestamp
 from pipeline.tracking import run_comparison
+
+from ... import formatting, html_table, links, page, queries
+from ...page_charts import run_charts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import formatting, html_table, links, queries
 from pipeline.text import visible_text
+
+from ... import formatting, html_table, links, queries
 
 if TYPE_CHECKING:
     from collections.abc import Collection

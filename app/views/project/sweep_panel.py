@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import address, formatting, page, queries
-from app.page_charts import run_charts
 from pipeline.text import timestamp
 from pipeline.tracking import run_comparison
+
+from ... import address, formatting, page, queries
+from ...page_charts import run_charts
 
 if TYPE_CHECKING:
     from pipeline.tracking.run_search import RecordedRun

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import html_table, page, queries
-from app.page_queries import stream_queries
-from app.views.overview import status_panel
 from pipeline.production_status.stream_assessment import assess_facts, is_partition_stale, is_silent
 from pipeline.text import format_age, format_duration
+
+from ... import html_table, page, queries
+from ...page_queries import stream_queries
+from ..overview import status_panel
 
 if TYPE_CHECKING:
     from pipeline.state.stream_reports import ConsumerReport, PartitionReport, StreamFacts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from altair.utils import schemapi
 
-from app import serve
+from app import preload
 from pipeline.config.composition import compose
 from tests.fixtures.toy_dataset import ROOT
 
@@ -21,13 +21,13 @@ pytestmark = pytest.mark.xdist_group("app")
 
 def test_an_api_that_never_responds_does_not_delay_the_server(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (empty / "params.yaml").write_text(compose([], conf=ROOT / "conf").text, encoding="utf-8")
-    monkeypatch.setattr(serve, "_PRERENDER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(preload, "_PRERENDER_TIMEOUT_S", 0.2)
     monkeypatch.setattr(schemapi, "DEBUG_MODE", True)  # the server switches it off, other tests need it
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setenv("MLOPS_API_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
-        serve._preload()
+        preload._preload()
         threads = threading.enumerate()
-        prerender = next((thread for thread in threads if thread.name == serve._PRERENDER_THREAD), None)
+        prerender = next((thread for thread in threads if thread.name == preload._PRERENDER_THREAD), None)
         assert prerender is not None
     prerender.join()
 
@@ -39,8 +39,8 @@ def test_work_is_awaited_for_its_time_and_goes_on_after_it() -> None:
         is_released.wait()
         is_done.set()
 
-    serve._run_for(wait, name="slow", timeout_s=0.01)
+    preload._run_for(wait, name="slow", timeout_s=0.01)
     assert not is_done.is_set()
     is_released.set()
-    serve._run_for(is_done.wait, name="end", timeout_s=60)
+    preload._run_for(is_done.wait, name="end", timeout_s=60)
     assert is_done.is_set()

@@ -1,0 +1,36 @@
+"""Lay out the packages of a wheel under one import name; pyproject.toml declares everything else.
+
+A checkout has `stages/`, `app/` and `conf/` beside `pipeline/`. The wheel has them inside of `pipeline`, because
+their names are too common for an environment that other packages share. An editable install leaves them in place.
+"""
+
+import sys
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+MOVED_PACKAGES = ("stages", "app")
+CODE_SUFFIXES = (".py", ".pyc")
+
+
+def data_files(folder: str) -> list[str]:
+    """Return the files of a folder that are no code: SQL, JSON, templates, styles, settings."""
+    files = (path for path in sorted((ROOT / folder).rglob("*")) if path.is_file())
+    return [path.relative_to(ROOT / folder).as_posix() for path in files if path.suffix not in CODE_SUFFIXES]
+
+
+packages = find_packages(str(ROOT), include=["pipeline", "pipeline.*"])
+shipped = [name for folder in MOVED_PACKAGES for name in find_packages(str(ROOT), include=[folder, f"{folder}.*"])]
+if "editable_wheel" in sys.argv:
+    setup(packages=[*packages, *shipped])
+else:
+    setup(
+        packages=[*packages, *(f"pipeline.{name}" for name in shipped), "pipeline.conf"],
+        package_dir={f"pipeline.{folder}": folder for folder in (*MOVED_PACKAGES, "conf")},
+        package_data={
+            "pipeline": data_files("pipeline"),
+            "pipeline.app": data_files("app"),
+            "pipeline.conf": data_files("conf"),
+        },
+    )
