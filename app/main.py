@@ -2,6 +2,6 @@
 
 from pipeline.project.engine_files import import_app_module
 
-__all__: list[str] = []
+__all__ = ()
 
 import_app_module("dashboard").show_dashboard()
