@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 MOVED_PACKAGES = ("stages", "app")
@@ -20,12 +21,26 @@ def data_files(folder: str) -> list[str]:
     return [path.relative_to(ROOT / folder).as_posix() for path in files if path.suffix not in CODE_SUFFIXES]
 
 
+class BuildWithGraph(build_py):
+    """Add the stages: DVC would run a `dvc.yaml` that it finds in an environment, so the wheel has another name."""
+
+    def run(self) -> None:
+        """Copy the packages, then the graph."""
+        super().run()
+        self.copy_file(str(ROOT / "dvc.yaml"), str(Path(self.build_lib) / "pipeline" / "graph.yaml"))
+
+    def get_source_files(self) -> list[str]:
+        """Return what an archive of sources needs."""
+        return [*super().get_source_files(), "dvc.yaml"]
+
+
 packages = find_packages(str(ROOT), include=["pipeline", "pipeline.*"])
 shipped = [name for folder in MOVED_PACKAGES for name in find_packages(str(ROOT), include=[folder, f"{folder}.*"])]
 if "editable_wheel" in sys.argv:
     setup(packages=[*packages, *shipped])
 else:
     setup(
+        cmdclass={"build_py": BuildWithGraph},
         packages=[*packages, *(f"pipeline.{name}" for name in shipped), "pipeline.conf"],
         package_dir={f"pipeline.{folder}": folder for folder in (*MOVED_PACKAGES, "conf")},
         package_data={

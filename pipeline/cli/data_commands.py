@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.config.root_config import Config
     from pipeline.problem_draft import DraftReport
 
-__all__ = ["app"]
+__all__ = ["app", "draft_lines"]
 
 _MAX_NAMES = 40
 
@@ -84,11 +84,15 @@ def init(
     if as_json:
         typer.echo(canonical_json(draft.as_dict()), nl=False)
     else:
-        for line in _draft_lines(draft):
+        for line in draft_lines(draft):
             typer.echo(line)
+        command = f"dvc exp run -S data={draft.name}"
+        first = "correct the file as each refusal asks" if draft.refusals else "review the file"
+        typer.echo(f"next: {first}, then {command}")
 
 
-def _draft_lines(draft: DraftReport) -> Iterator[str]:
+def draft_lines(draft: DraftReport) -> Iterator[str]:
+    """Yield what a draft declares, assumes and warns of, one line for each item."""
     yield f"{draft.path}: {pluralize(draft.n_rows, 'row')}, classes {_list_names(draft.classes)}"
     for role, columns in (
         ("features", draft.features),
@@ -107,12 +111,6 @@ def _draft_lines(draft: DraftReport) -> Iterator[str]:
         if lines:
             yield f"{title}:"
             yield from (f"  - {line}" for line in lines)
-    command = f"dvc exp run -S data={draft.name}"
-    yield (
-        f"next: correct the file as each refusal asks, then {command}"
-        if draft.refusals
-        else f"next: review the file, then {command}"
-    )
 
 
 def _list_names(names: tuple[str, ...]) -> str:

@@ -80,18 +80,22 @@ def status(*, as_json: AsJson = False) -> None:
     from pipeline.maintenance.production_check import check_production
     from pipeline.maintenance.project_summary import summarize_project
     from pipeline.project import paths
+    from pipeline.project.stage_digests import engine_mismatch
 
     root = Path()
+    mismatch = engine_mismatch(root)
     has_run = (root / paths.EVALUATION_REPORT).exists()
     production = check_production(root, load_params(root / paths.PARAMS)) if (root / paths.PARAMS).exists() else None
     is_new = production is None or production.component("database").condition == "new"
     # A machine that only serves has no run; in a new project the summary names the command for one.
     summary = summarize_project(root) if has_run or is_new else None
     if as_json:
-        values = {"production": production, "last_run": summary}
+        values = {"production": production, "last_run": summary, "engine": mismatch}
         plain = {name: None if value is None else value.as_dict() for name, value in values.items()}
         typer.echo(canonical_json(plain), nl=False)
         return
+    if mismatch is not None:
+        typer.secho(f"\n  {mismatch}", fg=typer.colors.YELLOW)
     if production is not None:
         _print_production(production)
     typer.echo("  no run in this folder\n" if summary is None else summary.as_text(), nl=False)

@@ -29,6 +29,7 @@ from pipeline.cli import (
     trial_commands,
 )
 from pipeline.cli.change_report_command import change_report
+from pipeline.cli.init_command import init
 from pipeline.cli.predict_commands import feedback, predict
 from pipeline.cli.profile_command import profile
 from pipeline.cli.promotion_commands import deploy, promote, rollback
@@ -36,6 +37,7 @@ from pipeline.cli.reports_command import reports
 from pipeline.cli.select_command import select
 from pipeline.cli.serve_command import serve
 from pipeline.cli.simulate_command import simulate
+from pipeline.cli.upgrade_command import upgrade
 from pipeline.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ _GROUPS: dict[str, typer.Typer] = {
     "trial": trial_commands.app,
 }
 _COMMANDS: dict[str, Callable[..., None]] = {
+    "init": init,
+    "upgrade": upgrade,
     "status": project_commands.status,
     "verify": project_commands.verify,
     "doctor": project_commands.doctor,

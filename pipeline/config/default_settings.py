@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.composition import Composition
 
-__all__ = ["ChangedDefault", "changed_defaults", "main", "shipped_settings"]
+__all__ = ["ChangedDefault", "changed_defaults", "engine_defaults", "main", "shipped_settings"]
 
 _DEFAULTS_FILE = Path(__file__).with_name("default_settings.json")
 _ROOT_FILE = "config"
@@ -67,7 +67,8 @@ def _option_values(path: Path, group: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _engine_defaults() -> dict[str, Any]:
+def engine_defaults() -> dict[str, Any]:
+    """Return the recorded defaults, as `shipped_settings` returns those of conf/."""
     defaults: dict[str, Any] = files.read_json(_DEFAULTS_FILE)
     return defaults
 
@@ -77,7 +78,7 @@ def changed_defaults(composition: Composition) -> list[ChangedDefault]:
 
     An option of the project's own has no defaults, so each of its values is listed. Settings of `data/` are left out.
     """
-    defaults = _engine_defaults()
+    defaults = engine_defaults()
     chosen = {group: composition.choices.get(group, "") for group in defaults["choices"]}
     changed = [
         ChangedDefault(group, option, defaults["choices"][group], has_default=True)

@@ -24,6 +24,7 @@ from pipeline.files import exclusive_lock
 from pipeline.project import paths
 from pipeline.project.dvc_outputs import restore_outputs
 from pipeline.project.interruption import EXIT_CODE, MESSAGE, Interruption, interruptible
+from pipeline.project.stage_digests import check_engine
 from pipeline.project.stage_runs import record_stage_end, record_stage_start
 from pipeline.tracing import root_span
 
@@ -130,6 +131,7 @@ def _write_params(check: Callable[[Config], None]) -> None:
         exclusive_lock(paths.PROJECT_LOCK, operation="compose", wait_s=_WAIT_FOR_LOCK_S),
         root_span("stage compose", _SERVICE_NAME),
     ):
+        check_engine(Path())
         check_declared_files(Path())
         for line in write_params(Path(), check=check):
             sys.stdout.write(f"[compose] {line}\n")
@@ -143,6 +145,7 @@ def _show_help(name: str) -> None:
 
 def _run_for_dvc(name: str, main: StageTask) -> None:
     exit_with_dvc()
+    check_engine(Path())
     check_declared_files(Path())
     config = load_params()
     _run_locked(name, main, config)
@@ -163,6 +166,7 @@ def _run_locked(name: str, main: StageTask, config: Config) -> float | None:
 def _run_manually(name: str, task: StageTask, arguments: list[str], sweep_runner: SweepRunner | None) -> None:
     from pipeline.config.hydra_app import run_hydra_app
 
+    check_engine(Path())
     run_hydra_app(name, task, arguments, runner=sweep_runner)
 
 

@@ -23,6 +23,7 @@ from pipeline.maintenance.dvc_schemas import is_dvc_lock
 from pipeline.project import paths
 from pipeline.project.dvc_messages import explain_dvc_error
 from pipeline.project.dvc_outputs import cache_object_path, file_md5
+from pipeline.project.stage_digests import engine_mismatch, engine_version, read_engine_record
 from pipeline.settings_check import check_settings
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "check_cache",
     "check_declared",
     "check_dvc",
+    "check_engine_code",
     "check_foreign_stages",
     "check_graph",
     "check_lock_file",
@@ -80,6 +82,19 @@ def _has_stages(values: Any) -> bool:
         and isinstance(values.get("stages"), dict)
         and all(isinstance(stage, dict) for stage in values["stages"].values())
     )
+
+
+def check_engine_code(root: Path, *, repair: bool) -> Diagnosis:  # noqa: ARG001 - all checks share one signature
+    """Check that the installed engine has the code with which the project was made or upgraded."""
+    try:
+        if read_engine_record(root) is None:
+            return Diagnosis("engine", "ok", f"{engine_version()}, of this checkout")
+        mismatch = engine_mismatch(root)
+    except MlopsError as error:
+        return Diagnosis("engine", "problem", str(error))
+    if mismatch is None:
+        return Diagnosis("engine", "ok", f"{engine_version()}, with the code that the project records")
+    return Diagnosis("engine", "problem", str(mismatch))
 
 
 def check_lock_file(root: Path, *, repair: bool) -> Diagnosis:

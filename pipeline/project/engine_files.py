@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["app_folder", "engine_conf", "import_app_module", "is_installed", "stage_module"]
+__all__ = ["app_folder", "engine_conf", "engine_graph", "import_app_module", "is_installed", "stage_module"]
 
 _LIBRARY = Path(__file__).resolve().parents[1]
 _INSTALLED_STAGES = _LIBRARY / "stages"
@@ -32,6 +32,14 @@ def stage_module(name: str) -> str:
 def engine_conf() -> Path:
     """Return the folder with the configuration that the engine ships."""
     return _shipped_folder("conf")
+
+
+def engine_graph() -> Path:
+    """Return the file with the stages of the engine: `dvc.yaml` of the checkout, `pipeline/graph.yaml` of the wheel.
+
+    DVC would read a `dvc.yaml` in a virtual environment below a project, so the wheel has another name.
+    """
+    return _LIBRARY / "graph.yaml" if is_installed() else _LIBRARY.parent / "dvc.yaml"
 
 
 def app_folder() -> Path:

@@ -8,8 +8,11 @@ __all__ = [
     "CONF",
     "CONFIG_ORIGIN",
     "DEMO",
+    "ENGINE",
+    "ENGINE_RECORD",
     "EVALUATION_REPORT",
     "EXTERNAL",
+    "GRAPH",
     "LOG_HASH_KEY",
     "MODEL_CARD",
     "MONITORING_HTML",
@@ -44,6 +47,10 @@ __all__ = [
 CONF = Path("conf")
 PARAMS = Path("params.yaml")
 EXTERNAL = Path("data/external")
+GRAPH = Path("dvc.yaml")
+# Only a project on an installed engine has them; the checkout of the engine has the code itself.
+ENGINE = Path("engine")
+ENGINE_RECORD = ENGINE / "engine.json"
 PROJECT_LOCK = Path(".dvc/tmp/mlops.lock")
 RETRAIN_WORKTREES = Path(".mlops/retrain")
 

@@ -80,6 +80,7 @@ def test_the_archive_of_sources_has_what_a_build_needs(engine_wheel: Path) -> No
         "README.md",
         "LICENSE",
         "conf/config.yaml",
+        "dvc.yaml",
         "stages/train.py",
         "app/icon.png",
     }
