@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fixtures.exclusive_tests",
     "tests.fixtures.kafka_broker",
     "tests.fixtures.ray_cluster",
+    "tests.fixtures.prometheus_server",
     "tests.fixtures.s3_server",
     "tests.fixtures.registered_project",
     "tests.fixtures.finished_workspaces",

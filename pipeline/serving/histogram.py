@@ -18,6 +18,7 @@ __all__ = ["Histogram"]
 
 # Below this number of values, a loop is faster than the array that numpy needs.
 _MIN_VECTORIZED = 21
+_NO_BOUND = "+Inf"
 
 
 @dataclass(slots=True)
@@ -55,7 +56,12 @@ class Histogram:
         self.counts[:] = [count + n for count, n in zip(self.counts, added.tolist(), strict=True)]
         self.total += float(array.sum())
 
+    def bucket_of(self, value: float) -> str:
+        """Return the upper bound of the bucket that counts a value, as `as_dict` names it."""
+        number = bisect_left(self.bounds, value)
+        return str(self.bounds[number]) if number < len(self.bounds) else _NO_BOUND
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values: `buckets` maps each upper bound to the count of values up to it; `sum`."""
-        bounds = [*(str(bound) for bound in self.bounds), "+Inf"]
+        bounds = [*(str(bound) for bound in self.bounds), _NO_BOUND]
         return {"buckets": dict(zip(bounds, accumulate(self.counts), strict=True)), "sum": self.total}

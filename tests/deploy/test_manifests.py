@@ -273,9 +273,3 @@ def test_images_of_compose_are_targets_of_the_dockerfile() -> None:
     assert {"postgres", "migrate", "api", "app", "monitor", "loop", "mlflow", "prometheus", "grafana"} <= set(services)
     targets = {service["build"]["target"] for service in services.values() if "build" in service}
     assert targets <= set(dockerfile.read_stages())
-
-
-def test_the_operator_uses_the_same_alert_rules_as_a_standalone_server() -> None:
-    rules = yaml.safe_load((MANIFESTS_DIR.parent / "prometheus/mlops.yaml").read_text(encoding="utf-8"))
-    rule = yaml.safe_load((MANIFESTS_DIR / "components/prometheus/rules.yaml").read_text(encoding="utf-8"))
-    assert rule["spec"] == rules

@@ -1,4 +1,4 @@
-"""Encode metric families as OpenMetrics or as Prometheus text, with metrics of the release and of the process."""
+"""Encode metric families, labeled with the model, as OpenMetrics or as Prometheus text."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ class EncodedMetrics(NamedTuple):
 def encode_metrics(families: Iterable[Any], *, model: str, accept: str = "") -> EncodedMetrics:
     """Return complete metric families in a format that the caller accepts: OpenMetrics, or Prometheus text.
 
-    `mlops_build_info`, and the metrics `process_...` of this process, are added.
+    Each sample gets the label `model`, so that two models in one Prometheus do not mix. A process serves one model, so
+    the label adds no series. `mlops_build_info`, and the metrics `process_...` of this process, are added.
 
     Parameters
     ----------
     families : iterable
         Metric families of prometheus_client.
     model : str
-        Name of the model, a label of `mlops_build_info`; queries join it by instance.
+        Name of the model.
     accept : str
         The header `Accept` of the caller.
     """
@@ -40,13 +41,21 @@ def encode_metrics(families: Iterable[Any], *, model: str, accept: str = "") -> 
     from prometheus_client.core import InfoMetricFamily
     from prometheus_client.exposition import choose_encoder
 
-    build = {"version": version(_PROJECT), "python": platform.python_version(), "model": model}
+    build = {"version": version(_PROJECT), "python": platform.python_version()}
     info = InfoMetricFamily("mlops_build", "Release of the server and of Python, and the name of the model.", build)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_StaticCollector([info, *families]))
+    registry.register(_StaticCollector([_with_model_label(family, model) for family in (info, *families)]))
     ProcessCollector(registry=registry)
     encode, media_type = choose_encoder(accept)
     return EncodedMetrics(bytes(encode(registry)), media_type)
+
+
+def _with_model_label(family: Any, model: str) -> Any:
+    from prometheus_client import Metric
+
+    labeled = Metric(family.name, family.documentation, family.type)
+    labeled.samples = [sample._replace(labels={**sample.labels, "model": model}) for sample in family.samples]
+    return labeled
 
 
 @dataclass(slots=True, eq=False)

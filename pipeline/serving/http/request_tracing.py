@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.serving.http.server_metrics import RequestMetrics
+from pipeline.serving.http.server_metrics import RequestMetrics, TracedDuration
 from pipeline.tracing import Trace, current_trace, use_trace
 from pipeline.tracing.sampling import parse_traceparent
 
@@ -72,16 +72,20 @@ class TracedApplication:
 
 
 class TracedRequestMetrics(RequestMetrics):
-    """Request metrics that are copied to the current trace."""
+    """Request metrics that are copied to the current trace, and name traces as exemplars."""
 
     __slots__ = ()
 
     def observe(self, operation: str, status: int, duration_s: float) -> None:
-        """Count one request, and add its operation and status to its trace."""
+        """Count one request, add its operation and status to its trace, and remember the trace if it is recorded."""
         RequestMetrics.observe(self, operation, status, duration_s)
         trace = current_trace()
         if trace is not None:
             trace.attributes.update(operation=operation, status=status)
+            if trace.span is not None:
+                bound = self.durations_s[operation].bucket_of(duration_s)
+                traced = TracedDuration(trace.trace_id, duration_s, time.time())
+                self.traced_durations.setdefault(operation, {})[bound] = traced
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.serving.histogram import Histogram
 from pipeline.serving.http.metrics_encoding import encode_metrics
@@ -12,9 +12,11 @@ from pipeline.serving.http.metrics_encoding import encode_metrics
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from prometheus_client.core import Exemplar
+
     from pipeline.serving.http.metrics_encoding import EncodedMetrics
 
-__all__ = ["RequestMetrics", "add_histogram"]
+__all__ = ["RequestMetrics", "TracedDuration", "add_histogram"]
 
 # Seconds: the first buckets separate models by their cost, the last ones cover what a person notices.
 _DURATION_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -26,12 +28,24 @@ _SERVER_GAUGES = {
 }
 
 
+class TracedDuration(NamedTuple):
+    """The duration of a request whose trace is recorded; `ended_at_s` is in seconds since 1970."""
+
+    trace_id: str
+    duration_s: float
+    ended_at_s: float
+
+
 @dataclass(slots=True)
 class RequestMetrics:
-    """Counts and durations of requests. Their labels are route names and status codes, so their number is bounded."""
+    """Counts and durations of requests. Their labels are route names and status codes, so their number is bounded.
+
+    `traced_durations` has the last traced request of each operation and bucket; it is empty without tracing.
+    """
 
     request_counts: Counter[tuple[str, int]] = field(default_factory=Counter)
     durations_s: dict[str, Histogram] = field(default_factory=dict)
+    traced_durations: dict[str, dict[str, TracedDuration]] = field(default_factory=dict)
 
     def observe(self, operation: str, status: int, duration_s: float) -> None:
         """Count one request after its response."""
@@ -83,13 +97,22 @@ class RequestMetrics:
             labels=["operation"],
         )
         for operation, histogram in sorted(self.durations_s.items()):
-            add_histogram(durations, histogram.as_dict(), operation)
+            add_histogram(durations, histogram.as_dict(), operation, exemplars=self._exemplars(operation))
         yield durations
         for name, value in server_gauges.items():
             yield GaugeMetricFamily(f"mlops_{name}", _SERVER_GAUGES[name], value=value)
         yield CounterMetricFamily(
             "mlops_http_requests_shed", "Number of requests refused with 503 because of overload.", value=n_shed
         )
+
+    def _exemplars(self, operation: str) -> dict[str, Exemplar]:
+        from prometheus_client.core import Exemplar
+
+        traced = self.traced_durations.get(operation, {})
+        return {
+            bound: Exemplar({"trace_id": duration.trace_id}, duration.duration_s, duration.ended_at_s)
+            for bound, duration in traced.items()
+        }
 
 
 def _engine_families(status: Mapping[str, Any]) -> Iterable[Any]:
@@ -175,6 +198,10 @@ def _log_families(log: Mapping[str, Any], n_queued_rows: int) -> Iterable[Any]:
     yield durations
 
 
-def add_histogram(family: Any, histogram: Mapping[str, Any], *labels: str) -> None:
-    """Add what `Histogram.as_dict` returns to a metric family of histograms."""
-    family.add_metric(labels, list(histogram["buckets"].items()), histogram["sum"])
+def add_histogram(
+    family: Any, histogram: Mapping[str, Any], *labels: str, exemplars: Mapping[str, Exemplar] | None = None
+) -> None:
+    """Add what `Histogram.as_dict` returns to a metric family of histograms; exemplars are by the bound of a bucket."""
+    found = exemplars or {}
+    buckets = [(bound, count, found.get(bound)) for bound, count in histogram["buckets"].items()]
+    family.add_metric(labels, buckets, histogram["sum"])

@@ -13,10 +13,15 @@ from pipeline.streaming.stream_stats import StreamStats
 _NOW = 1_000_000_000_000
 
 
+def _other_labels(labels: dict[str, str]) -> list[str]:
+    assert labels["model"] == "m"
+    return sorted((value for name, value in labels.items() if name != "model"), reverse=True)
+
+
 def _samples(stats: StreamStats, *lags: PartitionLag) -> dict[tuple[str, ...], float]:
     text = encode_metrics(stream_metrics(stats, lags, now=_NOW), model="m").body.decode()
     return {
-        (sample.name, *sorted(sample.labels.values(), reverse=True)): sample.value
+        (sample.name, *_other_labels(sample.labels)): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
         if sample.name.startswith("mlops_stream_")

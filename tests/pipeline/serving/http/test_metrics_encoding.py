@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -35,3 +35,15 @@ def test_the_format_is_one_that_the_caller_accepts(accept: str, media_type: str,
     assert samples["mlops_ready"].value == 1.0
     assert samples["mlops_build_info"].labels["model"] == "m"
     assert samples["process_resident_memory_bytes"].value > 1_000_000
+
+
+def test_each_sample_of_the_engine_has_the_name_of_the_model() -> None:
+    family = CounterMetricFamily("mlops_predictions", "Help.", labels=["prediction"])
+    family.add_metric(["yes"], 3)
+    histogram = HistogramMetricFamily("mlops_seconds", "Help.", buckets=[("1.0", 1), ("+Inf", 2)], sum_value=3.0)
+    for accept, parse in (("", parse_text), (OPEN_METRICS, parse_open_metrics)):
+        text = encode_metrics([family, histogram], model='a "b"\\\n', accept=accept).body.decode()
+        samples = [sample for family in parse(text) for sample in family.samples]
+        models = {sample.labels.get("model") for sample in samples if sample.name.startswith("mlops_")}
+        assert models == {'a "b"\\\n'}
+        assert {"mlops_predictions_total", "mlops_seconds_bucket"} <= {sample.name for sample in samples}

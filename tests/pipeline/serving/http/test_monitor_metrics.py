@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +103,8 @@ def samples(server: RunningServer) -> dict[str, list[tuple[dict[str, str], float
     samples_by_name: dict[str, list[tuple[dict[str, str], float]]] = {}
     for family in chain(text_string_to_metric_families(text), text_string_to_metric_families(stream_text)):
         for sample in family.samples:
-            samples_by_name.setdefault(sample.name, []).append((dict(sample.labels), sample.value))
+            labels = {name: value for name, value in sample.labels.items() if name != "model"}
+            samples_by_name.setdefault(sample.name, []).append((labels, sample.value))
     return samples_by_name
 
 
@@ -156,14 +155,6 @@ def test_an_expression_uses_existing_metrics_and_labels(expression: str, samples
         assert name in samples
         label_names = set(re.findall(r"(\w+)\s*[=!]~?", chosen))
         assert label_names <= set(samples[name][0][0])
-
-
-def test_rules_pass_promtool() -> None:
-    tool = shutil.which("promtool")
-    if tool is None:
-        pytest.skip("promtool is not installed (Debian: apt install prometheus)")
-    done = subprocess.run([tool, "check", "rules", *map(str, RULES)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
 
 from tests.fixtures.server_process import ROW, make_project, run_server
 from tests.pipeline.tracing.otlp_collector import run_collector
@@ -37,6 +38,7 @@ def test_a_request_is_traced_from_its_headers_to_the_commit_of_its_row(package: 
                 json={"features": {"no such": 1}},
                 headers=traceparent_header(is_sampled=True, trace="2" * 32),
             )
+            metrics = client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}).text
         assert recorded.status_code == 200
         spans = collector.spans()
     of_trace = {span.name: span for span in spans if span.trace_id == TRACE}
@@ -50,6 +52,10 @@ def test_a_request_is_traced_from_its_headers_to_the_commit_of_its_row(package: 
         ("POST predict", 422, False)
     ]
     assert {span.trace_id for span in spans} == {TRACE, "2" * 32}
+    exemplars = [sample.exemplar for family in parse_open_metrics(metrics) for sample in family.samples]
+    named = {exemplar.labels["trace_id"] for exemplar in exemplars if exemplar is not None}
+    assert named <= {TRACE, "2" * 32}, "only a recorded trace is an exemplar"
+    assert "2" * 32 in named
     lines = [json.loads(line) for line in (tmp_path / "server.log").read_text(encoding="utf-8").splitlines()]
     ids = [(line.get("trace_id"), line.get("span_id")) for line in lines if line.get("operation") == "predict"]
     assert ids == [(TRACE, whole.span_id), ("1" * 32, None), (None, None), ("2" * 32, refused[0].span_id)]
