@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 import pytest
@@ -48,3 +49,10 @@ def test_the_operator_uses_the_same_alert_rules_as_a_standalone_server() -> None
         "run python deploy/prometheus/operator_rules.py"
     )
     assert yaml.safe_load(written)["spec"] == yaml.safe_load(RULES.read_text(encoding="utf-8"))
+
+
+def test_the_documented_alerts_are_those_of_the_rules() -> None:
+    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    severities = {rule["alert"]: rule["labels"]["severity"] for group in groups for rule in group["rules"]}
+    page = (ROOT / "docs/reference/alerts.md").read_text(encoding="utf-8")
+    assert dict(re.findall(r"^\| `(Mlops\w+)` \| (\w+) \|", page, re.MULTILINE)) == severities

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 RULES = sorted((ROOT / "deploy/prometheus").glob("*.yaml"))
 DASHBOARDS = sorted((ROOT / "deploy/grafana").glob("*.json"))
+# What a person selects at the top of a dashboard.
+CHOSEN = 'model="$model",job=~"$job",instance=~"$instance"'
 RUN_AT = 1_770_000_000_000_000
 
 
@@ -62,8 +64,8 @@ def promql_expressions() -> list[str]:
     ]
     for path in DASHBOARDS:
         for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
-            expressions += [target["expr"] for target in panel["targets"]]
-    return expressions
+            expressions += [target["expr"].replace(f"{CHOSEN},", "") for target in panel["targets"]]
+    return [expression.replace(f"{{{CHOSEN}}}", "") for expression in expressions]
 
 
 @pytest.mark.parametrize("verdict", ["not_enough_data", "not_evaluated"])
@@ -163,6 +165,20 @@ def test_a_dashboard_has_an_address_and_panels_that_do_not_overlap(path: Any) ->
     assert dashboard["uid"] == f"mlops-{path.stem}"
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in dashboard["panels"]]
     assert len(set(places)) == len(places) == len({panel["id"] for panel in dashboard["panels"]})
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_a_dashboard_asks_for_its_data_source_and_its_model(path: Any) -> None:
+    text = path.read_text(encoding="utf-8")
+    dashboard = json.loads(text)
+    assert [variable["name"] for variable in dashboard["templating"]["list"]] == [
+        "datasource", "model", "job", "instance",
+    ]  # fmt: skip
+    assert set(re.findall(r'"uid": "([^"]+)"', text)) == {dashboard["uid"], "${datasource}"}
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    assert [
+        expression for expression in expressions if re.search(rf"mlops_\w+(?!\w|{{{re.escape(CHOSEN)})", expression)
+    ] == []
 
 
 def test_the_number_of_drifted_columns_counts_those_beyond_the_listed_ones() -> None:

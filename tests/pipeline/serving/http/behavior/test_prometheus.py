@@ -18,6 +18,7 @@ from tests.fixtures.server_process import MODEL_NAME, ROW, make_project, run_ser
 from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import httpx
@@ -63,6 +64,29 @@ def has_scraped(prometheus: RunningPrometheus, *, times: int) -> bool:
     return counts != [] and min(counts) >= times
 
 
+def panels_without_data(prometheus: RunningPrometheus, *with_data: str) -> list[str]:
+    """Return the panels of some dashboards without data; a query of any dashboard that is refused raises."""
+    empty = []
+    for path in sorted((ROOT / "deploy/grafana").glob("*.json")):
+        dashboard = json.loads(path.read_text(encoding="utf-8"))
+        chosen: dict[str, str] = {}
+        for variable in dashboard["templating"]["list"][1:]:
+            metric, label = variable["definition"].removeprefix("label_values(").removesuffix(")").rsplit(", ", 1)
+            values = prometheus.get(f"label/{label}/values", **{"match[]": _substitute(metric, chosen)})
+            chosen[variable["name"]] = f"({'|'.join(values)})" if variable.get("multi") else values[0]
+        for panel in dashboard["panels"]:
+            results = [prometheus.query(_substitute(target["expr"], chosen)) for target in panel["targets"]]
+            if not all(results) and path.stem in with_data:
+                empty.append(panel["title"])
+    return empty
+
+
+def _substitute(expression: str, chosen: Mapping[str, str]) -> str:
+    for name, value in chosen.items():
+        expression = expression.replace(f"${name}", value)
+    return expression
+
+
 def predict_slowly(server: RunningServer, seconds: float) -> None:
     """Send the head of a prediction request, and its body later."""
     body = json.dumps({"features": ROW}).encode()
@@ -84,6 +108,7 @@ def test_a_server_raises_no_alert_until_it_is_slow(server: RunningServer, client
         assert prometheus.firing_alerts() == set()
         health = {rule["health"] for group in prometheus.get("rules")["groups"] for rule in group["rules"]}
         assert health == {"ok"}
+        assert panels_without_data(prometheus, "service") == []
         deadline = time.monotonic() + 20
         while not prometheus.firing_alerts() and time.monotonic() < deadline:
             predict_slowly(server, 0.5)
