@@ -22,6 +22,12 @@ def serve(
         int | None,
         typer.Option("--port", min=0, max=65535, help="Port; 0 picks a free one; serving.port by default."),
     ] = None,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(
+            "--grpc-port", min=0, max=65535, help="Port of gRPC; 0 picks a free one; serving.grpc_port by default."
+        ),
+    ] = None,
     state: Annotated[
         Path | None,
         typer.Option("--state", help="Folder of the state database and packages; located from here by default."),
@@ -39,4 +45,12 @@ def serve(
         raise UsageError(f"--stage {stage!r}: expected one of {', '.join(SERVED_STAGES)}")
     if authentication not in (None, *AUTHENTICATION_MODES):
         raise UsageError(f"--authentication {authentication!r}: expected one of {', '.join(AUTHENTICATION_MODES)}")
-    start_server(state=state, model=model, stage=stage, host=host, port=port, authentication=authentication)
+    start_server(
+        state=state,
+        model=model,
+        stage=stage,
+        host=host,
+        port=port,
+        grpc_port=grpc_port,
+        authentication=authentication,
+    )

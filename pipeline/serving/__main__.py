@@ -19,6 +19,7 @@ def _parse_args() -> argparse.Namespace:
     parser.add_argument("--stage", choices=SERVED_STAGES, default="Production")
     parser.add_argument("--host", help="address to listen on; default: serving.host")
     parser.add_argument("--port", type=int, help="port, 0 for a free one; default: serving.port")
+    parser.add_argument("--grpc-port", type=int, help="port of gRPC, 0 for a free one; default: serving.grpc_port")
     parser.add_argument(
         "--state", type=Path, help="folder with state database and packages; default: the nearest project"
     )
@@ -36,6 +37,7 @@ def main() -> None:
             stage=args.stage,
             host=args.host,
             port=args.port,
+            grpc_port=args.grpc_port,
             authentication=args.authentication,
         )
     except MlopsError as error:

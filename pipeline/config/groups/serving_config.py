@@ -72,6 +72,7 @@ class ServingConfig(Section):
 
     host: str = setting("Address to bind; other than loopback needs authentication", min_length=1)
     port: int = setting("Port to bind", ge=1, le=65535)
+    grpc_port: int | None = setting("Port of gRPC; null: none. Needs the extra `grpc`", ge=1, le=65535)
     authentication: Literal["none", "required"] = setting("Whether clients need an API key or a token")
     allowed_hosts: tuple[str, ...] = setting(
         "Accepted Host names of API and app besides their addresses; if empty with authentication, the API accepts all"

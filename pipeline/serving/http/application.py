@@ -44,6 +44,8 @@ _RESPONSE_HEAD = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\
 )
 # The status that nginx logs for a client that closed its connection before the response.
 _CLIENT_CLOSED_REQUEST = 499
+# Clients of KServe and Triton read the member `error` of a problem.
+_INFERENCE_PATHS = ("/v2/", "/v1/models/")
 _OVERLOADED_DETAIL = "the server is at its limit of concurrent work; retry after 1 s"
 
 
@@ -159,9 +161,9 @@ class Application:
                 raise
             return
         except Exception as error:  # noqa: BLE001 - the outer edge: every error becomes a problem document
-            problem = self._to_problem(error, request_id)
+            problem = self.to_problem(error, request_id)
             problem_kind = problem.kind
-            response = _problem_response(problem, request_id, is_inference=scope["path"].startswith("/v2/"))
+            response = _problem_response(problem, request_id, is_inference=scope["path"].startswith(_INFERENCE_PATHS))
         if cycle is None:
             await _send_asgi(send, response, request_id)
         else:
@@ -211,14 +213,18 @@ class Application:
         size = len(request.body) + (self._checked_decoded_size(request.body) if is_gzip else 0)
         if not self.concurrency_limiter.acquire(size):
             request.body = b""
-            await asyncio.sleep(self.refusal_pacer.wait_s())
-            raise HttpProblem("overloaded", _OVERLOADED_DETAIL, headers={"Retry-After": "1"})
+            raise await self.shed()
         try:
             if is_gzip:
                 request.body = await run_in_thread_if_large(size, decode_body, request.body)
             return await route.handler(request)
         finally:
             self.concurrency_limiter.release(size)
+
+    async def shed(self) -> HttpProblem:
+        """Wait, so that refusals stay cheap, and return the problem of a request that was not admitted."""
+        await asyncio.sleep(self.refusal_pacer.wait_s())
+        return HttpProblem("overloaded", _OVERLOADED_DETAIL, headers={"Retry-After": "1"})
 
     def _check_content_type(self, route: Route, request: HttpRequest) -> None:
         media_type = request.media_type
@@ -284,7 +290,7 @@ class Application:
             f"a body has at most {self.max_body_bytes:,} bytes; send fewer rows at a time, or run `mlops predict FILE`",
         )
 
-    def _to_problem(self, error: Exception, request_id: str) -> HttpProblem:
+    def to_problem(self, error: Exception, request_id: str) -> HttpProblem:
         """Return the problem document of an error, and log an error that is not ours."""
         if isinstance(error, HttpProblem):
             return error

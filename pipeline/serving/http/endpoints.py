@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.http import docs_page, tabular
 from pipeline.serving.http.engine_responses import model_identity, require_model, to_json
+from pipeline.serving.http.kserve_v1_endpoints import KserveV1Endpoints
 from pipeline.serving.http.messages import LOG_QUERY_PARAMS, HttpResponse
 from pipeline.serving.http.open_inference_endpoints import OpenInferenceEndpoints
 from pipeline.serving.http.openapi import openapi_document
@@ -81,6 +82,7 @@ class Endpoints:
             *bind_routes(ProbeEndpoints(self.engine, self.server_status)),
             *bind_routes(self),
             *bind_routes(TrialEndpoints(self.engine)),
+            *bind_routes(KserveV1Endpoints(self.engine, self.server_status, self.max_rows)),
             *bind_routes(OpenInferenceEndpoints(self.engine, self.server_status, self.max_rows)),
         )
         return tuple(declared for declared in routes if self.has_docs_page or declared.name != "docs")
@@ -204,12 +206,13 @@ class Endpoints:
         "/v1/models",
         role="viewer",
         response="Models",
-        summary="Describe the loaded model, with schema and card; name the previous one",
+        summary="List the loaded model, with schema and card; name the previous one",
     )
     async def models(self, _request: HttpRequest) -> HttpResponse:
         """Describe the loaded model, and name the previous one."""
         active, previous = self.engine.loaded_model, self.engine.previous_model
         body = {
+            "models": [] if active is None else [active.name],
             "active": None if active is None else _model_description(active),
             "previous": None if previous is None else model_identity(previous),
         }
@@ -304,4 +307,4 @@ def _model_description(model: LoadedModel) -> dict[str, Any]:
 
 
 # In the order of the documentation.
-ENDPOINT_CLASSES = (ProbeEndpoints, Endpoints, TrialEndpoints, OpenInferenceEndpoints)
+ENDPOINT_CLASSES = (ProbeEndpoints, Endpoints, TrialEndpoints, KserveV1Endpoints, OpenInferenceEndpoints)

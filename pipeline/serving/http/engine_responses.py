@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.serving.http.messages import HttpResponse
+from pipeline.serving.http.problems import HttpProblem
 from pipeline.serving.serving_errors import NotReady
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.serving.engine import Engine
     from pipeline.serving.http.application import ServerStatus
     from pipeline.serving.loaded_model import LoadedModel
 
-__all__ = ["model_identity", "readiness_response", "require_model", "to_json"]
+__all__ = [
+    "check_model_names",
+    "model_identity",
+    "readiness_response",
+    "require_model",
+    "require_named_model",
+    "to_json",
+]
 
 
 def readiness_response(engine: Engine, server_status: ServerStatus, details: dict[str, Any]) -> HttpResponse:
@@ -38,6 +48,27 @@ def require_model(engine: Engine) -> LoadedModel:
     if engine.loaded_model is None:
         raise NotReady(engine.ready().reason or "no model is loaded", retry_after_s=2)
     return engine.loaded_model
+
+
+def require_named_model(engine: Engine, names: Mapping[str, str]) -> LoadedModel:
+    """Return the loaded model if a request names it: `names` has `model`, and `version` where one is named.
+
+    Raises
+    ------
+    NotReady
+        When no model is loaded.
+    HttpProblem
+        With 404 when the server has another model or version.
+    """
+    model = require_model(engine)
+    check_model_names(model, names["model"], names.get("version"))
+    return model
+
+
+def check_model_names(model: LoadedModel, name: str, version: str | None) -> None:
+    """Raise HttpProblem with 404 when the server has another model than the named one; None: any version."""
+    if name != model.name or version not in (None, str(model.version)):
+        raise HttpProblem("not-found", f"this server has {model.name}, version {model.version}")
 
 
 def model_identity(model: LoadedModel) -> dict[str, Any]:

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.http import open_inference
 from pipeline.serving.http.authentication import PUBLIC
-from pipeline.serving.http.engine_responses import readiness_response, require_model, to_json
+from pipeline.serving.http.engine_responses import readiness_response, require_named_model, to_json
+from pipeline.serving.http.inference_outputs import model_metadata
 from pipeline.serving.http.messages import LOG_QUERY_PARAMS, HttpResponse
-from pipeline.serving.http.problems import HttpProblem
 from pipeline.serving.http.router import JSON_ONLY, route
 
 if TYPE_CHECKING:
     from pipeline.serving.engine import Engine
     from pipeline.serving.http.application import ServerStatus
     from pipeline.serving.http.messages import HttpRequest
-    from pipeline.serving.loaded_model import LoadedModel
 
 __all__ = ["OpenInferenceEndpoints"]
 
@@ -71,8 +70,8 @@ class OpenInferenceEndpoints:
     )
     async def v2_model_metadata(self, request: HttpRequest) -> HttpResponse:
         """Describe the tensors of the model."""
-        model = self._require_named_model(request)
-        return HttpResponse(to_json(open_inference.model_metadata(model.name, str(model.version), model.schema)))
+        model = require_named_model(self.engine, request.path_params)
+        return HttpResponse(to_json(model_metadata(model.name, str(model.version), model.schema)))
 
     @route(
         "GET",
@@ -94,7 +93,7 @@ class OpenInferenceEndpoints:
     )
     async def v2_model_ready(self, request: HttpRequest) -> HttpResponse:
         """Report whether this model can predict."""
-        model = self._require_named_model(request)
+        model = require_named_model(self.engine, request.path_params)
         return readiness_response(self.engine, self.server_status, {"name": model.name})
 
     @route(
@@ -129,7 +128,7 @@ class OpenInferenceEndpoints:
     )
     async def v2_infer(self, request: HttpRequest) -> HttpResponse:
         """Predict the rows of tensors."""
-        model = self._require_named_model(request)
+        model = require_named_model(self.engine, request.path_params)
         inference = await run_in_thread_if_large(
             len(request.body),
             open_inference.parse_request,
@@ -138,7 +137,7 @@ class OpenInferenceEndpoints:
             model.schema,
             max_rows=self.max_rows,
         )
-        _require_same_model(inference, model)
+        open_inference.require_same_model(inference, model)
         predictions = await self.engine.predict_columns(
             inference.columns, request.log_options(), is_pinned="version" in request.path_params
         )
@@ -149,21 +148,3 @@ class OpenInferenceEndpoints:
             return HttpResponse(body)
         headers = [(open_inference.JSON_LENGTH_HEADER, str(json_length).encode())]
         return HttpResponse(body, media_type=b"application/octet-stream", headers=headers)
-
-    def _require_named_model(self, request: HttpRequest) -> LoadedModel:
-        model = require_model(self.engine)
-        named_version = request.path_params.get("version")
-        if request.path_params["model"] != model.name or named_version not in (None, str(model.version)):
-            raise HttpProblem("not-found", f"this server has {model.name}, version {model.version}")
-        return model
-
-
-def _require_same_model(inference: open_inference.InferenceRequest, model: LoadedModel) -> None:
-    """Refuse a body that names another model than its path."""
-    named = (inference.model_name or model.name, inference.model_version or str(model.version))
-    if named != (model.name, str(model.version)):
-        raise HttpProblem(
-            "not-found",
-            f"the body names another model or version than the server has; expected {model.name}, version"
-            f" {model.version}, or neither",
-        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.serving.http import json_schemas, problems
 from pipeline.serving.http.authentication import PUBLIC
 from pipeline.serving.http.response_schemas import RESPONSE_SCHEMAS
+from pipeline.serving.http.router import path_param_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,6 +25,7 @@ _TAGS = {
     "operation": "What the server does and has loaded, for people and programs that watch it.",
     "trials": "Comparisons of two versions in production.",
     "probes": "Whether the process responds and can predict, for schedulers of containers.",
+    "kserve_v1": "KServe's first protocol: rows as instances.",
     "open_inference": "The Open Inference Protocol, version 2, for clients of KServe and Triton.",
 }
 
@@ -88,7 +90,7 @@ def _operation_object(route: Route, path_values: Mapping[str, str]) -> dict[str,
         "security": [] if route.role == PUBLIC else [{"bearer": []}, {}],
         "responses": _responses(route),
     }
-    parameters = [_path_parameter(part[1:-1], path_values) for part in route.path.split("/") if part.startswith("{")]
+    parameters = [_path_parameter(name, path_values) for name in path_param_names(route.path)]
     parameters += [_PARAMETERS[name] for name in route.parameters]
     if parameters:
         operation["parameters"] = parameters

@@ -82,6 +82,7 @@ _PREDICTIONS: dict[str, dict[str, Any]] = {
         unit=_STRING,
         contributions=_list_of(_reference("Contribution")),
     ),
+    "ExplainedPredictions": _object_schema(explanations=_list_of(_reference("ExplainedPrediction"))),
     "Variation": _object_schema(
         feature=_STRING, value=_STRING, probability=_SHARE, prediction=_STRING, is_present=_BOOLEAN
     ),
@@ -105,7 +106,9 @@ _OPERATION: dict[str, dict[str, Any]] = {
         metrics=_ANY_OBJECT,
         lineage=_ANY_OBJECT,
     ),
-    "Models": _object_schema(active=_or_null("ModelDescription"), previous=_or_null("ModelIdentity")),
+    "Models": _object_schema(
+        models=_list_of(_STRING), active=_or_null("ModelDescription"), previous=_or_null("ModelIdentity")
+    ),
     "ComponentStatus": _object_schema(
         name=_STRING,
         state=_STRING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, did_you_mean
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     # Declared above a method it takes (self, request); in the router it is bound and takes the request alone.
     Handler = Callable[..., Awaitable[HttpResponse]]
 
-__all__ = ["JSON_ONLY", "Route", "Router", "bind_routes", "declared_routes", "route"]
+__all__ = ["JSON_ONLY", "Route", "Router", "bind_routes", "declared_routes", "path_param_names", "route"]
 
 JSON_ONLY = ("application/json",)
 _ROUTES_ATTRIBUTE = "declared_routes"
+_MAX_PATHS = 8  # in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Route:
         Label of the endpoint in metrics, log and traces, and its `operationId` in the OpenAPI document.
     method : str
     path : str
-        May hold `{name}` parts.
+        May hold `{name}` parts, and parts such as `{name}:verb`.
     role : str or None
         Role that a caller needs. The router refuses None.
     handler : callable
@@ -152,6 +154,8 @@ class Router:
             if declared.method in methods:
                 raise ConfigError(f"{label}: is declared twice; declare each method and path once")
             methods[declared.method] = declared
+        # `{name}` alone accepts the values of `{name}:verb`, too: it is tried last.
+        self._templates = dict(sorted(self._templates.items(), key=lambda item: -sum(map(_suffix_length, item[0]))))
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
         """Return the route of a request and the values of the named parts of its path.
@@ -165,13 +169,21 @@ class Router:
         if methods is None and path.endswith("/"):
             methods, path_params = self._match(path[:-1])  # the protocol's own document names /v2/
         if methods is None:
-            known = sorted({declared.path for declared in self.routes})
-            raise HttpProblem("not-found", f"known paths: {', '.join(known)}{did_you_mean(path, known)}")
+            raise HttpProblem("not-found", self._not_found_detail(path))
         matched = methods.get("GET" if method == "HEAD" else method)
         if matched is None:
             allowed = ", ".join(_allowed_methods(methods))
             raise HttpProblem("method-not-allowed", f"this path accepts {allowed}", headers={"Allow": allowed})
         return matched, path_params
+
+    def _not_found_detail(self, path: str) -> str:
+        """Name the paths that have the longest beginning in common with an unknown one."""
+        known = sorted({declared.path for declared in self.routes})
+        n_shared = {name: _n_shared_parts(name, path) for name in known}
+        most = max(n_shared.values(), default=0)
+        near = [name for name in known if n_shared[name] == most]
+        rest = "" if len(near) == len(known) and len(near) <= _MAX_PATHS else "; GET /openapi.json lists all"
+        return f"known paths: {', '.join(near[:_MAX_PATHS])}{rest}{did_you_mean(path, known)}"
 
     def _match(self, path: str) -> tuple[dict[str, Route] | None, dict[str, str]]:
         methods = self._by_path.get(path)
@@ -182,13 +194,39 @@ class Router:
         for template, methods in self._templates.items():
             if len(template) == len(parts):
                 pairs = list(zip(template, parts, strict=True))
-                if all(part if _is_path_param(name) else name == part for name, part in pairs):
-                    return methods, {name[1:-1]: part for name, part in pairs if _is_path_param(name)}
+                if all(_matches(name, part) for name, part in pairs):
+                    return methods, dict(_path_param(name, part) for name, part in pairs if _is_path_param(name))
         return None, {}
+
+
+def path_param_names(path: str) -> list[str]:
+    """Return the names of the named parts of a path."""
+    return [_path_param(part, "")[0] for part in path.split("/") if _is_path_param(part)]
 
 
 def _is_path_param(part: str) -> bool:
     return part.startswith("{")
+
+
+def _suffix_length(name: str) -> int:
+    return len(name.partition("}")[2])
+
+
+def _n_shared_parts(template: str, path: str) -> int:
+    pairs = zip(template.split("/"), path.split("/"), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: _matches(*pair), pairs))
+
+
+def _matches(name: str, part: str) -> bool:
+    if not _is_path_param(name):
+        return name == part
+    suffix = name.partition("}")[2]
+    return len(part) > len(suffix) and part.endswith(suffix)
+
+
+def _path_param(name: str, part: str) -> tuple[str, str]:
+    param, _, suffix = name[1:].partition("}")
+    return param, part.removesuffix(suffix)
 
 
 def _allowed_methods(methods: Iterable[str]) -> list[str]:

@@ -14,7 +14,7 @@ from pipeline.errors import DependencyUnavailable
 from pipeline.serving.http.protocol import DeadlineProtocol, Timeouts, close_expired
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Awaitable, Callable, Generator
 
     from pipeline.serving.http.application import Application
     from pipeline.serving.http.request_tracing import TracedApplication
@@ -62,7 +62,14 @@ class HttpServer(uvicorn.Server):
         Seconds after which an idle connection is closed.
     asgi_app : TracedApplication, optional
         Wraps `application`, and receives the requests in its place.
+
+    Attributes
+    ----------
+    on_shutdown : callable, optional
+        Set before the start; called with the seconds that running requests get, while they finish.
     """
+
+    on_shutdown: Callable[[float], Awaitable[None]] | None = None
 
     def __init__(
         self,
@@ -132,8 +139,9 @@ class HttpServer(uvicorn.Server):
             self._accept_all(listening)
         await asyncio.gather(*self._accept_tasks, return_exceptions=True)
         closing = asyncio.ensure_future(self._close_expired_periodically())
+        others = [] if self.on_shutdown is None else [self.on_shutdown(_SHUTDOWN_TIMEOUT_S)]
         try:
-            await super().shutdown(sockets)
+            await asyncio.gather(super().shutdown(sockets), *others)
         finally:
             closing.cancel()
 

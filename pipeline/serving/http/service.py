@@ -7,7 +7,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import uvloop
 
@@ -32,18 +32,28 @@ from pipeline.tracing import open_tracing
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pipeline.config.groups.serving_config import OidcConfig, ServingConfig
     from pipeline.serving.engine import Engine
     from pipeline.serving.http.authentication import CredentialVerifier
     from pipeline.serving.prediction_types import Readiness
 
-__all__ = ["HttpService", "serve_http"]
+__all__ = ["HttpService", "SideServer", "serve_http"]
 
 _BYTES_PER_MB = 1_000_000
 _SERVICE_NAME = "mlops-api"
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+
+
+class SideServer(Protocol):
+    """A server of another protocol, in the event loop of the HTTP server."""
+
+    async def start(self) -> str:
+        """Listen, and return the address."""
+
+    async def stop(self, grace_s: float) -> None:
+        """Accept no further calls, and cancel those that have not ended after `grace_s` seconds."""
 
 
 @dataclass(slots=True)
@@ -58,6 +68,7 @@ class HttpService:
     listening_socket: socket.socket
     logger: Any
     started_at_s: float
+    side_server: SideServer | None = None
 
     async def run(self) -> None:
         """Load the model, handle requests until a signal, then finish the requests that have started."""
@@ -66,13 +77,18 @@ class HttpService:
         self.api_keys.state = self.monitor_metrics.state = self.engine.state
         await asyncio.to_thread(self.api_keys.reload)
         reloading_keys = asyncio.ensure_future(self.api_keys.reload_periodically())
+        addresses: dict[str, str] = {}
         try:
+            if self.side_server is not None:
+                addresses["grpc_address"] = await self.side_server.start()
+                self.server.on_shutdown = self.side_server.stop
             host, port = self.listening_socket.getsockname()[:2]
             url_host = f"[{host}]" if ":" in host else host
             readiness = self.engine.ready()
             self.logger.info(
                 "listening",
                 address=f"http://{url_host}:{port}",
+                **addresses,
                 ready=readiness.is_ready,
                 reason=readiness.detail or readiness.reason,
                 seconds=round(time.monotonic() - self.started_at_s, 3),
@@ -81,6 +97,8 @@ class HttpService:
             await self.server.serve(sockets=[self.listening_socket])
         finally:
             reloading_keys.cancel()
+            if self.side_server is not None:
+                await self.side_server.stop(0)
             with suppress(MlopsError):
                 await asyncio.to_thread(self.api_keys.save_last_used)
             await self.engine.close()
@@ -100,6 +118,7 @@ def serve_http(
     monitor_period_us: int,
     started_at_s: float,
     environment: Mapping[str, str] | None = None,
+    create_side_server: Callable[[Application], SideServer] | None = None,
 ) -> None:
     """Serve HTTP at `config.host` and `config.port` until SIGTERM or SIGINT.
 
@@ -114,6 +133,8 @@ def serve_http(
         Monotonic time at which the process started, for the duration in the log.
     environment : mapping, optional
         Environment variables; those of the process when None.
+    create_side_server : callable, optional
+        Returns a server of another protocol that shares credentials, limits, metrics and log of the application.
 
     Raises
     ------
@@ -140,22 +161,27 @@ def serve_http(
         production=ProductionReader(engine, monitor_period_us),
         request_metrics=RequestMetrics() if tracing is None else TracedRequestMetrics(),
     )
-    limits = config.limits
-    timeouts = Timeouts(limits.header_timeout_s, limits.body_timeout_s, limits.response_timeout_s)
     listening_socket = bind_socket(config.host, config.port)
     traced = None
     if tracing is not None:
         engine.observer = CommitTracer()
         traced = TracedApplication(application, tracing)
-    server = HttpServer(application, timeouts=timeouts, keep_alive_s=limits.keep_alive_timeout_s, asgi_app=traced)
+    server = _create_server(application, config, traced)
+    side_server = None if create_side_server is None else create_side_server(application)
     service = HttpService(
-        engine, application, server, api_keys, monitor_metrics, listening_socket, logger, started_at_s
+        engine, application, server, api_keys, monitor_metrics, listening_socket, logger, started_at_s, side_server
     )
     try:
         uvloop.run(service.run())
     finally:
         if tracing is not None:
             tracing.close()
+
+
+def _create_server(application: Application, config: ServingConfig, traced: TracedApplication | None) -> HttpServer:
+    limits = config.limits
+    timeouts = Timeouts(limits.header_timeout_s, limits.body_timeout_s, limits.response_timeout_s)
+    return HttpServer(application, timeouts=timeouts, keep_alive_s=limits.keep_alive_timeout_s, asgi_app=traced)
 
 
 def _create_application(

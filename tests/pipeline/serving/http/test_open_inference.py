@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from pipeline.serving.http import open_inference
+from pipeline.serving.http import inference_outputs, open_inference
 from pipeline.serving.prediction_types import PredictionBatch
 from pipeline.serving.serving_errors import BodyTooLarge, InvalidRequest, MalformedBody
 from tests.fixtures.toy_dataset import schema
@@ -145,7 +145,7 @@ def test_a_binary_response_has_its_data_after_the_json() -> None:
 
 
 def test_metadata_names_each_feature_and_output() -> None:
-    metadata = open_inference.model_metadata("m", "1", schema())
+    metadata = inference_outputs.model_metadata("m", "1", schema())
     assert [(tensor["name"], tensor["datatype"]) for tensor in metadata["inputs"]] == [
         ("size", "FP64"), ("count", "INT64"), ("colour", "BYTES"), ("is_new", "BOOL"), ("seen_at", "BYTES"),
         ("note", "BYTES"),

@@ -21,7 +21,7 @@ STATUSES = {400, 404, 409, 413, 422, 503}
 ENGINE_FILES = sorted(
     path
     for path in (ROOT / "pipeline/serving").rglob("*.py")
-    if "http" not in path.relative_to(ROOT / "pipeline/serving").parts
+    if not {"http", "grpc_inference"} & set(path.relative_to(ROOT / "pipeline/serving").parts)
 )
 
 

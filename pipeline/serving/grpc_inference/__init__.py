@@ -1,0 +1,1 @@
+"""The Open Inference Protocol over gRPC, beside the HTTP server and with its engine, credentials, limits and log."""
