@@ -8,7 +8,8 @@
     |   |-- UnknownOption          the option is in no lookup table
     |   `-- TargetRefused          a `_target_` that is not allowed
     |-- DataError              4  rows or files do not match their declaration
-    |   `-- UnreadableFile         a file cannot be read at all
+    |   |-- UnreadableFile         a file cannot be read at all
+    |   `-- UnsupportedFrame       an object is no frame with named columns
     |-- GateRefused            5  a candidate failed its gates
     |-- Conflict               6  another process holds a lock or changed the state first
     |-- DependencyUnavailable  7  a server, disk or package is unavailable
@@ -40,6 +41,7 @@ __all__ = [
     "TargetRefused",
     "UnknownOption",
     "UnreadableFile",
+    "UnsupportedFrame",
     "UsageError",
     "did_you_mean",
 ]
@@ -79,6 +81,10 @@ class DataError(MlopsError):
 
 class UnreadableFile(DataError):
     """A file cannot be read at all, because it is damaged, missing or of another format."""
+
+
+class UnsupportedFrame(DataError, TypeError):
+    """An object is no frame with named columns; it is also a TypeError, as scikit-learn's users expect."""
 
 
 class GateRefused(MlopsError):

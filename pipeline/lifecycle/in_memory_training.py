@@ -18,6 +18,7 @@ from pipeline.modeling.estimators import build_estimator, estimator_to_config, i
 from pipeline.modeling.mitigation_effect import train_with_mitigation
 from pipeline.package.training_lineage import lineage_record
 from pipeline.schema import Schema
+from pipeline.schema.frame_input import as_frame, as_labels
 from pipeline.schema.frame_schema import infer_feature_schema
 
 if TYPE_CHECKING:
@@ -113,8 +114,10 @@ def to_train_test(train: Any, test: Any, y_train: Any, y_test: Any, config: Conf
         When the parts have different columns, or labels and rows do not match.
     """
     declared = Schema.from_config(config.data)
-    label_name = getattr(y_train, "name", None)
-    features = [pd.DataFrame(part).rename(columns=str) for part in (train, test)]
+    y_train, y_test = as_labels(y_train, name="y_train"), as_labels(y_test, name="y_test")
+    label_name = y_train.name
+    parts_by_name = {"X_train": train, "X_test": test}
+    features = [as_frame(part, name=name, takes_positions=True) for name, part in parts_by_name.items()]
     if list(features[0].columns) != list(features[1].columns):
         raise UsageError("X_train and X_test have different columns; pass the same columns in the same order")
     is_declared = set(declared.feature_names) <= set(features[0].columns)
@@ -127,8 +130,8 @@ def to_train_test(train: Any, test: Any, y_train: Any, y_test: Any, config: Conf
     return TrainTestFrames(_cast_dtypes(parts[0], inferred), _cast_dtypes(parts[1], inferred), inferred)
 
 
-def _with_target(frame: pd.DataFrame, labels: Any, target: str) -> pd.DataFrame:
-    texts = pd.Series(labels).astype("string").to_numpy(dtype=object)
+def _with_target(frame: pd.DataFrame, labels: pd.Series, target: str) -> pd.DataFrame:
+    texts = labels.astype("string").to_numpy(dtype=object)
     if len(texts) != len(frame):
         raise UsageError(f"found {len(frame)} rows and {len(texts)} labels; expected one label for each row")
     return frame.reset_index(drop=True).assign(**{target: pd.array(texts, dtype="string")})

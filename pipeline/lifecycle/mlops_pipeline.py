@@ -23,14 +23,13 @@ from pipeline.monitoring import ModelMonitor
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.registry import ModelRegistry
+from pipeline.schema.frame_input import as_frame
 from pipeline.tracking import ExperimentTracker
 from pipeline.tracking.revision import revision_tags
 from pipeline.validation import DataValidator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pandas as pd
 
     from pipeline.config.root_config import Config
     from pipeline.evaluation import EvaluationReport
@@ -102,14 +101,12 @@ class MLOpsPipeline:
             self.config = load_params(self._root / paths.PARAMS)
         return self.config
 
-    def validate_and_track_data(
-        self, train_data: pd.DataFrame, test_data: pd.DataFrame, *, target: str | None = None
-    ) -> dict[str, Any]:
+    def validate_and_track_data(self, train_data: Any, test_data: Any, *, target: str | None = None) -> dict[str, Any]:
         """Validate two DataFrames, compare them, and record the reports as a run.
 
         Parameters
         ----------
-        train_data, test_data : DataFrame
+        train_data, test_data : frame of any library
             Rows with their labels.
         target : str, optional
             Column to predict; the last one with few distinct values when None.
@@ -120,6 +117,7 @@ class MLOpsPipeline:
             `train` and `test`: reports with the keys of `reports/validation.json`, `test` compared with `train`;
             and `run_id`.
         """
+        train_data, test_data = as_frame(train_data, name="train_data"), as_frame(test_data, name="test_data")
         validator = DataValidator(config=self._loaded_config.validation, target=target)
         reports = {
             "train": validator.validate_dataset(train_data, "train"),
@@ -159,7 +157,7 @@ class MLOpsPipeline:
             that works on raw columns (`ColumnTransformer`, `OneHotEncoder`, `OrdinalEncoder`) is refused. Of a search
             (`GridSearchCV`) the best estimator is trained; one that is not fitted is fitted to the train rows first.
         X_train, y_train, X_test, y_test
-            Features and labels.
+            Features (frames of any library, or arrays of two dimensions) and labels (words or numbers).
         model_params : mapping, optional
             Parameters to record; those of the estimator when None.
         register_model : bool
@@ -233,8 +231,8 @@ class MLOpsPipeline:
 
     def monitor_production_model(
         self,
-        prediction_data: pd.DataFrame | None = None,
-        reference_data: pd.DataFrame | None = None,
+        prediction_data: Any = None,
+        reference_data: Any = None,
         *,
         window_hours: float | None = None,
     ) -> dict[str, Any]:
@@ -242,10 +240,10 @@ class MLOpsPipeline:
 
         Parameters
         ----------
-        prediction_data : DataFrame, optional
+        prediction_data : frame of any library, optional
             Recent rows, with the target column where outcomes are known; the logged rows of the last hours when
             None.
-        reference_data : DataFrame, optional
+        reference_data : frame of any library, optional
             Rows to compare with; the train rows of the version when None.
         window_hours : float, optional
             Hours of the log; `monitoring.window_hours` when None.

@@ -25,13 +25,12 @@ from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
 from pipeline.project.actor import current_actor
 from pipeline.project.root import find_project_root
+from pipeline.schema.frame_input import as_frame
 from pipeline.state import HOUR_US
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
-
-    import pandas as pd
 
     from pipeline.config.root_config import Config
     from pipeline.monitoring.log import Window
@@ -89,7 +88,7 @@ class ModelMonitor:
         ----------
         prediction : str
             One of the model's classes.
-        features : mapping, Series, or frame of one row
+        features : mapping, Series, or frame of one row of any library
         confidence : float between 0 and 1
             Probability of the predicted class.
         actual : str, optional
@@ -155,7 +154,7 @@ class ModelMonitor:
 
     def detect_data_drift(
         self,
-        reference_data: pd.DataFrame | None = None,
+        reference_data: Any = None,
         drift_threshold: float | None = None,
         *,
         window_hours: float | None = None,
@@ -166,7 +165,7 @@ class ModelMonitor:
 
         Parameters
         ----------
-        reference_data : DataFrame, optional
+        reference_data : frame of any library, optional
             Rows to compare with, which also allow the multivariate test; the training rows, as counted in the
             package, when None.
         drift_threshold : float, optional
@@ -180,8 +179,9 @@ class ModelMonitor:
             What to compare with when no rows are given: the training rows, or the window of the same length before;
             `monitoring.baseline` when None.
         """
+        reference = None if reference_data is None else as_frame(reference_data, name="reference_data")
         with self.open_window(window_hours, window_rows=window_rows) as view:
-            report = view.detect_drift(reference_data, drift_threshold=drift_threshold, baseline=baseline)
+            report = view.detect_drift(reference, drift_threshold=drift_threshold, baseline=baseline)
             return view.drift_values(report)
 
     def detect_performance_degradation(
@@ -221,7 +221,7 @@ class ModelMonitor:
         window_hours: float | None = None,
         *,
         window_rows: int | None = None,
-        reference_data: pd.DataFrame | None = None,
+        reference_data: Any = None,
     ) -> dict[str, Any]:
         """Return traffic, drift, performance and degradation of one window as plain values.
 
@@ -231,21 +231,22 @@ class ModelMonitor:
             `monitoring.window_hours` when None.
         window_rows : int, optional
             The last so many predictions instead.
-        reference_data : DataFrame, optional
+        reference_data : frame of any library, optional
             Rows to compare with; the declared baseline when None.
         """
+        reference = None if reference_data is None else as_frame(reference_data, name="reference_data")
         with self.open_window(window_hours, window_rows=window_rows) as view:
-            drift = None if reference_data is None else view.detect_drift(reference_data)
+            drift = None if reference is None else view.detect_drift(reference)
             return view.report(drift=drift)
 
-    def evaluate_frame(self, frame: pd.DataFrame, reference_data: pd.DataFrame | None = None) -> dict[str, Any]:
+    def evaluate_frame(self, frame: Any, reference_data: Any = None) -> dict[str, Any]:
         """Return the report of the rows of a frame, with the keys of `generate_monitoring_report`.
 
         Parameters
         ----------
-        frame : DataFrame
+        frame : frame of any library
             Rows with columns of the model; outcomes in the target column, where the frame has it.
-        reference_data : DataFrame, optional
+        reference_data : frame of any library, optional
             Rows to compare with; the training rows when None.
 
         Raises
@@ -262,8 +263,8 @@ class ModelMonitor:
             package,
             self.resolved_config,
             importance=mean_importance(package),
-            frame=frame,
-            reference_frame=reference_data,
+            frame=as_frame(frame, name="prediction_data"),
+            reference_frame=None if reference_data is None else as_frame(reference_data, name="reference_data"),
         )
         return view.report()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -14,8 +15,10 @@ from pipeline.files import parse_yaml
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.classifier import Classifier, predicted_classes
 from pipeline.modeling.encoding import Encoder
+from pipeline.modeling.feature_input import read_features
 from pipeline.modeling.row_importance import RowImportance
 from pipeline.package import skops_file
+from pipeline.package.classifier_protocol import ClassifierProtocol
 from pipeline.package.golden import check_golden, check_golden_classes
 from pipeline.package.manifest import MITIGATION_FILE, Manifest, verify_files, verify_package
 from pipeline.package.onnx_file import OnnxModel
@@ -37,9 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["Package", "load_package", "load_rule_baseline"]
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
-    """A loaded package, which predicts by ONNX where the package has it.
+@dataclass(frozen=True, slots=True, repr=False)
+class Package(ClassifierProtocol):
+    """A loaded package: a scikit-learn classifier, which predicts by ONNX where the package has it.
 
     `golden_rows` is the content of golden.json: columns of rows with their probabilities and classes.
     `train_rows` recognizes the rows that it learned from, and `importance` is that of the features on test rows; both
@@ -58,6 +61,15 @@ class Package:
     train_rows: TrainRowFilter | None = None
     importance: RowImportance | None = None
     mitigation: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        """Return one line: a package holds files of a megabyte, which a notebook would print."""
+        served = "ONNX" if self.onnx_used else "scikit-learn"
+        classes = ", ".join(self.classes)
+        return (
+            f"<Package {self.digest[:12]}: {self.manifest.model} of {self.manifest.name},"
+            f" {self.n_features_in_} features, classes {classes}, predicts by {served}>"
+        )
 
     @property
     def digest(self) -> str:
@@ -79,39 +91,67 @@ class Package:
         """Whether the threshold of a row depends on its group."""
         return self.serving_classifier.group_thresholds is not None
 
-    def row_thresholds(self, rows: pd.DataFrame | Mapping[str, Sequence[Any]]) -> Threshold:
+    def row_thresholds(self, rows: Any) -> Threshold:
         """Return the threshold of all rows, or of each where groups have their own, shape (n_rows,)."""
-        return self.serving_classifier.row_thresholds(rows)
+        if not self.has_group_thresholds:
+            return self.threshold
+        return self.serving_classifier.row_thresholds(read_features(rows, self.schema))
 
     @property
     def onnx_used(self) -> bool:
         """Whether predictions come from ONNX."""
-        return self.manifest.onnx.used
+        return isinstance(self.serving_classifier.estimator, OnnxModel)
 
-    def predict_proba(self, rows: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return probabilities, shape (n_rows, n_classes), in the order of `classes`.
 
         Parameters
         ----------
-        rows : DataFrame, or mapping of column names to plain values
-            None, NA and NaN are missing values. Other columns are ignored.
+        X : frame of any library, mapping of column names to plain values, or list of mappings
+            See `pipeline.schema.frame_input.as_frame`. None, NA and NaN are missing values. Other columns are ignored,
+            and a nullable feature that is absent is missing in each row.
 
         Raises
         ------
         DataError
-            When a feature is missing or cannot be converted to its kind.
+            When a feature that is not nullable is absent, or values are of another kind.
+        UnsupportedFrame
+            When `X` has no names of columns.
         """
-        return self.serving_classifier.predict_proba(rows)
+        return self.serving_classifier.predict_proba(read_features(X, self.schema))
 
-    def predict(self, rows: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.str_]:
-        """Return the predicted class of each row."""
-        return predicted_classes(self.predict_proba(rows), self.schema.target, self.row_thresholds(rows))
+    def predict(self, X: Any) -> NDArray[np.str_]:
+        """Return the predicted class of each row; raises as `predict_proba` does."""
+        rows = read_features(X, self.schema)
+        classifier = self.serving_classifier
+        thresholds = classifier.row_thresholds(rows)
+        return predicted_classes(classifier.predict_proba(rows), self.schema.target, thresholds)
 
-    def sklearn_classifier(self) -> Classifier:
-        """Return the scikit-learn form, built from the skops file."""
+    def sklearn_classifier(self) -> Package:
+        """Return this package with the estimator of its skops file, which predicts in place of ONNX."""
         if not self.onnx_used:
-            return self.serving_classifier
-        return _with_sklearn_estimator(self.serving_classifier, self.skops_bytes)
+            return self
+        estimator = skops_file.load_estimator(self.skops_bytes)
+        return replace(self, serving_classifier=replace(self.serving_classifier, estimator=estimator))
+
+    def with_sorted_classes(self) -> Package:
+        """Return this package with classes, and columns of probabilities, in sorted order, as scikit-learn expects."""
+        order = tuple(sorted(range(len(self.classes)), key=self.classes.__getitem__))
+        target = replace(self.schema.target, classes=tuple(self.classes[code] for code in order))
+        fields = {field.name: getattr(self.serving_classifier, field.name) for field in dataclass_fields(Classifier)}
+        classifier = _ReorderedClassifier(**fields, order=order)
+        return replace(self, schema=replace(self.schema, target=target), serving_classifier=classifier)
+
+
+@dataclass(frozen=True, slots=True)
+class _ReorderedClassifier(Classifier):
+    """A classifier whose columns of probabilities are put into another order."""
+
+    order: tuple[int, ...] = ()
+
+    def predict_proba(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
+        """Return probabilities in the order of the sorted classes."""
+        return Classifier.predict_proba(self, frame)[:, self.order]
 
 
 def load_package(path: Path) -> Package:
@@ -204,7 +244,3 @@ def load_rule_baseline(path: Path) -> Package:
         skops_bytes=b"",
         golden_rows=plain["golden"],
     )
-
-
-def _with_sklearn_estimator(classifier: Classifier, skops_bytes: bytes) -> Classifier:
-    return replace(classifier, estimator=skops_file.load_estimator(skops_bytes))

@@ -161,6 +161,7 @@ class OnnxModel:
 
     def __init__(self, data: bytes, classes: Sequence[int]) -> None:
         _check_model(data)
+        self._data = data
         self.classes_ = np.asarray(classes, dtype=np.int64)
         import onnxruntime as ort
 
@@ -174,6 +175,10 @@ class OnnxModel:
             self._output = self._session.get_outputs()[-1].name
         except Exception as error:  # onnxruntime raises its own classes
             raise IntegrityError(f"model.onnx: cannot be loaded ({error})") from error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what a copy in another process is built from: a session cannot be pickled."""
+        return OnnxModel, (self._data, self.classes_.tolist())
 
     def predict_proba(self, matrix: NDArray[Any]) -> NDArray[np.float64]:
         """Return probabilities, shape (n_rows, len(classes_)); a row gets the same bits alone as among others."""

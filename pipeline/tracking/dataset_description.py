@@ -6,22 +6,22 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pipeline.files import sha256
+from pipeline.schema.frame_input import as_frame
 from pipeline.tracking.run_operations import LoggedDataset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pandas as pd
 
 __all__ = ["describe_dataset", "describe_frame"]
 
 _MLFLOW_TYPES = {"i": "long", "u": "long", "f": "double", "b": "boolean", "M": "datetime"}
 
 
-def describe_frame(frame: pd.DataFrame, name: str, *, context: str, source: str, digest: str) -> LoggedDataset:
-    """Return the description of a frame; an empty `digest` is computed from its content."""
+def describe_frame(rows: Any, name: str, *, context: str, source: str, digest: str) -> LoggedDataset:
+    """Return the description of a frame of any library; an empty `digest` is computed from its content."""
     import pandas as pd
 
+    frame = as_frame(rows, name=name)
     if not digest:
         hashed = pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()
         digest = sha256(hashed + "\0".join(map(str, frame.columns)).encode())

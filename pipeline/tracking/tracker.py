@@ -294,7 +294,7 @@ class ExperimentTracker:
         return table
 
     def log_dataset(
-        self, frame: pd.DataFrame, name: str, *, context: str = "training", source: str = "memory", digest: str = ""
+        self, frame: Any, name: str, *, context: str = "training", source: str = "memory", digest: str = ""
     ) -> None:
         """Log the rows of the run: name, digest, column types, number of rows.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config.config_loader import load_params
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.project import paths
+from pipeline.schema.frame_input import as_frame, as_labels
 from pipeline.schema.frame_schema import infer_frame_schema
 from pipeline.validation.dataset_validation import validate_rows
 from pipeline.validation.split_report import compare_split
@@ -57,31 +58,32 @@ class DataValidator:
         self._target = target
         self._reports: dict[str, ValidationReport] = {}
 
-    def validate_dataset(
-        self, df: pd.DataFrame, dataset_name: str = "dataset", *, reference: pd.DataFrame | None = None
-    ) -> dict[str, Any]:
+    def validate_dataset(self, df: Any, dataset_name: str = "dataset", *, reference: Any = None) -> dict[str, Any]:
         """Return the report of `df`, with the keys of `reports/validation.json`.
 
         Parameters
         ----------
-        df : DataFrame
-            Rows; columns that are not declared are listed and not checked. Names become texts.
+        df : frame of any library, mapping of columns, or list of mappings
+            Rows; columns that are not declared are listed and not checked. Names become texts. Without a declaration
+            also an array of two dimensions.
         dataset_name : str
             Name of the report; it replaces an earlier report of this name.
-        reference : DataFrame, optional
+        reference : in the forms of `df`, optional
             Rows to compare with; without them `drift` is empty.
 
         Raises
         ------
         DataError
             When there are no rows.
+        UnsupportedFrame
+            When `df` has no names of columns, or is no frame.
         UsageError
             When two columns have one name, or the target is not a column.
         ConfigError
             When a declared check is not known to Pandera.
         """
-        df = _to_named_frame(df)
-        reference = None if reference is None else _to_named_frame(reference)
+        df = self._as_frame(df, name=dataset_name)
+        reference = None if reference is None else self._as_frame(reference, name="reference")
         schema = self._schema_for(df)
         if self._schema is None:
             df = _with_text_labels(df, schema)
@@ -121,21 +123,22 @@ class DataValidator:
 
         Parameters
         ----------
-        X_train, X_test : DataFrame or array of two dimensions
+        X_train, X_test : frame of any library, or array of two dimensions
             Features.
         y_train, y_test : array-like
             Classes of their rows.
         seed : int
             Seed of the tree that predicts the part of a row.
         """
-        X_train, X_test = _to_named_frame(X_train), _to_named_frame(X_test)
+        X_train = as_frame(X_train, name="X_train", takes_positions=True)
+        X_test = as_frame(X_test, name="X_test", takes_positions=True)
         name = self._schema.target.column if self._schema is not None else _unused_column_name(X_train)
         train = X_train.assign(**{name: _to_text_labels(y_train)})
         test = X_test.assign(**{name: _to_text_labels(y_test)})
         schema = self._schema if self._schema is not None else infer_frame_schema(train, target=name, other=test)
         return compare_split(train, test, schema, self._validation_config(), seed=seed).as_dict()
 
-    def detect_data_drift(self, df: pd.DataFrame, reference: pd.DataFrame) -> list[dict[str, Any]]:
+    def detect_data_drift(self, df: Any, reference: Any) -> list[dict[str, Any]]:
         """Return the drift of each column of `df` against `reference`."""
         drift: list[dict[str, Any]] = self.validate_dataset(df, "drift", reference=reference)["drift"]
         return drift
@@ -149,6 +152,10 @@ class DataValidator:
             self._config = load_params(paths.PARAMS).validation
         return self._config
 
+    def _as_frame(self, rows: Any, *, name: str) -> pd.DataFrame:
+        # Without a declaration the columns of an array may be called by their positions.
+        return as_frame(rows, name=name, takes_positions=self._schema is None)
+
     def _schema_for(self, df: pd.DataFrame) -> Schema:
         return self._schema if self._schema is not None else infer_frame_schema(df, target=self._target)
 
@@ -160,16 +167,6 @@ def _unused_column_name(frame: pd.DataFrame) -> str:
     return name
 
 
-def _to_named_frame(rows: Any) -> pd.DataFrame:
-    import pandas as pd
-
-    frame = pd.DataFrame(rows).rename(columns=str)
-    if not frame.columns.is_unique:
-        duplicated = sorted(set(frame.columns[frame.columns.duplicated()]))
-        raise UsageError(f"columns {', '.join(duplicated)} occur more than once; rename them")
-    return frame
-
-
 def _with_text_labels(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return `frame` with its labels as texts: those of an inferred schema are, whatever type they had."""
     name = schema.target.column
@@ -179,6 +176,4 @@ def _with_text_labels(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 
 def _to_text_labels(values: Any) -> Any:
-    import pandas as pd
-
-    return pd.Series(values).astype("string").to_numpy(dtype=object)
+    return as_labels(values).astype("string").to_numpy(dtype=object)

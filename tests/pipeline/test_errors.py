@@ -19,6 +19,7 @@ EXIT_CODES = {
     errors.DatabaseMissing: 7,
     errors.DatabaseDamaged: 7,
     errors.UnreadableFile: 4,
+    errors.UnsupportedFrame: 4,
     errors.IntegrityError: 8,
     errors.NotAllowed: 9,
 }

@@ -15,6 +15,7 @@ import numpy as np
 from pipeline import state as store
 from pipeline.errors import Conflict, DataError
 from pipeline.project.actor import current_actor
+from pipeline.schema.frame_input import as_frame, is_arrow_data
 from pipeline.state import PredictionIdTaken, PredictionRow, PredictionWriter
 from pipeline.text import pluralize
 
@@ -58,7 +59,7 @@ def make_prediction_row(
         The version that made the prediction.
     prediction : str
         One of its classes.
-    features : mapping, Series, or frame of one row
+    features : mapping, Series, or frame of one row of any library
         Each feature is stored as its `store` declares; hashed values are left out.
     confidence : float between 0 and 1
         Probability of the predicted class; the other classes share the rest equally.
@@ -178,7 +179,8 @@ def check_class(field_name: str, value: Any, classes: Sequence[str]) -> None:
 
 def _features_as_json_values(features: Any) -> dict[str, Any]:
     """Return the features of one row as JSON values; missing ones are None."""
-    if hasattr(features, "iloc") and hasattr(features, "columns"):
+    if is_arrow_data(features) and not (hasattr(features, "iloc") and not hasattr(features, "columns")):
+        features = as_frame(features, name="features")
         if len(features) != 1:
             raise DataError(
                 f"features: the frame has {pluralize(len(features), 'row')}; expected one row, log the rows one by one"

@@ -166,7 +166,7 @@ def test_stacking_is_trained_with_its_default_final_estimator(tmp_path: Path) ->
 def test_what_people_bring_is_trained(tmp_path: Path, name: str) -> None:
     model, trained_class = TRAINED[name]
     candidate = train(model, tmp_path)
-    assert type(candidate.sklearn_classifier().estimator).__name__ == trained_class
+    assert type(candidate.sklearn_classifier().serving_classifier.estimator).__name__ == trained_class
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -26,4 +26,4 @@ def test_the_card_gives_the_reason_for_a_missing_onnx_form(tmp_path: Path) -> No
     assert loaded.onnx_used is manifest.onnx.used
     if not manifest.onnx.used:
         assert "The serving form is scikit-learn" in loaded.card
-        assert loaded.sklearn_classifier() is loaded.serving_classifier
+        assert loaded.sklearn_classifier() is loaded
