@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fixtures.dask_cluster",
     "tests.fixtures.databases",
     "tests.fixtures.engine_wheel",
+    "tests.fixtures.open_connections",
     "tests.fixtures.exclusive_tests",
     "tests.fixtures.kafka_broker",
     "tests.fixtures.ray_cluster",

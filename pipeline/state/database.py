@@ -22,7 +22,7 @@ from pipeline.errors import (
     NotAllowed,
 )
 from pipeline.project import paths
-from pipeline.state.database_file import DatabaseFile
+from pipeline.state.database_file import DatabaseFile, close_on_error
 from pipeline.state.stored_rows import watch_inserts
 from pipeline.text import pluralize
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 __all__ = [
     "BACKUP_GUIDE",
@@ -217,7 +218,8 @@ class State:
             raise DependencyUnavailable(f"{self.address}: the state database is unavailable ({reason})") from error
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; one that another thread uses is closed when it returns it."""
+        event.listen(self.engine, "checkin", _close_returned)
         self.engine.dispose()
 
 
@@ -338,8 +340,13 @@ def _create_sqlite_engine(address: str, database: str | None, setting_name: str)
     return engine
 
 
+def _close_returned(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.close()
+
+
 def _set_sqlite_pragmas(connection: Any, _record: object) -> None:
     """Use the write-ahead log, sync each commit, enforce foreign keys, overwrite what is deleted."""
     timeout = f"busy_timeout={_BUSY_TIMEOUT_S * 1000}"
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", timeout):
-        connection.execute(f"PRAGMA {pragma}")
+    with close_on_error(connection):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", timeout):
+            connection.execute(f"PRAGMA {pragma}")

@@ -8,7 +8,7 @@ the files under these names.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,11 +18,12 @@ from pipeline.errors import DependencyUnavailable
 from pipeline.files import make_private_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sqlalchemy import Engine
 
-__all__ = ["DatabaseFile", "FileIdentity"]
+__all__ = ["DatabaseFile", "FileIdentity", "close_on_error"]
 
 _INFO_KEY = "file_identity"
 _SUFFIXES = ("", "-wal", "-shm")
@@ -149,7 +150,8 @@ class DatabaseFile:
 
     def _remember_identity(self, connection: Any, record: Any) -> None:
         # Reading opens the log, which exists from here on until the last connection is closed.
-        connection.execute("PRAGMA schema_version").fetchone()
+        with close_on_error(connection):
+            connection.execute("PRAGMA schema_version").fetchone()
         self._has_connected = True
         self._identity = record.info[_INFO_KEY] = self._read_identity()
 
@@ -159,6 +161,16 @@ class DatabaseFile:
 
     def _read_identity(self) -> FileIdentity:
         return FileIdentity(*map(_file_id, self._names))
+
+
+@contextmanager
+def close_on_error(connection: Any) -> Iterator[None]:
+    """Close a new connection when its set-up in the block fails; SQLAlchemy drops it open."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _file_id(path: str) -> tuple[int, int] | None:

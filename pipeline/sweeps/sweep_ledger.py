@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -56,8 +57,17 @@ def open_ledger() -> SweepLedger:
 
 
 @lru_cache(maxsize=1)
-def _opened(root: Path, _address: str | None, _pid: int) -> SweepLedger:
-    return SweepLedger(store.open_state(root))
+def _opened(root: Path, _address: str | None, pid: int) -> SweepLedger:
+    state = store.open_state(root)
+    ledger = SweepLedger(state)
+    weakref.finalize(ledger, _close_where_opened, state, pid)
+    return ledger
+
+
+def _close_where_opened(state: State, pid: int) -> None:
+    """Close the connections of a ledger that is no longer used, unless a fork shares them with their process."""
+    if os.getpid() == pid:
+        state.close()
 
 
 class SweepLedger:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,7 +53,7 @@ def test_an_outcome_names_the_user_of_the_session(
 ) -> None:
     prediction = client.predict(features, is_logged=True)
     client.record_outcome(prediction["prediction_id"], prediction["prediction"], user="ada")
-    with store.open_state(empty).reading() as connection:
+    with closing(store.open_state(empty)) as state, state.reading() as connection:
         (outcome,) = store.read_outcomes(connection, prediction["prediction_id"])
     assert (outcome.outcome, outcome.source, outcome.caller) == (prediction["prediction"], "app", "ada")
 

@@ -2,6 +2,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ def test_a_file_below_a_linked_folder_is_refused(tmp_path: Path, folder: str) ->
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "people.db"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         frame = pd.DataFrame(ROWS).assign(note="x", number=[1, 2, 3])
         frame.drop(columns="day").to_sql("people", connection, index=False)
         connection.execute("ALTER TABLE people ADD COLUMN day TEXT")

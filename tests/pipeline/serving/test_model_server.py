@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -29,7 +30,7 @@ def test_the_library_predicts_as_the_api_does(project: Path, monkeypatch: pytest
         alone = server.predict(make_rows(20)[3])
         assert alone["probabilities"] == predictions[3]["probabilities"]
         assert server.feedback([{"prediction_id": alone["prediction_id"], "outcome": "Introvert"}]) == 1
-        with store.open_state(project).reading() as connection:
+        with closing(store.open_state(project)) as state, state.reading() as connection:
             assert [outcome.caller for outcome in store.read_outcomes(connection, alone["prediction_id"])] == [
                 "nightly"
             ]

@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import exc, text
+from sqlalchemy import event, exc, text
 
 from pipeline import state as store
 from pipeline.errors import ConfigError, Conflict, DatabaseDamaged, DatabaseMissing, DependencyUnavailable
@@ -64,6 +64,20 @@ def test_a_reader_sees_a_single_snapshot(state: store.State) -> None:
         assert store.read_audit_entries(before) == []
     with state.reading() as after:
         assert len(store.read_audit_entries(after)) == 1
+
+
+@pytest.mark.parametrize("is_used_later", [False, True])
+def test_a_connection_that_a_closed_database_gets_back_is_closed(is_used_later: bool, state: store.State) -> None:
+    state.close()
+    changes: list[int] = []
+    event.listen(state.engine, "connect", lambda *_: changes.append(1))
+    event.listen(state.engine, "close", lambda *_: changes.append(-1))
+    with state.reading():  # a thread that works on
+        state.close()
+    if is_used_later:
+        with state.reading():
+            pass
+    assert changes == [1, -1, 1, -1][: 4 if is_used_later else 2]
 
 
 @pytest.mark.parametrize("change", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from pipeline import state as store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 NEVER = 2**62
@@ -27,9 +29,10 @@ def seen(state: store.State, *, until: int = NEVER) -> int | None:
 
 
 @pytest.fixture
-def file_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store.State:
+def file_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[store.State]:
     monkeypatch.delenv(store.STATE_URL_ENV, raising=False)
-    return store.open_state(tmp_path)
+    with closing(store.open_state(tmp_path)) as state:
+        yield state
 
 
 def test_an_empty_database_has_seen_nothing(file_state: store.State) -> None:

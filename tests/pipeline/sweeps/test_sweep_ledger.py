@@ -12,8 +12,9 @@ from pipeline.config.hydra_job import HydraJob, SweepPlan, TrialBusy
 from pipeline.errors import DependencyUnavailable
 from pipeline.state import sweep_trials
 from pipeline.sweeps.hydra_callback import sweep_summary
-from pipeline.sweeps.sweep_ledger import SweepLedger
+from pipeline.sweeps.sweep_ledger import SweepLedger, open_ledger
 from pipeline.sweeps.trial import trial_line
+from tests.fixtures.open_connections import take_leaked_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,3 +100,12 @@ def test_a_line_of_a_trial_has_objective_and_duration() -> None:
     assert trial_line(trial, duration_s=1.54) == "model=knn: log_loss 0.25000 +- 0.01000 (1.5 s)"
     known = replace(trial, std=None, copied_from=1)
     assert trial_line(known, duration_s=0) == "model=knn: log_loss 0.25000 (already known)"
+
+
+def test_the_ledger_of_an_earlier_project_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(store.STATE_URL_ENV, raising=False)
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        open_ledger()
+    assert take_leaked_connections() == []

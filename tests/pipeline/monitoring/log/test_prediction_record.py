@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ def test_a_repeated_request_id_with_other_content_is_a_conflict(project: Path, c
 
 def test_a_request_id_of_another_model_is_a_conflict(project: Path) -> None:
     log_order(project, actual=None)
-    with open_state(project).writing() as connection:
+    with closing(open_state(project)) as state, state.writing() as connection:
         connection.execute(update(predictions).values(model="champion"))
     with pytest.raises(Conflict, match=r"'order-1' belongs to a prediction of model 'champion'; .* another request_id"):
         log_order(project, actual=None)
@@ -100,7 +101,7 @@ def test_a_request_id_of_another_model_is_a_conflict(project: Path) -> None:
 def test_a_request_id_of_another_chosen_version_is_a_conflict(project: Path) -> None:
     log_order(project, actual=None)
     _, version = production_package(project)
-    with open_state(project).writing() as connection:
+    with closing(open_state(project)) as state, state.writing() as connection:
         connection.execute(update(predictions).values(version=version + 1))
     assert log_order(project, actual=None) == "order-1"  # a retry after a promotion
     challenger = replace(make_monitor(project), version=version)

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -153,7 +154,7 @@ def test_an_outcome_is_stored_with_the_key_that_sent_it(
         prediction_id = client.post("/predict", json={"features": ROW}).json()["prediction_id"]
         outcome = {"prediction_id": prediction_id, "outcome": "Introvert", "source": "crm"}
         assert client.post("/feedback", json=outcome).status_code == 200
-    with store.open_state(project).reading() as connection:
+    with closing(store.open_state(project)) as state, state.reading() as connection:
         (stored,) = store.read_outcomes(connection, prediction_id)
     assert (stored.source, stored.caller) == ("crm", keys["admin"].split("_")[1])
 
