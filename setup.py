@@ -21,13 +21,19 @@ def data_files(folder: str) -> list[str]:
     return [path.relative_to(ROOT / folder).as_posix() for path in files if path.suffix not in CODE_SUFFIXES]
 
 
-class BuildWithGraph(build_py):
-    """Add the stages: DVC would run a `dvc.yaml` that it finds in an environment, so the wheel has another name."""
+class BuildEngine(build_py):
+    """Add what a checkout has elsewhere: the stages, and a package of the settings.
+
+    DVC would run a `dvc.yaml` that it finds in an environment, so the wheel has another name. Hydra's
+    `pkg://pipeline.conf` reads packages only.
+    """
 
     def run(self) -> None:
-        """Copy the packages, then the graph."""
+        """Copy the packages, then the graph; add the empty module."""
         super().run()
-        self.copy_file(str(ROOT / "dvc.yaml"), str(Path(self.build_lib) / "pipeline" / "graph.yaml"))
+        library = Path(self.build_lib) / "pipeline"
+        self.copy_file(str(ROOT / "dvc.yaml"), str(library / "graph.yaml"))
+        (library / "conf" / "__init__.py").touch()
 
     def get_source_files(self) -> list[str]:
         """Return what an archive of sources needs."""
@@ -40,7 +46,7 @@ if "editable_wheel" in sys.argv:
     setup(packages=[*packages, *shipped])
 else:
     setup(
-        cmdclass={"build_py": BuildWithGraph},
+        cmdclass={"build_py": BuildEngine},
         packages=[*packages, *(f"pipeline.{name}" for name in shipped), "pipeline.conf"],
         package_dir={f"pipeline.{folder}": folder for folder in (*MOVED_PACKAGES, "conf")},
         package_data={

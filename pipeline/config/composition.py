@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.config.conf_sources import ROOT_CONFIG, find_conf_sources
 from pipeline.config.declared_files import check_conf_files
 from pipeline.config.hydra_settings import check_hydra_node, store_launchers
 from pipeline.config.interpolation import check_interpolations
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pipeline.config.conf_sources import ConfFolder, ConfSources
+
 __all__ = [
     "Composition",
     "Origin",
@@ -28,8 +31,6 @@ __all__ = [
     "group_options",
     "sweeper_settings",
 ]
-
-_ROOT_CONFIG = "config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,15 @@ class Composition:
         ConfigError
             When a file of conf/ has become invalid.
         """
+        sources = find_conf_sources(self.conf, self.overrides)
         with _hydra_initialized(self.conf, self.overrides):
-            layers, override_texts = _config_layers(self.overrides, self.conf)
+            layers, override_texts = _config_layers(self.overrides, sources)
         return tuple(_origins(self.values, layers, override_texts))
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """Values of one file of conf/, at the place where Hydra merges them."""
+    """Values of one file of settings, at the place where Hydra merges them."""
 
     file: str
     values: dict[str, Any]
@@ -78,17 +80,15 @@ class _Layer:
 def compose(overrides: Sequence[str] = (), *, conf: Path = paths.CONF) -> Composition:
     """Return conf/ composed with `overrides` (Hydra's grammar).
 
-    Every file of conf/ is parsed strictly before Hydra reads it. So a file that Hydra and DVC would
-    parse differently, or without end, is an error.
+    Every file of conf/ and of its search path is parsed strictly before Hydra reads it. So a file that Hydra and DVC
+    would parse differently, or without end, is an error.
 
     Raises
     ------
     ConfigError
         Naming file, key or override.
     """
-    check_overrides(overrides)
-    _check_all_files(conf)
-    return _compose_checked(list(overrides), conf)
+    return _compose_checked(overrides, conf, _checked_sources(overrides, conf))
 
 
 def check_hydra_overrides(overrides: Sequence[str], *, conf: Path = paths.CONF) -> None:
@@ -102,13 +102,12 @@ def check_hydra_overrides(overrides: Sequence[str], *, conf: Path = paths.CONF) 
     ConfigError
         Naming file, key or override.
     """
-    check_overrides(overrides)
-    _check_all_files(conf)
+    sources = _checked_sources(overrides, conf)
     with _hydra_initialized(conf, overrides):
-        node = _hydra_node(overrides)
+        node = _hydra_node(overrides, sources)
         searched = [f"{key}={value}" for key, value in (node["sweeper"].get("params") or {}).items()]
         for option in _sweep_options([*searched, *overrides], group_options(conf)):
-            _hydra_node([*overrides, option])
+            _hydra_node([*overrides, option], sources)
 
 
 def sweeper_settings(overrides: Sequence[str], *, conf: Path = paths.CONF) -> dict[str, Any]:
@@ -119,24 +118,30 @@ def sweeper_settings(overrides: Sequence[str], *, conf: Path = paths.CONF) -> di
     ConfigError
         Naming file, key or override.
     """
-    check_overrides(overrides)
-    _check_all_files(conf)
+    sources = _checked_sources(overrides, conf)
     with _hydra_initialized(conf, overrides):
-        return dict(_hydra_node(overrides)["sweeper"])
+        return dict(_hydra_node(overrides, sources)["sweeper"])
 
 
-def _hydra_node(overrides: Sequence[str]) -> dict[str, Any]:
+def _hydra_node(overrides: Sequence[str], sources: ConfSources) -> dict[str, Any]:
     """Return the checked `hydra` node; overrides with several values have no effect on it."""
     from hydra.core.global_hydra import GlobalHydra
     from hydra.types import RunMode
     from omegaconf import OmegaConf
 
     tree = GlobalHydra.instance().hydra.compose_config(  # type: ignore[union-attr]
-        _ROOT_CONFIG, list(overrides), run_mode=RunMode.MULTIRUN, validate_sweep_overrides=False
+        ROOT_CONFIG, sources.hydra_overrides(overrides), run_mode=RunMode.MULTIRUN, validate_sweep_overrides=False
     )
     node: Any = OmegaConf.to_container(tree.hydra, resolve=False)
-    check_hydra_node(node)
+    _check_composed_node(node, sources)
     return dict(node)
+
+
+def _check_composed_node(node: dict[str, Any], sources: ConfSources) -> None:
+    """Check the `hydra` node that Hydra composed; its search path may be that of the folders, which were checked."""
+    if node.get("searchpath") == sources.search_path():
+        node["searchpath"] = []
+    check_hydra_node(node)
 
 
 def _sweep_options(overrides: Sequence[str], groups: Collection[str]) -> Iterator[str]:
@@ -153,24 +158,34 @@ def _sweep_options(overrides: Sequence[str], groups: Collection[str]) -> Iterato
         yield from (f"{override.get_key_element()}={value}" for value in values)
 
 
-def _check_all_files(conf: Path) -> None:
-    check_conf_files(conf)
-    for path in sorted(conf.rglob("*.yaml")):
-        _check_hydra_settings(path, read_yaml(path), conf)
+def _checked_sources(overrides: Sequence[str], conf: Path) -> ConfSources:
+    """Return the folders of settings, after a check of the overrides and of each file in them."""
+    check_overrides(overrides)
+    if conf.is_dir():
+        check_conf_files(conf)
+    sources = find_conf_sources(conf, overrides)
+    for folder in sources.folders:
+        if folder.path != conf and not folder.is_engine:
+            check_conf_files(folder.path)
+    for folder, path in sources.files():
+        _check_hydra_settings(path, read_yaml(path), folder, is_root=path == conf / f"{ROOT_CONFIG}.yaml")
+    return sources
 
 
-def _check_hydra_settings(path: Path, content: Any, conf: Path) -> None:
+def _check_hydra_settings(path: Path, content: Any, folder: ConfFolder, *, is_root: bool) -> None:
     """Check the settings of Hydra in one file before Hydra reads it: a search path takes effect while it composes."""
     if not isinstance(content, dict):
         return
-    name = f"{conf.name}/{path.relative_to(conf).as_posix()}"
-    if path.parent == conf / "hydra":
+    name = folder.name_of(path)
+    if path.parent == folder.path / "hydra":
         check_hydra_node(
             {key: value for key, value in content.items() if key != "defaults"}, place=name, is_composed=False
         )
     for key, value in content.items():
         if key == "hydra" or key.startswith("hydra."):
             below = value if isinstance(value, dict) else {"": value}
+            if is_root and key == "hydra":  # its search path is checked where it is read
+                below = {name: member for name, member in below.items() if name != "searchpath"}
             check_hydra_node(
                 {key.removeprefix("hydra").lstrip("."): below} if key != "hydra" else below,
                 place=name,
@@ -196,56 +211,60 @@ def _hydra_initialized(conf: Path, overrides: Sequence[str]) -> Iterator[None]:
         raise _to_config_error(error, overrides, conf) from error
 
 
-def _compose_checked(overrides: list[str], conf: Path) -> Composition:
+def _compose_checked(overrides: Sequence[str], conf: Path, sources: ConfSources) -> Composition:
     from omegaconf import OmegaConf
 
     with _hydra_initialized(conf, overrides):
-        tree, choices = _compose_tree(overrides)
+        tree, choices = _compose_tree(overrides, sources)
         raw: Any = OmegaConf.to_container(tree, resolve=False)
         check_interpolations(raw)
         OmegaConf.resolve(tree)
         values: Any = OmegaConf.to_container(tree, resolve=True)
-        check_targets(values, place=f"{conf}/{_ROOT_CONFIG}.yaml")
+        check_targets(values, place=f"{conf}/{ROOT_CONFIG}.yaml")
         return Composition(values, OmegaConf.to_yaml(tree), choices, conf, tuple(overrides))
 
 
-def _compose_tree(overrides: list[str]) -> tuple[Any, dict[str, str]]:
+def _compose_tree(overrides: Sequence[str], sources: ConfSources) -> tuple[Any, dict[str, str]]:
     import hydra
     from omegaconf import OmegaConf, open_dict
 
-    tree = hydra.compose(_ROOT_CONFIG, overrides, return_hydra_config=True)
+    tree = hydra.compose(ROOT_CONFIG, sources.hydra_overrides(overrides), return_hydra_config=True)
     hydra_node: Any = OmegaConf.to_container(tree.hydra, resolve=False)
-    check_hydra_node(hydra_node)
+    _check_composed_node(hydra_node, sources)
     choices = {str(group): str(option) for group, option in hydra_node["runtime"]["choices"].items()}
     with open_dict(tree):
         del tree["hydra"]
     return tree, choices
 
 
-def _config_layers(overrides: Sequence[str], conf: Path) -> tuple[list[_Layer], dict[str, str]]:
+def _config_layers(overrides: Sequence[str], sources: ConfSources) -> tuple[list[_Layer], dict[str, str]]:
     """Return the values of each file, later ones last, and the override of each overridden key."""
     from hydra.core.global_hydra import GlobalHydra
     from hydra.types import RunMode
 
-    defaults = GlobalHydra.instance().config_loader().compute_defaults_list(_ROOT_CONFIG, list(overrides), RunMode.RUN)
+    defaults = (
+        GlobalHydra.instance()
+        .config_loader()
+        .compute_defaults_list(ROOT_CONFIG, sources.hydra_overrides(overrides), RunMode.RUN)
+    )
     override_texts = {
         override.key_or_group: str(override.input_line)
         for override in defaults.config_overrides
         if override.key_or_group is not None
     }
     layers = [
-        _read_layer(conf / f"{entry.config_path}.yaml", entry.package or "", conf)
+        _read_layer(*found, entry.package or "")
         for entry in defaults.defaults
-        if entry.config_path is not None and (conf / f"{entry.config_path}.yaml").is_file()
+        if entry.config_path is not None and (found := sources.find(f"{entry.config_path}.yaml")) is not None
     ]
     return layers, override_texts
 
 
-def _read_layer(path: Path, package: str, conf: Path) -> _Layer:
+def _read_layer(folder: ConfFolder, path: Path, package: str) -> _Layer:
     content = {key: value for key, value in (read_yaml(path) or {}).items() if key not in ("defaults", "hydra")}
     for part in reversed([part for part in package.split(".") if part and part != "_global_"]):
         content = {part: content}
-    return _Layer(f"{paths.CONF}/{path.relative_to(conf)}", content)
+    return _Layer(folder.name_of(path), content)
 
 
 def _origins(values: Mapping[str, Any], layers: list[_Layer], override_texts: Mapping[str, str]) -> Iterator[Origin]:
@@ -275,13 +294,16 @@ def flatten_settings(values: Mapping[str, Any], prefix: str = "") -> Iterator[tu
 
 
 def group_options(conf: Path = paths.CONF) -> dict[str, tuple[str, ...]]:
-    """Return the options of each group of conf/, both sorted; Hydra's own group offers no choice and is left out."""
-    options: dict[str, list[str]] = {}
-    for path in sorted(conf.rglob("*.yaml")):
-        group = path.parent.relative_to(conf).as_posix()
+    """Return the options of each group in conf/ and its search path, both sorted.
+
+    Hydra's own group offers no choice and is left out.
+    """
+    options: dict[str, set[str]] = {}
+    for folder, path in find_conf_sources(conf).files():
+        group = path.parent.relative_to(folder.path).as_posix()
         if group not in (".", "hydra"):
-            options.setdefault(group, []).append(path.stem)
-    return {group: tuple(names) for group, names in sorted(options.items())}
+            options.setdefault(group, set()).add(path.stem)
+    return {group: tuple(sorted(names)) for group, names in sorted(options.items())}
 
 
 def _to_config_error(error: Exception, overrides: Sequence[str], conf: Path) -> ConfigError:
@@ -292,7 +314,7 @@ def _to_config_error(error: Exception, overrides: Sequence[str], conf: Path) -> 
         message = f"{message} ({' '.join(str(cause).split())})"
     message = message.partition(" Config search path:")[0]
     call = f" with {' '.join(overrides)}" if overrides else ""
-    return ConfigError(f"{conf}/{_ROOT_CONFIG}.yaml{call}: {message[:600]}{_suggest_option_or_key(message, conf)}")
+    return ConfigError(f"{conf}/{ROOT_CONFIG}.yaml{call}: {message[:600]}{_suggest_option_or_key(message, conf)}")
 
 
 def _suggest_option_or_key(message: str, conf: Path) -> str:
@@ -302,6 +324,6 @@ def _suggest_option_or_key(message: str, conf: Path) -> str:
         return did_you_mean(option[1], known)
     if (key := re.search(r"Could not override '([^']+)'", message)) is not None:
         return did_you_mean(
-            key[1], [*group_options(conf), *(path for path, _ in flatten_settings(_compose_checked([], conf).values))]
+            key[1], [*group_options(conf), *(path for path, _ in flatten_settings(compose(conf=conf).values))]
         )
     return ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from pipeline.config.conf_sources import find_conf_sources
 from pipeline.config.groups.engine_config import PartEngineConfig
 from pipeline.config.groups.scenario_config import ScenarioConfig
 from pipeline.config.groups.section import Section
@@ -79,7 +80,7 @@ def load_scenario(name_or_path: str, *, conf: Path = paths.CONF) -> ScenarioConf
     ConfigError
         Naming the known scenarios, or file and key.
     """
-    path, values = _read_option(name_or_path, conf / "scenario", example="calm")
+    path, values = _read_option(name_or_path, "scenario", conf, example="calm")
     return _validate(ScenarioConfig, values, str(path), tuple)
 
 
@@ -91,7 +92,7 @@ def load_engine(name_or_path: str, *, conf: Path = paths.CONF) -> PartEngineConf
     ConfigError
         Naming the known engines, or file and key.
     """
-    path, values = _read_option(name_or_path, conf / "engine", example="local")
+    path, values = _read_option(name_or_path, "engine", conf, example="local")
     return build_engine(values, where=str(path))
 
 
@@ -106,17 +107,23 @@ def build_engine(values: Mapping[str, Any], *, where: str) -> PartEngineConfig:
     return _validate(_EngineFile, {"engine": dict(values)}, where, tuple).engine
 
 
-def _read_option(name_or_path: str, folder: Path, *, example: str) -> tuple[Path, dict[str, Any]]:
-    path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else folder / f"{name_or_path}.yaml"
+def _read_option(name_or_path: str, group: str, conf: Path, *, example: str) -> tuple[Path, dict[str, Any]]:
+    """Return the file of an option, or of a path, with its values."""
+    sources = find_conf_sources(conf)
+    if name_or_path.endswith((".yaml", ".yml")):
+        path = Path(name_or_path)
+    else:
+        found = sources.find(f"{group}/{name_or_path}.yaml")
+        path = conf / group / f"{name_or_path}.yaml" if found is None else found[1]
     if not path.is_file():
-        known = sorted(path.stem for path in folder.glob("*.yaml"))
+        known = sources.options(group)
         raise ConfigError(
-            f"{name_or_path!r} is no {folder.name}; known: {', '.join(known)}, or the path of a YAML file"
+            f"{name_or_path!r} is no {group}; known: {', '.join(known)}, or the path of a YAML file"
             f"{did_you_mean(name_or_path, known)}"
         )
     values = read_yaml(path)
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: has no keys; see {folder}/{example}.yaml for an example")
+        raise ConfigError(f"{path}: has no keys; see {paths.CONF}/{group}/{example}.yaml for an example")
     return path, values
 
 

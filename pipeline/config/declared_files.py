@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import re
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from pipeline.config.conf_sources import BASE_CONFIG, ROOT_CONFIG
 from pipeline.config.file_formats import ROW_SUFFIXES, file_format
 from pipeline.config.root_config import Config
 from pipeline.config.strict_yaml import read_yaml
@@ -32,6 +34,7 @@ _MAX_LISTED = 10
 _MAX_POINTER_BYTES = 10_000
 # Groups that no section of the settings has: presets, searches, Hydra itself, traffic, synthetic rows.
 _OTHER_GROUPS = ("experiment", "hparams_search", "hydra", "scenario", "data/profile")
+_ROOT_FILES = (f"{ROOT_CONFIG}.yaml", f"{BASE_CONFIG}.yaml")
 _OPTION_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\.yaml")
 _DVC_NAMES = ("dvc.yaml", "dvc.lock", ".dvc", ".dvcignore")
 # Files without content that anything reads: unfinished copies, folders in git, what editors and desktops leave.
@@ -103,7 +106,9 @@ def _undeclared_conf(conf: Path) -> Iterator[UndeclaredFile]:
             is_known = any(group == relative or group.startswith(f"{relative}/") for group in groups)
             return None if is_known else f"is no group of settings; known: {', '.join(sorted(groups))}"
         if "/" not in relative:
-            return None if path.name == "config.yaml" else "is not read; the only file directly in conf/ is config.yaml"
+            return (
+                None if path.name in _ROOT_FILES else f"is not read; directly in conf/ are {' and '.join(_ROOT_FILES)}"
+            )
         return None if _OPTION_FILE.fullmatch(path.name) else "is no YAML file of settings"
 
     yield from _walk(conf, conf.name, reason_against)
@@ -116,11 +121,12 @@ def _known_groups(conf: Path) -> set[str]:
 
 
 def _listed_groups(conf: Path) -> set[str]:
-    try:
-        defaults = read_yaml(conf / "config.yaml")["defaults"]
-        keys = [key for entry in defaults if isinstance(entry, dict) for key in entry]
-    except (ConfigError, KeyError, TypeError):
-        return set()  # composing reports the damaged file
+    keys: list[str] = []
+    for name in _ROOT_FILES:
+        # Composing reports a damaged file, and a project has no base.yaml of its own.
+        with suppress(ConfigError, KeyError, TypeError):
+            defaults = read_yaml(conf / name)["defaults"]
+            keys += [key for entry in defaults if isinstance(entry, dict) for key in entry]
     return {key.split()[-1].partition("@")[0].strip("/") for key in keys if key.strip()}
 
 

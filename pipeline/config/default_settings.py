@@ -1,8 +1,8 @@
 """Compare the settings of a project with the defaults that the engine ships.
 
-`conf/` belongs to the project, so its values cannot show what a user changed. `default_settings.json` has the values of
-every option of every group as shipped, without `data/`, which each project declares. `python -m
-pipeline.config.default_settings` writes it from conf/.
+A project may edit a copy of the engine's files, so its values cannot show what a user changed. `default_settings.json`
+has the values of every option of every group as shipped, without `data/`, which each project declares. `python -m
+pipeline.config.default_settings` writes it from the conf/ of a checkout.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import files
 from pipeline.config.composition import flatten_settings
+from pipeline.config.conf_sources import BASE_CONFIG, ROOT_CONFIG
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.project import paths
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["ChangedDefault", "changed_defaults", "engine_defaults", "main", "shipped_settings"]
 
 _DEFAULTS_FILE = Path(__file__).with_name("default_settings.json")
-_ROOT_FILE = "config"
 # They have no default: a project declares its data, and a name selects each of the others.
 _UNCOMPARED = ("data", "hydra", "experiment", "hparams_search", "scenario")
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
@@ -44,10 +44,10 @@ class ChangedDefault:
 
 def shipped_settings(conf: Path) -> dict[str, Any]:
     """Return the option of each group (`choices`) and the values of each option (`options`), as conf/ has them."""
-    root = read_yaml(conf / f"{_ROOT_FILE}.yaml")
+    base, project = (read_yaml(conf / f"{name}.yaml") for name in (BASE_CONFIG, ROOT_CONFIG))
     choices = {
         group: option
-        for entry in root["defaults"]
+        for entry in [*project["defaults"], *base["defaults"]]
         if isinstance(entry, dict)
         for group, option in entry.items()
         if not group.startswith("optional ") and group not in _UNCOMPARED
@@ -57,8 +57,8 @@ def shipped_settings(conf: Path) -> dict[str, Any]:
         for group in choices
         for path in sorted((conf / group).glob("*.yaml"))
     }
-    own = {key: value for key, value in root.items() if key != "defaults"}
-    return {"choices": choices, "options": {_ROOT_FILE: dict(flatten_settings(own)), **options}}
+    own = {key: value for key, value in base.items() if key != "defaults"}
+    return {"choices": choices, "options": {BASE_CONFIG: dict(flatten_settings(own)), **options}}
 
 
 def _option_values(path: Path, group: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def changed_defaults(composition: Composition) -> list[ChangedDefault]:
         for group, option in chosen.items()
         if option != defaults["choices"][group]
     ]
-    known: dict[str, Any] = dict(defaults["options"][_ROOT_FILE])
+    known: dict[str, Any] = dict(defaults["options"][BASE_CONFIG])
     for group, option in chosen.items():
         known |= defaults["options"].get(f"{group}/{option}", {})
     values = dict(flatten_settings(composition.values))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.composition import check_hydra_overrides
+from pipeline.config.conf_sources import ROOT_CONFIG, find_conf_sources
 from pipeline.config.config_loader import build_config
 from pipeline.config.hydra_job import (
     HydraJob,
@@ -117,10 +118,11 @@ def run_hydra_app(
             " model=random_forest, -m for a sweep, --cfg job, --info, --help"
         )
     check_hydra_overrides(overrides)
-    _run_hydra(HydraTask(task, runner))
+    flags = [word for word in arguments if word not in overrides]
+    _run_hydra(HydraTask(task, runner), [*flags, *find_conf_sources(paths.CONF, overrides).hydra_overrides(overrides)])
 
 
-def _run_hydra(task: HydraTask) -> None:
+def _run_hydra(task: HydraTask, arguments: Sequence[str]) -> None:
     import hydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -130,9 +132,9 @@ def _run_hydra(task: HydraTask) -> None:
     register_launcher()
     # Without it Hydra prints its own traceback and exits with 1; with it Hydra raises the error of the task.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv[0] = "stage"
+    sys.argv = ["stage", *arguments]
     try:
-        hydra.main(config_path=str(paths.CONF.resolve()), config_name="config", version_base=None)(task)()
+        hydra.main(config_path=str(paths.CONF.resolve()), config_name=ROOT_CONFIG, version_base=None)(task)()
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(" ".join(str(error).split())) from error
     except ValueError:

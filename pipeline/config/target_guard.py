@@ -14,7 +14,9 @@ from pipeline.errors import ConfigError, TargetRefused
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["ALLOWED_PACKAGES", "check_overrides", "check_targets"]
+__all__ = ["ALLOWED_PACKAGES", "SEARCH_PATH_KEY", "check_overrides", "check_targets"]
+
+SEARCH_PATH_KEY = "hydra.searchpath"
 
 ALLOWED_PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost", "pipeline")
 
@@ -87,8 +89,10 @@ def check_overrides(overrides: Sequence[str]) -> None:
                 f"{key}: looks like a secret; settings are public in params.yaml, DVC and MLflow."
                 " Set an environment variable and name it in the setting, as tracking.uri_env does"
             )
+        if name.strip() == SEARCH_PATH_KEY:  # `find_conf_sources` checks its folders
+            continue
         if key == "hydra" or (re.match(r"hydra[./]", key) and _HYDRA_KEYS.fullmatch(key) is None):
             raise ConfigError(
                 f"{override}: {key!r} is not open to overrides; accepted settings of Hydra: hydra/launcher,"
-                " hydra/sweeper, hydra.launcher.*, hydra.sweeper.*, hydra.sweep.dir, hydra.verbose"
+                " hydra/sweeper, hydra.launcher.*, hydra.sweeper.*, hydra.sweep.dir, hydra.verbose, hydra.searchpath"
             )

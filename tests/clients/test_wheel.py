@@ -67,7 +67,8 @@ def test_the_wheel_has_one_import_name(engine_wheel: Path) -> None:
 def test_the_wheel_has_every_file_of_the_checkout(engine_wheel: Path) -> None:
     inside = {f"pipeline/{name}" for folder in ("stages", "app", "conf") for name in _checkout_files(folder)}
     names = {name for name in _wheel_names(engine_wheel) if ".dist-info/" not in name}
-    assert names == inside | _checkout_files("pipeline") | {"pipeline/graph.yaml"}
+    built = {"pipeline/graph.yaml", "pipeline/conf/__init__.py"}
+    assert names == inside | _checkout_files("pipeline") | built
 
 
 def test_the_archive_of_sources_has_what_a_build_needs(engine_wheel: Path) -> None:

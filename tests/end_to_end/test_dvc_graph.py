@@ -23,7 +23,7 @@ def test_a_second_repro_and_edits_that_no_stage_reads_run_no_stage_but_compose(s
 
 
 def test_a_seed_keeps_the_rows_and_runs_the_rest(small: Workspace) -> None:
-    small.edit("conf/config.yaml", "seed: 42 ", "seed: 43 ")
+    small.edit("conf/base.yaml", "seed: 42 ", "seed: 43 ")
     assert small.repro() == set(STAGES) - {"ingest", "validate"}
 
 

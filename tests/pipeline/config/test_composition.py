@@ -42,7 +42,7 @@ def _origin(key: str, *overrides: str) -> Origin:
 @pytest.mark.parametrize(
     ("key", "value", "file"),
     [
-        ("seed", 42, "conf/config.yaml"),
+        ("seed", 42, "conf/base.yaml"),
         ("drift.alpha", 0.02, "conf/drift/default.yaml"),
         ("model.estimator.learning_rate", 0.05, "conf/model/hist_gradient_boosting.yaml"),
         ("data.profile.components.social_extrovert.share", 0.72549, "conf/data/profile/s5e7.yaml"),

@@ -162,9 +162,7 @@ def test_a_source_that_a_problem_declares_is_accepted_whatever_its_suffix(projec
 def test_a_group_that_the_defaults_list_adds_is_accepted(project: Path) -> None:
     config = project / "conf/config.yaml"
     config.write_text(
-        config.read_text(encoding="utf-8").replace(
-            "  - hydra: default\n", "  - hydra: default\n  - optional preset: null\n"
-        ),
+        config.read_text(encoding="utf-8").replace("  - base\n", "  - base\n  - optional preset: null\n"),
         encoding="utf-8",
     )
     write(project, "conf/preset/fast.yaml", "seed: 1\n")

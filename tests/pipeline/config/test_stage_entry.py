@@ -135,7 +135,8 @@ def test_the_stage_compose_refuses_an_override_without_its_value(
         (("seed=13",), 4, "row 13: unlucky"),
         (("--config-dir", "x"), 2, "'--config-dir' is not used here"),
         (("--experimental-rerun", "x.pickle"), 2, "is not used here"),
-        (("hydra.searchpath=[x]",), 3, "is not open to overrides"),
+        (("hydra.searchpath=[x]",), 3, "hydra.searchpath: x: no such folder in the project"),
+        (("hydra.searchpath=[/tmp]",), 3, "hydra.searchpath: '/tmp' is not accepted"),
     ],
     ids=str,
 )

@@ -84,7 +84,9 @@ def test_a_hostile_target_by_override_is_refused(override: str) -> None:
 @pytest.mark.parametrize(
     "override",
     [
-        "hydra.searchpath=[file:///tmp]",
+        "+hydra.searchpath=[file:///tmp]",
+        "++hydra.searchpath=[team]",
+        "~hydra.searchpath",
         "hydra.run.dir=/tmp/x",
         "+hydra.callbacks.x._target_=os.system",
         "hydra/job_logging=none",
