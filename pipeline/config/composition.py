@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.conf_sources import ROOT_CONFIG, find_conf_sources
+from pipeline.config.conf_sources import ENGINE_ENTRY, ROOT_CONFIG, find_conf_sources
 from pipeline.config.declared_files import check_conf_files
 from pipeline.config.hydra_settings import check_hydra_node, store_launchers
 from pipeline.config.interpolation import check_interpolations
@@ -321,6 +321,8 @@ def _suggest_option_or_key(message: str, conf: Path) -> str:
     """Return `; did you mean ...?` for the nearest known option or key, else an empty text."""
     if (option := re.search(r"Could not find '([^']+)'", message)) is not None:
         known = {f"{group}/{name}" for group, names in group_options(conf).items() for name in names}
+        if option[1] not in known and find_conf_sources(conf).is_without_engine(f"{option[1]}.yaml"):
+            return f"; the engine has it: add {ENGINE_ENTRY} to hydra.searchpath of {conf}/{ROOT_CONFIG}.yaml"
         return did_you_mean(option[1], known)
     if (key := re.search(r"Could not override '([^']+)'", message)) is not None:
         return did_you_mean(

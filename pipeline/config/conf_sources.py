@@ -70,6 +70,10 @@ class ConfSources:
         folder = next((folder for folder in self.folders if name.startswith(f"{folder.label}/")), None)
         return None if folder is None else folder.path / name.removeprefix(f"{folder.label}/")
 
+    def is_without_engine(self, relative: str) -> bool:
+        """Whether the engine has a file that the folders lack, because its folder is none of them."""
+        return self.find(relative) is None and (engine_conf() / relative).is_file()
+
     def search_path(self) -> list[str]:
         """Return the search path of Hydra behind the first folder, as absolute folders."""
         return [f"file://{folder.path.resolve()}" for folder in self.folders[1:]]
