@@ -158,5 +158,5 @@ def test_a_team_cannot_set_what_a_project_cannot(conf: Path, file: str, text: st
 
 def test_without_the_engine_the_error_names_what_is_missing(conf: Path) -> None:
     (conf / "config.yaml").write_text(_CONFIG.replace(", pkg://pipeline.conf", ""), encoding="utf-8")
-    with pytest.raises(ConfigError, match="the engine has it: add pkg://pipeline.conf to hydra.searchpath"):
+    with pytest.raises(ConfigError, match=r"the engine has it: add pkg://pipeline\.conf to hydra\.searchpath"):
         compose(conf=conf)
