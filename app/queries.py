@@ -135,6 +135,11 @@ def has_state() -> bool:
     return store.state_exists(project_root())
 
 
+def production_step(model: str) -> str:
+    """Return what to do if no version is in Production: register the candidate, or promote a version."""
+    return "promote a version on the page Models" if versions(model) else store.register_hint(project_root())
+
+
 def state() -> State:
     """Return the state database, open for the life of the process."""
     return _cached_state(
@@ -255,9 +260,7 @@ def engine() -> EngineClient | ApiClient:
     if address is not None:
         return ApiClient(address, login.api_token(), config().serving.engine.max_rows)
     if not has_state():
-        raise DataError(
-            "no model is registered yet; run `make run`, which promotes the first version that passes its gates"
-        )
+        raise DataError(f"no model is registered yet; {store.register_hint(project_root())}")
     root = project_root()
     config()
     url, inode = os.environ.get(store.STATE_URL_ENV), _inode(root / paths.STATE_DATABASE)

@@ -36,7 +36,7 @@ def list_(*, model: ModelFilter = None, as_json: AsJson = False) -> None:
         typer.echo(canonical_json([version.as_dict() for version in versions]), nl=False)
         return
     if not versions:
-        typer.echo(f"no version is registered; {store.REGISTER_HINT}")
+        typer.echo(f"no version is registered; {store.register_hint()}")
         return
     entries = registry.history(model)
     rows = []

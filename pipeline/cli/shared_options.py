@@ -75,7 +75,7 @@ def resolve_model(registry: ModelRegistry, name: str | None) -> str:
     if name is not None and models:
         raise UsageError(f"--model {name}: no such model; registered: {', '.join(models)}")
     registered = f" (of other models: {', '.join(models)}; name one with --model)" if models else ""
-    raise UsageError(f"{model}: no version is registered{registered}; {store.REGISTER_HINT}")
+    raise UsageError(f"{model}: no version is registered{registered}; {store.register_hint()}")
 
 
 def parse_timestamp(text: str, *, option: str) -> int:

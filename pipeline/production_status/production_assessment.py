@@ -111,7 +111,7 @@ def _assess_database(facts: DatabaseFacts) -> ComponentStatus:
         )
     if facts.condition == "new":
         sentence = facts.detail or "It does not exist yet; the first registration creates it"
-        return ComponentStatus("database", "unknown", "new", "new", sentence, "run `make run`", "state database new")
+        return ComponentStatus("database", "unknown", "new", "new", sentence, facts.register_step, "state database new")
     state, summary, next_step = _DATABASE_STATES[facts.condition]
     # A message of the project ends with its own next step.
     sentence, _, own_step = facts.detail.partition("; ")
@@ -131,7 +131,7 @@ def _assess_version(database: DatabaseFacts, model: str) -> ComponentStatus:
             "none_registered",
             "none",
             f"No version of {model} is registered",
-            "run `make run`",
+            database.register_step,
             "no version registered",
         )
     if known.production is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -89,11 +89,15 @@ _NOTHING_KNOWN = ModelFacts(0, None, None, None, (), None, None)
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFacts:
-    """The condition of the state database, why, and what it knows about the model; None if it cannot be read."""
+    """The condition of the state database, why, and what it knows about the model; None if it cannot be read.
+
+    `register_step` is the next command if no version is registered.
+    """
 
     condition: DatabaseCondition
     detail: str = ""
     model: ModelFacts | None = None
+    register_step: str = field(default_factory=store.register_hint)
 
 
 def monitor_period_us(config: MonitoringConfig) -> int:

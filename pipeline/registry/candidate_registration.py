@@ -38,7 +38,9 @@ def registered_candidate(registry: ModelRegistry, root: Path, config: Config) ->
     """
     manifest = root / paths.CANDIDATE_PACKAGE / MANIFEST_FILE
     if not manifest.is_file():
-        raise DataError(f"{paths.CANDIDATE_PACKAGE}: there is no model package to register; run `dvc repro`")
+        raise DataError(
+            f"{paths.CANDIDATE_PACKAGE}: there is no model package to register; run `dvc pull` or `dvc repro`"
+        )
     digest = files.sha256_file(manifest)
     try:
         versions = registry.list_models(config.name)

@@ -253,7 +253,7 @@ class ModelRegistry:
         """
         versions = self.list_models(name)
         if not versions:
-            raise UsageError(f"{name}: no version is registered; {store.REGISTER_HINT}")
+            raise UsageError(f"{name}: no version is registered; {store.register_hint()}")
         return versions[-1]
 
     def get_version(self, name: str, version: int | str) -> ModelVersion:

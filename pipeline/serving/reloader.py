@@ -14,6 +14,8 @@ from pipeline.state import ServingEvent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy import Connection
+
     from pipeline.config.groups.serving_config import EngineConfig
     from pipeline.package import PackageStore
     from pipeline.serving.loaded_model import LoadedModel, ServedBy
@@ -99,7 +101,7 @@ class ModelReloader:
         with self.state.reading() as connection:
             deployment = store.current_deployment(connection, self.model)
             version = deployment.version(self.stage)
-            hint = "" if version is not None else store.deployment_hint(connection, self.model)
+            hint, public_hint = ("", "") if version is not None else self._hints(connection)
         self.generation = deployment.generation
         if version is None:
             message = f"no version of {self.model} is in {self.stage}"
@@ -109,8 +111,7 @@ class ModelReloader:
                 except IntegrityError as error:
                     return PollResult.load_failure(current, str(error))
                 self._record_event("stopped", deployment, None, message)
-            reason = f"no version is in {self.stage}; promote one: `mlops promote VERSION`"
-            return PollResult(None, reason, f"{message}; {hint}")
+            return PollResult(None, f"no version is in {self.stage}; {public_hint}", f"{message}; {hint}")
         digest = deployment.digests[self.stage]
         if _is_active(current, deployment, self.stage) and current.generation == deployment.generation:
             return PollResult(current)
@@ -119,6 +120,13 @@ class ModelReloader:
         if failed_load is not None and is_known and failed_load.is_recent and not is_forced:
             return PollResult.load_failure(current, failed_load.reason)
         return self._load_new(current, deployment)
+
+    def _hints(self, connection: Connection) -> tuple[str, str]:
+        """Return the next command for the log of the server, and for clients, who do not need the name of the model."""
+        return (
+            store.deployment_hint(connection, self.model),
+            store.deployment_hint(connection, self.model, names_model=False),
+        )
 
     def _load_new(self, current: LoadedModel | None, deployment: Deployment) -> PollResult:
         version, digest = deployment.versions[self.stage], deployment.digests[self.stage]

@@ -183,12 +183,12 @@ from pipeline.state.trials import (
     update_trial,
 )
 from pipeline.state.versions import (
-    REGISTER_HINT,
     ModelVersion,
     add_version,
     deployment_hint,
     find_version,
     read_versions,
+    register_hint,
     version_by_digest,
 )
 from pipeline.state.wal_checkpoints import empty_wal
@@ -204,7 +204,6 @@ __all__ = [
     "LOOP_ACTOR",
     "MONITOR_ACTOR",
     "PRUNE_ACTION",
-    "REGISTER_HINT",
     "STAGES",
     "STATE_URL_ENV",
     "TEXT_SEPARATOR",
@@ -375,6 +374,7 @@ __all__ = [
     "read_versions",
     "record_api_key_use",
     "record_seen_clock",
+    "register_hint",
     "release_lease",
     "remove_detached_partitions",
     "remove_predictions",

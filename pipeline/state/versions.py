@@ -10,25 +10,29 @@ from sqlalchemy import func, insert, select
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
+from pipeline.project import paths
+from pipeline.project.root import find_project_root
 from pipeline.state.stored_json import parse_stored_object
 from pipeline.state.tables import models, versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from sqlalchemy import Connection
 
 __all__ = [
-    "REGISTER_HINT",
     "ModelVersion",
     "add_version",
     "deployment_hint",
     "find_version",
     "read_versions",
+    "register_hint",
     "version_by_digest",
 ]
 
-REGISTER_HINT = "run `dvc repro`, then `mlops models register`"
+# Its digest identifies a package.
+_CANDIDATE_MANIFEST = paths.CANDIDATE_PACKAGE / "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +100,33 @@ def find_version(connection: Connection, model: str, version: int) -> ModelVersi
     row = connection.execute(query).one_or_none()
     if row is None:
         known = [str(known_version.version) for known_version in read_versions(connection, model)]
-        there = f"versions: {', '.join(known)}" if known else f"none is registered; {REGISTER_HINT}"
+        there = f"versions: {', '.join(known)}" if known else f"none is registered; {register_hint()}"
         raise UsageError(f"{model} has no version {version}; {there}")
     return _version_from_row(row._asdict())
 
 
-def deployment_hint(connection: Connection, model: str) -> str:
-    """Return the next command for a model without a deployed version."""
+def register_hint(root: Path | None = None) -> str:
+    """Return the next command for an empty registry, by what the folder of the project has.
+
+    A second clone has the candidate package after `dvc pull`, and DVC does not run the stage that registers it.
+
+    Parameters
+    ----------
+    root : Path, optional
+        Folder of the project; the one around the current folder when None.
+    """
+    folder = find_project_root() if root is None else root
+    if (folder / _CANDIDATE_MANIFEST).is_file():
+        return "run `mlops models register`"
+    return "run `dvc pull` or `dvc repro`, then `mlops models register`"
+
+
+def deployment_hint(connection: Connection, model: str, *, names_model: bool = True) -> str:
+    """Return the next command for a model without a deployed version; `names_model` adds the option `--model`."""
     if read_versions(connection, model):
-        return f"promote one: `mlops promote VERSION --model {shlex.quote(model)}`"
-    return f"none is registered; {REGISTER_HINT}"
+        option = f" --model {shlex.quote(model)}" if names_model else ""
+        return f"promote one: `mlops promote VERSION{option}`"
+    return f"none is registered; {register_hint()}"
 
 
 def read_versions(connection: Connection, model: str | None = None) -> list[ModelVersion]:

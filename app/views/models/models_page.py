@@ -41,9 +41,7 @@ def _render_body() -> None:
     model = queries.config().name
     versions = queries.versions(model)
     if not versions:
-        page.empty_state(
-            "No version is registered yet", "run `make run`, which registers the trained model as a version"
-        )
+        page.empty_state("No version is registered yet", queries.production_step(model))
         return
     _show_versions(versions)
     left, middle, right = st.columns([4, 4, 2], vertical_alignment="bottom")

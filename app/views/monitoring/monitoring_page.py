@@ -43,10 +43,7 @@ def render() -> None:
 def _render_body() -> None:
     model = queries.config().name
     if "Production" not in queries.current_deployment(model).versions:
-        page.empty_state(
-            "No version is in Production yet",
-            "run `make run`, or promote a version on the page Models",
-        )
+        page.empty_state("No version is in Production yet", queries.production_step(model))
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         time_range = choose_time_range(key=time_frames.RANGE_KEY)

@@ -76,9 +76,10 @@ def _render_body() -> None:
 
 
 def _show_getting_started() -> None:
-    page.empty_state("No version is registered yet", "Run `make run` in the project's folder, then reload this page.")
+    step = queries.production_step(queries.config().name)
+    page.empty_state("No version is registered yet", f"{step}; then reload this page")
     st.markdown(
-        "It runs the pipeline: data, validation, training, evaluation, gates."
+        "`dvc repro` runs the pipeline: data, validation, training, evaluation, gates."
         " The first version that passes its gates is promoted."
         f" Then **{demo_panel.LOAD_LABEL}** on this page shows every page with simulated predictions."
     )

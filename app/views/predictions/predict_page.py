@@ -56,9 +56,10 @@ def _render_body() -> None:
 
 def _production_package() -> Package | None:
     """Return the package in Production; show a note and return None if there is none."""
-    digest = queries.current_deployment(queries.config().name).digests.get("Production")
+    model = queries.config().name
+    digest = queries.current_deployment(model).digests.get("Production")
     if digest is None:
-        page.empty_state("No version is in Production yet", "run `make run`, or promote a version on the page Models")
+        page.empty_state("No version is in Production yet", queries.production_step(model))
         return None
     return queries.load_package(digest)
 

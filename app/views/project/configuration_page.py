@@ -224,10 +224,11 @@ def _warn_if_stale(composed: Composition) -> None:
 def _changes_since_production(
     composed: Composition, place_of: Callable[[str], html_table.Link | str]
 ) -> tuple[list[_Setting], str]:
-    deployment = queries.current_deployment(queries.config().name)
+    model = queries.config().name
+    deployment = queries.current_deployment(model)
     digest = deployment.digests.get("Production")
     if digest is None:
-        raise DataError("no version is in Production yet; run `make run`, which promotes the first that passes")
+        raise DataError(f"no version is in Production yet; {queries.production_step(model)}")
     version = deployment.version("Production")
     run = queries.find_package_run(digest)
     if run is None:

@@ -58,7 +58,7 @@ def test_a_project_without_versions_names_the_next_command(tmp_path: Path, run_c
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     assert (
         run_cli("models", "list", cwd=tmp_path).out
-        == "no version is registered; run `dvc repro`, then `mlops models register`\n"
+        == "no version is registered; run `dvc pull` or `dvc repro`, then `mlops models register`\n"
     )
     run = run_cli("models", "show", "1", cwd=tmp_path)
-    assert (run.exit_code, "no version is registered; run `dvc repro`, then `mlops models" in run.err) == (2, True)
+    assert (run.exit_code, "no version is registered; run `dvc pull` or `dvc repro`" in run.err) == (2, True)

@@ -43,7 +43,7 @@ def test_nothing_happens_in_mode_off(state: store.State) -> None:
 def test_nothing_happens_before_a_version_is_in_production(state: store.State) -> None:
     (decision,) = run_parts(context_of(state), [deciding(_DONE)])
     assert decision.action == "none"
-    assert "is in Production; none is registered; run `dvc repro`" in decision.reason
+    assert "is in Production; none is registered; run `dvc pull` or `dvc repro`" in decision.reason
 
 
 def test_no_part_starts_after_the_run_was_ended(state: store.State) -> None:

@@ -28,7 +28,7 @@ _CASES: list[tuple[dict[str, Any], str, str, str, str]] = [
     ({"database": DatabaseFacts("unavailable", "off")}, "database", "down", "unavailable", "check its address"),
     ({"database": DatabaseFacts("without_versions", "none")}, "database", "degraded", "without_versions", "backup"),
     ({}, "version", "healthy", "passed", "Version 2 (1.0.0) is in Production and passed its gates"),
-    (_database(n_versions=0, production=None), "version", "unknown", "none_registered", "make run"),
+    (_database(n_versions=0, production=None), "version", "unknown", "none_registered", "mlops models register"),
     (_database(production=None), "version", "down", "none_in_production", "mlops promote"),
     ({"database": DatabaseFacts("damaged")}, "version", "unknown", "unknown", "cannot be read"),
     ({}, "api", "healthy", "ready", "`http://a:1` is ready, last prediction 12 seconds ago"),

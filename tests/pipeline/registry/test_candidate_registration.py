@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -112,7 +113,10 @@ def test_a_rejected_candidate_is_registered_and_refused(workspace: Path, run_cli
     assert [version.stage for version in ModelRegistry(workspace).list_models()] == ["None"]
 
 
-def test_a_model_without_a_deployed_version_has_the_next_command(workspace: Path) -> None:
+def test_a_model_without_a_deployed_version_has_the_next_command(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workspace)
     hints = []
     for register in (False, True):
         if register:
@@ -122,9 +126,15 @@ def test_a_model_without_a_deployed_version_has_the_next_command(workspace: Path
             hints.append(store.deployment_hint(connection, NAME))
         state.close()
     assert hints == [
-        "none is registered; run `dvc repro`, then `mlops models register`",
+        "none is registered; run `mlops models register`",
         f"promote one: `mlops promote VERSION --model {NAME}`",
     ]
+
+
+def test_an_empty_registry_names_the_command_by_what_the_folder_has(workspace: Path) -> None:
+    assert store.register_hint(workspace) == "run `mlops models register`"
+    _remove_candidate(workspace)
+    assert store.register_hint(workspace) == "run `dvc pull` or `dvc repro`, then `mlops models register`"
 
 
 def _remove_candidate(root: Path) -> None:
@@ -147,5 +157,5 @@ def test_an_incomplete_workspace_is_refused_with_the_command_that_completes_it(
     damage(workspace)
     run = run_cli("models", "register", cwd=workspace)
     assert run.exit_code == 4
-    assert "run `dvc repro`" in run.err
+    assert re.search("run (`dvc pull` or )?`dvc repro`", run.err)
     assert ModelRegistry(workspace).list_models() == []
