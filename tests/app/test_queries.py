@@ -28,7 +28,7 @@ pytestmark = pytest.mark.xdist_group("app")
     "query", [queries.config, queries.engine, lambda: queries.load_report(paths.VALIDATION_REPORT)]
 )
 def test_before_the_first_run_the_error_names_the_command(query: Callable[[], object]) -> None:
-    with pytest.raises(DataError, match="run `make run`|run `dvc pull`"):
+    with pytest.raises(DataError, match=r"run `make run`|run `dvc pull`"):
         query()
 
 
