@@ -14,8 +14,6 @@ from pipeline.state import ServingEvent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Connection
-
     from pipeline.config.groups.serving_config import EngineConfig
     from pipeline.package import PackageStore
     from pipeline.serving.loaded_model import LoadedModel, ServedBy
@@ -101,7 +99,9 @@ class ModelReloader:
         with self.state.reading() as connection:
             deployment = store.current_deployment(connection, self.model)
             version = deployment.version(self.stage)
-            hint, public_hint = ("", "") if version is not None else self._hints(connection)
+            has_none = version is None
+            hint = store.deployment_hint(connection, self.model) if has_none else ""
+            public_hint = store.deployment_hint(connection, self.model, names_model=False) if has_none else ""
         self.generation = deployment.generation
         if version is None:
             message = f"no version of {self.model} is in {self.stage}"
@@ -120,13 +120,6 @@ class ModelReloader:
         if failed_load is not None and is_known and failed_load.is_recent and not is_forced:
             return PollResult.load_failure(current, failed_load.reason)
         return self._load_new(current, deployment)
-
-    def _hints(self, connection: Connection) -> tuple[str, str]:
-        """Return the next command for the log of the server, and for clients, who do not need the name of the model."""
-        return (
-            store.deployment_hint(connection, self.model),
-            store.deployment_hint(connection, self.model, names_model=False),
-        )
 
     def _load_new(self, current: LoadedModel | None, deployment: Deployment) -> PollResult:
         version, digest = deployment.versions[self.stage], deployment.digests[self.stage]
