@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.config.conf_sources import BASE_CONFIG
 from pipeline.config.stage_help import iter_settings
 from pipeline.text import shorten
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["DefaultChange", "default_changes"]
 
 _MAX_VALUE = 60
-_ROOT_OPTION = "config"
 _ENGINE_PREFIX = "engine: "
 
 
@@ -99,7 +99,7 @@ def default_changes(
 
 def _values(defaults: Mapping[str, Any], choices: Mapping[str, str]) -> dict[str, Any]:
     """Return the default of each setting with these options."""
-    values = dict(defaults["options"][_ROOT_OPTION])
+    values = dict(defaults["options"][BASE_CONFIG])
     for group, option in choices.items():
         values |= defaults["options"].get(f"{group}/{option}", {})
     return values

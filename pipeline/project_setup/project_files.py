@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config.conf_sources import ENGINE_ENTRY
 from pipeline.config.default_settings import engine_defaults
 from pipeline.files import canonical_json
 from pipeline.project import paths
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["REQUIREMENTS", "config_text", "engine_record_files", "initial_files", "pin_engine"]
 
 REQUIREMENTS = Path("requirements.txt")
+# A declaration of the engine, whose rows are generated.
+_EXAMPLE_DATA = "personality"
 _TEMPLATES = Path(__file__).with_name("templates")
 # Names of templates begin with no dot, so that no tool takes them for its own settings.
 _TEMPLATE_NAMES = {
@@ -46,7 +49,7 @@ def initial_files(name: str) -> dict[str, str]:
     return {
         **rendered,
         **engine_record_files(),
-        f"{paths.CONF}/config.yaml": config_text(None),
+        f"{paths.CONF}/config.yaml": config_text(_EXAMPLE_DATA),
         f"{paths.EXTERNAL.as_posix()}/.gitkeep": "",
         paths.GRAPH.as_posix(): render_graph(),
     }
@@ -59,13 +62,10 @@ def _render(template: str, words: Mapping[str, str]) -> str:
     return text
 
 
-def config_text(data: str | None) -> str:
-    """Return conf/config.yaml of a new project; without `data` it uses the problem of the engine."""
-    chosen = "" if data is None else f"  - override data: {data}\n"
-    return (
-        "# What does this project set differently from the engine? `mlops config show` prints every setting.\n"
-        f"defaults:\n  - base\n{chosen}  - _self_\n"
-    )
+def config_text(data: str) -> str:
+    """Return conf/config.yaml of a new project, with the declaration `data` and the engine's default model."""
+    model = engine_defaults()["choices"]["model"]
+    return _render("config.yaml", {"@DATA@": data, "@MODEL@": model, "@ENGINE@": ENGINE_ENTRY})
 
 
 def engine_record_files() -> dict[str, str]:

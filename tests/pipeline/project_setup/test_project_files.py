@@ -57,11 +57,13 @@ def test_the_record_is_written_last_and_has_version_defaults_and_graph() -> None
     assert record == {"version": engine_version(), "defaults": engine_defaults(), "graph": graph_values()}
 
 
-@pytest.mark.parametrize(
-    ("data", "entries"), [(None, ["base", "_self_"]), ("x", ["base", {"override data": "x"}, "_self_"])]
-)
-def test_the_configuration_starts_with_that_of_the_engine(data: str | None, entries: list[object]) -> None:
-    assert yaml.safe_load(config_text(data))["defaults"] == entries
+def test_the_configuration_includes_that_of_the_engine_and_chooses_data_and_model() -> None:
+    config = yaml.safe_load(config_text("churn"))
+    assert config["hydra"] == {"searchpath": ["pkg://pipeline.conf"]}
+    repository = yaml.safe_load((ROOT / "conf/config.yaml").read_text(encoding="utf-8"))["defaults"]
+    assert config["defaults"] == [
+        {"data": "churn"} if entry == {"data": "personality"} else entry for entry in repository
+    ]
 
 
 @pytest.mark.parametrize(
