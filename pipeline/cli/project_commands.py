@@ -84,6 +84,8 @@ def status(*, as_json: AsJson = False) -> None:
 
     root = Path()
     mismatch = engine_mismatch(root)
+    if mismatch is not None and not as_json:
+        typer.secho(f"\n  {mismatch}", fg=typer.colors.YELLOW)
     has_run = (root / paths.EVALUATION_REPORT).exists()
     production = check_production(root, load_params(root / paths.PARAMS)) if (root / paths.PARAMS).exists() else None
     is_new = production is None or production.component("database").condition == "new"
@@ -94,8 +96,6 @@ def status(*, as_json: AsJson = False) -> None:
         plain = {name: None if value is None else value.as_dict() for name, value in values.items()}
         typer.echo(canonical_json(plain), nl=False)
         return
-    if mismatch is not None:
-        typer.secho(f"\n  {mismatch}", fg=typer.colors.YELLOW)
     if production is not None:
         _print_production(production)
     typer.echo("  no run in this folder\n" if summary is None else summary.as_text(), nl=False)

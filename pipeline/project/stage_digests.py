@@ -112,7 +112,7 @@ def _source_files(dependency: str) -> Iterator[tuple[str, Path]]:
     path = _source_folder(folder) / rest
     for file in [path] if path.is_file() else sorted(path.rglob("*")):
         name = (PurePosixPath(dependency) / file.relative_to(path).as_posix()).as_posix()
-        if file.is_file() and _is_shipped(file) and name != _PROJECT_CONFIG:
+        if file.is_file() and _is_source(file, name):
             yield name, file
 
 
@@ -122,7 +122,10 @@ def _source_folder(name: str) -> Path:
     return _LIBRARY if name == "pipeline" else app_folder().with_name(name)
 
 
-def _is_shipped(file: Path) -> bool:
+def _is_source(file: Path, name: str) -> bool:
+    """Whether a file is the engine's own and in its wheel."""
+    if name.startswith("conf/"):
+        return file.suffix == ".yaml" and name != _PROJECT_CONFIG
     is_leftover = file.suffix in _LEFTOVER_SUFFIXES or "__pycache__" in file.parts
     return not is_leftover and not file.name.startswith(".")
 

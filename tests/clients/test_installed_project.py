@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 from pipeline.config.default_settings import shipped_settings
@@ -30,7 +31,11 @@ _KSERVE_CALL = """
 import asyncio, json, sys
 from kserve import InferInput, InferRequest, InferenceRESTClient
 from kserve.inference_client import RESTConfig
-inputs = [InferInput("calls", [2], "INT64", [0, 9]), InferInput("plan", [2], "BYTES", ["basic", "pro"])]
+inputs = [
+    InferInput("calls", [2], "INT64", [0, 9]),
+    InferInput("days", [2], "INT64", [800, 10]),
+    InferInput("plan", [2], "BYTES", ["basic", "pro"]),
+]
 request = InferRequest("churn_model", inputs)
 client = InferenceRESTClient(RESTConfig(protocol="v2", retries=0))
 answer = asyncio.run(client.infer(sys.argv[1], request, model_name="churn_model"))
@@ -104,12 +109,14 @@ def build_older_wheel(folder: Path) -> Path:
 
 
 def write_rows(path: Path) -> Path:
-    """Write 500 rows whose class follows from one column, with some noise."""
-    lines = [
-        f"c{row:04},{row * 7 % 10},{('basic', 'pro', 'team')[row % 3]},{'yes' if row * 7 % 10 + row % 4 > 5 else 'no'}"
-        for row in range(500)
-    ]
-    path.write_text("\n".join(["customer_id,calls,plan,churned", *lines]) + "\n", encoding="utf-8")
+    """Write 1,000 rows whose class follows from two columns, with some noise."""
+    random = Random(7)
+    lines = ["customer_id,days,plan,calls,churned"]
+    for row in range(1_000):
+        days, plan, calls = random.randint(0, 900), random.choice(("basic", "pro", "team")), random.randint(0, 9)
+        score = 3 * calls - days / 60 + random.gauss(0, 4)
+        lines.append(f"c{row:04},{days},{plan},{calls},{'yes' if score > 5 else 'no'}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
@@ -165,7 +172,7 @@ def create_and_train(project: InstalledProject, rows: Path) -> None:
         "mlops", "init", str(project.folder), "--from", str(rows), "--target", "churned", cwd=rows.parent
     )
     assert f"a project on declarative-mlops {_OLDER}" in printed
-    assert "features: calls, plan" in printed
+    assert "features: days, plan, calls" in printed
     config = project.folder / "conf" / "config.yaml"
     config.write_text(config.read_text().replace("model: hist_gradient_boosting", "model: logistic_regression"))
     project.commit("Start the project")
