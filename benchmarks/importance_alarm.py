@@ -20,7 +20,8 @@ sys.path.insert(0, str(ROOT))
 from pipeline.config.composition import compose  # noqa: E402 - needs the path above
 from pipeline.config.config_loader import build_config  # noqa: E402 - needs the path above
 from pipeline.data.sources import fetch_rows  # noqa: E402 - needs the path above
-from pipeline.modeling.classifier import encode_target, fit_classifier  # noqa: E402 - needs the path above
+from pipeline.modeling.classifier import encode_target  # noqa: E402 - needs the path above
+from pipeline.modeling.classifier_fit import fit_classifier  # noqa: E402 - needs the path above
 from pipeline.modeling.row_importance import (  # noqa: E402 - needs the path above
     EncodedRows,
     ImportanceSums,

@@ -24,7 +24,8 @@ from pipeline.config.config_loader import build_config  # noqa: E402 - needs the
 from pipeline.config.search_space import read_search_space  # noqa: E402 - needs the path above
 from pipeline.data.sources import fetch_rows  # noqa: E402 - needs the path above
 from pipeline.metrics.row_losses import row_losses_by_class  # noqa: E402 - needs the path above
-from pipeline.modeling.classifier import encode_target, fit_classifier  # noqa: E402 - needs the path above
+from pipeline.modeling.classifier import encode_target  # noqa: E402 - needs the path above
+from pipeline.modeling.classifier_fit import fit_classifier  # noqa: E402 - needs the path above
 from pipeline.modeling.scored_rows import make_scored_rows  # noqa: E402 - needs the path above
 from pipeline.selection.fold_race import find_leader, race_over_folds  # noqa: E402 - needs the path above
 from pipeline.selection.fold_scores import FoldScores  # noqa: E402 - needs the path above

@@ -10,7 +10,6 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.expressions.expression_parser import RESERVED_NAMES, Variable, parse_expression
 from pipeline.expressions.expression_tokens import tokenize
 from pipeline.expressions.operands import to_operand, value_type
-from pipeline.schema import Column
 from pipeline.schema.column_kinds import DTYPES
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.expressions.expression import Expression
-    from pipeline.schema import Schema
+    from pipeline.schema import Column, Schema
     from pipeline.schema.column_kinds import ColumnKind
 
 __all__ = ["DerivedColumn", "DerivedColumns"]
@@ -83,8 +82,13 @@ class DerivedColumns:
         variables = {column.name: _variable(column) for column in columns}
         if target is not None:
             variables[target] = Variable("text", refusal="is the target, which a row to predict does not have")
+        return cls._parse(declared, variables, {column.name: column.kind for column in columns})
+
+    @classmethod
+    def _parse(
+        cls, declared: Mapping[str, str], variables: dict[str, Variable], kinds: Mapping[str, ColumnKind]
+    ) -> Self:
         parsed = _parse_in_order(declared, variables)
-        kinds = {column.name: column.kind for column in columns}
         sources: dict[str, tuple[str, ...]] = {}
         for name, expression in parsed.items():
             used = (source for column in expression.columns for source in sources.get(column, (column,)))
@@ -99,8 +103,9 @@ class DerivedColumns:
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Self:
         """Return the derived columns that `as_dict` wrote; raises as `parse` does where it wrote others."""
-        sources = [Column(name, kind, DTYPES[kind]) for name, kind in value["sources"].items()]
-        return cls.parse(value["columns"], sources)
+        declared, kinds = value["columns"], value["sources"]
+        _check_names(declared, set(kinds))
+        return cls._parse(declared, {name: Variable(value_type(kind)) for name, kind in kinds.items()}, kinds)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values: the kind of each source by name, and the text of each expression by name."""
@@ -119,14 +124,13 @@ class DerivedColumns:
 
     def as_declared(self, columns: Iterable[Column]) -> tuple[Column, ...]:
         """Return the derived columns as declared columns; one that uses a private column of `columns` is private."""
-        private = {column.name for column in columns if column.is_private}
+        declared = {column.name: column for column in columns}
         return tuple(
-            Column(
+            declared[column.sources[0]].derive(
                 column.name,
                 column.kind,
                 DTYPES[column.kind],
-                nullable=True,
-                store="full" if private.isdisjoint(column.sources) else "bin",
+                store="bin" if any(declared[name].is_private for name in column.sources) else "full",
             )
             for column in self.columns
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from pipeline.fairness.protected_columns import group_by_words
-from pipeline.metrics import round_significant
+from pipeline.metrics.metric_estimate import round_significant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.config.groups.model_config import EstimatorInputsConfig, ModelConfig
-from pipeline.modeling.classifier import fit_classifier
+from pipeline.modeling.classifier_fit import fit_classifier
 from pipeline.modeling.encoding.methods import PLAIN_FEATURES, plain_columns
 
 if TYPE_CHECKING:

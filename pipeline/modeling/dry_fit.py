@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import ConfigError
-from pipeline.modeling.classifier import fit_classifier
+from pipeline.modeling.classifier_fit import fit_classifier
 from pipeline.modeling.encoding import make_encoder
 from pipeline.modeling.mitigation import Mitigation
 

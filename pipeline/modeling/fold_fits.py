@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.engines import open_engine
 from pipeline.errors import ConfigError
 from pipeline.modeling.baselines import fit_baseline
-from pipeline.modeling.classifier import Classifier, fit_classifier
+from pipeline.modeling.classifier_fit import fit_classifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.features_config import FeaturesConfig
     from pipeline.config.groups.model_config import ModelConfig
     from pipeline.config.groups.training_config import TrainingConfig
+    from pipeline.modeling.classifier import Classifier
     from pipeline.modeling.mitigation import Mitigation
     from pipeline.schema import Schema
 

@@ -1,7 +1,7 @@
 """The model package: a folder, named by its content, that is all a server needs."""
 
 from pipeline.package.bins import Bins
-from pipeline.package.golden import GOLDEN_TOLERANCE
+from pipeline.package.golden_check import GOLDEN_TOLERANCE
 from pipeline.package.loader import Package, load_package
 from pipeline.package.manifest import FileEntry, Manifest, OnnxProof
 from pipeline.package.package_store import PackageStore

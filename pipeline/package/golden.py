@@ -1,4 +1,4 @@
-"""Store a few rows with their probabilities, so that a loaded package can verify its predictions."""
+"""Choose a few rows, whose probabilities a package stores to verify its predictions."""
 
 from __future__ import annotations
 
@@ -6,23 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.errors import IntegrityError
 from pipeline.package.bins import to_floats
 from pipeline.package.edge_cases import EdgeCase, rows_with_edge_cases
 from pipeline.schema.value_groups import group_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
-    from numpy.typing import NDArray
 
     from pipeline.modeling.classifier import Classifier
     from pipeline.schema import Column, Schema
 
-__all__ = ["GOLDEN_TOLERANCE", "check_golden", "check_golden_classes", "make_golden_rows"]
+__all__ = ["make_golden_rows"]
 
-GOLDEN_TOLERANCE = 1e-6
 _N_MIXED_ROWS = 2_000
 _MAX_EDGE_ROWS = 64
 _UNSEEN_WORD = "a word that no training row has"
@@ -47,50 +44,6 @@ def make_golden_rows(classifier: Classifier, frame: pd.DataFrame, *, n_rows: int
         "probabilities": classifier.predict_proba(rows).tolist(),
         "classes": classifier.predict(rows).tolist(),
     }
-
-
-def check_golden(golden: Mapping[str, Any], predict_proba: Callable[[Any], NDArray[np.float64]]) -> None:
-    """Predict the golden rows again and compare.
-
-    Raises
-    ------
-    IntegrityError
-        When a probability differs from the stored one.
-    """
-    try:
-        expected = np.array(golden["probabilities"], dtype=np.float64)
-        probabilities = predict_proba(golden["columns"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise IntegrityError(f"golden.json: not what a package writes ({error})") from error
-    if probabilities.shape != expected.shape:
-        raise IntegrityError(f"golden.json: {len(expected)} predictions are stored for {len(probabilities)} rows")
-    differs = ~(np.abs(probabilities - expected).max(axis=1, initial=0.0) <= GOLDEN_TOLERANCE)
-    if differs.any():
-        raise IntegrityError(
-            f"golden.json: row {int(np.flatnonzero(differs)[0])}: the prediction differs from the one stored at"
-            " packaging; library versions differ, or the package is damaged"
-        )
-
-
-def check_golden_classes(golden: Mapping[str, Any], classifier: Classifier) -> None:
-    """Predict the classes of the golden rows again, where the threshold of a row depends on its group.
-
-    Raises
-    ------
-    IntegrityError
-        When a class differs from the stored one, and the probability is not at the threshold.
-    """
-    thresholds, positive = classifier.row_thresholds(golden["columns"]), classifier.schema.target.positive
-    if not isinstance(thresholds, np.ndarray) or positive is None:
-        return
-    score = np.array(golden["probabilities"], dtype=np.float64)[:, classifier.classes.index(positive)]
-    differs = classifier.predict(golden["columns"]) != np.array(golden["classes"])
-    differs &= np.abs(score - thresholds) > GOLDEN_TOLERANCE
-    if differs.any():
-        raise IntegrityError(
-            f"golden.json: row {int(np.flatnonzero(differs)[0])}: the class differs from the one stored at packaging;"
-            " a threshold of its group has changed: restore the package"
-        )
 
 
 def _mix_columns(frame: pd.DataFrame, schema: Schema, *, n: int) -> pd.DataFrame:

@@ -19,9 +19,9 @@ from pipeline.modeling.feature_input import read_features
 from pipeline.modeling.row_importance import RowImportance
 from pipeline.package import skops_file
 from pipeline.package.classifier_protocol import ClassifierProtocol
-from pipeline.package.golden import check_golden, check_golden_classes
+from pipeline.package.golden_check import check_golden, check_golden_classes
 from pipeline.package.manifest import MITIGATION_FILE, Manifest, verify_files, verify_package
-from pipeline.package.onnx_file import OnnxModel
+from pipeline.package.onnx_model import OnnxModel
 from pipeline.package.reference import Reference
 from pipeline.package.rule_baseline import RULE_FILE, rule_baseline_from_dict
 from pipeline.package.train_row_filter import TRAIN_ROWS_FILE, TrainRowFilter

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.modeling.classifier import Classifier
-    from pipeline.package.onnx_file import OnnxModel
+    from pipeline.package.onnx_model import OnnxModel
     from pipeline.schema import Column, Schema
 
 __all__ = ["TOLERANCE", "check_onnx_parity", "edge_case_rows", "onnx_classifier"]

@@ -17,7 +17,8 @@ from pipeline.modeling.baselines import fit_baseline
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.classifier import Classifier
 from pipeline.modeling.encoding import Encoder
-from pipeline.package.golden import check_golden, make_golden_rows
+from pipeline.package.golden import make_golden_rows
+from pipeline.package.golden_check import check_golden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,7 +22,8 @@ from pipeline.package.manifest import (
     OnnxProof,
     list_files,
 )
-from pipeline.package.onnx_file import NotConvertible, OnnxModel, convert_to_onnx
+from pipeline.package.onnx_file import NotConvertible, convert_to_onnx
+from pipeline.package.onnx_model import OnnxModel
 from pipeline.package.package_card import package_card
 from pipeline.package.parity import TOLERANCE, check_onnx_parity, onnx_classifier
 from pipeline.package.reference import build_reference

@@ -93,6 +93,10 @@ class Column:
     decimal: str = "."
     thousands: str | None = None
 
+    def derive(self, name: str, kind: ColumnKind, dtype: str, *, store: Literal["full", "bin"]) -> Column:
+        """Return the declaration of a nullable column that is computed from this one and others."""
+        return Column(name, kind, dtype, nullable=True, store=store)
+
     @cached_property
     def text_format(self) -> TextFormat:
         """How its texts become values, wherever rows are read."""

@@ -13,7 +13,8 @@ from pipeline.errors import ConfigError
 from pipeline.metrics.row_losses import ROW_LOSS_METRICS, row_losses_by_class
 from pipeline.modeling.boosting_rounds import FIRST_ROUNDS, chooses_rounds, with_rounds
 from pipeline.modeling.calibration import fit_calibration
-from pipeline.modeling.classifier import encode_target, fit_classifier
+from pipeline.modeling.classifier import encode_target
+from pipeline.modeling.classifier_fit import fit_classifier
 from pipeline.modeling.complexity import estimator_complexity
 from pipeline.modeling.mitigation import Mitigation
 from pipeline.modeling.row_weights import row_weights

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pipeline.errors import ConfigError, DataError, IntegrityError
-from pipeline.expressions import DerivedColumns
+from pipeline.expressions.derived_columns import DerivedColumns
 from pipeline.modeling.encoding.column_encoding import ENCODINGS, FitContext, FormOptions
 from pipeline.modeling.encoding.methods import choose_method
 from pipeline.modeling.encoding.target_means import TrainTarget

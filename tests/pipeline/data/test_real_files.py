@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 from pipeline.config.groups.source_config import CsvDialect
 from pipeline.data.csv_reader import read_csv
 from pipeline.data.sources import fetch_rows
-from pipeline.modeling.classifier import fit_classifier
+from pipeline.modeling.classifier_fit import fit_classifier
 from pipeline.schema import Column, Schema
 from tests.fixtures.toy_dataset import ROOT, settings
 

@@ -1,12 +1,13 @@
-"""Rows in, probabilities and classes out: order of classes, threshold, and what cannot be learned."""
+"""Rows in, probabilities and classes out: order of classes and threshold."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from pipeline.errors import ConfigError, DataError
-from pipeline.modeling.classifier import encode_target, fit_classifier, predicted_classes
+from pipeline.errors import DataError
+from pipeline.modeling.classifier import encode_target, predicted_classes
+from pipeline.modeling.classifier_fit import fit_classifier
 from pipeline.schema import Target
 from tests.fixtures.toy_dataset import rows, schema, settings
 
@@ -15,12 +16,9 @@ FIRST = Target("y", ("ill", "well"), "ill")
 THREE = Target("y", ("a", "b", "c"), None)
 
 
-def fitted(n_classes: int = 2, *overrides: str, class_weight: str | None = None):
-    config = settings("model=logistic_regression", *overrides)
-    frame = rows(n_classes=n_classes)
-    return fit_classifier(
-        frame, schema(n_classes), config.features, model=config.model, seed=1, class_weight=class_weight
-    )
+def fitted(n_classes: int = 2):
+    config = settings("model=logistic_regression")
+    return fit_classifier(rows(n_classes=n_classes), schema(n_classes), config.features, model=config.model, seed=1)
 
 
 def test_a_row_is_positive_from_the_threshold_on() -> None:
@@ -62,29 +60,6 @@ def test_unknown_words_and_missing_values_get_probabilities() -> None:
     assert np.isfinite(fitted().predict_proba(frame)).all()
 
 
-def test_class_weights_move_probabilities_towards_the_rarer_class() -> None:
-    config, frame = settings("model=logistic_regression"), rows()
-    rare = frame.drop(frame.index[frame["answer"] == "yes"][20:])
-    plain, weighted = (
-        fit_classifier(rare, schema(), config.features, model=config.model, seed=1, class_weight=weight).predict_proba(
-            frame
-        )
-        for weight in (None, "balanced")
-    )
-    assert weighted[:, 1].mean() > plain[:, 1].mean() + 0.05
-
-
-def test_a_model_without_weights_is_refused_for_class_weights() -> None:
-    with pytest.raises(ConfigError, match=r"training\.class_weight: knn does not support weights"):
-        fitted(2, "model=knn", class_weight="balanced")
-
-
-def test_rows_of_one_class_are_refused() -> None:
-    config, frame = settings("model=logistic_regression"), rows()
-    with pytest.raises(DataError, match="answer: only one class occurs"):
-        fit_classifier(frame[frame["answer"] == "no"], schema(), config.features, model=config.model, seed=1)
-
-
 def test_a_class_that_is_not_declared_is_named_with_its_row() -> None:
     frame = rows()
     frame.loc[7, "answer"] = "perhaps"
@@ -95,9 +70,3 @@ def test_a_class_that_is_not_declared_is_named_with_its_row() -> None:
 def test_rows_without_the_target_are_refused() -> None:
     with pytest.raises(DataError, match="answer: the rows have no target column"):
         encode_target(rows().drop(columns="answer"), schema().target)
-
-
-def test_an_error_of_the_estimator_names_the_model() -> None:
-    config = settings("model=stacking", "model.estimator.cv=40")
-    with pytest.raises(ConfigError, match=r"model\.estimator: stacking cannot be fitted: "):
-        fit_classifier(rows(40), schema(), config.features, model=config.model, seed=1)

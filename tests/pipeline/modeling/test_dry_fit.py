@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.config.groups.model_config import EstimatorInputsConfig, ModelConfig
 from pipeline.errors import ConfigError
-from pipeline.modeling.classifier import fit_classifier
+from pipeline.modeling.classifier_fit import fit_classifier
 from pipeline.modeling.dry_fit import check_fit
 from pipeline.schema import Column, Schema, Target
 from tests.fixtures.toy_dataset import rows, schema, settings

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.modeling.classifier import encode_target, fit_classifier
+from pipeline.modeling.classifier import encode_target
+from pipeline.modeling.classifier_fit import fit_classifier
 from pipeline.modeling.dry_fit import check_fit
 from pipeline.modeling.mitigation import MitigatedRows, Mitigation
 from tests.fixtures.toy_dataset import FAST, rows, schema, settings

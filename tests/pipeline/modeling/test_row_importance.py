@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from pipeline.modeling import row_importance
-from pipeline.modeling.classifier import encode_target, fit_classifier
+from pipeline.modeling.classifier import encode_target
+from pipeline.modeling.classifier_fit import fit_classifier
 from pipeline.modeling.row_importance import ImportanceSums, RowImportance, measure_row_importance
 from tests.fixtures.toy_dataset import FAST, rows, schema, settings
 

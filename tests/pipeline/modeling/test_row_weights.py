@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import ConfigError, DataError
 from pipeline.modeling.boosting_rounds import RoundsCurve, first_stages
 from pipeline.modeling.calibration import fit_calibration
-from pipeline.modeling.classifier import fit_classifier
+from pipeline.modeling.classifier_fit import fit_classifier
 from pipeline.modeling.dry_fit import check_fit
 from pipeline.modeling.row_weights import row_weights
 from pipeline.modeling.training import train_classifier

@@ -8,7 +8,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from pipeline.errors import ConfigError, DataError, UnknownOption
 from pipeline.metrics import METRICS
-from pipeline.modeling.classifier import encode_target, fit_classifier
+from pipeline.modeling.classifier import encode_target
+from pipeline.modeling.classifier_fit import fit_classifier
 from pipeline.modeling.training import TrainResult, _FoldEvaluation, train_classifier
 from tests.fixtures.toy_dataset import FAST, rows, schema, settings
 

@@ -10,8 +10,9 @@ import pytest
 
 from pipeline import package
 from pipeline.errors import DependencyUnavailable
-from pipeline.package.onnx_file import OnnxModel, convert_to_onnx
-from pipeline.package.parity import TOLERANCE, check_onnx_parity, edge_case_rows, onnx_classifier
+from pipeline.package.onnx_file import convert_to_onnx
+from pipeline.package.onnx_model import OnnxModel
+from pipeline.package.parity import TOLERANCE, check_onnx_parity, edge_case_rows
 from tests.fixtures.proof import is_long
 from tests.fixtures.small_packages import parts, train_small_model, unseen_rows, write_small_package
 from tests.fixtures.toy_dataset import ROOT
@@ -98,14 +99,3 @@ def test_an_onnx_form_with_other_predictions_is_not_used() -> None:
     assert not proof.used
     assert proof.reason is not None
     assert "differ by up to" in proof.reason
-
-
-def test_one_row_alone_gets_what_it_gets_among_others() -> None:
-    _, result = train_small_model("personality", n_rows=N_ROWS)
-    classifier = result.classifier
-    served = onnx_classifier(
-        classifier, OnnxModel(convert_to_onnx(classifier.estimator, len(classifier.encoder.feature_names_out_)), [0, 1])
-    )
-    rows = unseen_rows("personality", N_ROWS)
-    alone = np.concatenate([served.predict_proba(rows.iloc[[at]]) for at in range(len(rows))])
-    assert np.array_equal(alone, served.predict_proba(rows))

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline import files, package
 from pipeline.errors import IntegrityError
-from pipeline.package.onnx_file import OnnxModel
+from pipeline.package.onnx_model import OnnxModel
 from tests.fixtures.small_packages import write_small_package
 
 if TYPE_CHECKING:

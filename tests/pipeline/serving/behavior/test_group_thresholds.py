@@ -98,7 +98,7 @@ def test_golden_rows_have_each_group_and_refuse_another_threshold(folder: Path, 
     turned = replace(groups, thresholds={name: 1.0 - value for name, value in groups.thresholds.items()})
     changed = replace(loaded.serving_classifier, group_thresholds=turned)
     with pytest.raises(IntegrityError, match="a threshold of its group has changed"):
-        package.golden.check_golden_classes(loaded.golden_rows, changed)
+        package.golden_check.check_golden_classes(loaded.golden_rows, changed)
 
 
 def test_the_package_states_its_mitigation(folder: Path, loaded: Package) -> None:
