@@ -203,7 +203,7 @@ class MLOpsPipeline:
         values = {f"cv.{name}": value for name, value in package.metrics.items()}
         values |= {f"test.{name}": value for name, value in metrics.items()}
         self.tracker.log_metrics({name: value for name, value in values.items() if value is not None})
-        self.tracker.log_model(folder, "model")
+        self.tracker.log_model(folder, "model", tags={"mlops.package": package.digest})
         self.tracker.set_tags({"mlops.package": package.digest})
         self.tracker.log_text(package.card, "card.md")
 

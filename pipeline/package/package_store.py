@@ -78,12 +78,12 @@ class PackageStore:
         DependencyUnavailable
             When it must be fetched and the remote store is unavailable.
         """
-        self._ensure_local(digest)
+        self.fetch(digest)
         return self._require_digest(load_package(self.path(digest)), digest)
 
     def load_rule_baseline(self, digest: str) -> Package:
         """Return the rule baseline of the package with this digest; raises the errors of `load`."""
-        self._ensure_local(digest)
+        self.fetch(digest)
         return self._require_digest(load_rule_baseline(self.path(digest)), digest)
 
     def _require_digest(self, package: Package, digest: str) -> Package:
@@ -93,11 +93,18 @@ class PackageStore:
             )
         return package
 
-    def _ensure_local(self, digest: str) -> None:
-        """Fetch a package from the remote store when the folder does not have it."""
+    def fetch(self, digest: str) -> Path:
+        """Return the folder of a package, after it was fetched from the remote store when the folder lacks it.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When the remote store is unavailable.
+        """
         target, shared = self.path(digest), remote_package_store()
         if shared is None or target.exists():
-            return
+            return target
         with files.exclusive_lock(self.folder / ".fetching", operation="fetching a package", wait_s=_FETCH_TIMEOUT_S):
             if not target.exists():
                 shared.fetch(digest, target)
+        return target

@@ -12,6 +12,7 @@ from pipeline.files import canonical_json, exclusive_lock
 from pipeline.registry.deployment_history import deployments_after
 from pipeline.registry.descriptions import mlflow_description
 from pipeline.text import iso_timestamp
+from pipeline.tracking.logged_models import DIGEST_TAG, ensure_logged_package, register_logged_model
 from pipeline.tracking.run_search import require_store
 from pipeline.tracking.run_store import StoreUnreachable
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["MirrorResult", "mirror_to_mlflow", "overridden_aliases"]
 
 _ALIASES = {"Staging": "staging", "Production": "production"}
-_DIGEST_TAG = "mlops.package"
 _LOCK_TIMEOUT_S = 60  # for another process on this machine that mirrors
 _TAG_PREFIXES = ("mlflow.", "mlops.", "dvc.", "git.")
 
@@ -175,7 +175,7 @@ def _write_model(
         known = _numbers_by_digest(client, model)
         for version in versions:
             if version.digest not in known:
-                known[version.digest] = _create_model_version(client, version, packages)
+                known[version.digest] = _create_model_version(mlflow, version, packages)
             tags = {**_version_tags(version), **_deployment_tags(placed.get(version.version))}
             _update_version(client, version, known[version.digest], tags=tags)
         return _set_aliases(client, model, served, known=known)
@@ -188,22 +188,25 @@ def _is_registered(client: Any, model: str) -> bool:
 def _numbers_by_digest(client: Any, model: str) -> dict[str, str]:
     """Return digest -> MLflow's number of each version in MLflow."""
     versions = client.search_model_versions(f"name = '{model}'", max_results=1000)
-    return {version.tags[_DIGEST_TAG]: str(version.version) for version in versions if _DIGEST_TAG in version.tags}
+    return {version.tags[DIGEST_TAG]: str(version.version) for version in versions if DIGEST_TAG in version.tags}
 
 
-def _create_model_version(client: Any, version: ModelVersion, packages: PackageStore) -> str:
-    """Create a version linked to the run that recorded this package, where MLflow has one."""
-    run_id = _find_run_id(client, version.digest)
-    source = f"runs:/{run_id}/model" if run_id is not None else packages.path(version.digest).resolve().as_uri()
-    created = client.create_model_version(version.model, source, run_id=run_id, tags={_DIGEST_TAG: version.digest})
-    return str(created.version)
-
-
-def _find_run_id(client: Any, digest: str) -> str | None:
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    criteria = f"tags.`{_DIGEST_TAG}` = '{digest}' and tags.`mlops.kind` = 'pipeline'"
-    runs = client.search_runs(experiments, filter_string=criteria, max_results=1)
-    return str(runs[0].info.run_id) if runs else None
+def _create_model_version(mlflow: RunStore, version: ModelVersion, packages: PackageStore) -> str:
+    """Create a version of the LoggedModel that contains this package, which is created if MLflow lacks it."""
+    package = packages.fetch(version.digest)
+    if not package.is_dir():
+        # The version stays visible; without its package there is nothing to load.
+        source = package.resolve().as_uri()
+        created = mlflow.client().create_model_version(version.model, source, tags={DIGEST_TAG: version.digest})
+        return str(created.version)
+    entry = ensure_logged_package(
+        mlflow,
+        version.model,
+        package,
+        digest=version.digest,
+        name=f"{version.model} {version.semver}",
+    )
+    return register_logged_model(mlflow, version.model, entry, {DIGEST_TAG: version.digest})
 
 
 def _version_tags(version: ModelVersion) -> dict[str, str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from pipeline.tracking.run_operations import RunOperation
+    from pipeline.tracking.run_operations import MetricPoint, RunOperation
     from pipeline.tracking.run_store import RunStore
 
 __all__ = ["ActiveRun", "TrackingWarning", "now_ms"]
@@ -48,6 +48,7 @@ class ActiveRun:
     run_id: str | None = None
     was_finished: bool = False
     metrics: dict[str, float] = field(default_factory=dict)
+    metric_points: dict[str, MetricPoint] = field(default_factory=dict, repr=False)
     open_runs: list[ActiveRun] = field(default_factory=list, repr=False)
     _pending_run: PendingRun | None = field(default=None, repr=False)
     _started_ms: int = field(default_factory=now_ms, repr=False)
@@ -107,6 +108,9 @@ class ActiveRun:
         """Apply one operation to the run, now or later."""
         if self.was_finished:
             return
+        if isinstance(operation, RunBatch):
+            self.metrics.update({point.name: point.value for point in operation.metrics})
+            self.metric_points.update({point.name: point for point in operation.metrics})
         if self._pending_run is not None:
             self._pending_run.append(operation)
             return

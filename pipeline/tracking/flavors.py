@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import shutil
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from pipeline import files
 from pipeline.errors import UsageError
+from pipeline.tracking.model_code import model_code
 from pipeline.tracking.run_store import suppress_warnings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
-    from pipeline.package import Package
+    from pipeline.tracking.model_code import ModelCode
 
-__all__ = ["mlflow_signature", "save_estimator", "save_package"]
+__all__ = ["PACKAGE_REQUIREMENTS", "estimator_type", "mlflow_signature", "save_estimator", "save_package"]
 
-_PACKAGE_REQUIREMENTS = ("numpy", "onnxruntime", "pandas", "pyyaml", "scikit-learn", "skops")
+PACKAGE_REQUIREMENTS = (
+    *("mlflow", "numpy", "onnx", "onnxruntime", "pandas", "pydantic", "pyyaml", "scikit-learn", "scipy", "skops"),
+)
 _ESTIMATOR_REQUIREMENTS = ("cloudpickle", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 _EXTRA_REQUIREMENTS = {"lightgbm": "lightgbm", "xgboost": "xgboost", "catboost": "catboost"}
+_CODE_FOLDER = "code"
+_CLASSIFIER_FILE = "classifier.skops"
+_N_EXAMPLE_ROWS = 5
 
 
 def save_package(package: Path, folder: Path) -> str:
-    """Write a model package as an MLflow model with our loader, which verifies digests and unpickles nothing.
+    """Write a model package as an MLflow model, which needs only the requirements that it lists.
+
+    - `package/` is the package, `code/` the modules that predict.
+    - `classifier.skops` contains the files that predict, verified whenever they are loaded. MLflow's scikit-learn
+      flavor reads it.
 
     Raises
     ------
@@ -38,16 +49,70 @@ def save_package(package: Path, folder: Path) -> str:
     folder.mkdir()
     shutil.copytree(package, folder / "package")
     schema = files.parse_yaml((package / "schema.yaml").read_text(encoding="utf-8"))
-    digest = files.sha256_file(package / "manifest.json")
+    code = model_code()
+    code.write(folder / _CODE_FOLDER)
+    requirements = (*PACKAGE_REQUIREMENTS, *_write_classifier(package, folder / _CLASSIFIER_FILE, code))
     with suppress_warnings():
+        import sklearn
         from mlflow import pyfunc
         from mlflow.models import Model
 
-        model = Model(signature=mlflow_signature(schema), metadata={"package_digest": digest})
-        pyfunc.add_to_model(model, loader_module=__name__, data="package", env={"virtualenv": "python_env.yaml"})
-        _write_environment(folder, _PACKAGE_REQUIREMENTS)
+        model = Model(
+            signature=mlflow_signature(schema),
+            metadata={"package_digest": files.sha256_file(package / "manifest.json")},
+            saved_input_example_info=_write_example(package, folder),
+        )
+        pyfunc.add_to_model(
+            model,
+            loader_module="mlflow.sklearn",
+            code=_CODE_FOLDER,
+            conda_env="conda.yaml",
+            python_env="python_env.yaml",
+            model_path=_CLASSIFIER_FILE,
+            # It returns classes and probabilities; `predict` of scikit-learn returns classes only.
+            predict_fn="predict_proba",
+        )
+        model.add_flavor(
+            "sklearn",
+            code=_CODE_FOLDER,
+            pickled_model=_CLASSIFIER_FILE,
+            serialization_format="skops",
+            skops_trusted_types=[f"{code.module}.LoggedClassifier"],
+            sklearn_version=sklearn.__version__,
+        )
+        _write_environment(folder, requirements)
         model.save(str(folder / "MLmodel"))
     return "package"
+
+
+def _write_classifier(package: Path, path: Path, code: ModelCode) -> tuple[str, ...]:
+    """Write the classifier of a package by skops, and return the libraries that its estimator needs."""
+    import skops.io
+
+    from pipeline.package.logged_classifier import LoggedClassifier
+
+    has_onnx = (package / "model.onnx").is_file()
+    contents = {name: (package / name).read_bytes() for name in LoggedClassifier.file_names(has_onnx=has_onnx)}
+    # skops writes the module of a class, which is another one where the model is loaded.
+    shipped_class = type("LoggedClassifier", (LoggedClassifier,), {"__module__": code.module})
+    skops.io.dump(shipped_class(contents), path)
+    estimator_types = contents.get("model.skops", b"")
+    return tuple(library for name, library in _EXTRA_REQUIREMENTS.items() if f'"{name}.'.encode() in estimator_types)
+
+
+def _write_example(package: Path, folder: Path) -> dict[str, str]:
+    """Write golden rows as the input example, and return how MLflow finds it."""
+    columns = files.read_json(package / "golden.json")["columns"]
+    rows = [list(row) for row in zip(*columns.values(), strict=True)][:_N_EXAMPLE_ROWS]
+    example = {"columns": list(columns), "data": rows}
+    files.write_json(folder / "input_example.json", example)
+    files.write_json(folder / "serving_input_example.json", {"dataframe_split": example})
+    return {
+        "artifact_path": "input_example.json",
+        "type": "dataframe",
+        "pandas_orient": "split",
+        "serving_input_path": "serving_input_example.json",
+    }
 
 
 def mlflow_signature(schema: dict[str, Any]) -> Any:
@@ -58,7 +123,7 @@ def mlflow_signature(schema: dict[str, Any]) -> Any:
     all of these types and checks the values.
     """
     from mlflow.models.signature import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
     from mlflow.types import schema as types
 
     mlflow_types = {
@@ -78,38 +143,9 @@ def mlflow_signature(schema: dict[str, Any]) -> Any:
         column_type = types.AnyType() if accepts_any else mlflow_types[kind]  # type: ignore[no-untyped-call]
         inputs.append(ColSpec(column_type, column["name"], required=not column["nullable"]))
     classes = [ColSpec(DataType.double, name) for name in schema["target"]["classes"]]
-    return ModelSignature(Schema(inputs), Schema([ColSpec(DataType.string, "prediction"), *classes]))
-
-
-class _PackagePyfunc:
-    """A package as a pyfunc model: `predict` returns the class and all probabilities of each row."""
-
-    def __init__(self, package: Package) -> None:
-        self._package = package
-
-    def predict(
-        self,
-        model_input: pd.DataFrame,
-        params: dict[str, Any] | None = None,  # noqa: ARG002 - MLflow's signature
-    ) -> pd.DataFrame:
-        import pandas as pd
-
-        columns = {name: model_input.get(name) for name in self._package.schema.feature_names}
-        absent = pd.array([None] * len(model_input), dtype="object")
-        frame = pd.DataFrame(
-            {name: absent if values is None else values for name, values in columns.items()}, index=model_input.index
-        )
-        probabilities = self._package.predict_proba(frame)
-        predictions: dict[str, Any] = {"prediction": self._package.predict(frame)}
-        predictions |= {name: probabilities[:, at] for at, name in enumerate(self._package.classes)}
-        return pd.DataFrame(predictions, index=model_input.index)
-
-
-def _load_pyfunc(path: str) -> _PackagePyfunc:
-    """Load a package for MLflow and verify its digests."""
-    from pipeline import package
-
-    return _PackagePyfunc(package.load_package(Path(path)))
+    outputs = Schema([ColSpec(DataType.string, "prediction"), *classes])
+    params = ParamSchema([ParamSpec("output", DataType.string, "all")])
+    return ModelSignature(Schema(inputs), outputs, params)
 
 
 def save_estimator(estimator: Any, folder: Path, *, example: pd.DataFrame | None, signature: Any) -> str:
@@ -130,9 +166,18 @@ def save_estimator(estimator: Any, folder: Path, *, example: pd.DataFrame | None
             serialization_format="cloudpickle" if trusted is None else "skops",
             skops_trusted_types=trusted,
             signature=signature if signature is not None else _infer_signature(estimator, example),
+            input_example=None if example is None else example.head(_N_EXAMPLE_ROWS),
             pip_requirements=_pin_versions((*_ESTIMATOR_REQUIREMENTS, *extra)),
         )
     return "cloudpickle" if trusted is None else "skops"
+
+
+def estimator_type(estimator: Any) -> str | None:
+    """Return the type of a scikit-learn estimator, such as `classifier`; None where it has none."""
+    from sklearn.utils import get_tags
+
+    name: str | None = get_tags(estimator).estimator_type
+    return name
 
 
 def _untrusted_types(estimator: Any) -> list[str] | None:
@@ -178,10 +223,18 @@ def _float_dtypes(example: pd.DataFrame) -> dict[Any, str]:
 def _write_environment(folder: Path, packages: tuple[str, ...]) -> None:
     from platform import python_version
 
-    requirements = "".join(f"{line}\n" for line in _pin_versions(packages))
-    (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
-    environment = {"python": python_version(), "dependencies": ["-r requirements.txt"]}
-    (folder / "python_env.yaml").write_text(yaml.safe_dump(environment), encoding="utf-8")
+    pins = _pin_versions(packages)
+    (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in pins), encoding="utf-8")
+    environments = {
+        "python_env.yaml": {"python": python_version(), "dependencies": ["-r requirements.txt"]},
+        "conda.yaml": {
+            "name": "mlflow-env",
+            "channels": ["conda-forge"],
+            "dependencies": [f"python={python_version()}", "pip", {"pip": pins}],
+        },
+    }
+    for name, environment in environments.items():
+        (folder / name).write_text(yaml.safe_dump(environment), encoding="utf-8")
 
 
 def _pin_versions(packages: tuple[str, ...]) -> list[str]:

@@ -14,7 +14,6 @@ from pipeline.errors import DataError
 from pipeline.evaluation.plots import PLOT_FUNCTIONS, draw_plot
 from pipeline.project import paths
 from pipeline.tracking.dataset_description import describe_dataset
-from pipeline.tracking.flavors import save_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,13 +68,17 @@ class RunProjection:
     datasets: tuple[LoggedDataset, ...]
     description: str
 
+    @property
+    def model_tags(self) -> dict[str, str]:
+        """Tags of the model: the digest of its package and of the data that it learned from."""
+        return {name: self.tags[name] for name in ("mlops.package", "mlops.data")}
+
     def write_artifacts(self, folder: Path) -> None:
-        """Write the artifacts of the run below `folder`: model, reports, curves, plots, settings."""
+        """Write the artifacts of the run below `folder`: reports, curves, plots, settings."""
         for path in _existing_outputs(self.root):
-            target = folder / path
             if path == paths.CANDIDATE_PACKAGE:
-                save_package(self.root / path, folder / "model")
-                continue
+                continue  # MLflow stores the model on its own
+            target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if (self.root / path).is_dir():
                 shutil.copytree(self.root / path, target)

@@ -46,7 +46,7 @@ def revision_tags(root: Path) -> dict[str, str]:
         tags = {"git.commit": commit, "git.dirty": str(changed != "").lower(), "mlflow.source.git.commit": commit}
         branch = run_git(root, "rev-parse", "--abbrev-ref", "HEAD")
         if branch not in (None, "HEAD"):
-            tags["git.branch"] = str(branch)
+            tags |= {"git.branch": str(branch), "mlflow.source.git.branch": str(branch)}
     name = os.environ.get("DVC_EXP_NAME")
     if name:
         tags |= {"dvc.experiment": name, "git.dirty": "true"}

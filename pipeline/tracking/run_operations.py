@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "ArtifactFiles",
     "EndRun",
     "LoggedDataset",
     "MetricPoint",
+    "ModelFiles",
     "RunBatch",
     "RunOperation",
     "apply_operation",
@@ -55,6 +56,20 @@ class ArtifactFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The folder of an MLflow model, which becomes the LoggedModel `name` of the run.
+
+    Its parameters are those of the run, and `metrics` are those of the model.
+    """
+
+    source: Path
+    name: str
+    model_type: str | None = None
+    metrics: tuple[MetricPoint, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedDataset:
     """A data set of the run; `schema` and `profile` are JSON."""
 
@@ -74,10 +89,11 @@ class EndRun:
     at_ms: int
 
 
-RunOperation = RunBatch | ArtifactFiles | LoggedDataset | EndRun
-_OPERATION_TYPES: dict[str, type[RunBatch | ArtifactFiles | LoggedDataset | EndRun]] = {
+RunOperation = RunBatch | ArtifactFiles | ModelFiles | LoggedDataset | EndRun
+_OPERATION_TYPES: dict[str, type[RunOperation]] = {
     "batch": RunBatch,
     "files": ArtifactFiles,
+    "model": ModelFiles,
     "input": LoggedDataset,
     "end": EndRun,
 }
@@ -93,22 +109,53 @@ def apply_operation(client: Any, run_id: str, operation: RunOperation) -> None:
                 client.log_artifacts(run_id, str(source), folder)
             else:
                 client.log_artifact(run_id, str(source), folder)
+        case ModelFiles():
+            _send_model(client, run_id, operation)
         case LoggedDataset():
             _send_dataset(client, run_id, operation)
         case EndRun(status, at_ms):
             client.set_terminated(run_id, status, at_ms)
 
 
-def _send_batch(client: Any, run_id: str, batch: RunBatch) -> None:
+def _send_batch(client: Any, run_id: str, batch: RunBatch, model_id: str | None = None) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
-    metrics = [Metric(point.name, point.value, point.at_ms, point.step) for point in batch.metrics]
+    metrics = [Metric(point.name, point.value, point.at_ms, point.step, model_id) for point in batch.metrics]
     params = [Param(name, value) for name, value in batch.params.items()]
     tags = [RunTag(name, value) for name, value in batch.tags.items()]
     # Few calls: MLflow accepts 1,000 values in a call, 100 of them parameters.
     while metrics or params or tags:
         client.log_batch(run_id, metrics[: _MAX_METRICS - 200], params[:_MAX_PARAMS], tags[:_MAX_TAGS])
         del metrics[: _MAX_METRICS - 200], params[:_MAX_PARAMS], tags[:_MAX_TAGS]
+
+
+def _send_model(client: Any, run_id: str, files: ModelFiles) -> None:
+    """Create the LoggedModel, or complete one whose transfer was interrupted."""
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+    from mlflow.models import Model
+
+    run = client.get_run(run_id)
+    criteria = f"source_run_id = '{run_id}' and name = '{files.name}'"
+    found = client.search_logged_models([run.info.experiment_id], criteria, max_results=1)
+    if found and str(found[0].status) == "READY":
+        return
+    model = (
+        found[0]
+        if found
+        else client.create_logged_model(
+            run.info.experiment_id, files.name, run_id, dict(files.tags), run.data.params, files.model_type
+        )
+    )
+    description = Model.load(str(files.source / "MLmodel"))
+    description.model_id, description.model_uuid, description.run_id = model.model_id, model.model_id, run_id
+    description.artifact_path = model.artifact_location
+    description.save(str(files.source / "MLmodel"))
+    client.log_model_artifacts(model.model_id, str(files.source))
+    if model.model_id not in {output.model_id for output in (run.outputs.model_outputs if run.outputs else ())}:
+        client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    # MLflow stores an equal point of the run once.
+    _send_batch(client, run_id, RunBatch(metrics=files.metrics), model.model_id)
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
 
 
 def _send_dataset(client: Any, run_id: str, logged_dataset: LoggedDataset) -> None:
@@ -129,7 +176,7 @@ def operation_to_dict(operation: RunOperation) -> dict[str, Any]:
     """Return the operation as plain values."""
     kind = next(name for name, member in _OPERATION_TYPES.items() if isinstance(operation, member))
     plain = asdict(operation)
-    if isinstance(operation, ArtifactFiles):
+    if isinstance(operation, ArtifactFiles | ModelFiles):
         plain["source"] = str(operation.source)
     return {"kind": kind, **plain}
 
@@ -139,7 +186,13 @@ def operation_from_dict(plain: Mapping[str, Any]) -> RunOperation:
     values = {key: value for key, value in plain.items() if key != "kind"}
     kind = _OPERATION_TYPES[plain["kind"]]
     if kind is RunBatch:
-        return RunBatch(values["params"], tuple(MetricPoint(**point) for point in values["metrics"]), values["tags"])
+        return RunBatch(values["params"], _metric_points(values["metrics"]), values["tags"])
     if kind is ArtifactFiles:
         return ArtifactFiles(Path(values["source"]), values["folder"])
+    if kind is ModelFiles:
+        return ModelFiles(**{**values, "source": Path(values["source"]), "metrics": _metric_points(values["metrics"])})
     return kind(**values)
+
+
+def _metric_points(plain: Iterable[Mapping[str, Any]]) -> tuple[MetricPoint, ...]:
+    return tuple(MetricPoint(**point) for point in plain)

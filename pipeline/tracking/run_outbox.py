@@ -15,6 +15,7 @@ from pipeline.project import paths
 from pipeline.tracking.run_operations import (
     ArtifactFiles,
     EndRun,
+    ModelFiles,
     apply_operation,
     operation_from_dict,
     operation_to_dict,
@@ -87,7 +88,7 @@ class PendingRun:
     def append(self, operation: RunOperation) -> None:
         """Store one operation; files are copied, because the originals may be deleted before they are sent."""
         lines = self.folder / _OPERATIONS_FILE
-        if isinstance(operation, ArtifactFiles):
+        if isinstance(operation, ArtifactFiles | ModelFiles):
             operation = replace(operation, source=self._copy_artifact(operation.source))
         with lines.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(operation_to_dict(operation)) + "\n")

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.tracking.active_run import TrackingWarning
 from pipeline.tracking.projection import build_projection
@@ -109,4 +110,5 @@ def publish_projection(
             with tempfile.TemporaryDirectory() as folder:
                 projection.write_artifacts(Path(folder))
                 tracker.log_artifact(folder)
+            tracker.log_model(projection.root / paths.CANDIDATE_PACKAGE, tags=projection.model_tags)
     return PublishedRun(run.key, run.name, projection.fingerprint, not run.was_finished, not run.is_online)

@@ -166,7 +166,13 @@ class RunStore:
         """
         client = self.client()
         with self.translate_errors():
-            return Path(client.download_artifacts(run_id, path, str(folder)))
+            from mlflow.artifacts import download_artifacts
+
+            client.get_run(run_id)
+            # MLflow's client alone does not find the files of the run's models.
+            return Path(
+                download_artifacts(run_id=run_id, artifact_path=path, dst_path=str(folder), tracking_uri=self.address)
+            )
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:

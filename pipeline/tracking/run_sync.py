@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
+from pipeline.project import paths
 from pipeline.tracking import run_outbox, run_process
 from pipeline.tracking.dvc_history import dvc_cache_folder, lock_commits, restored_commit
+from pipeline.tracking.logged_models import restore_logged_model
 from pipeline.tracking.projection import build_projection
 from pipeline.tracking.revision import revision_tags
 from pipeline.tracking.run_operations import RunBatch, apply_operation
@@ -141,9 +143,14 @@ def _add_run(published: dict[str, PublishedRun], run: PublishedRun, on_progress:
 
 
 def _publish_outputs(tracker: ExperimentTracker, folder: Path, revision: Mapping[str, str]) -> PublishedRun:
-    run = publish_projection(tracker, build_projection(folder), revision)
-    if not run.is_new and revision.get("git.dirty") == "false":
+    projection = build_projection(folder)
+    run = publish_projection(tracker, projection, revision)
+    if run.is_new:
+        return run
+    if revision.get("git.dirty") == "false":
         _tag_commit(tracker, run, revision)
+    with require_store():
+        restore_logged_model(tracker.store, run.run_id, folder / paths.CANDIDATE_PACKAGE, projection.model_tags)
     return run
 
 

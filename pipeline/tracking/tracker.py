@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import UsageError
 from pipeline.evaluation.plots import draw_plot
 from pipeline.files import canonical_json
+from pipeline.project.actor import current_actor
 from pipeline.project.root import find_project_root
-from pipeline.text import shorten
 from pipeline.tracing import current_trace_id
 from pipeline.tracking import comparison_plots, dataset_description, flavors, run_search
 from pipeline.tracking.active_run import ActiveRun, now_ms
-from pipeline.tracking.run_operations import ArtifactFiles, MetricPoint, RunBatch
+from pipeline.tracking.run_operations import ArtifactFiles, MetricPoint, ModelFiles, RunBatch
 from pipeline.tracking.run_process import PROCESS_TAG, current_process
 from pipeline.tracking.run_store import RunStore, StoreUnreachable
+from pipeline.tracking.run_texts import clean_name, param_texts, tag_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,9 +35,6 @@ __all__ = ["FINGERPRINT_TAG", "ExperimentTracker"]
 
 FINGERPRINT_TAG = "mlops.fingerprint"
 TRACE_TAG = "mlops.trace_id"
-_MAX_PARAM_LENGTH = 6000
-_MAX_TAG_LENGTH = 8000
-_FORBIDDEN_CHARACTERS = re.compile(r"[^\w\-. /:]")
 
 
 @dataclass
@@ -111,7 +109,11 @@ class ExperimentTracker:
         """
         if self._open_runs and not nested:
             raise UsageError(f"start_run: run {self._open_runs[-1].name!r} is open; end it first, or pass nested=True")
-        all_tags = {PROCESS_TAG: current_process().as_tag(), **_clean_tags(tags, description, fingerprint)}
+        all_tags = {**_process_tags(), **tag_texts(tags)}
+        if description is not None:
+            all_tags["mlflow.note.content"] = description
+        if fingerprint is not None:
+            all_tags[FINGERPRINT_TAG] = fingerprint
         trace_id = current_trace_id()
         if trace_id is not None:
             all_tags[TRACE_TAG] = trace_id
@@ -183,8 +185,7 @@ class ExperimentTracker:
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Log parameters in one call; nested ones get names such as `model.max_iter`."""
-        texts = {_clean_name(key): _param_text(value) for key, value in _flatten_params(params)}
-        self._send(RunBatch(params=texts))
+        self._send(RunBatch(params=param_texts(params)))
 
     def log_param(self, name: str, value: object) -> None:
         """Log one parameter."""
@@ -193,8 +194,7 @@ class ExperimentTracker:
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Log metrics in one call; `step` orders several values of one metric."""
         at_ms = now_ms()
-        points = tuple(MetricPoint(_clean_name(key), float(value), at_ms, step) for key, value in metrics.items())
-        self.active_run.metrics.update({point.name: point.value for point in points})
+        points = tuple(MetricPoint(clean_name(key), float(value), at_ms, step) for key, value in metrics.items())
         self._send(RunBatch(metrics=points))
 
     def log_metric(self, name: str, value: float, step: int = 0) -> None:
@@ -206,19 +206,12 @@ class ExperimentTracker:
     ) -> None:
         """Log parameters, metrics and tags in one call."""
         at_ms = now_ms()
-        points = tuple(MetricPoint(_clean_name(key), float(value), at_ms) for key, value in metrics.items())
-        self.active_run.metrics.update({point.name: point.value for point in points})
-        self._send(
-            RunBatch(
-                {_clean_name(key): _param_text(value) for key, value in _flatten_params(params)},
-                points,
-                _clean_tags(tags, None, None),
-            )
-        )
+        points = tuple(MetricPoint(clean_name(key), float(value), at_ms) for key, value in metrics.items())
+        self._send(RunBatch(param_texts(params), points, tag_texts(tags)))
 
     def set_tags(self, tags: Mapping[str, object]) -> None:
         """Set tags of the run."""
-        self._send(RunBatch(tags=_clean_tags(tags, None, None)))
+        self._send(RunBatch(tags=tag_texts(tags)))
 
     def log_artifact(self, path: str | Path, folder: str | None = None) -> None:
         """Log a file, or the content of a folder, as an artifact.
@@ -258,9 +251,15 @@ class ExperimentTracker:
             self._send(ArtifactFiles(path, None if above == "." else above))
 
     def log_model(
-        self, model: Any, name: str = "model", *, example: pd.DataFrame | None = None, signature: Any = None
+        self,
+        model: Any,
+        name: str = "model",
+        *,
+        example: pd.DataFrame | None = None,
+        signature: Any = None,
+        tags: Mapping[str, object] | None = None,
     ) -> str:
-        """Log a model for `mlflow.pyfunc.load_model` and `mlflow models serve`; return its URI.
+        """Log a model as a LoggedModel of the run, with the metrics that the run has; return its URI.
 
         Parameters
         ----------
@@ -268,19 +267,24 @@ class ExperimentTracker:
             An estimator is written by skops with its types, or by cloudpickle if skops cannot write it; the
             tag `mlops.model.form` names the format.
         name : str
-            Artifact folder of the model.
+            Name of the model.
         example : DataFrame, optional
             A few rows from which the signature is inferred; integer columns may have missing values.
         signature : mlflow.models.ModelSignature, optional
             Signature, if known.
+        tags : mapping, optional
+            Tags of the model.
         """
         with tempfile.TemporaryDirectory() as above:
             folder = Path(above) / "model"
             if isinstance(model, str | Path):
                 form = flavors.save_package(Path(model), folder)
+                model_type: str | None = "classifier"
             else:
                 form = flavors.save_estimator(model, folder, example=example, signature=signature)
-            self._send(ArtifactFiles(folder, name))
+                model_type = flavors.estimator_type(model)
+            points = tuple(self.active_run.metric_points.values())
+            self._send(ModelFiles(folder, name, model_type, points, tag_texts(tags)))
         self.set_tags({"mlops.model.form": form})
         return f"runs:/{self.active_run.key}/{name}"
 
@@ -371,30 +375,11 @@ class ExperimentTracker:
         return (max if higher_is_better else min)(candidates, key=lambda run: run.metrics[metric])
 
 
-def _flatten_params(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    params: list[tuple[str, Any]] = []
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            params += _flatten_params(value, f"{prefix}{key}.")
-        else:
-            params.append((f"{prefix}{key}", value))
-    return params
-
-
-def _clean_name(key: str) -> str:
-    """Return the name with characters that MLflow rejects replaced by underscores."""
-    return _FORBIDDEN_CHARACTERS.sub("_", str(key))[:250]
-
-
-def _param_text(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return shorten(text, _MAX_PARAM_LENGTH)
-
-
-def _clean_tags(tags: Mapping[str, object] | None, description: str | None, fingerprint: str | None) -> dict[str, str]:
-    texts = {_clean_name(key): str(value)[:_MAX_TAG_LENGTH] for key, value in (tags or {}).items()}
-    if description is not None:
-        texts["mlflow.note.content"] = description
-    if fingerprint is not None:
-        texts[FINGERPRINT_TAG] = fingerprint
-    return texts
+def _process_tags() -> dict[str, str]:
+    """Return the tags of this process: its user and program, as MLflow's pages show them, and its identity."""
+    return {
+        "mlflow.user": current_actor(),
+        "mlflow.source.name": Path(sys.argv[0]).name or "python",
+        "mlflow.source.type": "LOCAL",
+        PROCESS_TAG: current_process().as_tag(),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -28,6 +28,12 @@ SMALL = (
     "evaluation.importance_repeats=1",
 )
 SMALL += ("model.estimator.max_iter=10", "evaluation.metrics=[log_loss,roc_auc,accuracy]")
+
+
+def logged_model_folder(client: Any, run_id: str) -> str:
+    """Return the address of the files of the only model of a run."""
+    (output,) = client.get_run(run_id).outputs.model_outputs
+    return str(client.get_logged_model(output.model_id).artifact_location)
 
 
 def settings(*overrides: str) -> Config:

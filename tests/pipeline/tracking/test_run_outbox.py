@@ -136,5 +136,7 @@ def test_a_real_server_stores_runs_models_and_files(tmp_path: Path, server_addre
     (recorded,) = tracker.search_runs({"where": "server"})
     assert (recorded.params, recorded.metrics) == ({"depth": "3"}, {"accuracy": 0.5})
     artifacts = {entry.path for entry in tracker.store.client().list_artifacts(run.run_id)}
-    assert artifacts == {"notes", "model"}
+    assert artifacts == {"notes"}
+    (model,) = tracker.store.client().search_logged_models([tracker.store.experiment_id("trials")])
+    assert (model.source_run_id, model.params, model.model_type) == (run.run_id, {"depth": "3"}, "classifier")
     assert not (tmp_path / "mlflow.db").exists()

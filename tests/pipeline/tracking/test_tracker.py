@@ -15,6 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from pipeline.errors import UsageError
 from pipeline.tracking import ExperimentTracker
+from tests.pipeline.tracking.graph_outputs import logged_model_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,7 @@ def test_the_example_of_the_documentation_works(tracker: ExperimentTracker) -> N
     assert run.params == {"learning_rate": "0.01", "batch_size": "32"}
     assert run.metrics == {"accuracy": 0.95, "f1_score": 0.93}
     artifacts = {entry.path for entry in tracker.store.client().list_artifacts(run.run_id)}
-    assert artifacts == {"model", "confusion_matrix.png", "confusion_matrix.csv"}
+    assert artifacts == {"confusion_matrix.png", "confusion_matrix.csv"}
 
 
 def test_logging_without_a_run_names_start_run(tracker: ExperimentTracker) -> None:
@@ -207,7 +208,7 @@ def test_any_estimator_is_restored_unchanged(tracker: ExperimentTracker, model: 
     with tracker.start_run("model") as run:
         tracker.log_model(model, "model", example=frame)
     recorded = tracker.store.client().get_run(run.run_id)
-    loaded = pyfunc.load_model(f"{recorded.info.artifact_uri}/model")
+    loaded = pyfunc.load_model(logged_model_folder(tracker.store.client(), run.run_id))
     assert list(loaded.predict(frame)) == list(model.predict(frame))  # type: ignore[attr-defined]
     assert recorded.data.tags["mlops.model.form"] == form
 
@@ -221,8 +222,7 @@ def test_a_signature_accepts_missing_integers(tracker: ExperimentTracker) -> Non
     model = HistGradientBoostingClassifier(max_iter=3).fit(frame.astype("Float64"), classes)
     with tracker.start_run("model") as run:
         tracker.log_model(model, "model", example=frame)
-    uri = f"{tracker.store.client().get_run(run.run_id).info.artifact_uri}/model"
-    loaded = pyfunc.load_model(uri)
+    loaded = pyfunc.load_model(logged_model_folder(tracker.store.client(), run.run_id))
     as_floats = frame.astype("float64")
     assert list(loaded.predict(as_floats)) == list(model.predict(as_floats))
 
