@@ -122,8 +122,8 @@ def post(address: str, body: object, content_type: str = "application/json") -> 
     data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     request = urllib.request.Request(address, data, {"Content-Type": content_type})
     with urllib.request.urlopen(request, timeout=60) as response:
-        answer: dict[str, list[dict[str, object]]] = json.load(response)
-    return answer
+        predictions: dict[str, list[dict[str, object]]] = json.load(response)
+    return predictions
 
 
 def test_mlflow_serves_it_with_the_probabilities_of_the_package(package: Path, served: str) -> None:

@@ -36,7 +36,7 @@ def test_the_model_of_a_run_has_its_metrics_parameters_example_and_signature(fin
     assert (model.source_run_id, model.model_type, str(model.status)) == (run.info.run_id, "classifier", "READY")
     assert model.params == run.data.params
     assert {metric.key: metric.value for metric in model.metrics} == run.data.metrics
-    description = Model.load(model.artifact_location)
+    description = Model.load(model.artifact_location.removeprefix("file://"))
     assert description.model_id == model.model_id
     assert len(description.load_input_example()) == 5
     assert description.get_input_schema().input_names() == list(description.load_input_example().columns)
