@@ -58,7 +58,7 @@ monitor: setup  ## Detect drift and performance degradation in the current windo
 
 app: $(VENV)/.app setup  ## Start the dashboard at http://127.0.0.1:8501
 	@echo "The dashboard is at http://127.0.0.1:8501 (stop it with Ctrl-C)"
-	@$(BIN)/python -m streamlit run app/serve.py
+	@$(BIN)/mlops app
 
 demo-loop: setup  ## Watch the closed loop on simulated days, in copies of the project (five minutes)
 	@$(BIN)/python examples/closed_loop.py

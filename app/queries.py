@@ -177,7 +177,7 @@ def versions(model: str) -> list[ModelVersion]:
 def current_deployment(model: str) -> Deployment:
     """Return the current deployment of a model."""
     if not has_state():
-        return store.Deployment(model, 0, {}, {})
+        return store.Deployment(model, 0, {}, {}, {})
     with state().reading() as connection:
         return store.current_deployment(connection, model)
 

@@ -28,6 +28,7 @@ from pipeline.cli import (
     tracking_commands,
     trial_commands,
 )
+from pipeline.cli.app_command import dashboard
 from pipeline.cli.change_report_command import change_report
 from pipeline.cli.init_command import init
 from pipeline.cli.predict_commands import feedback, predict
@@ -67,6 +68,7 @@ _GROUPS: dict[str, typer.Typer] = {
 _COMMANDS: dict[str, Callable[..., None]] = {
     "init": init,
     "upgrade": upgrade,
+    "app": dashboard,
     "status": project_commands.status,
     "verify": project_commands.verify,
     "doctor": project_commands.doctor,

@@ -37,6 +37,7 @@ def serve(
     authentication: Annotated[
         str | None, typer.Option("--authentication", help="none or required; serving.authentication by default.")
     ] = None,
+    dashboard: Annotated[bool, typer.Option("--dashboard", help="Run the dashboard beside the API.")] = False,
 ) -> None:
     """Serve the version in Production over HTTP until interrupted."""
     from pipeline.serving.server_startup import AUTHENTICATION_MODES, SERVED_STAGES, start_server
@@ -53,4 +54,5 @@ def serve(
         port=port,
         grpc_port=grpc_port,
         authentication=authentication,
+        with_dashboard=dashboard,
     )

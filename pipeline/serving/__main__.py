@@ -24,6 +24,7 @@ def _parse_args() -> argparse.Namespace:
         "--state", type=Path, help="folder with state database and packages; default: the nearest project"
     )
     parser.add_argument("--authentication", choices=AUTHENTICATION_MODES, help="default: serving.authentication")
+    parser.add_argument("--dashboard", action="store_true", help="run the dashboard beside the API")
     return parser.parse_args()
 
 
@@ -39,6 +40,7 @@ def main() -> None:
             port=args.port,
             grpc_port=args.grpc_port,
             authentication=args.authentication,
+            with_dashboard=args.dashboard,
         )
     except MlopsError as error:
         sys.stderr.write(f"mlops: {error}\n")

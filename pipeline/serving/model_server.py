@@ -103,9 +103,18 @@ class ModelServer:
         response = self._run_coroutine(self._ensure_engine().feedback(body, caller=current_actor()))
         return int(json.loads(response)["stored"])
 
-    def run(self) -> None:
-        """Serve over HTTP until SIGTERM or SIGINT, as `mlops serve` does; for the main thread."""
-        start_server(state=self._root, model=self.model_name, stage=self.model_stage, port=self.port)
+    def run(self, *, with_dashboard: bool = True) -> None:
+        """Serve over HTTP until SIGTERM or SIGINT, as `mlops serve --dashboard` does; for the main thread.
+
+        The page at `/` links the dashboard, which runs on a port of its own.
+        """
+        start_server(
+            state=self._root,
+            model=self.model_name,
+            stage=self.model_stage,
+            port=self.port,
+            with_dashboard=with_dashboard,
+        )
 
     def close(self) -> None:
         """Complete the requests in progress and release everything."""

@@ -37,8 +37,11 @@ def start_server(
     port: int | None = None,
     grpc_port: int | None = None,
     authentication: str | None = None,
+    with_dashboard: bool = False,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; the settings replace each option that is None.
+    """Serve until SIGTERM or SIGINT, with the dashboard beside the API or alone.
+
+    The settings replace each option that is None.
 
     Raises
     ------
@@ -65,6 +68,7 @@ def start_server(
         config,
         monitor_period_us=monitor_period_us(settings.monitoring),
         started_at_s=started_at_s,
+        dashboard_root=root if with_dashboard else None,
         create_side_server=None if config.grpc_port is None else _grpc_server_factory(engine, config),
     )
 

@@ -35,12 +35,13 @@ _DEPLOYED_STAGES = ("Staging", "Production")
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The deployed versions of a model: version and digest by stage, and the number of changes so far."""
+    """The deployed versions of a model: version, digest and time by stage, and the number of changes so far."""
 
     model: str
     generation: int
     versions: dict[str, int]
     digests: dict[str, str]
+    deployed_at: dict[str, int]
 
     def version(self, stage: str) -> int | None:
         """Return the version in a stage; None where there is none."""
@@ -70,6 +71,7 @@ def current_deployment(connection: Connection, model: str) -> Deployment:
         generation or 0,
         {stage: row.version for stage, row in placed.items()},
         {stage: row.digest for stage, row in placed.items()},
+        {stage: row.deployed_at for stage, row in placed.items()},
     )
 
 

@@ -12,7 +12,7 @@ from app import palette
 
 ROOT = Path(__file__).parents[2]
 _LIGHT = {name: getattr(palette, name) for name in ("BLUE", "ORANGE", "GREEN", "GRAY", "AMBER", "RED", "PINK", "SKY")}
-_THEMES = tomllib.loads((ROOT / ".streamlit/config.toml").read_text(encoding="utf-8"))["theme"]
+_THEMES = tomllib.loads((ROOT / "app/.streamlit/config.toml").read_text(encoding="utf-8"))["theme"]
 
 
 def luminance(color: str) -> float:

@@ -77,6 +77,10 @@ class ServingConfig(Section):
     allowed_hosts: tuple[str, ...] = setting(
         "Accepted Host names of API and app besides their addresses; if empty with authentication, the API accepts all"
     )
+    dashboard_url: str | None = setting(
+        "Address of a dashboard that runs elsewhere, for the page at /; null: only one beside the API is linked",
+        pattern=r"^https?://\S+$",
+    )
     log_requests: Literal["errors", "all"] = setting("Which requests are logged; slow ones always are")
     trace_sample_rate: Share = setting("Share of requests without a client trace that are traced, if tracing is on")
     limits: HttpLimitsConfig

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.http import docs_page, tabular
-from pipeline.serving.http.engine_responses import model_identity, require_model, to_json
+from pipeline.serving.http.engine_responses import html_response, model_identity, require_model, to_json
+from pipeline.serving.http.index_page import IndexEndpoint
 from pipeline.serving.http.kserve_v1_endpoints import KserveV1Endpoints
 from pipeline.serving.http.messages import LOG_QUERY_PARAMS, HttpResponse
 from pipeline.serving.http.open_inference_endpoints import OpenInferenceEndpoints
@@ -19,6 +20,8 @@ from pipeline.serving.http.router import JSON_ONLY, bind_routes, route
 from pipeline.serving.http.trial_endpoints import TrialEndpoints
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.serving.engine import Engine
     from pipeline.serving.http.application import ServerStatus
     from pipeline.serving.http.limits import ConcurrencyLimiter
@@ -34,9 +37,6 @@ __all__ = ["ENDPOINT_CLASSES", "Endpoints"]
 _PROJECT = "declarative-mlops"
 _BATCH_MEDIA_TYPES = (*JSON_ONLY, *tabular.MEDIA_TYPES)
 _LOG_PARAMETERS = (*LOG_QUERY_PARAMS, "idempotency_key", "subject")
-_HTML_SECURITY_HEADERS = [
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ class Endpoints:
         Whether `/docs` exists.
     monitor_metrics : MonitorMetrics
     production : ProductionReader
+    find_dashboard : callable
+        Returns the URL of the dashboard for a host name of the server; None without one.
     """
 
     engine: Engine
@@ -74,11 +76,14 @@ class Endpoints:
     has_docs_page: bool
     monitor_metrics: MonitorMetrics
     production: ProductionReader
+    find_dashboard: Callable[[str], str | None]
     _cached_description: _Description | None = field(default=None)
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of all endpoints that this server has."""
+        index = IndexEndpoint(self.engine, self.server_status, self.has_docs_page, self.find_dashboard)
         routes = (
+            *bind_routes(index),
             *bind_routes(ProbeEndpoints(self.engine, self.server_status)),
             *bind_routes(self),
             *bind_routes(TrialEndpoints(self.engine)),
@@ -275,11 +280,7 @@ class Endpoints:
     )
     async def docs(self, _request: HttpRequest) -> HttpResponse:
         """Return the OpenAPI document as a page."""
-        return HttpResponse(
-            self._description().docs_html,
-            media_type=b"text/html; charset=utf-8",
-            headers=list(_HTML_SECURITY_HEADERS),
-        )
+        return html_response(self._description().docs_html)
 
     def _description(self) -> _Description:
         model = self.engine.loaded_model
@@ -307,4 +308,11 @@ def _model_description(model: LoadedModel) -> dict[str, Any]:
 
 
 # In the order of the documentation.
-ENDPOINT_CLASSES = (ProbeEndpoints, Endpoints, TrialEndpoints, KserveV1Endpoints, OpenInferenceEndpoints)
+ENDPOINT_CLASSES = (
+    IndexEndpoint,
+    ProbeEndpoints,
+    Endpoints,
+    TrialEndpoints,
+    KserveV1Endpoints,
+    OpenInferenceEndpoints,
+)

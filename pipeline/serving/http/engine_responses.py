@@ -19,12 +19,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_model_names",
+    "html_response",
     "model_identity",
     "readiness_response",
     "require_model",
     "require_named_model",
     "to_json",
 ]
+
+_HTML_SECURITY_HEADERS = (
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+)
+
+
+def html_response(page: bytes) -> HttpResponse:
+    """Return a page that loads nothing and runs no script; the browser enforces it."""
+    return HttpResponse(page, media_type=b"text/html; charset=utf-8", headers=list(_HTML_SECURITY_HEADERS))
 
 
 def readiness_response(engine: Engine, server_status: ServerStatus, details: dict[str, Any]) -> HttpResponse:

@@ -91,6 +91,17 @@ _PREDICTIONS: dict[str, dict[str, Any]] = {
 }
 
 _OPERATION: dict[str, dict[str, Any]] = {
+    "Index": _object_schema(
+        service=_STRING,
+        release=_STRING,
+        name=_STRING,
+        stage=_STRING,
+        ready=_BOOLEAN,
+        reason=_TEXT_OR_NULL,
+        model=_or_null("ModelIdentity"),
+        deployed_at=_TEXT_OR_NULL,
+        links={"type": "object", "additionalProperties": _STRING},
+    ),
     "Liveness": _object_schema(live=_BOOLEAN),
     "Readiness": _object_schema(
         {"reason": _TEXT_OR_NULL, "name": _STRING, **_IDENTITY},

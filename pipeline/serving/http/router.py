@@ -182,7 +182,11 @@ class Router:
         n_shared = {name: _n_shared_parts(name, path) for name in known}
         most = max(n_shared.values(), default=0)
         near = [name for name in known if n_shared[name] == most]
-        rest = "" if len(near) == len(known) and len(near) <= _MAX_PATHS else "; GET /openapi.json lists all"
+        rest = (
+            ""
+            if len(near) == len(known) and len(near) <= _MAX_PATHS
+            else "; GET /openapi.json lists all, GET / has links"
+        )
         return f"known paths: {', '.join(near[:_MAX_PATHS])}{rest}{did_you_mean(path, known)}"
 
     def _match(self, path: str) -> tuple[dict[str, Route] | None, dict[str, str]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import uvloop
 
 from pipeline.errors import MlopsError
+from pipeline.serving.dashboard_process import DashboardProcess
 from pipeline.serving.http import access_log
 from pipeline.serving.http.api_key_verifier import ApiKeyVerifier
 from pipeline.serving.http.application import Application, ServerStatus, TrustedHosts
@@ -33,6 +34,7 @@ from pipeline.tracing import open_tracing
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from pipeline.config.groups.serving_config import OidcConfig, ServingConfig
     from pipeline.serving.engine import Engine
@@ -69,6 +71,7 @@ class HttpService:
     logger: Any
     started_at_s: float
     side_server: SideServer | None = None
+    dashboard: DashboardProcess | None = None
 
     async def run(self) -> None:
         """Load the model, handle requests until a signal, then finish the requests that have started."""
@@ -84,18 +87,23 @@ class HttpService:
                 self.server.on_shutdown = self.side_server.stop
             host, port = self.listening_socket.getsockname()[:2]
             url_host = f"[{host}]" if ":" in host else host
+            address = f"http://{url_host}:{port}"
             readiness = self.engine.ready()
             self.logger.info(
                 "listening",
-                address=f"http://{url_host}:{port}",
+                address=address,
                 **addresses,
                 ready=readiness.is_ready,
                 reason=readiness.detail or readiness.reason,
                 seconds=round(time.monotonic() - self.started_at_s, 3),
                 pid=os.getpid(),
             )
+            if self.dashboard is not None:
+                await asyncio.to_thread(self.dashboard.start, address)
             await self.server.serve(sockets=[self.listening_socket])
         finally:
+            if self.dashboard is not None:
+                await asyncio.to_thread(self.dashboard.stop)
             reloading_keys.cancel()
             if self.side_server is not None:
                 await self.side_server.stop(0)
@@ -117,6 +125,7 @@ def serve_http(
     *,
     monitor_period_us: int,
     started_at_s: float,
+    dashboard_root: Path | None = None,
     environment: Mapping[str, str] | None = None,
     create_side_server: Callable[[Application], SideServer] | None = None,
 ) -> None:
@@ -131,6 +140,8 @@ def serve_http(
         Longest time between two runs of the monitor, for the status of production.
     started_at_s : float
         Monotonic time at which the process started, for the duration in the log.
+    dashboard_root : Path, optional
+        Project whose dashboard runs beside the server; without a dashboard when None.
     environment : mapping, optional
         Environment variables; those of the process when None.
     create_side_server : callable, optional
@@ -152,6 +163,7 @@ def serve_http(
     engine.verify = replay_golden_rows
     api_keys = ApiKeyVerifier()
     monitor_metrics = MonitorMetrics(engine.model)
+    dashboard = None if dashboard_root is None else DashboardProcess(dashboard_root, config.host, logger)
     application = _create_application(
         engine,
         config,
@@ -160,6 +172,7 @@ def serve_http(
         monitor_metrics=monitor_metrics,
         production=ProductionReader(engine, monitor_period_us),
         request_metrics=RequestMetrics() if tracing is None else TracedRequestMetrics(),
+        find_dashboard=(lambda _: config.dashboard_url) if dashboard is None else dashboard.address,
     )
     listening_socket = bind_socket(config.host, config.port)
     traced = None
@@ -169,7 +182,16 @@ def serve_http(
     server = _create_server(application, config, traced)
     side_server = None if create_side_server is None else create_side_server(application)
     service = HttpService(
-        engine, application, server, api_keys, monitor_metrics, listening_socket, logger, started_at_s, side_server
+        engine,
+        application,
+        server,
+        api_keys,
+        monitor_metrics,
+        listening_socket,
+        logger,
+        started_at_s,
+        side_server,
+        dashboard,
     )
     try:
         uvloop.run(service.run())
@@ -193,6 +215,7 @@ def _create_application(
     monitor_metrics: MonitorMetrics,
     production: ProductionReader,
     request_metrics: RequestMetrics,
+    find_dashboard: Callable[[str], str | None],
 ) -> Application:
     limits = config.limits
     limiter = ConcurrencyLimiter(limits.max_concurrent_requests, limits.max_inflight_mb * _BYTES_PER_MB)
@@ -206,6 +229,7 @@ def _create_application(
         has_docs_page=is_loopback(config.host),
         monitor_metrics=monitor_metrics,
         production=production,
+        find_dashboard=find_dashboard,
     )
     return Application(
         Router(endpoints.routes()),
