@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pipeline.serving.engine import Engine
     from pipeline.serving.http.authentication import CredentialVerifier
     from pipeline.serving.prediction_types import Readiness
+    from pipeline.tracing import Tracing
 
 __all__ = ["HttpService", "SideServer", "serve_http"]
 
@@ -175,10 +176,7 @@ def serve_http(
         find_dashboard=(lambda _: config.dashboard_url) if dashboard is None else dashboard.address,
     )
     listening_socket = bind_socket(config.host, config.port)
-    traced = None
-    if tracing is not None:
-        engine.observer = CommitTracer()
-        traced = TracedApplication(application, tracing)
+    traced = None if tracing is None else _trace_requests(engine, application, tracing)
     server = _create_server(application, config, traced)
     side_server = None if create_side_server is None else create_side_server(application)
     service = HttpService(
@@ -198,6 +196,11 @@ def serve_http(
     finally:
         if tracing is not None:
             tracing.close()
+
+
+def _trace_requests(engine: Engine, application: Application, tracing: Tracing) -> TracedApplication:
+    engine.observer = CommitTracer()
+    return TracedApplication(application, tracing)
 
 
 def _create_server(application: Application, config: ServingConfig, traced: TracedApplication | None) -> HttpServer:
