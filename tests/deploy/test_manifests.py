@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 MANIFESTS_DIR = dockerfile.ROOT / "deploy/kubernetes"
 SCHEMAS_DIR = dockerfile.ROOT / "tests/deploy/schemas"
-OVERLAYS = ("local", "production", "kserve", "scale")
+OVERLAYS = ("local", "production", "kserve", "grpc", "scale")
 # The oldest and the newest interface that the schemas are shipped for and that clusters of today speak.
 KUBERNETES_VERSIONS = ("1.32", "1.36")
 CUSTOM_RESOURCE_GROUPS = ("serving.kserve.io/", "monitoring.coreos.com/", "keda.sh/", "kubernetes.dask.org/")
 # Kinds of other operators, by the schemas that these publish.
 CUSTOM_SCHEMAS = {"ScaledObject": "keda_scaledobject", "DaskCluster": "dask_cluster"}
 # Components that no shipped overlay has, in overlays as a person would write them.
-_OWN_OVERLAYS = {"kserve": ("kserve",), "scale": ("stream", "parts", "dask")}
+_OWN_OVERLAYS = {"kserve": ("kserve",), "grpc": ("grpc",), "scale": ("stream", "parts", "dask")}
 # Their entry point is `mlops`.
 COMMAND_IMAGES = ("mlops-pipeline", "mlops-scale")
 _DASK_PODS = ("scheduler", "worker")

@@ -44,8 +44,6 @@ _RESPONSE_HEAD = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\
 )
 # The status that nginx logs for a client that closed its connection before the response.
 _CLIENT_CLOSED_REQUEST = 499
-# Clients of KServe and Triton read the member `error` of a problem.
-_INFERENCE_PATHS = ("/v2/", "/v1/models/")
 _OVERLOADED_DETAIL = "the server is at its limit of concurrent work; retry after 1 s"
 
 
@@ -163,7 +161,7 @@ class Application:
         except Exception as error:  # noqa: BLE001 - the outer edge: every error becomes a problem document
             problem = self.to_problem(error, request_id)
             problem_kind = problem.kind
-            response = _problem_response(problem, request_id, is_inference=scope["path"].startswith(_INFERENCE_PATHS))
+            response = _problem_response(problem, request_id, path=scope["path"])
         if cycle is None:
             await _send_asgi(send, response, request_id)
         else:
@@ -307,11 +305,11 @@ def _client_address(scope: Any) -> str:
     return scope["client"][0] if scope["client"] else ""
 
 
-def _problem_response(problem: HttpProblem, request_id: str, *, is_inference: bool) -> HttpResponse:
+def _problem_response(problem: HttpProblem, request_id: str, *, path: str) -> HttpResponse:
     return HttpResponse(
-        problems.problem_document(problem, request_id=request_id, is_inference=is_inference),
+        problems.problem_document(problem, request_id=request_id, is_inference=problems.is_inference_path(path)),
         problem.status,
-        problems.PROBLEM_MEDIA_TYPE,
+        problems.problem_media_type(path),
         [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()],
     )
 

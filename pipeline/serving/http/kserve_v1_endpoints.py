@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.http.authentication import PUBLIC
-from pipeline.serving.http.engine_responses import readiness_response, require_named_model, to_json
+from pipeline.serving.http.engine_responses import readiness_response, require_model, require_named_model, to_json
 from pipeline.serving.http.messages import LOG_QUERY_PARAMS, HttpResponse
 from pipeline.serving.http.router import JSON_ONLY, route
 from pipeline.serving.rows.row_parser import check_comma_count, max_commas_per_row, parse_json
@@ -91,11 +91,13 @@ class KserveV1Endpoints:
     )
     async def v1_explain(self, request: HttpRequest) -> HttpResponse:
         """Explain rows, each as `POST /v1/explain` does."""
-        rows = _parse_rows(await self._read_rows(request), max_rows=_MAX_EXPLAINED_ROWS)
+        body = await self._read_rows(request)
+        max_commas = self.max_rows * max_commas_per_row(require_model(self.engine).schema)
+        rows = await run_in_thread_if_large(len(body), _parse_rows, body, max_commas=max_commas)
         explanations = []
         for number, row in enumerate(rows):
             try:
-                explanations.append(msgspec.Raw(await self.engine.explain(to_json({"features": row}))))
+                explanations.append(msgspec.Raw(await self.engine.explain(json.dumps({"features": row}).encode())))
             except InvalidRequest as error:
                 raise InvalidRequest(_at_instance(fault, number) for fault in error.errors) from error
         return HttpResponse(to_json({"explanations": explanations}))
@@ -143,14 +145,15 @@ def _as_object(row: list[Any], schema: Schema, number: int) -> dict[str, Any]:
     return dict(zip(names, row, strict=True))
 
 
-def _parse_rows(body: bytes, *, max_rows: int) -> list[msgspec.Raw]:
-    try:
-        rows = msgspec.json.decode(body, type=_Rows).instances
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+def _parse_rows(body: bytes, *, max_commas: int) -> list[Any]:
+    document = parse_json(body, max_commas=max_commas)
+    rows = document.get("instances") if isinstance(document, dict) and len(document) == 1 else None
+    if not isinstance(rows, list) or not rows:
         message = 'expected {"instances": [...]} with an object or a list of values for each row'
-        raise InvalidRequest.for_field("body", "type", message) from error
-    if len(rows) > max_rows:
-        raise BodyTooLarge.for_field("instances", "rows", f"at most {max_rows} rows at a time are explained")
+        raise InvalidRequest.for_field("body", "type", message)
+    if len(rows) > _MAX_EXPLAINED_ROWS:
+        message = f"at most {_MAX_EXPLAINED_ROWS} rows at a time are explained"
+        raise BodyTooLarge.for_field("instances", "rows", message)
     return rows
 
 

@@ -168,8 +168,15 @@ def _responses(route: Route) -> dict[str, Any]:
     for status in sorted(error_statuses):
         responses[str(status)] = {
             "description": "; ".join(titles[status]),
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {
+                problems.problem_media_type(route.path).decode(): {"schema": {"$ref": "#/components/schemas/Problem"}}
+            },
         }
     if route.response == _READINESS:
-        responses["503"]["content"][_JSON] = content
+        _add_not_ready(responses["503"]["content"], content)
     return responses
+
+
+def _add_not_ready(contents: dict[str, Any], content: dict[str, Any]) -> None:
+    """Add the response of a server that cannot predict to those of problems, which may have its media type."""
+    contents[_JSON] = {"schema": {"$ref": "#/components/schemas/NotReady"}} if _JSON in contents else content

@@ -13,9 +13,20 @@ from pipeline.serving import serving_errors
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["PROBLEM_MEDIA_TYPE", "HttpProblem", "problem_document", "problem_from_error", "problem_types"]
+__all__ = [
+    "PROBLEM_MEDIA_TYPE",
+    "HttpProblem",
+    "is_inference_path",
+    "problem_document",
+    "problem_from_error",
+    "problem_media_type",
+    "problem_types",
+]
 
 PROBLEM_MEDIA_TYPE = b"application/problem+json"
+# Clients of KServe and Triton read the member `error` of a problem, those of KServe from application/json alone.
+_INFERENCE_PATHS = ("/v2/", "/v1/models/")
+_INFERENCE_MEDIA_TYPE = b"application/json"
 
 
 class _ProblemType(NamedTuple):
@@ -99,6 +110,16 @@ class HttpProblem(Exception):
         self.headers = dict(headers or {})
         self.problems = problems
         self.n_problems = n_problems or len(problems)
+
+
+def is_inference_path(path: str) -> bool:
+    """Whether a path is of a protocol whose clients read problems in their own way."""
+    return path.startswith(_INFERENCE_PATHS)
+
+
+def problem_media_type(path: str) -> bytes:
+    """Return the media type of a problem in the response to a request of this path."""
+    return _INFERENCE_MEDIA_TYPE if is_inference_path(path) else PROBLEM_MEDIA_TYPE
 
 
 def problem_document(problem: HttpProblem, *, request_id: str, is_inference: bool = False) -> bytes:

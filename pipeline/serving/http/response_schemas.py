@@ -108,6 +108,7 @@ _OPERATION: dict[str, dict[str, Any]] = {
         status={"type": "string", "enum": ["ok", "unavailable"]},
         ready=_BOOLEAN,
     ),
+    "NotReady": {"anyOf": [_reference("Readiness"), _reference("Problem")]},
     "ModelIdentity": _object_schema(**_IDENTITY),
     "ModelDescription": _object_schema(
         **_IDENTITY,

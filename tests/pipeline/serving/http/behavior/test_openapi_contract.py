@@ -155,6 +155,26 @@ def test_a_compressed_request_and_one_that_repeats_the_model_get_the_same_predic
     assert (refused.status_code, "names another model or version" in refused.text) == (404, True)
 
 
+def test_a_call_that_is_not_waited_for_and_a_missing_word_get_their_predictions(v2: Any, client: httpx.Client) -> None:
+    inputs = tensors([{**ROW, "Stage_fear": ""}], is_binary=True)
+    pending = v2.async_infer(MODEL_NAME, inputs, request_compression_algorithm="gzip")
+    expected = client.post("/predict", json={"features": {**ROW, "Stage_fear": None}}).json()
+    assert pending.get_result(timeout=10).as_numpy("confidence").tolist() == [expected["confidence"]]
+
+
+@pytest.mark.parametrize("name", ["get_model_config", "get_inference_statistics", "get_trace_settings"])
+def test_an_extension_of_triton_is_refused_in_a_short_message(v2: Any, name: str) -> None:
+    with pytest.raises(triton.InferenceServerException, match=r"\[404\] known paths: /v2/models/{model}, ") as error:
+        getattr(v2, name)(MODEL_NAME)
+    assert len(error.value.message()) < 400
+
+
+def test_an_extension_of_an_output_is_refused(v2: Any) -> None:
+    outputs = [triton.InferRequestedOutput("prediction", class_count=1)]
+    with pytest.raises(triton.InferenceServerException, match="the extension classification does not exist here"):
+        v2.infer(MODEL_NAME, tensors([ROW], is_binary=True), outputs=outputs)
+
+
 def test_tritons_client_gets_the_reason_of_a_refusal(v2: Any) -> None:
     with pytest.raises(
         triton.InferenceServerException, match=r"\[422\] .*Time_spent_Alone: expected a whole number from 0 to 11"
