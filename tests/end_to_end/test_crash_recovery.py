@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import psutil
@@ -42,6 +40,15 @@ def kill(process: subprocess.Popen[str], victim: Victim) -> None:
     process.communicate(timeout=120)
 
 
+def wait_for_stage(process: subprocess.Popen[str], stage: str) -> None:
+    """Read what DVC prints until a stage starts."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(f"Running stage '{stage}'"):
+            return
+    raise AssertionError(f"the stage {stage} did not start")
+
+
 def no_half_written_output(project: Workspace) -> bool:
     """Whether each existing output can be read (JSON parses, Parquet opens, a package loads)."""
     from pipeline import files, package
@@ -61,53 +68,38 @@ FRESH = ("dvc", "repro", "--force", "--no-run-cache")
 WHOLE_GRAPH = "whole graph"
 
 
-@dataclass(frozen=True)
-class KilledProject:
-    """A workspace that the kills share: each of them leaves the outputs as they were."""
-
-    project: Workspace
-    outputs: dict[str, str]
-    duration_s: dict[str, float]  # of the whole graph, and of each stage with the start of DVC
+# About how long a stage of the small project takes with the start of its process.
+STAGE_S = 3.0
 
 
 @pytest.fixture(scope="module")
-def killed_project(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> KilledProject:
-    project = finished_small.copy(tmp_path_factory.mktemp("killed") / "project")
-    started = time.monotonic()
-    process = project.start(*FRESH, PYTHONUNBUFFERED="1")
-    starts: dict[str, float] = {}
-    assert process.stdout is not None
-    with process.stdout:
-        for line in process.stdout:
-            if match := re.match(r"Running stage '(\w+)'", line):
-                starts[match[1]] = time.monotonic() - started
-    assert process.wait() == 0
-    assert set(starts) == set(STAGES)
-    overhead = min(starts.values())
-    ends = [*starts.values(), time.monotonic() - started][1:]
-    durations = {stage: overhead + end - start for (stage, start), end in zip(starts.items(), ends, strict=True)}
-    return KilledProject(project, project.outputs(), {WHOLE_GRAPH: ends[-1], **durations})
+def killed_project(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace that the kills share: each of them leaves the outputs as they were."""
+    return finished_small.copy(tmp_path_factory.mktemp("killed") / "project")
 
 
 @pytest.mark.xdist_group("crash_recovery")
 @pytest.mark.parametrize("killed", [WHOLE_GRAPH, *KILLED_STAGES])
-def test_a_kill_at_any_moment_changes_nothing_in_the_end(killed_project: KilledProject, killed: str) -> None:
-    project, place = killed_project.project, (WHOLE_GRAPH, *STAGES).index(killed)
+def test_a_kill_at_any_moment_changes_nothing_in_the_end(
+    killed_project: Workspace, finished_small: Workspace, killed: str
+) -> None:
+    project, place = killed_project, (WHOLE_GRAPH, *STAGES).index(killed)
     command = FRESH if killed == WHOLE_GRAPH else (*FRESH, "--single-item", killed)
     moments = random.Random(killed)
     for victim in [VICTIMS[(place + number) % len(VICTIMS)] for number in range(KILLS)]:
-        process = project.start(*command)
-        time.sleep(moments.uniform(0.05, 0.95) * killed_project.duration_s[killed])
+        process = project.start(*command, PYTHONUNBUFFERED="1")
+        wait_for_stage(process, moments.choice(STAGES) if killed == WHOLE_GRAPH else killed)
+        time.sleep(moments.uniform(0.0, STAGE_S))
         kill(process, victim)
         assert no_half_written_output(project)
         project.run("mlops", "doctor")
         project.run("dvc", "repro")
-        assert project.outputs() == killed_project.outputs
+        assert project.outputs() == finished_small.outputs()
 
 
 @pytest.mark.xdist_group("crash_recovery")
-def test_after_the_kills_every_checksum_is_correct(killed_project: KilledProject) -> None:
-    assert killed_project.project.run("mlops", "verify").returncode == 0
+def test_after_the_kills_every_checksum_is_correct(killed_project: Workspace) -> None:
+    assert killed_project.run("mlops", "verify").returncode == 0
 
 
 def test_a_stage_whose_parent_died_does_not_overwrite_later_results(small: Workspace) -> None:
