@@ -32,7 +32,7 @@ from pipeline.serving.serving_stats import ServingStats
 from pipeline.serving.storage_watch import StorageWatch
 from pipeline.serving.what_if import what_if_response
 from pipeline.serving.worker import PredictionWorker
-from pipeline.state import PredictionWriter, open_state, utc_now_us
+from pipeline.state import PredictionWriter, close_on_error, open_state, utc_now_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -141,8 +141,9 @@ class Engine:
             When the database is unavailable.
         """
         state = await asyncio.to_thread(open_state, self._root, clock=self.clock)
+        with close_on_error(state):
+            hash_key = load_hash_key(self._root)
         packages = PackageStore(self._root / paths.PACKAGES)
-        hash_key = load_hash_key(self._root)
         reloader = ModelReloader(state, packages, self.model, self.stage, self._config, hash_key, self.verify)
         worker = PredictionWorker(PredictionWriter(state), self._log_config, state.clock, self.observer)
         worker.start(asyncio.get_running_loop())

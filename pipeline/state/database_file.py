@@ -164,12 +164,12 @@ class DatabaseFile:
 
 
 @contextmanager
-def close_on_error(connection: Any) -> Iterator[None]:
-    """Close a new connection when its set-up in the block fails; SQLAlchemy drops it open."""
+def close_on_error(opened: Any) -> Iterator[None]:
+    """Close a new connection or database when the block fails, such as its set-up; SQLAlchemy leaves it open."""
     try:
         yield
     except BaseException:
-        connection.close()
+        opened.close()
         raise
 
 

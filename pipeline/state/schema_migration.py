@@ -16,6 +16,7 @@ from sqlalchemy import inspect, text
 from pipeline.errors import Conflict, DependencyUnavailable, NotAllowed
 from pipeline.files import atomic_file, make_private_folder
 from pipeline.state.database import State, connect_to_project, refuse_new_database, utc_now_us
+from pipeline.state.database_file import close_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,13 +71,10 @@ def open_state(root: Path, *, clock: Callable[[], int] = utc_now_us, starts_anew
         When the database is unavailable; DatabaseMissing when its file is gone, although registered packages exist.
     """
     state = connect_to_project(root, clock=clock, starts_anew=starts_anew)
-    try:
+    with close_on_error(state):
         if not starts_anew and schema_revision(state).current is None:
             refuse_new_database(root)
         ensure_schema(state)
-    except BaseException:
-        state.close()
-        raise
     return state
 
 

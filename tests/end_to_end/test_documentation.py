@@ -30,8 +30,21 @@ LONG = (
     "docs/reference/registry.md",
     "docs/reference/tracking.md",
 )
-# Seconds each, and no later command of a page needs what they write: the first page that runs them is enough.
-RUN_ONCE = ("mlops select", "mlops doctor")
+# No later command of a page needs what they write: the first page that runs them is enough.
+RUN_ONCE = (
+    "dvc repro",
+    "mlops alerts list",
+    "mlops config check",
+    "mlops doctor",
+    "mlops loop --once",
+    "mlops loop list",
+    "mlops models list",
+    "mlops prediction-log prune",
+    "mlops retrain --dry-run",
+    "mlops select",
+    "mlops status",
+    "python -m stages.train --help",
+)
 # These repeat commands of the other pages, which run there.
 SUMMARIES = ("README.md", "docs/how-to/common-tasks.md", "docs/how-to/traffic-simulation.md")
 
@@ -92,7 +105,11 @@ def commands(page: str) -> list[str]:
 def commands_to_try(page: str) -> list[str]:
     """Return the commands of a page without those of `RUN_ONCE` and, in a summary, without those of other pages."""
     if page not in SUMMARIES:
-        return [command for command in commands(page) if command not in RUN_ONCE or _first_page(command) == page]
+        return [
+            command
+            for command in commands(page)
+            if is_long() or command not in RUN_ONCE or _first_page(command) == page
+        ]
     elsewhere = {command for other in PAGES if other not in SUMMARIES for command in commands(other)}
     return [command for command in commands(page) if command not in elsewhere]
 

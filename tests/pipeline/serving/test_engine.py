@@ -12,12 +12,15 @@ import pytest
 from sqlalchemy import select
 
 from pipeline import state as store
+from pipeline.errors import IntegrityError
 from pipeline.package import PackageStore
+from pipeline.project import paths
 from pipeline.serving import Engine, InvalidRequest, NotReady, Readiness
 from pipeline.serving.log_options import LogOptions
 from pipeline.serving.serving_errors import IdempotencyConflict
 from pipeline.state import open_state
 from pipeline.state.tables import outcomes, predictions
+from tests.fixtures.open_connections import take_leaked_connections
 from tests.fixtures.registered_project import (
     NAME,
     batch_body,
@@ -230,6 +233,15 @@ def test_an_engine_that_was_never_started_closes_and_is_not_ready(tmp_path: Path
     assert (engine.status()["active"], engine.status()["queue_rows"]) == (None, 0)
     with pytest.raises(NotReady, match="the engine was not started"):
         _ = engine.state
+
+
+def test_an_engine_that_cannot_start_leaves_no_connection_open(project: Path) -> None:
+    key = project / paths.LOG_HASH_KEY
+    key.write_bytes(b"cut")
+    key.chmod(0o600)
+    with pytest.raises(IntegrityError, match="the hash key of the log"):
+        asyncio.run(make_engine(project).start())
+    assert take_leaked_connections() == []
 
 
 def test_a_closed_engine_closes_again_and_refuses_requests(project: Path) -> None:

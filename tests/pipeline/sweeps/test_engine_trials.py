@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.xdist_group("clusters"), pytest.mark.usefixtures("starts_processes")]
 
-N_TRIALS = proof_rounds(6, long=20)
+N_TRIALS = proof_rounds(4, long=20)
 SWEEP = (
     "-m",
     "model=logistic_regression",
@@ -82,7 +82,7 @@ def kill_worker(project: Project) -> None:
 
 
 def is_under_way(trials: list[SweepTrial]) -> bool:
-    return sum(trial.state == "finished" for trial in trials) >= 2
+    return any(trial.state == "finished" for trial in trials)
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
