@@ -71,8 +71,8 @@ def _project_tree() -> Any:
     for stage, block in tree["stages"].items():
         block["cmd"] = block["cmd"].replace(f"python -m stages.{stage}", f"python -m {stage_module(stage)}")
         dependencies = block["deps"]
-        kept = [dep for dep in dependencies if not is_engine_source(dep) or dep == _CONF_DEPENDENCY]
-        dependencies[:] = [*kept, digest_path(stage).as_posix()]
+        results = [dep for dep in dependencies if not is_engine_source(dep) or dep == _CONF_DEPENDENCY]
+        dependencies[:] = [*results, digest_path(stage).as_posix()]
     return tree
 
 

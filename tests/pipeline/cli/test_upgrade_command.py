@@ -50,7 +50,7 @@ def test_a_dry_run_shows_what_an_upgrade_does(run_cli: CliRunner, older: Path) -
     assert "files: requirements.txt, engine/engine.json, 1 digest in engine/" in lines
 
 
-def test_json_says_what_was_applied(run_cli: CliRunner, older: Path) -> None:
+def test_json_names_what_was_applied(run_cli: CliRunner, older: Path) -> None:
     values = json.loads(run_cli("upgrade", "--json", cwd=older).out)
     assert (values["before"], values["after"], values["is_applied"]) == ("0.0.9", engine_version(), True)
     assert values["files"] == ["requirements.txt", "engine/train.digest", "engine/engine.json"]
