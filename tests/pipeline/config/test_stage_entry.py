@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from pipeline.config.stage_entry import run_compose_stage
+from pipeline.project import paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +104,19 @@ def test_a_person_runs_the_trial_with_overrides(
 ) -> None:
     manual_call("seed=3", "model=random_forest")
     assert capsys.readouterr().out == "trial 3 random_forest\n"
+
+
+@pytest.mark.parametrize("arguments", [("seed=3",), ("-m", "seed=1,2")])
+def test_a_stage_does_not_run_with_other_code_than_the_project_records(
+    project: Path, manual_call: Callable[..., None], capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    record = {"version": "0.0.1", "defaults": {"options": {}}, "graph": {"stages": {}}}
+    (project / paths.ENGINE).mkdir()
+    (project / paths.ENGINE_RECORD).write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"^6$"):
+        manual_call(*arguments)
+    printed = capsys.readouterr()
+    assert (printed.out, "differs from the project's 0.0.1 in stages compose, " in printed.err) == ("", True)
 
 
 @pytest.mark.usefixtures("starts_processes")
