@@ -78,7 +78,7 @@ def test_the_response_repeats_the_id_of_the_request(calls: dict[str, Any]) -> No
 
 def test_the_first_protocol_predicts_and_explains(protocol_server: RunningServer, calls: dict[str, Any]) -> None:
     predictions = calls["v1"]["predict"]["predictions"]
-    assert calls["v1"]["model_ready"] is True
+    assert (calls["v1"]["live"], calls["v1"]["model_ready"]) == (True, True)
     assert [prediction["confidence"] for prediction in predictions] == expected(protocol_server, ROWS)["confidence"]
     (explanation,) = calls["v1"]["explain"]["explanations"]
     assert {part["feature"] for part in explanation["contributions"]} >= {"Stage_fear", "Time_spent_Alone"}

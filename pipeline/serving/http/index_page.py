@@ -101,6 +101,7 @@ class IndexEndpoint:
         if dashboard := self.find_dashboard(requested_host):
             links = {"dashboard": dashboard, **links}
         return {
+            "status": "alive",  # KServe's client of its first protocol reads it
             "service": _PROJECT,
             "release": version(_PROJECT),
             "name": self.engine.model,

@@ -92,6 +92,7 @@ _PREDICTIONS: dict[str, dict[str, Any]] = {
 
 _OPERATION: dict[str, dict[str, Any]] = {
     "Index": _object_schema(
+        status=_STRING,
         service=_STRING,
         release=_STRING,
         name=_STRING,

@@ -77,6 +77,7 @@ async def version_1(address: str, model: str) -> dict[str, Any]:
     rows = [{"Stage_fear": word, "Time_spent_Alone": number} for word, number in zip(WORDS, NUMBERS, strict=True)]
     async with InferenceRESTClient(RESTConfig(protocol="v1")) as client:
         return {
+            "live": await client.is_server_live(address),
             "model_ready": await client.is_model_ready(address, model),
             "predict": await client.infer(address, {"instances": rows}, model),
             "explain": await client.explain(address, model, {"instances": rows[:1]}),
