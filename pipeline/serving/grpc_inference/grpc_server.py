@@ -68,10 +68,8 @@ class GrpcServer:
     def _options(self) -> list[tuple[str, int]]:
         limits = self.config.limits
         return [
-            (
-                "grpc.so_reuseport",
-                0,
-            ),  # otherwise a second server on the same port would start, and get half of the calls
+            # Otherwise a second server would start on the same port, and get half of the calls.
+            ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", limits.max_body_mb * _BYTES_PER_MB),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", 16_384),

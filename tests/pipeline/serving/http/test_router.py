@@ -29,6 +29,16 @@ def test_two_routes_on_the_same_path_stop_the_start() -> None:
         Router((example_route(), example_route()))
 
 
+def test_a_verb_of_a_path_is_found_before_the_value_that_contains_it() -> None:
+    bare, verb = example_route(path="/m/{model}"), example_route("POST", "/m/{model}:predict")
+    router = Router((bare, verb))
+    assert router.find("POST", "/m/a:predict") == (verb, {"model": "a"})
+    assert router.find("GET", "/m/a:b") == (bare, {"model": "a:b"})
+    with pytest.raises(HttpProblem) as error:
+        router.find("POST", "/m/:predict")
+    assert error.value.status == 405
+
+
 def test_an_unknown_path_names_those_that_are_known() -> None:
     with pytest.raises(HttpProblem, match="known paths: /predict; did you mean '/predict'") as caught:
         Router((example_route(path="/predict"),)).find("GET", "/predct")
