@@ -16,6 +16,7 @@ import streamlit as st
 
 from pipeline import state as store
 from pipeline.config.composition import compose
+from pipeline.config.conf_sources import find_conf_sources
 from pipeline.config.config_loader import load_params
 from pipeline.config.file_formats import file_format
 from pipeline.config.groups.source_config import CsvDialect
@@ -307,7 +308,8 @@ def composition() -> tuple[Composition, tuple[Origin, ...]]:
     folder = project_root() / paths.CONF
     if not folder.is_dir():
         raise DataError(f"{paths.CONF}/: no such folder here; start the app in the project's folder")
-    stamps = tuple((str(path), file_stamp(path)) for path in sorted(folder.rglob("*.yaml")))
+    files = find_conf_sources(folder).files()
+    stamps = tuple((str(path), file_stamp(path)) for _, path in files)
     return _cached_composition(str(folder), stamps)
 
 
@@ -318,6 +320,12 @@ def _cached_composition(
 ) -> tuple[Composition, tuple[Origin, ...]]:
     composed = compose(conf=Path(folder))
     return composed, composed.origin()
+
+
+def settings_file(name: str) -> Path | None:
+    """Return the file of a name that an origin has, such as `engine: conf/model/svm.yaml`; None where it is gone."""
+    path = find_conf_sources(project_root() / paths.CONF).locate(name)
+    return path if path is not None and path.is_file() else None
 
 
 def displayed_params(values: dict[str, Any]) -> dict[str, Any]:

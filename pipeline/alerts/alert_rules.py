@@ -9,6 +9,7 @@ from pipeline.alerts import loop_conditions, trial_conditions  # noqa: F401 - ad
 from pipeline.alerts.condition_table import CONDITIONS, ConditionResult, condition
 from pipeline.fairness import fairness_summary
 from pipeline.metrics.metric_labels import metric_label
+from pipeline.project.engine_files import stage_command
 from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _no_traffic(inputs: RuleInputs, threshold: float) -> ConditionResult:
     return _compare_to_threshold(minutes, threshold, f"no prediction for {_duration(minutes * _US_PER_MINUTE)}")
 
 
-@condition("stale_monitor", "python -m stages.monitor")
+@condition("stale_monitor", stage_command("monitor"))
 def _stale_monitor(inputs: RuleInputs, threshold: float) -> ConditionResult:
     if inputs.previous_run is None:
         return ConditionResult(None, "this is the first run of the monitor")

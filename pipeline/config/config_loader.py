@@ -17,6 +17,7 @@ from pipeline.config.strict_yaml import read_yaml
 from pipeline.config.target_guard import check_targets
 from pipeline.errors import ConfigError, did_you_mean
 from pipeline.project import paths
+from pipeline.project.engine_files import stage_command
 from pipeline.text import shorten
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def load_params(path: Path = paths.PARAMS) -> Config:
     """
     values = read_yaml(path)
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: has no keys; run `python -m stages.compose` to make it from conf/")
+        raise ConfigError(f"{path}: has no keys; run `{stage_command('compose')}` to make it from conf/")
     return build_config(values, where=str(path))
 
 

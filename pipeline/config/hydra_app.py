@@ -22,6 +22,7 @@ from pipeline.config.hydra_job import (
 )
 from pipeline.errors import ConfigError, MlopsError, UsageError
 from pipeline.project import paths
+from pipeline.project.engine_files import stage_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,7 +115,7 @@ def run_hydra_app(
     unknown = [word for word in arguments if word not in overrides and word not in _FLAGS]
     if unknown:
         raise UsageError(
-            f"python -m stages.{name}: {unknown[0]!r} is not used here; accepted: overrides such as"
+            f"{stage_command(name)}: {unknown[0]!r} is not used here; accepted: overrides such as"
             " model=random_forest, -m for a sweep, --cfg job, --info, --help"
         )
     check_hydra_overrides(overrides)

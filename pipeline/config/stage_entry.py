@@ -23,6 +23,7 @@ from pipeline.errors import DependencyUnavailable, MlopsError, UsageError
 from pipeline.files import exclusive_lock
 from pipeline.project import paths
 from pipeline.project.dvc_outputs import restore_outputs
+from pipeline.project.engine_files import stage_command
 from pipeline.project.interruption import EXIT_CODE, MESSAGE, Interruption, interruptible
 from pipeline.project.stage_digests import check_engine
 from pipeline.project.stage_runs import record_stage_end, record_stage_start
@@ -124,7 +125,8 @@ def _write_params(check: Callable[[Config], None]) -> None:
     if sys.argv[1:]:
         key = sys.argv[1].partition("=")[0]  # the value may be a secret
         raise UsageError(
-            f"python -m stages.compose: {key!r} is not used here; use `dvc exp run -S ...` for overrides, or edit conf/"
+            f"{stage_command('compose')}: {key!r} is not used here; use `dvc exp run -S ...` for overrides, or edit"
+            " conf/"
         )
     exit_with_dvc()
     with (

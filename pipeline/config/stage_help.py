@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pipeline.config.composition import compose, group_options
 from pipeline.config.root_config import Config
 from pipeline.project import paths
+from pipeline.project.engine_files import stage_command
 from pipeline.text import shorten
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SettingHelp", "find_setting", "iter_settings", "stage_help"]
 
 _USAGE = """\
-python -m stages.{name} [GROUP=OPTION ...] [KEY=VALUE ...] [-m]
+{command} [GROUP=OPTION ...] [KEY=VALUE ...] [-m]
 
   GROUP=OPTION   choose another file of conf/GROUP/
   KEY=VALUE      change one setting
@@ -64,7 +65,7 @@ def stage_help(name: str, *, conf: Path = paths.CONF) -> str:
     groups = group_options(conf)
     composition = compose(conf=conf)
     lines = [
-        _USAGE.format(name=name, note=_NOTE_TRAIN if name == "train" else ""),
+        _USAGE.format(command=stage_command(name), note=_NOTE_TRAIN if name == "train" else ""),
         "Groups (the option in use is marked *)",
     ]
     for group, options in groups.items():

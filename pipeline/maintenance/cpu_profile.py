@@ -14,12 +14,12 @@ import time
 import urllib.request
 from collections import deque
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DependencyUnavailable, UsageError
+from pipeline.project.engine_files import stage_module, stages_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +33,7 @@ _PERMISSION_ERRORS = ("Permission denied", "Operation not permitted", "CAP_SYS_P
 
 def stage_names() -> list[str]:
     """Return the names of the stages, as in `python -m stages.NAME`."""
-    spec = find_spec("stages")
-    places = spec.submodule_search_locations if spec is not None else None
-    names = [path.stem for place in places or () for path in Path(place).glob("*.py")]
-    return sorted(name for name in names if name != "__init__")
+    return sorted(path.stem for path in stages_folder().glob("*.py") if path.stem != "__init__")
 
 
 def profile_stage(name: str, output: Path) -> None:
@@ -52,7 +49,7 @@ def profile_stage(name: str, output: Path) -> None:
     if name not in stage_names():
         raise UsageError(f"{name!r} is not a stage; expected serve, or one of {', '.join(stage_names())}")
     arguments = [] if name == "compose" else ["-cd", ".", "-cn", "params"]
-    command = [sys.executable, "-m", f"stages.{name}", *arguments]
+    command = [sys.executable, "-m", stage_module(name), *arguments]
     recording = [*_record_command(output), "--", *command]
     done = subprocess.run(recording, stderr=PIPE, text=True, check=False)  # noqa: S603 - our command
     _check_recording(done.returncode, done.stderr, output)

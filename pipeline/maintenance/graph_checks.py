@@ -23,6 +23,7 @@ from pipeline.maintenance.dvc_schemas import is_dvc_lock
 from pipeline.project import paths
 from pipeline.project.dvc_messages import explain_dvc_error
 from pipeline.project.dvc_outputs import cache_object_path, file_md5
+from pipeline.project.engine_files import stage_command
 from pipeline.project.stage_digests import engine_mismatch, engine_version, read_engine_record
 from pipeline.settings_check import check_settings
 
@@ -162,7 +163,7 @@ def check_params(root: Path, *, repair: bool) -> Diagnosis:
     else:
         return Diagnosis("settings", "ok", "every stage accepts conf/, and params.yaml can be read")
     if not repair:
-        return Diagnosis("settings", "problem", f"{problem}; run `python -m stages.compose`")
+        return Diagnosis("settings", "problem", f"{problem}; run `{stage_command('compose')}`")
     write_text(path, composition.text)
     return Diagnosis("settings", "repaired", f"{problem}; composed again from conf/")
 

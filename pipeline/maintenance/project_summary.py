@@ -10,6 +10,7 @@ from pipeline.config.config_loader import load_params
 from pipeline.errors import DataError, DependencyUnavailable, NotAllowed
 from pipeline.files import read_json
 from pipeline.project import paths
+from pipeline.project.engine_files import stage_command
 from pipeline.registry import open_model_registry
 from pipeline.registry.candidate_registration import registered_candidate
 from pipeline.text import number, percent, pluralize
@@ -31,7 +32,7 @@ _NEXT_COMMANDS = (
     ("runs and metrics", "mlflow ui --backend-store-uri sqlite:///mlflow.db"),
     ("another model", "dvc exp run -S model=random_forest"),
     ("your own data", "mlops data init FILE --target COLUMN"),
-    ("every setting", "python -m stages.train --help"),
+    ("every setting", f"{stage_command('train')} --help"),
 )
 
 

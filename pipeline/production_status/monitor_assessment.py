@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.production_status.component_status import ComponentStatus
 from pipeline.production_status.state_facts import N_MONITOR_RUNS
+from pipeline.project.engine_files import stage_command
 from pipeline.text import format_age, format_duration, pluralize, shorten, timestamp
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["assess_incidents", "assess_monitor", "incident_clause"]
 
-_RUN_MONITOR = "run `python -m stages.monitor`, or schedule it"
+_RUN_MONITOR = f"run `{stage_command('monitor')}`, or schedule it"
 # A run takes some time, and its moment is that of its end.
 _GRACE_SHARE = 0.1
 _GRACE_US = 60_000_000

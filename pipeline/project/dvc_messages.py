@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pipeline.project.engine_files import stage_command
 from pipeline.text import shorten
 
 __all__ = ["DVC_MESSAGES", "explain_dvc_error"]
@@ -30,7 +31,7 @@ DVC_MESSAGES: tuple[tuple[str, str], ...] = (
         "dvc.lock is empty, cut or holds merge markers; run `mlops doctor`, or `git checkout HEAD -- dvc.lock`",
     ),
     (r"dvc\.yaml' (is invalid|validation failed)", "the file is damaged; restore it with `git checkout HEAD -- FILE`"),
-    (r"unable to read: '.*params\.yaml'", "params.yaml is damaged; make it again with `python -m stages.compose`"),
+    (r"unable to read: '.*params\.yaml'", f"params.yaml is damaged; make it again with `{stage_command('compose')}`"),
     (
         r"configuration error",
         "a setting of DVC is wrong; restore `git checkout HEAD -- .dvc/config`, and correct .dvc/config.local",

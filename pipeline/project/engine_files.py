@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["app_folder", "engine_conf", "engine_graph", "import_app_module", "is_installed", "stage_module"]
+__all__ = [
+    "app_folder",
+    "engine_conf",
+    "engine_graph",
+    "import_app_module",
+    "is_installed",
+    "stage_command",
+    "stage_module",
+    "stages_folder",
+]
 
 _LIBRARY = Path(__file__).resolve().parents[1]
 _INSTALLED_STAGES = _LIBRARY / "stages"
@@ -29,6 +38,11 @@ def stage_module(name: str) -> str:
     return f"pipeline.stages.{name}" if is_installed() else f"stages.{name}"
 
 
+def stage_command(name: str) -> str:
+    """Return the command that a user types for a stage, such as `python -m stages.train`."""
+    return f"python -m {stage_module(name)}"
+
+
 def engine_conf() -> Path:
     """Return the folder with the configuration that the engine ships."""
     return _shipped_folder("conf")
@@ -40,6 +54,11 @@ def engine_graph() -> Path:
     DVC would read a `dvc.yaml` in a virtual environment below a project, so the wheel has another name.
     """
     return _LIBRARY / "graph.yaml" if is_installed() else _LIBRARY.parent / "dvc.yaml"
+
+
+def stages_folder() -> Path:
+    """Return the folder with one module for each stage."""
+    return _shipped_folder("stages")
 
 
 def app_folder() -> Path:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["run_trial", "trial_fingerprint"]
 
 _DVC_FILE = Path("dvc.yaml")
+# A project on an installed engine has `engine/train.digest` in place of sources.
+_CODE_SUFFIXES = (".py", ".digest")
 
 
 def run_trial(config: Config) -> float:
@@ -120,11 +122,11 @@ def trial_fingerprint(config: Config) -> str:
 
 
 def _code_hashes() -> dict[str, str]:
-    """Return the hash of each code file that dvc.yaml names for training."""
+    """Return the hash of each code file, or of the digest of the engine's code, that dvc.yaml names for training."""
     graph = files.parse_yaml(_DVC_FILE.read_text(encoding="utf-8"))
     dependencies = [Path(name) for name in graph["stages"]["train"]["deps"]]
     code = [file for path in dependencies for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
-    return {path.as_posix(): files.sha256_file(path) for path in code if path.suffix == ".py"}
+    return {path.as_posix(): files.sha256_file(path) for path in code if path.suffix in _CODE_SUFFIXES}
 
 
 def _varied_overrides(job: HydraJob, varies: Collection[str]) -> str:

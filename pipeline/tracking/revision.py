@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["parse_dvc_lock", "revision_tags"]
 
 # Edited files; outputs and locks change with every run and are no new revision.
-_EDITED_PATHS = ("conf", "pipeline", "stages", "dvc.yaml", "data/external")
+_EDITED_PATHS = ("conf", "engine", "pipeline", "stages", "dvc.yaml", "data/external")
 
 
 def parse_dvc_lock(text: str) -> dict[str, Any]:

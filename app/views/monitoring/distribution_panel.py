@@ -171,10 +171,10 @@ def _setting_place(key: str) -> tuple[str | None, int | None]:
     except MlopsError:
         return None, None
     file = next((entry.file for entry in origin if entry.key == key and not entry.override), None)
-    if file is None or not (queries.project_root() / file).is_file():
+    path = None if file is None else queries.settings_file(file)
+    if path is None:
         return None, None
-    text = (queries.project_root() / file).read_text(encoding="utf-8")
-    return file, setting_lines(text, [key]).get(key)
+    return file, setting_lines(path.read_text(encoding="utf-8"), [key]).get(key)
 
 
 def _show_shares(finding: dict[str, Any], baseline: str, labels: FeatureLabels) -> None:

@@ -155,7 +155,8 @@ def _places(composed: Composition, origin: Sequence[Origin]) -> Callable[[str], 
 
 
 def _read_text(name: str) -> str:
-    return (queries.project_root() / name).read_text(encoding="utf-8")
+    path = queries.settings_file(name)
+    return "" if path is None else path.read_text(encoding="utf-8")
 
 
 def _select_group(settings: Sequence[_Setting]) -> str:

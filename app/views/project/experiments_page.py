@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from pipeline.project.engine_files import stage_command
 from pipeline.text import pluralize, timestamp
 from pipeline.tracking import run_comparison
 
@@ -57,7 +58,7 @@ def _render_body() -> None:
     if not runs:
         page.empty_state(
             "No runs yet",
-            "run `make run`, or a sweep: `python -m stages.train -m model=logistic_regression,random_forest`",
+            f"run `make run`, or a sweep: `{stage_command('train')} -m model=logistic_regression,random_forest`",
         )
         return
     versions = {version.digest: version.version for version in queries.versions(queries.config().name)}

@@ -30,9 +30,10 @@ def file_link(name: str, line: int | None) -> html_table.Link:
 def show_requested_file(names: Collection[str]) -> None:
     """Show the file that the address names, if it is one of `names`."""
     name, line = st.query_params.get("file", ""), _requested_line()
-    if name not in names:
+    path = queries.settings_file(name) if name in names else None
+    if path is None:
         return
-    lines = (queries.project_root() / name).read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     with st.container(border=True):
         title, close = st.columns([6, 1], vertical_alignment="center")
         title.markdown(f"**{formatting.escape_markdown(name)}**" + (f", line {line}" if line else ""))

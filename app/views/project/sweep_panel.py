@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from pipeline.project.engine_files import stage_command
 from pipeline.text import timestamp
 from pipeline.tracking import run_comparison
 
@@ -26,7 +27,7 @@ def show_sweeps(runs: list[RecordedRun]) -> None:
     sweeps = [run for run in runs if run.tags.get("mlops.kind") == "sweep"]
     st.markdown("### Sweeps")
     if not sweeps:
-        st.caption("None yet: `python -m stages.train -m model=logistic_regression,naive_bayes seed=1,2`")
+        st.caption(f"None yet: `{stage_command('train')} -m model=logistic_regression,naive_bayes seed=1,2`")
         return
     by_id = {run.run_id: run for run in sweeps}
     sweep_id = address.choose(
