@@ -33,6 +33,7 @@ from pipeline.cli.change_report_command import change_report
 from pipeline.cli.init_command import init
 from pipeline.cli.predict_commands import feedback, predict
 from pipeline.cli.profile_command import profile
+from pipeline.cli.project_check import in_project
 from pipeline.cli.promotion_commands import deploy, promote, rollback
 from pipeline.cli.reports_command import reports
 from pipeline.cli.select_command import select
@@ -85,6 +86,14 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "simulate": simulate,
 }
 
+# They make a project, or need no more than the files that they name.
+_WITHOUT_PROJECT = {
+    "init",
+    "upgrade",
+    "config check",
+    *(f"parts {name}" for name in ("run", "commit", "status", "clean")),
+}
+
 app = typer.Typer(
     help="Train, register, serve and monitor models that are declared in YAML.",
     no_args_is_help=True,
@@ -99,8 +108,12 @@ def _callback() -> None:
 
 
 for _name, _command in _COMMANDS.items():
-    app.command(_name)(_command)
+    app.command(_name)(_command if _name in _WITHOUT_PROJECT else in_project(_command))
 for _name, _group in _GROUPS.items():
+    for _info in (*_group.registered_commands, _group.registered_callback):
+        _function = None if _info is None else _info.callback
+        if _info is not None and _function is not None and f"{_name} {_function.__name__}" not in _WITHOUT_PROJECT:
+            _info.callback = in_project(_function)
     app.add_typer(_group, name=_name)
 
 

@@ -25,6 +25,7 @@ from pipeline.project import paths
 from pipeline.project.dvc_outputs import restore_outputs
 from pipeline.project.engine_files import stage_command
 from pipeline.project.interruption import EXIT_CODE, MESSAGE, Interruption, interruptible
+from pipeline.project.root import require_project
 from pipeline.project.stage_digests import check_engine
 from pipeline.project.stage_runs import record_stage_end, record_stage_start
 from pipeline.tracing import root_span
@@ -128,6 +129,7 @@ def _write_params(check: Callable[[Config], None]) -> None:
             f"{stage_command('compose')}: {key!r} is not used here; use `dvc exp run -S ...` for overrides, or edit"
             " conf/"
         )
+    require_project()
     exit_with_dvc()
     with (
         exclusive_lock(paths.PROJECT_LOCK, operation="compose", wait_s=_WAIT_FOR_LOCK_S),
@@ -168,6 +170,7 @@ def _run_locked(name: str, main: StageTask, config: Config) -> float | None:
 def _run_manually(name: str, task: StageTask, arguments: list[str], sweep_runner: SweepRunner | None) -> None:
     from pipeline.config.hydra_app import run_hydra_app
 
+    require_project()
     check_engine(Path())
     run_hydra_app(name, task, arguments, runner=sweep_runner)
 

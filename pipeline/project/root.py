@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+from pipeline.errors import ConfigError
 from pipeline.project import paths
 
-__all__ = ["find_project_root", "find_state_root"]
+__all__ = ["find_project_root", "find_state_root", "require_project"]
 
 _ROOT_MARKERS = ("dvc.yaml", ".git")
+# A repository of git alone is no project; a serving image has settings or a state folder only.
+_PROJECT_MARKERS = ("dvc.yaml", str(paths.CONF / "config.yaml"), str(paths.PARAMS), str(paths.STATE_DATABASE))
 
 
 def find_project_root() -> Path:
@@ -42,6 +45,23 @@ def find_state_root(folder: Path | None = None) -> Path:
         return _nearest_folder_with((*_ROOT_MARKERS, str(paths.PARAMS)))
     resolved = folder.resolve()
     return resolved.parent if resolved.name == paths.STATE.name else resolved
+
+
+def require_project() -> None:
+    """Raise where neither the current folder nor one above it has a project.
+
+    Raises
+    ------
+    ConfigError
+        With the commands that lead to one.
+    """
+    root = find_state_root()
+    folders = (find_project_root(), root, *root.parents)
+    if not any((folder / marker).exists() for folder in folders for marker in _PROJECT_MARKERS):
+        raise ConfigError(
+            f"no project here: {Path.cwd()} and the folders above it have no {_PROJECT_MARKERS[1]};"
+            " run `mlops init FOLDER`, or change into a project"
+        )
 
 
 def _nearest_folder_with(markers: Collection[str]) -> Path:
