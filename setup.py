@@ -22,7 +22,7 @@ def data_files(folder: str) -> list[str]:
 
 
 class BuildEngine(build_py):
-    """Add what a checkout has elsewhere: the stages, and a package of the settings.
+    """Add what a checkout has elsewhere: the stages and a package of the settings.
 
     DVC would run a `dvc.yaml` that it finds in an environment, so the wheel has another name. Hydra's
     `pkg://pipeline.conf` reads packages only.

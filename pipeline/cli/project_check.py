@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import wraps
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["in_project"]
-
-# `pipeline.state` has the name too, and would bring SQLAlchemy to `mlops --help`.
-_STATE_URL = "MLOPS_STATE_URL"
 
 
 def in_project(command: Callable[..., None]) -> Callable[..., None]:
@@ -26,8 +22,8 @@ def in_project(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def checked(**values: object) -> None:
         has_subcommand = getattr(values.get("context"), "invoked_subcommand", None) is not None
-        if not has_subcommand and values.get("state") is None and _STATE_URL not in os.environ:
-            require_project()
+        if not has_subcommand:
+            require_project(values.get("state"))
         command(**values)
 
     return checked

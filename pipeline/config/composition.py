@@ -32,6 +32,9 @@ __all__ = [
     "sweeper_settings",
 ]
 
+# Groups whose options choose those of other groups.
+_PRESET_GROUPS = ("experiment", "hparams_search")
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -232,9 +235,35 @@ def _compose_tree(overrides: Sequence[str], sources: ConfSources) -> tuple[Any, 
     hydra_node: Any = OmegaConf.to_container(tree.hydra, resolve=False)
     _check_composed_node(hydra_node, sources)
     choices = {str(group): str(option) for group, option in hydra_node["runtime"]["choices"].items()}
+    _refuse_ignored_choices(choices, sources)
     with open_dict(tree):
         del tree["hydra"]
     return tree, choices
+
+
+def _refuse_ignored_choices(choices: Mapping[str, str], sources: ConfSources) -> None:
+    """Raise where an experiment chooses an option of a group that config.yaml overrides: Hydra ignores the inner one.
+
+    A choice of the command line may differ from both.
+    """
+    project = _overridden_options(sources, f"{ROOT_CONFIG}.yaml")
+    for preset in _PRESET_GROUPS:
+        name = f"{preset}/{choices.get(preset)}.yaml"
+        for group, option in _overridden_options(sources, name).items():
+            if group in project and project[group] == choices.get(group) != option:
+                raise ConfigError(
+                    f"{paths.CONF}/{name}: its choice {group}={option} has no effect, because"
+                    f" {paths.CONF}/{ROOT_CONFIG}.yaml overrides {group}; remove one of the two lines"
+                )
+
+
+def _overridden_options(sources: ConfSources, name: str) -> dict[str, str]:
+    """Return the option of each group that the defaults list of a file overrides."""
+    found = sources.find(name)
+    content = read_yaml(found[1]) if found is not None else None
+    entries = content.get("defaults") if isinstance(content, dict) else None
+    pairs = [pair for entry in entries or () if isinstance(entry, dict) for pair in entry.items()]
+    return {key.split()[-1].strip("/"): str(option) for key, option in pairs if key.startswith("override ")}
 
 
 def _config_layers(overrides: Sequence[str], sources: ConfSources) -> tuple[list[_Layer], dict[str, str]]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.config.target_guard import SEARCH_PATH_KEY
 from pipeline.errors import ConfigError, TargetRefused
-from pipeline.files import link_or_special_file
+from pipeline.files import link_or_special_file, parse_yaml
 from pipeline.project import paths
 from pipeline.project.engine_files import engine_conf
 
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["BASE_CONFIG", "ENGINE_ENTRY", "ROOT_CONFIG", "ConfFolder", "ConfSources", "find_conf_sources"]
+__all__ = [
+    "BASE_CONFIG",
+    "ENGINE_ENTRY",
+    "ROOT_CONFIG",
+    "ConfFolder",
+    "ConfSources",
+    "check_graph_dependencies",
+    "find_conf_sources",
+]
 
 # The file of a project's choices, and the one with what the engine chooses, which the first includes.
 ROOT_CONFIG = "config"
@@ -112,6 +121,30 @@ def find_conf_sources(conf: Path = paths.CONF, overrides: Sequence[str] = ()) ->
         folders.setdefault(folder.path.resolve(), folder)
     has_search_path = bool(declared) or any(_is_search_path(word) for word in overrides)
     return ConfSources(tuple(folders.values()), has_search_path)
+
+
+def check_graph_dependencies(root: Path) -> None:
+    """Raise where the stage `compose` does not depend on a folder of the project's search path.
+
+    `dvc repro` would not see an edit there.
+
+    Raises
+    ------
+    ConfigError
+        Naming the folder.
+    """
+    graph = root / paths.GRAPH
+    if not graph.is_file():
+        return
+    stages: Any = (parse_yaml(graph.read_text(encoding="utf-8")) or {}).get("stages", {})
+    dependencies = stages.get("compose", {}).get("deps", [])
+    for folder in find_conf_sources(root / paths.CONF).folders:
+        above = {folder.label, *(parent.as_posix() for parent in PurePosixPath(folder.label).parents)}
+        if not folder.is_engine and above.isdisjoint(dependencies):
+            raise ConfigError(
+                f"{paths.GRAPH}: the stage compose does not depend on {folder.label}, a folder of settings; add it to"
+                " its deps, so that `dvc repro` sees an edit there"
+            )
 
 
 def _declared_entries(conf: Path) -> list[str]:

@@ -16,6 +16,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from pipeline.config.conf_sources import check_graph_dependencies
 from pipeline.config.config_loader import load_params
 from pipeline.config.declared_files import check_declared_files
 from pipeline.config.parent_watch import exit_with_dvc
@@ -137,6 +138,7 @@ def _write_params(check: Callable[[Config], None]) -> None:
     ):
         check_engine(Path())
         check_declared_files(Path())
+        check_graph_dependencies(Path())
         for line in write_params(Path(), check=check):
             sys.stdout.write(f"[compose] {line}\n")
 

@@ -18,6 +18,9 @@ _ROOT_MARKERS = ("dvc.yaml", ".git")
 # A repository of git alone is no project; a serving image has settings or a state folder only.
 _PROJECT_MARKERS = ("dvc.yaml", str(paths.CONF / "config.yaml"), str(paths.PARAMS), str(paths.STATE_DATABASE))
 
+# `pipeline.state` has the name too; it would bring SQLAlchemy to `mlops --help`.
+_STATE_URL_ENV = "MLOPS_STATE_URL"
+
 
 def find_project_root() -> Path:
     """Return the folder of the project: `DVC_ROOT`, or the nearest folder above with a graph, or the current folder.
@@ -47,14 +50,21 @@ def find_state_root(folder: Path | None = None) -> Path:
     return resolved.parent if resolved.name == paths.STATE.name else resolved
 
 
-def require_project() -> None:
+def require_project(state: object = None) -> None:
     """Raise where neither the current folder nor one above it has a project.
+
+    Parameters
+    ----------
+    state : object
+        Folder of a state database that a command was given. With it, or with `MLOPS_STATE_URL`, none is needed.
 
     Raises
     ------
     ConfigError
         With the commands that lead to one.
     """
+    if state is not None or _STATE_URL_ENV in os.environ:
+        return
     root = find_state_root()
     folders = (find_project_root(), root, *root.parents)
     if not any((folder / marker).exists() for folder in folders for marker in _PROJECT_MARKERS):

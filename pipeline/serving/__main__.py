@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import MlopsError
+from pipeline.project.root import require_project
 from pipeline.serving.server_startup import AUTHENTICATION_MODES, SERVED_STAGES, start_server
 
 
@@ -32,6 +33,7 @@ def main() -> None:
     """Run the server and exit with its exit code."""
     args = _parse_args()
     try:
+        require_project(args.state)
         start_server(
             state=args.state,
             model=args.model,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.config.composition import compose, group_options
-from pipeline.config.conf_sources import find_conf_sources
+from pipeline.config.conf_sources import check_graph_dependencies, find_conf_sources
 from pipeline.config.config_loader import load_scenario
 from pipeline.errors import ConfigError, TargetRefused
 from tests.fixtures.toy_dataset import ROOT
@@ -154,6 +155,33 @@ def test_a_team_cannot_set_what_a_project_cannot(conf: Path, file: str, text: st
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=message):
         compose(conf=conf)
+
+
+@pytest.mark.parametrize("words", [[], ["training=default"]])
+def test_an_experiment_cannot_choose_what_the_project_overrides(conf: Path, words: list[str]) -> None:
+    (conf / "experiment").mkdir()
+    (conf / "experiment/slow.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /training: default\n", encoding="utf-8"
+    )
+    if words:  # the command line wins over both
+        assert compose(["experiment=slow", *words], conf=conf).choices["training"] == "default"
+        return
+    message = r"experiment/slow\.yaml: its choice training=default has no effect, because conf/config\.yaml overrides"
+    with pytest.raises(ConfigError, match=message):
+        compose(["experiment=slow", *words], conf=conf)
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "is_seen"), [(["conf", "team"], True), (["conf", "team/conf"], True), (["conf"], False)]
+)
+def test_compose_depends_on_the_folders_of_the_project(conf: Path, dependencies: list[str], *, is_seen: bool) -> None:
+    graph = {"stages": {"compose": {"cmd": "python -m stages.compose", "deps": dependencies}}}
+    (conf.parent / "dvc.yaml").write_text(json.dumps(graph), encoding="utf-8")
+    if is_seen:
+        check_graph_dependencies(conf.parent)
+        return
+    with pytest.raises(ConfigError, match="the stage compose does not depend on team/conf"):
+        check_graph_dependencies(conf.parent)
 
 
 def test_without_the_engine_the_error_names_what_is_missing(conf: Path) -> None:
