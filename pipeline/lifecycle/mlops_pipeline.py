@@ -12,8 +12,7 @@ from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.gates import GateInputs
 from pipeline.lifecycle.in_memory_training import (
     TrainedCandidate,
-    estimator_model_config,
-    to_classifier,
+    prepare_model,
     to_train_test,
     train_candidate,
 )
@@ -151,11 +150,12 @@ class MLOpsPipeline:
         Parameters
         ----------
         model : scikit-learn classifier with `predict_proba`
-            From an allow-listed package, fitted or not. A new instance is fitted; yours stays as it is. It gets the
-            matrix of the project's encoder, which encodes categories, dates and missing values: a pipeline may scale
-            or select the columns of that matrix (`make_pipeline(StandardScaler(), LogisticRegression())`), but a step
-            that works on raw columns (`ColumnTransformer`, `OneHotEncoder`, `OrdinalEncoder`) is refused. Of a search
-            (`GridSearchCV`) the best estimator is trained; one that is not fitted is fitted to the train rows first.
+            From an allow-listed package, fitted or not. A new instance is fitted; yours stays as it is. A pipeline
+            that prepares the columns itself (`ColumnTransformer`, `OneHotEncoder`, `OrdinalEncoder`, scalers) does so
+            in the package too, and gives the probabilities that it gives without the project. Any other estimator gets
+            the matrix of the project's encoder, which encodes categories, dates and missing values. Of a search
+            (`GridSearchCV`) the best estimator is trained, and `search_results.json` of the run lists what was tried;
+            one that is not fitted is fitted to the train rows first.
         X_train, y_train, X_test, y_test
             Features (frames of any library, or arrays of two dimensions) and labels (words or numbers).
         model_params : mapping, optional
@@ -174,13 +174,16 @@ class MLOpsPipeline:
         """
         config = self._loaded_config
         rows = to_train_test(X_train, X_test, y_train, y_test, config)
-        model_config = estimator_model_config(to_classifier(model, rows, config))
+        prepared = prepare_model(model, rows, config)
+        rows, config, model_config = prepared.rows, prepared.config, prepared.config.model
         with tempfile.TemporaryDirectory() as name, self._start_run(run_name or model_config.name) as run:
             folder = Path(name) / "package"
             package, report = train_candidate(rows, model_config, config, folder=folder)
             metrics = {metric: estimate.value for metric, estimate in report.metrics.items()}
             self.tracker.log_params(model_params if model_params is not None else model_config.estimator)
             self._log_run(package, metrics, folder)
+            if prepared.search is not None:
+                self.tracker.log_dict(prepared.search, "search_results.json")
             inputs = self._gate_inputs(rows, report)
             gates = self.registry.evaluate_candidate(self.model_name, package, inputs, config=config.promotion)
             self.tracker.log_dict(gates.as_dict(), "gates.json")

@@ -29,7 +29,7 @@ __all__ = [
 ALLOWED_PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost", "pipeline")
 _IMPORT_PATH = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
 _FORBIDDEN_MODULES = frozenset({"conftest", "datasets", "externals", "testing", "tests"})
-_MAX_DEPTH = 8
+_MAX_DEPTH = 16  # a ColumnTransformer of pipelines, with its lists of columns, takes 10
 _ESTIMATOR_KEY = "model.estimator"
 
 # Arguments that reach the disk, the network or foreign code; no model needs them from YAML.
@@ -228,7 +228,8 @@ def _instantiate(target: type, arguments: dict[str, Any], key: str) -> Any:
 
     try:
         estimator = target(**arguments)
-        if target.__module__.startswith("sklearn."):
+        # FeatureUnion has no constraints of its own.
+        if target.__module__.startswith("sklearn.") and hasattr(target, "_parameter_constraints"):
             estimator._validate_params()  # noqa: SLF001 - validates the values before any data is read
     except InvalidParameterError as error:
         raise ConfigError(f"{key}: {error}") from error
@@ -296,10 +297,11 @@ def iter_estimators(estimator: Any) -> Iterator[Any]:
     for value in estimator.get_params(deep=False).values():
         inside = [value] if hasattr(value, "get_params") and not isinstance(value, type) else []
         if isinstance(value, list | tuple):
+            # A member is (name, estimator); a ColumnTransformer adds the columns.
             inside = [
                 member[1]
                 for member in value
-                if isinstance(member, tuple) and len(member) == 2 and hasattr(member[1], "fit")
+                if isinstance(member, tuple | list) and len(member) in (2, 3) and hasattr(member[1], "fit")
             ]
         for member in inside:
             yield from iter_estimators(member)

@@ -119,10 +119,31 @@ def dump_estimator(estimator: Any) -> bytes:
         check_skops_file(data)
         load_estimator(data)
     except IntegrityError as error:
+        part = _unstorable_part(estimator)
         raise ConfigError(
-            f"model.estimator: {type(estimator).__name__} cannot be packaged: {error}. Choose another estimator."
+            f"model.estimator: {type(part).__name__} cannot be packaged: {error}. Choose another estimator, or apply a"
+            " step to the rows before and leave it out"
         ) from error
     return data
+
+
+def _unstorable_part(estimator: Any) -> Any:
+    """Return the innermost fitted part of a refused estimator that is refused by itself."""
+    for part in _fitted_parts(estimator):
+        try:
+            dump_estimator(part)
+        except ConfigError:
+            return _unstorable_part(part)
+    return estimator
+
+
+def _fitted_parts(estimator: Any) -> Iterator[Any]:
+    for name in ("steps", "transformers_", "transformer_list"):
+        for member in getattr(estimator, name, ()):
+            if hasattr(member[1], "get_params"):
+                yield member[1]
+    members = getattr(estimator, "estimators_", ())
+    yield from members if isinstance(members, list) else ()
 
 
 def load_estimator(data: bytes) -> Any:

@@ -12,7 +12,9 @@ __all__ = ["EstimatorInputsConfig", "ModelConfig"]
 class EstimatorInputsConfig(Section):
     """Inputs that an estimator takes."""
 
-    missing: Literal["native", "impute"] = setting("Whether it takes missing values")
+    missing: Literal["native", "native_where_seen", "impute"] = setting(
+        "Whether it takes missing values; native_where_seen: of columns that had some in training"
+    )
     categories: Literal["codes", "one_hot"] = setting("Encoding of categories")
     scale: Literal["none", "standard"] = setting("Whether it needs scaled numbers")
 

@@ -50,9 +50,8 @@ class CategoryCodes(ColumnEncoding):
         unfitted = _fit_other(listed, column, values, context)
         is_missing = np.isnan(unfitted.codes(values))
         form = context.form
-        is_native = form.missing == "native" and not is_missing.all()
         is_coded = cls.method == "codes" and (form.categories == "codes" or column.kind == "category")
-        missing_code = None if is_native else -1.0 if is_coded else 0.0
+        missing_code = None if form.passes_missing(is_missing) else -1.0 if is_coded else 0.0
         is_replaced = cls.method == "one_hot" or form.missing == "impute"
         return replace(
             unfitted,

@@ -33,11 +33,17 @@ ENCODINGS: LookupTable[type[ColumnEncoding]] = LookupTable("encode.method")
 class FormOptions:
     """The form of the matrix that an estimator takes: the keys of group `features`, with `auto` resolved."""
 
-    missing: Literal["native", "impute"] = "native"
+    missing: Literal["native", "native_where_seen", "impute"] = "native"
     imputation: Literal["median", "mean"] = "median"
     missing_indicators: Literal["auto", "always", "never"] = "auto"
     categories: Literal["codes", "one_hot"] = "codes"
     scale: Literal["none", "standard"] = "none"
+
+    def passes_missing(self, is_missing: NDArray[np.bool_]) -> bool:
+        """Return whether missing values of a column stay NaN, from those of its train rows."""
+        if self.missing == "impute" or is_missing.all():
+            return False
+        return self.missing == "native" or bool(is_missing.any())
 
     def needs_indicator(self, column: Column, *, has_missing: bool, is_replaced: bool) -> bool:
         """Return whether a column gets an indicator of its missing values."""
@@ -137,10 +143,11 @@ def fit_scaling(numbers: Floats, form: FormOptions) -> Scaling:
     A missing number is filled where `form` says so, and where no other value occurs: some estimators refuse such
     columns.
     """
-    present = numbers[~np.isnan(numbers)]
+    is_missing = np.isnan(numbers)
+    present = numbers[~is_missing]
     middle = np.mean if form.imputation == "mean" else np.median
     fill = center = scale = None
-    if form.missing == "impute" or not len(present):
+    if not form.passes_missing(is_missing):
         fill = nearest_float32(float(middle(present)) if len(present) else 0.0)
         present = np.where(np.isnan(numbers), fill, numbers)
     if form.scale == "standard":
