@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from pipeline.errors import DataError
 from pipeline.modeling.classifier import predicted_codes
@@ -78,12 +79,15 @@ class DeclaredClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             When rows do not match the schema, or a class has fewer rows than there are folds.
         ConfigError
             When the estimator cannot be built or fitted.
+        ValueError
+            When `y` has one class, or another length than `X`, or `X` is an array that scikit-learn refuses.
         """
         frame = self._read(X, reset=True)
         labels = self._read_labels(y)
-        if len(labels) != len(frame):
-            raise DataError(f"X has {len(frame)} rows and y has {len(labels)} labels; expected one label for each row")
+        check_consistent_length(frame, labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one class, {self.classes_[0]!r}, in {len(labels)} rows; expected at least two")
         schema = self._fitted_schema(frame)
         names = np.array([str(label) for label in self.classes_], dtype=object)
         rows = pd.DataFrame(read_features(frame, schema))
@@ -139,6 +143,8 @@ class DeclaredClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         values = as_labels(y).to_numpy() if is_arrow_data(y) else y
+        if getattr(getattr(values, "dtype", None), "kind", "") == "f":
+            assert_all_finite(values, input_name="y")
         check_classification_targets(values)
         return np.asarray(column_or_1d(values, warn=True))
 

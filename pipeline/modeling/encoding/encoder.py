@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -96,6 +96,21 @@ class Encoder:
             setattr(self, name, value)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags of a transformer of frames with words and missing values."""
+        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
+
+        return Tags(
+            estimator_type="transformer",
+            target_tags=TargetTags(required=False),
+            transformer_tags=TransformerTags(preserves_dtype=[]),
+            input_tags=InputTags(two_d_array=False, categorical=True, string=True, allow_nan=True),
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether `fit` was called, or the encoder was stored."""
+        return hasattr(self, "_encodings")
+
     @property
     def encodings_(self) -> tuple[ColumnEncoding, ...]:
         """The fitted encoding of each column."""
@@ -120,7 +135,7 @@ class Encoder:
         return np.array(self.feature_names_out_, dtype=object)
 
     def fit(self, frame: Rows, y: NDArray[np.int64] | None = None) -> Self:
-        """Fit the encoding of each column; `y` holds the codes of the classes, None where they are unknown.
+        """Fit the encoding of each column; `y` has the classes or their codes, None where they are unknown.
 
         Raises
         ------
@@ -132,7 +147,7 @@ class Encoder:
         used = [column for column in self.columns if column.role == "feature"]
         if not used and not self.derived.columns:
             raise ConfigError("data.columns: no column has the role feature")
-        target = None if y is None else TrainTarget(np.asarray(y, dtype=np.int64), self.seed)
+        target = None if y is None else TrainTarget(_class_codes(y), self.seed)
         derived = self.derived.compute(frame)
         fitted = [(column, _column_values(frame, column.name)) for column in used]
         fitted += [(column, derived[column.name]) for column in self.derived.as_declared(self.columns)]
@@ -157,7 +172,31 @@ class Encoder:
         DataError
             When a column is missing in `frame` or cannot be converted to its kind.
         """
-        return self._write_matrix(frame, lambda encoding, values, out: encoding.encode(values, out))
+        matrix = self._write_matrix(frame, lambda encoding, values, out: encoding.encode(values, out))
+        encoded: Matrix = self._in_output_form(matrix, frame)
+        return encoded
+
+    def set_output(self, *, transform: Literal["default", "pandas", "polars"] | None = None) -> Self:
+        """Choose what `transform` returns: an array, or a frame with named columns; None changes nothing."""
+        if transform is not None:
+            self._sklearn_output_config = {
+                "transform": transform
+            }  # the name under which scikit-learn's clone copies it
+        return self
+
+    def _in_output_form(self, matrix: Matrix, frame: Rows) -> Any:
+        if not hasattr(self, "_sklearn_output_config"):
+            return matrix
+        names, form = list(self.feature_names_out_), self._sklearn_output_config["transform"]
+        if form == "pandas":
+            import pandas as pd
+
+            return pd.DataFrame(matrix, columns=names, index=getattr(frame, "index", None))
+        if form == "polars":
+            import polars as pl
+
+            return pl.DataFrame(matrix, schema=names)
+        return matrix
 
     def fit_transform(self, frame: Rows, y: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """Fit to `frame` and return the matrix to train with.
@@ -168,10 +207,12 @@ class Encoder:
         self.fit(frame, y)
         if y is None:
             return self.transform(frame)
-        target = TrainTarget(np.asarray(y, dtype=np.int64), self.seed)
-        return self._write_matrix(
+        target = TrainTarget(_class_codes(y), self.seed)
+        matrix = self._write_matrix(
             frame, lambda encoding, values, out: encoding.encode_out_of_fold(values, out, target=target)
         )
+        encoded: Matrix = self._in_output_form(matrix, frame)
+        return encoded
 
     def _write_matrix(self, frame: Rows, write: Write) -> Matrix:
         encodings = self.encodings_
@@ -226,6 +267,14 @@ class Encoder:
         except (AttributeError, ConfigError, KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"encoder: invalid content ({error}); restore the package") from error
         return cls._from_encodings(encodings, derived)
+
+
+def _class_codes(y: Any) -> NDArray[np.int64]:
+    """Return codes as they are, and any other labels as their positions in sorted order."""
+    labels = np.asarray(y)
+    if labels.dtype.kind in "iu":
+        return labels.astype(np.int64)
+    return np.asarray(np.unique(labels.astype(str), return_inverse=True)[1], dtype=np.int64)
 
 
 def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInputsConfig, *, seed: int = 0) -> Encoder:

@@ -13,6 +13,13 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.exceptions import SkipTestWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.validation import check_is_fitted
 
 from pipeline.errors import ConfigError, DataError, IntegrityError
 from pipeline.modeling.encoding import Encoder, make_encoder
@@ -218,3 +225,33 @@ def test_a_row_with_private_columns_gets_the_same_bits_alone(form: dict[str, str
     encoder = encoder_of(people_schema("bin").features, **form).fit(frame)
     alone = np.concatenate([encoder.transform(frame.iloc[at : at + 1]) for at in range(len(frame))])
     assert np.array_equal(alone, encoder.transform(frame), equal_nan=True)
+
+
+def test_it_passes_the_estimator_checks_that_need_no_array() -> None:
+    config = settings("model=logistic_regression")
+    encoder = make_encoder(schema(), config.features, config.model.inputs)
+    # Its columns are declared by name, which the tag says: scikit-learn's other checks fit arrays without names.
+    assert get_tags(encoder).input_tags.two_d_array is False
+    with pytest.warns(SkipTestWarning, match="two_d_array=False"):
+        assert {result["status"] for result in check_estimator(encoder, on_skip=None)} == {"passed"}
+
+
+def test_a_pipeline_of_scikit_learn_takes_it_with_labels_of_any_type() -> None:
+    config, frame = settings("model=logistic_regression"), rows(200)
+    encoder = make_encoder(schema(), config.features, config.model.inputs)
+    model = make_pipeline(encoder, LogisticRegression(max_iter=500))
+    assert cross_val_score(model, frame, frame["answer"].astype(object), cv=2).min() > 0.7
+    fitted = clone(model).fit(frame, frame["answer"] == "yes")
+    check_is_fitted(fitted[0])
+    assert fitted[:1].get_feature_names_out().tolist() == list(fitted[0].feature_names_out_)
+
+
+@pytest.mark.parametrize("form", ["pandas", "polars"])
+def test_its_output_is_a_frame_where_that_is_chosen(form: str) -> None:
+    encoder, frame = clone(encoder_of(FEATURES).set_output(transform=form)), rows(20)
+    output = encoder.fit_transform(frame, np.arange(20) % 2)
+    assert type(output).__module__.split(".")[0] == form
+    assert list(output.columns) == list(encoder.feature_names_out_)
+    encoder.set_output(transform="default")
+    expected = encoder_of(FEATURES).fit(frame).transform(frame)
+    assert np.array_equal(encoder.transform(frame), expected, equal_nan=True)
