@@ -15,7 +15,8 @@ from pipeline.config.groups.model_config import EstimatorInputsConfig, ModelConf
 from pipeline.errors import ConfigError, DataError, UsageError
 from pipeline.evaluation import EvaluationReport, evaluate_package
 from pipeline.lifecycle.column_steps import COLUMN_FEATURES, COLUMN_INPUTS, encodes_columns, on_matrix
-from pipeline.modeling.classifier import encode_target, fit_classifier
+from pipeline.modeling.classifier import encode_target
+from pipeline.modeling.classifier_fit import fit_classifier
 from pipeline.modeling.encoding import make_encoder
 from pipeline.modeling.estimators import build_estimator, estimator_to_config, iter_estimators
 from pipeline.modeling.mitigation_effect import train_with_mitigation

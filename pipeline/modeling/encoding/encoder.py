@@ -176,8 +176,10 @@ class Encoder:
         encoded: Matrix = self._in_output_form(matrix, frame)
         return encoded
 
-    def set_output(self, *, transform: Literal["default", "pandas", "polars"] | None = None) -> Self:
-        """Choose what `transform` returns: an array, or a frame with named columns; None changes nothing."""
+    def set_output(self, *, transform: Literal["default", "pandas"] | None = None) -> Self:
+        """Choose what `transform` returns: an array, or a pandas frame with named columns; None changes nothing."""
+        if transform not in (None, "default", "pandas"):
+            raise ConfigError(f"Encoder.set_output: found {transform!r}; expected default or pandas")
         if transform is not None:
             self._sklearn_output_config = {
                 "transform": transform
@@ -187,16 +189,11 @@ class Encoder:
     def _in_output_form(self, matrix: Matrix, frame: Rows) -> Any:
         if not hasattr(self, "_sklearn_output_config"):
             return matrix
-        names, form = list(self.feature_names_out_), self._sklearn_output_config["transform"]
-        if form == "pandas":
-            import pandas as pd
+        if self._sklearn_output_config["transform"] != "pandas":
+            return matrix
+        import pandas as pd
 
-            return pd.DataFrame(matrix, columns=names, index=getattr(frame, "index", None))
-        if form == "polars":
-            import polars as pl
-
-            return pl.DataFrame(matrix, schema=names)
-        return matrix
+        return pd.DataFrame(matrix, columns=list(self.feature_names_out_), index=getattr(frame, "index", None))
 
     def fit_transform(self, frame: Rows, y: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """Fit to `frame` and return the matrix to train with.

@@ -35,7 +35,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from pipeline.errors import ConfigError
 from pipeline.lifecycle.in_memory_training import PreparedModel, prepare_model, to_train_test, train_candidate
-from pipeline.modeling.classifier import fit_classifier
+from pipeline.modeling.classifier_fit import fit_classifier
 from tests.fixtures.toy_dataset import settings
 
 if TYPE_CHECKING:
