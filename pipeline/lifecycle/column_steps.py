@@ -270,7 +270,7 @@ def _rewrite_imputer(imputer: Any, inputs: _Inputs | None) -> Any:
     codes = {inputs.code(name, fill) for name in inputs.names if name in inputs.categories}
     if len(codes) > 1 or len(inputs.names) > sum(name in inputs.categories for name in inputs.names):
         raise ConfigError(
-            f"model: SimpleImputer.fill_value {fill!r} stands for different values of its columns; use one"
+            f"model: SimpleImputer.fill_value {fill!r} has another code in each of its columns; use one"
             " SimpleImputer for each column"
         )
     return imputer.set_params(fill_value=codes.pop())

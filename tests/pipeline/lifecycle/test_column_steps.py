@@ -304,7 +304,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
             columns(words=make_pipeline(SimpleImputer(strategy="constant", fill_value="b"), OneHotEncoder())),
             logistic(),
         ),
-        "fill_value 'b' stands for different values of its columns",
+        "fill_value 'b' has another code in each of its columns",
     ),
     "two orders": (
         make_pipeline(
