@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.serving.http.problems import problem_media_type
 from tests.fixtures.proof import proof_rounds
 from tests.fixtures.server_process import MODEL_NAME, ROW
 from tests.pipeline.serving.http.behavior.hostile_requests import hostile_bodies, hostile_raw_requests
@@ -68,9 +69,8 @@ def test_every_hostile_body_is_refused_and_a_valid_body_works_afterwards(client:
         response = client.post(path, content=body, headers=headers)
         duration_s = time.monotonic() - began
         n_sent += 1
-        is_refused = (
-            400 <= response.status_code < 500 and response.headers["content-type"] == "application/problem+json"
-        )
+        media_type = problem_media_type(path).decode()
+        is_refused = 400 <= response.status_code < 500 and response.headers["content-type"] == media_type
         if (
             (must_be_refused(path, name) and not is_refused)
             or response.status_code >= 500
