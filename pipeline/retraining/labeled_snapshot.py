@@ -5,26 +5,24 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import pyarrow as pa
 
 from pipeline import files
 from pipeline import state as store
 from pipeline.data.cell_parsers import to_frame
-from pipeline.data.coercion import coerce_table
 from pipeline.data.labeled_source import AT, KEY, ORIGIN, WEIGHT
+from pipeline.data.logged_features import logged_features
 from pipeline.errors import ConfigError, DataError, MlopsError
 from pipeline.project import paths
-from pipeline.schema import TextFormat
 from pipeline.state.predictions import iter_models
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pipeline.schema import Column, Schema
+    from pipeline.schema import Schema
     from pipeline.state import LabeledRow, LabeledRows, Retrain, State
 
 __all__ = [
@@ -37,6 +35,10 @@ __all__ = [
 ]
 
 SNAPSHOT_FOLDER = paths.EXTERNAL / "labeled"
+_ADVICE = (
+    "predictions of a version with another declaration cannot be learned from: leave them out by a later first"
+    " prediction"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,27 +153,13 @@ def labeled_frame(rows: Sequence[LabeledRow], schema: Schema) -> pd.DataFrame:
     """
     require_logged_features(schema)
     records = [json.loads(row.features or "{}") for row in rows]
-    formats = {column.name: TextFormat(column.kind) for column in schema.features}
-    arrays = {column.name: _to_array(column, records) for column in schema.features}
-    table = coerce_table(pa.table(arrays), formats, where="prediction log", private_notes=schema.private_notes)
-    frame = to_frame(table)
+    frame = to_frame(logged_features(records, schema.features, private_notes=schema.private_notes, advice=_ADVICE))
     frame[schema.target.column] = pd.array([row.outcome for row in rows], "string")
     frame[AT] = pd.Series([row.predicted_at for row in rows], dtype="int64").astype("datetime64[us]")
     frame[WEIGHT] = pd.Series([row.weight for row in rows], dtype="float64")
     frame[ORIGIN] = pd.array([row.caller for row in rows], "string")
     frame[KEY] = pd.array([row.prediction_id for row in rows], "string")
     return frame
-
-
-def _to_array(column: Column, records: Sequence[dict[str, Any]]) -> pa.Array:
-    values = [record.get(column.name) for record in records]
-    try:
-        return pa.array(values)
-    except pa.ArrowException:
-        raise DataError(
-            f"prediction log: {column.name}: holds values of several types, and {column.dtype} is declared; predictions"
-            " of a version with another declaration cannot be learned from: leave them out by a later first prediction"
-        ) from None
 
 
 def snapshots_with_subject(state: State, subject: str, *, root: Path) -> list[str]:

@@ -144,14 +144,27 @@ def iter_models(connection: Connection) -> Iterator[str]:
 
 
 def iter_predictions(
-    connection: Connection, *, since: int, until: int, batch_size: int = 10_000
+    connection: Connection,
+    *,
+    since: int,
+    until: int,
+    model: str | None = None,
+    version: int | None = None,
+    batch_size: int = 10_000,
 ) -> Iterator[list[Any]]:
-    """Yield the predictions of [since, until), oldest first, in lists of rows."""
+    """Yield the predictions of [since, until), oldest first, in lists of rows; of every model by default."""
     last = 0
+    wanted = {predictions.c.model: model, predictions.c.version: version}
+    conditions = [column == value for column, value in wanted.items() if value is not None]
     while True:
         query = (
             select(predictions)
-            .where(predictions.c.predicted_at >= since, predictions.c.predicted_at < until, predictions.c.seq > last)
+            .where(
+                predictions.c.predicted_at >= since,
+                predictions.c.predicted_at < until,
+                predictions.c.seq > last,
+                *conditions,
+            )
             .order_by(predictions.c.seq)
             .limit(batch_size)
         )
