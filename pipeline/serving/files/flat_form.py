@@ -152,7 +152,8 @@ class FlatForm:
             "prediction_id": [f"test-{n_before + number}" for number in range(1, rows.num_rows + 1)],
             "predicted_at": None if time is None else rows.column(time).cast(pa.timestamp("us")),
             "version": [self.version] * rows.num_rows,
-            "source": ["reference"] * rows.num_rows,
+            # Evidently refuses a reference with an empty column.
+            **{name: ["reference"] * rows.num_rows for name in ("source", "served_by", "variant")},
             "weight": [1.0] * rows.num_rows,
             "outcome": rows.column(schema.target.column).cast(pa.string()),
         }
