@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.composition import check_hydra_overrides
+from pipeline.config.composition import check_hydra_overrides, compose
 from pipeline.config.conf_sources import ROOT_CONFIG, find_conf_sources
 from pipeline.config.config_loader import build_config
 from pipeline.config.hydra_job import (
@@ -31,7 +31,19 @@ if TYPE_CHECKING:
 
 __all__ = ["HydraTask", "run_hydra_app"]
 
-_FLAGS = {"-m", "--multirun", "--cfg", "-c", "job", "hydra", "all", "--resolve", "-r", "--info"}
+_FLAGS = {"-m", "--multirun", "-r", "--run", "--resolve", "--hydra-help", "--version"}
+_CFG_WORDS = ("job", "hydra", "all")
+_INFO_WORDS = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+# Flags with a value, and the accepted values; None accepts any.
+_VALUE_FLAGS: dict[str, tuple[str, ...] | None] = {
+    "--cfg": _CFG_WORDS,
+    "-c": _CFG_WORDS,
+    "--info": _INFO_WORDS,
+    "-i": _INFO_WORDS,
+    "--package": None,
+    "-p": None,
+}
+_COMPLETION_FLAGS = {"-sc", "--shell-completion"}
 
 
 @dataclass(frozen=True)
@@ -45,8 +57,8 @@ class HydraTask:
         """Run the task on a tree of Hydra."""
         return self.run(lambda: plain_values(tree), current_job(), stop=stops_at_failure(tree))
 
-    def run(self, compose: Callable[[], Any], job: HydraJob, *, stop: bool) -> float | None:
-        """Run the task on the values that `compose` returns; the failure of a trial is recorded, and gives None.
+    def run(self, tree: Callable[[], Any], job: HydraJob, *, stop: bool) -> float | None:
+        """Run the task on the values that `tree` returns; the failure of a trial is recorded, and gives None.
 
         Raises
         ------
@@ -57,7 +69,7 @@ class HydraTask:
         """
         self._refuse_when_stopped(job.sweep)
         try:
-            return self.task(build_config(compose(), where=" ".join([f"{paths.CONF}/config.yaml", *job.overrides])))
+            return self.task(build_config(tree(), where=_settings_of(job.overrides)))
         except TrialBusy:
             raise
         except Exception as error:
@@ -111,16 +123,60 @@ def run_hydra_app(
     ConfigError
         Naming file, key path or override.
     """
-    overrides = [word for word in arguments if "=" in word or word.startswith("~")]
-    unknown = [word for word in arguments if word not in overrides and word not in _FLAGS]
-    if unknown:
-        raise UsageError(
-            f"{stage_command(name)}: {unknown[0]!r} is not used here; accepted: overrides such as"
-            " model=random_forest, -m for a sweep, --cfg job, --info, --help"
-        )
+    flags, overrides = _split_arguments(name, arguments)
     check_hydra_overrides(overrides)
-    flags = [word for word in arguments if word not in overrides]
-    _run_hydra(HydraTask(task, runner), [*flags, *find_conf_sources(paths.CONF, overrides).hydra_overrides(overrides)])
+    if _prints_settings(name, flags):
+        # Hydra would print settings that a run refuses.
+        build_config(compose(overrides).values, where=_settings_of(overrides))
+    # The overrides first: the flag --info would take the next word as its value.
+    _run_hydra(HydraTask(task, runner), [*find_conf_sources(paths.CONF, overrides).hydra_overrides(overrides), *flags])
+
+
+def _split_arguments(name: str, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the flags with their values, and the overrides; refuse a flag that a stage does not have."""
+    flags: list[str] = []
+    overrides: list[str] = []
+    for word in arguments:
+        key, equals, value = word.partition("=")
+        is_value = bool(flags) and _takes(flags[-1], word)
+        if is_value or word in _FLAGS or word in _VALUE_FLAGS or (key in _VALUE_FLAGS and _takes(key, value)):
+            flags.append(word)
+        elif word in _COMPLETION_FLAGS:
+            raise UsageError(
+                f"{stage_command(name)}: {word}: Hydra completes the words of a script, and not of a module;"
+                f" `{stage_command(name)} --help` lists groups and settings"
+            )
+        elif not word.startswith("-") and (equals or word.startswith("~")):
+            overrides.append(word)
+        else:
+            raise UsageError(
+                f"{stage_command(name)}: {word!r} is not used here; accepted: overrides such as model=random_forest,"
+                f" -m for a sweep, --cfg {'|'.join(_CFG_WORDS)}, -p PACKAGE, --resolve,"
+                f" --info {'|'.join(_INFO_WORDS)}, --hydra-help, --version, --help"
+            )
+    return flags, overrides
+
+
+def _prints_settings(name: str, flags: Sequence[str]) -> bool:
+    """Whether the call prints the composed settings; refuse flags that exclude each other."""
+    given = {flag.partition("=")[0] for flag in flags}
+    commands = [pair for pair in (("--cfg", "-c"), ("--info", "-i"), ("--multirun", "-m")) if given & set(pair)]
+    if len(commands) > 1:
+        raise UsageError(f"{stage_command(name)}: use one of {', '.join(long for long, _ in commands)}")
+    prints_settings = bool(given & {"--cfg", "-c"})
+    if not prints_settings and given & {"--resolve", "--package", "-p"}:
+        raise UsageError(f"{stage_command(name)}: --resolve and --package need --cfg {'|'.join(_CFG_WORDS)}")
+    return prints_settings
+
+
+def _takes(flag: str, word: str) -> bool:
+    """Whether a word is a value of a flag."""
+    accepted = _VALUE_FLAGS.get(flag, ())
+    return not word.startswith("-") if accepted is None else word in accepted
+
+
+def _settings_of(overrides: Sequence[str]) -> str:
+    return " ".join([f"{paths.CONF}/config.yaml", *overrides])
 
 
 def _run_hydra(task: HydraTask, arguments: Sequence[str]) -> None:

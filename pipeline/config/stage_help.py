@@ -28,7 +28,9 @@ _USAGE = """\
   GROUP=OPTION   choose another file of conf/GROUP/
   KEY=VALUE      change one setting
   -m             sweep: all combinations of comma-separated values
-  --cfg job      print the composed settings and end
+  --cfg job      print the composed settings and end; -p KEY prints a part of them
+  --info WHAT    print how they are composed: defaults, defaults-tree, searchpath, plugins, config or all
+  --hydra-help   print the flags of Hydra; --version prints its version
 {note}
 Edit conf/ for lasting changes; use `dvc exp run -S KEY=VALUE` for experiments.
 """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet as pq
 
 from pipeline import files
@@ -37,6 +38,8 @@ _LOG_COLUMNS = {
     "variant": pa.string(),
     "weight": pa.float64(),
 }
+# 1 for the positive class, 0 for the other one: NannyML does not take words where there are two classes.
+_POSITIVE_FLAGS = {"predicted_positive": "prediction", "outcome_positive": "outcome"}
 _CHUNK_ROWS = 65_536
 _ADVICE = "export the rows of one version with --version, or the log as it is without --flat"
 
@@ -45,7 +48,8 @@ _ADVICE = "export the rows of one version with --version, or the log as it is wi
 class FlatForm:
     """The columns of a version: those of the log, its features, its prediction by class, and the outcome.
 
-    A feature with `store: bin` is the number of its bin; one with `hash` or `drop` has no column.
+    With two classes, two columns of 0 and 1 follow. A feature with `store: bin` is the number of its bin; one with
+    `hash` or `drop` has no column.
 
     Raises
     ------
@@ -123,7 +127,8 @@ class FlatForm:
     @property
     def _output_types(self) -> dict[str, pa.DataType]:
         probabilities = {f"probability_{name}": pa.float64() for name in self.package.classes}
-        return {"prediction": pa.string(), "confidence": pa.float64(), **probabilities, "outcome": pa.string()}
+        flags = {name: pa.int8() for name in _POSITIVE_FLAGS if self.package.schema.target.positive is not None}
+        return {"prediction": pa.string(), "confidence": pa.float64(), **probabilities, "outcome": pa.string(), **flags}
 
     def _probabilities(self, rows: Sequence[Any]) -> dict[str, list[float | None]]:
         by_row = [json.loads(row.probabilities) for row in rows]
@@ -167,8 +172,11 @@ class FlatForm:
     def _to_table(self, columns: Mapping[str, Any]) -> pa.Table:
         """Return the columns in the order of the form, with its types; an absent one is null."""
         n_rows = len(columns["prediction"])
-        arrays = [_to_type(columns.get(field.name), field.type, n_rows) for field in self.schema]
-        return pa.Table.from_arrays(arrays, schema=self.schema)
+        arrays = {field.name: _to_type(columns.get(field.name), field.type, n_rows) for field in self.schema}
+        positive = self.package.schema.target.positive
+        for name, source in _POSITIVE_FLAGS.items() if positive is not None else ():
+            arrays[name] = pc.equal(arrays[source], positive).cast(pa.int8())
+        return pa.table(arrays, schema=self.schema)
 
 
 def _columns_of(table: pa.Table) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -44,6 +44,40 @@ def test_export_writes_one_file_a_day(prediction_log: PredictionLog, project: Pa
         assert len(pd.read_parquet(project / "days" / f"{day}.parquet")) == n_rows
 
 
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_a_flat_export_has_the_rows_of_the_model_in_typed_columns(
+    prediction_log: PredictionLog, project: Path, file_format: str
+) -> None:
+    days = _today_and_tomorrow()
+    prediction_log("export", *days, "--flat", "--format", file_format, "-o", "flat")
+    read = pd.read_csv if file_format == "csv" else pd.read_parquet
+    rows = pd.concat([read(path) for path in sorted((project / "flat").glob(f"*.{file_format}"))])
+    assert rows["Time_spent_Alone"].tolist() == pytest.approx(
+        pd.read_parquet(project / "in.parquet")["Time_spent_Alone"].astype("float64").tolist(), nan_ok=True
+    )
+    assert rows["probability_Introvert"].between(0, 1).all()
+
+
+def test_an_export_is_limited_to_a_version(prediction_log: PredictionLog) -> None:
+    days = _today_and_tomorrow()
+    n_rows = [
+        sum(json.loads(prediction_log("export", *days, "--version", version, "-o", version, "--json").out).values())
+        for version in ("1", "2")
+    ]
+    assert n_rows == [N_ROWS, 0]
+
+
+def test_a_reference_without_its_test_rows_is_refused(prediction_log: PredictionLog, project: Path) -> None:
+    run = prediction_log("export", "--reference", "-o", "flat")
+    assert (run.exit_code, "data/test.parquet: are not the test rows of version 1" in run.err) == (4, True)
+    assert not (project / "flat").exists()
+
+
+def _today_and_tomorrow() -> tuple[str, ...]:
+    today = datetime.now(UTC).date()
+    return ("--since", today.isoformat(), "--until", (today + timedelta(days=1)).isoformat())
+
+
 def test_export_of_days_without_predictions_writes_no_file(prediction_log: PredictionLog, project: Path) -> None:
     run = prediction_log("export", "--since", "2026-01-01", "--until", "2026-01-02", "-o", "none")
     assert (run.exit_code, run.out) == (0, "no predictions on these days\n")
@@ -78,6 +112,12 @@ def test_erase_names_the_snapshots_that_hold_rows_of_the_subject(prediction_log:
     [
         (("--since", "yesterday"), "mlops: --since 'yesterday': expected a day such as 2026-01-31\n"),
         (("--since", "2026-01-01", "--until", "x"), "mlops: --until 'x': expected a day such as 2026-01-31\n"),
+        ((), "mlops: --since is missing: the first day to export, such as 2026-01-31\n"),
+        (
+            ("--reference", "--until", "2026-01-01"),
+            "mlops: --since is missing: the first day to export, such as 2026-01-31\n",
+        ),
+        (("--since", "2026-01-01", "--format", "xlsx"), "mlops: --format 'xlsx': expected parquet or csv\n"),
     ],
 )
 def test_an_invalid_day_exits_with_code_2(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -18,7 +20,7 @@ from pipeline.config.stage_entry import run_compose_stage
 from pipeline.project import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 REPOSITORY = Path(__file__).parents[3]
 starts_processes = pytest.mark.usefixtures("starts_processes")
@@ -99,6 +101,16 @@ def manual_call(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     return call
 
 
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """Take back what Hydra sets for the log when it prints information."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
 def test_a_person_runs_the_trial_with_overrides(
     manual_call: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,6 +162,13 @@ def test_the_stage_compose_refuses_an_override_without_its_value(
         (("seed=13",), 4, "row 13: unlucky"),
         (("--config-dir", "x"), 2, "'--config-dir' is not used here"),
         (("--experimental-rerun", "x.pickle"), 2, "is not used here"),
+        (("--config-dir=x",), 2, "'--config-dir=x' is not used here"),
+        (("--cfg", "jib"), 2, "'jib' is not used here; accepted: overrides"),
+        (("--cfg", "job", "--info"), 2, "use one of --cfg, --info"),
+        (("--resolve",), 2, "--resolve and --package need --cfg job|hydra|all"),
+        (("-sc", "install=bash"), 2, "Hydra completes the words of a script, and not of a module"),
+        (("--cfg", "job", "+training.foo=1"), 3, "training.foo: is not a key here; known: calibration"),
+        (("--cfg", "all", "~model"), 3, "model: is missing"),
         (("hydra.searchpath=[x]",), 3, "hydra.searchpath: x: no such folder in the project"),
         (("hydra.searchpath=[/tmp]",), 3, "hydra.searchpath: '/tmp' is not accepted"),
     ],
@@ -166,6 +185,37 @@ def test_an_error_ends_with_its_message_and_exit_code(
         manual_call(*arguments)
     errors = capsys.readouterr().err
     assert (message in errors, "Traceback" in errors) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--cfg", "job", "-p", "training", "training.folds=7"), "folds: 7"),
+        (("-c=hydra", "--package=hydra.sweeper"), "max_batch_size: null"),
+        (("--info",), "Installed Hydra Plugins"),
+        (("-i=config",), "Config"),
+        (("--info", "defaults", "seed=3"), "Defaults List"),
+        (("--info", "defaults-tree"), "Defaults Tree"),
+        (("--info", "plugins"), "Installed Hydra Plugins"),
+        (("--info", "searchpath"), "Config search path"),
+        (("--hydra-help",), "== Flags =="),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("restored_logging")
+def test_a_flag_of_hydra_prints_and_runs_nothing(
+    manual_call: Callable[..., None], capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], line: str
+) -> None:
+    with contextlib.suppress(SystemExit):
+        manual_call(*arguments)
+    printed = [text.strip() for text in capsys.readouterr().out.splitlines()]
+    assert (line in printed, [text for text in printed if text.startswith("trial ")]) == (True, [])
+
+
+def test_the_version_of_hydra_is_printed(manual_call: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        manual_call("--version")
+    assert capsys.readouterr().out.startswith("Hydra 1.")
 
 
 @starts_processes
