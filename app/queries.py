@@ -103,9 +103,7 @@ def config() -> Config:
     """Return the composed settings; DataError before the first run."""
     path = project_root() / paths.PARAMS
     if not path.exists():
-        raise DataError(
-            f"{paths.PARAMS}: does not exist yet; run `make run` in the project's folder, then reload this page"
-        )
+        raise DataError(f"{paths.PARAMS}: does not exist yet; run `make run`, then reload this page")
     return _cached_config(str(path), file_stamp(path))
 
 
@@ -129,10 +127,7 @@ def _cached_json(path: str, stamp: FileStamp) -> Any:  # noqa: ARG001 - a new st
 
 
 def has_state() -> bool:
-    """Return whether a state database exists; the first registration creates it.
-
-    DatabaseMissing if it is gone, although registered packages exist.
-    """
+    """Return whether a state database exists; DatabaseMissing if it is gone, although registered packages exist."""
     return store.state_exists(project_root())
 
 
