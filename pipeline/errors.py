@@ -34,6 +34,7 @@ __all__ = [
     "DatabaseDamaged",
     "DatabaseMissing",
     "DependencyUnavailable",
+    "ExtensionFailed",
     "GateRefused",
     "IntegrityError",
     "MlopsError",
@@ -71,6 +72,10 @@ class UnknownOption(ConfigError):
 
 class TargetRefused(ConfigError):
     """A `_target_` is not allowed."""
+
+
+class ExtensionFailed(ConfigError):
+    """Code of an extension raised an error, or returned what the engine cannot use."""
 
 
 class DataError(MlopsError):

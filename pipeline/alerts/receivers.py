@@ -1,4 +1,4 @@
-"""Send one message to a receiver: log, webhook, e-mail, Apprise."""
+"""Send one message to a receiver: log, webhook, e-mail, Apprise, or one of an extension."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from pipeline.alerts.payloads import PAYLOAD_FORMATS, body_text, subject_line
 from pipeline.alerts.safe_post import AllowedHosts, close_socket_after, post_to_allowed_host
-from pipeline.errors import ConfigError, DependencyUnavailable
+from pipeline.errors import ConfigError, DependencyUnavailable, ExtensionFailed
+from pipeline.extensions import call_extension
 from pipeline.lookup import LookupTable
 
 if TYPE_CHECKING:
@@ -25,18 +26,37 @@ if TYPE_CHECKING:
         AlertsConfig,
         AppriseReceiverConfig,
         EmailReceiverConfig,
+        ExtensionReceiverConfig,
         ReceiverConfig,
         WebhookReceiverConfig,
     )
 
-__all__ = ["send_notification"]
+__all__ = ["define_receiver", "send_notification"]
 
 _SendFunction = Callable[[Any, Mapping[str, Any], "AlertsConfig"], None]
 RECEIVERS: LookupTable[_SendFunction] = LookupTable("alerts.receivers.kind")
+ExtensionReceiver = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+EXTENSION_RECEIVERS: LookupTable[ExtensionReceiver] = LookupTable("alerts.receivers.name")
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.CRITICAL}
 _LOG = logging.getLogger("mlops.alerts")
 _SMTP_READY = 220
 _SMTP_URL_FORMATS = "smtp://USER:PASSWORD@HOST:587, smtps://..."  # pragma: allowlist secret
+
+
+def define_receiver(name: str) -> Callable[[ExtensionReceiver], ExtensionReceiver]:
+    """Return a decorator that adds a receiver of an extension, for `alerts.receivers` with `kind: extension`.
+
+    The function gets the message, a mapping as a webhook with `body: json` receives it, and the mapping `settings`. An
+    error means that the receiver did not accept the message; delivery is tried again.
+
+    Raises
+    ------
+    ConfigError
+        When a receiver has the name already.
+    """
+    if name in EXTENSION_RECEIVERS:
+        raise ConfigError(f"receiver {name}: exists already; choose another name")
+    return EXTENSION_RECEIVERS.add(name)
 
 
 def send_notification(receiver: ReceiverConfig, payload: Mapping[str, Any], config: AlertsConfig) -> None:
@@ -152,3 +172,12 @@ def _send_by_apprise(receiver: AppriseReceiverConfig, payload: Mapping[str, Any]
     kind = apprise.NotifyType.SUCCESS if payload["event"] == "resolved" else kinds[payload["severity"]]
     if not notifier.notify(title=subject_line(payload), body=body_text(payload), notify_type=kind):
         raise DependencyUnavailable("Apprise could not notify all of its receivers")
+
+
+@RECEIVERS.add("extension")
+def _send_by_extension(receiver: ExtensionReceiverConfig, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+    function = EXTENSION_RECEIVERS[receiver.name]
+    try:
+        call_extension(f"receiver {receiver.name}", function, payload, receiver.settings)
+    except ExtensionFailed as error:
+        raise DependencyUnavailable(str(error)) from error

@@ -30,6 +30,7 @@ from pipeline.cli import (
 )
 from pipeline.cli.app_command import dashboard
 from pipeline.cli.change_report_command import change_report
+from pipeline.cli.extensions_command import extensions
 from pipeline.cli.init_command import init
 from pipeline.cli.predict_commands import feedback, predict
 from pipeline.cli.profile_command import profile
@@ -81,6 +82,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "change-report": change_report,
     "reports": reports,
     "profile": profile,
+    "extensions": extensions,
     "select": select,
     "serve": serve,
     "simulate": simulate,

@@ -16,6 +16,7 @@ from pipeline.config.root_config import Config
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.config.target_guard import check_targets
 from pipeline.errors import ConfigError, did_you_mean
+from pipeline.extensions import load_extensions
 from pipeline.project import paths
 from pipeline.project.engine_files import stage_command
 from pipeline.text import shorten
@@ -53,7 +54,7 @@ def load_params(path: Path = paths.PARAMS) -> Config:
 
 
 def build_config(values: Mapping[str, Any], *, where: str, origin: Callable[[], Iterable[Origin]] = tuple) -> Config:
-    """Return the typed form of composed `values`.
+    """Return the typed form of composed `values`, and load the extensions that they declare.
 
     Parameters
     ----------
@@ -67,10 +68,14 @@ def build_config(values: Mapping[str, Any], *, where: str, origin: Callable[[], 
     Raises
     ------
     ConfigError
-        With one line for each wrong key, at most ten.
+        With one line for each wrong key, at most ten; or when an extension cannot be imported.
+    DependencyUnavailable
+        When an extension is not installed in the declared version.
     """
     check_targets(values, place=where)
-    return _validate(Config, values, where, origin)
+    config = _validate(Config, values, where, origin)
+    load_extensions(config.extensions)
+    return config
 
 
 def load_scenario(name_or_path: str, *, conf: Path = paths.CONF) -> ScenarioConfig:

@@ -28,6 +28,9 @@ class Config(Section):
 
     name: str = setting("Name of the model in the registry", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     seed: int = setting("Seed of split, folds, estimators and resamples", ge=0, le=2**32 - 1)
+    extensions: tuple[str, ...] = setting(
+        "Own metrics, checks, splitters, estimators and receivers: modules such as extensions.cost, or NAME==VERSION"
+    )
     data: DataConfig
     features: FeaturesConfig
     model: ModelConfig

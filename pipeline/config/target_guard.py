@@ -1,7 +1,7 @@
 """Reject settings that would run code: `_target_` outside of estimators, and overrides of Hydra itself.
 
 Hydra's block list is not a security boundary (`pandas.read_pickle` passes it). So this is an allow
-list: a target must be below `model.estimator` and name an allowed package.
+list: a target must be below `model.estimator` and name an allowed package, or one of a declared extension.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, TargetRefused
+from pipeline.extensions import resolve_extension
+from pipeline.project.root import find_project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +22,7 @@ SEARCH_PATH_KEY = "hydra.searchpath"
 
 ALLOWED_PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost", "pipeline")
 
-_TARGET = re.compile(rf"({'|'.join(ALLOWED_PACKAGES)})(\.[A-Za-z][A-Za-z0-9_]*)+")
+_TARGET = re.compile(r"([A-Za-z][A-Za-z0-9_]*)(\.[A-Za-z][A-Za-z0-9_]*)+")
 _SPECIAL_KEY = re.compile(r"_[a-z]+_|\(\)")
 _TARGET_PATH = ("model", "estimator")
 
@@ -49,17 +51,28 @@ def check_targets(values: Mapping[str, Any], *, place: str) -> None:
     TargetRefused
         Naming the key path and the accepted values.
     """
+    packages = (*ALLOWED_PACKAGES, *_extension_packages(values.get("extensions")))
     for path, key, value in _special_keys(values, ()):
         where = f"{place}: {'.'.join((*path, key))}"
         if key != "_target_" or path[:2] != _TARGET_PATH:
             raise TargetRefused(
                 f"{where}: is not a setting; only model.estimator and estimators nested in it have a _target_"
             )
-        if not isinstance(value, str) or _TARGET.fullmatch(value) is None:
+        target = _TARGET.fullmatch(value) if isinstance(value, str) else None
+        if target is None or target[1] not in packages:
             raise TargetRefused(
                 f"{where}: {value!r} is not accepted; expected the import path of an estimator of"
-                f" {', '.join(ALLOWED_PACKAGES)}, such as sklearn.linear_model.LogisticRegression"
+                f" {', '.join(packages)}, such as sklearn.linear_model.LogisticRegression"
             )
+
+
+def _extension_packages(declarations: Any) -> list[str]:
+    """Return the packages of declared extensions; a value of another type is refused with the other settings."""
+    if not isinstance(declarations, list):
+        return []
+    root = find_project_root()
+    texts = [text for text in declarations if isinstance(text, str)]
+    return [package for text in texts for package in resolve_extension(text, root).packages]
 
 
 def _special_keys(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, Any]]:

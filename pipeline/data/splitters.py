@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import ConfigError, DataError, ExtensionFailed
+from pipeline.extensions import call_extension
 from pipeline.lookup import LookupTable
 from pipeline.schema.feature_hash import HashSplit, feature_hashes
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-__all__ = ["SPLITTERS", "TrainTestSplit", "check_split", "hash_split", "split_train_test"]
+__all__ = ["SPLITTERS", "TrainTestSplit", "check_split", "define_splitter", "hash_split", "split_train_test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,45 @@ def split_train_test(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *
     _require_columns(frame, [schema.target.column])
     if frame.empty:
         raise DataError("split: the data has no rows; both parts need at least one")
-    is_test = SPLITTERS[config.kind](frame, schema, config, seed=seed)
+    is_test = _checked_mask(SPLITTERS[config.kind](frame, schema, config, seed=seed), config.kind, len(frame))
     parts = {"train": frame[~is_test], "test": frame[is_test]}
     for name, part in parts.items():
         if part.empty:
             raise DataError(f"split: {len(frame)} rows at test_share {config.test_share} leave the {name} part empty")
     return TrainTestSplit(parts["train"].reset_index(drop=True), parts["test"].reset_index(drop=True))
+
+
+def define_splitter(name: str) -> Callable[[Splitter], Splitter]:
+    """Return a decorator that adds a splitter of an extension for `data.split.kind`.
+
+    The function gets rows, schema, the settings `data.split` and `seed` by name. It returns which rows are test rows,
+    as booleans of shape (n_rows,).
+
+    Raises
+    ------
+    ConfigError
+        When a splitter has the name already.
+    """
+    if name in SPLITTERS:
+        raise ConfigError(f"splitter {name}: exists already; choose another name")
+
+    def add(function: Splitter) -> Splitter:
+        def split(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask:
+            return call_extension(f"splitter {name}", function, frame, schema, config, seed=seed)
+
+        SPLITTERS.add(name)(split)
+        return function
+
+    return add
+
+
+def _checked_mask(is_test: Any, name: str, n_rows: int) -> Mask:
+    mask = np.asarray(is_test)
+    if mask.shape != (n_rows,) or mask.dtype != np.bool_:
+        raise ExtensionFailed(
+            f"splitter {name}: returned {mask.dtype} of shape {mask.shape}; expected booleans of shape ({n_rows},)"
+        )
+    return mask
 
 
 def check_split(config: SplitConfig) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pipeline.errors import DependencyUnavailable, MlopsError
+from pipeline.extensions import load_extensions, loaded_extensions
 from pipeline.files import sha256
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def load_value(value: bytes) -> Any:
 
 
 class ItemCall(Generic[T, R]):
-    """A function, and the versions of what runs it; made in one process and called in others.
+    """A function, the versions of what runs it, and the extensions that it needs; made in one process, called in others.
 
     Parameters
     ----------
@@ -50,12 +51,14 @@ class ItemCall(Generic[T, R]):
     def __init__(self, function: Callable[[T], R], *, versions: Mapping[str, str] | None = None) -> None:
         self._function = function
         self._versions = versions
+        self._extensions = tuple(extension.declaration for extension in loaded_extensions())
 
     def __call__(self, item: bytes) -> bytes:
         """Call the function on a pickled item, and return what `read_result` reads; never raises an `Exception`."""
         try:
             if self._versions is not None:
                 _require_versions(self._versions)
+            load_extensions(self._extensions)
             return dump_value((True, self._function(load_value(item))))
         except Exception as error:  # noqa: BLE001 - raised in the process that reads the result
             return _pickled_error(error)

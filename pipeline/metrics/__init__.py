@@ -15,6 +15,7 @@ from pipeline.metrics.metric_estimate import (
 from pipeline.metrics.metric_intervals import estimate_metrics, wilson_interval
 from pipeline.metrics.metric_table import METRICS, Metric, compute_metrics, get_metric
 from pipeline.metrics.paired_comparison import compare_paired
+from pipeline.metrics.row_metric import define_row_metric
 
 __all__ = [
     "CALIBRATION_DIFFERENCE",
@@ -28,6 +29,7 @@ __all__ = [
     "compare_paired",
     "comparison_verdict",
     "compute_metrics",
+    "define_row_metric",
     "estimate_metrics",
     "get_metric",
     "round_significant",

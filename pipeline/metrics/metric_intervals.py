@@ -135,8 +135,10 @@ def _estimate_from_scores(
     quantile = quantile_of_variance(influence, weights, confidence_level, freedom=spread.freedom)
     if math.isinf(metric.bounds[1]):
         return MetricEstimate(value, *_poisson_interval(value, variance, quantile))
-    share = min(value, 1.0 - 1.0 / total)  # a share of 1 has no rows that give its standard error
-    return MetricEstimate(value, *wilson_interval(value, share * (1.0 - share) / variance, quantile))
+    span = metric.bounds[1]
+    share = min(value / span, 1.0 - 1.0 / total)  # a share of 1 has no rows that give its standard error
+    low, high = wilson_interval(value / span, share * (1.0 - share) * span**2 / variance, quantile)
+    return MetricEstimate(value, low * span, high * span)
 
 
 def _unseen_variance(spread: ScoreSpread, rows: WeightedPredictions, value: float) -> float:

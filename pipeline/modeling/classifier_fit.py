@@ -11,7 +11,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.classifier import Classifier, encode_target
 from pipeline.modeling.encoding import make_encoder
-from pipeline.modeling.estimators import ALLOWED_PACKAGES, build_estimator, supports_class_weight
+from pipeline.modeling.estimators import allowed_packages, build_estimator, supports_class_weight
 from pipeline.modeling.row_weights import row_weights
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def fit_classifier(
 
 def _is_of_estimator(error: Exception) -> bool:
     """Return whether arguments or rows caused `error`: native libraries raise errors of their own classes."""
-    return isinstance(error, ValueError | TypeError) or type(error).__module__.split(".")[0] in ALLOWED_PACKAGES
+    return isinstance(error, ValueError | TypeError) or type(error).__module__.split(".")[0] in allowed_packages()
 
 
 def _refuse_infinities(frame: pd.DataFrame, schema: Schema) -> None:

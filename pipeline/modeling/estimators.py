@@ -9,7 +9,9 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from pipeline.config.target_guard import ALLOWED_PACKAGES
 from pipeline.errors import ConfigError, DependencyUnavailable, TargetRefused, did_you_mean
+from pipeline.extensions import estimator_packages
 from pipeline.modeling.boosting_rounds import FIRST_ROUNDS, chooses_rounds, with_rounds
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.model_config import ModelConfig
 
 __all__ = [
-    "ALLOWED_PACKAGES",
+    "allowed_packages",
     "build_estimator",
     "estimator_to_config",
     "iter_estimators",
@@ -26,7 +28,6 @@ __all__ = [
     "supports_class_weight",
 ]
 
-ALLOWED_PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost", "pipeline")
 _IMPORT_PATH = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
 _FORBIDDEN_MODULES = frozenset({"conftest", "datasets", "externals", "testing", "tests"})
 _MAX_DEPTH = 16  # a ColumnTransformer of pipelines, with its lists of columns, takes 10
@@ -47,6 +48,11 @@ _WITHOUT_N_JOBS = frozenset({"LogisticRegression"})
 _UNLISTED_ARGUMENTS = {
     "lightgbm": ("max_bin", "min_data_in_bin", "path_smooth", "extra_trees", "feature_fraction_bynode")
 }
+
+
+def allowed_packages() -> tuple[str, ...]:
+    """Return the packages whose estimators a model file may name: the engine's list, and loaded extensions."""
+    return (*ALLOWED_PACKAGES, *estimator_packages())
 
 
 def build_estimator(config: ModelConfig, *, seed: int, class_weight: str | None = None) -> Any:
@@ -108,12 +114,12 @@ def resolve_estimator_class(name: object, *, key: str = f"{_ESTIMATOR_KEY}._targ
     DependencyUnavailable
         When the package is not installed.
     """
-    packages = ", ".join(ALLOWED_PACKAGES)
+    packages = ", ".join(allowed_packages())
     allowed = f"expected a scikit-learn estimator of {packages}, such as sklearn.linear_model.LogisticRegression"
     if not isinstance(name, str) or not _IMPORT_PATH.fullmatch(name):
         raise TargetRefused(f"{key}: {name!r} is not the import path of a class; {allowed}")
     *path, last = name.split(".")
-    if path[0] not in ALLOWED_PACKAGES or _FORBIDDEN_MODULES & set(path):
+    if path[0] not in allowed_packages() or _FORBIDDEN_MODULES & set(path):
         raise TargetRefused(f"{key}: {name} is not on the allow-list; {allowed}")
     candidate_ = getattr(_import_module(".".join(path), key), last, None)
     if not isinstance(candidate_, type) or not _is_estimator_class(candidate_):
@@ -138,7 +144,7 @@ def _is_estimator_class(candidate: type) -> bool:
     from sklearn.base import BaseEstimator
 
     home = candidate.__module__.split(".")
-    if home[0] not in ALLOWED_PACKAGES or _FORBIDDEN_MODULES & set(home) or inspect.isabstract(candidate):
+    if home[0] not in allowed_packages() or _FORBIDDEN_MODULES & set(home) or inspect.isabstract(candidate):
         return False
     if home[0] == "catboost":  # its classes follow scikit-learn's protocol without deriving from it
         return hasattr(candidate, "fit") and hasattr(candidate, "get_params")

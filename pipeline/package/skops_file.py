@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import ConfigError, IntegrityError
+from pipeline.extensions import estimator_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,7 +159,7 @@ def load_estimator(data: bytes) -> Any:
     import skops.io
 
     try:
-        return skops.io.loads(data, trusted=list(_TRUSTED))
+        return skops.io.loads(data, trusted=[*_TRUSTED, *sorted(_extension_types(data))])
     except Exception as error:  # a crafted file can make skops raise anything
         raise IntegrityError(f"model.skops: cannot be read ({type(error).__name__}: {error})") from error
 
@@ -171,15 +172,7 @@ def check_skops_file(data: bytes) -> None:
     IntegrityError
         When it is no canonical file, or names a loader or type that is not allowed.
     """
-    members = _read_members(data)
-    try:
-        schema = json.loads(members[_SCHEMA])
-        nodes = list(_nodes(schema, 0))
-    except (KeyError, ValueError, RecursionError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"model.skops: invalid schema ({error})") from error
-    if not isinstance(schema, dict) or "__class__" not in schema:
-        raise IntegrityError("model.skops: invalid schema (it describes no object)")
-    for node in nodes:
+    for node in _schema_nodes(data):
         module, name, loader = node.get("__module__"), node.get("__class__"), node.get("__loader__")
         if loader not in _LOADERS:
             raise IntegrityError(f"model.skops: names the loader {loader!r}, which is not allowed")
@@ -189,6 +182,25 @@ def check_skops_file(data: bytes) -> None:
             )
 
 
+def _schema_nodes(data: bytes) -> list[dict[str, Any]]:
+    """Return the description of every object in a file."""
+    members = _read_members(data)
+    try:
+        schema = json.loads(members[_SCHEMA])
+        nodes = list(_nodes(schema, 0))
+    except (KeyError, ValueError, RecursionError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"model.skops: invalid schema ({error})") from error
+    if not isinstance(schema, dict) or "__class__" not in schema:
+        raise IntegrityError("model.skops: invalid schema (it describes no object)")
+    return nodes
+
+
+def _extension_types(data: bytes) -> set[str]:
+    """Return the types of a checked file that loaded extensions define; skops takes no package, only types."""
+    types = ((str(node.get("__module__")), str(node.get("__class__"))) for node in _schema_nodes(data))
+    return {f"{module}.{name}" for module, name in types if module.partition(".")[0] in estimator_packages()}
+
+
 def _is_trusted(module: object, name: object) -> bool:
     if not isinstance(module, str) or not isinstance(name, str):
         return False
@@ -196,6 +208,8 @@ def _is_trusted(module: object, name: object) -> bool:
         return True
     if module == "builtins":
         return name in {"str", "int", "float", "bool", "list", "tuple", "dict", "set", "slice", "bytes", "bytearray"}
+    if module.partition(".")[0] in estimator_packages():
+        return True
     return module in _PLAIN_MODULES or module.startswith(("sklearn.", "scipy.sparse"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.composition import flatten_settings
+from pipeline.extensions import load_extensions
 from pipeline.files import canonical_json, sha256
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def training_lineage(config: Config, *, data: Mapping[str, str], source: Mapping
     ----------
     config : Config
         The settings that training reads (those that dvc.yaml names) enter by value and as one hash. The number of
-        threads is left out: it changes no result.
+        threads is left out: it changes no result. Declared extensions enter with the hash of their module.
     data : mapping of str to str
         SHA-256 of each part of the rows.
     source : mapping
@@ -40,6 +41,9 @@ def training_lineage(config: Config, *, data: Mapping[str, str], source: Mapping
     """
     settings = config.model_dump(mode="json", include=_SETTINGS)
     del settings["training"]["n_jobs"]
+    if config.extensions:
+        loaded = load_extensions(config.extensions)
+        settings["extensions"] = {extension.declaration: extension.sha256 for extension in loaded}
     return lineage_record(config.data.name, data, settings, seed=config.seed, source=source)
 
 

@@ -4,6 +4,7 @@ from pipeline.schema.column_kinds import DTYPES, ColumnKind
 from pipeline.schema.declaration import Column, Schema, Target
 from pipeline.schema.feature_labels import MODEL_OUTPUTS, FeatureLabels
 from pipeline.schema.text_format import TextFormat
+from pipeline.schema.value_check import define_value_check
 
 __all__ = [
     "DTYPES",
@@ -14,4 +15,5 @@ __all__ = [
     "Schema",
     "Target",
     "TextFormat",
+    "define_value_check",
 ]

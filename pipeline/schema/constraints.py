@@ -30,16 +30,22 @@ if TYPE_CHECKING:
 
     from pipeline.schema.column_kinds import ColumnKind
 
-__all__ = ["build_constraints"]
+__all__ = ["build_constraints", "register_constraint"]
 
 _TEXT_KINDS = frozenset({"category", "text"})
 _NUMERIC_KINDS = frozenset({"integer", "float"})
 _MAX_LISTED_MEMBERS = 12
 
 _CONSTRAINTS: dict[str, type[Constraint]] = {}
+# Checks of Pandera that have no class here.
+_PANDERA_ONLY = frozenset({"unique_values_eq"})
 
 
-def _constraint(*names: str) -> Callable[[type[Constraint]], type[Constraint]]:
+def register_constraint(*names: str) -> Callable[[type[Constraint]], type[Constraint]]:
+    """Return a decorator that adds a constraint under its names; a name that exists already is a ValueError."""
+    if present := [name for name in names if name in _CONSTRAINTS or name in _PANDERA_ONLY]:
+        raise ValueError(f"{', '.join(present)}: exists already")
+
     def register(constraint_type: type[Constraint]) -> type[Constraint]:
         _CONSTRAINTS.update(dict.fromkeys(names, constraint_type))
         return constraint_type
@@ -106,7 +112,7 @@ class _Range(Constraint):
         return check if self.interval is None else interval_check(self.interval, error=self.name)
 
 
-@_constraint("in_range", "between")
+@register_constraint("in_range", "between")
 class InRange(_Range):
     """Values between two bounds."""
 
@@ -123,7 +129,7 @@ class InRange(_Range):
         return f"from {low} to {high}"
 
 
-@_constraint("ge", "greater_than_or_equal_to")
+@register_constraint("ge", "greater_than_or_equal_to")
 class AtLeast(_Range):
     """Values greater than or equal to a bound."""
 
@@ -134,7 +140,7 @@ class AtLeast(_Range):
         return [Bound("lower", min_value)]
 
 
-@_constraint("gt", "greater_than")
+@register_constraint("gt", "greater_than")
 class GreaterThan(_Range):
     """Values greater than a bound."""
 
@@ -145,7 +151,7 @@ class GreaterThan(_Range):
         return [Bound("lower", min_value, is_inclusive=False)]
 
 
-@_constraint("le", "less_than_or_equal_to")
+@register_constraint("le", "less_than_or_equal_to")
 class AtMost(_Range):
     """Values less than or equal to a bound."""
 
@@ -156,7 +162,7 @@ class AtMost(_Range):
         return [Bound("upper", max_value)]
 
 
-@_constraint("lt", "less_than")
+@register_constraint("lt", "less_than")
 class LessThan(_Range):
     """Values less than a bound."""
 
@@ -211,7 +217,7 @@ class _Membership(Constraint):
         return membership_check(self._members, is_allowed=self._is_allowed, error=self.name)
 
 
-@_constraint("isin")
+@register_constraint("isin")
 class IsIn(_Membership):
     """Values in a list."""
 
@@ -225,7 +231,7 @@ class IsIn(_Membership):
         return allowed_values
 
 
-@_constraint("notin")
+@register_constraint("notin")
 class NotIn(_Membership):
     """Values that are not in a list."""
 
@@ -237,7 +243,7 @@ class NotIn(_Membership):
         return forbidden_values
 
 
-@_constraint("eq", "equal_to")
+@register_constraint("eq", "equal_to")
 class EqualTo(_Membership):
     """Values equal to the declared value."""
 
@@ -248,7 +254,7 @@ class EqualTo(_Membership):
         return [value]
 
 
-@_constraint("ne", "not_equal_to")
+@register_constraint("ne", "not_equal_to")
 class NotEqualTo(EqualTo):
     """Values other than the declared value."""
 
@@ -265,7 +271,7 @@ class _TextConstraint(Constraint):
             raise TypeError("only texts have characters")
 
 
-@_constraint("str_matches")
+@register_constraint("str_matches")
 class StrMatches(_TextConstraint):
     """Texts that begin with a match of a regular expression of Python."""
 
@@ -290,7 +296,7 @@ class StrMatches(_TextConstraint):
         return text_check(self.accepts, error=self.name)
 
 
-@_constraint("str_contains")
+@register_constraint("str_contains")
 class StrContains(StrMatches):
     """Texts in which a regular expression of Python matches somewhere."""
 
@@ -301,7 +307,7 @@ class StrContains(StrMatches):
         return self._pattern.search(value) is not None
 
 
-@_constraint("str_startswith")
+@register_constraint("str_startswith")
 class StrStartsWith(_TextConstraint):
     """Texts that start with a text."""
 
@@ -319,7 +325,7 @@ class StrStartsWith(_TextConstraint):
         return bool(value.startswith(self._part))
 
 
-@_constraint("str_endswith")
+@register_constraint("str_endswith")
 class StrEndsWith(StrStartsWith):
     """Texts that end with a text."""
 
@@ -330,7 +336,7 @@ class StrEndsWith(StrStartsWith):
         return bool(value.endswith(self._part))
 
 
-@_constraint("str_length")
+@register_constraint("str_length")
 class StrLength(_TextConstraint):
     """Texts with a number of characters within limits."""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.schema.intervals import Interval
 
-__all__ = ["interval_check", "membership_check", "registered_check", "text_check"]
+__all__ = ["interval_check", "membership_check", "registered_check", "text_check", "value_check"]
 
 _ALIASES = ("between", "eq", "ge", "gt", "le", "lt", "ne")
 
@@ -84,4 +84,13 @@ def text_check(accepts: Callable[[str], bool], *, error: str) -> pa.Check:
 
     return pa.Check(
         lambda series: series.map(lambda value: isinstance(value, str) and accepts(value)).astype(bool), error=error
+    )
+
+
+def value_check(accepts: Callable[[Any], bool], *, error: str) -> pa.Check:
+    """Return the check that `accepts` returns True for each value that is not missing."""
+    import pandera.pandas as pa
+
+    return pa.Check(
+        lambda series: series.isna() | series.map(accepts, na_action="ignore").eq(other=True), error=error
     )

@@ -13,6 +13,7 @@ __all__ = [
     "AlertsConfig",
     "AppriseReceiverConfig",
     "EmailReceiverConfig",
+    "ExtensionReceiverConfig",
     "LogReceiverConfig",
     "MonitoredServerConfig",
     "ReceiverConfig",
@@ -109,8 +110,24 @@ class AppriseReceiverConfig(Section):
     min_severity: Severity = setting("Lowest severity to notify", default="info")
 
 
+class ExtensionReceiverConfig(Section):
+    """A receiver that an extension defines."""
+
+    kind: Literal["extension"]
+    name: str = setting("Name that the extension gives it")
+    settings: dict[str, str | int | float | bool] = setting(
+        "What its function receives; a secret is the name of an environment variable", default={}
+    )
+    min_severity: Severity = setting("Lowest severity to notify", default="info")
+
+
 ReceiverConfig = Annotated[
-    LogReceiverConfig | WebhookReceiverConfig | EmailReceiverConfig | AppriseReceiverConfig, Field(discriminator="kind")
+    LogReceiverConfig
+    | WebhookReceiverConfig
+    | EmailReceiverConfig
+    | AppriseReceiverConfig
+    | ExtensionReceiverConfig,
+    Field(discriminator="kind"),
 ]
 
 

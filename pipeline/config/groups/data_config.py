@@ -144,7 +144,7 @@ class TargetConfig(Section):
 class SplitConfig(Section):
     """How rows are split into train and test."""
 
-    kind: str = setting("Splitter: by_hash, stratified, random, by_time")
+    kind: str = setting("Splitter: by_hash, stratified, random, by_time, or one of an extension")
     test_share: float = setting("Share of rows in the test part", gt=0, lt=1)
     column: str | None = setting("Time column of by_time", default=None)
 
