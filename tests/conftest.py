@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.fixtures.engine_wheel",
     "tests.fixtures.open_connections",
     "tests.fixtures.exclusive_tests",
+    "tests.fixtures.extension_tables",
     "tests.fixtures.kafka_broker",
     "tests.fixtures.ray_cluster",
     "tests.fixtures.prometheus_server",

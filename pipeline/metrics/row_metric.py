@@ -53,7 +53,6 @@ def define_row_metric(
     ------
     ConfigError
         When a metric has the name already, or `upper` is not positive.
-
     """
     if name in METRICS:
         raise ConfigError(f"metric {name}: exists already; choose another name")

@@ -91,6 +91,4 @@ def value_check(accepts: Callable[[Any], bool], *, error: str) -> pa.Check:
     """Return the check that `accepts` returns True for each value that is not missing."""
     import pandera.pandas as pa
 
-    return pa.Check(
-        lambda series: series.isna() | series.map(accepts, na_action="ignore").eq(other=True), error=error
-    )
+    return pa.Check(lambda series: series.map(accepts).astype(bool), error=error)

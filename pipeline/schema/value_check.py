@@ -60,7 +60,6 @@ def define_value_check(name: str, *, expected: str) -> Callable[[F], F]:
     ------
     ConfigError
         When a check has the name already.
-
     """
 
     def add(function: F) -> F:

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.alerts import safe_post
-from pipeline.alerts.receivers import send_notification
+from pipeline.alerts.receivers import define_receiver, send_notification
 from pipeline.alerts.safe_post import AllowedHosts, _is_public, close_socket_after, post_to_allowed_host
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config, load_params
 from pipeline.config.groups.alerts_config import (
     AppriseReceiverConfig,
     EmailReceiverConfig,
+    ExtensionReceiverConfig,
     LogReceiverConfig,
     WebhookReceiverConfig,
 )
-from pipeline.errors import ConfigError, DependencyUnavailable
+from pipeline.errors import ConfigError, DependencyUnavailable, UnknownOption
 from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.alerts.receiver_servers import free_port, http_receiver, smtp_receiver
 
@@ -259,3 +260,20 @@ def test_a_literal_url_in_the_settings_is_refused() -> None:
 def test_an_inconsistent_rule_is_refused(word: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build_config(compose([word], conf=ROOT / "conf").values, where="conf/")
+
+
+def test_a_receiver_of_an_extension_gets_the_message_and_its_settings(extension_tables: None) -> None:
+    received: list[tuple[str, Any]] = []
+    define_receiver("list")(lambda payload, settings: received.append((payload["title"], settings["room"])))
+    receiver = ExtensionReceiverConfig(kind="extension", name="list", settings={"room": "ops"})
+    send_notification(receiver, PAYLOAD, settings())
+    assert received == [(PAYLOAD["title"], "ops")]
+
+
+def test_an_error_of_a_receiver_of_an_extension_is_tried_again(extension_tables: None) -> None:
+    define_receiver("broken")(lambda payload, settings: settings["absent"])
+    receiver = ExtensionReceiverConfig(kind="extension", name="broken")
+    with pytest.raises(DependencyUnavailable, match="receiver broken of the extension .*: KeyError: 'absent'"):
+        send_notification(receiver, PAYLOAD, settings())
+    with pytest.raises(UnknownOption, match="alerts.receivers.name: 'other' is not known; known: broken"):
+        send_notification(receiver.model_copy(update={"name": "other"}), PAYLOAD, settings())

@@ -6,8 +6,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pipeline.config.groups.data_config import SplitConfig
-from pipeline.data.splitters import SPLITTERS, split_train_test
-from pipeline.errors import ConfigError, DataError, UnknownOption
+from pipeline.data.splitters import SPLITTERS, define_splitter, split_train_test
+from pipeline.errors import ConfigError, DataError, ExtensionFailed, UnknownOption
 from pipeline.schema import Column, Schema, Target
 
 SCHEMA = Schema(
@@ -194,3 +194,24 @@ def test_unknown_splitter_is_refused_with_the_known_names() -> None:
     assert list(SPLITTERS) == ["by_hash", "stratified", "random", "by_time"]
     with pytest.raises(UnknownOption, match="did you mean 'random'"):
         split_train_test(make_frame(9, 9, 9), SCHEMA, split_config("randm"), seed=0)
+
+
+def test_a_splitter_of_an_extension_is_used_by_its_name(extension_tables: None) -> None:
+    define_splitter("odd")(lambda frame, schema, config, *, seed: frame["number"].to_numpy(int) % 2 == 1)
+    parts = split_train_test(make_frame(2, 2, 2), SCHEMA, split_config("odd"), seed=1)
+    assert (parts.train["number"].tolist(), parts.test["number"].tolist()) == ([0, 2, 4], [1, 3, 5])
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda *_, seed: [0, 1], r"splitter wrong: returned int64 of shape \(2,\); expected booleans of shape \(6,\)"),
+        (lambda *_, seed: 1 / 0, "splitter wrong of the extension .*: ZeroDivisionError"),
+    ],
+)
+def test_a_wrong_splitter_of_an_extension_is_named(extension_tables: None, function, message: str) -> None:
+    define_splitter("wrong")(function)
+    with pytest.raises(ExtensionFailed, match=message):
+        split_train_test(make_frame(2, 2, 2), SCHEMA, split_config("wrong"), seed=1)
+    with pytest.raises(ConfigError, match="splitter wrong: exists already"):
+        define_splitter("wrong")
