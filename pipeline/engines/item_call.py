@@ -39,7 +39,7 @@ def load_value(value: bytes) -> Any:
 
 
 class ItemCall(Generic[T, R]):
-    """A function, the versions of what runs it, and the extensions that it needs; made in one process, called in others.
+    """A function, with the versions and extensions of the process that made it; called in other processes.
 
     Parameters
     ----------

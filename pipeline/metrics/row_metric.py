@@ -29,9 +29,7 @@ F = TypeVar("F", bound=RowValues)
 _FREEDOM = 1.5
 
 
-def define_row_metric(
-    name: str, *, unit: str, higher_is_better: bool, upper: float | None = None
-) -> Callable[[F], F]:
+def define_row_metric(name: str, *, unit: str, higher_is_better: bool, upper: float | None = None) -> Callable[[F], F]:
     """Return a decorator that adds a metric: the weighted mean of a value of each row.
 
     The function gets `probabilities`, shape (n_rows, n_classes), and `predicted`, the positions of the predicted

@@ -37,7 +37,7 @@ def team_project(small: Workspace, tmp_path: Path) -> Workspace:
         check=True,
         timeout=120,
     )
-    return replace(small, env={**small.env, "PYTHONPATH": str(packages)}, has_forks=False)
+    return replace(small, env={**small.env, "PYTHONPATH": f"{packages}:{small.root}"}, has_forks=False)
 
 
 def test_a_team_adds_a_part_of_each_kind_without_a_fork(team_project: Workspace, tmp_path: Path) -> None:
@@ -48,9 +48,7 @@ def test_a_team_adds_a_part_of_each_kind_without_a_fork(team_project: Workspace,
     project.edit("conf/evaluation/default.yaml", "metrics: [log_loss,", "metrics: [decision_cost, log_loss,")
     project.edit("conf/promotion/default.yaml", "  ece: 0.2 ", "  decision_cost: 2.0\n  ece: 0.2 ")
     project.edit("conf/data/personality.yaml", "kind: by_hash", "kind: every_fifth")
-    project.edit(
-        "conf/data/personality.yaml", "{in_range: {min_value: 0, max_value: 11}}", "{whole_hours: true, ge: 0, le: 11}"
-    )
+    project.edit("conf/data/personality.yaml", "{in_range: {min_value: 0, max_value: 11}}", "{waking_hours: 11, ge: 0}")
 
     assert {"validate", "split", "train", "evaluate", "register"} <= project.repro()
 
@@ -61,7 +59,7 @@ def test_a_team_adds_a_part_of_each_kind_without_a_fork(team_project: Workspace,
     assert lineage["settings"]["model.estimator._target_"] == "acme_mlops.models.ShrunkLogistic"
 
     rows = tmp_path / "rows.csv"
-    rows.write_text("Time_spent_Alone\n4\n4.5\n", encoding="utf-8")
+    rows.write_text("Time_spent_Alone\n4\n12\n", encoding="utf-8")
     refused = project.run("mlops", "predict", str(rows), "--output", str(tmp_path / "out.csv"), expect=4)
-    assert "of whole hours" in refused.stderr
+    assert "of waking hours" in refused.stderr
     assert "acme_mlops.parts" in project.run("mlops", "extensions").stdout

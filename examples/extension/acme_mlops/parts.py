@@ -20,10 +20,10 @@ def decision_cost(probabilities, predicted):
     return COSTS[:, predicted].T
 
 
-@define_value_check("whole_hours", expected="of whole hours")
-def whole_hours(value):
-    """Accept hours without a fraction."""
-    return float(value).is_integer()
+@define_value_check("waking_hours", expected="of waking hours")
+def waking_hours(value, limit):
+    """Accept hours up to a limit."""
+    return value <= limit
 
 
 @define_splitter("every_fifth")

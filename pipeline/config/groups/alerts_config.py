@@ -122,11 +122,7 @@ class ExtensionReceiverConfig(Section):
 
 
 ReceiverConfig = Annotated[
-    LogReceiverConfig
-    | WebhookReceiverConfig
-    | EmailReceiverConfig
-    | AppriseReceiverConfig
-    | ExtensionReceiverConfig,
+    LogReceiverConfig | WebhookReceiverConfig | EmailReceiverConfig | AppriseReceiverConfig | ExtensionReceiverConfig,
     Field(discriminator="kind"),
 ]
 

@@ -271,9 +271,9 @@ def test_a_receiver_of_an_extension_gets_the_message_and_its_settings(extension_
 
 
 def test_an_error_of_a_receiver_of_an_extension_is_tried_again(extension_tables: None) -> None:
-    define_receiver("broken")(lambda payload, settings: settings["absent"])
+    define_receiver("broken")(lambda _, settings: settings["absent"])
     receiver = ExtensionReceiverConfig(kind="extension", name="broken")
-    with pytest.raises(DependencyUnavailable, match="receiver broken of the extension .*: KeyError: 'absent'"):
+    with pytest.raises(DependencyUnavailable, match=r"receiver broken of the extension .*: KeyError: 'absent'"):
         send_notification(receiver, PAYLOAD, settings())
-    with pytest.raises(UnknownOption, match="alerts.receivers.name: 'other' is not known; known: broken"):
+    with pytest.raises(UnknownOption, match=r"alerts\.receivers\.name: 'other' is not known; known: broken"):
         send_notification(receiver.model_copy(update={"name": "other"}), PAYLOAD, settings())

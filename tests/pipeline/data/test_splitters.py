@@ -197,7 +197,7 @@ def test_unknown_splitter_is_refused_with_the_known_names() -> None:
 
 
 def test_a_splitter_of_an_extension_is_used_by_its_name(extension_tables: None) -> None:
-    define_splitter("odd")(lambda frame, schema, config, *, seed: frame["number"].to_numpy(int) % 2 == 1)
+    define_splitter("odd")(lambda frame, *_, **__: frame["number"].to_numpy(int) % 2 == 1)
     parts = split_train_test(make_frame(2, 2, 2), SCHEMA, split_config("odd"), seed=1)
     assert (parts.train["number"].tolist(), parts.test["number"].tolist()) == ([0, 2, 4], [1, 3, 5])
 
@@ -205,8 +205,8 @@ def test_a_splitter_of_an_extension_is_used_by_its_name(extension_tables: None) 
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda *_, seed: [0, 1], r"splitter wrong: returned int64 of shape \(2,\); expected booleans of shape \(6,\)"),
-        (lambda *_, seed: 1 / 0, "splitter wrong of the extension .*: ZeroDivisionError"),
+        (lambda *_, **__: [0, 1], r"splitter wrong: returned int64 of shape \(2,\); expected booleans of shape \(6,\)"),
+        (lambda *_, **__: 1 / 0, "splitter wrong of the extension .*: ZeroDivisionError"),
     ],
 )
 def test_a_wrong_splitter_of_an_extension_is_named(extension_tables: None, function, message: str) -> None:

@@ -85,7 +85,9 @@ def test_another_version_is_refused_with_the_command(tmp_path: Path, declaration
 )
 def test_a_failed_import_names_module_error_and_key(tmp_path: Path, text: str, message: str) -> None:
     write_module(tmp_path, text, name="broken")
-    with pytest.raises(ConfigError, match="extensions: extensions.broken: the import of extensions.broken failed") as e:
+    with pytest.raises(
+        ConfigError, match=r"extensions: extensions\.broken: the import of extensions\.broken failed"
+    ) as e:
         load_extensions(["extensions.broken"], root=tmp_path)
     assert message in str(e.value)
     assert "remove the entry from `extensions` in conf/config.yaml" in str(e.value)

@@ -47,9 +47,9 @@ def test_arguments_that_the_function_lacks_make_the_check_inapplicable():
 
 
 def test_an_error_in_the_function_names_the_check():
-    define_value_check("broken", expected="that works")(lambda value: 1 / 0)
+    define_value_check("broken", expected="that works")(lambda _: 1 / 0)
     (constraint,) = build_constraints("count", "integer", {"broken": True})
-    with pytest.raises(ExtensionFailed, match="check broken of the extension .*: ZeroDivisionError"):
+    with pytest.raises(ExtensionFailed, match=r"check broken of the extension .*: ZeroDivisionError"):
         constraint.accepts(1)
 
 
@@ -57,4 +57,4 @@ def test_an_error_in_the_function_names_the_check():
 def test_a_name_that_exists_is_refused(name: str) -> None:
     define_multiple()
     with pytest.raises(ConfigError, match=f"check {name}: exists already; choose another name"):
-        define_value_check(name, expected="that works")(lambda value: True)
+        define_value_check(name, expected="that works")(lambda _: True)

@@ -1,0 +1,1 @@
+"""Parts that a team adds to the engine without a fork."""
