@@ -190,7 +190,8 @@ def test_functions_and_attributes_that_the_pages_name_exist() -> None:
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-        named = [attribute for block in blocks for attribute in re.findall(r"\.([a-z_]+)", block)]
+        code = ["\n".join(line for line in block.splitlines() if not line.startswith("from ")) for block in blocks]
+        named = [attribute for block in code for attribute in re.findall(r"(?<!\bnp)\.([a-z_]+)", block)]
         named += re.findall(r"`(?:\w+\.)*([a-z_]+)\(", text)
         missing += [f"{name(path)}: {attribute}" for attribute in named if attribute not in defined]
     assert missing == []

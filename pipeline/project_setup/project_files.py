@@ -32,6 +32,7 @@ _TEMPLATE_NAMES = {
     ".gitignore": "gitignore",
     "Makefile": "Makefile",
     "README.md": "readme.md",
+    "extensions/README.md": "extensions_readme.md",
     "requirements.txt": "requirements.txt",
 }
 _PIN = re.compile(rf"(?m)^(\s*{re.escape(DISTRIBUTION)}\s*(?:\[[^\]]*\])?\s*==\s*)[^\s;#,\\]+")

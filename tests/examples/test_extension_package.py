@@ -42,7 +42,8 @@ def team_project(small: Workspace, tmp_path: Path) -> Workspace:
 
 def test_a_team_adds_a_part_of_each_kind_without_a_fork(team_project: Workspace, tmp_path: Path) -> None:
     project = team_project
-    project.edit("conf/config.yaml", "extensions: [] ", 'extensions: ["acme-mlops==1.0.0"] ')
+    config = project.root / "conf/config.yaml"
+    config.write_text(f"{project.read('conf/config.yaml')}\nextensions: [acme-mlops==1.0.0]\n", encoding="utf-8")
     project.edit("conf/config.yaml", "model: hist_gradient_boosting", "model: shrunk_logistic")
     (project.root / "conf/model/shrunk_logistic.yaml").write_text(MODEL.lstrip(), encoding="utf-8")
     project.edit("conf/evaluation/default.yaml", "metrics: [log_loss,", "metrics: [decision_cost, log_loss,")
