@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -32,11 +33,10 @@ def team_project(small: Workspace, tmp_path: Path) -> Workspace:
     """A project whose environment has the example package in version 1.0.0."""
     packages = tmp_path / "packages"
     uv = Path(sys.executable).with_name("uv")
-    subprocess.run(
-        [uv, "pip", "install", "-q", "--no-deps", "--target", packages, ROOT / "examples/extension"],
-        check=True,
-        timeout=120,
-    )
+    # A copy, because setuptools builds inside of the folder, and would use what it built before.
+    source = shutil.copytree(ROOT / "examples/extension", tmp_path / "extension")
+    options = ["-q", "--no-deps", "--no-build-isolation", "--python", sys.executable, "--target", str(packages)]
+    subprocess.run([uv, "pip", "install", *options, source], check=True, timeout=120)
     return replace(small, env={**small.env, "PYTHONPATH": f"{packages}:{small.root}"}, has_forks=False)
 
 
@@ -61,6 +61,8 @@ def test_a_team_adds_a_part_of_each_kind_without_a_fork(team_project: Workspace,
 
     rows = tmp_path / "rows.csv"
     rows.write_text("Time_spent_Alone\n4\n12\n", encoding="utf-8")
-    refused = project.run("mlops", "predict", str(rows), "--output", str(tmp_path / "out.csv"), expect=4)
+    refused = project.run(
+        "mlops", "predict", str(rows), "--version", "2", "--output", str(tmp_path / "out.csv"), expect=4
+    )
     assert "of waking hours" in refused.stderr
     assert "acme_mlops.parts" in project.run("mlops", "extensions").stdout

@@ -1,1 +1,0 @@
-"""Parts that a team adds to the engine without a fork."""
