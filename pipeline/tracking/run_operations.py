@@ -26,6 +26,8 @@ __all__ = [
 _MAX_METRICS = 1000
 _MAX_PARAMS = 100
 _MAX_TAGS = 100
+# MLflow's page of a model shows these tags of its run.
+_SHARED_TAGS = ("mlflow.user", "mlflow.source.name", "mlflow.source.type", "mlflow.note.content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def _send_model(client: Any, run_id: str, files: ModelFiles) -> None:
     from mlflow.models import Model
 
     run = client.get_run(run_id)
+    tags = {name: run.data.tags[name] for name in _SHARED_TAGS if name in run.data.tags} | dict(files.tags)
     criteria = f"source_run_id = '{run_id}' and name = '{files.name}'"
     found = client.search_logged_models([run.info.experiment_id], criteria, max_results=1)
     if found and str(found[0].status) == "READY":
@@ -143,7 +146,7 @@ def _send_model(client: Any, run_id: str, files: ModelFiles) -> None:
         found[0]
         if found
         else client.create_logged_model(
-            run.info.experiment_id, files.name, run_id, dict(files.tags), run.data.params, files.model_type
+            run.info.experiment_id, files.name, run_id, tags, run.data.params, files.model_type
         )
     )
     description = Model.load(str(files.source / "MLmodel"))

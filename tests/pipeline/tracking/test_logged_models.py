@@ -35,6 +35,8 @@ def test_the_model_of_a_run_has_its_metrics_parameters_example_and_signature(fin
     (model,) = logged_models(config)
     assert (model.source_run_id, model.model_type, str(model.status)) == (run.info.run_id, "classifier", "READY")
     assert model.params == run.data.params
+    for name in ("mlflow.user", "mlflow.source.name", "mlflow.note.content"):
+        assert model.tags[name] == run.data.tags[name]
     assert {metric.key: metric.value for metric in model.metrics} == run.data.metrics
     description = Model.load(model.artifact_location.removeprefix("file://"))
     assert description.model_id == model.model_id
