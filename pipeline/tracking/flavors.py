@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["PACKAGE_REQUIREMENTS", "estimator_type", "mlflow_signature", "save_estimator", "save_package"]
 
 PACKAGE_REQUIREMENTS = (
-    *("mlflow", "numpy", "onnx", "onnxruntime", "pandas", "pydantic", "pyyaml", "scikit-learn", "scipy", "skops"),
+    *("mlflow", "numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "pydantic", "pyyaml"),
+    *("scikit-learn", "scipy", "skops"),
 )
 _ESTIMATOR_REQUIREMENTS = ("cloudpickle", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 _EXTRA_REQUIREMENTS = {"lightgbm": "lightgbm", "xgboost": "xgboost", "catboost": "catboost"}
