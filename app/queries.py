@@ -29,7 +29,6 @@ from pipeline.project import paths
 from pipeline.registry import open_model_registry
 from pipeline.serving.prediction_explainer import PredictionExplainer
 from pipeline.state.database import State
-from pipeline.tracking.projection import logged_params
 from pipeline.tracking.run_publication import make_tracker
 from pipeline.tracking.run_search import require_store
 from pipeline.tracking.run_store import DATABASE_FILE as MLFLOW_DATABASE
@@ -57,7 +56,6 @@ __all__ = [
     "config",
     "current_deployment",
     "current_user",
-    "displayed_params",
     "engine",
     "file_stamp",
     "find_package",
@@ -321,11 +319,6 @@ def settings_file(name: str) -> Path | None:
     """Return the file of a name that an origin has, such as `engine: conf/model/svm.yaml`; None where it is gone."""
     path = find_conf_sources(project_root() / paths.CONF).locate(name)
     return path if path is not None and path.is_file() else None
-
-
-def displayed_params(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that affect results, as MLflow logs them."""
-    return logged_params(values)
 
 
 def mlflow_address() -> str | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - typer reads it
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.shared_options import ModelOption  # noqa: TC001 - typer reads it
 from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = ["serve"]
 
@@ -42,10 +45,8 @@ def serve(
     """Serve the version in Production over HTTP until interrupted."""
     from pipeline.serving.server_startup import AUTHENTICATION_MODES, SERVED_STAGES, start_server
 
-    if stage not in SERVED_STAGES:
-        raise UsageError(f"--stage {stage!r}: expected one of {', '.join(SERVED_STAGES)}")
-    if authentication not in (None, *AUTHENTICATION_MODES):
-        raise UsageError(f"--authentication {authentication!r}: expected one of {', '.join(AUTHENTICATION_MODES)}")
+    _require_member("--stage", stage, SERVED_STAGES)
+    _require_member("--authentication", authentication, AUTHENTICATION_MODES)
     start_server(
         state=state,
         model=model,
@@ -56,3 +57,8 @@ def serve(
         authentication=authentication,
         with_dashboard=dashboard,
     )
+
+
+def _require_member(option: str, value: str | None, members: Collection[str]) -> None:
+    if value is not None and value not in members:
+        raise UsageError(f"{option} {value!r}: expected one of {', '.join(members)}")

@@ -32,7 +32,8 @@ from pipeline.serving.serving_stats import ServingStats
 from pipeline.serving.storage_watch import StorageWatch
 from pipeline.serving.what_if import what_if_response
 from pipeline.serving.worker import PredictionWorker
-from pipeline.state import PredictionWriter, close_on_error, open_state, utc_now_us
+from pipeline.state import PredictionWriter, open_state, utc_now_us
+from pipeline.state.database_file import close_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

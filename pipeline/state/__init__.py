@@ -46,7 +46,6 @@ from pipeline.state.database import (
     state_exists,
     utc_now_us,
 )
-from pipeline.state.database_file import close_on_error
 from pipeline.state.decided_state import (
     UndecidedChange,
     find_undecided_changes,
@@ -291,7 +290,6 @@ __all__ = [
     "changed_outcomes",
     "claim_delivery",
     "clear_rollups",
-    "close_on_error",
     "connect_to",
     "connect_to_project",
     "copy_state",

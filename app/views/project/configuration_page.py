@@ -15,6 +15,7 @@ from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import DataError
 from pipeline.project import paths
 from pipeline.text import pluralize, shorten
+from pipeline.tracking.projection import logged_params
 
 from ... import address, formatting, html_table, links, page, queries
 from . import settings_file_panel
@@ -237,7 +238,7 @@ def _changes_since_production(
             f"MLflow has no run of version {version}, which has its settings;"
             " `mlops tracking sync --all-commits` rebuilds the runs of the git history"
         )
-    now = {key: _param_text(value) for key, value in flatten_settings(queries.displayed_params(composed.values))}
+    now = {key: _param_text(value) for key, value in flatten_settings(logged_params(composed.values))}
     differing = _differences(run.params, now)
     if not differing:
         st.success(f"conf/ has the settings of version {version}.", icon=":material/check_circle:")

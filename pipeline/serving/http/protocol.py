@@ -114,7 +114,7 @@ class DeadlineProtocol(HttpToolsProtocol):
                 else:
                     return
         except httptools.HttpParserCallbackError:
-            self.send_400_response("the target cannot be parsed")
+            self.send_400_response("the target cannot be parsed, or is the address of another host")
         except httptools.HttpParserError as error:
             self.send_400_response(str(error))
 
@@ -157,6 +157,8 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._is_upgrade = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if self._is_upgrade:
             return
+        if not self.url.startswith((b"/", b"*")):
+            self._require_own_host()
         self._in_headers = False
         self._deadline = self.loop.time() + self.timeouts.body_s
         super().on_headers_complete()
@@ -165,6 +167,12 @@ class DeadlineProtocol(HttpToolsProtocol):
             scope[CYCLE_KEY] = self.cycle
             if self._is_draining:
                 self.cycle.keep_alive = False
+
+    def _require_own_host(self) -> None:
+        """Raise for an absolute target of another host than that of the header: only a proxy may forward it."""
+        authority = self.url.partition(b"://")[2].partition(b"/")[0]
+        if authority.lower() != dict(self.headers).get(b"host", b"").lower():
+            raise ValueError(self.url)
 
     def on_message_complete(self) -> None:
         """Stop the timeout: the request has arrived."""

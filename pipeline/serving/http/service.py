@@ -160,6 +160,34 @@ def serve_http(
     check_bind_address(config.host, is_protected=config.authentication == "required")
     variables = os.environ if environment is None else environment
     tracing = open_tracing(variables, _SERVICE_NAME, sample_rate=config.trace_sample_rate)
+    try:
+        service = _assemble_service(
+            engine,
+            config,
+            variables,
+            tracing=tracing,
+            monitor_period_us=monitor_period_us,
+            started_at_s=started_at_s,
+            dashboard_root=dashboard_root,
+            create_side_server=create_side_server,
+        )
+        uvloop.run(service.run())
+    finally:
+        if tracing is not None:
+            tracing.close()
+
+
+def _assemble_service(
+    engine: Engine,
+    config: ServingConfig,
+    variables: Mapping[str, str],
+    *,
+    tracing: Tracing | None,
+    monitor_period_us: int,
+    started_at_s: float,
+    dashboard_root: Path | None,
+    create_side_server: Callable[[Application], SideServer] | None,
+) -> HttpService:
     logger = access_log.configure_logging() if tracing is None else access_log.configure_logging(add_trace_ids)
     engine.verify = replay_golden_rows
     api_keys = ApiKeyVerifier()
@@ -177,25 +205,18 @@ def serve_http(
     )
     listening_socket = bind_socket(config.host, config.port)
     traced = None if tracing is None else _trace_requests(engine, application, tracing)
-    server = _create_server(application, config, traced)
-    side_server = None if create_side_server is None else create_side_server(application)
-    service = HttpService(
+    return HttpService(
         engine,
         application,
-        server,
+        _create_server(application, config, traced),
         api_keys,
         monitor_metrics,
         listening_socket,
         logger,
         started_at_s,
-        side_server,
+        None if create_side_server is None else create_side_server(application),
         dashboard,
     )
-    try:
-        uvloop.run(service.run())
-    finally:
-        if tracing is not None:
-            tracing.close()
 
 
 def _trace_requests(engine: Engine, application: Application, tracing: Tracing) -> TracedApplication:
