@@ -62,7 +62,9 @@ def test_a_running_stream_is_seen_by_probes_reports_and_lag(
             address = f"http://{started['address']}"
             stream.wait_for_rows(198)
             wait_until(lambda: httpx.get(f"{address}/readyz").status_code == 200, "the consumer is ready")
-            assert 'mlops_stream_rows_total{result="predicted"} 198.0' in httpx.get(f"{address}/metrics").text
+            model = load_params().name
+            predicted = f'mlops_stream_rows_total{{model="{model}",result="predicted"}} 198.0'
+            assert predicted in httpx.get(f"{address}/metrics").text
             wait_until(lambda: sum(each.n_dead for each in _facts(stream).partitions) == 2, "the counts are reported")
             assert [(each.state, each.topic) for each in _facts(stream).consumers] == [
                 ("running", stream.topics["events"])

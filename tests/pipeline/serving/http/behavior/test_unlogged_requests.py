@@ -31,7 +31,7 @@ def test_a_request_that_opts_out_gets_its_response_and_is_neither_logged_nor_cou
     body = {"/predict": {"features": ROW}, "/predict/batch": {"instances": [ROW]}}.get(path, {"inputs": tensors})
     before = read_row_counters(client)
     response = client.post(f"{path}?log=false", json=body)
-    opted_out = 'mlops_prediction_log_rows_total{result="opted_out"}'
+    opted_out = f'mlops_prediction_log_rows_total{{model="{MODEL_NAME}",result="opted_out"}}'
     assert response.status_code == 200
     assert read_row_counters(client) == {**before, opted_out: str(float(before[opted_out]) + 1)}
 
