@@ -26,7 +26,7 @@ _IMPORTS = """
 import importlib, pkgutil, sys
 import pipeline
 SCRIPTS = {"pipeline.app.main", "pipeline.app.serve", "pipeline.state.migrations.env"}
-OPTIONAL = {"streamlit", "altair", "starlette", "dask", "distributed", "ray", "confluent_kafka"}
+OPTIONAL = {"streamlit", "altair", "starlette", "dask", "distributed", "ray", "confluent_kafka", "grpc"}
 names = [module.name for module in pkgutil.walk_packages(pipeline.__path__, "pipeline.", onerror=lambda name: None)]
 missing = {}
 for name in names:
