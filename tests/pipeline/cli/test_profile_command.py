@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 def test_an_unknown_stage_exits_with_code_2(tmp_path: Path, run_cli: CliRunner) -> None:
+    (tmp_path / "dvc.yaml").touch()
     run = run_cli("profile", "trian", cwd=tmp_path)
     assert (run.exit_code, "'trian'" in run.err, "train" in run.err) == (2, True, True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -86,7 +87,7 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 def test_the_short_project_commands_are_the_same_commands() -> None:
     for name in ("status", "verify", "doctor"):
         command, project_command = COMMANDS[name,], COMMANDS["project", name]
-        assert command.callback.__wrapped__ is project_command.callback.__wrapped__  # type: ignore[union-attr]
+        assert inspect.unwrap(command.callback) is inspect.unwrap(project_command.callback)  # type: ignore[arg-type]
 
 
 def test_every_command_and_option_has_a_help_text() -> None:
