@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.serving.http.open_inference import parse_request
 from tests.fixtures.client_environments import client_environment
 from tests.fixtures.server_process import MODEL_NAME
+from tests.fixtures.toy_dataset import schema
 
 if TYPE_CHECKING:
     from tests.fixtures.server_process import RunningServer
@@ -52,3 +55,9 @@ def test_the_types_of_mlserver_read_metadata_and_errors(calls: dict[str, Any]) -
     assert calls["server"] == "declarative-mlops"
     assert {"prediction", "probabilities", "probability_Extrovert"} <= set(calls["outputs"])
     assert "expected a tensor for each feature, because Stage_fear" in calls["matrix"]
+
+
+def test_an_array_has_the_features_of_a_numeric_model_in_their_order(calls: dict[str, Any]) -> None:
+    numeric = replace(schema(), columns=tuple(each for each in schema().columns if each.name in ("size", "count")))
+    request = parse_request(json.dumps(calls["numeric"]).encode(), None, numeric, max_rows=2)
+    assert request.columns == {"size": [1.5, 2.5], "count": [1.0, 2.0]}

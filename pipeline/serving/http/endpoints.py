@@ -100,7 +100,7 @@ class Endpoints:
         role="predict",
         accepts=JSON_ONLY,
         tag="predictions",
-        request="Row",
+        request="PredictionRequest",
         response="Prediction",
         parameters=_LOG_PARAMETERS,
         query_params=LOG_QUERY_PARAMS,

@@ -18,7 +18,7 @@ __all__ = [
     "inference_schema",
     "outcome_schema",
     "outcomes_schema",
-    "row_schema",
+    "prediction_request_schema",
     "tensor_schema",
 ]
 
@@ -38,7 +38,7 @@ _MAX_EXAMPLES = 50
 _COUNT = {"type": "integer", "minimum": 0}
 
 
-def row_schema() -> dict[str, Any]:
+def prediction_request_schema() -> dict[str, Any]:
     """Return the schema of the body of one row: ``{"features": {...}}``."""
     return {
         "type": "object",
@@ -142,7 +142,7 @@ def outcome_schema(schema: Schema | None) -> dict[str, Any]:
 
 def explanation_schema() -> dict[str, Any]:
     """Return the schema of the body of a row to explain, equal to that of a row to predict."""
-    return _schema_reference("Row")
+    return _schema_reference("PredictionRequest")
 
 
 def tensor_schema(schema: Schema | None) -> dict[str, Any]:

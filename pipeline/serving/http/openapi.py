@@ -49,7 +49,7 @@ def openapi_document(
         paths.setdefault(route.path, {})[route.method.lower()] = _operation_object(route, path_values)
     model_schemas = {
         "Features": json_schemas.features_schema(schema),
-        "Row": json_schemas.row_schema(),
+        "PredictionRequest": json_schemas.prediction_request_schema(),
         "Batch": json_schemas.batch_schema(),
         "Outcome": json_schemas.outcome_schema(schema),
         "Outcomes": json_schemas.outcomes_schema(),

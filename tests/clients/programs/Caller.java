@@ -8,8 +8,8 @@ import org.openapitools.client.model.Batch;
 import org.openapitools.client.model.Features;
 import org.openapitools.client.model.Feedback;
 import org.openapitools.client.model.Outcome;
+import org.openapitools.client.model.PredictionRequest;
 import org.openapitools.client.model.Problem;
-import org.openapitools.client.model.Row;
 
 /** Call a server with the package that openapi-generator wrote: ADDRESS ROW. */
 public class Caller {
@@ -20,7 +20,7 @@ public class Caller {
     PredictionsApi api = new PredictionsApi(client);
     Features features = json.readValue(words[1], Features.class);
 
-    var prediction = api.predict(new Row().features(features), null, null, null, null);
+    var prediction = api.predict(new PredictionRequest().features(features), null, null, null, null);
     var batch = api.predictBatch(new Batch().instances(List.of(features, features)), null, null, null, null, null);
     var confidences =
         batch.getPredictions().stream().map(item -> item.getPredictedRow().getConfidence()).toList();
@@ -29,7 +29,7 @@ public class Caller {
     var stored = api.feedback(new Feedback(outcome));
     String refused = "accepted";
     try {
-      api.predict(new Row().features(features.timeSpentAlone(99)), null, null, null, null);
+      api.predict(new PredictionRequest().features(features.timeSpentAlone(99)), null, null, null, null);
     } catch (ApiException error) {
       refused = json.readValue(error.getResponseBody(), Problem.class).getProblems().get(0).getPath();
     }

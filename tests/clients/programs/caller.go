@@ -23,7 +23,7 @@ func main() {
 	api := client.NewAPIClient(configuration).PredictionsAPI
 	ctx := context.Background()
 
-	prediction, _, err := api.Predict(ctx).Row(*client.NewRow(features)).Execute()
+	prediction, _, err := api.Predict(ctx).PredictionRequest(*client.NewPredictionRequest(features)).Execute()
 	must(err)
 	batch, _, err := api.PredictBatch(ctx).Batch(*client.NewBatch([]client.Features{features, features})).Execute()
 	must(err)
@@ -35,7 +35,7 @@ func main() {
 	stored, _, err := api.Feedback(ctx).Feedback(client.OutcomeAsFeedback(outcome)).Execute()
 	must(err)
 	features.SetTimeSpentAlone(99)
-	_, _, refusal := api.Predict(ctx).Row(*client.NewRow(features)).Execute()
+	_, _, refusal := api.Predict(ctx).PredictionRequest(*client.NewPredictionRequest(features)).Execute()
 	problem := refusal.(*client.GenericOpenAPIError).Model().(client.Problem)
 	text, err := json.Marshal(map[string]interface{}{
 		"prediction": prediction.Prediction,

@@ -11,12 +11,12 @@ from client.api.predictions import feedback, predict, predict_batch
 address, row = sys.argv[1], json.loads(sys.argv[2])
 features = models.Features.from_dict(row)
 with Client(base_url=address) as caller:
-    prediction = predict.sync(client=caller, body=models.Row(features=features))
+    prediction = predict.sync(client=caller, body=models.PredictionRequest(features=features))
     batch = predict_batch.sync(client=caller, body=models.Batch(instances=[features, features]))
     outcome = models.Outcome.from_dict({"prediction_id": prediction.prediction_id, "outcome": "Introvert"})
     stored = feedback.sync(client=caller, body=outcome)
     wrong = models.Features.from_dict({**row, "Time_spent_Alone": 99})
-    refused = predict.sync(client=caller, body=models.Row(features=wrong))
+    refused = predict.sync(client=caller, body=models.PredictionRequest(features=wrong))
 print(
     json.dumps(
         {

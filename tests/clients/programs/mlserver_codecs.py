@@ -37,6 +37,7 @@ def decoded(frame: pd.DataFrame, **options: Any) -> dict[str, Any]:
 
 
 matrix = NumpyRequestCodec.encode_request(np.array([[4, 9], [2, 2]]))
+numeric = NumpyRequestCodec.encode_request(np.array([[1.5, 1.0], [2.5, 2.0]]))
 refused = InferenceErrorResponse.model_validate_json(call(f"/v2/models/{MODEL}/infer", matrix))
 metadata = MetadataModelResponse.model_validate_json(call(f"/v2/models/{MODEL}"))
 print(
@@ -46,6 +47,7 @@ print(
             "bytes": decoded(FRAME),
             "missing": decoded(FRAME.astype({"Time_spent_Alone": float}).assign(Time_spent_Alone=[4, np.nan, 2])),
             "matrix": refused.error,
+            "numeric": json.loads(numeric.model_dump_json()),
             "server": MetadataServerResponse.model_validate_json(call("/v2/")).name,
             "outputs": [output.name for output in metadata.outputs],
         },
