@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, TargetRefused
 from pipeline.extensions import resolve_extension
-from pipeline.project.root import find_project_root
+from pipeline.project.root import find_code_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +70,7 @@ def _extension_packages(declarations: Any) -> list[str]:
     """Return the packages of declared extensions; a value of another type is refused with the other settings."""
     if not isinstance(declarations, list):
         return []
-    root = find_project_root()
+    root = find_code_root()
     texts = [text for text in declarations if isinstance(text, str)]
     return [package for text in texts for package in resolve_extension(text, root).packages]
 

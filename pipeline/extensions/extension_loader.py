@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, DependencyUnavailable
 from pipeline.files import sha256_file
-from pipeline.project.root import find_project_root
+from pipeline.project.root import find_code_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -134,7 +134,7 @@ def load_extensions(declarations: Iterable[str], *, root: Path | None = None) ->
     declared = tuple(declarations)
     if not declared:
         return ()
-    folder = find_project_root() if root is None else root.resolve()
+    folder = find_code_root() if root is None else root.resolve()
     return tuple(_load(resolve_extension(declaration, folder), folder) for declaration in declared)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 from pipeline.errors import ConfigError
 from pipeline.project import paths
 
-__all__ = ["find_project_root", "find_state_root", "require_project"]
+__all__ = ["find_code_root", "find_project_root", "find_state_root", "require_project"]
 
 _ROOT_MARKERS = ("dvc.yaml", ".git")
 # A repository of git alone is no project; a serving image has settings or a state folder only.
@@ -31,6 +31,14 @@ def find_project_root() -> Path:
     workspace = os.environ.get("DVC_ROOT")
     if workspace and Path(workspace).is_dir():
         return Path(workspace).resolve()
+    return _nearest_folder_with(_ROOT_MARKERS)
+
+
+def find_code_root() -> Path:
+    """Return the folder whose conf/ and extensions/ this process reads: the nearest folder above with a graph.
+
+    A queued experiment and a retrain run in a copy of the project, and read the copy; `DVC_ROOT` names the original.
+    """
     return _nearest_folder_with(_ROOT_MARKERS)
 
 

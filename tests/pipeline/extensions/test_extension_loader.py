@@ -99,3 +99,15 @@ def test_a_module_that_changed_is_not_mixed_with_the_imported_one(tmp_path: Path
     write_module(tmp_path, MODULE.replace("EUR", "USD"))
     with pytest.raises(ConfigError, match="has changed since this process imported it; start the process again"):
         load_extensions(["extensions.cost"], root=tmp_path)
+
+
+def test_a_copy_of_the_project_has_its_own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / ".mlops" / "retrain" / "1"
+    copy.mkdir(parents=True)
+    (copy / "dvc.yaml").touch()
+    write_module(tmp_path, MODULE.replace("EUR", "USD"))
+    write_module(copy, MODULE)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(copy)
+    (extension,) = load_extensions(["extensions.cost"])
+    assert (METRICS["team_cost"].unit, extension.sha256) == ("EUR", sha256(MODULE.encode()))

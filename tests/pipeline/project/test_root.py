@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.project.root import find_project_root, find_state_root
+from pipeline.project.root import find_code_root, find_project_root, find_state_root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def test_dvc_names_the_workspace_of_a_queued_experiment(
 ) -> None:
     (deep / "dvc.yaml").touch()
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    assert find_project_root() == tmp_path
+    assert (find_project_root(), find_code_root()) == (tmp_path, deep)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "absent"))
     assert find_project_root() == deep
 
