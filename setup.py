@@ -4,6 +4,7 @@ A checkout has `stages/`, `app/` and `conf/` beside `pipeline/`. The wheel has t
 their names are too common for an environment that other packages share. An editable install leaves them in place.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,13 +13,16 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 MOVED_PACKAGES = ("stages", "app")
-CODE_SUFFIXES = (".py", ".pyc")
+# Modules, and what an interrupted write or an editor leaves.
+OTHER_SUFFIXES = (".py", ".pyc", ".tmp", ".old", ".swp")
+# Streamlit reads credentials from it; git ignores it.
+SECRETS = "secrets.toml"
 
 
 def data_files(folder: str) -> list[str]:
     """Return the files of a folder that are no code: SQL, JSON, templates, styles, settings."""
-    files = (path for path in sorted((ROOT / folder).rglob("*")) if path.is_file())
-    return [path.relative_to(ROOT / folder).as_posix() for path in files if path.suffix not in CODE_SUFFIXES]
+    files = (path for path in sorted((ROOT / folder).rglob("*")) if path.is_file() and path.name != SECRETS)
+    return [path.relative_to(ROOT / folder).as_posix() for path in files if path.suffix not in OTHER_SUFFIXES]
 
 
 class BuildEngine(build_py):
@@ -30,8 +34,10 @@ class BuildEngine(build_py):
 
     def run(self) -> None:
         """Copy the packages, then the graph; add the empty module."""
-        super().run()
         library = Path(self.build_lib) / "pipeline"
+        # An earlier build in the checkout may have modules that no longer exist.
+        shutil.rmtree(library, ignore_errors=True)
+        super().run()
         self.copy_file(str(ROOT / "dvc.yaml"), str(library / "graph.yaml"))
         (library / "conf" / "__init__.py").touch()
 
