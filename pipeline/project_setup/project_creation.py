@@ -28,6 +28,9 @@ _PREPARED = Path(".mlops-init")
 _READY = "ready"
 # What DVC and git need while the files are made, and what the first run makes again.
 _SCRATCH = (Path(".dvc/tmp"), paths.CONFIG_ORIGIN.parent)
+# Hosts of git make them with a repository: the first stays as it is, the second gets further lines.
+_README = Path("README.md")
+_GITIGNORE = Path(".gitignore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ def create_project(folder: Path, problem: ProblemFile | None = None) -> CreatedP
     """Create a project in `folder`, with the problem of a file or with the problem of the engine.
 
     A missing folder appears whole. In an existing folder the files are prepared aside first, and a call after an
-    interruption puts the prepared files into their places.
+    interruption puts the prepared files into their places. README.md of the folder stays as it is, and .gitignore gets
+    the lines that it lacks.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def create_project(folder: Path, problem: ProblemFile | None = None) -> CreatedP
     shutil.rmtree(prepared, ignore_errors=True)
     try:
         draft = _prepare(prepared / "files", folder.resolve().name, problem)
-        _refuse_overwriting(folder)
+        _refuse_overwriting(folder, preserved=_preserve_existing(folder))
         if has_repository:
             shutil.rmtree(prepared / "files" / ".git")
         write_text(prepared / _READY, "")
@@ -138,8 +142,27 @@ def _init_repository(folder: Path) -> None:
         raise DependencyUnavailable(f"git init failed: {done.stderr.strip()}")
 
 
-def _refuse_overwriting(folder: Path) -> None:
-    existing = [path for path in _prepared_files(folder) if (folder / path).exists() or (folder / path).is_symlink()]
+def _preserve_existing(folder: Path) -> set[Path]:
+    """Prepare no README where the folder has one, and put its .gitignore in front of ours; return their paths."""
+    files = folder / _PREPARED / "files"
+    preserved = {
+        path for path in (_README, _GITIGNORE) if (folder / path).is_file() and not (folder / path).is_symlink()
+    }
+    if _README in preserved:
+        (files / _README).unlink()
+    if _GITIGNORE in preserved:
+        text = (folder / _GITIGNORE).read_text(encoding="utf-8", errors="surrogateescape")
+        known = set(text.splitlines())
+        lines = [line for line in (files / _GITIGNORE).read_text(encoding="utf-8").splitlines() if line not in known]
+        ours = "\n".join(lines)
+        merged = f"{text.rstrip()}\n\n{ours.strip()}\n" if text.strip() else f"{ours}\n"
+        (files / _GITIGNORE).write_text(merged, encoding="utf-8", errors="surrogateescape")
+    return preserved
+
+
+def _refuse_overwriting(folder: Path, *, preserved: set[Path]) -> None:
+    prepared = [path for path in _prepared_files(folder) if path not in preserved]
+    existing = [path for path in prepared if (folder / path).exists() or (folder / path).is_symlink()]
     if existing:
         listed = ", ".join(map(str, existing[:5])) + (f" and {len(existing) - 5} more" if len(existing) > 5 else "")
         raise Conflict(f"{folder}: would overwrite {listed}; nothing was written. Move them away, or name a new folder")

@@ -99,7 +99,32 @@ def test_a_project_is_refused_and_unchanged(tmp_path: Path, marker: str) -> None
     assert files_below(tmp_path) == {marker}
 
 
-@pytest.mark.parametrize("name", ["README.md", ".github/workflows/pipeline.yml", "params.yaml"])
+@pytest.mark.parametrize(
+    ("theirs", "start"),
+    [("*.egg\n/models/\n", "*.egg\n/models/\n\n# Environment"), ("\xe9", "\xe9\n")],
+)
+def test_what_a_host_of_git_puts_into_a_new_repository_is_preserved(tmp_path: Path, theirs: str, start: str) -> None:
+    folder = init_git(tmp_path / "clone")
+    (folder / "README.md").write_text("ours")
+    (folder / ".gitignore").write_text(theirs, encoding="latin-1")
+    create_project(folder)
+    lines = (folder / ".gitignore").read_text(encoding="latin-1")
+    assert (folder / "README.md").read_text() == "ours"
+    assert lines.startswith(start)
+    assert {*initial_files("x")[".gitignore"].split("\n")} <= {*lines.split("\n")}
+    assert lines.count("/models/") == 1
+
+
+def test_a_link_in_place_of_an_ignore_file_is_not_written_through(tmp_path: Path) -> None:
+    folder = init_git(tmp_path / "clone")
+    (tmp_path / "global").write_text("*.log\n")
+    (folder / ".gitignore").symlink_to(tmp_path / "global")
+    with pytest.raises(Conflict, match=r"would overwrite \.gitignore"):
+        create_project(folder)
+    assert (tmp_path / "global").read_text() == "*.log\n"
+
+
+@pytest.mark.parametrize("name", ["Makefile", ".github/workflows/pipeline.yml", "params.yaml"])
 def test_a_file_that_would_be_overwritten_is_named_and_nothing_is_written(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("mine")

@@ -50,6 +50,13 @@ def test_the_workflow_has_no_rights_but_to_read() -> None:
     assert [job["permissions"] for job in workflow["jobs"].values()] == [{"contents": "read"}]
 
 
+def test_the_workflow_fetches_rows_before_it_runs_the_graph() -> None:
+    (job,) = yaml.safe_load(initial_files("churn")[".github/workflows/pipeline.yml"])["jobs"].values()
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    fetch = 'if [ -n "$(dvc remote list)" ]; then dvc pull --allow-missing; fi'
+    assert commands.index(fetch) < commands.index("dvc repro")
+
+
 def test_the_record_is_written_last_and_has_version_defaults_and_graph() -> None:
     files = engine_record_files()
     assert [Path(path).stem for path in files] == [*code_digests(), "engine"]
