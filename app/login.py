@@ -22,8 +22,8 @@ __all__ = ["User", "api_token", "has_login", "user_from_claims", "user_of_sessio
 TOKEN_ENV = "MLOPS_API_TOKEN"  # noqa: S105 - where it is, not what it is
 _LOOPBACK_ADDRESSES = ("127.0.0.1", "localhost", "::1")
 _NO_LOGIN_MESSAGE = (
-    "The app shows nothing: it is reachable from other machines and has no login. Set up a login"
-    " (docs/reference/app.md), or start the app on 127.0.0.1."
+    "The app shows nothing: it is reachable from other machines and has no login. Set up a login in"
+    " .streamlit/secrets.toml (docs/reference/app.md), or start the app on 127.0.0.1."
 )
 _LOGGED_OUT_MESSAGE = "You are not logged in, so the app shows nothing. Log in below."
 _LOGIN_EXPIRED_MESSAGE = "Your login has expired, so the app shows nothing. Log in again below."

@@ -33,7 +33,10 @@ def extensions(*, as_json: AsJson = False) -> None:
     elif loaded:
         print_table(_HEAD, [_extension_row(extension) for extension in loaded])
     else:
-        typer.echo("no extension is declared; docs/how-to/extensions.md shows how to add one")
+        typer.echo(
+            "no extension is declared; list a module such as extensions.cost, or a distribution such as"
+            " acme-metrics==1.2.0, in `extensions` of conf/config.yaml"
+        )
 
 
 def _extension_row(extension: Extension) -> tuple[str, ...]:

@@ -137,7 +137,9 @@ def _prepare(folder: Path, name: str, problem: ProblemFile | None) -> DraftRepor
 
 def _init_repository(folder: Path) -> None:
     command = ["git", "init", "--quiet", "--initial-branch=main", "--template="]
-    done = subprocess.run(command, cwd=folder, env=git_environment(), capture_output=True, text=True, check=False)  # noqa: S603 - fixed
+    done = subprocess.run(  # noqa: S603 - fixed words
+        command, cwd=folder, env=git_environment(), capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise DependencyUnavailable(f"git init failed: {done.stderr.strip()}")
 

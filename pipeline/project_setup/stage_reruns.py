@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["StageRerun", "stage_reruns"]
 
 _MAX_SETTINGS = 3
+# DVC replaces it by a value, so a text with it differs from that of dvc.lock without a change.
+_PLACEHOLDER = "${"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def stage_reruns(
     """
     if not (root / "dvc.lock").exists():
         return ()
-    locked = parse_yaml((root / "dvc.lock").read_text(encoding="utf-8")).get("stages", {})
+    locked = (parse_yaml((root / "dvc.lock").read_text(encoding="utf-8")) or {}).get("stages", {})
     changed_settings = _changed_settings(root, values)
     reruns: list[StageRerun] = []
     changed_outputs: dict[str, str] = {}
@@ -73,10 +75,10 @@ def _reasons(
 ) -> Iterator[str]:
     if stage in changed_code:
         yield "its code changed"
-    locked_deps = {entry["path"] for entry in locked.get("deps", [])}
-    if block["cmd"] != locked.get("cmd"):
+    if _PLACEHOLDER not in str(block["cmd"]) and block["cmd"] != locked.get("cmd"):
         yield "its command changed"
-    if set(_names(block.get("deps", []))) != locked_deps:
+    dependencies = set(_names(block.get("deps", [])))
+    if _PLACEHOLDER not in str(dependencies) and dependencies != {entry["path"] for entry in locked.get("deps", [])}:
         yield "its dependencies changed"
     prefixes = _names(block.get("params", []))
     settings = [

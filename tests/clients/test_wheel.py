@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fixtures.client_environments import client_environment, locked_environment
-from tests.fixtures.engine_wheel import install_wheel
+from tests.fixtures.engine_wheel import copy_sources, install_wheel
 from tests.fixtures.proof import is_long
 
 if TYPE_CHECKING:
@@ -69,6 +69,18 @@ def test_the_wheel_has_every_file_of_the_checkout(engine_wheel: Path) -> None:
     names = {name for name in _wheel_names(engine_wheel) if ".dist-info/" not in name}
     built = {"pipeline/graph.yaml", "pipeline/conf/__init__.py"}
     assert names == inside | _checkout_files("pipeline") | built
+
+
+def test_a_build_in_a_used_checkout_takes_no_credentials_and_no_leftovers(tmp_path: Path) -> None:
+    checkout = copy_sources(_ROOT, tmp_path / "checkout")
+    planted = ("app/.streamlit/secrets.toml", "conf/base.yaml.old", "build/lib/pipeline/removed.py")
+    for name in planted:
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text("")
+    subprocess.run([sys.executable, "setup.py", "--quiet", "build_py"], cwd=checkout, check=True, capture_output=True)
+    names = {path.name for path in (checkout / "build" / "lib").rglob("*")}
+    assert {"graph.yaml", "base.yaml", "config.toml"} <= names
+    assert names.isdisjoint(Path(name).name for name in planted)
 
 
 def test_the_archive_of_sources_has_what_a_build_needs(engine_wheel: Path) -> None:

@@ -39,5 +39,5 @@ def test_each_extension_is_listed_with_its_hash(project: Path, run_cli: CliRunne
     assert (listed["modules"], listed["sha256"]) == (["extensions.days"], sha256(MODULE.encode()))
 
 
-def test_a_project_without_extensions_names_the_page(run_cli: CliRunner) -> None:
-    assert "no extension is declared" in run_cli("extensions").out
+def test_a_project_without_extensions_names_the_setting(run_cli: CliRunner) -> None:
+    assert "no extension is declared; list a module" in run_cli("extensions").out

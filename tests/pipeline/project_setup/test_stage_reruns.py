@@ -77,3 +77,14 @@ def test_settings_that_do_not_compose_leave_the_other_reasons(project: Path) -> 
 
 def test_before_the_first_run_no_stage_runs_again(tmp_path: Path) -> None:
     assert reruns(tmp_path, code={"train"}) == {}
+
+
+@pytest.mark.parametrize(("key", "value"), [("cmd", "m ${seed}"), ("deps", ["cv", "${data.path}"])])
+def test_a_value_that_dvc_fills_in_is_no_change(project: Path, key: str, value: object) -> None:
+    graph = {"stages": {**GRAPH["stages"], "mine": {**GRAPH["stages"]["mine"], key: value}}}
+    assert reruns(project, graph=graph) == {}
+
+
+def test_an_empty_lock_file_names_no_stage(project: Path) -> None:
+    (project / "dvc.lock").write_text("")
+    assert reruns(project, code={"train"}) == {}
