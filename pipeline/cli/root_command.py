@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -42,6 +42,7 @@ from pipeline.cli.serve_command import serve
 from pipeline.cli.simulate_command import simulate
 from pipeline.cli.upgrade_command import upgrade
 from pipeline.errors import MlopsError
+from pipeline.project.stage_digests import DISTRIBUTION, engine_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,8 +105,25 @@ app = typer.Typer(
 )
 
 
+def _print_version(*, is_requested: bool) -> None:
+    if is_requested:
+        typer.echo(f"{DISTRIBUTION} {engine_version()}")
+        raise typer.Exit
+
+
 @app.callback()
-def _callback() -> None:
+def _callback(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda value: _print_version(is_requested=value),
+            is_eager=True,
+            help="Print the version of the engine.",
+        ),
+    ] = False,
+) -> None:
     """Join the sub-commands; do nothing by itself."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,11 @@ MLOPS = str(Path(sys.executable).with_name("mlops"))
 
 def run_program(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def test_the_version_of_the_engine_needs_no_project(run_cli: CliRunner, tmp_path: Path) -> None:
+    run = run_cli("--version", cwd=tmp_path)
+    assert (run.exit_code, run.out) == (0, f"declarative-mlops {version('declarative-mlops')}\n")
 
 
 @pytest.mark.usefixtures("starts_processes")
