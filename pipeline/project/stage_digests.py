@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from packaging.version import Version
+
 from pipeline.errors import Conflict, IntegrityError
 from pipeline.files import parse_yaml, sha256_file
 from pipeline.project import paths
@@ -141,7 +143,7 @@ def read_engine_record(root: Path) -> dict[str, Any] | None:
     path = root / paths.ENGINE_RECORD
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        _ = record["version"], record["defaults"]["options"], record["graph"]["stages"]
+        _ = Version(record["version"]), record["defaults"]["options"], record["graph"]["stages"]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError) as error:

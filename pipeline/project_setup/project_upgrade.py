@@ -11,7 +11,7 @@ from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
 from pipeline.config.default_settings import engine_defaults
-from pipeline.errors import ConfigError, Conflict, UsageError
+from pipeline.errors import ConfigError, Conflict, IntegrityError, UsageError
 from pipeline.files import exclusive_lock, write_text
 from pipeline.project import paths
 from pipeline.project.stage_digests import (
@@ -93,6 +93,8 @@ def plan_upgrade(root: Path) -> ProjectUpgrade:
         When the project was made with, or upgraded to, a newer engine, or its database was.
     ConfigError
         When dvc.yaml has edits that conflict with changes of the engine.
+    IntegrityError
+        When a file of the project is missing or damaged.
     """
     record = read_engine_record(root)
     if record is None:
@@ -101,7 +103,9 @@ def plan_upgrade(root: Path) -> ProjectUpgrade:
             " change into one, or run `mlops init FOLDER`"
         )
     _refuse_older(record["version"])
-    graph = (root / paths.GRAPH).read_text(encoding="utf-8")
+    graph = _current_text(root / paths.GRAPH)
+    if graph is None:
+        raise IntegrityError(f"{paths.GRAPH}: cannot be read; restore it with `git checkout HEAD -- {paths.GRAPH}`")
     merged = merge_graph(graph, record["graph"])
     composition, problem = _composed(root)
     candidates = {paths.GRAPH.as_posix(): merged, **_requirements(root), **engine_record_files()}

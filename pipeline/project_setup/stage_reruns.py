@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from pipeline.config.composition import flatten_settings
 from pipeline.config.strict_yaml import read_yaml
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, IntegrityError
 from pipeline.files import parse_yaml
 from pipeline.project import paths
+from pipeline.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["StageRerun", "stage_reruns"]
 
+_LOCK = "dvc.lock"
 _MAX_SETTINGS = 3
+_MAX_REASON = 300
 # DVC replaces it by a value, so a text with it differs from that of dvc.lock without a change.
 _PLACEHOLDER = "${"
 
@@ -50,10 +55,13 @@ def stage_reruns(
         Stages whose code differs.
     values : mapping, optional
         The composed settings on the installed engine; None where they do not compose.
+
+    Raises
+    ------
+    IntegrityError
+        When dvc.lock is damaged.
     """
-    if not (root / "dvc.lock").exists():
-        return ()
-    locked = (parse_yaml((root / "dvc.lock").read_text(encoding="utf-8")) or {}).get("stages", {})
+    locked = _locked_stages(root)
     changed_settings = _changed_settings(root, values)
     reruns: list[StageRerun] = []
     changed_outputs: dict[str, str] = {}
@@ -70,6 +78,19 @@ def stage_reruns(
     return tuple(reruns)
 
 
+def _locked_stages(root: Path) -> Mapping[str, Any]:
+    try:
+        lock = parse_yaml((root / _LOCK).read_text(encoding="utf-8")) or {}
+        return {name: {**stage, "deps": stage.get("deps", [])} for name, stage in lock.get("stages", {}).items()}
+    except FileNotFoundError:
+        return {}
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, AttributeError) as error:
+        reason = shorten(" ".join(str(error).split()), _MAX_REASON)
+        raise IntegrityError(
+            f"{_LOCK}: cannot be read ({reason}); restore it with `git checkout HEAD -- {_LOCK}`"
+        ) from error
+
+
 def _reasons(
     stage: str, block: Mapping[str, Any], locked: Mapping[str, Any], changed_code: set[str], changed_settings: list[str]
 ) -> Iterator[str]:
@@ -78,7 +99,7 @@ def _reasons(
     if _PLACEHOLDER not in str(block["cmd"]) and block["cmd"] != locked.get("cmd"):
         yield "its command changed"
     dependencies = set(_names(block.get("deps", [])))
-    if _PLACEHOLDER not in str(dependencies) and dependencies != {entry["path"] for entry in locked.get("deps", [])}:
+    if _PLACEHOLDER not in str(dependencies) and dependencies != {entry["path"] for entry in locked["deps"]}:
         yield "its dependencies changed"
     prefixes = _names(block.get("params", []))
     settings = [

@@ -46,7 +46,7 @@ def test_results_and_own_data_are_no_source() -> None:
     others = {dep for dep in dependencies if not is_engine_source(dep)}
     assert others == {
         *("data/external", "data/raw.parquet", "data/valid.parquet", "data/train.parquet", "data/test.parquet"),
-        *("data/source.json", "models/candidate", "reports/evaluation.json", "reports/validation.json"),
+        *("data/source.json", "models/candidate", "reports/evaluation.json", "reports/validation.json", "extensions"),
     }
 
 

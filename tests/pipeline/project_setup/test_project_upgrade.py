@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -177,9 +178,23 @@ def test_a_folder_that_is_no_project_is_refused_with_the_way_out(tmp_path: Path)
         plan_upgrade(tmp_path)
 
 
-def test_a_damaged_record_is_refused(project: Path) -> None:
-    (project / "engine" / "engine.json").write_text("{")
-    with pytest.raises(IntegrityError, match=r"git checkout HEAD -- engine/engine\.json"):
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("engine/engine.json", b"{"),
+        ("engine/engine.json", b'{"version": 2, "defaults": {"options": {}, "choices": {}}, "graph": {"stages": {}}}'),
+        ("dvc.yaml", None),
+        ("dvc.yaml", b"\xff"),
+        ("dvc.lock", b"<<<<<<< HEAD\nschema: '2.0'\n=======\n>>>>>>> main\n"),
+        ("dvc.lock", b"- stages"),
+    ],
+)
+def test_a_damaged_file_is_refused_with_the_way_back(project: Path, name: str, content: bytes | None) -> None:
+    if content is None:
+        (project / name).unlink()
+    else:
+        (project / name).write_bytes(content)
+    with pytest.raises(IntegrityError, match=rf"git checkout HEAD -- {re.escape(name)}"):
         plan_upgrade(project)
 
 
