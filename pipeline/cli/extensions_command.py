@@ -24,6 +24,7 @@ def extensions(*, as_json: AsJson = False) -> None:
     from pipeline.config.config_loader import load_params
     from pipeline.extensions import load_extensions
     from pipeline.project import paths
+    from pipeline.project.engine_files import stage_command
     from pipeline.project.root import find_project_root
 
     root = find_project_root()
@@ -34,8 +35,8 @@ def extensions(*, as_json: AsJson = False) -> None:
         print_table(_HEAD, [_extension_row(extension) for extension in loaded])
     else:
         typer.echo(
-            "no extension is declared; list a module such as extensions.cost, or a distribution such as"
-            " acme-metrics==1.2.0, in `extensions` of conf/config.yaml"
+            f"{paths.PARAMS} declares no extension; list a module such as extensions.cost, or a distribution such as"
+            f" acme-metrics==1.2.0, in `extensions` of conf/config.yaml, then run `{stage_command('compose')}`"
         )
 
 

@@ -26,13 +26,13 @@ def call_extension(role: str, function: Callable[P, R], *arguments: P.args, **na
     Raises
     ------
     ExtensionFailed
-        When the function raises an error that is not one of the engine's.
+        When the function raises an error that is not one of the engine's, or exits.
     """
     try:
         return function(*arguments, **named)
     except MlopsError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ExtensionFailed(
             f"{role} of the extension {function.__module__}: {type(error).__name__}: {error}; correct the extension"
         ) from error

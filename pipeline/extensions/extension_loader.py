@@ -156,7 +156,7 @@ def _load(extension: Extension, root: Path) -> Extension:
 def _import_module(module: str, declaration: str) -> None:
     try:
         importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"{_KEY}: {declaration}: the import of {module} failed: {type(error).__name__}: {error}; correct it, or"
             f" remove the entry from `{_KEY}` in conf/config.yaml"

@@ -40,4 +40,4 @@ def test_each_extension_is_listed_with_its_hash(project: Path, run_cli: CliRunne
 
 
 def test_a_project_without_extensions_names_the_setting(run_cli: CliRunner) -> None:
-    assert "no extension is declared; list a module" in run_cli("extensions").out
+    assert "params.yaml declares no extension; list a module" in run_cli("extensions").out

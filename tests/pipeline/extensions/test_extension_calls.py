@@ -23,6 +23,11 @@ def test_an_error_names_the_extension_and_the_reason():
         call_extension("metric share", divide, 1.0, by=0.0)
 
 
+def test_an_exit_is_an_error_of_the_extension():
+    with pytest.raises(ExtensionFailed, match="receiver pager of the extension _sitebuiltins: SystemExit: 0"):
+        call_extension("receiver pager", exit, 0)
+
+
 def test_an_error_of_the_engine_passes_unchanged():
     with pytest.raises(DataError, match="rows: none"):
         call_extension("splitter days", refuse)

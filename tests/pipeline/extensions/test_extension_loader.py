@@ -79,6 +79,7 @@ def test_another_version_is_refused_with_the_command(tmp_path: Path, declaration
     [
         ("import no_such_module_of_a_team", "ModuleNotFoundError: No module named 'no_such_module_of_a_team'"),
         ("def broken(:", "SyntaxError"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
         (MODULE.replace("team_cost", "log_loss"), "metric log_loss: exists already; choose another name"),
     ],
