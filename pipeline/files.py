@@ -139,8 +139,8 @@ def atomic_file(path: Path, *, is_private: bool = False) -> Iterator[Path]:
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; after the block succeeds it replaces `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with _explain_disk_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
         try:
             yield temporary

@@ -21,7 +21,7 @@ __all__ = ["init"]
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="New folder, or a folder without a project, such as a new clone.")],
+    folder: Annotated[str, typer.Argument(help="New folder, or a folder without a project, such as a new clone.")],
     *,
     file: Annotated[
         str | None, typer.Option("--from", help="File of your rows, or the address of an object; see `mlops data add`.")
@@ -32,12 +32,14 @@ def init(
     """Create a project: settings, graph, git repository and CI; without --from it has the example problem."""
     from pipeline.project_setup import ProblemFile, create_project
 
+    if not folder:
+        raise UsageError("FOLDER: is empty; name a folder, or . for the current one")
     if file is None and target is not None:
         raise UsageError("--target: names a column of a file; add --from FILE")
     if file is not None and target is None:
         raise UsageError("--from: the column to predict is missing; add --target COLUMN")
     problem = None if file is None or target is None else ProblemFile(file, target)
-    created = create_project(folder, problem)
+    created = create_project(Path(folder), problem)
     if as_json:
         draft = None if created.draft is None else created.draft.as_dict()
         values = {"folder": str(created.folder), "engine": engine_version(), "draft": draft}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.params_file import write_params
 from pipeline.data.object_import import local_names
-from pipeline.errors import Conflict, DependencyUnavailable, UsageError
+from pipeline.errors import Conflict, DependencyUnavailable, MlopsError, UsageError
 from pipeline.files import atomic_folder, write_text
 from pipeline.problem_draft import draft_declaration
 from pipeline.project import paths
@@ -71,6 +71,15 @@ def create_project(folder: Path, problem: ProblemFile | None = None) -> CreatedP
     DependencyUnavailable
         When git is missing, or the folder cannot be written.
     """
+    try:
+        return _create(folder, problem)
+    except OSError as error:
+        raise DependencyUnavailable(
+            f"{folder}: cannot be written ({error.strerror}); name a folder that this user may write"
+        ) from error
+
+
+def _create(folder: Path, problem: ProblemFile | None) -> CreatedProject:
     has_repository = _has_repository(folder)
     if not folder.exists():
         with atomic_folder(folder) as prepared:
@@ -127,12 +136,21 @@ def _prepare(folder: Path, name: str, problem: ProblemFile | None) -> DraftRepor
     _init_repository(folder)
     draft = None
     if problem is not None:
-        draft = draft_declaration(local_names([problem.file], root=folder), target=problem.target, root=folder)
+        draft = _draft(folder, problem)
         write_text(folder / paths.CONF / "config.yaml", config_text(draft.name))
     write_params(folder, check=lambda _: None)  # the first stage checks the settings
     for scratch in _SCRATCH:
         shutil.rmtree(folder / scratch, ignore_errors=True)
     return draft
+
+
+def _draft(folder: Path, problem: ProblemFile) -> DraftReport:
+    try:
+        return draft_declaration(local_names([problem.file], root=folder), target=problem.target, root=folder)
+    except MlopsError as error:
+        # The folder is removed, so the message names the file alone.
+        error.args = (str(error).replace(f"{folder / paths.EXTERNAL}/", ""),)
+        raise
 
 
 def _init_repository(folder: Path) -> None:

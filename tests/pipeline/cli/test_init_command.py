@@ -56,3 +56,8 @@ def test_half_a_problem_is_refused(run_cli: CliRunner, tmp_path: Path, words: li
     run = run_cli("init", "churn", *words, cwd=tmp_path)
     assert (run.exit_code, run.err) == (2, f"mlops: {message}\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_name_is_not_the_current_folder(run_cli: CliRunner, tmp_path: Path) -> None:
+    run = run_cli("init", "", cwd=tmp_path)
+    assert (run.exit_code, "FOLDER: is empty" in run.err, list(tmp_path.iterdir())) == (2, True, [])

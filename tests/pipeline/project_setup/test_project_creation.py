@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import yaml
 
 from pipeline.config.params_file import check_params_fresh
-from pipeline.errors import Conflict, DataError, UsageError
+from pipeline.errors import Conflict, DataError, DependencyUnavailable, UsageError
 from pipeline.project.stage_digests import check_engine
 from pipeline.project_setup import ProblemFile, create_project, project_creation
 from pipeline.project_setup.project_files import initial_files
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _EXAMPLE_FILES = {*initial_files("x"), "params.yaml"}
 
@@ -75,6 +72,24 @@ def test_a_file_that_cannot_be_declared_leaves_nothing(tmp_path: Path, is_new: b
     with pytest.raises(DataError, match="no column"):
         create_project(folder, ProblemFile(str(rows_file(tmp_path)), "missing"))
     assert list(folder.iterdir()) == [] if folder.exists() else is_new
+
+
+@pytest.mark.usefixtures("starts_processes")
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_message_about_rows_names_the_file_and_no_folder_of_the_preparation(tmp_path: Path, is_new: bool) -> None:
+    folder = tmp_path / "churn"
+    if not is_new:
+        folder.mkdir()
+    (tmp_path / "rows.csv").write_text("a,b\n")
+    with pytest.raises(DataError, match=r"^rows\.csv:2:1: rows: none .*\nrows\.csv: refused"):
+        create_project(folder, ProblemFile(str(tmp_path / "rows.csv"), "b"))
+
+
+@pytest.mark.parametrize("parent", ["/proc", "{}/file"])
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, parent: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DependencyUnavailable, match=r"churn: cannot be written \((No such file|File exists)"):
+        create_project(Path(parent.format(tmp_path)) / "churn")
 
 
 @pytest.mark.parametrize("has_git", [True, False])
