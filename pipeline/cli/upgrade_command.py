@@ -51,7 +51,10 @@ def _lines(planned: ProjectUpgrade, *, dry_run: bool, backup: Path | None) -> It
     yield f"files: {', '.join(_short_names(list(planned.texts)))}" if planned.texts else "files: none"
     if planned.unpinned:
         yield f"requirements.txt: no line pins the engine; pin {DISTRIBUTION}=={planned.after} where you do"
-    yield from _section("`dvc repro` runs", [f"{rerun.stage}: {rerun.reason}" for rerun in planned.reruns])
+    if not planned.has_run:
+        yield "`dvc repro` runs every stage, because none has run yet"
+    else:
+        yield from _section("`dvc repro` runs", [f"{rerun.stage}: {rerun.reason}" for rerun in planned.reruns])
     if planned.config_problem is not None:
         yield "settings of this project that the engine refuses:"
         yield from (f"  {line}" for line in planned.config_problem.splitlines())

@@ -35,7 +35,8 @@ _TEMPLATE_NAMES = {
     "extensions/README.md": "extensions_readme.md",
     "requirements.txt": "requirements.txt",
 }
-_PIN = re.compile(rf"(?m)^(\s*{re.escape(DISTRIBUTION)}\s*(?:\[[^\]]*\])?\s*==\s*)[^\s;#,\\]+")
+# Installers take `-`, `_`, `.` and both cases for the same in a name.
+_PIN = re.compile(rf"(?mi)^(\s*{DISTRIBUTION.replace('-', '[-_.]+')}\s*(?:\[[^\]]*\])?\s*==\s*)[^\s;#,\\]+")
 
 
 def initial_files(name: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ from pipeline.project.stage_digests import (
 from pipeline.project_setup.default_changes import DefaultChange, default_changes
 from pipeline.project_setup.project_files import REQUIREMENTS, engine_record_files, pin_engine
 from pipeline.project_setup.project_graph import merge_graph
-from pipeline.project_setup.stage_reruns import StageRerun, stage_reruns
+from pipeline.project_setup.stage_reruns import LOCK, StageRerun, stage_reruns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +47,8 @@ class ProjectUpgrade:
         Why the settings of the project are not valid on the installed engine.
     reruns : tuple of StageRerun
         Stages that the next `dvc repro` runs because of the upgrade.
+    has_run : bool
+        Whether a stage has run before; otherwise `dvc repro` runs all.
     texts : dict of str
         New text of each file that changes, in the order in which they are written.
     unpinned : bool
@@ -60,6 +62,7 @@ class ProjectUpgrade:
     defaults: tuple[DefaultChange, ...]
     config_problem: str | None
     reruns: tuple[StageRerun, ...]
+    has_run: bool
     texts: dict[str, str]
     unpinned: bool
     schema: store.SchemaRevision | None
@@ -77,6 +80,7 @@ class ProjectUpgrade:
             "defaults": [change.as_dict() for change in self.defaults],
             "config_problem": self.config_problem,
             "reruns": [rerun.as_dict() for rerun in self.reruns],
+            "has_run": self.has_run,
             "files": list(self.texts),
             "schema": None if self.schema is None else {"current": self.schema.current, "head": self.schema.head},
         }
@@ -115,6 +119,7 @@ def plan_upgrade(root: Path) -> ProjectUpgrade:
         defaults=default_changes(record["defaults"], engine_defaults(), composition),
         config_problem=problem,
         reruns=stage_reruns(root, merged, _changed_code(root), None if composition is None else composition.values),
+        has_run=(root / LOCK).exists(),
         texts={path: text for path, text in candidates.items() if _current_text(root / path) != text},
         unpinned=not _requirements(root),
         schema=_schema(root),

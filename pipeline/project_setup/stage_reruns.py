@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["StageRerun", "stage_reruns"]
+__all__ = ["LOCK", "StageRerun", "stage_reruns"]
 
-_LOCK = "dvc.lock"
+LOCK = "dvc.lock"
 _MAX_SETTINGS = 3
 _MAX_REASON = 300
 # DVC replaces it by a value, so a text with it differs from that of dvc.lock without a change.
@@ -80,14 +80,14 @@ def stage_reruns(
 
 def _locked_stages(root: Path) -> Mapping[str, Any]:
     try:
-        lock = parse_yaml((root / _LOCK).read_text(encoding="utf-8")) or {}
+        lock = parse_yaml((root / LOCK).read_text(encoding="utf-8")) or {}
         return {name: {**stage, "deps": stage.get("deps", [])} for name, stage in lock.get("stages", {}).items()}
     except FileNotFoundError:
         return {}
     except (yaml.YAMLError, UnicodeDecodeError, TypeError, AttributeError) as error:
         reason = shorten(" ".join(str(error).split()), _MAX_REASON)
         raise IntegrityError(
-            f"{_LOCK}: cannot be read ({reason}); restore it with `git checkout HEAD -- {_LOCK}`"
+            f"{LOCK}: cannot be read ({reason}); restore it with `git checkout HEAD -- {LOCK}`"
         ) from error
 
 

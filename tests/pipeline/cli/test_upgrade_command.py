@@ -48,6 +48,12 @@ def test_a_dry_run_shows_what_an_upgrade_does(run_cli: CliRunner, older: Path) -
     assert lines[:2] == [f"declarative-mlops 0.0.9 -> {engine_version()}", "defaults:"]
     assert lines[2].startswith("  drift.alpha: 0.5 -> ")
     assert "files: requirements.txt, engine/engine.json, 1 digest in engine/" in lines
+    assert "`dvc repro` runs every stage, because none has run yet" in lines
+
+
+def test_a_project_that_has_run_names_the_stages_that_run_again(run_cli: CliRunner, older: Path) -> None:
+    (older / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    assert "`dvc repro` runs no stage" in run_cli("upgrade", "--dry-run", cwd=older).out
 
 
 def test_json_names_what_was_applied(run_cli: CliRunner, older: Path) -> None:

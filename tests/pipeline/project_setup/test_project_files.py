@@ -79,6 +79,7 @@ def test_the_configuration_includes_that_of_the_engine_and_chooses_data_and_mode
         ("declarative-mlops==0.0.1", "declarative-mlops=={}"),
         ("declarative-mlops[app, s3] == 0.0.1rc1  # ours", "declarative-mlops[app, s3] == {}  # ours"),
         ("declarative-mlops==0.0.1 ; python_version > '3'", "declarative-mlops=={} ; python_version > '3'"),
+        ("Declarative_MLOps==0.0.1", "Declarative_MLOps=={}"),
         ("declarative-mlops>=0.0.1", None),
         ("other-declarative-mlops==0.0.1", None),
         ("# declarative-mlops==0.0.1", None),
