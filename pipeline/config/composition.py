@@ -169,7 +169,7 @@ def _checked_sources(overrides: Sequence[str], conf: Path) -> ConfSources:
     sources = find_conf_sources(conf, overrides)
     for folder in sources.folders:
         if folder.path != conf and not folder.is_engine:
-            check_conf_files(folder.path)
+            check_conf_files(folder.path, name=folder.label)
     for folder, path in sources.files():
         _check_hydra_settings(path, read_yaml(path), folder, is_root=path == conf / f"{ROOT_CONFIG}.yaml")
     return sources

@@ -136,8 +136,8 @@ def check_graph_dependencies(root: Path) -> None:
     graph = root / paths.GRAPH
     if not graph.is_file():
         return
-    stages: Any = (parse_yaml(graph.read_text(encoding="utf-8")) or {}).get("stages", {})
-    dependencies = stages.get("compose", {}).get("deps", [])
+    stages: Any = (parse_yaml(graph.read_text(encoding="utf-8")) or {}).get("stages") or {}
+    dependencies = (stages.get("compose") or {}).get("deps") or []
     for folder in find_conf_sources(root / paths.CONF).folders:
         above = {folder.label, *(parent.as_posix() for parent in PurePosixPath(folder.label).parents)}
         if not folder.is_engine and above.isdisjoint(dependencies):

@@ -65,20 +65,26 @@ def check_declared_files(root: Path) -> None:
     _refuse(find_undeclared_files(root))
 
 
-def check_conf_files(conf: Path) -> None:
+def check_conf_files(conf: Path, *, name: str | None = None) -> None:
     """Raise if a folder of settings holds anything but YAML files of known groups.
+
+    Parameters
+    ----------
+    conf : Path
+    name : str, optional
+        What messages call the folder, such as `team/conf`; its last part when None.
 
     Raises
     ------
     ConfigError
         With one line for each path, at most ten, and the remedy.
     """
-    _refuse(list(_undeclared_conf(conf)))
+    _refuse(list(_undeclared_conf(conf, conf.name if name is None else name)))
 
 
 def find_undeclared_files(root: Path) -> list[UndeclaredFile]:
     """Return what conf/ and data/external/ below `root` hold beyond settings, rows and plain pointers."""
-    return [*_undeclared_conf(root / paths.CONF), *_undeclared_external(root)]
+    return [*_undeclared_conf(root / paths.CONF, paths.CONF.name), *_undeclared_external(root)]
 
 
 def _refuse(undeclared: list[UndeclaredFile]) -> None:
@@ -93,11 +99,11 @@ def _refuse(undeclared: list[UndeclaredFile]) -> None:
     )
 
 
-def _undeclared_conf(conf: Path) -> Iterator[UndeclaredFile]:
+def _undeclared_conf(conf: Path, name: str) -> Iterator[UndeclaredFile]:
     if not os.path.lexists(conf):
         return
     if (reason := link_or_special_file(conf, folder=True)) is not None:
-        yield UndeclaredFile(conf.name, reason)
+        yield UndeclaredFile(name, reason)
         return
     groups = _known_groups(conf)
 
@@ -111,7 +117,7 @@ def _undeclared_conf(conf: Path) -> Iterator[UndeclaredFile]:
             )
         return None if _OPTION_FILE.fullmatch(path.name) else "is no YAML file of settings"
 
-    yield from _walk(conf, conf.name, reason_against)
+    yield from _walk(conf, name, reason_against)
 
 
 def _known_groups(conf: Path) -> set[str]:

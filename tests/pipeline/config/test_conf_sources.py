@@ -130,6 +130,13 @@ def test_a_search_path_that_is_no_list_is_refused(conf: Path, value: str) -> Non
         compose(conf=conf)
 
 
+@pytest.mark.parametrize(("name", "target"), [("training/linked.yaml", "quick.yaml"), ("model", "training")])
+def test_a_link_in_a_folder_of_a_team_is_named_by_its_whole_path(conf: Path, name: str, target: str) -> None:
+    (conf.parent / "team/conf" / name).symlink_to(target)
+    with pytest.raises(ConfigError, match=rf"^team/conf/{name}: is a link"):
+        compose(conf=conf)
+
+
 def test_the_files_of_a_team_are_checked_like_those_of_the_project(conf: Path) -> None:
     quick = conf.parent / "team/conf/training/quick.yaml"
     quick.write_text(quick.read_text(encoding="utf-8") + "shuffle: yes\n", encoding="utf-8")
@@ -188,3 +195,10 @@ def test_without_the_engine_the_error_names_what_is_missing(conf: Path) -> None:
     (conf / "config.yaml").write_text(_CONFIG.replace(", pkg://pipeline.conf", ""), encoding="utf-8")
     with pytest.raises(ConfigError, match=r"the engine has it: add pkg://pipeline\.conf to hydra\.searchpath"):
         compose(conf=conf)
+
+
+@pytest.mark.parametrize("graph", ["", "stages:\n", "stages: {compose: }\n", "stages: {compose: {deps: }}\n"])
+def test_a_graph_without_compose_watches_no_folder(conf: Path, graph: str) -> None:
+    (conf.parent / "dvc.yaml").write_text(graph, encoding="utf-8")
+    with pytest.raises(ConfigError, match="the stage compose does not depend on conf"):
+        check_graph_dependencies(conf.parent)
