@@ -183,7 +183,7 @@ def _compare_baselines(
 
 def _check_parity(package: Package, test: pd.DataFrame, served: NDArray[np.float64]) -> Parity:
     """Compare the served form with scikit-learn on the test rows."""
-    if not package.onnx_used:
+    if not package.manifest.onnx.used:
         return Parity(onnx_used=False, rows=len(test), tolerance=None)
     expected = package.sklearn_classifier().predict_proba(test)
     difference, tolerance = float(np.abs(expected - served).max()), package.manifest.onnx.tolerance

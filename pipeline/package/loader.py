@@ -129,7 +129,7 @@ class Package(ClassifierProtocol):
 
     def sklearn_classifier(self) -> Package:
         """Return this package with the estimator of its skops file, which predicts in place of ONNX."""
-        if not self.onnx_used:
+        if not self.manifest.onnx.used:
             return self
         estimator = skops_file.load_estimator(self.skops_bytes)
         return replace(self, serving_classifier=replace(self.serving_classifier, estimator=estimator))

@@ -71,11 +71,15 @@ def test_no_worker_outlives_its_driver(tmp_path: Path, end: signal.Signals) -> N
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    _wait_until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
-    workers = [int(path.read_text(encoding="utf-8")) for path in tmp_path.glob("*.pid")]
-    # Ctrl-C reaches all processes of a terminal.
-    (os.killpg if end == signal.SIGINT else os.kill)(driver.pid, end)
-    _, printed = driver.communicate(timeout=20)
+    try:
+        _wait_until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+        workers = [int(path.read_text(encoding="utf-8")) for path in tmp_path.glob("*.pid")]
+        # Ctrl-C reaches all processes of a terminal.
+        (os.killpg if end == signal.SIGINT else os.kill)(driver.pid, end)
+        _, printed = driver.communicate(timeout=60)
+    finally:
+        driver.kill()
+        driver.communicate()
     _wait_until(lambda: not any(psutil.pid_exists(worker) for worker in workers))
     assert len(list(tmp_path.glob("*.pid"))) == 2, "an item started after the end of the driver"
     assert printed.count(b"Traceback") == (1 if end == signal.SIGINT else 0)
