@@ -11,11 +11,12 @@ import numpy as np
 import yaml
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from pipeline.errors import IntegrityError, UsageError
+from pipeline.errors import IntegrityError, UnsupportedFrame, UsageError
 from pipeline.fairness.group_thresholds import GroupThresholds
 from pipeline.modeling.calibration import Calibration
 from pipeline.modeling.classifier import Classifier, predicted_classes
 from pipeline.modeling.encoding import Encoder
+from pipeline.modeling.feature_input import read_features
 from pipeline.package import skops_file
 from pipeline.package.golden_check import check_golden, check_golden_classes
 from pipeline.package.onnx_model import OnnxModel
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
+
+    from pipeline.modeling.feature_input import Rows
 
 __all__ = ["LoggedClassifier"]
 
@@ -62,14 +65,12 @@ class LoggedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     def _open(self) -> None:
         _verify(self.contents)
         plain = {name: json.loads(data) for name, data in self.contents.items() if name.endswith(".json")}
-        schema = yaml.safe_load(self.contents["schema.yaml"])
-        self._classifier = _build_classifier(self.contents, plain, schema["target"])
+        self._schema = _read_schema(self.contents["schema.yaml"])
+        self._classifier = _build_classifier(self.contents, plain, self._schema)
         check_golden(plain["golden.json"], self._classifier.predict_proba)
         check_golden_classes(plain["golden.json"], self._classifier)
-        features = [column for column in schema["columns"] if column["role"] == "feature"]
-        self._nullable = {column["name"] for column in features if column["nullable"]}
-        self.feature_names_in_ = np.array([column["name"] for column in features], dtype=object)
-        self.n_features_in_ = len(features)
+        self.feature_names_in_ = np.array(self._schema.feature_names, dtype=object)
+        self.n_features_in_ = len(self._schema.features)
         self.classes_ = np.array(sorted(self._classifier.classes))
         self._order = [self._classifier.classes.index(name) for name in self.classes_]
 
@@ -111,7 +112,7 @@ class LoggedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
         Parameters
         ----------
-        X : DataFrame, or array with one column for each of `feature_names_in_`
+        X : any form that `read_features` accepts, or array with one column for each of `feature_names_in_`
             None, NA and NaN are missing values, and so is an absent column that may have them.
         params : mapping, optional
             Parameters of an MLflow request. MLflow's scikit-learn flavor passes them to a method of scikit-learn
@@ -123,7 +124,9 @@ class LoggedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         UsageError
             When `output` has another value.
         DataError
-            When a required feature is absent or a value cannot be converted to its kind.
+            When `read_features` refuses the columns, or a value cannot be converted to its kind.
+        UnsupportedFrame
+            When an array has another shape, or `X` has no names of columns.
         """
         rows = self._rows(X)
         probabilities = self._classifier.predict_proba(rows)
@@ -131,7 +134,7 @@ class LoggedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             return probabilities[:, self._order]
         return self._as_frame(rows, probabilities, output=params.get("output", "all"))
 
-    def _as_frame(self, rows: pd.DataFrame, probabilities: NDArray[np.float64], *, output: str) -> pd.DataFrame:
+    def _as_frame(self, rows: Rows, probabilities: NDArray[np.float64], *, output: str) -> pd.DataFrame:
         import pandas as pd
 
         if output not in _OUTPUTS:
@@ -141,18 +144,22 @@ class LoggedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             columns["prediction"] = self._predicted(rows, probabilities)
         if output != "prediction":
             columns |= {name: probabilities[:, at] for at, name in enumerate(self._classifier.classes)}
-        return pd.DataFrame(columns, index=rows.index)
+        return pd.DataFrame(columns, index=getattr(rows, "index", None))
 
-    def _predicted(self, rows: pd.DataFrame, probabilities: NDArray[np.float64]) -> NDArray[np.str_]:
+    def _predicted(self, rows: Rows, probabilities: NDArray[np.float64]) -> NDArray[np.str_]:
         thresholds = self._classifier.row_thresholds(rows)
         return predicted_classes(probabilities, self._classifier.schema.target, thresholds)
 
-    def _rows(self, rows: Any) -> pd.DataFrame:
-        import pandas as pd
+    def _rows(self, rows: Any) -> Rows:
+        """Return the features of rows by the rule of every loaded package; columns of an array have no names."""
+        if isinstance(rows, np.ndarray) and rows.dtype.names is None:
+            import pandas as pd
 
-        frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows, columns=self.feature_names_in_)
-        absent = [name for name in self._nullable if name not in frame]
-        return frame.assign(**dict.fromkeys(absent, pd.array([None] * len(frame), dtype="object"))) if absent else frame
+            if rows.ndim != 2 or rows.shape[1] != self.n_features_in_:
+                names = ", ".join(self.feature_names_in_)
+                raise UnsupportedFrame(f"X: found an array of the shape {rows.shape}; expected the columns {names}")
+            rows = pd.DataFrame(rows, columns=self.feature_names_in_)
+        return read_features(rows, cast("Any", self._schema))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +171,37 @@ class _Target:
 
 
 @dataclass(frozen=True, slots=True)
-class _DeclaredTarget:
+class _Feature:
+    """A feature as `read_features` reads it."""
+
+    name: str
+    kind: str
+    nullable: bool
+    is_private: bool
+
+    @property
+    def expected(self) -> str:
+        return f"values of the kind {self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Schema:
+    features: tuple[_Feature, ...]
     target: _Target
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+
+def _read_schema(data: bytes) -> _Schema:
+    declared = yaml.safe_load(data)
+    features = tuple(
+        _Feature(column["name"], column["kind"], nullable=column["nullable"], is_private=column["store"] != "full")
+        for column in declared["columns"]
+        if column["role"] == "feature"
+    )
+    return _Schema(features, _Target(tuple(declared["target"]["classes"]), declared["target"]["positive"]))
 
 
 def _verify(contents: Mapping[str, bytes]) -> None:
@@ -175,12 +211,12 @@ def _verify(contents: Mapping[str, bytes]) -> None:
             raise IntegrityError(f"{name}: checksum mismatch; log the package again")
 
 
-def _build_classifier(contents: Mapping[str, bytes], plain: Mapping[str, Any], target: Mapping[str, Any]) -> Classifier:
+def _build_classifier(contents: Mapping[str, bytes], plain: Mapping[str, Any], schema: _Schema) -> Classifier:
     decision = plain["decision.json"]
     groups = decision["group_thresholds"]
     onnx = contents.get("model.onnx")
     return Classifier(
-        schema=cast("Any", _DeclaredTarget(_Target(tuple(target["classes"]), target["positive"]))),
+        schema=cast("Any", schema),
         encoder=Encoder.from_dict(plain["encoder.json"]),
         estimator=skops_file.load_estimator(contents["model.skops"])
         if onnx is None

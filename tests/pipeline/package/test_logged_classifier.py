@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import pickle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import get_scorer
 
-from pipeline.errors import IntegrityError, UsageError
+from pipeline.errors import DataError, IntegrityError, UsageError
 from pipeline.package import load_package
 from pipeline.package.logged_classifier import LoggedClassifier
 from tests.fixtures.small_packages import parts, write_small_package
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 N_ROWS = 400
@@ -72,6 +75,30 @@ def test_an_array_and_absent_columns_are_accepted(classifier: LoggedClassifier, 
     assert np.array_equal(classifier.predict_proba(test_rows.drop(columns="Stage_fear")), expected)
     array = test_rows[features].astype(object).to_numpy()
     assert np.array_equal(classifier.predict_proba(array), classifier.predict_proba(test_rows))
+
+
+@pytest.mark.parametrize("to_form", [pl.from_pandas, pa.Table.from_pandas, lambda frame: frame.to_dict("list")])
+def test_columns_are_found_by_name_in_every_frame(
+    classifier: LoggedClassifier, test_rows: pd.DataFrame, to_form: Callable[[pd.DataFrame], Any]
+) -> None:
+    reversed_rows = test_rows[list(classifier.feature_names_in_)[::-1]]
+    assert np.array_equal(classifier.predict_proba(to_form(reversed_rows)), classifier.predict_proba(test_rows))
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda frame: frame.rename(columns={"Stage_fear": "stage_fear"}), "one called 'stage_fear'; rename it"),
+        (lambda frame: frame.assign(Going_outside="3"), "Going_outside: found texts, such as '3'; expected values of"),
+        (lambda frame: frame[["Personality"]], "X: has none of the features"),
+        (lambda frame: frame[["Going_outside"]].to_numpy(), r"found an array of the shape \(\d+, 1\)"),
+    ],
+)
+def test_rows_that_a_package_refuses_are_refused(
+    classifier: LoggedClassifier, test_rows: pd.DataFrame, change: Callable[[pd.DataFrame], Any], match: str
+) -> None:
+    with pytest.raises(DataError, match=match):
+        classifier.predict_proba(change(test_rows))
 
 
 def test_a_request_gets_classes_and_probabilities_as_asked(

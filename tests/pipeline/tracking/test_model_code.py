@@ -39,7 +39,7 @@ def test_the_shipped_modules_import_only_themselves_and_the_requirements() -> No
 
 def test_the_code_is_small() -> None:
     files = model_code().files
-    assert len([text for text in files.values() if text]) < 45
+    assert len([text for text in files.values() if text]) <= 45
     assert sum(map(len, files.values())) < 300_000
 
 
