@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -37,6 +38,15 @@ OPTIONAL_SETTINGS = {"model.estimator.max_iter", "features.derived"}
 METRIC_PAGES = ("serving", "streams")
 TABLES = {"mlops_schema"}
 ACCOUNTS = {f"mlops_{account}" for account in store.ACCOUNTS}
+# Distributions of tools that the page of compatibility calls by another name.
+TOOLS = {
+    "KServe SDK": "kserve",
+    "Great Expectations": "great-expectations",
+    "Hydra": "hydra-core",
+    "Redocly": "@redocly/cli",
+    "Spectral": "@stoplight/spectral-cli",
+    "openapi-generator": "openapi-generator-cli",
+}
 SWEEP_FUNCTIONS = {"interval", "range", "choice", "tag"}
 
 
@@ -101,6 +111,38 @@ def anchors(page: Path) -> list[str]:
     """Return the anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return [re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings]
+
+
+def test_versions_that_the_page_of_compatibility_names_are_locked() -> None:
+    page = (ROOT / "docs/reference/compatibility.md").read_text(encoding="utf-8")
+    tools = " ".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| "))
+    named = re.findall(r"([A-Za-z][\w-]*(?: SDK| Expectations)?) (\d[\d.]*)", tools)
+    locked = locked_versions()
+    wrong = [
+        f"{tool} {version}: {locked[TOOLS.get(tool, tool.lower())]} is locked"
+        for tool, version in named
+        if tool not in ("Prometheus", "promtool", "Python", "and")  # from Debian, and the interpreter
+        and not f"{locked[TOOLS.get(tool, tool.lower())]}.".startswith(f"{version}.")
+    ]
+    assert wrong == []
+
+
+def locked_versions() -> dict[str, str]:
+    # Clients have older versions of some packages, so the engine's own come last.
+    locks = [*sorted((ROOT / "requirements/clients").glob("*.lock")), ROOT / "requirements/dev.lock"]
+    pins = "\n".join(path.read_text(encoding="utf-8") for path in locks)
+    npm = json.loads((ROOT / "tests/clients/npm/package.json").read_text(encoding="utf-8"))["dependencies"]
+    return {**npm, **dict(re.findall(r"^([\w.-]+)==(\S+)", pins, re.MULTILINE))}
+
+
+def test_overrides_of_groups_end_the_defaults_of_an_example() -> None:
+    """Hydra refuses them elsewhere."""
+    wrong = []
+    for path in DOCUMENTS:
+        for defaults in re.findall(r"^defaults:\n((?:  - .*\n)+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            is_override = [line.startswith("  - override ") for line in defaults.splitlines()]
+            wrong += [] if is_override == sorted(is_override) else [name(path)]
+    assert wrong == []
 
 
 def test_prose_lines_of_a_page_have_at_most_100_characters() -> None:

@@ -38,8 +38,8 @@ inputs = [
 ]
 request = InferRequest("churn_model", inputs)
 client = InferenceRESTClient(RESTConfig(protocol="v2", retries=0))
-answer = asyncio.run(client.infer(sys.argv[1], request, model_name="churn_model"))
-print(json.dumps({output.name: output.data for output in answer.outputs}))
+response = asyncio.run(client.infer(sys.argv[1], request, model_name="churn_model"))
+print(json.dumps({output.name: output.data for output in response.outputs}))
 """
 
 
@@ -184,7 +184,7 @@ def create_and_train(project: InstalledProject, rows: Path) -> None:
 
 
 def serve_and_call(project: InstalledProject) -> None:
-    """Serve the version, and ask it with KServe's own client."""
+    """Serve the version, and call it with KServe's own client."""
     with served(project) as address:
         printed = client_environment("kserve").run("-c", _KSERVE_CALL, address, cwd=project.folder)
     outputs = json.loads(printed.splitlines()[-1])

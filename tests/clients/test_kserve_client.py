@@ -41,8 +41,8 @@ def expected(server: RunningServer, rows: list[dict[str, Any]]) -> dict[str, Any
 
 @pytest.mark.parametrize("protocol", ["v2", "grpc"])
 def test_the_client_sees_a_live_and_ready_model(calls: dict[str, Any], protocol: str) -> None:
-    answered = {name: calls[protocol][name] for name in ("live", "ready", "model_ready", "other_ready")}
-    assert answered == {"live": True, "ready": True, "model_ready": True, "other_ready": False}
+    seen = {name: calls[protocol][name] for name in ("live", "ready", "model_ready", "other_ready")}
+    assert seen == {"live": True, "ready": True, "model_ready": True, "other_ready": False}
 
 
 @pytest.mark.parametrize(

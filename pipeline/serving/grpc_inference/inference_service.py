@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode
 
 import grpc
 
+from pipeline.project.stage_digests import DISTRIBUTION, engine_version
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.grpc_inference.inference_messages import (
     inference_response,
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["InferenceService", "status_code"]
 
-_PROJECT = "declarative-mlops"
 _STATUS_CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
     401: grpc.StatusCode.UNAUTHENTICATED,
@@ -157,7 +156,7 @@ class InferenceService:
         return _encode("ServerReadyResponse", ready=self._is_ready())
 
     async def _server_metadata(self, _request: HttpRequest) -> bytes:
-        return _encode("ServerMetadataResponse", name=_PROJECT, version=version(_PROJECT))
+        return _encode("ServerMetadataResponse", name=DISTRIBUTION, version=engine_version())
 
     async def _model_ready(self, request: HttpRequest) -> bytes:
         message = parse_message("ModelReadyRequest", request.body)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from pipeline.project.stage_digests import DISTRIBUTION, engine_version
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.http import docs_page, tabular
 from pipeline.serving.http.engine_responses import html_response, model_identity, require_model, to_json
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ENDPOINT_CLASSES", "Endpoints"]
 
-_PROJECT = "declarative-mlops"
 _BATCH_MEDIA_TYPES = (*JSON_ONLY, *tabular.MEDIA_TYPES)
 _LOG_PARAMETERS = (*LOG_QUERY_PARAMS, "idempotency_key", "subject")
 
@@ -288,8 +287,8 @@ class Endpoints:
             document = openapi_document(
                 self.routes(),
                 None if model is None else model.schema,
-                title=_PROJECT if model is None else model.name,
-                version=version(_PROJECT),
+                title=DISTRIBUTION if model is None else model.name,
+                version=engine_version(),
                 path_values={} if model is None else {"model": model.name, "version": str(model.version)},
             )
             self._cached_description = _Description(model, to_json(document), docs_page.render_docs_page(document))

@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import MlopsError
+from pipeline.project.stage_digests import DISTRIBUTION, engine_version
 from pipeline.serving.http.authentication import PUBLIC
 from pipeline.serving.http.engine_responses import html_response, model_identity, to_json
 from pipeline.serving.http.messages import HttpResponse
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["IndexEndpoint", "prefers_html", "render_index_page"]
 
-_PROJECT = "declarative-mlops"
 _LINKS = {
     "health": "/health",
     "ready": "/readyz",
@@ -102,8 +101,8 @@ class IndexEndpoint:
             links = {"dashboard": dashboard, **links}
         return {
             "status": "alive",  # KServe's client of its first protocol reads it
-            "service": _PROJECT,
-            "release": version(_PROJECT),
+            "service": DISTRIBUTION,
+            "release": engine_version(),
             "name": self.engine.model,
             "stage": self.engine.stage,
             "ready": is_ready,

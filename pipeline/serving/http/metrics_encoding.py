@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipeline.project.stage_digests import engine_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["EncodedMetrics", "encode_metrics"]
-
-_PROJECT = "declarative-mlops"
 
 
 class EncodedMetrics(NamedTuple):
@@ -41,7 +40,7 @@ def encode_metrics(families: Iterable[Any], *, model: str, accept: str = "") -> 
     from prometheus_client.core import InfoMetricFamily
     from prometheus_client.exposition import choose_encoder
 
-    build = {"version": version(_PROJECT), "python": platform.python_version()}
+    build = {"version": engine_version(), "python": platform.python_version()}
     info = InfoMetricFamily("mlops_build", "Release of the server and of Python, and the name of the model.", build)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_StaticCollector([_with_model_label(family, model) for family in (info, *families)]))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from pipeline.project.stage_digests import DISTRIBUTION, engine_version
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.http import open_inference
 from pipeline.serving.http.authentication import PUBLIC
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenInferenceEndpoints"]
 
-_PROJECT = "declarative-mlops"
 _TENSOR_MEDIA_TYPES = (*JSON_ONLY, "application/octet-stream")
 # Each endpoint of a model exists with and without a version.
 _MODEL = "/v2/models/{model}"
@@ -47,7 +46,7 @@ class OpenInferenceEndpoints:
     )
     async def v2_server_metadata(self, _request: HttpRequest) -> HttpResponse:
         """Name the server."""
-        body = {"name": _PROJECT, "version": version(_PROJECT), "extensions": ["binary_tensor_data"]}
+        body = {"name": DISTRIBUTION, "version": engine_version(), "extensions": ["binary_tensor_data"]}
         return HttpResponse(to_json(body))
 
     @route(
