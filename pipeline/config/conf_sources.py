@@ -62,8 +62,8 @@ class ConfSources:
 
     def find(self, relative: str) -> tuple[ConfFolder, Path] | None:
         """Return the first file with a path such as `model/svm.yaml`, with its folder; None where none has it."""
-        found = ((folder, folder.path / relative) for folder in self.folders)
-        return next(((folder, path) for folder, path in found if path.is_file()), None)
+        candidates = ((folder, folder.path / relative) for folder in self.folders)
+        return next(((folder, path) for folder, path in candidates if path.is_file()), None)
 
     def files(self) -> Iterator[tuple[ConfFolder, Path]]:
         """Yield every YAML file of every folder, sorted within a folder."""

@@ -139,12 +139,12 @@ def _send_model(client: Any, run_id: str, files: ModelFiles) -> None:
     run = client.get_run(run_id)
     tags = {name: run.data.tags[name] for name in _SHARED_TAGS if name in run.data.tags} | dict(files.tags)
     criteria = f"source_run_id = '{run_id}' and name = '{files.name}'"
-    found = client.search_logged_models([run.info.experiment_id], criteria, max_results=1)
-    if found and str(found[0].status) == "READY":
+    models = client.search_logged_models([run.info.experiment_id], criteria, max_results=1)
+    if models and str(models[0].status) == "READY":
         return
     model = (
-        found[0]
-        if found
+        models[0]
+        if models
         else client.create_logged_model(
             run.info.experiment_id, files.name, run_id, tags, run.data.params, files.model_type
         )

@@ -181,9 +181,8 @@ class Encoder:
         if transform not in (None, "default", "pandas"):
             raise ConfigError(f"Encoder.set_output: found {transform!r}; expected default or pandas")
         if transform is not None:
-            self._sklearn_output_config = {
-                "transform": transform
-            }  # the name under which scikit-learn's clone copies it
+            # The name under which scikit-learn's clone copies it.
+            self._sklearn_output_config = {"transform": transform}
         return self
 
     def _in_output_form(self, matrix: Matrix, frame: Rows) -> Any:

@@ -9,7 +9,6 @@ import msgspec
 
 from pipeline.serving.http.inference_outputs import encode_binary, output_tensors, requested_outputs
 from pipeline.serving.http.inference_tensors import BINARY_SIZE, InputTensor, feature_columns
-from pipeline.serving.http.problems import HttpProblem
 from pipeline.serving.rows.row_parser import check_comma_count, max_commas_per_row, parse_json
 from pipeline.serving.serving_errors import InvalidRequest, MalformedBody
 
@@ -17,10 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.schema import Schema
-    from pipeline.serving.loaded_model import LoadedModel
     from pipeline.serving.prediction_types import PredictionBatch
 
-__all__ = ["JSON_LENGTH_HEADER", "InferenceRequest", "build_response", "parse_request", "require_same_model"]
+__all__ = ["JSON_LENGTH_HEADER", "InferenceRequest", "build_response", "parse_request"]
 
 JSON_LENGTH_HEADER = b"inference-header-content-length"
 
@@ -81,23 +79,6 @@ def parse_request(body: bytes, header_length: bytes | None, schema: Schema, *, m
     asked = [(output.name, output.parameters) for output in request.outputs or ()]
     outputs = requested_outputs(asked, request.parameters, schema.target.classes)
     return InferenceRequest(request.id, columns, outputs, request.model_name, request.model_version)
-
-
-def require_same_model(request: InferenceRequest, model: LoadedModel) -> None:
-    """Refuse a body that names another model than its path.
-
-    Raises
-    ------
-    HttpProblem
-        With 404.
-    """
-    named = (request.model_name or model.name, request.model_version or str(model.version))
-    if named != (model.name, str(model.version)):
-        raise HttpProblem(
-            "not-found",
-            f"the body names another model or version than the server has; expected {model.name}, version"
-            f" {model.version}, or neither",
-        )
 
 
 def _parse_fast(head: bytes) -> _RequestBody | None:

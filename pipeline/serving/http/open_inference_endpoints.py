@@ -9,7 +9,7 @@ from pipeline.project.stage_digests import DISTRIBUTION, engine_version
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.http import open_inference
 from pipeline.serving.http.authentication import PUBLIC
-from pipeline.serving.http.engine_responses import readiness_response, require_named_model, to_json
+from pipeline.serving.http.engine_responses import check_model_names, readiness_response, require_named_model, to_json
 from pipeline.serving.http.inference_outputs import model_metadata
 from pipeline.serving.http.messages import LOG_QUERY_PARAMS, HttpResponse
 from pipeline.serving.http.router import JSON_ONLY, route
@@ -136,7 +136,8 @@ class OpenInferenceEndpoints:
             model.schema,
             max_rows=self.max_rows,
         )
-        open_inference.require_same_model(inference, model)
+        # KServe's client repeats the name of the path in the body.
+        check_model_names(model, inference.model_name or model.name, inference.model_version or None)
         predictions = await self.engine.predict_columns(
             inference.columns, request.log_options(), is_pinned="version" in request.path_params
         )
