@@ -61,7 +61,7 @@ def save_package(package: Path, folder: Path) -> str:
         model = Model(
             signature=mlflow_signature(schema),
             metadata={"package_digest": files.sha256_file(package / "manifest.json")},
-            saved_input_example_info=_write_example(package, folder),
+            saved_input_example_info=_write_example(package, folder, schema),
         )
         pyfunc.add_to_model(
             model,
@@ -101,11 +101,12 @@ def _write_classifier(package: Path, path: Path, code: ModelCode) -> tuple[str, 
     return tuple(library for name, library in _EXTRA_REQUIREMENTS.items() if f'"{name}.'.encode() in estimator_types)
 
 
-def _write_example(package: Path, folder: Path) -> dict[str, str]:
-    """Write golden rows as the input example, and return how MLflow finds it."""
-    columns = files.read_json(package / "golden.json")["columns"]
-    rows = [list(row) for row in zip(*columns.values(), strict=True)][:_N_EXAMPLE_ROWS]
-    example = {"columns": list(columns), "data": rows}
+def _write_example(package: Path, folder: Path, schema: dict[str, Any]) -> dict[str, str]:
+    """Write golden rows as the input example, in the order of the signature, and return how MLflow finds it."""
+    columns = files.read_json(package / "golden.json")["columns"]  # sorted, as every key of a package
+    names = [column["name"] for column in schema["columns"] if column["name"] in columns]
+    rows = [list(row) for row in zip(*(columns[name] for name in names), strict=True)][:_N_EXAMPLE_ROWS]
+    example = {"columns": names, "data": rows}
     files.write_json(folder / "input_example.json", example)
     files.write_json(folder / "serving_input_example.json", {"dataframe_split": example})
     return {
