@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+# A job in the background of a shell ignores SIGINT, and so do the programs that it starts.
 _DRIVER = """
+import signal
 from functools import partial
 from pathlib import Path
 from pipeline.config.groups.engine_config import LocalEngineConfig
@@ -29,6 +31,7 @@ from pipeline.engines import open_engine
 from tests.pipeline.engines.item_functions import note_and_wait
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with open_engine(LocalEngineConfig(kind="local", workers=2, retries=3, part_rows=1)) as engine:
         list(engine.map(partial(note_and_wait, Path({folder!r})), range(4)))
 """
