@@ -172,7 +172,7 @@ class State:
         """
         is_replaced = self.file is not None and self.file.take_replacement()
         if is_replaced:
-            self.engine.dispose()
+            self._discard_pool()
         if self.file is not None:
             self.file.check()
         try:
@@ -216,6 +216,14 @@ class State:
                     f"{self.address}: the state database is damaged ({reason}); restore a backup ({BACKUP_GUIDE})"
                 ) from error
             raise DependencyUnavailable(f"{self.address}: the state database is unavailable ({reason})") from error
+
+    def _discard_pool(self) -> None:
+        """Close all connections; one that another thread uses, or opens meanwhile, is closed when it returns it."""
+        pool = self.engine.pool
+        self.engine.dispose()
+        # After the new pool exists, so that its connections stay open; then again, for what came back in between.
+        event.listen(pool, "checkin", _close_returned)
+        pool.dispose()
 
     def close(self) -> None:
         """Close all connections; one that another thread uses is closed when it returns it."""
