@@ -6,7 +6,7 @@
     |-- UsageError             2  invalid command-line arguments
     |-- ConfigError            3  invalid configuration
     |   |-- UnknownOption          the option is in no lookup table
-    |   `-- TargetRefused          a `_target_` that is not allowed
+    |   `-- TargetRefused, ExtensionFailed          a `_target_` that is not allowed
     |-- DataError              4  rows or files do not match their declaration
     |   |-- UnreadableFile         a file cannot be read at all
     |   `-- UnsupportedFrame       an object is no frame with named columns

@@ -12,6 +12,7 @@ EXIT_CODES = {
     errors.ConfigError: 3,
     errors.UnknownOption: 3,
     errors.TargetRefused: 3,
+    errors.ExtensionFailed: 3,
     errors.DataError: 4,
     errors.GateRefused: 5,
     errors.Conflict: 6,
