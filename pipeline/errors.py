@@ -6,7 +6,8 @@
     |-- UsageError             2  invalid command-line arguments
     |-- ConfigError            3  invalid configuration
     |   |-- UnknownOption          the option is in no lookup table
-    |   `-- TargetRefused, ExtensionFailed          a `_target_` that is not allowed
+    |   |-- TargetRefused          a `_target_` that is not allowed
+    |   `-- ExtensionFailed        code of an extension raised an error
     |-- DataError              4  rows or files do not match their declaration
     |   |-- UnreadableFile         a file cannot be read at all
     |   `-- UnsupportedFrame       an object is no frame with named columns
