@@ -1,4 +1,4 @@
-"""Call code of an extension; its errors name the extension, so that nobody looks for them in the engine."""
+"""Call code of an extension; an error in it names the extension."""
 
 from __future__ import annotations
 
