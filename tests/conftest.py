@@ -6,9 +6,9 @@ from hypothesis import settings
 
 pytest_plugins = [
     "tests.fixtures.proof",
+    "tests.fixtures.watchdog",
     "tests.fixtures.tiers",
     "tests.fixtures.cli",
-    "tests.fixtures.watchdog",
     "tests.fixtures.forked_programs",
     "tests.fixtures.garbage",
     "tests.fixtures.dask_cluster",

@@ -106,9 +106,8 @@ class ModelReloader:
         if version is None:
             message = f"no version of {self.model} is in {self.stage}"
             if current is not None:
-                try:
-                    self._require_decided()
-                except IntegrityError as error:
+                if undecided := self._find_undecided():
+                    error = store.undecided_deployment_error(self.model, undecided)
                     return PollResult.load_failure(current, str(error))
                 self._record_event("stopped", deployment, None, message)
             return PollResult(None, f"no version is in {self.stage}; {public_hint}", f"{message}; {hint}")
@@ -123,8 +122,10 @@ class ModelReloader:
 
     def _load_new(self, current: LoadedModel | None, deployment: Deployment) -> PollResult:
         version, digest = deployment.versions[self.stage], deployment.digests[self.stage]
+        undecided = self._find_undecided()  # an unavailable database says nothing about the version
         try:
-            self._require_decided()
+            if undecided:
+                raise store.undecided_deployment_error(self.model, undecided)
             if _is_active(current, deployment, self.stage):
                 return PollResult(replace(current, generation=deployment.generation))
             model = self.load(version, digest, deployment.generation, "production")
@@ -138,12 +139,10 @@ class ModelReloader:
         self._record_event("activated", deployment, digest, f"version {version} is active")
         return PollResult(model)
 
-    def _require_decided(self) -> None:
-        """Refuse a deployment or version that was changed by hand."""
+    def _find_undecided(self) -> list[store.UndecidedChange]:
+        """Return what was changed by hand in deployments and versions."""
         with self.state.reading() as connection:
-            changes = store.find_undecided_deployments(connection, self.model)
-        if changes:
-            raise store.undecided_deployment_error(self.model, changes)
+            return store.find_undecided_deployments(connection, self.model)
 
     def _fall_back(
         self, current: LoadedModel | None, deployment: Deployment, reason: str, *, is_new: bool

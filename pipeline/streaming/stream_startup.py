@@ -103,12 +103,15 @@ def start_outcomes(address: tuple[str, int], *, state_root: Path | None = None) 
 
 
 def replay_dead_letters(*, since_us: int | None = None, state_root: Path | None = None) -> ReplayResult:
-    """Predict for dead letters since a moment by the version in Production; errors as `DeadLetterReplay.run`."""
+    """Predict for dead letters since a moment by the version in Production; errors as `DeadLetterReplay.run`.
+
+    No fallback stands in for that version: an event gets a prediction once, so that the fixed version would get none.
+    """
     with _opened_project(state_root) as (config, root, state):
         stream, models = require_stream(config), build_models(config, root, state)
         model = models.current
-        if model is None:
-            raise DependencyUnavailable(f"no model can predict: {models.reason}")
+        if model is None or model.served_by != "production":
+            raise DependencyUnavailable(f"dead letters wait for the version in Production: {models.reason}")
         with KafkaReader(stream) as reader:
             replay = DeadLetterReplay(stream, state, model, reader, sample_rate=config.serving.log.sample_rate)
             return replay.run(since_ms=None if since_us is None else since_us // 1000)

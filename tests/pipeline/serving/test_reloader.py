@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from pipeline import state as store
-from pipeline.errors import IntegrityError
+from pipeline.errors import DependencyUnavailable, IntegrityError
 from pipeline.package import PackageStore
 from pipeline.serving.reloader import ModelReloader
 from pipeline.state import open_state
@@ -171,3 +173,23 @@ def test_a_fallback_is_a_version_that_was_deployed_by_a_decision(project: Path, 
         store.add_serving_event(connection, event)
     remove_model_files(package_folder(project, 1))
     assert reloader.poll(None).loaded_model is None
+
+
+def test_a_database_that_fails_between_two_reads_does_not_refuse_the_version(project: Path, state: State) -> None:
+    reloader = make_reloader(project, state)
+    current = reloader.poll(None).loaded_model
+    promote(project, 2)
+
+    def fail_at_the_trail(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM audit" in statement:
+            raise OperationalError(statement, None, OSError("disk I/O error"))
+
+    event.listen(state.engine, "before_cursor_execute", fail_at_the_trail)
+    for each in (current, None):
+        with pytest.raises(DependencyUnavailable):
+            reloader.poll(each)
+    event.remove(state.engine, "before_cursor_execute", fail_at_the_trail)
+    assert event_kinds(state) == ["activated"]
+    after = reloader.poll(current).loaded_model
+    assert after is not None
+    assert (after.version, after.served_by) == (2, "production")

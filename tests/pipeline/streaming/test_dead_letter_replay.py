@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.errors import DependencyUnavailable
 from pipeline.package import PackageStore
 from pipeline.registry import stage_transitions
 from pipeline.state import open_state
 from pipeline.streaming.dead_letter_replay import ReplayResult
 from pipeline.streaming.stream_startup import replay_dead_letters
-from tests.fixtures.registered_project import NAME, PASSED, promote
+from tests.fixtures.registered_project import NAME, PASSED, package_folder, promote
 from tests.fixtures.server_process import ROW
 from tests.fixtures.small_packages import write_small_package
 from tests.pipeline.streaming.stream_project import new_stream_project, wait_until
@@ -75,6 +76,23 @@ def test_dead_letters_are_predicted_once_after_the_fix(
         assert set(sent) == {f"{events}/0/0", f"{events}/1/0", f"{events}/1/1"}
         assert all(len(values) == 1 for values in sent.values())
         assert {json.loads(value)["prediction_id"] for (value,) in sent.values()} == set(rows)
+
+
+def test_dead_letters_wait_while_the_version_in_production_cannot_be_loaded(
+    project: Path, kafka: KafkaBroker, nursery: Nursery, fixed_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_KAFKA", kafka.address)
+    with new_stream_project(project, kafka, nursery) as stream:
+        _make_dead_letters(stream)
+        _promote_fix(project, fixed_package)
+        golden = package_folder(project, 3) / "golden.json"
+        intact = golden.read_bytes()
+        golden.write_bytes(intact[:-9])
+        with pytest.raises(DependencyUnavailable, match=r"dead letters wait .*golden\.json"):
+            replay_dead_letters(state_root=project)
+        assert stream.n_logged() == 1
+        golden.write_bytes(intact)
+        assert replay_dead_letters(state_root=project) == ReplayResult(n_predicted=2, n_dead=1)
 
 
 def test_dead_letters_before_the_moment_or_of_another_group_are_left(
