@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # Streamlit shows these elements while it works.
 _BUSY_SELECTORS = (
-    "[data-testid='stStatusWidget'], [data-testid='stSkeleton'], [data-testid='stSpinner'], [data-stale='true']"
+    "[data-testid='stStatusWidget'], [data-testid='stSkeleton'], [data-testid='stSpinner'], [data-stale='true'],"
+    " [data-testid='stApp']:not([data-test-script-state='notRunning'])"
 )
 EXCEPTION_SELECTOR = "[data-testid='stException']"
 
@@ -97,7 +98,7 @@ def wait_until_drawn(page: Any) -> None:
     page.wait_for_selector("h1")
     quiet_since = time.monotonic()
     deadline = quiet_since + 30
-    while time.monotonic() - quiet_since < 0.6:
+    while time.monotonic() - quiet_since < 0.3:
         if page.locator(_BUSY_SELECTORS).count():
             quiet_since = time.monotonic()
         assert time.monotonic() < deadline, "the page was still loading after 30 s"

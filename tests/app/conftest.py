@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 from html import unescape
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from pipeline import state as store
@@ -23,6 +25,7 @@ from tests.app.drifting_day import log_drifting_day
 from tests.app.loop_history import add_loop_history, opened_state
 from tests.fixtures.small_packages import write_small_package
 from tests.fixtures.toy_dataset import ROOT
+from tests.fixtures.workspace import CommandFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,6 +106,14 @@ def errors_of(at: AppTest) -> list[str]:
     return [exception.message for exception in at.exception] + [str(error.value) for error in at.error]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_scan_for_components() -> Iterator[None]:
+    """Read the metadata of all installed packages once, not at each run of a page, which takes half a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("MLOPS_STATE_URL", "MLFLOW_TRACKING_URI", "DVC_ROOT"):
@@ -129,10 +140,11 @@ def drifting_project(finished_small: Workspace, tmp_path_factory: pytest.TempPat
     project = finished_small.copy(tmp_path_factory.mktemp("browser") / "own")
     project.run("mlops", "tracking", "sync")
     project.edit("conf/config.yaml", "model: hist_gradient_boosting", "model: logistic_regression")
-    project.start("dvc", "repro").communicate()  # its gates may reject it
+    with suppress(CommandFailed):  # its gates may reject it
+        project.run("dvc", "repro")
     project.run("mlops", "tracking", "sync")
     log_drifting_day(project.root, has_outcomes=True)
-    project.start(sys.executable, "-m", "stages.monitor").communicate()
+    project.run("python", "-m", "stages.monitor")
     return project
 
 
