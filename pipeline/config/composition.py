@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.conf_sources import ENGINE_ENTRY, ROOT_CONFIG, find_conf_sources
@@ -91,7 +93,23 @@ def compose(overrides: Sequence[str] = (), *, conf: Path = paths.CONF) -> Compos
     ConfigError
         Naming file, key or override.
     """
-    return _compose_checked(overrides, conf, _checked_sources(overrides, conf))
+    sources = _checked_sources(overrides, conf)
+    values, text, choices = _compose_once(_Request(tuple(overrides), _contents(sources), conf, sources))
+    return Composition(deepcopy(values), text, dict(choices), conf, tuple(overrides))
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a composition depends on: overrides, and the names and bytes of the files."""
+
+    overrides: tuple[str, ...]
+    contents: tuple[tuple[str, bytes], ...]
+    conf: Path = field(compare=False)
+    sources: ConfSources = field(compare=False)
+
+
+def _contents(sources: ConfSources) -> tuple[tuple[str, bytes], ...]:
+    return tuple((folder.name_of(path), path.read_bytes()) for folder, path in sources.files())
 
 
 def check_hydra_overrides(overrides: Sequence[str], *, conf: Path = paths.CONF) -> None:
@@ -214,17 +232,20 @@ def _hydra_initialized(conf: Path, overrides: Sequence[str]) -> Iterator[None]:
         raise _to_config_error(error, overrides, conf) from error
 
 
-def _compose_checked(overrides: Sequence[str], conf: Path, sources: ConfSources) -> Composition:
+@lru_cache(maxsize=32)  # a composition takes a quarter of a second, and most commands of a process ask for the same
+def _compose_once(request: _Request) -> tuple[dict[str, Any], str, dict[str, str]]:
     from omegaconf import OmegaConf
 
-    with _hydra_initialized(conf, overrides):
-        tree, choices = _compose_tree(overrides, sources)
+    with _hydra_initialized(request.conf, request.overrides):
+        tree, choices = _compose_tree(request.overrides, request.sources)
         raw: Any = OmegaConf.to_container(tree, resolve=False)
         check_interpolations(raw)
         OmegaConf.resolve(tree)
         values: Any = OmegaConf.to_container(tree, resolve=True)
-        check_targets(values, place=f"{conf}/{ROOT_CONFIG}.yaml")
-        return Composition(values, OmegaConf.to_yaml(tree), choices, conf, tuple(overrides))
+        check_targets(values, place=f"{request.conf}/{ROOT_CONFIG}.yaml")
+        if _contents(request.sources) != request.contents:
+            raise ConfigError(f"{request.conf}/ changed while it was read; compose it again")
+        return values, OmegaConf.to_yaml(tree), choices
 
 
 def _compose_tree(overrides: Sequence[str], sources: ConfSources) -> tuple[Any, dict[str, str]]:

@@ -99,3 +99,24 @@ def test_each_group_lists_its_options() -> None:
 def test_the_settings_of_hydra_are_no_group_to_choose_from() -> None:
     assert "hydra" not in group_options(CONF)
     assert "hydra" not in composed().values
+
+
+def test_a_composition_follows_each_change_of_a_file(project: Path) -> None:
+    conf = project / "conf"
+    path = conf / "training/default.yaml"
+    shipped = path.read_text(encoding="utf-8")
+    before = compose(conf=conf).values["training"]["folds"]
+    path.write_text(shipped.replace(f"folds: {before}", f"folds: {before + 2}"), encoding="utf-8")
+    assert compose(conf=conf).values["training"]["folds"] == before + 2
+    path.write_text(shipped, encoding="utf-8")
+    assert compose(conf=conf).values["training"]["folds"] == before
+
+
+def test_a_caller_that_changes_values_changes_no_later_composition(project: Path) -> None:
+    first = compose(["seed=4"], conf=project / "conf")
+    first.values["training"]["folds"] = 0
+    first.choices["model"] = "changed"
+    second = compose(["seed=4"], conf=CONF)
+    assert second.values["training"]["folds"] != 0
+    assert second.choices["model"] != "changed"
+    assert (first.conf, second.conf) == (project / "conf", CONF)
