@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fixtures.client_environments import client_variables
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -56,8 +58,7 @@ def project(installed_engine: ClientEnvironment, tmp_path_factory: pytest.TempPa
 
 
 def _run(engine: ClientEnvironment, cwd: Path, *command: str) -> str:
-    variables = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    variables |= {"PATH": f"{engine.folder / 'bin'}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+    variables = client_variables() | {"PATH": f"{engine.folder / 'bin'}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
     ended = subprocess.run(
         list(command), cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=300
     )

@@ -17,7 +17,7 @@ import pytest
 
 from pipeline.package import load_package
 from pipeline.tracking.flavors import save_package
-from tests.fixtures.client_environments import locked_environment
+from tests.fixtures.client_environments import client_variables, locked_environment
 from tests.fixtures.small_packages import parts, write_small_package
 
 if TYPE_CHECKING:
@@ -88,12 +88,11 @@ def served(package: Path, environment: ClientEnvironment) -> Iterator[str]:
     folder = environment.python.parent
     command = [str(folder / "mlflow"), "models", "serve", "-m", str(package / "model"), "--env-manager", "local"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    variables = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
     with (package / "log").open("wb") as log:
         process = subprocess.Popen(
             command,
             cwd=package,
-            env={**variables, "PATH": f"{folder}:{os.environ['PATH']}"},
+            env={**client_variables(), "PATH": f"{folder}:{os.environ['PATH']}"},
             stdout=log,
             stderr=log,
             start_new_session=True,
