@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.xdist_group("clusters"), pytest.mark.usefixtures("starts_processes")]
 
+WARM_WORKERS = True
 N_TRIALS = proof_rounds(4, long=20)
 SWEEP = (
     "-m",
@@ -59,9 +59,9 @@ def wait_for(project: Project, process: subprocess.Popen[str], condition: Callab
         time.sleep(0.02)
 
 
-def start_sweep(project: Project, *, python: str = "python", launcher: str = "dask") -> subprocess.Popen[str]:
+def start_sweep(project: Project, *, launcher: str = "dask") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [python, "-m", "stages.train", *SWEEP, f"hydra/launcher={launcher}"],
+        ["python", "-m", "stages.train", *SWEEP, f"hydra/launcher={launcher}"],
         cwd=project.root,
         env=environment_with_forks(project.environment),
         stdout=subprocess.PIPE,
@@ -105,10 +105,10 @@ def test_a_killed_worker_and_a_killed_command_lose_no_trial_on_a_cluster(
     assert len(project.runs("trial")) == N_TRIALS
 
     other = project.copy("other", without=("state", "mlflow.db", "mlruns", "outputs"))
-    stopped = start_sweep(other, python=sys.executable)
+    stopped = start_sweep(other)
     wait_for(other, stopped, is_under_way)
     stopped.kill()
-    stopped.communicate()
+    stopped.communicate()  # until the fork is gone, too
     known = sum(trial.state == "finished" for trial in trials_of(other, 1))
     printed = other.train(*SWEEP, "hydra/launcher=dask")
     again = trials_of(other, 2)
