@@ -70,7 +70,7 @@ def wait_until_ready(address: str, process: Any) -> None:
 
 @contextmanager
 def browser_page(
-    *, width: int = 1280, height: int = 900, dark: bool = False, zone: str = "Europe/Vienna", cookies: Any = ()
+    *, width: int = 1280, height: int = 900, dark: bool = False, zone: str = "Europe/Vienna"
 ) -> Iterator[Any]:
     """Yield a page of a browser."""
     from playwright.sync_api import sync_playwright
@@ -86,7 +86,6 @@ def browser_page(
             locale="en-GB",
         )
         page.set_default_timeout(30_000)
-        page.context.add_cookies(list(cookies))
         try:
             yield page
         finally:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("heavy_computation")
 
-N_SWAPS = proof_rounds(3, long=40)
+N_SWAPS = proof_rounds(2, long=40)
 
 
 def _truncate_file(path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.pipeline.serving.http.behavior.server_load import ServerLoad
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 
-N_STOPS = proof_rounds(3, long=20)
+N_STOPS = proof_rounds(1, long=20)
 
 
 @pytest.fixture
