@@ -97,7 +97,7 @@ def wait_until_drawn(page: Any) -> None:
     page.wait_for_selector("h1")
     quiet_since = time.monotonic()
     deadline = quiet_since + 30
-    while time.monotonic() - quiet_since < 0.3:
+    while time.monotonic() - quiet_since < 0.5:
         if page.locator(_BUSY_SELECTORS).count():
             quiet_since = time.monotonic()
         assert time.monotonic() < deadline, "the page was still loading after 30 s"
