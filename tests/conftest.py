@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
 
 pytest_plugins = [
@@ -24,6 +26,10 @@ pytest_plugins = [
     "tests.fixtures.registered_project",
     "tests.fixtures.finished_workspaces",
 ]
+
+# Programs that tests start find their modules compiled, also where the machine's environment says otherwise: each
+# workspace has 300 modules, and each start would compile those that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Machines are noisy, and no test is timed. All else stays as Hypothesis chose it for where it runs.
 settings.register_profile("untimed", deadline=None)
