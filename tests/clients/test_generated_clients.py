@@ -1,7 +1,4 @@
-"""Clients that generators write from the OpenAPI document compile and predict, and linters find nothing in it.
-
-Generators and compilers of TypeScript and Java take a minute on a new machine, so they run with `--proof=long` only.
-"""
+"""Clients that generators write from the OpenAPI document compile and predict, and linters find nothing in it."""
 
 from __future__ import annotations
 
@@ -13,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fixtures.generated_clients import GENERATED_LANGUAGES, generated_client, node_tool
-from tests.fixtures.proof import is_long
 from tests.fixtures.server_process import ROW
 
 if TYPE_CHECKING:
@@ -21,8 +17,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("protocol clients")
 
-# One whose client is interpreted, and one whose client is compiled.
-LANGUAGES = tuple(GENERATED_LANGUAGES) if is_long() else ("python", "go")
 SPECTRAL_RULES = Path(__file__).with_name("npm") / "spectral.yaml"
 
 
@@ -32,7 +26,7 @@ def document(protocol_server: RunningServer) -> bytes:
         return client.get("/openapi.json").content
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", GENERATED_LANGUAGES)
 def test_a_generated_client_predicts_and_reads_a_refusal(
     protocol_server: RunningServer, document: bytes, language: str
 ) -> None:
