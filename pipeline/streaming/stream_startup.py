@@ -105,7 +105,7 @@ def start_outcomes(address: tuple[str, int], *, state_root: Path | None = None) 
 def replay_dead_letters(*, since_us: int | None = None, state_root: Path | None = None) -> ReplayResult:
     """Predict for dead letters since a moment by the version in Production; errors as `DeadLetterReplay.run`.
 
-    No fallback stands in for that version: an event gets a prediction once, so that the fixed version would get none.
+    No fallback predicts instead: an event gets one prediction, which a later version does not replace.
     """
     with _opened_project(state_root) as (config, root, state):
         stream, models = require_stream(config), build_models(config, root, state)

@@ -19,6 +19,7 @@ from tests.fixtures.small_packages import write_small_package
 from tests.pipeline.streaming.stream_project import new_stream_project, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.fixtures.kafka_broker import KafkaBroker
@@ -58,56 +59,58 @@ def _make_dead_letters(stream: StreamProject) -> None:
     consumer.stop()
 
 
-def test_dead_letters_are_predicted_once_after_the_fix(
-    project: Path, kafka: KafkaBroker, nursery: Nursery, fixed_package: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def stream(
+    project: Path, kafka: KafkaBroker, nursery: Nursery, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[StreamProject]:
+    """A stream with three dead letters and one predicted event."""
     monkeypatch.setenv("MLOPS_KAFKA", kafka.address)
     with new_stream_project(project, kafka, nursery) as stream:
         _make_dead_letters(stream)
-        assert replay_dead_letters(state_root=project) == ReplayResult(n_dead=3)
-        _promote_fix(project, fixed_package)
-        assert replay_dead_letters(state_root=project) == ReplayResult(n_predicted=2, n_dead=1)
-        rows = {row.prediction_id: row.prediction for row in stream.logged()}
-        assert replay_dead_letters(state_root=project) == ReplayResult(n_repeated=2, n_dead=1)
-        assert {row.prediction_id: row.prediction for row in stream.logged()} == rows
-        assert len(rows) == 3
-        sent = stream.sent_predictions()
-        events = stream.topics["events"]
-        assert set(sent) == {f"{events}/0/0", f"{events}/1/0", f"{events}/1/1"}
-        assert all(len(values) == 1 for values in sent.values())
-        assert {json.loads(value)["prediction_id"] for (value,) in sent.values()} == set(rows)
+        yield stream
+
+
+def test_dead_letters_are_predicted_once_after_the_fix(
+    project: Path, stream: StreamProject, fixed_package: Path
+) -> None:
+    assert replay_dead_letters(state_root=project) == ReplayResult(n_dead=3)
+    _promote_fix(project, fixed_package)
+    assert replay_dead_letters(state_root=project) == ReplayResult(n_predicted=2, n_dead=1)
+    rows = {row.prediction_id: row.prediction for row in stream.logged()}
+    assert replay_dead_letters(state_root=project) == ReplayResult(n_repeated=2, n_dead=1)
+    assert {row.prediction_id: row.prediction for row in stream.logged()} == rows
+    assert len(rows) == 3
+    sent = stream.sent_predictions()
+    events = stream.topics["events"]
+    assert set(sent) == {f"{events}/0/0", f"{events}/1/0", f"{events}/1/1"}
+    assert all(len(values) == 1 for values in sent.values())
+    assert {json.loads(value)["prediction_id"] for (value,) in sent.values()} == set(rows)
 
 
 def test_dead_letters_wait_while_the_version_in_production_cannot_be_loaded(
-    project: Path, kafka: KafkaBroker, nursery: Nursery, fixed_package: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, stream: StreamProject, fixed_package: Path
 ) -> None:
-    monkeypatch.setenv("MLOPS_KAFKA", kafka.address)
-    with new_stream_project(project, kafka, nursery) as stream:
-        _make_dead_letters(stream)
-        _promote_fix(project, fixed_package)
-        golden = package_folder(project, 3) / "golden.json"
-        intact = golden.read_bytes()
-        golden.write_bytes(intact[:-9])
-        with pytest.raises(DependencyUnavailable, match=r"dead letters wait .*golden\.json"):
-            replay_dead_letters(state_root=project)
-        assert stream.n_logged() == 1
-        golden.write_bytes(intact)
-        assert replay_dead_letters(state_root=project) == ReplayResult(n_predicted=2, n_dead=1)
+    _promote_fix(project, fixed_package)
+    golden = package_folder(project, 3) / "golden.json"
+    intact = golden.read_bytes()
+    golden.write_bytes(intact[:-9])
+    with pytest.raises(DependencyUnavailable, match=r"dead letters wait .*golden\.json"):
+        replay_dead_letters(state_root=project)
+    assert stream.n_logged() == 1
+    golden.write_bytes(intact)
+    assert replay_dead_letters(state_root=project) == ReplayResult(n_predicted=2, n_dead=1)
 
 
 def test_dead_letters_before_the_moment_or_of_another_group_are_left(
-    project: Path, kafka: KafkaBroker, nursery: Nursery, monkeypatch: pytest.MonkeyPatch
+    project: Path, kafka: KafkaBroker, stream: StreamProject
 ) -> None:
-    monkeypatch.setenv("MLOPS_KAFKA", kafka.address)
-    with new_stream_project(project, kafka, nursery) as stream:
-        _make_dead_letters(stream)
-        source = f"{stream.topics['events']}/0/0"
-        foreign = {"source": source, "prediction_id": "0" * 36}
-        kafka.produce(stream.topics["dead"], [_GOOD], headers=foreign, timestamp=4_102_444_800_000)
-        for other in ("other/0/0", f"{stream.topics['events']}/0/{'9' * 5_000}"):
-            kafka.produce(stream.topics["dead"], [_GOOD], headers={"source": other}, timestamp=4_102_444_800_000)
-        omitted = {"source": source, "omitted_bytes": "9"}
-        kafka.produce(stream.topics["dead"], [None], headers=omitted, timestamp=4_102_444_800_000)
-        result = replay_dead_letters(since_us=4_102_444_800_000_000, state_root=project)
-        assert result == ReplayResult(n_foreign=3, n_without_value=1)
-        assert stream.n_logged() == 1
+    source = f"{stream.topics['events']}/0/0"
+    foreign = {"source": source, "prediction_id": "0" * 36}
+    kafka.produce(stream.topics["dead"], [_GOOD], headers=foreign, timestamp=4_102_444_800_000)
+    for other in ("other/0/0", f"{stream.topics['events']}/0/{'9' * 5_000}"):
+        kafka.produce(stream.topics["dead"], [_GOOD], headers={"source": other}, timestamp=4_102_444_800_000)
+    omitted = {"source": source, "omitted_bytes": "9"}
+    kafka.produce(stream.topics["dead"], [None], headers=omitted, timestamp=4_102_444_800_000)
+    result = replay_dead_letters(since_us=4_102_444_800_000_000, state_root=project)
+    assert result == ReplayResult(n_foreign=3, n_without_value=1)
+    assert stream.n_logged() == 1
