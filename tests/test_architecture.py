@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import grimp
 import pytest
@@ -262,6 +262,40 @@ def test_each_module_has_its_test_at_the_same_path_or_is_listed() -> None:
     listed = set(text_of(UNMIRRORED).splitlines())
     assert_none([f"write a test: {path}" for path in sorted(missing - listed)])
     assert_none([f"take from the list: {path}" for path in sorted(listed - missing)])
+
+
+class FixtureDefinition(NamedTuple):
+    """A fixture, the fixtures that it asks for, and the file or folder whose tests see it."""
+
+    name: str
+    is_shared: bool  # one value for all tests of the area
+    requested: tuple[str, ...]
+    area: Path
+    file: Path
+
+
+def fixture_definitions(path: Path) -> list[FixtureDefinition]:
+    area = ROOT / "tests" if path.parent.name == "fixtures" else path.parent if path.stem == "conftest" else path
+    found = []
+    for function in functions(path):
+        decorators = " ".join(map(ast.unparse, function.decorator_list))
+        if "pytest.fixture" in decorators:
+            requested = tuple(argument.arg for argument in function.args.args)
+            found.append(FixtureDefinition(function.name, "scope='session'" in decorators, requested, area, path))
+    return found
+
+
+def test_what_a_session_fixture_asks_for_has_one_definition() -> None:
+    """Whichever test comes first would decide which of several definitions the value for all tests is made of."""
+    definitions = [each for path in TESTS for each in fixture_definitions(path)]
+    shared = [each for each in definitions if each.is_shared]
+    assert shared
+    assert_none(
+        f"{relative(each.file)}: {each.name} asks for {other.name}; rename that of {relative(other.file)}"
+        for each in shared
+        for other in definitions
+        if other.name in each.requested and each.area in other.area.parents
+    )
 
 
 def test_there_are_six_lines_of_tests_for_ten_of_sources() -> None:

@@ -39,7 +39,7 @@ MODELS = {
 
 
 @pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
+def candidates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
     folder = tmp_path_factory.mktemp("packages")
     for name, overrides in MODELS.items():
         write_small_package(folder / name, "personality", *overrides, n_rows=N_ROWS)
@@ -82,36 +82,36 @@ def results(report: GateReport) -> dict[str, str]:
     return {gate.name: gate.result for gate in report.gates}
 
 
-def test_the_first_candidate_needs_no_champion(packages: dict[str, Package]) -> None:
-    result_of = results(evaluate_candidate(packages["default"]))
+def test_the_first_candidate_needs_no_champion(candidates: dict[str, Package]) -> None:
+    result_of = results(evaluate_candidate(candidates["default"]))
     assert {result_of[name] for name in ("champion", "slices", "schema", "onnx", "size", "latency", "limit ece")} == {
         "pass"
     }
 
 
-def test_a_much_worse_model_is_rejected_and_the_reverse_promoted(packages: dict[str, Package]) -> None:
-    assert results(evaluate_candidate(packages["weak"], packages["default"]))["champion"] == "fail"
-    assert evaluate_candidate(packages["weak"], packages["default"]).verdict == "reject"
-    assert results(evaluate_candidate(packages["default"], packages["weak"]))["champion"] == "pass"
+def test_a_much_worse_model_is_rejected_and_the_reverse_promoted(candidates: dict[str, Package]) -> None:
+    assert results(evaluate_candidate(candidates["weak"], candidates["default"]))["champion"] == "fail"
+    assert evaluate_candidate(candidates["weak"], candidates["default"]).verdict == "reject"
+    assert results(evaluate_candidate(candidates["default"], candidates["weak"]))["champion"] == "pass"
 
 
 def test_an_overfitted_model_is_worse_than_a_tree_of_depth_2(
-    packages: dict[str, Package],
+    candidates: dict[str, Package],
 ) -> None:
-    report = evaluate_candidate(packages["overfitted"], packages["default"])
+    report = evaluate_candidate(candidates["overfitted"], candidates["default"])
     assert results(report)["not worse than depth_2_tree"] == "fail"
     accuracy = [
-        _cached_evaluation(packages[name])["metrics"]["accuracy"]["value"] for name in ("overfitted", "default")
+        _cached_evaluation(candidates[name])["metrics"]["accuracy"]["value"] for name in ("overfitted", "default")
     ]
     assert abs(accuracy[0] - accuracy[1]) < 0.02
 
 
-def test_the_champion_itself_gets_the_verdict_hold(packages: dict[str, Package]) -> None:
-    assert evaluate_candidate(packages["default"], packages["default"]).verdict in {"hold", "reject"}
-    assert results(evaluate_candidate(packages["default"], packages["default"]))["champion"] == "hold"
+def test_the_champion_itself_gets_the_verdict_hold(candidates: dict[str, Package]) -> None:
+    assert evaluate_candidate(candidates["default"], candidates["default"]).verdict in {"hold", "reject"}
+    assert results(evaluate_candidate(candidates["default"], candidates["default"]))["champion"] == "hold"
 
 
-def test_a_planted_leak_is_found_by_validation_and_stops_everything(packages: dict[str, Package]) -> None:
+def test_a_planted_leak_is_found_by_validation_and_stops_everything(candidates: dict[str, Package]) -> None:
     rows, config = parts("personality", N_ROWS).train, settings()
     target = config.data.target
     leak = Column("told_before", "float", "Float64", nullable=True)
@@ -119,13 +119,13 @@ def test_a_planted_leak_is_found_by_validation_and_stops_everything(packages: di
     planted = replace(declared, columns=(*declared.columns, leak))
     leaking = rows.assign(told_before=(rows[target.column] == target.positive).astype("Float64") * 3 + 1)
     validation = validate_rows(leaking, planted, config.validation).as_dict()
-    report = evaluate_candidate(packages["default"], leakage=validation["leakage"])
+    report = evaluate_candidate(candidates["default"], leakage=validation["leakage"])
     assert ("leakage", "told_before reveals the label") in [(gate.name, gate.reason) for gate in report.unmet_gates]
     assert report.verdict == "reject"
 
 
-def test_rows_with_errors_stop_everything(packages: dict[str, Package]) -> None:
-    assert results(evaluate_candidate(packages["default"], level="error"))["validation"] == "fail"
+def test_rows_with_errors_stop_everything(candidates: dict[str, Package]) -> None:
+    assert results(evaluate_candidate(candidates["default"], level="error"))["validation"] == "fail"
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_rows_with_errors_stop_everything(packages: dict[str, Package]) -> None:
         ("+promotion.metric_limits.log_loss=0.01", "limit log_loss"),
     ],
 )
-def test_a_missed_limit_shows_value_and_limit(packages: dict[str, Package], override: str, gate: str) -> None:
-    report = evaluate_candidate(packages["default"], None, override)
+def test_a_missed_limit_shows_value_and_limit(candidates: dict[str, Package], override: str, gate: str) -> None:
+    report = evaluate_candidate(candidates["default"], None, override)
     (failed,) = [unmet for unmet in report.unmet_gates if unmet.name == gate]
     assert failed.value is not None
     assert failed.threshold is not None
@@ -149,10 +149,10 @@ def evaluate_on(rows: pd.DataFrame, candidate: Package, champion: Package) -> Ga
     return evaluate_gates(candidate, inputs, settings().promotion, champion=champion)
 
 
-def test_rows_that_the_champion_learned_from_leave_the_comparison(packages: dict[str, Package]) -> None:
+def test_rows_that_the_champion_learned_from_leave_the_comparison(candidates: dict[str, Package]) -> None:
     rows = parts("personality", N_ROWS)
     grown = pd.concat([rows.test, rows.train.head(300)], ignore_index=True)
-    alone, with_known = (evaluate_on(frame, packages["default"], packages["weak"]) for frame in (rows.test, grown))
+    alone, with_known = (evaluate_on(frame, candidates["default"], candidates["weak"]) for frame in (rows.test, grown))
     assert alone.compared == ComparedRows(len(rows.test), 0)
     assert with_known.compared == ComparedRows(len(rows.test), 300)
     names = ("champion", "slices")
@@ -163,10 +163,10 @@ def test_rows_that_the_champion_learned_from_leave_the_comparison(packages: dict
 
 
 @pytest.mark.parametrize("n_new", [0, 29])
-def test_too_few_new_rows_decide_nothing(packages: dict[str, Package], n_new: int) -> None:
+def test_too_few_new_rows_decide_nothing(candidates: dict[str, Package], n_new: int) -> None:
     rows = parts("personality", N_ROWS)
     known = pd.concat([rows.train, rows.test.head(n_new)], ignore_index=True)
-    report = evaluate_on(known, packages["default"], packages["weak"])
+    report = evaluate_on(known, candidates["default"], candidates["weak"])
     reasons = {gate.name: gate.reason for gate in report.unmet_gates}
     assert report.verdict in {"hold", "reject"}
     for name in ("champion", "slices"):
@@ -176,15 +176,15 @@ def test_too_few_new_rows_decide_nothing(packages: dict[str, Package], n_new: in
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_champion_of_another_split_is_compared_on_rows_that_are_new_to_it(
-    packages: dict[str, Package], seed: int
+    candidates: dict[str, Package], seed: int
 ) -> None:
     config = settings()
     rows = pd.concat([parts("personality", N_ROWS).train, parts("personality", N_ROWS).test], ignore_index=True)
     other = config.data.split.model_copy(update={"kind": "stratified", "test_share": 0.3})
     champion_parts = split_train_test(rows, Schema.from_config(config.data), other, seed=seed)
-    train_rows = build_train_row_filter(champion_parts.train, packages["weak"].schema)
-    champion = replace(packages["weak"], train_rows=train_rows)
-    report = evaluate_on(parts("personality", N_ROWS).test, packages["default"], champion)
+    train_rows = build_train_row_filter(champion_parts.train, candidates["weak"].schema)
+    champion = replace(candidates["weak"], train_rows=train_rows)
+    report = evaluate_on(parts("personality", N_ROWS).test, candidates["default"], champion)
     learned = set(feature_hashes(champion_parts.train, champion.schema).tolist())
     n_learned = sum(value in learned for value in feature_hashes(parts("personality", N_ROWS).test, champion.schema))
     assert report.compared is not None
@@ -192,17 +192,17 @@ def test_a_champion_of_another_split_is_compared_on_rows_that_are_new_to_it(
     assert n_learned <= report.compared.n_learned_by_champion <= n_learned + n_foreign / 4
 
 
-def test_reproducible_gates_are_equal_for_any_champion(packages: dict[str, Package]) -> None:
+def test_reproducible_gates_are_equal_for_any_champion(candidates: dict[str, Package]) -> None:
     alone, against = (
-        evaluate_candidate(packages["default"]).only_reproducible(),
-        evaluate_candidate(packages["default"], packages["weak"]).only_reproducible(),
+        evaluate_candidate(candidates["default"]).only_reproducible(),
+        evaluate_candidate(candidates["default"], candidates["weak"]).only_reproducible(),
     )
     assert alone == against
     assert {"latency", "champion", "slices", "schema"}.isdisjoint(results(alone))
 
 
-def test_the_table_and_the_card_name_every_gate(packages: dict[str, Package]) -> None:
-    report = evaluate_candidate(packages["weak"], packages["default"])
+def test_the_table_and_the_card_name_every_gate(candidates: dict[str, Package]) -> None:
+    report = evaluate_candidate(candidates["weak"], candidates["default"])
     for gate in report.gates:
         assert gate.name in report.as_text()
         assert f"| {gate.name} | {gate.result} |" in report.as_markdown()

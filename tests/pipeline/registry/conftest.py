@@ -26,7 +26,7 @@ MODELS = {
 
 
 @pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def candidates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of three packages: two of one kind of model and one of another."""
     folder = tmp_path_factory.mktemp("packages")
     for name, overrides in MODELS.items():
@@ -59,9 +59,9 @@ def registry(
 
 
 @pytest.fixture
-def three(registry: ModelRegistry, packages: dict[str, Path]) -> ModelRegistry:
+def three(registry: ModelRegistry, candidates: dict[str, Path]) -> ModelRegistry:
     """A registry with three versions that passed their gates."""
     gates = GateReport("0" * 64, None, (Gate("limit ece", "pass", "0.02 of at most 0.015"),))
-    for folder in packages.values():
+    for folder in candidates.values():
         registry.register_model(folder, "personality_model", gates=gates)
     return registry

@@ -29,11 +29,11 @@ pytestmark = pytest.mark.usefixtures("starts_processes")
 
 
 @pytest.fixture
-def project(registry: ModelRegistry, packages: dict[str, Path], tmp_path: Path) -> ModelRegistry:
+def project(registry: ModelRegistry, candidates: dict[str, Path], tmp_path: Path) -> ModelRegistry:
     """A project's folder with three versions that passed."""
     files.write_text(tmp_path / "params.yaml", compose((), conf=ROOT / "conf").text)
     (tmp_path / "dvc.yaml").touch()
-    for folder in packages.values():
+    for folder in candidates.values():
         add(registry, folder)
     return registry
 

@@ -21,10 +21,10 @@ def page(root: Path, number: str) -> Any:
 
 
 def test_the_mlflow_page_shows_lineage_and_gates(
-    registry: ModelRegistry, packages: dict[str, Path], tmp_path: Path
+    registry: ModelRegistry, candidates: dict[str, Path], tmp_path: Path
 ) -> None:
     tags = {"git.commit": "c0ffee", "git.dirty": "false"}
-    version = registry.register_model(packages["first"], NAME, "A first try", tags=tags, gates=report())
+    version = registry.register_model(candidates["first"], NAME, "A first try", tags=tags, gates=report())
     mlflow_version = page(tmp_path, "1")
     assert mlflow_version.tags["git.commit"] == "c0ffee"
     assert mlflow_version.tags["mlops.package"] == version.digest
@@ -57,14 +57,14 @@ def test_a_long_description_is_cut_to_the_limit_of_mlflow() -> None:
     assert len(mlflow_description(version)) == 5000
 
 
-def test_the_card_ends_with_the_gates(three: ModelRegistry, packages: dict[str, Path]) -> None:
+def test_the_card_ends_with_the_gates(three: ModelRegistry, candidates: dict[str, Path]) -> None:
     values = three.model_card(NAME, 1)
-    assert values.startswith((packages["first"] / "card.md").read_text(encoding="utf-8").rstrip())
+    assert values.startswith((candidates["first"] / "card.md").read_text(encoding="utf-8").rstrip())
     assert values.endswith("| limit ece | pass |  | 0.02 of at most 0.015 |\n")
 
 
-def test_the_card_of_a_version_without_gates_has_a_note(registry: ModelRegistry, packages: dict[str, Path]) -> None:
-    registry.register_model(packages["first"], NAME)
+def test_the_card_of_a_version_without_gates_has_a_note(registry: ModelRegistry, candidates: dict[str, Path]) -> None:
+    registry.register_model(candidates["first"], NAME)
     assert registry.model_card(NAME, 1).endswith("The gates were never evaluated.\n")
 
 

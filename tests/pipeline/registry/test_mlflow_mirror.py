@@ -33,10 +33,10 @@ def silent() -> Iterator[str]:
 
 
 def test_versions_stages_and_aliases_are_shown(
-    registry: ModelRegistry, packages: dict[str, Path], tmp_path: Path
+    registry: ModelRegistry, candidates: dict[str, Path], tmp_path: Path
 ) -> None:
-    add(registry, packages["first"])
-    add(registry, packages["second"])
+    add(registry, candidates["first"])
+    add(registry, candidates["second"])
     registry.promote_model(NAME, 1, "Production")
     registry.promote_model(NAME, 2, "Staging")
     assert shown(tmp_path) == ({"production": "1", "staging": "2"}, {"1": "Production", "2": "Staging"})
@@ -45,10 +45,10 @@ def test_versions_stages_and_aliases_are_shown(
 
 
 def test_a_changed_alias_is_set_back_and_audited(
-    registry: ModelRegistry, packages: dict[str, Path], tmp_path: Path
+    registry: ModelRegistry, candidates: dict[str, Path], tmp_path: Path
 ) -> None:
-    add(registry, packages["first"])
-    add(registry, packages["second"])
+    add(registry, candidates["first"])
+    add(registry, candidates["second"])
     registry.promote_model(NAME, 1, "Production")
     RunStore(tmp_path).client().set_registered_model_alias(NAME, "production", "2")
     assert registry.load_model(NAME).digest == registry.list_models(NAME)[0].digest
@@ -62,10 +62,10 @@ def test_a_changed_alias_is_set_back_and_audited(
 @pytest.mark.usefixtures("heavy_computation")
 @pytest.mark.parametrize("how", ["dead", "silent"])
 def test_without_mlflow_a_decision_takes_two_seconds_and_is_mirrored_later(
-    packages: dict[str, Path], tmp_path: Path, silent: str, how: str
+    candidates: dict[str, Path], tmp_path: Path, silent: str, how: str
 ) -> None:
     away = ModelRegistry(tmp_path, "http://127.0.0.1:1" if how == "dead" else silent)
-    add(away, packages["first"])
+    add(away, candidates["first"])
     started = time.monotonic()
     assert away.promote_model(NAME, 1, "Production").after.version("Production") == 1
     assert time.monotonic() - started < 2
@@ -76,9 +76,9 @@ def test_without_mlflow_a_decision_takes_two_seconds_and_is_mirrored_later(
 
 
 def test_a_lost_store_of_mlflow_is_made_again(
-    registry: ModelRegistry, packages: dict[str, Path], tmp_path: Path
+    registry: ModelRegistry, candidates: dict[str, Path], tmp_path: Path
 ) -> None:
-    add(registry, packages["first"])
+    add(registry, candidates["first"])
     registry.promote_model(NAME, 1, "Production")
     before = shown(tmp_path)
     for path in tmp_path.glob("mlflow.db*"):

@@ -37,8 +37,8 @@ def stages(registry: ModelRegistry) -> list[str]:
     return [version.stage for version in registry.list_models(NAME)]
 
 
-def test_the_same_package_is_the_same_version(registry: ModelRegistry, packages: dict[str, Path]) -> None:
-    first, again = add(registry, packages["first"]), add(registry, packages["first"])
+def test_the_same_package_is_the_same_version(registry: ModelRegistry, candidates: dict[str, Path]) -> None:
+    first, again = add(registry, candidates["first"]), add(registry, candidates["first"])
     assert first == again
     assert (first.version, first.semver, first.stage) == (1, "1.0.0", "None")
 
@@ -60,9 +60,9 @@ def test_a_new_production_version_archives_the_old_one_and_is_loaded(three: Mode
 
 @pytest.mark.parametrize("result", ["fail", "hold"])
 def test_failed_gates_refuse_a_promotion_without_force(
-    registry: ModelRegistry, packages: dict[str, Path], result: str
+    registry: ModelRegistry, candidates: dict[str, Path], result: str
 ) -> None:
-    add(registry, packages["first"], result)
+    add(registry, candidates["first"], result)
     with pytest.raises(GateRefused, match=r"limit ece \(0\.02 of at most 0\.015\)"):
         registry.promote_model(NAME, 1, "Production")
     with pytest.raises(UsageError, match="force needs a reason"):
@@ -73,8 +73,8 @@ def test_failed_gates_refuse_a_promotion_without_force(
     assert entry.evidence["verdict"] == ("reject" if result == "fail" else "hold")
 
 
-def test_a_version_without_gates_is_not_promoted(registry: ModelRegistry, packages: dict[str, Path]) -> None:
-    registry.register_model(packages["first"], NAME, "Random Forest classifier")
+def test_a_version_without_gates_is_not_promoted(registry: ModelRegistry, candidates: dict[str, Path]) -> None:
+    registry.register_model(candidates["first"], NAME, "Random Forest classifier")
     with pytest.raises(GateRefused, match="never evaluated"):
         registry.promote_model(NAME, 1, "Staging")
     assert registry.promote_model(NAME, 1, "Archived").after.versions == {}
@@ -114,9 +114,9 @@ def test_a_package_that_was_changed_in_the_store_is_not_loaded(three: ModelRegis
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "-x", "x" * 201])
-def test_an_invalid_name_is_refused(registry: ModelRegistry, packages: dict[str, Path], name: str) -> None:
+def test_an_invalid_name_is_refused(registry: ModelRegistry, candidates: dict[str, Path], name: str) -> None:
     with pytest.raises(UsageError, match=re.escape(f"model name {name!r}")):
-        registry.register_model(packages["first"], name)
+        registry.register_model(candidates["first"], name)
 
 
 @pytest.mark.parametrize(

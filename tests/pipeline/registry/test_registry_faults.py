@@ -119,16 +119,16 @@ class RegistryUnderTest:
 
 
 @contextmanager
-def project(empty: Path, packages: dict[str, Path]) -> Iterator[RegistryUnderTest]:
+def project(empty: Path, candidates: dict[str, Path]) -> Iterator[RegistryUnderTest]:
     from pathlib import Path
 
     with tempfile.TemporaryDirectory() as name:
         shutil.copytree(empty / "state", Path(name) / "state")
         opened = RegistryUnderTest(
-            store.open_state(Path(name)), PackageStore(Path(name) / "state/packages"), packages["first"]
+            store.open_state(Path(name)), PackageStore(Path(name) / "state/packages"), candidates["first"]
         )
         opened.register_and_promote()
-        opened.source = packages["second"]
+        opened.source = candidates["second"]
         yield opened
         opened.state.close()
 
@@ -139,11 +139,11 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_whichever_operation_fails_nothing_is_half_made_and_the_next_try_succeeds(
-    empty_stores: Path, packages: dict[str, Path]
+    empty_stores: Path, candidates: dict[str, Path]
 ) -> None:
     at, happened = 1, True
     while happened:
-        with project(empty_stores, packages) as one:
+        with project(empty_stores, candidates) as one:
             with failing(at, one.state) as fault, suppress(OSError, MlopsError):
                 one.register_and_promote()
             assert one.is_intact()
@@ -158,9 +158,9 @@ def test_whichever_operation_fails_nothing_is_half_made_and_the_next_try_succeed
 
 @pytest.mark.parametrize("room", [0, 1, 4, 16])
 def test_a_full_database_refuses_and_keeps_what_it_had(
-    empty_stores: Path, packages: dict[str, Path], room: int
+    empty_stores: Path, candidates: dict[str, Path], room: int
 ) -> None:
-    with project(empty_stores, packages) as one:
+    with project(empty_stores, candidates) as one:
         with one.state.reading() as connection:
             limit = connection.exec_driver_sql("PRAGMA page_count").scalar_one() + room
 

@@ -183,12 +183,12 @@ def _ending_at_the_commit(machine: RegistryStateMachine) -> Iterator[None]:
 
 
 def test_any_sequence_of_decisions_agrees_with_a_small_model(
-    packages: dict[str, Path], empty_stores: Path, monkeypatch: pytest.MonkeyPatch
+    candidates: dict[str, Path], empty_stores: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipeline import package
 
     monkeypatch.delenv("MLOPS_STATE_URL", raising=False)
-    RegistryStateMachine.sources = {name: (folder, package.load_package(folder)) for name, folder in packages.items()}
+    RegistryStateMachine.sources = {name: (folder, package.load_package(folder)) for name, folder in candidates.items()}
     RegistryStateMachine.empty = empty_stores
     checks = settings(
         max_examples=max(1, STEPS // STEPS_PER_EXAMPLE),

@@ -183,8 +183,8 @@ def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def folder(packages: dict[str, Path], tmp_path: Path) -> Path:
-    return shutil.copytree(packages["first"], tmp_path / "forged")
+def folder(candidates: dict[str, Path], tmp_path: Path) -> Path:
+    return shutil.copytree(candidates["first"], tmp_path / "forged")
 
 
 def refused(registry: ModelRegistry, source: Path, mark: Path) -> None:
@@ -231,9 +231,9 @@ def test_a_spoiled_folder_is_refused(registry: ModelRegistry, folder: Path, mark
 
 @pytest.mark.parametrize("name", SPOILED)
 def test_a_package_that_was_spoiled_in_the_store_is_not_loaded(
-    registry: ModelRegistry, packages: dict[str, Path], mark: Path, name: str
+    registry: ModelRegistry, candidates: dict[str, Path], mark: Path, name: str
 ) -> None:
-    version = add(registry, packages["first"])
+    version = add(registry, candidates["first"])
     stored = registry.packages.path(version.digest)
     SPOILED[name](stored)
     started = time.monotonic()

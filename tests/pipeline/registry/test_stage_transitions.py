@@ -57,8 +57,8 @@ def n_pending(state: State) -> int:
         return len(store.read_pending_tasks(connection))
 
 
-def test_a_package_is_registered_once(state: State, packages_store: PackageStore, packages: dict[str, Path]) -> None:
-    candidate = packages_store.add(packages["first"])
+def test_a_package_is_registered_once(state: State, packages_store: PackageStore, candidates: dict[str, Path]) -> None:
+    candidate = packages_store.add(candidates["first"])
     first = stage_transitions.register_package(state, packages_store, NAME, candidate=candidate, gates=PASSED)
     again = stage_transitions.register_package(state, packages_store, NAME, candidate=candidate, gates=PASSED)
     assert (first.is_new, again.is_new) == (True, False)
@@ -67,10 +67,10 @@ def test_a_package_is_registered_once(state: State, packages_store: PackageStore
 
 
 def test_a_version_carries_the_lineage_of_its_package(
-    state: State, packages_store: PackageStore, packages: dict[str, Path]
+    state: State, packages_store: PackageStore, candidates: dict[str, Path]
 ) -> None:
-    version = register(state, packages_store, packages["first"])
-    lineage = load_package(packages["first"]).lineage
+    version = register(state, packages_store, candidates["first"])
+    lineage = load_package(candidates["first"]).lineage
     assert version.tags["params_sha256"] == lineage["params_sha256"]
     assert version.tags["model"] == "logistic_regression"
 
@@ -78,25 +78,25 @@ def test_a_version_carries_the_lineage_of_its_package(
 @pytest.mark.parametrize("gates", [None, REJECTED], ids=["not evaluated", "rejected"])
 @pytest.mark.parametrize("stage", ["Staging", "Production"])
 def test_a_refused_promotion_leaves_no_trace(
-    state: State, packages_store: PackageStore, packages: dict[str, Path], gates: dict[str, object] | None, stage: str
+    state: State, packages_store: PackageStore, candidates: dict[str, Path], gates: dict[str, object] | None, stage: str
 ) -> None:
-    version = register(state, packages_store, packages["first"], gates)
+    version = register(state, packages_store, candidates["first"], gates)
     entries, pending = audit_trail(state), n_pending(state)
     with pytest.raises(GateRefused, match=f"{NAME} version 1"):
         stage_transitions.promote_version(state, NAME, version.version, stage=stage)
     assert (audit_trail(state), n_pending(state)) == (entries, pending)
 
 
-def test_archiving_needs_no_gates(state: State, packages_store: PackageStore, packages: dict[str, Path]) -> None:
-    version = register(state, packages_store, packages["first"], None)
+def test_archiving_needs_no_gates(state: State, packages_store: PackageStore, candidates: dict[str, Path]) -> None:
+    version = register(state, packages_store, candidates["first"], None)
     change = stage_transitions.promote_version(state, NAME, version.version, stage="Archived")
     assert change.after.versions == {}
 
 
 def test_a_forced_promotion_is_recorded_as_forced(
-    state: State, packages_store: PackageStore, packages: dict[str, Path]
+    state: State, packages_store: PackageStore, candidates: dict[str, Path]
 ) -> None:
-    version = register(state, packages_store, packages["first"], REJECTED)
+    version = register(state, packages_store, candidates["first"], REJECTED)
     with pytest.raises(UsageError, match="force needs a reason"):
         stage_transitions.promote_version(state, NAME, version.version, stage="Production", force=True, reason="  ")
     stage_transitions.promote_version(
@@ -106,25 +106,25 @@ def test_a_forced_promotion_is_recorded_as_forced(
     assert (last.action, last.reason, last.actor) == ("force", "a demonstration", "ada")
 
 
-def test_the_actor_may_be_named(state: State, packages_store: PackageStore, packages: dict[str, Path]) -> None:
-    version = register(state, packages_store, packages["first"])
+def test_the_actor_may_be_named(state: State, packages_store: PackageStore, candidates: dict[str, Path]) -> None:
+    version = register(state, packages_store, candidates["first"])
     stage_transitions.promote_version(state, NAME, version.version, stage="Production", decided_by="grace")
     assert audit_trail(state)[-1].actor == "grace"
 
 
 def test_a_stale_generation_is_a_conflict(
-    state: State, packages_store: PackageStore, packages: dict[str, Path]
+    state: State, packages_store: PackageStore, candidates: dict[str, Path]
 ) -> None:
-    version = register(state, packages_store, packages["first"])
+    version = register(state, packages_store, candidates["first"])
     stage_transitions.promote_version(state, NAME, version.version, stage="Staging", expected_generation=0)
     with pytest.raises(Conflict, match="generation"):
         stage_transitions.promote_version(state, NAME, version.version, stage="Production", expected_generation=0)
 
 
 def test_repeated_rollbacks_walk_back_one_promotion_each(
-    state: State, packages_store: PackageStore, packages: dict[str, Path]
+    state: State, packages_store: PackageStore, candidates: dict[str, Path]
 ) -> None:
-    for folder in packages.values():
+    for folder in candidates.values():
         version = register(state, packages_store, folder)
         stage_transitions.promote_version(state, NAME, version.version, stage="Production")
     first = stage_transitions.roll_back_version(state, NAME)
@@ -135,9 +135,9 @@ def test_repeated_rollbacks_walk_back_one_promotion_each(
 
 
 def test_a_rollback_goes_only_to_earlier_production_versions(
-    state: State, packages_store: PackageStore, packages: dict[str, Path]
+    state: State, packages_store: PackageStore, candidates: dict[str, Path]
 ) -> None:
-    versions = [register(state, packages_store, folder).version for folder in packages.values()]
+    versions = [register(state, packages_store, folder).version for folder in candidates.values()]
     stage_transitions.promote_version(state, NAME, versions[0], stage="Production")
     stage_transitions.promote_version(state, NAME, versions[2], stage="Production")
     with pytest.raises(UsageError, match="version 2 was never in Production"):

@@ -19,35 +19,36 @@ from tests.pipeline.registry.test_model_registry import NAME, report, stages
 
 
 def test_the_first_to_pass_goes_to_production_and_later_ones_to_staging(
-    registry: ModelRegistry, packages: dict[str, Path]
+    registry: ModelRegistry, candidates: dict[str, Path]
 ) -> None:
     config = settings().promotion
-    first = registry.submit(NAME, packages["first"], report(), config=config, tags={})
+    first = registry.submit(NAME, candidates["first"], report(), config=config, tags={})
     assert (first.stage, str(first)) == ("Production", f"{NAME} version 1 (1.0.0) promoted to Production")
     champion = registry.load_model(NAME).digest
     assert (
-        registry.submit(NAME, packages["second"], report(champion=champion), config=config, tags={}).stage == "Staging"
+        registry.submit(NAME, candidates["second"], report(champion=champion), config=config, tags={}).stage
+        == "Staging"
     )
-    assert registry.submit(NAME, packages["third"], report("hold", champion), config=config, tags={}).stage is None
-    assert not registry.submit(NAME, packages["second"], report(champion=champion), config=config, tags={}).is_new
+    assert registry.submit(NAME, candidates["third"], report("hold", champion), config=config, tags={}).stage is None
+    assert not registry.submit(NAME, candidates["second"], report(champion=champion), config=config, tags={}).is_new
     assert stages(registry) == ["Production", "Staging", "None"]
 
 
-def test_the_policy_decides_the_stage(registry: ModelRegistry, packages: dict[str, Path]) -> None:
+def test_the_policy_decides_the_stage(registry: ModelRegistry, candidates: dict[str, Path]) -> None:
     manual, production = (settings(f"promotion.policy={word}").promotion for word in ("manual", "production"))
-    assert registry.submit(NAME, packages["first"], report(), config=manual, tags={}).stage is None
+    assert registry.submit(NAME, candidates["first"], report(), config=manual, tags={}).stage is None
     registry.promote_model(NAME, 1, "Production")
     champion = registry.load_model(NAME).digest
     gates = report(champion=champion)
-    assert registry.submit(NAME, packages["second"], gates, config=production, tags={}).stage == "Production"
+    assert registry.submit(NAME, candidates["second"], gates, config=production, tags={}).stage == "Production"
     with pytest.raises(Conflict, match="another version was promoted to Production"):
-        registry.submit(NAME, packages["third"], gates, config=production, tags={})
+        registry.submit(NAME, candidates["third"], gates, config=production, tags={})
 
 
 @pytest.mark.parametrize(("policy", "stage"), [("staging", "Staging"), ("manual", None)])
 def test_the_first_version_is_staged_where_the_account_may_not_change_production(
     postgresql: str,
-    packages: dict[str, Path],
+    candidates: dict[str, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -56,19 +57,19 @@ def test_the_first_version_is_staged_where_the_account_may_not_change_production
 ) -> None:
     registry = registry_of_training(postgresql, tmp_path, monkeypatch)
     config = settings(f"promotion.policy={policy}").promotion
-    submission = registry.submit(NAME, packages["first"], report(), config=config, tags={})
+    submission = registry.submit(NAME, candidates["first"], report(), config=config, tags={})
     reason = "promoted to Staging (the database account mlops_training may not change Production)"
     assert (submission.stage, submission.outcome) == (stage, reason if stage else "is in stage None")
 
 
 @pytest.mark.parametrize("verdict", ["promote", "hold"])
 def test_the_policy_gives_no_right_that_the_account_lacks(
-    postgresql: str, packages: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: str
+    postgresql: str, candidates: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: str
 ) -> None:
     registry = registry_of_training(postgresql, tmp_path, monkeypatch)
     config = settings("promotion.policy=production").promotion
     with pytest.raises(NotAllowed, match="policy is production, and the database account mlops_training may not"):
-        registry.submit(NAME, packages["first"], report(verdict), config=config, tags={})
+        registry.submit(NAME, candidates["first"], report(verdict), config=config, tags={})
     assert registry.list_models() == []
 
 

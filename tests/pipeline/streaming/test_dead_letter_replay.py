@@ -42,11 +42,11 @@ def fixed_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _promote_fix(root: Path, package: Path) -> None:
     state = open_state(root)
     packages = PackageStore(root / "state/packages")
-    stage_transitions.register_package(
+    registration = stage_transitions.register_package(
         state, packages, NAME, candidate=packages.add(package), tags={}, gates=PASSED, description=""
     )
     state.close()
-    promote(root, 3)
+    promote(root, registration.version.version)
 
 
 def _make_dead_letters(stream: StreamProject) -> None:

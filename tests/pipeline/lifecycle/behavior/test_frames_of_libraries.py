@@ -15,7 +15,15 @@ from pipeline.errors import UnsupportedFrame
 from pipeline.schema import Schema
 from pipeline.tracking.dataset_description import describe_frame
 from tests.fixtures.toy_dataset import ROOT, settings
-from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, live_rows, production_package
+from tests.pipeline.monitoring.log_fixtures import (
+    MODEL_NAME,
+    NOW,
+    hours_us,
+    live_rows,
+    make_monitor,
+    production_package,
+    write_log,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,9 +75,11 @@ def test_a_report_of_monitoring_does_not_depend_on_the_library(project_folder: P
 
 
 def test_logged_rows_are_compared_with_a_frame_of_another_library(project_folder: Path) -> None:
-    monitor = ModelMonitor(MODEL_NAME, root=project_folder)
-    reference = live_rows(150)
+    monitor = make_monitor(project_folder)
+    write_log(project_folder, live_rows(300, 1), start=NOW - hours_us(1), stop=NOW)
+    reference = live_rows(300, 2)
     expected = monitor.detect_data_drift(reference)
+    assert (expected["verdict"], expected["n_rows"], expected["n_reference"]) == ("stable", 300, 300)
     assert monitor.detect_data_drift(pl.from_pandas(reference)) == expected
 
 
