@@ -35,13 +35,13 @@ def open_dask(config: DaskEngineConfig) -> Iterator[DaskEngine]:
     DependencyUnavailable
         When `distributed` is not installed, no address is set, or the scheduler does not respond.
     """
+    address = cluster_address(config, example="tcp://scheduler:8786")
     try:
         import distributed
     except ModuleNotFoundError as error:
         raise DependencyUnavailable(
             "engine.kind dask: the package distributed is not installed; run `pip install 'declarative-mlops[dask]'`"
         ) from error
-    address = cluster_address(config, example="tcp://scheduler:8786")
     try:
         client = distributed.Client(address, timeout=config.timeout_s, set_as_default=False, name="mlops")
     except (OSError, ValueError, RuntimeError, TypeError) as error:  # TypeError: without certificates

@@ -35,18 +35,18 @@ def open_ray(config: RayEngineConfig) -> Iterator[RayEngine]:
     DependencyUnavailable
         When `ray` is not installed, no address is set, or the cluster does not respond.
     """
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise DependencyUnavailable(
-            "engine.kind ray: the package ray is not installed; run `pip install 'declarative-mlops[ray]'`"
-        ) from error
     address = cluster_address(config, example="10.0.0.1:6379")
     if address in _NO_ADDRESSES:
         raise DependencyUnavailable(
             f"engine.kind ray: {config.address_env} is {address!r}; expected the host and port of a running cluster,"
             " such as 10.0.0.1:6379; no cluster is started for you"
         )
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise DependencyUnavailable(
+            "engine.kind ray: the package ray is not installed; run `pip install 'declarative-mlops[ray]'`"
+        ) from error
     is_connected = ray.is_initialized()
     if not is_connected:
         try:
