@@ -46,22 +46,41 @@ def empty_stores(databases: ProjectDatabases, tmp_path_factory: pytest.TempPathF
     return root
 
 
+@pytest.fixture(scope="session")
+def three_versions(
+    databases: ProjectDatabases,
+    empty_stores: Path,
+    candidates: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The folder of a registry with three versions that passed their gates."""
+    root = tmp_path_factory.mktemp("registry")
+    gates = GateReport("0" * 64, None, (Gate("limit ece", "pass", "0.02 of at most 0.015"),))
+    with pytest.MonkeyPatch.context() as patch:
+        registry = _copy_of(empty_stores, root, databases, patch)
+        for folder in candidates.values():
+            registry.register_model(folder, "personality_model", gates=gates)
+    return root
+
+
+def _copy_of(source: Path, target: Path, databases: ProjectDatabases, patch: pytest.MonkeyPatch) -> ModelRegistry:
+    patch.setenv("MLOPS_ACTOR", "ada")
+    databases.use_for(patch, target, copy_of=source)
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    return ModelRegistry(target)
+
+
 @pytest.fixture
 def registry(
     databases: ProjectDatabases, empty_stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> ModelRegistry:
     """A registry without versions."""
-    monkeypatch.setenv("MLOPS_ACTOR", "ada")
-    databases.use_for(monkeypatch, tmp_path, copy_of=empty_stores)
-    shutil.copy(empty_stores / "mlflow.db", tmp_path / "mlflow.db")
-    shutil.copytree(empty_stores / "state", tmp_path / "state")
-    return ModelRegistry(tmp_path)
+    return _copy_of(empty_stores, tmp_path, databases, monkeypatch)
 
 
 @pytest.fixture
-def three(registry: ModelRegistry, candidates: dict[str, Path]) -> ModelRegistry:
+def three(
+    databases: ProjectDatabases, three_versions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> ModelRegistry:
     """A registry with three versions that passed their gates."""
-    gates = GateReport("0" * 64, None, (Gate("limit ece", "pass", "0.02 of at most 0.015"),))
-    for folder in candidates.values():
-        registry.register_model(folder, "personality_model", gates=gates)
-    return registry
+    return _copy_of(three_versions, tmp_path, databases, monkeypatch)
