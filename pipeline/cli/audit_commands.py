@@ -10,7 +10,6 @@ import typer
 from pipeline.cli.shared_options import AsJson, ModelFilter, open_registry, parse_timestamp
 from pipeline.errors import IntegrityError, UsageError
 from pipeline.files import canonical_json
-from pipeline.state import AuditHead
 from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
@@ -70,6 +69,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Verify the chain of hashes, and that deployments, versions, keys, silences and incidents follow from it."""
+    from pipeline.state import AuditHead
+
     verification = open_registry().verify_history(head=None if head is None else AuditHead.parse(head))
     if as_json:
         body = {

@@ -71,7 +71,7 @@ def test_an_unreachable_database_exits_with_code_7(model_project: Path, monkeypa
 
 @pytest.mark.usefixtures("starts_processes")
 def test_an_unexpected_error_exits_with_code_70_and_a_traceback() -> None:
-    code = "from pipeline.cli import root_command as root; root.app = lambda *a, **k: 1 / 0; root.main()"
+    code = "from pipeline.cli.root_command import app, main; app.command('divide')(lambda: 1 / 0); main(['divide'])"
     process = run_program(sys.executable, "-c", code, cwd=ROOT)
     assert process.returncode == 70
     assert "mlops: internal error; please report the traceback below" in process.stderr
