@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.fixtures.cli import CliRunner
     from tests.fixtures.kafka_broker import KafkaBroker
     from tests.pipeline.streaming.stream_project import Nursery, StreamProject
 
@@ -88,7 +89,7 @@ def test_dead_letters_are_predicted_once_after_the_fix(
 
 
 def test_dead_letters_wait_while_the_version_in_production_cannot_be_loaded(
-    project: Path, stream: StreamProject, fixed_package: Path
+    project: Path, stream: StreamProject, fixed_package: Path, run_cli: CliRunner
 ) -> None:
     _promote_fix(project, fixed_package)
     golden = package_folder(project, 3) / "golden.json"
@@ -96,6 +97,8 @@ def test_dead_letters_wait_while_the_version_in_production_cannot_be_loaded(
     golden.write_bytes(intact[:-9])
     with pytest.raises(DependencyUnavailable, match=r"dead letters wait .*golden\.json"):
         replay_dead_letters(state_root=project)
+    run = run_cli("stream", "replay", "--dead", cwd=project)
+    assert (run.exit_code, run.err.startswith("mlops: dead letters wait")) == (7, True)
     assert stream.n_logged() == 1
     golden.write_bytes(intact)
     assert replay_dead_letters(state_root=project) == ReplayResult(n_predicted=2, n_dead=1)
