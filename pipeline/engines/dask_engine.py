@@ -79,7 +79,7 @@ class DaskEngine(ClusterEngine):
                     ended = wait(list(running), timeout=_POLL_INTERVAL_S, return_when="FIRST_COMPLETED")
                 return list(ended.done)
             except TimeoutError:
-                if self._client.nthreads():
+                if self._has_workers():
                     deadline = time.monotonic() + self._config.timeout_s
             except (CancelledError, OSError) as error:
                 raise self._lost(error) from error
@@ -92,19 +92,31 @@ class DaskEngine(ClusterEngine):
     def _result(self, task: Any, position: int, deaths: WorkerDeaths) -> bytes | None:
         from distributed.scheduler import KilledWorker
 
+        while True:
+            try:
+                result: bytes = task.result(timeout=self._config.timeout_s)
+            except KilledWorker as error:
+                deaths.add(position, f"last on {error.last_worker.address}", n_deaths=error.allowed_failures + 1)
+                return None
+            except TimeoutError as error:
+                # A worker that died after the task ended is asked for half a minute; the task then runs elsewhere.
+                if not self._has_workers():
+                    raise self._lost(error) from error
+            except (CancelledError, OSError) as error:
+                raise self._lost(error) from error
+            except Exception as error:
+                raise DependencyUnavailable(
+                    f"engine.kind dask: a worker failed before the function ran ({type(error).__name__}: {error});"
+                    " run the driver, the scheduler and all workers from one image"
+                ) from error
+            else:
+                return result
+
+    def _has_workers(self) -> bool:
         try:
-            result: bytes = task.result(timeout=self._config.timeout_s)
-        except KilledWorker as error:
-            deaths.add(position, f"last on {error.last_worker.address}", n_deaths=error.allowed_failures + 1)
-            return None
-        except (CancelledError, OSError) as error:
-            raise self._lost(error) from error
-        except Exception as error:
-            raise DependencyUnavailable(
-                f"engine.kind dask: a worker failed before the function ran ({type(error).__name__}: {error});"
-                " run the driver, the scheduler and all workers from one image"
-            ) from error
-        return result
+            return bool(self._client.nthreads())
+        except (CancelledError, OSError):  # no scheduler responds
+            return False
 
     def _lost(self, error: BaseException) -> DependencyUnavailable:
         return DependencyUnavailable(

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from functools import partial
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.engines import open_engine
+from pipeline.engines.dask_engine import open_dask
+from pipeline.engines.item_call import ItemCall, dump_value, read_result, software_versions
+from pipeline.engines.worker_deaths import WorkerDeaths
 from pipeline.errors import DataError, DependencyUnavailable
+from tests.fixtures.dask_cluster import ADDRESS_ENV, run_dask_cluster
 from tests.pipeline.engines.item_functions import (
     CountedItems,
     CountedPickles,
@@ -51,6 +58,22 @@ def test_the_error_of_an_item_reaches_the_caller(dask_config: DaskEngineConfig, 
 def test_the_items_of_a_killed_worker_run_again(dask_config: DaskEngineConfig, tmp_path: Path) -> None:
     with open_engine(dask_config) as engine:
         assert sorted(engine.map(partial(die_once, tmp_path), range(8))) == [(number, number) for number in range(8)]
+
+
+@pytest.mark.usefixtures("starts_processes")
+def test_a_result_of_a_worker_that_does_not_respond_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with run_dask_cluster(1) as cluster:
+        monkeypatch.setenv(ADDRESS_ENV, cluster.address)
+        with open_dask(cluster.config(timeout_s=1)) as engine:
+            ((_, process),) = engine.map(CountedPickles(), [0])
+            task = engine._submit(
+                engine._share(ItemCall(CountedPickles(), versions=software_versions())), dump_value(0)
+            )
+            engine._wait_for_one({task: 0})
+            os.kill(process, signal.SIGSTOP)
+            Timer(2.5, os.kill, (process, signal.SIGCONT)).start()
+            result = engine._result(task, 0, WorkerDeaths([0], retries=0, noun="part"))
+            assert read_result(result) == process
 
 
 def test_an_item_that_kills_each_worker_ends_the_run(dask_config: DaskEngineConfig) -> None:
