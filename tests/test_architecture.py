@@ -289,7 +289,7 @@ def fixture_definitions(path: Path) -> list[FixtureDefinition]:
 
 
 def test_what_a_session_fixture_asks_for_has_one_definition() -> None:
-    """Whichever test comes first would decide which of several definitions the value for all tests is made of."""
+    """With several definitions, the first test that asks would choose the one that all tests get."""
     definitions = [each for path in TESTS for each in fixture_definitions(path)]
     shared = [each for each in definitions if each.is_shared]
     assert shared

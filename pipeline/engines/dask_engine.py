@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.engines.cluster_address import cluster_address, unavailable
 from pipeline.engines.cluster_engine import ClusterEngine
@@ -13,7 +13,7 @@ from pipeline.engines.item_call import dump_value, load_value
 from pipeline.errors import DependencyUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from distributed import Client
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["DaskEngine", "open_dask"]
 
 _POLL_INTERVAL_S = 1.0
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -72,12 +74,39 @@ class DaskEngine(ClusterEngine):
     def _wait_for_one(self, running: Mapping[Any, int]) -> list[Any]:
         from distributed import wait
 
+        def ask(timeout_s: float) -> list[Any]:
+            with self._client.as_current():
+                return list(wait(list(running), timeout=timeout_s, return_when="FIRST_COMPLETED").done)
+
+        return self._repeat(ask, _POLL_INTERVAL_S)
+
+    def _result(self, task: Any, position: int, deaths: WorkerDeaths) -> bytes | None:
+        from distributed.scheduler import KilledWorker
+
+        def ask(timeout_s: float) -> bytes:
+            result: bytes = task.result(timeout=timeout_s)
+            return result
+
+        try:
+            # Dask asks a worker that died after its task for half a minute; a new call finds the task run elsewhere.
+            return self._repeat(ask, self._config.timeout_s / 4)
+        except KilledWorker as error:
+            deaths.add(position, f"last on {error.last_worker.address}", n_deaths=error.allowed_failures + 1)
+            return None
+        except DependencyUnavailable:
+            raise
+        except Exception as error:
+            raise DependencyUnavailable(
+                f"engine.kind dask: a worker failed before the function ran ({type(error).__name__}: {error});"
+                " run the driver, the scheduler and all workers from one image"
+            ) from error
+
+    def _repeat(self, ask: Callable[[float], T], timeout_s: float) -> T:
+        """Return what `ask` returns; call it again after each timeout, while the cluster has workers."""
         deadline = time.monotonic() + self._config.timeout_s
         while True:
             try:
-                with self._client.as_current():
-                    ended = wait(list(running), timeout=_POLL_INTERVAL_S, return_when="FIRST_COMPLETED")
-                return list(ended.done)
+                return ask(timeout_s)
             except TimeoutError:
                 if self._has_workers():
                     deadline = time.monotonic() + self._config.timeout_s
@@ -89,33 +118,10 @@ class DaskEngine(ClusterEngine):
                     f" {self._config.timeout_s} s; start workers with `dask worker`, or raise engine.timeout_s"
                 )
 
-    def _result(self, task: Any, position: int, deaths: WorkerDeaths) -> bytes | None:
-        from distributed.scheduler import KilledWorker
-
-        while True:
-            try:
-                result: bytes = task.result(timeout=self._config.timeout_s)
-            except KilledWorker as error:
-                deaths.add(position, f"last on {error.last_worker.address}", n_deaths=error.allowed_failures + 1)
-                return None
-            except TimeoutError as error:
-                # A worker that died after the task ended is asked for half a minute; the task then runs elsewhere.
-                if not self._has_workers():
-                    raise self._lost(error) from error
-            except (CancelledError, OSError) as error:
-                raise self._lost(error) from error
-            except Exception as error:
-                raise DependencyUnavailable(
-                    f"engine.kind dask: a worker failed before the function ran ({type(error).__name__}: {error});"
-                    " run the driver, the scheduler and all workers from one image"
-                ) from error
-            else:
-                return result
-
     def _has_workers(self) -> bool:
         try:
             return bool(self._client.nthreads())
-        except (CancelledError, OSError):  # no scheduler responds
+        except (CancelledError, OSError):  # the scheduler does not respond
             return False
 
     def _lost(self, error: BaseException) -> DependencyUnavailable:

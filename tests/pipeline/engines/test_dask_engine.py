@@ -6,7 +6,7 @@ import os
 import signal
 from functools import partial
 from threading import Timer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +15,7 @@ from pipeline.engines.dask_engine import open_dask
 from pipeline.engines.item_call import ItemCall, dump_value, read_result, software_versions
 from pipeline.engines.worker_deaths import WorkerDeaths
 from pipeline.errors import DataError, DependencyUnavailable
-from tests.fixtures.dask_cluster import ADDRESS_ENV, run_dask_cluster
+from tests.fixtures.dask_cluster import ADDRESS_ENV, run_dask_cluster, run_dask_worker
 from tests.pipeline.engines.item_functions import (
     CountedItems,
     CountedPickles,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.config.groups.engine_config import DaskEngineConfig
+    from pipeline.engines.dask_engine import DaskEngine
 
 pytestmark = [pytest.mark.xdist_group("clusters"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
@@ -60,20 +61,28 @@ def test_the_items_of_a_killed_worker_run_again(dask_config: DaskEngineConfig, t
         assert sorted(engine.map(partial(die_once, tmp_path), range(8))) == [(number, number) for number in range(8)]
 
 
+def ended_task(engine: DaskEngine) -> tuple[Any, int]:
+    """Return a task that has ended and whose result was not read, and the process of its worker."""
+    ((_, process),) = engine.map(CountedPickles(), [0])
+    task = engine._submit(engine._share(ItemCall(CountedPickles(), versions=software_versions())), dump_value(0))
+    engine._wait_for_one({task: 0})
+    return task, process
+
+
 @pytest.mark.usefixtures("starts_processes")
-def test_a_result_of_a_worker_that_does_not_respond_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    with run_dask_cluster(1) as cluster:
+def test_a_result_is_waited_for_until_the_cluster_has_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    deaths = WorkerDeaths([0], retries=0, noun="part")
+    with run_dask_cluster(0) as cluster, run_dask_worker(cluster):
         monkeypatch.setenv(ADDRESS_ENV, cluster.address)
         with open_dask(cluster.config(timeout_s=1)) as engine:
-            ((_, process),) = engine.map(CountedPickles(), [0])
-            task = engine._submit(
-                engine._share(ItemCall(CountedPickles(), versions=software_versions())), dump_value(0)
-            )
-            engine._wait_for_one({task: 0})
+            task, process = ended_task(engine)
             os.kill(process, signal.SIGSTOP)
             Timer(2.5, os.kill, (process, signal.SIGCONT)).start()
-            result = engine._result(task, 0, WorkerDeaths([0], retries=0, noun="part"))
-            assert read_result(result) == process
+            assert read_result(engine._result(task, 0, deaths)) == process
+            task, process = ended_task(engine)
+            os.kill(process, signal.SIGKILL)
+            with pytest.raises(DependencyUnavailable, match="has had no worker for 1 s"):
+                engine._result(task, 0, deaths)
 
 
 def test_an_item_that_kills_each_worker_ends_the_run(dask_config: DaskEngineConfig) -> None:

@@ -40,7 +40,8 @@ def fixed_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _promote_fix(root: Path, package: Path) -> None:
+def _promote_fix(root: Path, package: Path) -> int:
+    """Register and promote a package, and return its version."""
     state = open_state(root)
     packages = PackageStore(root / "state/packages")
     registration = stage_transitions.register_package(
@@ -48,6 +49,7 @@ def _promote_fix(root: Path, package: Path) -> None:
     )
     state.close()
     promote(root, registration.version.version)
+    return registration.version.version
 
 
 def _make_dead_letters(stream: StreamProject) -> None:
@@ -91,8 +93,7 @@ def test_dead_letters_are_predicted_once_after_the_fix(
 def test_dead_letters_wait_while_the_version_in_production_cannot_be_loaded(
     project: Path, stream: StreamProject, fixed_package: Path, run_cli: CliRunner
 ) -> None:
-    _promote_fix(project, fixed_package)
-    golden = package_folder(project, 3) / "golden.json"
+    golden = package_folder(project, _promote_fix(project, fixed_package)) / "golden.json"
     intact = golden.read_bytes()
     golden.write_bytes(intact[:-9])
     with pytest.raises(DependencyUnavailable, match=r"dead letters wait .*golden\.json"):
