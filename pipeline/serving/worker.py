@@ -184,7 +184,7 @@ class PredictionWorker:
             self._queue.put(requests)
 
     def check_log(self) -> None:
-        """Queue a check of the log: it closes a connection to a replaced file, and ends a failure that is over."""
+        """Queue a check of the log: it closes the connection to a lost file, and ends a failure that is over."""
         if self._config.mode != "none":
             self.run_between_batches(self._check_log)
 
@@ -193,8 +193,12 @@ class PredictionWorker:
         self._queue.put(task)
 
     def _check_log(self, writer: PredictionWriter) -> None:
+        if self.storage_error is not None:
+            # A connection that stays open would keep the next one to what it knows of the files.
+            writer.discard_connection()
+            return
         writer.close_if_replaced()
-        if self._failed_at is None or self.storage_error is not None:
+        if self._failed_at is None:
             return
         try:
             writer.check_log()

@@ -22,7 +22,7 @@ from pipeline.errors import (
     NotAllowed,
 )
 from pipeline.project import paths
-from pipeline.state.database_file import DatabaseFile, close_on_error
+from pipeline.state.database_file import DatabaseFile
 from pipeline.state.stored_rows import watch_inserts
 from pipeline.text import pluralize
 
@@ -176,6 +176,16 @@ class State:
         if self.file is not None:
             self.file.check()
         try:
+            self._check_tables()
+        except Exception:
+            if self.file is not None:
+                # SQLite trusts what it knows of a log until the last connection to it is closed.
+                self._discard_pool()
+            raise
+        return is_replaced
+
+    def _check_tables(self) -> None:
+        try:
             with self.reading() as connection:
                 connection.exec_driver_sql(_TABLES_SQL).all()
                 if not self.is_file and connection.exec_driver_sql(_IS_READ_ONLY_SQL).scalar():
@@ -185,7 +195,6 @@ class State:
             raise DependencyUnavailable(
                 f"{self.address}: the database has other tables ({reason}); restore a backup, or restart the server"
             ) from error
-        return is_replaced
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -343,18 +352,8 @@ def _create_sqlite_engine(address: str, database: str | None, setting_name: str)
             f"{setting_name}: an in-memory state database is not supported;"
             f" use a file: sqlite:///{paths.STATE_DATABASE}"
         )
-    engine = create_engine(address, connect_args={"timeout": _BUSY_TIMEOUT_S, "isolation_level": None})
-    event.listen(engine, "connect", _set_sqlite_pragmas)
-    return engine
+    return create_engine(address, connect_args={"timeout": _BUSY_TIMEOUT_S, "isolation_level": None})
 
 
 def _close_returned(_connection: object, record: ConnectionPoolEntry) -> None:
     record.close()
-
-
-def _set_sqlite_pragmas(connection: Any, _record: object) -> None:
-    """Use the write-ahead log, sync each commit, enforce foreign keys, overwrite what is deleted."""
-    timeout = f"busy_timeout={_BUSY_TIMEOUT_S * 1000}"
-    with close_on_error(connection):
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", timeout):
-            connection.execute(f"PRAGMA {pragma}")

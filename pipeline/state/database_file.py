@@ -2,15 +2,18 @@
 
 An open connection follows a file, not its name. After the file was replaced, removed or renamed, commits succeed and
 reach a file that no other program reads. So each connection carries the identity of its files, which is compared with
-the files under these names.
+the files under these names. It is read before and after they are opened: between, another program may put a file in
+their place, or end as the last one and remove its log.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import event, exc
 
@@ -26,6 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["DatabaseFile", "FileIdentity", "close_on_error"]
 
 _INFO_KEY = "file_identity"
+# Use the write-ahead log, sync each commit, enforce foreign keys, overwrite what is deleted; the last opens the files.
+_OPENING_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "schema_version")
+_N_OPEN_ATTEMPTS = 5
+_STILL_OPEN = (
+    "was replaced, or lost its -wal or -shm file, while a program has it open",
+    "if it does not come back by itself, stop all programs that use it and start them again",
+)
 _SUFFIXES = ("", "-wal", "-shm")
 # A commit needs this much; SQLite itself reports a full disk only when a commit fails.
 _MIN_FREE_BYTES = 1_000_000
@@ -54,6 +64,8 @@ class DatabaseFile:
     _has_connected: bool = field(default=False, init=False)
     _is_replaced: bool = field(default=False, init=False)
     _identity: FileIdentity | None = field(default=None, init=False)
+    _open_identities: WeakKeyDictionary[Any, FileIdentity] = field(default_factory=WeakKeyDictionary, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
     _lost: FileIdentity | None = field(default=None, init=False)
     _largest_bytes: int = field(default=0, init=False)
     _names: tuple[str, ...] = field(init=False)
@@ -64,17 +76,16 @@ class DatabaseFile:
 
     def watch(self, engine: Engine) -> None:
         """Open only the file that is expected, and discard connections whose file was replaced."""
-        event.listen(engine, "do_connect", self._open)
-        event.listen(engine, "connect", self._remember_identity)
+        event.listen(engine, "do_connect", self._connect)
         event.listen(engine, "checkout", self._check_connection)
+        event.listen(engine, "close", self._close)
 
     def is_replaced(self, info: dict[str, Any]) -> bool:
         """Whether the files of a connection are no longer those under their names; `info` is that of its record."""
         known: FileIdentity | None = info.get(_INFO_KEY)
         if known is None:
             return False
-        now = self._read_identity()
-        if all(before is None or before == after for before, after in zip(known, now, strict=True)):
+        if known == self._read_identity():
             return False
         self._is_replaced, self._lost = True, known
         return True
@@ -118,10 +129,11 @@ class DatabaseFile:
 
     def _check_wal(self) -> None:
         """Refuse a file beside the log of the one before: SQLite would write pages of the old file into the new one."""
-        if self._lost is None:
+        lost = self._lost
+        if lost is None:
             return
         now = self._read_identity()
-        if now.database not in (None, self._lost.database) and now.wal is not None and now.wal == self._lost.wal:
+        if now.database not in (None, lost.database) and now.wal is not None and now.wal == lost.wal:
             raise self._fault(
                 "was replaced, and the write-ahead log beside it belongs to the file before",
                 "stop the server, restore a backup without -wal and -shm, start it",
@@ -130,15 +142,56 @@ class DatabaseFile:
     def _fault(self, fault: str, advice: str) -> DependencyUnavailable:
         return DependencyUnavailable(f"{self.path}: the state database {fault}; {advice}")
 
-    def _open(self, dialect: Any, _record: object, _args: list[Any], options: dict[str, Any]) -> Any:
+    def _connect(self, dialect: Any, record: Any, _args: list[Any], options: dict[str, Any]) -> Any:
+        """Open the file for the pool, one connection at a time."""
+        with self._lock:
+            connection, identity = self._open_files(dialect, options)
+            self._has_connected, self._lost = True, None
+            self._identity = self._open_identities[record] = record.info[_INFO_KEY] = identity
+        return connection
+
+    def _open_files(self, dialect: Any, options: dict[str, Any]) -> tuple[Any, FileIdentity]:
         """Open the file, which the first connection may create; SQLite would create a removed one anew and empty."""
         if not self._has_connected:
             self._create()
         # SQLite would remove the log of the file before when it opens an empty one in its place.
         self._notice_replacement()
         self._check_wal()
+        self._check_pair()
+        with ExitStack() as opened:  # the files that a connection created exist until it is closed
+            for _ in range(_N_OPEN_ATTEMPTS):
+                before = self._read_identity()
+                self._require_closed(before)
+                connection = self._open(dialect, options)
+                after = self._read_identity()
+                if before == after and _has_log(connection, after):
+                    return connection, after
+                opened.callback(connection.close)
+        raise self._fault("changes while it is opened", "try again when no program copies or removes its files")
+
+    def _require_closed(self, now: FileIdentity) -> None:
+        """Refuse new files while a connection to those before is open.
+
+        SQLite applies what it knows of the log before to the new one, and the last connection that is closed removes
+        the log under the name of its own.
+        """
+        if any(identity != now for identity in self._open_identities.values()):
+            raise self._fault(*_STILL_OPEN)
+
+    def _check_pair(self) -> None:
+        """Refuse a log without its shared memory, or the reverse: another program has the removed one open."""
+        now = self._read_identity()
+        if self._has_connected and (now.wal is None) != (now.shared_memory is None):
+            raise self._fault(*_STILL_OPEN)
+
+    def _open(self, dialect: Any, options: dict[str, Any]) -> Any:
+        """Return a connection that has its log open, which exists from here on until the last one is closed."""
         mode = "rw" if self._has_connected else "rwc"
-        return dialect.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, **options)
+        connection = dialect.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, **options)
+        with close_on_error(connection):
+            for pragma in _OPENING_PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}").fetchone()
+        return connection
 
     def _create(self) -> None:
         """Create the file for this user alone; SQLite gives the files beside it the same permissions."""
@@ -148,16 +201,15 @@ class DatabaseFile:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE_MODE))
             self.path.chmod(_PRIVATE_MODE)
 
-    def _remember_identity(self, connection: Any, record: Any) -> None:
-        # Reading opens the log, which exists from here on until the last connection is closed.
-        with close_on_error(connection):
-            connection.execute("PRAGMA schema_version").fetchone()
-        self._has_connected = True
-        self._identity = record.info[_INFO_KEY] = self._read_identity()
-
     def _check_connection(self, _connection: Any, record: Any, _proxy: object) -> None:
         if self.is_replaced(record.info):
             raise exc.DisconnectionError(f"{self.path}: the file was replaced")
+
+    def _close(self, connection: Any, record: Any) -> None:
+        """Close a connection before the pool does, so that none is opened between this note and the close."""
+        with self._lock:
+            connection.close()
+            self._open_identities.pop(record, None)
 
     def _read_identity(self) -> FileIdentity:
         return FileIdentity(*map(_file_id, self._names))
@@ -171,6 +223,11 @@ def close_on_error(opened: Any) -> Iterator[None]:
     except BaseException:
         opened.close()
         raise
+
+
+def _has_log(connection: Any, identity: FileIdentity) -> bool:
+    """Whether the log of a connection is under its name; some file systems do not allow one."""
+    return None not in identity or connection.execute("PRAGMA journal_mode").fetchone() != ("wal",)
 
 
 def _file_id(path: str) -> tuple[int, int] | None:

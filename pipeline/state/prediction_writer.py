@@ -174,8 +174,12 @@ class PredictionWriter:
     def close_if_replaced(self) -> None:
         """Close the connection if its file was replaced, so that the next write opens the one under its name."""
         if self._connection is not None and self._is_replaced():
-            self._checkpointer.close()
-            self._discard_connection()
+            self.discard_connection()
+
+    def discard_connection(self) -> None:
+        """Close the connection, so that the next write opens the files as they are then."""
+        self._checkpointer.close()
+        self._discard_connection()
 
     def close(self) -> None:
         """Close the connection."""

@@ -174,6 +174,29 @@ def test_a_lost_log_file_costs_no_acknowledged_prediction(project: Path, suffix:
 
 
 @sqlite_only
+def test_a_lost_log_file_that_a_reader_still_has_open_is_not_written_until_it_ends(project: Path) -> None:
+    async def run() -> list[str | None]:
+        engine, reader = make_engine(project), open_state(project)
+        await engine.start()
+        ids = [await predict(engine)]
+        with reader.reading() as connection:
+            connection.execute(text("SELECT count(*) FROM predictions")).all()
+            (project / "state/state.db-wal").unlink()
+            assert await wait_for(engine, is_ready=False)
+            assert "lost its -wal or -shm file, while a program has it open" in engine.ready().detail
+            ids += [await predict(engine) for _ in range(3)]
+        reader.close()
+        assert await wait_for(engine, is_ready=True), engine.status()["reason"]
+        ids.append(await predict(engine))
+        await engine.close()
+        return ids
+
+    ids = asyncio.run(run())
+    assert [prediction_id is None for prediction_id in ids] == [False, True, True, True, False]
+    assert {ids[0], ids[-1]} <= logged_ids(database(project))
+
+
+@sqlite_only
 def test_a_file_beside_the_log_of_another_is_refused_until_the_log_is_removed(project: Path) -> None:
     """SQLite would apply the log of the old file to the new one."""
 

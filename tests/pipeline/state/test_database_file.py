@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from pipeline import state as store
 from pipeline.errors import DependencyUnavailable
@@ -19,7 +25,6 @@ from pipeline.tracking.run_outbox import PendingRunHeader, create_pending_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 AUDIT_EVENT = store.AuditEvent("ada", "register", 1)
 ROW = store.PredictionRow("p", 5, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", "", 1, 1.0, None, None)
@@ -93,6 +98,84 @@ def test_a_removed_database_is_not_created_anew(tmp_path: Path) -> None:
     state.close()
 
 
+@contextmanager
+def changing_log(root: Path, change: Callable[[Path], None], *, n_times: int = 1) -> Iterator[None]:
+    """Change the log, as another program might, just after a new connection has opened it."""
+    times = iter(range(n_times))
+
+    class OpenedWithOthers(sqlite3.Connection):
+        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+            cursor = super().execute(statement, *values)
+            if statement == "PRAGMA schema_version" and next(times, None) is not None:
+                change(root / "state/state.db-wal")
+            return cursor
+
+    def use_class(_dialect: object, _record: object, _args: object, options: dict[str, Any]) -> None:
+        options["factory"] = OpenedWithOthers
+
+    event.listen(Engine, "do_connect", use_class)  # that of a class is called before that of an engine
+    try:
+        yield
+    finally:
+        event.remove(Engine, "do_connect", use_class)
+    assert next(times, None) is None
+
+
+def replace_by_copy(path: Path) -> None:
+    shutil.copy2(path, path.parent / "copy")
+    (path.parent / "copy").replace(path)
+
+
+def read_entries(root: Path) -> list[str]:
+    """Read the audit entries in a process of its own, which knows nothing of the log of this one."""
+    sql = "SELECT action FROM audit ORDER BY seq"
+    program = (
+        f"import sqlite3; print([r[0] for r in sqlite3.connect({str(root / 'state/state.db')!r}).execute({sql!r})])"
+    )
+    output = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    return [str(action) for action in ast.literal_eval(output)]
+
+
+def append_entry(state: store.State) -> None:
+    with state.writing() as connection:
+        store.append_audit_entry(connection, AUDIT_EVENT, model="m")
+
+
+@pytest.mark.usefixtures("starts_processes")
+@pytest.mark.parametrize("change", [Path.unlink, replace_by_copy])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_log_that_changes_while_a_connection_is_opened_is_not_written(
+    tmp_path: Path, change: Callable[[Path], None], *, is_first: bool
+) -> None:
+    state = store.open_state(tmp_path)
+    append_entry(state)
+    n_entries = 1
+    with changing_log(tmp_path, change):
+        if is_first:
+            state.engine.dispose()
+            append_entry(state)
+            n_entries += 1
+        else:
+            with state.reading():
+                for _ in range(3):
+                    with suppress(DependencyUnavailable):
+                        append_entry(state)
+                        n_entries += 1
+    append_entry(state)
+    assert read_entries(tmp_path) == ["register"] * (n_entries + 1)
+    state.close()
+
+
+def test_a_file_that_changes_at_each_attempt_is_not_opened(tmp_path: Path) -> None:
+    state = store.open_state(tmp_path)
+    state.engine.dispose()
+    changes = changing_log(tmp_path, Path.unlink, n_times=5)
+    with changes, pytest.raises(DependencyUnavailable, match="changes while it is opened"):
+        append_entry(state)
+    append_entry(state)
+    state.close()
+
+
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
 def test_a_commit_into_a_replaced_file_is_an_error(tmp_path: Path, suffix: str) -> None:
     state = store.open_state(tmp_path)
@@ -100,8 +183,7 @@ def test_a_commit_into_a_replaced_file_is_an_error(tmp_path: Path, suffix: str) 
     with pytest.raises(DependencyUnavailable, match="replaced or removed while it was open"):  # noqa: SIM117 - the inner block raises at its end
         with state.writing() as connection:
             store.append_audit_entry(connection, AUDIT_EVENT, model="m")
-            shutil.copy2(path, tmp_path / "copy")
-            (tmp_path / "copy").replace(path)
+            replace_by_copy(path)
     state.close()
 
 
