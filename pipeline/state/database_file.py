@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -65,7 +65,7 @@ class DatabaseFile:
     _is_replaced: bool = field(default=False, init=False)
     _identity: FileIdentity | None = field(default=None, init=False)
     _open_identities: WeakKeyDictionary[Any, FileIdentity] = field(default_factory=WeakKeyDictionary, init=False)
-    _lock: Lock = field(default_factory=Lock, init=False)
+    _lock: RLock = field(default_factory=RLock, init=False)
     _lost: FileIdentity | None = field(default=None, init=False)
     _largest_bytes: int = field(default=0, init=False)
     _names: tuple[str, ...] = field(init=False)
