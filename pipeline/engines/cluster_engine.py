@@ -40,10 +40,10 @@ class ClusterEngine(ABC):
         running: dict[Any, int] = {}
         try:
             while waiting or running:
-                while waiting and len(running) < self._max_running():
+                while waiting and self._has_room(running):
                     position = waiting.pop()
                     running[self._submit(shared, dump_value(items[position]))] = position
-                for task in self._wait_for_one(running):
+                for task in self._wait_for_ended(running):
                     position = running.pop(task)
                     result = self._result(task, position, deaths)
                     if result is None:
@@ -53,9 +53,10 @@ class ClusterEngine(ABC):
         finally:
             self._cancel(running, shared)
 
-    def _max_running(self) -> int:
-        """Return how many items may be submitted and not ended; at least one, which waits for a first worker."""
-        return max(1, 2 * self._n_parallel()) if self._n_submitted is None else self._n_submitted
+    def _has_room(self, running: Mapping[Any, int]) -> bool:
+        """Whether another item may be submitted; the first one waits for a first worker."""
+        n_submitted = 2 * self._n_parallel() if self._n_submitted is None else self._n_submitted
+        return len(running) < max(1, n_submitted)
 
     @abstractmethod
     def _n_parallel(self) -> int:
@@ -70,8 +71,8 @@ class ClusterEngine(ABC):
         """Submit a task that calls what was shared, and return its handle, which can be hashed."""
 
     @abstractmethod
-    def _wait_for_one(self, running: Mapping[Any, int]) -> Iterable[Any]:
-        """Return tasks that ended, one at least."""
+    def _wait_for_ended(self, running: Mapping[Any, int]) -> Iterable[Any]:
+        """Return tasks that ended; none after a while in which workers came, so that there is room for more."""
 
     @abstractmethod
     def _result(self, task: Any, position: int, deaths: WorkerDeaths) -> bytes | None:

@@ -71,12 +71,17 @@ class DaskEngine(ClusterEngine):
     def _submit(self, shared: Any, item: bytes) -> Any:
         return self._client.submit(_run_item, shared, item, pure=False)
 
-    def _wait_for_one(self, running: Mapping[Any, int]) -> list[Any]:
+    def _wait_for_ended(self, running: Mapping[Any, int]) -> list[Any]:
         from distributed import wait
 
         def ask(timeout_s: float) -> list[Any]:
-            with self._client.as_current():
-                return list(wait(list(running), timeout=timeout_s, return_when="FIRST_COMPLETED").done)
+            try:
+                with self._client.as_current():
+                    return list(wait(list(running), timeout=timeout_s, return_when="FIRST_COMPLETED").done)
+            except TimeoutError:
+                if self._has_room(running):
+                    return []
+                raise
 
         return self._repeat(ask, _POLL_INTERVAL_S)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Timer
 from typing import TYPE_CHECKING, Any
@@ -21,9 +22,11 @@ from tests.pipeline.engines.item_functions import (
     CountedPickles,
     die_always,
     die_once,
+    note_and_wait,
     raise_unreadable,
     refuse,
     square,
+    wait_for_files,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +68,7 @@ def ended_task(engine: DaskEngine) -> tuple[Any, int]:
     """Return a task that has ended and whose result was not read, and the process of its worker."""
     ((_, process),) = engine.map(CountedPickles(), [0])
     task = engine._submit(engine._share(ItemCall(CountedPickles(), versions=software_versions())), dump_value(0))
-    engine._wait_for_one({task: 0})
+    engine._wait_for_ended({task: 0})
     return task, process
 
 
@@ -91,6 +94,19 @@ def test_an_item_that_kills_each_worker_ends_the_run(dask_config: DaskEngineConf
         pytest.raises(DependencyUnavailable, match=r"part 7 ended its worker 2 times \(last on tcp://127.0.0.1:\d+\)"),
     ):
         list(engine.map(die_always, [7]))
+
+
+@pytest.mark.usefixtures("starts_processes")
+def test_a_worker_that_comes_gets_items_while_the_others_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with run_dask_cluster(0) as cluster, run_dask_worker(cluster, n_threads=1), ThreadPoolExecutor(1) as pool:
+        monkeypatch.setenv(ADDRESS_ENV, cluster.address)
+        with open_dask(cluster.config()) as engine:
+            numbers = pool.submit(dict, engine.map(partial(note_and_wait, tmp_path), range(4)))
+            wait_for_files(tmp_path, "*.pid", n_files=1)
+            with run_dask_worker(cluster, n_threads=2):
+                wait_for_files(tmp_path, "*.pid", n_files=3)
+                (tmp_path / "go").touch()
+                assert numbers.result(timeout=60) == {number: number for number in range(4)}
 
 
 def test_items_are_submitted_as_they_run(dask_config: DaskEngineConfig) -> None:
