@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fixtures.server_process import RunningServer, make_project, run_server
-from tests.fixtures.small_packages import write_small_package
+from tests.fixtures.server_process import RunningServer, run_server, small_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,11 +17,5 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def protocol_server(databases: ProjectDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server of HTTP and gRPC on loopback without authentication."""
-    root = tmp_path_factory.mktemp("project")
-    package = tmp_path_factory.mktemp("package") / "first"
-    write_small_package(package, "personality", "model=logistic_regression", n_rows=400)
-    with pytest.MonkeyPatch.context() as patch:
-        databases.use_for(patch, root)
-        make_project(root, [package])
-        with run_server(root, "--grpc-port", "0") as server:
-            yield server
+    with small_project(databases, tmp_path_factory) as root, run_server(root, "--grpc-port", "0") as server:
+        yield server

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.serving.grpc_inference.protocol_messages import SERVICE, message_class
 from pipeline.state import open_state
-from tests.fixtures.server_process import MODEL_NAME, ROW, RunningServer, make_project, run_server
-from tests.fixtures.small_packages import write_small_package
+from tests.fixtures.server_process import MODEL_NAME, ROW, RunningServer, run_server, small_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,12 +31,7 @@ OTHER_ROW = {**ROW, "Time_spent_Alone": 9, "Stage_fear": "Yes"}
 
 @pytest.fixture(scope="module")
 def project(databases: ProjectDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    root = tmp_path_factory.mktemp("project")
-    package = tmp_path_factory.mktemp("package") / "first"
-    write_small_package(package, "personality", "model=logistic_regression", n_rows=400)
-    with pytest.MonkeyPatch.context() as patch:
-        databases.use_for(patch, root)
-        make_project(root, [package])
+    with small_project(databases, tmp_path_factory) as root:
         yield root
 
 
