@@ -43,7 +43,7 @@ class ClusterEngine(ABC):
                 while waiting and self._has_room(running):
                     position = waiting.pop()
                     running[self._submit(shared, dump_value(items[position]))] = position
-                for task in self._wait_for_ended(running):
+                for task in self._wait_for_ended(running, is_more=bool(waiting)):
                     position = running.pop(task)
                     result = self._result(task, position, deaths)
                     if result is None:
@@ -71,8 +71,8 @@ class ClusterEngine(ABC):
         """Submit a task that calls what was shared, and return its handle, which can be hashed."""
 
     @abstractmethod
-    def _wait_for_ended(self, running: Mapping[Any, int]) -> Iterable[Any]:
-        """Return tasks that ended; none after a while in which workers came, so that there is room for more."""
+    def _wait_for_ended(self, running: Mapping[Any, int], *, is_more: bool) -> Iterable[Any]:
+        """Return tasks that ended; none when items are left (`is_more`) and workers came that have room for them."""
 
     @abstractmethod
     def _result(self, task: Any, position: int, deaths: WorkerDeaths) -> bytes | None:

@@ -71,7 +71,7 @@ class DaskEngine(ClusterEngine):
     def _submit(self, shared: Any, item: bytes) -> Any:
         return self._client.submit(_run_item, shared, item, pure=False)
 
-    def _wait_for_ended(self, running: Mapping[Any, int]) -> list[Any]:
+    def _wait_for_ended(self, running: Mapping[Any, int], *, is_more: bool) -> list[Any]:
         from distributed import wait
 
         def ask(timeout_s: float) -> list[Any]:
@@ -79,7 +79,7 @@ class DaskEngine(ClusterEngine):
                 with self._client.as_current():
                     return list(wait(list(running), timeout=timeout_s, return_when="FIRST_COMPLETED").done)
             except TimeoutError:
-                if self._has_room(running):
+                if is_more and self._has_room(running):
                     return []
                 raise
 

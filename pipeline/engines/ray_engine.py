@@ -80,13 +80,13 @@ class RayEngine(ClusterEngine):
     def _submit(self, shared: Any, item: bytes) -> Any:
         return shared.remote(item)
 
-    def _wait_for_ended(self, running: Mapping[Any, int]) -> list[Any]:
+    def _wait_for_ended(self, running: Mapping[Any, int], *, is_more: bool) -> list[Any]:
         import ray
 
         deadline = time.monotonic() + self._config.timeout_s
         while True:
             ended: list[Any] = ray.wait(list(running), num_returns=1, timeout=_POLL_INTERVAL_S)[0]
-            if ended or self._has_room(running):
+            if ended or (is_more and self._has_room(running)):
                 return ended
             if _n_cpus():
                 deadline = time.monotonic() + self._config.timeout_s

@@ -35,7 +35,7 @@ class _SmallCluster(ClusterEngine):
     def _submit(self, shared: ItemCall[Any, Any], item: bytes) -> Any:
         return _Task(shared, item)
 
-    def _wait_for_ended(self, running: Mapping[Any, int]) -> list[Any]:
+    def _wait_for_ended(self, running: Mapping[Any, int], *, is_more: bool) -> list[Any]:  # noqa: ARG002 - one ends
         self.most_running = max(self.most_running, len(running))
         return [list(running)[-1]]
 

@@ -68,7 +68,7 @@ def ended_task(engine: DaskEngine) -> tuple[Any, int]:
     """Return a task that has ended and whose result was not read, and the process of its worker."""
     ((_, process),) = engine.map(CountedPickles(), [0])
     task = engine._submit(engine._share(ItemCall(CountedPickles(), versions=software_versions())), dump_value(0))
-    engine._wait_for_ended({task: 0})
+    engine._wait_for_ended({task: 0}, is_more=False)
     return task, process
 
 

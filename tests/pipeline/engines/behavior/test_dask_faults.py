@@ -69,11 +69,13 @@ def test_a_cluster_without_workers_or_with_other_versions_is_refused(
 ) -> None:
     with run_dask_cluster(0) as cluster:
         monkeypatch.setenv(ADDRESS_ENV, cluster.address)
-        with (
-            open_engine(cluster.config(timeout_s=1)) as engine,
-            pytest.raises(DependencyUnavailable, match="has had no worker for 1 s"),
-        ):
-            list(engine.map(square, range(4)))
+        for n_submitted in (None, 9):
+            config = cluster.config(timeout_s=1).model_copy(update={"workers": n_submitted})
+            with (
+                open_engine(config) as engine,
+                pytest.raises(DependencyUnavailable, match="has had no worker for 1 s"),
+            ):
+                list(engine.map(square, range(4)))
         (tmp_path / "pyarrow-1.0.dist-info").mkdir()
         (tmp_path / "pyarrow-1.0.dist-info/METADATA").write_text("Name: pyarrow\nVersion: 1.0\n", encoding="utf-8")
         with (
