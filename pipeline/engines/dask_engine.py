@@ -61,7 +61,10 @@ class DaskEngine(ClusterEngine):
         self._config = config
 
     def _n_parallel(self) -> int:
-        n_threads: int = sum(self._client.nthreads().values())
+        try:
+            n_threads: int = sum(self._client.nthreads().values())
+        except (CancelledError, OSError):  # the scheduler does not respond
+            return 0
         return n_threads
 
     def _share(self, call: ItemCall[Any, Any]) -> Any:
@@ -113,7 +116,7 @@ class DaskEngine(ClusterEngine):
             try:
                 return ask(timeout_s)
             except TimeoutError:
-                if self._has_workers():
+                if self._n_parallel():
                     deadline = time.monotonic() + self._config.timeout_s
             except (CancelledError, OSError) as error:
                 raise self._lost(error) from error
@@ -122,12 +125,6 @@ class DaskEngine(ClusterEngine):
                     f"engine.kind dask: the cluster has had no worker for"
                     f" {self._config.timeout_s} s; start workers with `dask worker`, or raise engine.timeout_s"
                 )
-
-    def _has_workers(self) -> bool:
-        try:
-            return bool(self._client.nthreads())
-        except (CancelledError, OSError):  # the scheduler does not respond
-            return False
 
     def _lost(self, error: BaseException) -> DependencyUnavailable:
         return DependencyUnavailable(

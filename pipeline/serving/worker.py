@@ -194,7 +194,7 @@ class PredictionWorker:
 
     def _check_log(self, writer: PredictionWriter) -> None:
         if self.storage_error is not None:
-            # A connection that stays open would keep the next one to what it knows of the files.
+            # While one connection is open, SQLite uses what it knows of the log for each new one.
             writer.discard_connection()
             return
         writer.close_if_replaced()

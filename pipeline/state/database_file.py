@@ -2,8 +2,8 @@
 
 An open connection follows a file, not its name. After the file was replaced, removed or renamed, commits succeed and
 reach a file that no other program reads. So each connection carries the identity of its files, which is compared with
-the files under these names. It is read before and after they are opened: between, another program may put a file in
-their place, or end as the last one and remove its log.
+the files under these names. It is read before and after they are opened: meanwhile another program may replace a file,
+or close the database as the last one and so remove its log.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class DatabaseFile:
         # SQLite would remove the log of the file before when it opens an empty one in its place.
         self._notice_replacement()
         self._check_wal()
-        self._check_pair()
+        self._require_both_log_files()
         with ExitStack() as opened:  # the files that a connection created exist until it is closed
             for _ in range(_N_OPEN_ATTEMPTS):
                 before = self._read_identity()
@@ -178,7 +178,7 @@ class DatabaseFile:
         if any(identity != now for identity in self._open_identities.values()):
             raise self._fault(*_STILL_OPEN)
 
-    def _check_pair(self) -> None:
+    def _require_both_log_files(self) -> None:
         """Refuse a log without its shared memory, or the reverse: another program has the removed one open."""
         now = self._read_identity()
         if self._has_connected and (now.wal is None) != (now.shared_memory is None):
@@ -206,7 +206,7 @@ class DatabaseFile:
             raise exc.DisconnectionError(f"{self.path}: the file was replaced")
 
     def _close(self, connection: Any, record: Any) -> None:
-        """Close a connection before the pool does, so that none is opened between this note and the close."""
+        """Close a connection here: the pool closes it after this event, and another could be opened between."""
         with self._lock:
             connection.close()
             self._open_identities.pop(record, None)

@@ -50,6 +50,21 @@ class _SmallCluster(ClusterEngine):
         self.cancelled = [*running]
 
 
+class _GrowingCluster(_SmallCluster):
+    """A cluster that gets a second worker while the first one has not ended an item."""
+
+    n_workers = 1
+
+    def _n_parallel(self) -> int:
+        return self.n_workers
+
+    def _wait_for_ended(self, running: Mapping[Any, int], *, is_more: bool) -> list[Any]:
+        if self.n_workers == 1 and is_more:
+            self.n_workers = 2
+            return []
+        return super()._wait_for_ended(running, is_more=is_more)
+
+
 class _Task:
     def __init__(self, call: ItemCall[Any, Any], item: bytes) -> None:
         self.call, self.item = call, item
@@ -70,6 +85,13 @@ def test_each_item_has_one_result_also_after_deaths(n_deaths: int) -> None:
 def test_few_items_are_submitted_at_once(n_submitted: int | None, expected: int) -> None:
     cluster = _SmallCluster(n_submitted=n_submitted)
     assert len(list(cluster.map(square, range(20)))) == 20
+    assert cluster.most_running == expected
+
+
+@pytest.mark.parametrize(("n_items", "expected"), [(20, 4), (2, 2)])
+def test_a_worker_that_comes_gets_items_before_one_ends(n_items: int, expected: int) -> None:
+    cluster = _GrowingCluster()
+    assert len(list(cluster.map(square, range(n_items)))) == n_items
     assert cluster.most_running == expected
 
 

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,19 +99,19 @@ def test_a_removed_database_is_not_created_anew(tmp_path: Path) -> None:
 
 
 @contextmanager
-def changing_log(root: Path, change: Callable[[Path], None], *, n_times: int = 1) -> Iterator[None]:
-    """Change the log, as another program might, just after a new connection has opened it."""
+def changing_file(path: Path, change: Callable[[Path], None], *, n_times: int = 1) -> Iterator[None]:
+    """Change a file, as another program might, just after a new connection has opened it."""
     times = iter(range(n_times))
 
-    class OpenedWithOthers(sqlite3.Connection):
+    class InterruptedOpening(sqlite3.Connection):
         def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
             cursor = super().execute(statement, *values)
             if statement == "PRAGMA schema_version" and next(times, None) is not None:
-                change(root / "state/state.db-wal")
+                change(path)
             return cursor
 
     def use_class(_dialect: object, _record: object, _args: object, options: dict[str, Any]) -> None:
-        options["factory"] = OpenedWithOthers
+        options["factory"] = InterruptedOpening
 
     event.listen(Engine, "do_connect", use_class)  # that of a class is called before that of an engine
     try:
@@ -143,33 +143,33 @@ def append_entry(state: store.State) -> None:
 
 @pytest.mark.usefixtures("starts_processes")
 @pytest.mark.parametrize("change", [Path.unlink, replace_by_copy])
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_log_that_changes_while_a_connection_is_opened_is_not_written(
-    tmp_path: Path, change: Callable[[Path], None], *, is_first: bool
+def test_a_file_that_changes_while_a_connection_is_opened_costs_no_commit(
+    tmp_path: Path, change: Callable[[Path], None], suffix: str, *, is_first: bool
 ) -> None:
     state = store.open_state(tmp_path)
     append_entry(state)
     n_entries = 1
-    with changing_log(tmp_path, change):
-        if is_first:
-            state.engine.dispose()
-            append_entry(state)
-            n_entries += 1
-        else:
-            with state.reading():
-                for _ in range(3):
-                    with suppress(DependencyUnavailable):
-                        append_entry(state)
-                        n_entries += 1
+    if is_first:
+        state.engine.dispose()
+    reader = nullcontext() if is_first else state.reading()
+    with changing_file(tmp_path / f"state/state.db{suffix}", change), reader:
+        for _ in range(3):
+            with suppress(DependencyUnavailable):
+                append_entry(state)
+                n_entries += 1
     append_entry(state)
     assert read_entries(tmp_path) == ["register"] * (n_entries + 1)
+    if is_first and suffix == "-wal":
+        assert n_entries == 4
     state.close()
 
 
 def test_a_file_that_changes_at_each_attempt_is_not_opened(tmp_path: Path) -> None:
     state = store.open_state(tmp_path)
     state.engine.dispose()
-    changes = changing_log(tmp_path, Path.unlink, n_times=5)
+    changes = changing_file(tmp_path / "state/state.db-wal", Path.unlink, n_times=5)
     with changes, pytest.raises(DependencyUnavailable, match="changes while it is opened"):
         append_entry(state)
     append_entry(state)
