@@ -45,11 +45,36 @@ def test_a_clone_is_led_from_its_empty_registry_to_a_served_version(clone: Works
     clone.run("dvc", "pull", "-q")
     assert clone.repro() == set()
     assert _hints(clone) == [REGISTER] * 5
+    _register(clone)
+    assert "Version 1 (1.0.0) is in Production and passed its gates" in clone.run("mlops", "status").stdout
+    assert clone.run("git", "status", "--short").stdout == ""
+    _serve(clone)
+
+
+def test_a_clone_registers_and_serves_what_it_pulls_from_an_object_store(
+    shared: Path, s3_bucket: str, tmp_path: Path
+) -> None:
+    first = Workspace(shared / "first")
+    first.run("git", "switch", "-q", "-c", "objects")
+    first.run("dvc", "remote", "add", "--default", "objects", f"{s3_bucket}/cache")
+    first.run("dvc", "push", "-q")
+    first.commit("Share the results in an object store")
+    first.run("git", "push", "-q", str(shared / "git"), "objects")
+    first.run("git", "switch", "-q", "main")
+    Workspace(tmp_path).run("git", "clone", "-q", "-b", "objects", str(shared / "git"), "clone")
+    clone = Workspace(tmp_path / "clone")
+    clone.run("dvc", "pull", "-q")
+    _register(clone)
+    _serve(clone)
+
+
+def _register(clone: Workspace) -> None:
     clone.run("mlops", "models", "register")
     (version,) = json.loads(clone.run("mlops", "models", "list", "--json").stdout)
     assert (version["version"], version["stage"]) == (1, "Production")
-    assert "Version 1 (1.0.0) is in Production and passed its gates" in clone.run("mlops", "status").stdout
-    assert clone.run("git", "status", "--short").stdout == ""
+
+
+def _serve(clone: Workspace) -> None:
     with (
         clone.serving("mlops", "serve") as port,
         urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as response,
