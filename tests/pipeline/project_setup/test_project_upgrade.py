@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -226,8 +227,10 @@ def upgrade() -> None:
 
 
 def test_an_older_database_is_migrated_after_a_backup(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, address: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if kind == "postgresql":
+        monkeypatch.setenv(store.STATE_URL_ENV, address)
     store.open_state(project).close()
     folder = tmp_path / "migrations"
     shutil.copytree(Path(schema_migration.__file__).with_name("migrations"), folder)
@@ -238,8 +241,10 @@ def test_an_older_database_is_migrated_after_a_backup(
     assert planned.schema == store.SchemaRevision("0001", "0002")
     backup = apply_upgrade(project, planned)
     assert backup is not None
-    assert backup.is_file()
+    assert "mlops_schema" in backup.read_text(encoding="latin-1")
     assert plan_upgrade(project).is_empty
+    with closing(store.connect_to_project(project)) as state, state.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM later").scalar() == 0
 
 
 def test_a_current_database_needs_no_backup(project: Path) -> None:
